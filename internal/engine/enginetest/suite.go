@@ -1,0 +1,139 @@
+// Package enginetest has the behaviour that every engine.Session shares, as a
+// suite that each implementation's test calls.
+package enginetest
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync"
+	"testing"
+
+	"github.com/tensorwire/tensorwire/internal/engine"
+	"github.com/tensorwire/tensorwire/internal/tensor"
+)
+
+// Test runs the suite. open returns a new session of a model that takes one FP32
+// input of shape [dynamic, 2] and gives it back as its one output.
+func Test(t *testing.T, open func(t *testing.T) engine.Session) {
+	t.Helper()
+	t.Run("gives the identity", func(t *testing.T) {
+		s := opened(t, open)
+		in := Input(1, 2, 3, 4)
+		result, err := s.Run(t.Context(), []tensor.Tensor{in})
+		if err != nil {
+			t.Fatal(err)
+		}
+		checkIdentity(t, result, in)
+		if result.Timings.Compute <= 0 || result.Timings.Queue < 0 {
+			t.Errorf("timings are %+v", result.Timings)
+		}
+	})
+	t.Run("leaves the outputs to the caller", func(t *testing.T) {
+		s := opened(t, open)
+		in := Input(1, 2)
+		first, err := s.Run(t.Context(), []tensor.Tensor{in})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := s.Run(t.Context(), []tensor.Tensor{Input(8, 9)}); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+		checkIdentity(t, first, in)
+	})
+	t.Run("refuses inputs that do not fit", func(t *testing.T) { testBadInput(t, opened(t, open)) })
+	t.Run("does not start for a caller that has left", func(t *testing.T) {
+		s := opened(t, open)
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		if _, err := s.Run(ctx, []tensor.Tensor{Input(1, 2)}); !errors.Is(err, context.Canceled) {
+			t.Errorf("error %v", err)
+		}
+	})
+	t.Run("serves callers at once, also while it closes", func(t *testing.T) { testConcurrent(t, opened(t, open)) })
+	t.Run("closes once", func(t *testing.T) {
+		s := opened(t, open)
+		for range 2 {
+			if err := s.Close(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if _, err := s.Run(t.Context(), []tensor.Tensor{Input(1, 2)}); !errors.Is(err, engine.ErrClosed) {
+			t.Errorf("error %v", err)
+		}
+	})
+}
+
+// Input returns an FP32 tensor of shape [n, 2].
+func Input(values ...float32) tensor.Tensor {
+	return tensor.Tensor{DataType: tensor.FP32, Shape: tensor.Shape{int64(len(values) / 2), 2}, Data: tensor.AsBytes(values)}
+}
+
+func opened(t *testing.T, open func(t *testing.T) engine.Session) engine.Session {
+	t.Helper()
+	s := open(t)
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return s
+}
+
+func checkIdentity(t *testing.T, got *engine.Result, want tensor.Tensor) {
+	t.Helper()
+	if len(got.Outputs) != 1 || got.Outputs[0].DataType != tensor.FP32 || !slices.Equal(got.Outputs[0].Shape, want.Shape) || !slices.Equal(got.Outputs[0].Data, want.Data) {
+		t.Errorf("outputs are %+v, want %+v", got.Outputs, want)
+	}
+}
+
+func testBadInput(t *testing.T, s engine.Session) {
+	t.Helper()
+	good := Input(1, 2)
+	for name, inputs := range map[string][]tensor.Tensor{
+		"none":            nil,
+		"two":             {good, good},
+		"datatype":        {{DataType: tensor.Int32, Shape: good.Shape, Data: good.Data}},
+		"rank":            {{DataType: tensor.FP32, Shape: tensor.Shape{2}, Data: good.Data}},
+		"fixed dimension": {{DataType: tensor.FP32, Shape: tensor.Shape{2, 1}, Data: good.Data}},
+		"too short":       {{DataType: tensor.FP32, Shape: good.Shape, Data: good.Data[:4]}},
+		"too long":        {{DataType: tensor.FP32, Shape: good.Shape, Data: append(slices.Clone(good.Data), 0)}},
+		"negative":        {{DataType: tensor.FP32, Shape: tensor.Shape{-1, 2}, Data: good.Data}},
+		"overflow":        {{DataType: tensor.FP32, Shape: tensor.Shape{1 << 62, 2}, Data: good.Data}},
+	} {
+		if _, err := s.Run(t.Context(), inputs); !errors.Is(err, engine.ErrBadInput) {
+			t.Errorf("%s: error %v", name, err)
+		}
+	}
+	if _, err := s.Run(t.Context(), []tensor.Tensor{good}); err != nil {
+		t.Errorf("after bad inputs: %v", err)
+	}
+}
+
+func testConcurrent(t *testing.T, s engine.Session) {
+	t.Helper()
+	var group sync.WaitGroup
+	for caller := range 8 {
+		group.Go(func() {
+			in := Input(float32(caller), 2)
+			for range 50 {
+				result, err := s.Run(t.Context(), []tensor.Tensor{in})
+				if errors.Is(err, engine.ErrClosed) {
+					return
+				}
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				checkIdentity(t, result, in)
+			}
+		})
+	}
+	if err := s.Close(); err != nil {
+		t.Error(err)
+	}
+	group.Wait()
+}

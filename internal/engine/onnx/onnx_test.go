@@ -1,0 +1,175 @@
+package onnx_test
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/tensorwire/tensorwire/internal/engine"
+	"github.com/tensorwire/tensorwire/internal/engine/enginetest"
+	"github.com/tensorwire/tensorwire/internal/engine/onnx"
+	"github.com/tensorwire/tensorwire/internal/engine/onnx/onnxtest"
+	"github.com/tensorwire/tensorwire/internal/tensor"
+)
+
+var runtime *onnx.Engine // opened by TestMain: a process has one
+
+func TestMain(m *testing.M) {
+	os.Exit(func() int {
+		library, err := onnx.Find(os.Getenv("TENSORWIRE_ONNXRUNTIME_LIB"))
+		if err == nil {
+			runtime, err = onnx.Open(library, onnx.Options{})
+		}
+		if err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
+		code := m.Run()
+		if err := runtime.Close(); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
+		return code
+	}())
+}
+
+func load(t *testing.T, g onnxtest.Graph) engine.Session {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "model.onnx")
+	g.Write(t, file)
+	s, err := runtime.Load(t.Context(), file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.Close() })
+	return s
+}
+
+func TestSession(t *testing.T) {
+	enginetest.Test(t, func(t *testing.T) engine.Session {
+		return load(t, onnxtest.Unary("Identity", onnxtest.Float32, "batch", 2))
+	})
+}
+
+// A dynamic dimension without a name in common leaves the shape to the runtime.
+func TestSessionWithOutputOfUnknownShape(t *testing.T) {
+	enginetest.Test(t, func(t *testing.T) engine.Session {
+		g := onnxtest.Unary("Identity", onnxtest.Float32, "batch", 2)
+		g.Outputs[0].Dims = []any{"rows", 2}
+		return load(t, g)
+	})
+}
+
+// Exporters have written graphs whose outputs are not what they declare.
+func TestSessionWithOutputDeclaredWrongly(t *testing.T) {
+	s := load(t, onnxtest.Graph{
+		Nodes:   []onnxtest.Node{{Op: "Transpose", Inputs: []string{"x"}, Outputs: []string{"y"}}},
+		Inputs:  []onnxtest.Value{{Name: "x", Elem: onnxtest.Float32, Dims: []any{"a", "b"}}},
+		Outputs: []onnxtest.Value{{Name: "y", Elem: onnxtest.Float32, Dims: []any{"a", "b"}}},
+	})
+	for range 2 {
+		result, err := s.Run(t.Context(), []tensor.Tensor{{DataType: tensor.FP32, Shape: tensor.Shape{1, 2}, Data: tensor.AsBytes([]float32{1, 2})}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := result.Outputs[0]; !slices.Equal(got.Shape, tensor.Shape{2, 1}) {
+			t.Errorf("shape %v", got.Shape)
+		}
+	}
+}
+
+func TestSessionReadsUnalignedInputs(t *testing.T) {
+	s := load(t, onnxtest.Unary("Identity", onnxtest.Float32, "batch", 2))
+	want := tensor.AsBytes([]float32{1, 2})
+	result, err := s.Run(t.Context(), []tensor.Tensor{{DataType: tensor.FP32, Shape: tensor.Shape{1, 2}, Data: append(make([]byte, 1), want...)[1:]}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(result.Outputs[0].Data, want) {
+		t.Errorf("outputs %v", result.Outputs)
+	}
+}
+
+func TestSignature(t *testing.T) {
+	s := load(t, onnxtest.Graph{
+		Nodes: []onnxtest.Node{
+			{Op: "MatMul", Inputs: []string{"x", "w"}, Outputs: []string{"h"}},
+			{Op: "Softmax", Inputs: []string{"h"}, Outputs: []string{"p"}},
+			{Op: "Identity", Inputs: []string{"p"}, Outputs: []string{"y"}},
+		},
+		// Old files list weights among the inputs.
+		Inputs: []onnxtest.Value{
+			{Name: "x", Elem: onnxtest.Float32, Dims: []any{"batch", 2}},
+			{Name: "w", Elem: onnxtest.Float32, Dims: []any{2, 2}},
+		},
+		Outputs:      []onnxtest.Value{{Name: "y", Elem: onnxtest.Float32, Dims: []any{"batch", 2}}},
+		Initializers: []onnxtest.Initializer{{Name: "w", Dims: []int64{2, 2}, Data: []float32{1, 0, 0, 1}}},
+	})
+	signature := s.Signature()
+	if len(signature.Inputs) != 1 || signature.Inputs[0].Name != "x" || !slices.Equal(signature.Inputs[0].Shape, tensor.Shape{-1, 2}) || signature.Inputs[0].DimNames[0] != "batch" {
+		t.Errorf("inputs %+v", signature.Inputs)
+	}
+	if len(signature.Outputs) != 1 || signature.Outputs[0].Producer != "Softmax" || signature.Outputs[0].DataType != tensor.FP32 {
+		t.Errorf("outputs %+v", signature.Outputs)
+	}
+}
+
+func TestLoadRefusesWhatIsNoModel(t *testing.T) {
+	good := onnxtest.Unary("Identity", onnxtest.Float32, 1, 2).Encode()
+	for name, content := range map[string][]byte{
+		"empty":            nil,
+		"text":             []byte("this is not a model"),
+		"cut":              good[:len(good)/2],
+		"unknown operator": onnxtest.Unary("NoSuchOperator", onnxtest.Float32, 1).Encode(),
+	} {
+		file := filepath.Join(t.TempDir(), "model.onnx")
+		if err := os.WriteFile(file, content, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		_, err := runtime.Load(t.Context(), file)
+		if !errors.Is(err, engine.ErrBadModel) {
+			t.Errorf("%s: error %v", name, err)
+		} else if strings.Contains(err.Error(), filepath.Dir(file)) {
+			t.Errorf("%s: the error tells the server's path: %v", name, err)
+		}
+	}
+	noInputs := onnxtest.Graph{
+		Nodes:        []onnxtest.Node{{Op: "Identity", Inputs: []string{"w"}, Outputs: []string{"y"}}},
+		Outputs:      []onnxtest.Value{{Name: "y", Elem: onnxtest.Float32, Dims: []any{1}}},
+		Initializers: []onnxtest.Initializer{{Name: "w", Dims: []int64{1}, Data: []float32{1}}},
+	}
+	file := filepath.Join(t.TempDir(), "model.onnx")
+	noInputs.Write(t, file)
+	if _, err := runtime.Load(t.Context(), file); !errors.Is(err, engine.ErrUnsupported) {
+		t.Errorf("no inputs: error %v", err)
+	}
+}
+
+func TestFind(t *testing.T) {
+	t.Chdir(t.TempDir())
+	_, err := onnx.Find(filepath.Join(t.TempDir(), "missing.so"))
+	if !errors.Is(err, onnx.ErrLibraryNotFound) || !strings.Contains(err.Error(), "--onnxruntime-lib") {
+		t.Errorf("error %v", err)
+	}
+	t.Setenv("LD_LIBRARY_PATH", "")
+	if _, err := onnx.Find(""); err != nil && !strings.Contains(err.Error(), "make setup") {
+		t.Errorf("the error does not say what to run: %v", err)
+	}
+	dir := t.TempDir()
+	for _, name := range []string{"libonnxruntime.so.1", "libonnxruntime.1.dylib", "onnxruntime.dll"} {
+		if err := os.WriteFile(filepath.Join(dir, name), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, variable := range []string{"LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "PATH"} {
+		t.Setenv(variable, dir)
+	}
+	if got, err := onnx.Find(""); err != nil || filepath.Dir(got) != dir {
+		t.Errorf("the system's library path gives %q, %v", got, err)
+	}
+}
