@@ -1,0 +1,70 @@
+package handler
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+
+	"connectrpc.com/connect/v2"
+
+	"github.com/tensorwire/tensorwire/internal/engine"
+	"github.com/tensorwire/tensorwire/internal/repository"
+	"github.com/tensorwire/tensorwire/internal/scheduler"
+	"github.com/tensorwire/tensorwire/internal/vision"
+)
+
+// errInvalid is what every invalidError is.
+var errInvalid = errors.New("invalid request")
+
+// invalidError says which field of a request is wrong, what was found and what
+// fits. Its text goes to the caller as it stands.
+type invalidError struct{ text string }
+
+func (e *invalidError) Error() string        { return e.text }
+func (e *invalidError) Is(target error) bool { return target == errInvalid }
+
+// invalidf returns an invalidError; text begins with the name of the field.
+func invalidf(format string, args ...any) error {
+	return &invalidError{text: fmt.Sprintf(format, args...)}
+}
+
+// codes is the one table from the domain's errors to codes, in order: the first
+// that an error matches counts. Their texts are written for callers.
+var codes = []struct {
+	target error
+	code   connect.Code
+}{
+	{errInvalid, connect.CodeInvalidArgument},
+	{engine.ErrBadInput, connect.CodeInvalidArgument},
+	{repository.ErrName, connect.CodeInvalidArgument},
+	{vision.ErrTooLarge, connect.CodeResourceExhausted},
+	{vision.ErrCorrupt, connect.CodeInvalidArgument},
+	{vision.ErrUnsupported, connect.CodeInvalidArgument},
+	{repository.ErrNotFound, connect.CodeNotFound},
+	{repository.ErrUnavailable, connect.CodeUnavailable},
+	{scheduler.ErrQueueFull, connect.CodeUnavailable},
+	{engine.ErrClosed, connect.CodeUnavailable},
+	{engine.ErrUnsupported, connect.CodeUnimplemented},
+}
+
+// rpcError returns err as the error that a caller sees. What the table does not
+// know is the server's own business: the caller is told that, and the log why.
+func rpcError(ctx context.Context, log *slog.Logger, err error) *connect.Error {
+	if rpc, ok := errors.AsType[*connect.Error](err); ok {
+		return rpc
+	}
+	switch {
+	case errors.Is(err, context.Canceled):
+		return connect.NewError(connect.CodeCanceled, "the caller has gone").WithCause(err)
+	case errors.Is(err, context.DeadlineExceeded):
+		return connect.NewError(connect.CodeDeadlineExceeded, "the deadline passed before the model began").WithCause(err)
+	}
+	for _, row := range codes {
+		if errors.Is(err, row.target) {
+			return connect.NewError(row.code, err.Error()).WithCause(err)
+		}
+	}
+	log.ErrorContext(ctx, "request failed", "error", err)
+	return connect.NewError(connect.CodeInternal, "the model failed on this input; the server's log says why").WithCause(err)
+}

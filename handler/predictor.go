@@ -1,0 +1,131 @@
+package handler
+
+import (
+	"context"
+	"log/slog"
+
+	"github.com/tensorwire/tensorwire/gen/modelserving"
+	"github.com/tensorwire/tensorwire/gen/modelserving/modelservingconnect"
+	"github.com/tensorwire/tensorwire/internal/engine"
+	"github.com/tensorwire/tensorwire/internal/repository"
+	"github.com/tensorwire/tensorwire/internal/tensor"
+	"github.com/tensorwire/tensorwire/internal/vision"
+)
+
+// Models is what the handlers need of a model repository.
+type Models interface {
+	// Acquire leases a version for one request.
+	Acquire(name, version string) (*repository.Lease, error)
+	// Snapshot returns the repository's present state.
+	Snapshot() *repository.Snapshot
+}
+
+// DefaultStreamWindow is how many frames of one stream are in flight at once.
+const DefaultStreamWindow = 8
+
+// PredictorOptions tune a Predictor. The zero value has the defaults.
+type PredictorOptions struct {
+	// MaxImagePixels bounds an encoded image's width times height. 0:
+	// vision.DefaultMaxPixels.
+	MaxImagePixels int64
+	// StreamWindow is how many frames of one stream are in flight at once; a
+	// client that sends more waits. 0: DefaultStreamWindow.
+	StreamWindow int
+	// Draining is closed when the server begins to stop: streams then answer the
+	// frames that they have, and end. nil: never.
+	Draining <-chan struct{}
+	// Logger is told of errors that callers are not told. nil: slog.Default.
+	Logger *slog.Logger
+}
+
+var _ modelservingconnect.PredictorHandler = (*Predictor)(nil)
+
+// Predictor serves modelserving.Predictor. It is safe for concurrent use.
+type Predictor struct {
+	models  Models
+	options PredictorOptions
+	limits  vision.Limits
+	etags   etags
+}
+
+// NewPredictor returns the service over models, each of whose versions was
+// compiled by Compile.
+func NewPredictor(models Models, options PredictorOptions) *Predictor {
+	if options.StreamWindow == 0 {
+		options.StreamWindow = DefaultStreamWindow
+	}
+	if options.Logger == nil {
+		options.Logger = slog.Default()
+	}
+	return &Predictor{
+		models:  models,
+		options: options,
+		limits:  vision.Limits{MaxPixels: options.MaxImagePixels},
+		etags:   newETags(),
+	}
+}
+
+// Predict implements [modelservingconnect.PredictorHandler].
+func (p *Predictor) Predict(ctx context.Context, m *modelserving.InferenceRequest) (*modelserving.InferenceResponse, error) {
+	return p.answer(ctx, fromInferenceRequest(m))
+}
+
+// FastPredict implements [modelservingconnect.PredictorHandler].
+func (p *Predictor) FastPredict(ctx context.Context, m *modelserving.FastInferenceRequest) (*modelserving.InferenceResponse, error) {
+	return p.answer(ctx, fromFastRequest(m))
+}
+
+func (p *Predictor) answer(ctx context.Context, r *request) (*modelserving.InferenceResponse, error) {
+	res, err := p.infer(ctx, r)
+	if err != nil {
+		return nil, rpcError(ctx, p.options.Logger.With("model", r.model), err)
+	}
+	return res, nil
+}
+
+// infer is the walk of one request: lease, input, model, answer.
+func (p *Predictor) infer(ctx context.Context, r *request) (*modelserving.InferenceResponse, error) {
+	if err := r.validate(); err != nil {
+		return nil, err
+	}
+	lease, err := p.models.Acquire(r.model, r.version)
+	if err != nil {
+		return nil, err
+	}
+	defer lease.Release()
+	front := lease.Compiled.(*frontend)
+
+	var watch stopwatch
+	input, err := front.makeInput(r, p.limits, &watch)
+	if err != nil {
+		return nil, err
+	}
+	result, err := lease.Session().Run(ctx, []tensor.Tensor{input})
+	if err != nil {
+		return nil, err
+	}
+	res := &modelserving.InferenceResponse{
+		ModelName:    lease.Model,
+		ModelVersion: versionName(lease.Version),
+		Id:           r.id,
+		Timings: &modelserving.Timings{
+			DecodeUs:     watch.decode.Microseconds(),
+			PreprocessUs: watch.preprocess.Microseconds(),
+			QueueUs:      result.Timings.Queue.Microseconds(),
+			ComputeUs:    result.Timings.Compute.Microseconds(),
+		},
+	}
+	return res, front.fill(res, result, r.classes())
+}
+
+// fill puts the first output into res. The values are converted in place where
+// they are FP32: a result's memory is its receiver's.
+func (f *frontend) fill(res *modelserving.InferenceResponse, result *engine.Result, topK int) error {
+	out := result.Outputs[0]
+	values, err := tensor.Float32s(out)
+	if err != nil {
+		return invalidf("model_name: the first output of model %q, %q, is no tensor of numbers, which is what Predictor answers with", f.version.Model, f.version.Signature.Outputs[0].Name)
+	}
+	f.classifier.answer(res, values, out.Shape, topK)
+	return nil
+}

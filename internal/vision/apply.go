@@ -1,0 +1,135 @@
+package vision
+
+import (
+	"fmt"
+	"sync"
+)
+
+// Apply turns an image into the model's input: Channels x H x W values in the
+// layout of t, where W and H are what [Preprocess.OutputSize] says and dst has
+// exactly that many. It converts to the model's channels first, then resizes
+// and crops 8-bit pixels, then rescales and normalises in single precision.
+//
+// p must have passed [Preprocess.Validate] for t. The errors are those of
+// OutputSize, and one for a dst of another length; dst keeps its values then.
+// Apply reads m
+// only while it runs. It is safe for concurrent use, and its scratch memory
+// comes from a pool.
+func (p *Preprocess) Apply(dst []float32, m *Image, t Target) error {
+	return apply(p, dst, m, t, p.scale)
+}
+
+// ApplyUint8 is Apply for a model that takes uint8 and scales the values
+// itself: it neither rescales nor normalises.
+func (p *Preprocess) ApplyUint8(dst []byte, m *Image, t Target) error {
+	return apply(p, dst, m, t, func(tables *[3][256]byte, _ int) {
+		for v := range 256 {
+			for c := range tables {
+				tables[c][v] = byte(v)
+			}
+		}
+	})
+}
+
+// apply does both. fill sets, for each channel of the model, what each of the
+// 256 values of a pixel becomes: exact, and cheaper than arithmetic per pixel.
+func apply[T float32 | byte](p *Preprocess, dst []T, m *Image, t Target, fill func(tables *[3][256]T, channels int)) error {
+	x, y, err := p.plan(t, m.Width, m.Height)
+	if err != nil {
+		return err
+	}
+	if t.Channels != 1 && t.Channels != 3 {
+		return refuse(ErrShape, "the model takes %d channels, images have 1 or 3", t.Channels)
+	}
+	if want := x.out * y.out * t.Channels; len(dst) != want {
+		return fmt.Errorf("the destination has %d values, %d x %d x %d takes %d", len(dst), t.Channels, y.out, x.out, want)
+	}
+	s := scratches.Get().(*scratch)
+	defer s.release()
+	// A gray image for a model of three channels is spread at the end: the
+	// channels would be resized to the same values three times.
+	gray := t.Channels == 1 && m.Channels == 3
+	channels := min(m.Channels, t.Channels)
+	s.pixels = grow(s.pixels, x.out*y.out*channels)
+	s.resample(s.pixels, m, gray, p.Resample, x, y)
+
+	var tables [3][256]T
+	fill(&tables, t.Channels)
+	for c := range t.Channels {
+		from := min(c, channels-1)
+		if p.FlipChannelOrder {
+			from = channels - 1 - from
+		}
+		if t.Layout == NHWC {
+			spread(dst[c:], t.Channels, s.pixels[from:], channels, &tables[c])
+		} else {
+			plane := x.out * y.out
+			spread(dst[c*plane:(c+1)*plane], 1, s.pixels[from:], channels, &tables[c])
+		}
+	}
+	return nil
+}
+
+// spread looks up every step-th byte of src and writes it to every stride-th
+// value of dst.
+func spread[T float32 | byte](dst []T, stride int, src []byte, step int, table *[256]T) {
+	j := 0
+	for i := 0; i < len(src) && j < len(dst); i += step {
+		dst[j] = table[src[i]]
+		j += stride
+	}
+}
+
+// scale fills the tables as transformers computes: rescaled in double
+// precision and rounded to single, then normalised in single.
+func (p *Preprocess) scale(tables *[3][256]float32, channels int) {
+	for c := range channels {
+		var mean, std float32 = 0, 1
+		if p.DoNormalize {
+			mean = float32(perChannel(p.Mean, c))
+		}
+		if p.DoNormalize || p.IncludeTop {
+			std = float32(perChannel(p.Std, c))
+		}
+		for v := range 256 {
+			value := float32(v)
+			if p.DoRescale {
+				value = float32(float64(v) * p.RescaleFactor)
+				if p.RescaleOffset {
+					value--
+				}
+			}
+			if p.DoNormalize {
+				value = (value - mean) / std
+			}
+			if p.IncludeTop {
+				value /= std
+			}
+			tables[c][v] = value
+		}
+	}
+}
+
+// perChannel is the value of channel c in a list of one for all or one each.
+func perChannel(values []float64, c int) float64 {
+	return values[min(c, len(values)-1)]
+}
+
+// scratch is the memory of one Apply, reused through a pool.
+type scratch struct {
+	resampler
+	pixels []byte // resized and cropped
+}
+
+// maxScratch is the largest result in bytes whose memory is kept for the next
+// caller; a 1024 x 1024 RGB image is 3 MiB.
+const maxScratch = 8 << 20
+
+// scratches is shared by all models: what one has used fits the next.
+var scratches = sync.Pool{New: func() any { return new(scratch) }}
+
+func (s *scratch) release() {
+	if cap(s.pixels)+cap(s.ring) <= maxScratch {
+		scratches.Put(s)
+	}
+}

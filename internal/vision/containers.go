@@ -1,0 +1,110 @@
+package vision
+
+import (
+	"bytes"
+	"encoding/binary"
+	"iter"
+)
+
+// JPEG markers, ITU-T T.81 table B.1. A marker is FF and one of these.
+const (
+	markerSOI  = 0xD8
+	markerEOI  = 0xD9
+	markerSOS  = 0xDA
+	markerAPP1 = 0xE1
+)
+
+// maxScans bounds the scans of a progressive JPEG. Encoders write about ten;
+// each costs a walk over every block of the picture, however few bytes it has,
+// so a small file of many scans would keep a core busy for minutes.
+const maxScans = 500
+
+// vetJPEG counts scans. Within entropy-coded data FF is followed by 00 or a
+// restart marker, so that FF DA is a scan header, or part of a thumbnail.
+func vetJPEG(data []byte) error {
+	if n := bytes.Count(data, []byte{0xFF, markerSOS}); n > maxScans {
+		return refuse(ErrUnsupported, "jpeg image has %d scans, at most %d are read here: save it again with an ordinary encoder", n, maxScans)
+	}
+	return nil
+}
+
+// vetWebP checks the RIFF container. The decoder believes the length of a
+// chunk and allocates it; and with the chunk behind the pixels missing it
+// would give a picture without its orientation.
+func vetWebP(data []byte) error {
+	declared := 8 + uint64(binary.LittleEndian.Uint32(data[4:]))
+	if declared > uint64(len(data)) {
+		return refuse(ErrCorrupt, "webp image ends early: its header declares %d bytes, %d were received; send the whole file", declared, len(data))
+	}
+	for id, chunk := range riffChunks(data) {
+		switch {
+		case chunk == nil:
+			return refuse(ErrCorrupt, "webp image is malformed: its %q chunk is longer than the file", id)
+		case id == "VP8X" && len(chunk) > 0 && chunk[0]&webpAnimation != 0:
+			return refuse(ErrUnsupported, "webp image is animated, which is not read here: send one frame as a still image")
+		}
+	}
+	return nil
+}
+
+// webpAnimation is a flag in the first byte of a VP8X chunk, as the WebP
+// container specification numbers them.
+const webpAnimation = 1 << 1
+
+// riffChunks yields the chunks of a RIFF file, whose header the caller has
+// seen. A chunk that reaches past the data is yielded as nil, and is the last.
+func riffChunks(data []byte) iter.Seq2[string, []byte] {
+	return func(yield func(string, []byte) bool) {
+		end := min(8+uint64(binary.LittleEndian.Uint32(data[4:])), uint64(len(data)))
+		rest := data[min(12, end):end]
+		for len(rest) >= 8 {
+			id, size := string(rest[:4]), uint64(binary.LittleEndian.Uint32(rest[4:]))
+			if size > uint64(len(rest)-8) {
+				yield(id, nil)
+				return
+			}
+			if !yield(id, rest[8:8+size:8+size]) {
+				return
+			}
+			size += size & 1 // chunks are padded to even
+			rest = rest[min(8+size, uint64(len(rest))):]
+		}
+	}
+}
+
+// pngChunks yields the chunks of a PNG file up to the first that is cut short.
+// It does not look at checksums: the decoder has.
+func pngChunks(data []byte) iter.Seq2[string, []byte] {
+	return func(yield func(string, []byte) bool) {
+		rest := data[min(8, len(data)):]
+		for len(rest) >= 12 {
+			size := uint64(binary.BigEndian.Uint32(rest))
+			if size > uint64(len(rest)-12) || !yield(string(rest[4:8]), rest[8:8+size]) {
+				return
+			}
+			rest = rest[12+size:]
+		}
+	}
+}
+
+// jpegSegments yields marker and content of the segments before the first
+// scan, where all metadata stands.
+func jpegSegments(data []byte) iter.Seq2[byte, []byte] {
+	return func(yield func(byte, []byte) bool) {
+		rest := data[min(2, len(data)):]
+		for len(rest) >= 4 && rest[0] == 0xFF {
+			if rest[1] == 0xFF { // a fill byte
+				rest = rest[1:]
+				continue
+			}
+			marker, size := rest[1], int(binary.BigEndian.Uint16(rest[2:]))
+			if marker == markerSOS || marker == markerEOI || size < 2 || size > len(rest)-2 {
+				return
+			}
+			if !yield(marker, rest[4:2+size]) {
+				return
+			}
+			rest = rest[2+size:]
+		}
+	}
+}

@@ -1,0 +1,31 @@
+// Package vision turns an encoded image into the tensor a vision model takes.
+//
+// The steps, and the file that holds each:
+//
+//	Sniff       what the bytes are              sniff.go
+//	Decode      size check, decode, orientation decode.go, limits.go, exif.go
+//	Image       packed 8-bit gray or RGB        image.go, pack.go, ycbcr.go
+//	Preprocess  preprocessor_config.json        preprocess.go, parse.go, family.go
+//	OutputSize  resize and crop geometry        geometry.go
+//	Apply       resample, rescale, normalise    apply.go, resample.go, axis.go
+//
+// The aim is the tensor that the model saw in training. Most vision models on
+// the Hugging Face Hub were trained or evaluated behind an image processor of
+// the transformers library, which resizes with Pillow. So the rules here are
+// theirs: sizes and offsets are computed as transformers computes them, and
+// the resampled bytes equal Pillow's (testdata/golden.py writes what both of
+// them give, and the tests compare).
+//
+// Everything in the package is safe for concurrent use as long as nobody
+// writes to a value that is being read: an [Image] and a [Preprocess] may be
+// shared by any number of goroutines.
+//
+// # Known differences from Pillow
+//
+// Subsampled chroma is repeated, where libjpeg and libwebp interpolate it; at
+// a sharp border between colours a decoded pixel may differ by some levels,
+// and shrinking averages most of that away. The inverse DCT of image/jpeg may
+// differ from libjpeg's by one level. A 16-bit gray image keeps its high byte,
+// where Pillow's convert clips. Embedded colour profiles are ignored, as
+// Pillow ignores them.
+package vision

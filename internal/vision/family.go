@@ -1,0 +1,161 @@
+package vision
+
+import (
+	"maps"
+	"slices"
+	"strings"
+)
+
+// family is an image processor of transformers: the values of the keys that a
+// file leaves out, and how it reads the others.
+type family struct {
+	Preprocess
+
+	// shortestInt: a bare integer in "size" is the shortest edge, not a
+	// square (default_to_square=False in transformers).
+	shortestInt bool
+
+	// enlarge turns the size of the file into the size to resize to, for
+	// processors that resize to more than they crop. nil: the size as it is.
+	enlarge func(p *Preprocess, cropPct float64)
+	cropPct float64
+}
+
+// Means and standard deviations by their names in transformers.
+var (
+	standardMean = []float64{0.5, 0.5, 0.5}
+	imagenetMean = []float64{0.485, 0.456, 0.406}
+	imagenetStd  = []float64{0.229, 0.224, 0.225}
+	clipMean     = []float64{0.48145466, 0.4578275, 0.40821073}
+	clipStd      = []float64{0.26862954, 0.26130258, 0.27577711}
+)
+
+func square(side int) Size   { return Size{Width: side, Height: side} }
+func shortest(side int) Size { return Size{ShortestEdge: side} }
+
+// newFamily starts from what all processors share. crop 0 means that it does
+// not crop.
+func newFamily(size Size, filter Filter, crop int, mean, std []float64) family {
+	return family{
+		Preprocess: Preprocess{
+			DoResize: true, Size: size, Resample: filter,
+			DoCenterCrop: crop > 0, CropSize: square(crop),
+			DoRescale: true, RescaleFactor: rescaleDefault,
+			DoNormalize: true, Mean: mean, Std: std,
+		},
+		shortestInt: size.ShortestEdge > 0,
+	}
+}
+
+// with applies a change to a copy.
+func (f family) with(change func(*family)) family {
+	change(&f)
+	return f
+}
+
+// families holds the processors by their names without suffix. The values are
+// the defaults of their constructors in transformers 4.57; the golden test
+// compares them. ResNet, Swin and most of the others that are not named here
+// use the processor of ViT, ConvNeXT or BiT.
+var families = map[string]family{
+	"ViT":         newFamily(square(224), Bilinear, 0, standardMean, standardMean),
+	"DeiT":        newFamily(square(256), Bicubic, 224, standardMean, standardMean),
+	"Beit":        newFamily(square(256), Bicubic, 224, standardMean, standardMean),
+	"Segformer":   newFamily(square(512), Bilinear, 0, imagenetMean, imagenetStd),
+	"DPT":         newFamily(square(384), Bicubic, 0, standardMean, standardMean),
+	"Pvt":         newFamily(square(224), Bilinear, 0, imagenetMean, imagenetStd),
+	"Siglip":      newFamily(square(224), Bicubic, 0, standardMean, standardMean).with(intIsShortest),
+	"CLIP":        newFamily(shortest(224), Bicubic, 224, clipMean, clipStd).with(convertsRGB),
+	"ChineseCLIP": newFamily(shortest(224), Bicubic, 224, clipMean, clipStd).with(convertsRGB),
+	"Bit":         newFamily(shortest(224), Bicubic, 224, clipMean, clipStd).with(convertsRGB),
+	"ViTHybrid":   newFamily(shortest(224), Bicubic, 224, clipMean, clipStd).with(convertsRGB),
+	"MobileNetV1": newFamily(shortest(256), Bilinear, 224, standardMean, standardMean),
+	"MobileNetV2": newFamily(shortest(256), Bilinear, 224, standardMean, standardMean),
+	"ConvNext": newFamily(shortest(384), Bilinear, 0, standardMean, standardMean).with(func(f *family) {
+		f.enlarge, f.cropPct = enlargeConvNext, 224.0/256
+	}),
+	"PoolFormer": newFamily(shortest(224), Bicubic, 224, imagenetMean, imagenetStd).with(func(f *family) {
+		f.enlarge, f.cropPct = enlargePoolFormer, 0.9
+	}),
+	"Levit": newFamily(shortest(224), Bicubic, 224, imagenetMean, imagenetStd).with(func(f *family) {
+		f.enlarge = enlargeLevit
+	}),
+	"EfficientNet": newFamily(square(346), Nearest, 0, standardMean, standardMean).with(func(f *family) {
+		f.CropSize, f.IncludeTop = square(289), true
+	}),
+	"Detr":   newFamily(Size{ShortestEdge: 800, LongestEdge: 1333}, Bilinear, 0, imagenetMean, imagenetStd),
+	"Yolos":  newFamily(Size{ShortestEdge: 800, LongestEdge: 1333}, Bilinear, 0, imagenetMean, imagenetStd),
+	"RTDetr": newFamily(square(640), Bilinear, 0, imagenetMean, imagenetStd).with(func(f *family) { f.DoNormalize = false }),
+	"MobileViT": newFamily(shortest(224), Bilinear, 256, nil, nil).with(func(f *family) {
+		f.DoNormalize, f.FlipChannelOrder = false, true
+	}),
+}
+
+func convertsRGB(f *family)   { f.DoConvertRGB = true }
+func intIsShortest(f *family) { f.shortestInt = true }
+
+// enlargeConvNext: below 384 the shortest edge is resized to int(edge/crop_pct)
+// and a square of the edge is cut out; from 384 on the image is resized
+// straight to that square.
+func enlargeConvNext(p *Preprocess, cropPct float64) {
+	edge := p.Size.ShortestEdge
+	switch {
+	case edge == 0:
+		// height and width, which the processor's slow version refuses and
+		// its fast version takes as they are
+	case edge >= 384:
+		p.Size = square(edge)
+	default:
+		p.Size = shortest(int(float64(edge) / cropPct))
+		p.DoCenterCrop, p.CropSize = true, square(edge)
+	}
+}
+
+// enlargePoolFormer: a shortest edge and a square alike are resized by their
+// shortest edge to int(side/crop_pct), anything else to both sides so divided.
+func enlargePoolFormer(p *Preprocess, cropPct float64) {
+	enlarged := func(side int) int { return int(float64(side) / cropPct) }
+	switch s := p.Size; {
+	case s.ShortestEdge > 0:
+		p.Size = shortest(enlarged(s.ShortestEdge))
+	case s.Width == s.Height:
+		p.Size = shortest(enlarged(s.Width))
+	default:
+		p.Size = Size{Width: enlarged(s.Width), Height: enlarged(s.Height)}
+	}
+}
+
+// enlargeLevit: a shortest edge is resized to 256/224 of itself.
+func enlargeLevit(p *Preprocess, _ float64) {
+	if edge := p.Size.ShortestEdge; edge > 0 {
+		p.Size = shortest(int(256.0 / 224 * float64(edge)))
+	}
+}
+
+// foreign are processors whose steps are others than those of [Preprocess]:
+// they crop before they resize, cut patches, or feed the model more than the
+// pixels. With ViT's steps the tensor would be wrong and nobody would see it.
+var foreign = []string{
+	"Donut", "Emu3", "Flava", "Fuyu", "GLPN", "Idefics", "Idefics2", "Idefics3", "ImageGPT",
+	"LlavaNext", "LlavaOnevision", "Mllama", "Nougat", "Owlv2", "Perceiver", "Pix2Struct",
+	"Pixtral", "Qwen2VL", "Sam", "Siglip2", "SmolVLM", "TimmWrapper", "VitPose", "ZoeDepth",
+}
+
+// familyOf finds a family by the value of image_processor_type or
+// feature_extractor_type. A name that is not known, and none, is ViT: most
+// processors differ from it in nothing but the values that files spell out.
+// The boolean tells whether the name is one of ours.
+func familyOf(name string) (f family, known bool, err error) {
+	for _, suffix := range []string{"Fast", "ImageProcessor", "FeatureExtractor"} {
+		name = strings.TrimSuffix(name, suffix)
+	}
+	if slices.Contains(foreign, name) {
+		return family{}, false, badConfig("image_processor_type is %q, whose steps are not supported; send tensors instead of images, or use a model with one of the processors %s",
+			name, strings.Join(slices.Sorted(maps.Keys(families)), ", "))
+	}
+	f, known = families[name]
+	if !known {
+		f = families["ViT"]
+	}
+	return f, known, nil
+}

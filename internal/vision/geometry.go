@@ -1,0 +1,163 @@
+package vision
+
+import "math"
+
+// maxOutputPixels bounds what resizing may give. A strip of one pixel by
+// 65,535, its shorter edge resized to 224, would be 15 million pixels long.
+const maxOutputPixels = DefaultMaxPixels
+
+// Validate reports whether p can feed a model that takes t, as far as that can
+// be told without an image. Call it when the model is loaded: what it reports
+// is wrong with the files, not with a request.
+func (p *Preprocess) Validate(t Target) error {
+	switch {
+	case t.Channels != 1 && t.Channels != 3:
+		return badConfig("the model takes %d channels; images have 1 or 3", t.Channels)
+	case t.Width < 0 || t.Height < 0 || t.Layout > NHWC:
+		return badConfig("the model takes %d x %d in layout %s; sizes must be 0 (any) or more, the layout NCHW or NHWC", t.Width, t.Height, t.Layout)
+	case p.DoConvertRGB && t.Channels == 1:
+		return badConfig("do_convert_rgb is true, the model takes 1 channel; set it to false, or use a model of 3")
+	case p.FlipChannelOrder && t.Channels == 1:
+		return badConfig("do_flip_channel_order is true, the model takes 1 channel; set it to false")
+	}
+	if p.DoNormalize {
+		if err := checkPerChannel("image_mean", p.Mean, t.Channels); err != nil {
+			return err
+		}
+	}
+	if p.DoNormalize || p.IncludeTop {
+		if err := checkPerChannel("image_std", p.Std, t.Channels); err != nil {
+			return err
+		}
+	}
+	if w, h, fixed := p.fixedSize(); fixed && !t.takes(w, h) {
+		return badConfig("gives %s, the model takes %s; change size and crop_size to what the model takes",
+			dimensions(w, h), dimensions(t.Width, t.Height))
+	}
+	return nil
+}
+
+func checkPerChannel(key string, values []float64, channels int) error {
+	if len(values) != 1 && len(values) != channels {
+		return badConfig("%s has %d values, the model takes %d channels; give one value, or one for each channel", key, len(values), channels)
+	}
+	return nil
+}
+
+// takes reports whether the model takes this size.
+func (t Target) takes(width, height int) bool {
+	return (t.Width == 0 || t.Width == width) && (t.Height == 0 || t.Height == height)
+}
+
+// fixedSize is the size that p gives for every image, if there is one.
+func (p *Preprocess) fixedSize() (width, height int, fixed bool) {
+	switch {
+	case p.DoCenterCrop:
+		return p.CropSize.Width, p.CropSize.Height, true
+	case p.DoResize && p.Size.Width > 0 && !p.KeepAspectRatio:
+		return multipleOf(float64(p.Size.Width), p.EnsureMultipleOf), multipleOf(float64(p.Size.Height), p.EnsureMultipleOf), true
+	}
+	return 0, 0, false
+}
+
+// OutputSize is the size in pixels that [Preprocess.Apply] gives for an image
+// of width x height. The error is [ErrShape] if the model does not take that
+// size, and [ErrTooLarge] if the result had more than 50 million pixels.
+func (p *Preprocess) OutputSize(t Target, width, height int) (w, h int, err error) {
+	x, y, err := p.plan(t, width, height)
+	return x.out, y.out, err
+}
+
+// plan works out the resize and the crop in both directions.
+func (p *Preprocess) plan(t Target, width, height int) (x, y window, err error) {
+	if width < 1 || height < 1 {
+		return x, y, refuse(ErrShape, "image is %d x %d pixels, it needs at least one each way", width, height)
+	}
+	w, h := p.resized(t, width, height)
+	x, y = whole(width, w), whole(height, h)
+	if p.DoCenterCrop {
+		x, y = x.centreCrop(p.CropSize.Width), y.centreCrop(p.CropSize.Height)
+	}
+	if !t.takes(x.out, y.out) {
+		if cw, ch, fixed := p.fixedSize(); fixed {
+			return window{}, window{}, refuse(ErrShape, "%s gives %s, the model takes %s",
+				configName, dimensions(cw, ch), dimensions(t.Width, t.Height))
+		}
+		return window{}, window{}, refuse(ErrShape, "an image of %d x %d pixels becomes %s by %s, the model takes %s: send one of that shape, or crop in the configuration",
+			width, height, dimensions(x.out, y.out), configName, dimensions(t.Width, t.Height))
+	}
+	if int64(x.out)*int64(y.out) > maxOutputPixels || w < 1 || h < 1 {
+		return window{}, window{}, refuse(ErrTooLarge, "an image of %d x %d pixels would be resized to %d x %d, from 1 to %d pixels are possible: crop it to a usual shape",
+			width, height, x.out, y.out, maxOutputPixels)
+	}
+	return x, y, nil
+}
+
+// resized is the size before the crop.
+func (p *Preprocess) resized(t Target, width, height int) (w, h int) {
+	switch {
+	case !p.DoResize:
+		return width, height
+	case p.Size.LongestEdge > 0:
+		return withinEdges(width, height, p.Size.ShortestEdge, p.Size.LongestEdge)
+	case p.Size.ShortestEdge > 0:
+		return toShortestEdge(width, height, p.Size.ShortestEdge)
+	case p.Size.Width > 0:
+		return p.toSides(width, height)
+	}
+	// The zero Size: the model's own, in a direction where it has one.
+	w, h = t.Width, t.Height
+	if w == 0 {
+		w = width
+	}
+	if h == 0 {
+		h = height
+	}
+	return w, h
+}
+
+// toShortestEdge is transformers' get_resize_output_image_size with
+// default_to_square=False: the longer side is cut to an integer.
+func toShortestEdge(width, height, edge int) (w, h int) {
+	if width <= height {
+		return edge, edge * height / width
+	}
+	return edge * width / height, edge
+}
+
+// withinEdges is transformers' get_size_with_aspect_ratio: the shorter side
+// becomes edge, or less if the longer one would exceed limit.
+func withinEdges(width, height, edge, limit int) (w, h int) {
+	short, long := float64(min(width, height)), float64(max(width, height))
+	exact := float64(edge)
+	if long/short*exact > float64(limit) {
+		exact = float64(limit) * short / long
+		edge = int(math.RoundToEven(exact))
+	}
+	switch {
+	case min(width, height) == edge:
+		return width, height
+	case width < height:
+		return edge, int(exact * float64(height) / float64(width))
+	}
+	return int(exact * float64(width) / float64(height)), edge
+}
+
+// toSides resizes to Size.Width x Size.Height, with DPT's two refinements.
+func (p *Preprocess) toSides(width, height int) (w, h int) {
+	scaleX, scaleY := float64(p.Size.Width)/float64(width), float64(p.Size.Height)/float64(height)
+	if p.KeepAspectRatio {
+		if math.Abs(1-scaleX) < math.Abs(1-scaleY) {
+			scaleY = scaleX
+		} else {
+			scaleX = scaleY
+		}
+	}
+	return multipleOf(scaleX*float64(width), p.EnsureMultipleOf), multipleOf(scaleY*float64(height), p.EnsureMultipleOf)
+}
+
+// multipleOf rounds a length to a multiple, half to even as Python does.
+func multipleOf(length float64, multiple int) int {
+	m := float64(max(multiple, 1))
+	return int(math.RoundToEven(length/m) * m)
+}

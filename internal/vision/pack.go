@@ -1,0 +1,123 @@
+package vision
+
+import (
+	"image"
+	"image/color"
+)
+
+// pack copies what a decoder gave into a packed [Image]. The common types have
+// loops of their own; color.Color boxes a value for each pixel.
+func pack(f Format, data []byte, src image.Image) (*Image, error) {
+	r := src.Bounds()
+	m := &Image{Width: r.Dx(), Height: r.Dy(), Channels: 3}
+	switch src := src.(type) {
+	case *image.Paletted:
+		if f == GIF {
+			return packGIF(data, src)
+		}
+		return packPaletted(m, src, rgbTable(src.Palette)), nil
+	case *image.Gray:
+		return packRows(m, 1, src.Pix, src.Stride, 1, func(dst, row []byte) { copy(dst, row) }), nil
+	case *image.Gray16:
+		return packRows(m, 1, src.Pix, src.Stride, 2, highBytes), nil
+	case *image.YCbCr:
+		return packYCbCr(m, f, src), nil
+	case *image.NYCbCrA:
+		return packYCbCr(m, f, &src.YCbCr), nil
+	case *image.NRGBA:
+		return packRows(m, 3, src.Pix, src.Stride, 4, dropFourth), nil
+	case *image.RGBA:
+		return packRows(m, 3, src.Pix, src.Stride, 4, unmultiply), nil
+	case *image.CMYK:
+		return packRows(m, 3, src.Pix, src.Stride, 4, inks), nil
+	case *image.NRGBA64:
+		return packRows(m, 3, src.Pix, src.Stride, 8, highColours), nil
+	}
+	return packAny(m, src), nil
+}
+
+// packRows converts row by row, from pixels of size bytes each.
+func packRows(m *Image, channels int, pix []byte, stride, size int, convert func(dst, row []byte)) *Image {
+	m.Channels, m.Pix = channels, make([]byte, channels*m.Width*m.Height)
+	for y := range m.Height {
+		convert(m.row(y), pix[y*stride:y*stride+size*m.Width])
+	}
+	return m
+}
+
+// highBytes keeps the upper half of big-endian 16-bit values.
+func highBytes(dst, row []byte) {
+	for x := range dst {
+		dst[x] = row[2*x]
+	}
+}
+
+// highColours does the same for pixels of four values, and drops the fourth.
+func highColours(dst, row []byte) {
+	for len(dst) >= 3 && len(row) >= 8 {
+		dst[0], dst[1], dst[2] = row[0], row[2], row[4]
+		dst, row = dst[3:], row[8:]
+	}
+}
+
+// unmultiply divides colour by alpha, as Pillow does from "RGBa" to "RGBA".
+// Where alpha is zero there is no colour left to recover.
+func unmultiply(dst, row []byte) {
+	for len(dst) >= 3 && len(row) >= 4 {
+		dst[0], dst[1], dst[2] = row[0], row[1], row[2]
+		if a := uint32(row[3]); a != 0 && a != 255 {
+			for c, v := range row[:3] {
+				dst[c] = uint8(min(255*uint32(v)/a, 255))
+			}
+		}
+		dst, row = dst[3:], row[4:]
+	}
+}
+
+// inks converts cyan, magenta, yellow and black as Pillow does:
+// (255-ink) x (255-black) / 255, rounded.
+func inks(dst, row []byte) {
+	for len(dst) >= 3 && len(row) >= 4 {
+		light := 255 - int32(row[3])
+		for c, ink := range row[:3] {
+			t := int32(ink)*light + 128
+			dst[c] = uint8(max(light-(t>>8+t)>>8, 0))
+		}
+		dst, row = dst[3:], row[4:]
+	}
+}
+
+// rgb is one colour without alpha.
+type rgb [3]byte
+
+// rgbTable drops the alpha of a palette and keeps the colour under it. An
+// index that the palette lacks is black.
+func rgbTable(palette color.Palette) *[256]rgb {
+	var table [256]rgb
+	for i, c := range palette[:min(len(palette), 256)] {
+		n := color.NRGBAModel.Convert(c).(color.NRGBA)
+		table[i] = rgb{n.R, n.G, n.B}
+	}
+	return &table
+}
+
+func packPaletted(m *Image, src *image.Paletted, table *[256]rgb) *Image {
+	return packRows(m, 3, src.Pix, src.Stride, 1, func(dst, row []byte) {
+		for x, index := range row {
+			copy(dst[3*x:3*x+3], table[index][:])
+		}
+	})
+}
+
+// packAny serves the rare types, such as the RGBA64 of a 16-bit TIFF.
+func packAny(m *Image, src image.Image) *Image {
+	r := src.Bounds()
+	m.Pix = make([]byte, 0, 3*m.Width*m.Height)
+	for y := r.Min.Y; y < r.Max.Y; y++ {
+		for x := r.Min.X; x < r.Max.X; x++ {
+			c := color.NRGBA64Model.Convert(src.At(x, y)).(color.NRGBA64)
+			m.Pix = append(m.Pix, uint8(c.R>>8), uint8(c.G>>8), uint8(c.B>>8))
+		}
+	}
+	return m
+}

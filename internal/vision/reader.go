@@ -1,0 +1,151 @@
+package vision
+
+import (
+	"bytes"
+	"encoding/json"
+	"math"
+	"slices"
+)
+
+// configReader reads keys of a configuration. The first error sticks, and the
+// methods do nothing after it. A key that is absent or null leaves its
+// destination as it is.
+type configReader struct {
+	keys map[string]json.RawMessage
+	err  error
+}
+
+func (c *configReader) present(key string) bool {
+	raw, ok := c.keys[key]
+	return ok && !bytes.Equal(raw, []byte("null"))
+}
+
+func (c *configReader) refuse(format string, args ...any) {
+	if c.err == nil {
+		c.err = badConfig(format, args...)
+	}
+}
+
+// misfit reports the value of key as it stands in the file, if it is short.
+func (c *configReader) misfit(key, fits string) {
+	const longest = 60
+	found := string(c.keys[key])
+	if len(found) > longest {
+		found = found[:longest] + "..."
+	}
+	c.refuse("%s is %s; it must be %s", key, found, fits)
+}
+
+// read decodes key into dst.
+func (c *configReader) read(key string, dst any, fits string) {
+	if c.err != nil || !c.present(key) {
+		return
+	}
+	if json.Unmarshal(c.keys[key], dst) != nil {
+		c.misfit(key, fits)
+	}
+}
+
+// number decodes a number that ok accepts.
+func (c *configReader) number(key string, dst *float64, fits string, ok func(float64) bool) {
+	v := *dst
+	c.read(key, &v, fits)
+	if c.err == nil && c.present(key) && !ok(v) {
+		c.misfit(key, fits)
+	}
+	*dst = v
+}
+
+// numbers decodes a number or a list of one to four, one for each channel.
+func (c *configReader) numbers(key string, dst *[]float64) {
+	const fits = "a number, or a list of numbers with one for each channel"
+	if c.err != nil || !c.present(key) {
+		return
+	}
+	var one float64
+	if json.Unmarshal(c.keys[key], &one) == nil {
+		*dst = []float64{one}
+		return
+	}
+	var many []*float64 // pointers, to tell a null from a zero
+	c.read(key, &many, fits)
+	if c.err == nil && (len(many) < 1 || len(many) > 4 || slices.Contains(many, nil)) {
+		c.misfit(key, fits)
+	}
+	if c.err != nil {
+		return
+	}
+	*dst = nil
+	for _, v := range many {
+		*dst = append(*dst, *v)
+	}
+}
+
+// filter decodes a number of Pillow's Image.Resampling.
+func (c *configReader) filter(key string, dst *Filter) {
+	v := float64(*dst)
+	c.number(key, &v, "the number of a Pillow filter: 0 nearest, 1 lanczos, 2 bilinear, 3 bicubic, 4 box, 5 hamming",
+		func(v float64) bool { return v == math.Trunc(v) && v >= 0 && v < float64(filterCount) })
+	if c.err == nil {
+		*dst = Filter(v)
+	}
+}
+
+// isSide accepts a whole number of pixels.
+func isSide(v float64) bool {
+	return v == math.Trunc(v) && v >= 1 && v <= maxConfigSide
+}
+
+// size decodes the forms that transformers' get_size_dict takes: an integer, a
+// list of height and width, or an object. An integer is the shortest edge or
+// the side of a square, by the processor.
+func (c *configReader) size(key string, dst *Size, intIsShortest bool) {
+	const fits = `an integer, [height, width], {"height", "width"} or {"shortest_edge"} with or without "longest_edge", each from 1 to 16384 pixels`
+	if c.err != nil || !c.present(key) {
+		return
+	}
+	raw := c.keys[key]
+	var (
+		one    float64
+		pair   []float64
+		edges  map[string]float64
+		parsed Size
+	)
+	switch {
+	case json.Unmarshal(raw, &one) == nil && isSide(one) && intIsShortest:
+		parsed = shortest(int(one))
+	case json.Unmarshal(raw, &one) == nil && isSide(one):
+		parsed = square(int(one))
+	case json.Unmarshal(raw, &pair) == nil && len(pair) == 2 && isSide(pair[0]) && isSide(pair[1]):
+		parsed = Size{Height: int(pair[0]), Width: int(pair[1])}
+	case json.Unmarshal(raw, &edges) == nil && sizeOf(edges, &parsed):
+	default:
+		c.misfit(key, fits)
+		return
+	}
+	*dst = parsed
+}
+
+// sizeOf reads a size object, and reports whether its keys go together.
+func sizeOf(edges map[string]float64, dst *Size) bool {
+	var names []string
+	for name, v := range edges {
+		if !isSide(v) {
+			return false
+		}
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	switch {
+	case slices.Equal(names, []string{"height", "width"}):
+	case slices.Equal(names, []string{"shortest_edge"}):
+	case slices.Equal(names, []string{"longest_edge", "shortest_edge"}):
+	default:
+		return false
+	}
+	*dst = Size{
+		Width: int(edges["width"]), Height: int(edges["height"]),
+		ShortestEdge: int(edges["shortest_edge"]), LongestEdge: int(edges["longest_edge"]),
+	}
+	return true
+}

@@ -1,0 +1,170 @@
+package vision
+
+import "encoding/binary"
+
+// resampler is the scratch memory of one resize. It is not safe for concurrent
+// use; a pool hands it out.
+//
+// Rows go through it as a stream: each input row is resized horizontally once,
+// into a ring that holds no more rows than one output row takes. So the
+// scratch memory stays small, and mostly in the first cache.
+type resampler struct {
+	source []byte  // an input row, where it has to be converted or padded
+	ring   []byte  // rows after the horizontal pass
+	sums   []int32 // of the vertical pass
+}
+
+// resample resizes and crops m into dst, h.out x v.out pixels of as many
+// channels as m has, or of one if gray is set. Both passes round to 8 bits,
+// the horizontal one first, as Pillow's do; the bytes are the same.
+func (s *resampler) resample(dst []byte, m *Image, gray bool, f Filter, h, v window) {
+	channels := m.Channels
+	if gray {
+		channels = 1
+	}
+	if h.size < h.out || v.size < v.out {
+		clear(dst)
+	}
+	p := pass{s: s, m: m, gray: gray, channels: channels, h: h, filter: f}
+	if h.in != h.resized {
+		p.columns = h.axis(f)
+	}
+	width := h.size * channels
+	at := func(y int) []byte { return dst[((v.pad+y)*h.out+h.pad)*channels:][:width] }
+	switch {
+	case v.in == v.resized:
+		for y := range v.size {
+			p.row(at(y), v.offset+y)
+		}
+	case f == Nearest:
+		for y, from := range v.axis(f).first {
+			p.row(at(y), int(from))
+		}
+	default:
+		s.vertical(&p, v, at)
+	}
+}
+
+// vertical runs the second pass over the rows that the first one gives.
+func (s *resampler) vertical(p *pass, v window, at func(y int) []byte) {
+	rows := v.axis(p.filter)
+	width := p.h.size * p.channels
+	s.ring = grow(s.ring, rows.taps*width)
+	s.sums = grow(s.sums, width)
+	next := 0 // the first input row that is not in the ring yet
+	for y := range v.size {
+		from, to := rows.span(y)
+		for next = max(next, from); next < to; next++ {
+			p.row(s.ring[next%rows.taps*width:][:width], next)
+		}
+		for i := range s.sums {
+			s.sums[i] = weightHalf
+		}
+		for i, w := range rows.at(y) {
+			addRow(s.sums, s.ring[(from+i)%rows.taps*width:][:width], w)
+		}
+		out := at(y)
+		for i, sum := range s.sums {
+			out[i] = clamp8(sum >> weightBits)
+		}
+	}
+}
+
+// addRow adds a row times its weight to the sums.
+func addRow(sums []int32, row []byte, w int32) {
+	row = row[:len(sums)]
+	for i := range sums {
+		sums[i] += w * int32(row[i])
+	}
+}
+
+// pass is the horizontal pass: row by row, when asked.
+type pass struct {
+	s        *resampler
+	m        *Image
+	gray     bool
+	channels int
+	h        window
+	filter   Filter
+	columns  *axis // nil if the width stays as it is
+}
+
+// row writes the output columns of input row y into dst.
+func (p *pass) row(dst []byte, y int) {
+	src := p.source(y)
+	switch {
+	case p.columns == nil:
+		copy(dst, src[p.h.offset*p.channels:])
+	case p.filter == Nearest:
+		pick(dst, src, p.columns, p.channels)
+	case p.channels == 1:
+		convolveGray(dst, src, p.columns)
+	default:
+		convolveRGB(dst, src, p.columns)
+	}
+}
+
+// source is input row y, with at least one byte to spare behind it, which
+// convolveRGB reads and does not use.
+func (p *pass) source(y int) []byte {
+	stride := p.m.Width * p.m.Channels
+	if !p.gray && y+1 < p.m.Height {
+		return p.m.Pix[y*stride : (y+1)*stride+1]
+	}
+	p.s.source = grow(p.s.source, p.m.Width*p.channels+1)
+	if p.gray {
+		luma(p.s.source[:p.m.Width], p.m.row(y))
+	} else {
+		copy(p.s.source, p.m.row(y))
+	}
+	return p.s.source
+}
+
+// pick copies the nearest pixels.
+func pick(dst, src []byte, a *axis, channels int) {
+	for x, from := range a.first {
+		copy(dst[x*channels:(x+1)*channels], src[int(from)*channels:])
+	}
+}
+
+func convolveGray(dst, src []byte, a *axis) {
+	for x := range dst {
+		from, to := a.span(x)
+		line, sum := src[from:to], int32(weightHalf)
+		for i, w := range a.at(x)[:len(line)] {
+			sum += w * int32(line[i])
+		}
+		dst[x] = clamp8(sum >> weightBits)
+	}
+}
+
+// convolveRGB loads a pixel at once and multiplies red and blue together, 32
+// bits apart in a 64-bit word: |sum| stays below 2^31, so that the lower half,
+// taken as signed, and what remains above it are the two sums.
+func convolveRGB(dst, src []byte, a *axis) {
+	const twoHalves = weightHalf | weightHalf<<32
+	for x := range a.first {
+		from, to := a.span(x)
+		line := src[3*from : 3*to+1]
+		redBlue, green := int64(twoHalves), int64(weightHalf)
+		for _, w := range a.at(x) {
+			pixel := uint64(binary.LittleEndian.Uint32(line))
+			redBlue += int64(w) * int64(pixel&0xFF|pixel&0xFF0000<<16)
+			green += int64(w) * int64(pixel>>8&0xFF)
+			line = line[3:]
+		}
+		red := int32(redBlue)
+		blue := int32((redBlue - int64(red)) >> 32)
+		p := dst[3*x : 3*x+3 : 3*x+3]
+		p[0], p[1], p[2] = clamp8(red>>weightBits), clamp8(int32(green)>>weightBits), clamp8(blue>>weightBits)
+	}
+}
+
+// grow returns a slice of n elements with arbitrary content, buf's memory if
+// it suffices.
+func grow[T any](buf []T, n int) []T {
+	if cap(buf) < n {
+		return make([]T, n)
+	}
+	return buf[:n]
+}

@@ -1,0 +1,111 @@
+package vision
+
+import (
+	"bytes"
+	"encoding/binary"
+)
+
+// Format is an encoded image format, told by its first bytes. The empty Format
+// means that the bytes are not an encoded image known here.
+type Format string
+
+// The formats that [Decode] reads.
+const (
+	JPEG Format = "jpeg"
+	PNG  Format = "png"
+	GIF  Format = "gif"
+	WebP Format = "webp"
+	BMP  Format = "bmp"
+	TIFF Format = "tiff"
+)
+
+// MediaType is the format's IANA media type, application/octet-stream for the
+// empty Format.
+func (f Format) MediaType() string {
+	if f == "" {
+		return "application/octet-stream"
+	}
+	return "image/" + string(f)
+}
+
+// Sniff tells the format by the first bytes alone; it does not promise that
+// the rest decodes.
+//
+// A caller uses it to tell an encoded image from raw tensor bytes, so it asks
+// for more than the customary two or four bytes where those could well be the
+// start of an array of numbers.
+func Sniff(data []byte) Format {
+	switch {
+	case isJPEG(data):
+		return JPEG
+	case bytes.HasPrefix(data, []byte("\x89PNG\r\n\x1a\n")):
+		return PNG
+	case bytes.HasPrefix(data, []byte("GIF87a")), bytes.HasPrefix(data, []byte("GIF89a")):
+		return GIF
+	case isWebP(data):
+		return WebP
+	case isBMP(data):
+		return BMP
+	case isTIFF(data):
+		return TIFF
+	}
+	return ""
+}
+
+// isJPEG wants SOI and the lead byte of a marker that may follow it: a table,
+// a frame header, an application segment or a comment (ITU-T T.81, table B.1).
+// FF D8 FF alone would match one float32 NaN in some hundred.
+func isJPEG(data []byte) bool {
+	if len(data) < 4 || data[0] != 0xFF || data[1] != markerSOI || data[2] != 0xFF {
+		return false
+	}
+	m := data[3]
+	return m >= 0xC0 && m <= 0xCF || m >= 0xDB && m <= 0xEF || m == 0xFE || m == 0xFF
+}
+
+// isWebP wants the RIFF form type and one of the three chunks that may come
+// first in the container.
+func isWebP(data []byte) bool {
+	if len(data) < 16 || string(data[:4]) != "RIFF" || string(data[8:12]) != "WEBP" {
+		return false
+	}
+	switch string(data[12:16]) {
+	case "VP8 ", "VP8L", "VP8X":
+		return true
+	}
+	return false
+}
+
+// isBMP wants "BM", the two reserved words zero, an information header of a
+// size that exists, and pixels that start behind it. The file size field is
+// not asked: writers leave it zero or wrong, and readers do not look.
+func isBMP(data []byte) bool {
+	if len(data) < 18 || data[0] != 'B' || data[1] != 'M' || binary.LittleEndian.Uint32(data[6:]) != 0 {
+		return false
+	}
+	pixels, header := binary.LittleEndian.Uint32(data[10:]), binary.LittleEndian.Uint32(data[14:])
+	switch header {
+	case 12, 16, 40, 52, 56, 64, 108, 124:
+		return pixels >= 14+header && pixels < 1<<20
+	}
+	return false
+}
+
+// isTIFF wants the byte order mark, 42 in that order, and a first directory on
+// a word boundary behind the header, as TIFF 6.0 section 2 asks.
+func isTIFF(data []byte) bool {
+	if len(data) < 8 {
+		return false
+	}
+	var order binary.ByteOrder
+	switch string(data[:4]) {
+	case "II*\x00":
+		order = binary.LittleEndian
+	case "MM\x00*":
+		order = binary.BigEndian
+	default:
+		return false
+	}
+	ifd := order.Uint32(data[4:])
+	return ifd >= 8 && ifd%2 == 0
+}
