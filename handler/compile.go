@@ -44,6 +44,12 @@ func Compile(version *repository.Version) (any, error) {
 	return f, err
 }
 
+// TakesImages reports whether a version that Compile has compiled takes images.
+func TakesImages(version *repository.Version) bool {
+	f, ok := version.Compiled.(*frontend)
+	return ok && f.image != nil
+}
+
 // newImageInput returns how an image becomes input; nil when input is not one
 // image.
 func newImageInput(input *engine.TensorSpec, config []byte) (*imageInput, error) {

@@ -16,24 +16,31 @@ import (
 // only while it runs. It is safe for concurrent use, and its scratch memory
 // comes from a pool.
 func (p *Preprocess) Apply(dst []float32, m *Image, t Target) error {
-	return apply(p, dst, m, t, p.scale)
+	return apply(p, dst, m, t, func(s *scratch) *[3][256]float32 {
+		p.scale(&s.scaled, t.Channels)
+		return &s.scaled
+	})
 }
 
 // ApplyUint8 is Apply for a model that takes uint8 and scales the values
 // itself: it neither rescales nor normalises.
 func (p *Preprocess) ApplyUint8(dst []byte, m *Image, t Target) error {
-	return apply(p, dst, m, t, func(tables *[3][256]byte, _ int) {
-		for v := range 256 {
-			for c := range tables {
-				tables[c][v] = byte(v)
-			}
-		}
-	})
+	return apply(p, dst, m, t, func(*scratch) *[3][256]byte { return &unscaled })
 }
 
-// apply does both. fill sets, for each channel of the model, what each of the
-// 256 values of a pixel becomes: exact, and cheaper than arithmetic per pixel.
-func apply[T float32 | byte](p *Preprocess, dst []T, m *Image, t Target, fill func(tables *[3][256]T, channels int)) error {
+// unscaled maps every value to itself.
+var unscaled = func() (tables [3][256]byte) {
+	for c := range tables {
+		for v := range tables[c] {
+			tables[c][v] = byte(v)
+		}
+	}
+	return tables
+}()
+
+// apply does both. tables says what each of the 256 values of a pixel becomes
+// in each channel of the model: exact, and cheaper than arithmetic per pixel.
+func apply[T float32 | byte](p *Preprocess, dst []T, m *Image, t Target, tables func(*scratch) *[3][256]T) error {
 	x, y, err := p.plan(t, m.Width, m.Height)
 	if err != nil {
 		return err
@@ -53,18 +60,17 @@ func apply[T float32 | byte](p *Preprocess, dst []T, m *Image, t Target, fill fu
 	s.pixels = grow(s.pixels, x.out*y.out*channels)
 	s.resample(s.pixels, m, gray, p.Resample, x, y)
 
-	var tables [3][256]T
-	fill(&tables, t.Channels)
+	values := tables(s)
 	for c := range t.Channels {
 		from := min(c, channels-1)
 		if p.FlipChannelOrder {
 			from = channels - 1 - from
 		}
 		if t.Layout == NHWC {
-			spread(dst[c:], t.Channels, s.pixels[from:], channels, &tables[c])
+			spread(dst[c:], t.Channels, s.pixels[from:], channels, &values[c])
 		} else {
 			plane := x.out * y.out
-			spread(dst[c*plane:(c+1)*plane], 1, s.pixels[from:], channels, &tables[c])
+			spread(dst[c*plane:(c+1)*plane], 1, s.pixels[from:], channels, &values[c])
 		}
 	}
 	return nil
@@ -118,7 +124,8 @@ func perChannel(values []float64, c int) float64 {
 // scratch is the memory of one Apply, reused through a pool.
 type scratch struct {
 	resampler
-	pixels []byte // resized and cropped
+	pixels []byte          // resized and cropped
+	scaled [3][256]float32 // what Apply makes of each value
 }
 
 // maxScratch is the largest result in bytes whose memory is kept for the next

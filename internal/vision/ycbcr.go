@@ -73,21 +73,17 @@ func sharedColumns(r image.YCbCrSubsampleRatio) int {
 
 // row converts one row of luma and its chroma samples.
 func (t *yuv) row(dst, luma, cb, cr []byte, shared int) {
-	shift := t.shift & 31
-	cr = cr[:len(cb)]
-	for i, b := range cb {
-		r := cr[i]
-		red, green, blue := t.crR[r], t.cbG[b]+t.crG[r], t.cbB[b]
+	for len(luma) > 0 && len(cb) > 0 && len(cr) > 0 {
+		red, green, blue := t.crR[cr[0]], t.cbG[cb[0]]+t.crG[cr[0]], t.cbB[cb[0]]
 		n := min(shared, len(luma))
-		for _, l := range luma[:n] {
-			y := t.y[l]
-			p := dst[:3]
-			p[0] = clamp8((y + red) >> shift)
-			p[1] = clamp8((y + green) >> shift)
-			p[2] = clamp8((y + blue) >> shift)
+		for i := 0; i < n && len(dst) >= 3; i++ {
+			y := t.y[luma[i]]
+			dst[0] = clamp8((y + red) >> (t.shift & 31))
+			dst[1] = clamp8((y + green) >> (t.shift & 31))
+			dst[2] = clamp8((y + blue) >> (t.shift & 31))
 			dst = dst[3:]
 		}
-		luma = luma[n:]
+		luma, cb, cr = luma[n:], cb[1:], cr[1:]
 	}
 }
 

@@ -1,0 +1,114 @@
+# `make run` and `make test` do all the set-up on a fresh machine. `make help`
+# lists every target.
+
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-builtin-rules
+
+LISTEN ?= :8080
+MODELS ?= models
+BENCHTIME ?= 2s
+
+# Coverage-guided fuzzing of each target, in CI and on demand.
+FUZZTIME ?= 30s
+
+export PATH := $(CURDIR)/build/tools:$(CURDIR)/node_modules/.bin:$(PATH)
+
+GO_SOURCES := $(shell find . -name '*.go' -not -path './node_modules/*' -not -path './build/*')
+PAGE_SOURCES := $(shell find web/src web/static gen/es -type f) web/build.mjs
+PACKAGES := node_modules/.package-lock.json
+VENV := .venv/.installed
+TOOLS := internal/tools
+
+.PHONY: help
+help: ## List the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-18s %s\n", $$1, $$2}'
+
+.PHONY: run
+run: build ## Serve the sample models on :8080 (LISTEN=, MODELS= to change)
+	bin/tensorwire serve --listen '$(LISTEN)' --models '$(MODELS)'
+
+.PHONY: build
+build: bin/tensorwire ## Build bin/tensorwire with the page in it
+
+.PHONY: setup
+setup: $(PACKAGES) ## Install the npm packages: ONNX Runtime, the page's bundle, code generators
+
+.PHONY: page
+page: web/dist/app.js ## Bundle the page
+
+.PHONY: test
+test: build setup-tests ## Run every test, installing what they need
+	go test -race -timeout 10m ./...
+	tsc --noEmit -p web
+	$(MAKE) --no-print-directory test-page
+
+.PHONY: setup-tests
+setup-tests: $(PACKAGES) $(VENV) build/tools/grpcurl
+	@$(TOOLS)/require.sh chromium curl
+
+.PHONY: test-page
+test-page: build setup-tests ## Run the browser's tests alone
+	node web/test/run.mjs
+
+.PHONY: ci
+ci: lint check-generated test ## What CI runs: lint, generated code, every test
+
+.PHONY: lint
+lint: $(PACKAGES) build/tools/golangci-lint ## Check the code's style, and the contract's
+	buf lint
+	buf format --diff --exit-code
+	go vet ./...
+	golangci-lint run
+
+.PHONY: generate
+generate: $(PACKAGES) ## Generate gen/ from api/
+	buf generate
+
+.PHONY: check-generated
+check-generated: generate ## Fail where gen/ is not what api/ gives, or go.mod is not tidy
+	go mod tidy
+	@changed="$$(git status --porcelain -- gen go.mod go.sum)"; if [ -n "$$changed" ]; then \
+		echo "these differ from what is generated; commit what 'make generate' and 'go mod tidy' write:"; echo "$$changed"; exit 1; fi
+
+.PHONY: fuzz
+fuzz: $(PACKAGES) ## Fuzz every target for FUZZTIME each
+	$(TOOLS)/fuzz.sh '$(FUZZTIME)'
+
+.PHONY: bench
+bench: build $(VENV) ## Measure encodings, protocols and the model's share (BENCHTIME=)
+	go run ./internal/bench -time '$(BENCHTIME)' -server bin/tensorwire
+
+.PHONY: screenshot
+screenshot: build setup-tests ## Make docs/page.png anew
+	node web/test/run.mjs screenshot docs/page.png
+
+.PHONY: clean
+clean: ## Remove what was built and installed
+	rm -rf bin build node_modules .venv
+	find web/dist -type f -not -name README -delete
+
+$(PACKAGES): package.json package-lock.json .npmrc
+	@$(TOOLS)/require.sh node npm
+	npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	@touch $@
+
+$(VENV): examples/python/requirements.txt
+	@$(TOOLS)/require.sh python3
+	python3 -m venv .venv
+	.venv/bin/pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: -r $<
+	@touch $@
+
+web/dist/app.js: $(PAGE_SOURCES) $(PACKAGES)
+	node web/build.mjs
+
+bin/tensorwire: $(GO_SOURCES) go.mod go.sum web/dist/app.js
+	@$(TOOLS)/require.sh go cc
+	go build -trimpath -o $@ ./cmd/tensorwire
+
+build/tools/grpcurl: $(TOOLS)/go.mod $(TOOLS)/go.sum
+	go build -modfile=$(TOOLS)/go.mod -o $@ github.com/fullstorydev/grpcurl/cmd/grpcurl
+
+build/tools/golangci-lint: $(TOOLS)/lint/go.mod $(TOOLS)/lint/go.sum
+	cd $(TOOLS)/lint && go build -o $(CURDIR)/$@ github.com/golangci/golangci-lint/v2/cmd/golangci-lint

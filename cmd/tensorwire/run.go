@@ -1,0 +1,58 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/tensorwire/tensorwire/internal/config"
+)
+
+// Exit codes.
+const (
+	exitOK    = 0
+	exitError = 1
+	exitUsage = 2
+)
+
+const help = `Tensorwire serves ONNX models over Connect, gRPC and gRPC-Web from one port.
+
+  tensorwire serve     serve the models of a directory
+  tensorwire version   print the version
+
+  tensorwire serve --help lists the settings.
+`
+
+// run is the program: it ends with an exit code, and early when ctx is done.
+func run(ctx context.Context, args []string, getenv func(string) string, stdout, stderr io.Writer) int {
+	command := ""
+	if len(args) > 0 {
+		command = args[0]
+	}
+	var err error
+	switch command {
+	case "serve":
+		err = serve(ctx, args[1:], getenv, stdout, stderr)
+	case "version", "--version":
+		_, err = fmt.Fprintln(stdout, version())
+	case "help", "--help", "-h":
+		_, err = fmt.Fprint(stdout, help)
+	case "":
+		fmt.Fprint(stderr, help)
+		return exitUsage
+	default:
+		fmt.Fprintf(stderr, "tensorwire: no command %q\n\n%s", command, help)
+		return exitUsage
+	}
+	switch {
+	case err == nil, errors.Is(err, config.ErrHelp):
+		return exitOK
+	case errors.Is(err, config.ErrUsage):
+		fmt.Fprintf(stderr, "tensorwire: %v\n", err)
+		return exitUsage
+	default:
+		fmt.Fprintf(stderr, "tensorwire: %v\n", err)
+		return exitError
+	}
+}

@@ -1,0 +1,181 @@
+// Package config has the one tree of settings: defaults, then the environment,
+// then flags.
+package config
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/tensorwire/tensorwire/handler"
+	"github.com/tensorwire/tensorwire/internal/scheduler"
+	"github.com/tensorwire/tensorwire/internal/server"
+	"github.com/tensorwire/tensorwire/internal/vision"
+)
+
+// EnvPrefix begins the name of each setting's environment variable: --cors-origin
+// is TENSORWIRE_CORS_ORIGIN.
+const EnvPrefix = "TENSORWIRE_"
+
+// ErrHelp says that help was asked for and has been printed.
+var ErrHelp = flag.ErrHelp
+
+// ErrUsage says that the settings are wrong; its text says which and what fits.
+var ErrUsage = errors.New("usage")
+
+// Config is what a server can be told.
+type Config struct {
+	Listen         string
+	Models         string
+	DefaultModel   string
+	OnnxRuntimeLib string
+	IntraOpThreads int
+	Instances      int
+	MaxQueue       int
+	StreamWindow   int
+
+	MaxMessageBytes int64
+	MaxImagePixels  int64
+
+	TLSCert     string
+	TLSKey      string
+	CORSOrigins []string
+
+	ShutdownDelay   time.Duration
+	ShutdownTimeout time.Duration
+
+	LogLevel  string
+	LogFormat string
+}
+
+// Parse reads the settings of `tensorwire serve` from the environment and args,
+// which go before it. Usage and what is wrong with args go to out. A Config that is
+// returned is valid.
+func Parse(args []string, getenv func(string) string, out io.Writer) (*Config, error) {
+	c := &Config{}
+	flags := c.flags(out)
+	var fromEnv error
+	flags.VisitAll(func(f *flag.Flag) {
+		name := envName(f.Name)
+		if value := getenv(name); value != "" {
+			if err := flags.Set(f.Name, value); err != nil {
+				fromEnv = errors.Join(fromEnv, fmt.Errorf("%w: %s=%q: %w", ErrUsage, name, value, err))
+			}
+		}
+	})
+	if fromEnv != nil {
+		return nil, fromEnv
+	}
+	c.CORSOrigins = nil // flags are more than the environment's, not in addition
+	originsFromEnv := getenv(envName("cors-origin"))
+	if err := flags.Parse(args); err != nil {
+		if errors.Is(err, flag.ErrHelp) {
+			return nil, ErrHelp
+		}
+		return nil, fmt.Errorf("%w: %w", ErrUsage, err)
+	}
+	if c.CORSOrigins == nil && originsFromEnv != "" {
+		c.CORSOrigins = splitList(originsFromEnv)
+	}
+	if flags.NArg() > 0 {
+		return nil, fmt.Errorf("%w: serve takes no arguments, found %q; see tensorwire serve --help", ErrUsage, flags.Arg(0))
+	}
+	return c, c.validate()
+}
+
+func envName(flagName string) string {
+	return EnvPrefix + strings.ToUpper(strings.ReplaceAll(flagName, "-", "_"))
+}
+
+func splitList(value string) []string {
+	var items []string
+	for item := range strings.SplitSeq(value, ",") {
+		if item = strings.TrimSpace(item); item != "" {
+			items = append(items, item)
+		}
+	}
+	return items
+}
+
+func (c *Config) flags(out io.Writer) *flag.FlagSet {
+	flags := flag.NewFlagSet("tensorwire serve", flag.ContinueOnError)
+	flags.SetOutput(out)
+	flags.Usage = func() { usage(flags, out) }
+	flags.StringVar(&c.Listen, "listen", "127.0.0.1:8080", "`address` to listen on; port 0 takes a free one")
+	flags.StringVar(&c.Models, "models", "models", "`directory` of the models, laid out as <model>/<version>/model.onnx")
+	flags.StringVar(&c.DefaultModel, "default-model", "", "`name` of the model that answers requests without one (default: the only model)")
+	flags.StringVar(&c.OnnxRuntimeLib, "onnxruntime-lib", "", "`path` of ONNX Runtime's shared library (default: looked for beside the executable, in installed packages, in the system)")
+	flags.IntVar(&c.IntraOpThreads, "intra-op-threads", 1, "`threads` that one call uses within an operator")
+	flags.IntVar(&c.Instances, "instances", 0, "`calls` of one model that run at once (default: one for each CPU)")
+	flags.IntVar(&c.MaxQueue, "max-queue", scheduler.DefaultMaxQueue, "`calls` of one model that may wait; more are answered unavailable")
+	flags.IntVar(&c.StreamWindow, "stream-window", handler.DefaultStreamWindow, "`frames` of one stream in flight at once")
+	flags.Int64Var(&c.MaxMessageBytes, "max-message-bytes", server.DefaultMaxMessageBytes, "most `bytes` of one request message, decompressed")
+	flags.Int64Var(&c.MaxImagePixels, "max-image-pixels", vision.DefaultMaxPixels, "most `pixels` of one image, width times height")
+	flags.StringVar(&c.TLSCert, "tls-cert", "", "PEM `file` of the certificate; the listener then speaks TLS")
+	flags.StringVar(&c.TLSKey, "tls-key", "", "PEM `file` of the certificate's key")
+	flags.Func("cors-origin", "`origin` whose pages may call, such as https://app.example.com; several by commas or by repeating; * is all (default: none but the server's own)", func(value string) error {
+		c.CORSOrigins = append(c.CORSOrigins, splitList(value)...)
+		return nil
+	})
+	flags.DurationVar(&c.ShutdownDelay, "shutdown-delay", 0, "`time` between turning not ready and closing the listener, for load balancers to notice")
+	flags.DurationVar(&c.ShutdownTimeout, "shutdown-timeout", 30*time.Second, "`time` that running requests have to finish")
+	flags.StringVar(&c.LogLevel, "log-level", "info", "debug, info, warn or error")
+	flags.StringVar(&c.LogFormat, "log-format", "text", "text or json")
+	return flags
+}
+
+func usage(flags *flag.FlagSet, out io.Writer) {
+	fmt.Fprint(out, "Serve ONNX models over Connect, gRPC and gRPC-Web, with a page, from one port.\n\n  tensorwire serve [flags]\n\nEvery flag can be given as an environment variable: --max-queue is TENSORWIRE_MAX_QUEUE.\n\n")
+	flags.VisitAll(func(f *flag.Flag) {
+		name, text := flag.UnquoteUsage(f)
+		fmt.Fprintf(out, "  --%s %s\n        %s", f.Name, name, text)
+		if f.DefValue != "" && f.DefValue != "0" && f.DefValue != "0s" {
+			fmt.Fprintf(out, " (default: %s)", f.DefValue)
+		}
+		fmt.Fprintln(out)
+	})
+}
+
+// validate reports every setting that does not fit.
+func (c *Config) validate() error {
+	var errs []error
+	wrong := func(name string, found any, fits string) {
+		errs = append(errs, fmt.Errorf("%w: --%s is %v: %s", ErrUsage, name, found, fits))
+	}
+	atLeast := func(name string, found, least int64) {
+		if found < least {
+			wrong(name, found, fmt.Sprintf("give %d or more", least))
+		}
+	}
+	atLeast("intra-op-threads", int64(c.IntraOpThreads), 1)
+	atLeast("instances", int64(c.Instances), 0)
+	atLeast("max-queue", int64(c.MaxQueue), 1)
+	atLeast("stream-window", int64(c.StreamWindow), 1)
+	atLeast("max-message-bytes", c.MaxMessageBytes, 1)
+	atLeast("max-image-pixels", c.MaxImagePixels, 1)
+	if c.MaxMessageBytes > 1<<32-1 {
+		wrong("max-message-bytes", c.MaxMessageBytes, "a message's length has four bytes on the wire: give 4294967295 or less")
+	}
+	if c.ShutdownDelay < 0 {
+		wrong("shutdown-delay", c.ShutdownDelay, "give a time such as 5s")
+	}
+	if c.ShutdownTimeout <= 0 {
+		wrong("shutdown-timeout", c.ShutdownTimeout, "give a time such as 30s")
+	}
+	if (c.TLSCert == "") != (c.TLSKey == "") {
+		errs = append(errs, fmt.Errorf("%w: --tls-cert and --tls-key go together: give both or neither", ErrUsage))
+	}
+	for name, file := range map[string]string{"tls-cert": c.TLSCert, "tls-key": c.TLSKey} {
+		if file == "" {
+			continue
+		}
+		if _, err := os.Stat(file); err != nil {
+			wrong(name, file, "it cannot be read: "+err.Error())
+		}
+	}
+	return errors.Join(errs...)
+}

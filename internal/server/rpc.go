@@ -1,0 +1,69 @@
+package server
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"runtime/debug"
+	"slices"
+	"strings"
+
+	"connectrpc.com/connect/v2"
+	"connectrpc.com/connect/v2/connecthttp"
+)
+
+// recoverPanics returns an interceptor that answers a panic with an internal
+// error, as far as the answer has not begun, and logs it.
+func recoverPanics(log *slog.Logger) connect.ServerInterceptor {
+	return func(next connect.ServerFunc) connect.ServerFunc {
+		return func(ctx context.Context, spec connect.Spec, stream connect.ServerStream) (err error) {
+			defer func() {
+				if v := recover(); v != nil {
+					if v == http.ErrAbortHandler { //nolint:errorlint // net/http compares the panic's value, too
+						panic(v)
+					}
+					log.ErrorContext(ctx, "panic", "procedure", spec.Procedure, "panic", v, "stack", string(debug.Stack()))
+					err = connect.NewError(connect.CodeInternal, "internal error")
+				}
+			}()
+			return next(ctx, spec, stream)
+		}
+	}
+}
+
+// serviceNames returns the names of the services that have procedures, sorted.
+func serviceNames(rpc *connect.Server) []string {
+	var names []string
+	for spec := range rpc.Specs() {
+		service, _, _ := strings.Cut(strings.TrimPrefix(spec.Procedure, "/"), "/")
+		names = append(names, service)
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+// streamingProcedures returns the paths whose requests are more than one message.
+func streamingProcedures(rpc *connect.Server) map[string]bool {
+	streaming := map[string]bool{}
+	for spec := range rpc.Specs() {
+		if spec.StreamType&connect.StreamTypeClient != 0 {
+			streaming[spec.Procedure] = true
+		}
+	}
+	return streaming
+}
+
+// unknownProcedure answers calls of procedures that do not exist with
+// unimplemented, in the caller's own protocol, and passes all else on to page.
+func unknownProcedure(page http.Handler) http.Handler {
+	writer := connecthttp.NewErrorWriter()
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodPost && writer.IsSupported(r) {
+			err := connect.NewError(connect.CodeUnimplemented, fmt.Sprintf("no procedure %s on this server", r.URL.Path))
+			_ = writer.Write(w, r, err) // the caller has gone
+			return
+		}
+		page.ServeHTTP(w, r)
+	})
+}

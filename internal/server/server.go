@@ -1,0 +1,193 @@
+package server
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+
+	"connectrpc.com/connect/v2"
+	"connectrpc.com/connect/v2/connecthttp"
+	"connectrpc.com/grpcreflect/v2"
+	"golang.org/x/net/http2"
+
+	"github.com/tensorwire/tensorwire/internal/observe"
+)
+
+// Defaults of Options.
+const (
+	DefaultMaxMessageBytes = 64 << 20
+	defaultHeaderTimeout   = 10 * time.Second
+	defaultIdleTimeout     = 3 * time.Minute
+	defaultBodyGrace       = 10 * time.Second
+	defaultBodyRate        = 100_000
+)
+
+const (
+	// A client that uploads over a link of 40 ms needs windows of rate times round
+	// trip to fill it; net/http's default of 1 MiB stops at 24 MB/s there.
+	uploadWindow = 16 << 20
+	// Frames of the smallest size that clients may be told to send are 16 KiB;
+	// larger ones cost less CPU per byte.
+	maxFrameBytes = 1 << 20
+	// A connection without requests is kept for long, since gRPC clients hold
+	// theirs with pings; one whose peer has gone is found by a ping of our own.
+	http2IdleTimeout = time.Hour
+	http2PingAfter   = 30 * time.Second
+	http2PingTimeout = 15 * time.Second
+	// Messages below this size cost more to compress than they save.
+	compressMinBytes = 1024
+	// A request's headers, the names and values together.
+	maxHeaderBytes = 64 << 10
+)
+
+// Options tune a Server. The zero value has the defaults.
+type Options struct {
+	// TLSCertFile and TLSKeyFile are PEM files; both or neither. With them the
+	// listener speaks TLS, with HTTP/2 and HTTP/1.1.
+	TLSCertFile, TLSKeyFile string
+	// CORSOrigins are the origins, such as "https://app.example.com", whose pages
+	// may call the server. "*" means all. Empty: only pages of its own.
+	CORSOrigins []string
+	// MaxMessageBytes bounds a message of a request, as it was sent and
+	// decompressed. 0: DefaultMaxMessageBytes.
+	MaxMessageBytes int64
+	// HeaderTimeout bounds the arrival of a request's headers. 0: 10 s.
+	HeaderTimeout time.Duration
+	// IdleTimeout bounds how long an HTTP/1.1 connection waits for its next
+	// request. 0: 3 minutes.
+	IdleTimeout time.Duration
+	// BodyGrace and BodyRate bound the arrival of a body that is one message: it
+	// has BodyGrace and a second for each BodyRate bytes. 0: 10 s and 100 kB/s.
+	BodyGrace time.Duration
+	BodyRate  int64
+	// Logger is told of the server's own errors. nil: slog.Default.
+	Logger *slog.Logger
+}
+
+func (o Options) withDefaults() Options {
+	setDefault(&o.MaxMessageBytes, DefaultMaxMessageBytes)
+	setDefault(&o.HeaderTimeout, defaultHeaderTimeout)
+	setDefault(&o.IdleTimeout, defaultIdleTimeout)
+	setDefault(&o.BodyGrace, defaultBodyGrace)
+	setDefault(&o.BodyRate, defaultBodyRate)
+	if o.Logger == nil {
+		o.Logger = slog.Default()
+	}
+	return o
+}
+
+func setDefault[T comparable](value *T, to T) {
+	var zero T
+	if *value == zero {
+		*value = to
+	}
+}
+
+// Server is the one HTTP server.
+type Server struct {
+	http *http.Server
+	tls  bool
+}
+
+// New returns a server of the procedures that register adds, with gRPC reflection
+// of them, gRPC health and the probes /livez and /readyz as readiness says, and
+// page for all other paths. It does not listen yet.
+func New(register func(*connect.Server), page http.Handler, readiness *observe.Readiness, options Options) (*Server, error) {
+	options = options.withDefaults()
+	rpc := connect.NewServer(observe.LogCalls(options.Logger), recoverPanics(options.Logger))
+	register(rpc)
+	services := serviceNames(rpc)
+	grpcreflect.Register(rpc, grpcreflect.WithNamer(grpcreflect.NamerFunc(func() []string {
+		return append(services, healthService)
+	})))
+
+	mux := http.NewServeMux()
+	connecthttp.Mount(mux, rpc,
+		connecthttp.WithReadMaxBytes(int(options.MaxMessageBytes)),
+		connecthttp.WithCompressMinBytes(compressMinBytes),
+	)
+	mountHealth(mux, readiness, services)
+	mux.Handle("/", unknownProcedure(page))
+
+	origins, err := allowOrigins(options.CORSOrigins)
+	if err != nil {
+		return nil, err
+	}
+	s := &Server{
+		tls: options.TLSCertFile != "",
+		http: &http.Server{
+			Handler:           origins(limitBodies(mux, streamingProcedures(rpc), options)),
+			ReadHeaderTimeout: options.HeaderTimeout,
+			IdleTimeout:       options.IdleTimeout,
+			MaxHeaderBytes:    maxHeaderBytes,
+			ErrorLog:          slog.NewLogLogger(options.Logger.Handler(), slog.LevelDebug),
+		},
+	}
+	if err := s.loadCertificate(options); err != nil {
+		return nil, err
+	}
+	return s, s.useHTTP2()
+}
+
+func (s *Server) loadCertificate(options Options) error {
+	if (options.TLSCertFile == "") != (options.TLSKeyFile == "") {
+		return errors.New("--tls-cert and --tls-key go together: one of them is missing")
+	}
+	if !s.tls {
+		return nil
+	}
+	certificate, err := tls.LoadX509KeyPair(options.TLSCertFile, options.TLSKeyFile)
+	if err != nil {
+		return fmt.Errorf("--tls-cert and --tls-key: %w", err)
+	}
+	s.http.TLSConfig = &tls.Config{Certificates: []tls.Certificate{certificate}, MinVersion: tls.VersionTLS12}
+	return nil
+}
+
+// useHTTP2 puts HTTP/2, over TLS and as h2c with prior knowledge, on
+// golang.org/x/net's server. The one that is bundled with Go 1.26.8 has known
+// holes (CVE-2026-97032 and three more) that are fixed in x/net v0.61.
+func (s *Server) useHTTP2() error {
+	s.http.Protocols = new(http.Protocols)
+	s.http.Protocols.SetHTTP1(true)
+	s.http.Protocols.SetHTTP2(true)
+	s.http.Protocols.SetUnencryptedHTTP2(true)
+	//nolint:staticcheck // deprecated in favour of the bundled server, which is what it is here to replace
+	return http2.ConfigureServer(s.http, &http2.Server{
+		MaxReadFrameSize:             maxFrameBytes,
+		MaxUploadBufferPerStream:     uploadWindow,
+		MaxUploadBufferPerConnection: uploadWindow,
+		IdleTimeout:                  http2IdleTimeout,
+		ReadIdleTimeout:              http2PingAfter,
+		PingTimeout:                  http2PingTimeout,
+	})
+}
+
+// Serve answers on listener until Shutdown. It closes listener.
+func (s *Server) Serve(listener net.Listener) error {
+	var err error
+	if s.tls {
+		err = s.http.ServeTLS(listener, "", "")
+	} else {
+		err = s.http.Serve(listener)
+	}
+	if errors.Is(err, http.ErrServerClosed) {
+		return nil
+	}
+	return err
+}
+
+// Shutdown stops accepting and waits for the requests that run. When ctx ends
+// first, it cuts them off and returns ctx's error.
+func (s *Server) Shutdown(ctx context.Context) error {
+	err := s.http.Shutdown(ctx)
+	if err != nil {
+		return errors.Join(err, s.http.Close())
+	}
+	return nil
+}

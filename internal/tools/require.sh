@@ -1,0 +1,50 @@
+#!/usr/bin/env bash
+# Check that programs are there. On Debian, as root, what is missing is installed;
+# elsewhere it is said plainly what to install.
+#
+# usage: require.sh PROGRAM...    programs: go cc node npm python3 chromium curl
+set -euo pipefail
+
+has() {
+	case $1 in
+	chromium) command -v chromium || command -v chromium-browser || command -v google-chrome || [ -n "${CHROMIUM:-}" ] ;;
+	python3) python3 -c 'import venv, ensurepip' ;;
+	*) command -v "$1" ;;
+	esac >/dev/null 2>&1
+}
+
+# What Debian calls the program's package; empty where Debian's is too old.
+package() {
+	case $1 in
+	cc) echo gcc libc6-dev ;;
+	python3) echo python3 python3-venv ;;
+	chromium | curl) echo "$1" ;;
+	esac
+}
+
+advice() {
+	case $1 in
+	go) echo "Go 1.26 or newer, from https://go.dev/dl" ;;
+	cc) echo "a C compiler (gcc or clang), which cgo needs to call ONNX Runtime" ;;
+	node | npm) echo "Node.js 20 or newer with npm, from https://nodejs.org" ;;
+	python3) echo "Python 3.10 or newer with its venv module" ;;
+	chromium) echo "Chromium or Chrome (or set CHROMIUM to its path), for the page's tests" ;;
+	*) echo "$1" ;;
+	esac
+}
+
+missing=0
+for program in "$@"; do
+	has "$program" && continue
+	packages=$(package "$program")
+	if [ -n "$packages" ] && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+		echo "installing $packages"
+		apt-get update -qq
+		# shellcheck disable=SC2086 # several packages are several words
+		DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $packages >/dev/null
+		has "$program" && continue
+	fi
+	echo "missing: $(advice "$program")" >&2
+	missing=1
+done
+exit $missing

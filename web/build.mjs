@@ -1,0 +1,52 @@
+// Builds the page into web/dist, from where embed.go takes it into the binary.
+//
+//   node web/build.mjs
+
+import { cp, mkdir, readdir, readFile, rm, appendFile } from "node:fs/promises";
+import { fileURLToPath } from "node:url";
+import { build } from "esbuild";
+
+const web = fileURLToPath(new URL(".", import.meta.url));
+const dist = `${web}dist/`;
+
+// esbuild keeps comments that are marked as legal. The bundled packages open
+// their files with an unmarked notice, so it is marked on the way in.
+const keepNotices = {
+  name: "keep-notices",
+  setup({ onLoad }) {
+    onLoad({ filter: /[\\/]node_modules[\\/].*\.js$/ }, async ({ path }) => {
+      const source = await readFile(path, "utf8");
+      const notice = /^(?:\/\/.*\r?\n)+/.exec(source)?.[0];
+      if (!notice?.includes("Copyright")) {
+        return { contents: source, loader: "js" };
+      }
+      const text = notice.replaceAll(/^\/\//gm, "").replaceAll("*/", "* /");
+      return { contents: `/*!\n${text}*/\n${source.slice(notice.length)}`, loader: "js" };
+    });
+  },
+};
+
+// dist/README is checked in and stays.
+await mkdir(dist, { recursive: true });
+for (const name of await readdir(dist)) {
+  if (name !== "README") {
+    await rm(dist + name, { recursive: true });
+  }
+}
+
+await build({
+  entryPoints: [`${web}src/main.ts`],
+  outfile: `${dist}app.js`,
+  bundle: true,
+  format: "esm",
+  target: "es2022",
+  minify: true,
+  legalComments: "linked",
+  plugins: [keepNotices],
+  tsconfig: `${web}tsconfig.json`,
+  logLevel: "warning",
+});
+// The notices refer to the licence; whoever gets the bundle gets its text too.
+await appendFile(`${dist}app.js.LEGAL.txt`, await readFile(`${web}licenses/Apache-2.0.txt`));
+
+await cp(`${web}static`, dist, { recursive: true });

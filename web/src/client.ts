@@ -1,0 +1,90 @@
+// The calls to the server that served this page.
+
+import { Code, ConnectError, createClient } from "@connectrpc/connect";
+import { createConnectTransport, createGrpcWebTransport } from "@connectrpc/connect-web";
+import {
+  type InferenceResponse,
+  type ListModelsResponse,
+  Predictor,
+} from "../../gen/es/modelserving/predictor_pb.js";
+
+export type Protocol = "connect" | "grpc-web";
+
+/** Prediction is an answer and what it took to get it. */
+export interface Prediction {
+  response: InferenceResponse;
+  protocol: Protocol;
+  /** From the call to the decoded answer, in milliseconds. */
+  roundTripMs: number;
+  /** Bytes of the request's and of the response's body. */
+  sent: number;
+  received: number;
+}
+
+/** listModels asks for the server's models with a GET, which the browser may cache. */
+export async function listModels(): Promise<ListModelsResponse> {
+  const transport = createConnectTransport({
+    baseUrl: location.origin,
+    useBinaryFormat: true,
+    useHttpGet: true,
+    fetch: meteredFetch({ sent: 0, received: 0 }),
+  });
+  return createClient(Predictor, transport).listModels({});
+}
+
+/** predict sends an image's bytes, unchanged, and asks for the five best labels. */
+export async function predict(
+  protocol: Protocol,
+  modelName: string,
+  rawImage: Uint8Array<ArrayBuffer>,
+  signal: AbortSignal,
+): Promise<Prediction> {
+  const traffic = { sent: 0, received: 0 };
+  const create = protocol === "grpc-web" ? createGrpcWebTransport : createConnectTransport;
+  const transport = create({
+    baseUrl: location.origin,
+    useBinaryFormat: true,
+    fetch: meteredFetch(traffic),
+  });
+  const started = performance.now();
+  const response = await createClient(Predictor, transport).fastPredict(
+    { modelName, rawImage, topK: 5 },
+    { signal },
+  );
+  return { response, protocol, roundTripMs: performance.now() - started, ...traffic };
+}
+
+/** describeError gives an error's code, as the protocols spell it, and its message. */
+export function describeError(error: unknown): { code: string; message: string } {
+  const { code, rawMessage } = ConnectError.from(error);
+  return {
+    code: (Code[code] ?? "Unknown").replaceAll(/(?<=[a-z])[A-Z]/g, (c) => `_${c}`).toLowerCase(),
+    message: rawMessage,
+  };
+}
+
+/** meteredFetch is a fetch that adds up the bytes of bodies in traffic. */
+function meteredFetch(traffic: { sent: number; received: number }): typeof globalThis.fetch {
+  return async (input, init) => {
+    traffic.sent += init?.body instanceof Uint8Array ? init.body.byteLength : 0;
+    let response: Response;
+    try {
+      response = await fetch(input, init);
+    } catch (error) {
+      if (init?.signal?.aborted) {
+        throw error;
+      }
+      // Browsers do not tell scripts more than that.
+      throw new ConnectError("no answer: the server is out of reach or closed the connection", Code.Unavailable);
+    }
+    const counted = response.body?.pipeThrough(
+      new TransformStream<Uint8Array<ArrayBuffer>, Uint8Array<ArrayBuffer>>({
+        transform(chunk, controller) {
+          traffic.received += chunk.byteLength;
+          controller.enqueue(chunk);
+        },
+      }),
+    );
+    return counted ? new Response(counted, response) : response;
+  };
+}

@@ -1,0 +1,158 @@
+// A panel on which the visitor draws an image.
+
+import { byId } from "./dom.js";
+
+/** Width of the pen in pixels of the canvas: that of a pen on a 28 x 28 digit, scaled. */
+const penWidth = 20;
+/** How long the pen must rest before the drawing is sent, in milliseconds. */
+const restMs = 300;
+
+type Point = { x: number; y: number };
+
+/** DrawingInput turns strokes on the canvas into PNG files. */
+export class DrawingInput {
+  readonly #canvas = byId("draw", HTMLCanvasElement);
+  readonly #paper = byId("paper", HTMLButtonElement);
+  readonly #clear = byId("clear", HTMLButtonElement);
+  readonly #save = byId("save", HTMLButtonElement);
+  readonly #onStart: () => void;
+  readonly #onDrawing: (png: Blob) => void;
+  #strokes: Point[][] = [];
+  #penDown = false;
+  #timer = 0;
+
+  /**
+   * onStart is called when a drawing begins or is cleared, onDrawing with the
+   * drawing's PNG file whenever the pen rests.
+   */
+  constructor(onStart: () => void, onDrawing: (png: Blob) => void) {
+    this.#onStart = onStart;
+    this.#onDrawing = onDrawing;
+
+    this.#canvas.addEventListener("pointerdown", (event) => this.#begin(event));
+    this.#canvas.addEventListener("pointermove", (event) => this.#move(event));
+    this.#canvas.addEventListener("pointerup", () => this.#end());
+    this.#canvas.addEventListener("pointercancel", () => this.#end());
+
+    this.#clear.addEventListener("click", () => {
+      this.clear();
+      this.#onStart();
+    });
+    this.#paper.addEventListener("click", () => {
+      this.#paper.setAttribute("aria-pressed", String(!this.#onBlack));
+      this.#paint();
+      this.#schedule();
+    });
+    this.#save.addEventListener("click", () => this.#download());
+    // In the dark, a white sheet would glare.
+    this.#paper.setAttribute("aria-pressed", String(matchMedia("(prefers-color-scheme: dark)").matches));
+    this.#paint();
+  }
+
+  /** clear takes a fresh sheet. */
+  clear(): void {
+    clearTimeout(this.#timer);
+    this.#strokes = [];
+    this.#paint();
+  }
+
+  get #onBlack(): boolean {
+    return this.#paper.getAttribute("aria-pressed") === "true";
+  }
+
+  #begin(event: PointerEvent): void {
+    if (event.button !== 0 || !event.isPrimary) {
+      return;
+    }
+    clearTimeout(this.#timer);
+    this.#canvas.setPointerCapture(event.pointerId);
+    if (this.#strokes.length === 0) {
+      this.#onStart();
+    }
+    this.#penDown = true;
+    this.#strokes.push([this.#point(event)]);
+    this.#paint();
+  }
+
+  #move(event: PointerEvent): void {
+    if (!this.#penDown || !event.isPrimary) {
+      return;
+    }
+    const events = event.getCoalescedEvents();
+    const points = (events.length > 0 ? events : [event]).map((each) => this.#point(each));
+    this.#strokes.at(-1)?.push(...points);
+    this.#paint();
+  }
+
+  #end(): void {
+    if (this.#penDown) {
+      this.#penDown = false;
+      this.#schedule();
+    }
+  }
+
+  #point({ clientX, clientY }: PointerEvent): Point {
+    const { left, top, width, height } = this.#canvas.getBoundingClientRect();
+    return {
+      x: ((clientX - left) / width) * this.#canvas.width,
+      y: ((clientY - top) / height) * this.#canvas.height,
+    };
+  }
+
+  #paint(): void {
+    const { width, height } = this.#canvas;
+    const context = this.#canvas.getContext("2d");
+    if (!context) {
+      return;
+    }
+    context.fillStyle = this.#onBlack ? "black" : "white";
+    context.fillRect(0, 0, width, height);
+    context.strokeStyle = this.#onBlack ? "white" : "black";
+    context.lineWidth = penWidth;
+    context.lineCap = "round";
+    context.lineJoin = "round";
+    for (const [first, ...rest] of this.#strokes) {
+      if (first) {
+        context.beginPath();
+        context.moveTo(first.x, first.y);
+        // A stroke of one point is a dot.
+        for (const point of rest.length > 0 ? rest : [first]) {
+          context.lineTo(point.x, point.y);
+        }
+        context.stroke();
+      }
+    }
+    this.#canvas.classList.toggle("black", this.#onBlack);
+    this.#canvas.classList.toggle("empty", this.#strokes.length === 0);
+    this.#clear.disabled = this.#strokes.length === 0;
+    this.#save.disabled = this.#strokes.length === 0;
+  }
+
+  #schedule(): void {
+    clearTimeout(this.#timer);
+    if (this.#strokes.length === 0) {
+      return;
+    }
+    this.#timer = window.setTimeout(() => {
+      const drawn = this.#strokes;
+      this.#canvas.toBlob((png) => {
+        // Cleared meanwhile, or the pen is down again: that drawing is gone.
+        if (png && drawn === this.#strokes && !this.#penDown) {
+          this.#onDrawing(png);
+        }
+      }, "image/png");
+    }, restMs);
+  }
+
+  #download(): void {
+    this.#canvas.toBlob((png) => {
+      if (png) {
+        const link = document.createElement("a");
+        link.href = URL.createObjectURL(png);
+        link.download = "image.png";
+        link.click();
+        URL.revokeObjectURL(link.href);
+      }
+    }, "image/png");
+  }
+}

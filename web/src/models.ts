@@ -1,0 +1,119 @@
+// The choice of a model.
+
+import { type Model, ModelState } from "../../gen/es/modelserving/predictor_pb.js";
+import { describeError, listModels } from "./client.js";
+import { byId, h, setText } from "./dom.js";
+
+/** ModelChoice is the list of the server's models, of which one is chosen. */
+export class ModelChoice {
+  readonly #select = byId("model", HTMLSelectElement);
+  readonly #description = byId("model-description", HTMLElement);
+  readonly #notice = byId("notice", HTMLElement);
+  readonly #noticeText = byId("notice-text", HTMLElement);
+  readonly #retry = byId("retry", HTMLButtonElement);
+  readonly #problems = byId("problems", HTMLElement);
+  readonly #onChange: () => void;
+  #models: Model[] = [];
+
+  /** onChange is called whenever another model, or the first one, is chosen. */
+  constructor(onChange: () => void) {
+    this.#onChange = onChange;
+    this.#select.addEventListener("change", () => this.#chosen());
+    this.#retry.addEventListener("click", () => void this.load());
+  }
+
+  /** name is the chosen model's; empty while there is none. */
+  get name(): string {
+    return this.#select.value;
+  }
+
+  /** load asks the server for its models and shows what came of it. */
+  async load(): Promise<void> {
+    this.#retry.disabled = true;
+    try {
+      const { models, defaultModel } = await listModels();
+      this.#show(models, defaultModel);
+    } catch (error) {
+      const { code, message } = describeError(error);
+      this.#show([], "");
+      this.#say("The server did not list its models.", `${code}: ${message}`);
+    } finally {
+      this.#retry.disabled = false;
+    }
+  }
+
+  #show(models: Model[], defaultModel: string): void {
+    this.#models = models;
+    const usable = models.filter((model) => whyNot(model) === "");
+    const preferred = usable.find((model) => model.name === defaultModel) ?? usable[0];
+    this.#select.replaceChildren(...models.map((model) => option(model, model === preferred)));
+    this.#select.disabled = preferred === undefined;
+
+    const problems = models.filter((model) => whyNot(model) !== "");
+    this.#problems.replaceChildren(
+      ...problems.map((model) => h("li", {}, h("strong", { textContent: model.name }), ` ${whyNot(model)}`)),
+    );
+    this.#problems.hidden = problems.length === 0;
+
+    if (preferred) {
+      this.#notice.hidden = true;
+    } else {
+      this.#select.append(new Option("none", ""));
+      this.#select.value = "";
+      this.#say(
+        "No model can answer yet.",
+        models.length === 0
+          ? "The server's model repository is empty."
+          : "None of the server's models is ready for images.",
+      );
+    }
+    this.#chosen();
+  }
+
+  #chosen(): void {
+    const model = this.#models.find(({ name }) => name === this.name);
+    setText(this.#description, model ? describe(model) : "");
+    this.#onChange();
+  }
+
+  #say(what: string, why: string): void {
+    this.#noticeText.replaceChildren(h("strong", { textContent: what }), ` ${why}`);
+    this.#notice.hidden = false;
+  }
+}
+
+function option(model: Model, selected: boolean): HTMLOptionElement {
+  const problem = whyNot(model);
+  const element = new Option(`${model.name} (${problem || imageSize(model)})`, model.name, selected, selected);
+  element.disabled = problem !== "";
+  return element;
+}
+
+/** whyNot says why a model cannot be chosen; empty when it can. */
+function whyNot(model: Model): string {
+  switch (model.state) {
+    case ModelState.READY:
+      return model.image ? "" : "takes no images";
+    case ModelState.LOADING:
+      return "is loading";
+    default:
+      return model.reason ? `unavailable: ${model.reason}` : "unavailable";
+  }
+}
+
+function imageSize({ image }: Model): string {
+  return image?.width && image.height ? `${image.width} × ${image.height}` : "any size";
+}
+
+function describe(model: Model): string {
+  const { image, labels, version, versions } = model;
+  const colours = image?.channels === 1 ? " grayscale" : image?.channels === 3 ? " RGB" : "";
+  const others = versions
+    .filter((other) => other.version !== version)
+    .map((other) => (other.state === ModelState.READY ? other.version : `${other.version} (not ready)`));
+  return [
+    `${imageSize(model)}${colours}`,
+    others.length === 0 ? `version ${version}` : `version ${version}, also ${others.join(", ")}`,
+    labels.length === 0 ? "no labels" : `${labels.length} labels`,
+  ].join(" · ");
+}
