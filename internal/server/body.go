@@ -28,7 +28,7 @@ func limitBodies(next http.Handler, streaming map[string]bool, options Options) 
 		}
 		body := r.Body
 		if isEnveloped(r.Header.Get("Content-Type")) {
-			body = &envelopeBody{ReadCloser: body, limit: options.MaxMessageBytes}
+			body = &envelopeBody{ReadCloser: body, limit: options.MaxMessageBytes, drain: r.ProtoMajor == 1}
 		}
 		if !streaming[r.URL.Path] {
 			timed := newTimedBody(body, http.NewResponseController(w), options)
@@ -56,6 +56,10 @@ const envelopePrefix = 5
 type envelopeBody struct {
 	io.ReadCloser
 	limit int64
+	// drain says that an oversize message is read, to nowhere and up to limit,
+	// before the error. A client of HTTP/1.1 reads no answer while it sends, and
+	// loses the answer when the connection is closed under it.
+	drain bool
 
 	prefix [envelopePrefix]byte
 	have   int   // bytes of the prefix that have been read
@@ -70,6 +74,9 @@ func (b *envelopeBody) Read(p []byte) (int, error) {
 	n, err := b.ReadCloser.Read(p)
 	if good, ok := b.follow(p[:n]); !ok {
 		b.err = connect.Errorf(connect.CodeResourceExhausted, "the message has %d bytes, the server takes %d (--max-message-bytes)", b.left, b.limit)
+		if b.drain {
+			_, _ = io.CopyN(io.Discard, b.ReadCloser, min(b.left, b.limit)) // a body that ends early is drained
+		}
 		return good, b.err
 	}
 	return n, err

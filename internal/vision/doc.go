@@ -22,6 +22,11 @@
 //
 // # Known differences from Pillow
 //
+// The horizontal pass of a resize comes first, as in every Pillow up to 12,
+// which models were trained with. Pillow 13 runs the vertical one first where
+// the height shrinks by more than twice the pixels that the width does; there
+// a value may differ by one level.
+//
 // Subsampled chroma is repeated, where libjpeg and libwebp interpolate it; at
 // a sharp border between colours a decoded pixel may differ by some levels,
 // and shrinking averages most of that away. The inverse DCT of image/jpeg may

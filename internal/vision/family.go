@@ -39,7 +39,7 @@ func newFamily(size Size, filter Filter, crop int, mean, std []float64) family {
 	return family{
 		Preprocess: Preprocess{
 			DoResize: true, Size: size, Resample: filter,
-			DoCenterCrop: crop > 0, CropSize: square(crop),
+			DoCenterCrop: crop > 0, CropSize: square(crop), EnsureMultipleOf: 1,
 			DoRescale: true, RescaleFactor: rescaleDefault,
 			DoNormalize: true, Mean: mean, Std: std,
 		},
@@ -84,7 +84,6 @@ var families = map[string]family{
 		f.CropSize, f.IncludeTop = square(289), true
 	}),
 	"Detr":   newFamily(Size{ShortestEdge: 800, LongestEdge: 1333}, Bilinear, 0, imagenetMean, imagenetStd),
-	"Yolos":  newFamily(Size{ShortestEdge: 800, LongestEdge: 1333}, Bilinear, 0, imagenetMean, imagenetStd),
 	"RTDetr": newFamily(square(640), Bilinear, 0, imagenetMean, imagenetStd).with(func(f *family) { f.DoNormalize = false }),
 	"MobileViT": newFamily(shortest(224), Bilinear, 256, nil, nil).with(func(f *family) {
 		f.DoNormalize, f.FlipChannelOrder = false, true
@@ -138,7 +137,7 @@ func enlargeLevit(p *Preprocess, _ float64) {
 var foreign = []string{
 	"Donut", "Emu3", "Flava", "Fuyu", "GLPN", "Idefics", "Idefics2", "Idefics3", "ImageGPT",
 	"LlavaNext", "LlavaOnevision", "Mllama", "Nougat", "Owlv2", "Perceiver", "Pix2Struct",
-	"Pixtral", "Qwen2VL", "Sam", "Siglip2", "SmolVLM", "TimmWrapper", "VitPose", "ZoeDepth",
+	"Pixtral", "Qwen2VL", "Sam", "Siglip2", "SmolVLM", "TimmWrapper", "VitPose", "Yolos", "ZoeDepth",
 }
 
 // familyOf finds a family by the value of image_processor_type or

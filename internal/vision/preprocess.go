@@ -15,7 +15,7 @@ type Preprocess struct {
 
 	// KeepAspectRatio scales both sides of Size alike, by the scale that
 	// changes the image less, and EnsureMultipleOf rounds them to a multiple
-	// of this many pixels (0: does not). Both are DPT's, and only for a Size
+	// of this many pixels (0 and 1: to none). Both are DPT's, and only for a Size
 	// of height and width.
 	KeepAspectRatio  bool
 	EnsureMultipleOf int

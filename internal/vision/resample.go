@@ -14,7 +14,8 @@ type resampler struct {
 
 // resample resizes and crops m into dst, h.out x v.out pixels of as many
 // channels as m has, or of one if gray is set. Both passes round to 8 bits,
-// the horizontal one first, as Pillow's do; the bytes are the same.
+// the horizontal one first, as those of Pillow up to 12 do; the bytes are the
+// same.
 func (s *resampler) resample(dst []byte, m *Image, gray bool, f Filter, h, v window) {
 	channels := m.Channels
 	if gray {

@@ -1,6 +1,8 @@
 // The page in a real browser against a running server that serves models/:
 //
-//   TENSORWIRE_URL=http://127.0.0.1:8080 node --test web/test/
+//   TENSORWIRE_URL=http://127.0.0.1:8080 node --test web/test/page.spec.mjs
+//
+// run.mjs does so with a server of its own.
 
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
@@ -8,6 +10,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
+import { fileURLToPath } from "node:url";
 import { launch, serverURL } from "./browser.mjs";
 import { digitPNG, encodePNG } from "./png.mjs";
 
@@ -325,8 +328,11 @@ pageTest("snippets name the server, the model and the file, and work", async (pa
   const directory = mkdtempSync(join(tmpdir(), "tensorwire-page-"));
   t.after(() => rmSync(directory, { recursive: true }));
   writeFileSync(join(directory, name), png);
+  // `make setup-tests` installs Python's packages and grpcurl in the project.
+  const root = fileURLToPath(new URL("../..", import.meta.url));
+  const env = { ...process.env, PATH: `${root}.venv/bin:${root}build/tools:${process.env.PATH}` };
   const run = (command, ...args) =>
-    spawnSync(command, args, { cwd: directory, encoding: "utf8", timeout: 30_000 });
+    spawnSync(command, args, { cwd: directory, env, encoding: "utf8", timeout: 30_000 });
   const snippet = async (tool) => {
     const text = await page.locator(`#snippet-${tool}`).textContent();
     assert.ok(text.includes(new URL(origin).hostname) && text.includes(model), text);
