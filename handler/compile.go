@@ -57,7 +57,7 @@ func newImageInput(input *engine.TensorSpec, config []byte) (*imageInput, error)
 	if config != nil {
 		var err error
 		if preprocess, err = vision.ParsePreprocess(config); err != nil {
-			return nil, fmt.Errorf("preprocessor_config.json: %w", err)
+			return nil, err
 		}
 	}
 	image := imageAxes(input, config != nil)
@@ -66,7 +66,7 @@ func newImageInput(input *engine.TensorSpec, config []byte) (*imageInput, error)
 	}
 	image.preprocess = preprocess
 	if err := preprocess.Validate(image.target); err != nil {
-		return nil, fmt.Errorf("preprocessor_config.json and input %q of %v: %w", input.Name, input.Shape, err)
+		return nil, fmt.Errorf("input %q of %v: %w", input.Name, input.Shape, err)
 	}
 	return image, nil
 }

@@ -41,6 +41,7 @@ var codes = []struct {
 	{vision.ErrTooLarge, connect.CodeResourceExhausted},
 	{vision.ErrCorrupt, connect.CodeInvalidArgument},
 	{vision.ErrUnsupported, connect.CodeInvalidArgument},
+	{vision.ErrShape, connect.CodeInvalidArgument},
 	{repository.ErrNotFound, connect.CodeNotFound},
 	{repository.ErrUnavailable, connect.CodeUnavailable},
 	{scheduler.ErrQueueFull, connect.CodeUnavailable},

@@ -40,7 +40,7 @@ func (f *frontend) fromRawImage(r *request, limits vision.Limits, watch *stopwat
 	}
 	pixels, err := vision.FromPixels(array.interleaved(r.rawImage), array.width, array.height, array.channels)
 	if err != nil {
-		return tensor.Tensor{}, invalidf("raw_image: %v", err)
+		return tensor.Tensor{}, fmt.Errorf("raw_image: %w", err)
 	}
 	return f.fromPicture(pixels)
 }
@@ -77,7 +77,7 @@ func (f *frontend) fromPicture(picture *vision.Image) (tensor.Tensor, error) {
 	image := f.image
 	width, height, err := image.preprocess.OutputSize(image.target, picture.Width, picture.Height)
 	if err != nil {
-		return tensor.Tensor{}, invalidf("raw_image: %v", err)
+		return tensor.Tensor{}, fmt.Errorf("raw_image: %w", err)
 	}
 	target := image.target
 	target.Width, target.Height = width, height
@@ -89,13 +89,13 @@ func (f *frontend) fromPicture(picture *vision.Image) (tensor.Tensor, error) {
 	if f.input.DataType == tensor.Uint8 {
 		t.Data = make([]byte, elements)
 		if err := image.preprocess.ApplyUint8(t.Data, picture, target); err != nil {
-			return tensor.Tensor{}, invalidf("raw_image: %v", err)
+			return tensor.Tensor{}, fmt.Errorf("raw_image: %w", err)
 		}
 		return t, nil
 	}
 	values := make([]float32, elements)
 	if err := image.preprocess.Apply(values, picture, target); err != nil {
-		return tensor.Tensor{}, invalidf("raw_image: %v", err)
+		return tensor.Tensor{}, fmt.Errorf("raw_image: %w", err)
 	}
 	t.Data, err = tensor.FromFloat32s(values, f.input.DataType)
 	return t, err

@@ -2,6 +2,7 @@ package vision_test
 
 import (
 	"bytes"
+	"compress/zlib"
 	"encoding/binary"
 	"errors"
 	"hash/crc32"
@@ -110,16 +111,39 @@ func TestDecodeGIFOnItsScreen(t *testing.T) {
 	}
 }
 
-// pngHeader is a PNG of one IHDR chunk: 8 bits of gray.
-func pngHeader(width, height uint32) []byte {
-	chunk := []byte("IHDR")
-	chunk = binary.BigEndian.AppendUint32(chunk, width)
-	chunk = binary.BigEndian.AppendUint32(chunk, height)
-	chunk = append(chunk, 8, 0, 0, 0, 0)
-	data := []byte("\x89PNG\r\n\x1a\n\x00\x00\x00\x0d")
-	data = append(data, chunk...)
-	return binary.BigEndian.AppendUint32(data, crc32.ChecksumIEEE(chunk))
+// TestDecodeInterlaced: the passes of Adam7 that a picture of 3 x 2 has are
+// the first, the fourth, the sixth and the seventh.
+func TestDecodeInterlaced(t *testing.T) {
+	var passes bytes.Buffer
+	z := zlib.NewWriter(&passes)
+	_, err := z.Write([]byte{0, 1, 0, 3, 0, 2, 0, 4, 5, 6}) // each row behind its filter
+	if err := errors.Join(err, z.Close()); err != nil {
+		t.Fatal(err)
+	}
+	const adam7 = 1
+	file := slices.Concat(pngStart(3, 2, adam7), pngChunk("IDAT", passes.Bytes()), pngChunk("IEND", nil))
+	m, err := vision.Decode(file, vision.Limits{})
+	if err != nil || !bytes.Equal(m.Pix, []byte{1, 2, 3, 4, 5, 6}) {
+		t.Errorf("Decode = %+v, %v", m, err)
+	}
 }
+
+// pngChunk is a chunk with its length and checksum.
+func pngChunk(id string, content []byte) []byte {
+	chunk := binary.BigEndian.AppendUint32(nil, uint32(len(content)))
+	chunk = append(append(chunk, id...), content...)
+	return binary.BigEndian.AppendUint32(chunk, crc32.ChecksumIEEE(chunk[4:]))
+}
+
+// pngStart is a PNG up to its pixels, 8 bits of gray.
+func pngStart(width, height uint32, interlace byte) []byte {
+	header := binary.BigEndian.AppendUint32(nil, width)
+	header = binary.BigEndian.AppendUint32(header, height)
+	header = append(header, 8, 0, 0, 0, interlace)
+	return append([]byte("\x89PNG\r\n\x1a\n"), pngChunk("IHDR", header)...)
+}
+
+func pngHeader(width, height uint32) []byte { return pngStart(width, height, 0) }
 
 func bmpHeader(width, height int32) []byte {
 	data := []byte("BM\x00\x00\x00\x00\x00\x00\x00\x00\x36\x00\x00\x00\x28\x00\x00\x00")

@@ -2,12 +2,15 @@
 //
 // The steps, and the file that holds each:
 //
-//	Sniff       what the bytes are              sniff.go
-//	Decode      size check, decode, orientation decode.go, limits.go, exif.go
-//	Image       packed 8-bit gray or RGB        image.go, pack.go, ycbcr.go
-//	Preprocess  preprocessor_config.json        preprocess.go, parse.go, family.go
-//	OutputSize  resize and crop geometry        geometry.go
-//	Apply       resample, rescale, normalise    apply.go, resample.go, axis.go
+//	Sniff       what the bytes are            sniff.go
+//	Decode      check the size, then decode   decode.go, limits.go, containers.go
+//	            turn upright by EXIF          exif.go, orient.go
+//	Image       packed 8-bit gray or RGB      image.go, pack.go, ycbcr.go, gif.go
+//	Preprocess  preprocessor_config.json      preprocess.go, parse.go, reader.go
+//	            processors and their defaults family.go
+//	OutputSize  resize and crop geometry      geometry.go, window.go
+//	Apply       resample                      resample.go, axis.go, filter.go
+//	            rescale, normalise, lay out   apply.go
 //
 // The aim is the tensor that the model saw in training. Most vision models on
 // the Hugging Face Hub were trained or evaluated behind an image processor of

@@ -10,8 +10,6 @@ import (
 	"slices"
 	"testing"
 
-	"hash/crc32"
-
 	"github.com/tensorwire/tensorwire/internal/vision"
 )
 
@@ -123,10 +121,7 @@ func TestOrientation(t *testing.T) {
 // withChunk puts a chunk in front of a PNG's IEND.
 func withChunk(file []byte, id string, content []byte) []byte {
 	const end = 12
-	chunk := append([]byte(id), content...)
-	head := binary.BigEndian.AppendUint32(nil, uint32(len(content)))
-	sum := binary.BigEndian.AppendUint32(nil, crc32.ChecksumIEEE(chunk))
-	return slices.Concat(file[:len(file)-end], head, chunk, sum, file[len(file)-end:])
+	return slices.Concat(file[:len(file)-end], pngChunk(id, content), file[len(file)-end:])
 }
 
 // TestBrokenEXIF: the picture is worth more than its metadata.

@@ -145,14 +145,15 @@ var foreign = []string{
 // processors differ from it in nothing but the values that files spell out.
 // The boolean tells whether the name is one of ours.
 func familyOf(name string) (f family, known bool, err error) {
+	base := name
 	for _, suffix := range []string{"Fast", "ImageProcessor", "FeatureExtractor"} {
-		name = strings.TrimSuffix(name, suffix)
+		base = strings.TrimSuffix(base, suffix)
 	}
-	if slices.Contains(foreign, name) {
+	if slices.Contains(foreign, base) {
 		return family{}, false, badConfig("image_processor_type is %q, whose steps are not supported; send tensors instead of images, or use a model with one of the processors %s",
 			name, strings.Join(slices.Sorted(maps.Keys(families)), ", "))
 	}
-	f, known = families[name]
+	f, known = families[base]
 	if !known {
 		f = families["ViT"]
 	}

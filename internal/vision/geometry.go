@@ -39,7 +39,7 @@ func (p *Preprocess) Validate(t Target) error {
 
 func checkPerChannel(key string, values []float64, channels int) error {
 	if len(values) != 1 && len(values) != channels {
-		return badConfig("%s has %d values, the model takes %d channels; give one value, or one for each channel", key, len(values), channels)
+		return badConfig("%s has %d values, the channel count of the model is %d; give one value, or one for each channel", key, len(values), channels)
 	}
 	return nil
 }

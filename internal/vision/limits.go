@@ -16,8 +16,9 @@ const maxSide = 65535
 // Limits bounds what an image may cost before it is decoded.
 type Limits struct {
 	// MaxPixels is the largest width x height to decode; 0 means
-	// [DefaultMaxPixels]. While it is decoded a pixel takes 4 to 10 bytes of
-	// memory, 11 to 19 in a progressive JPEG, and 3 (gray: 1) afterwards.
+	// [DefaultMaxPixels]. While it is decoded a pixel takes 5 to 11 bytes of
+	// memory, 18 in a progressive JPEG, and up to 30 in a compressed 16-bit
+	// TIFF of one strip; afterwards it takes 3, gray 1.
 	MaxPixels int64
 }
 

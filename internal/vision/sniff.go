@@ -54,7 +54,7 @@ func Sniff(data []byte) Format {
 
 // isJPEG wants SOI and the lead byte of a marker that may follow it: a table,
 // a frame header, an application segment or a comment (ITU-T T.81, table B.1).
-// FF D8 FF alone would match one float32 NaN in some hundred.
+// FF D8 FF alone may well be three bytes of an array.
 func isJPEG(data []byte) bool {
 	if len(data) < 4 || data[0] != 0xFF || data[1] != markerSOI || data[2] != 0xFF {
 		return false

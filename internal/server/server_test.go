@@ -1,0 +1,341 @@
+package server_test
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/binary"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"connectrpc.com/connect/v2"
+	"connectrpc.com/connect/v2/connecthttp"
+	"connectrpc.com/grpcreflect/v2"
+	"go.uber.org/goleak"
+	"golang.org/x/net/http2"
+	"golang.org/x/net/http2/hpack"
+
+	"github.com/tensorwire/tensorwire/gen/modelserving"
+	"github.com/tensorwire/tensorwire/gen/modelserving/modelservingconnect"
+	"github.com/tensorwire/tensorwire/internal/observe"
+	"github.com/tensorwire/tensorwire/internal/server"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// service stands in for the Predictor: it says what reached it.
+type service struct {
+	modelservingconnect.UnimplementedPredictorHandler
+}
+
+func (service) FastPredict(_ context.Context, m *modelserving.FastInferenceRequest) (*modelserving.InferenceResponse, error) {
+	switch m.GetModelName() {
+	case "panic":
+		panic("for the test")
+	case "stack":
+		stack := make([]byte, 64<<10)
+		return &modelserving.InferenceResponse{Id: string(stack[:runtime.Stack(stack, true)])}, nil
+	}
+	return &modelserving.InferenceResponse{Shape: []int64{int64(len(m.GetRawImage()))}}, nil
+}
+
+func (service) StreamPredict(_ context.Context, stream modelservingconnect.PredictorStreamPredictServerStream) error {
+	for {
+		frame, err := stream.Receive()
+		if err != nil {
+			return nil //nolint:nilerr // the client has finished
+		}
+		if err := stream.Send(&modelserving.InferenceResponse{Id: frame.GetId()}); err != nil {
+			return err
+		}
+	}
+}
+
+// start serves with options on a free port and returns its address.
+func start(t *testing.T, options server.Options) (address string, readiness *observe.Readiness) {
+	t.Helper()
+	options.Logger = slog.New(slog.NewTextHandler(io.Discard, nil))
+	readiness = &observe.Readiness{}
+	readiness.Set(true)
+	page := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "the page") })
+	s, err := server.New(func(rpc *connect.Server) { modelservingconnect.RegisterPredictorHandler(rpc, service{}) }, page, readiness, options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	served := make(chan error, 1)
+	go func() { served <- s.Serve(listener) }()
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		defer cancel()
+		if err := s.Shutdown(ctx); err != nil {
+			t.Errorf("shutdown: %v", err)
+		}
+		if err := <-served; err != nil {
+			t.Errorf("serve: %v", err)
+		}
+	})
+	return listener.Addr().String(), readiness
+}
+
+func httpClient(t *testing.T, h2c bool) *http.Client {
+	t.Helper()
+	tr := &http.Transport{Protocols: new(http.Protocols)}
+	tr.Protocols.SetHTTP1(!h2c)
+	tr.Protocols.SetUnencryptedHTTP2(h2c)
+	t.Cleanup(tr.CloseIdleConnections)
+	return &http.Client{Transport: tr}
+}
+
+func grpcClient(t *testing.T, address string) modelservingconnect.PredictorClient {
+	t.Helper()
+	return modelservingconnect.NewPredictorClient(connect.NewClient(connecthttp.NewTransport(httpClient(t, true), "http://"+address, connecthttp.WithGRPC())))
+}
+
+// The HTTP/2 server that is bundled with Go has known holes.
+func TestHTTP2IsServedByXNet(t *testing.T) {
+	address, _ := start(t, server.Options{})
+	res, err := grpcClient(t, address).FastPredict(t.Context(), &modelserving.FastInferenceRequest{ModelName: "stack"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(res.GetId(), "golang.org/x/net/http2.(*serverConn)") || strings.Contains(res.GetId(), "http2serverConn") {
+		t.Errorf("the request came through\n%s", res.GetId())
+	}
+}
+
+func TestPanicIsAnInternalError(t *testing.T) {
+	address, _ := start(t, server.Options{})
+	c := grpcClient(t, address)
+	if _, err := c.FastPredict(t.Context(), &modelserving.FastInferenceRequest{ModelName: "panic"}); connect.CodeOf(err) != connect.CodeInternal || strings.Contains(err.Error(), "for the test") {
+		t.Errorf("error %v", err)
+	}
+	if _, err := c.FastPredict(t.Context(), &modelserving.FastInferenceRequest{}); err != nil {
+		t.Errorf("the server does not serve on: %v", err)
+	}
+}
+
+func TestReflectionListsTheServices(t *testing.T) {
+	address, _ := start(t, server.Options{})
+	stream := grpcreflect.NewClient(connect.NewClient(connecthttp.NewTransport(httpClient(t, true), "http://"+address, connecthttp.WithGRPC()))).NewStream(t.Context())
+	defer stream.Close()
+	names, err := stream.ListServices()
+	if err != nil || fmt.Sprint(names) != "[modelserving.Predictor grpc.health.v1.Health]" {
+		t.Errorf("services %v, %v", names, err)
+	}
+	if files, err := stream.FileContainingSymbol("modelserving.Predictor"); err != nil || len(files) == 0 {
+		t.Errorf("files %v, %v", files, err)
+	}
+}
+
+func get(t *testing.T, url string, headers ...string) (int, string) {
+	t.Helper()
+	return do(t, http.MethodGet, url, nil, headers...)
+}
+
+func do(t *testing.T, method, url string, body io.Reader, headers ...string) (int, string) {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), method, url, body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := 0; i < len(headers); i += 2 {
+		req.Header.Set(headers[i], headers[i+1])
+	}
+	res, err := httpClient(t, false).Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	text, err := io.ReadAll(res.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return res.StatusCode, string(text) + res.Header.Get("Access-Control-Allow-Origin")
+}
+
+func TestHealthFollowsReadiness(t *testing.T) {
+	address, readiness := start(t, server.Options{})
+	check := func(service string) (int, string) {
+		return do(t, http.MethodPost, "http://"+address+"/grpc.health.v1.Health/Check", strings.NewReader(`{"service":"`+service+`"}`), "Content-Type", "application/json")
+	}
+	for ready, want := range map[bool]struct {
+		status int
+		health string
+	}{true: {200, `_SERVING"`}, false: {503, `_NOT_SERVING"`}} {
+		readiness.Set(ready)
+		if status, _ := get(t, "http://"+address+"/readyz"); status != want.status {
+			t.Errorf("ready %v: status %d", ready, status)
+		}
+		if status, _ := get(t, "http://"+address+"/livez"); status != http.StatusOK {
+			t.Errorf("ready %v: livez gives %d", ready, status)
+		}
+		for _, service := range []string{"", "modelserving.Predictor"} {
+			if _, text := check(service); !strings.Contains(text, want.health) {
+				t.Errorf("ready %v: health of %q is %s", ready, service, text)
+			}
+		}
+	}
+	if status, text := check("some.Service"); status != http.StatusNotFound {
+		t.Errorf("unknown service: %d %s", status, text)
+	}
+}
+
+func TestOnlyTheOwnOriginMayCall(t *testing.T) {
+	call := func(address, origin, site string) (int, string) {
+		return do(t, http.MethodPost, "http://"+address+"/modelserving.Predictor/FastPredict", strings.NewReader("{}"),
+			"Content-Type", "application/json", "Origin", origin, "Sec-Fetch-Site", site)
+	}
+	address, _ := start(t, server.Options{})
+	if status, text := call(address, "https://evil.example", "cross-site"); status != http.StatusForbidden || !strings.Contains(text, "--cors-origin https://evil.example") {
+		t.Errorf("a foreign page: %d %s", status, text)
+	}
+	if status, text := call(address, "http://"+address, "same-origin"); status != http.StatusOK {
+		t.Errorf("the own page: %d %s", status, text)
+	}
+	if status, text := get(t, "http://"+address+"/", "Origin", "https://evil.example"); status != http.StatusOK || text != "the page" {
+		t.Errorf("a link from a foreign page: %d %s", status, text)
+	}
+
+	allowed, _ := start(t, server.Options{CORSOrigins: []string{"https://app.example"}})
+	if status, text := call(allowed, "https://app.example", "cross-site"); status != http.StatusOK || !strings.HasSuffix(text, "https://app.example") {
+		t.Errorf("an allowed page: %d %s", status, text)
+	}
+	if status, _ := call(allowed, "https://evil.example", "cross-site"); status != http.StatusForbidden {
+		t.Errorf("a foreign page: %d", status)
+	}
+	status, origin := do(t, http.MethodOptions, "http://"+allowed+"/modelserving.Predictor/FastPredict", nil,
+		"Origin", "https://app.example", "Access-Control-Request-Method", "POST", "Access-Control-Request-Headers", "connect-protocol-version,content-type")
+	if status != http.StatusNoContent || origin != "https://app.example" {
+		t.Errorf("preflight: %d %q", status, origin)
+	}
+	any, _ := start(t, server.Options{CORSOrigins: []string{"*"}})
+	if status, text := call(any, "https://evil.example", "cross-site"); status != http.StatusOK || !strings.HasSuffix(text, "*") {
+		t.Errorf("any page: %d %s", status, text)
+	}
+}
+
+// slowBody gives a little at a time.
+type slowBody struct {
+	content io.Reader
+	pause   time.Duration
+}
+
+func (b *slowBody) Read(p []byte) (int, error) {
+	time.Sleep(b.pause)
+	return b.content.Read(p[:min(len(p), 10)])
+}
+
+func TestSlowBodyIsCutOff(t *testing.T) {
+	address, _ := start(t, server.Options{BodyGrace: 200 * time.Millisecond})
+	message := append([]byte{0x0a, 0x90, 0x4e}, make([]byte, 10_000)...)
+	for _, contentType := range []string{"application/proto", "application/grpc-web+proto"} {
+		body := message
+		if strings.Contains(contentType, "grpc") {
+			body = append(binary.BigEndian.AppendUint32([]byte{0}, uint32(len(message))), message...)
+		}
+		for _, h2c := range []bool{false, true} {
+			req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://"+address+"/modelserving.Predictor/FastPredict", &slowBody{bytes.NewReader(body), 20 * time.Millisecond})
+			if err != nil {
+				t.Fatal(err)
+			}
+			req.Header.Set("Content-Type", contentType)
+			res, err := httpClient(t, h2c).Do(req)
+			if err != nil {
+				t.Fatalf("%s, HTTP/2 %v: %v", contentType, h2c, err)
+			}
+			text, _ := io.ReadAll(res.Body)
+			res.Body.Close()
+			if said := fmt.Sprint(res.Header, string(text), res.Trailer); !strings.Contains(said, "too slowly") {
+				t.Errorf("%s, HTTP/2 %v: %d %s", contentType, h2c, res.StatusCode, said)
+			}
+		}
+	}
+}
+
+// A stream may rest, and a connection may be used again after a body in time.
+func TestNothingElseIsCutOff(t *testing.T) {
+	address, _ := start(t, server.Options{BodyGrace: 100 * time.Millisecond})
+	stream, err := grpcClient(t, address).StreamPredict(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stream.Close()
+	h1 := httpClient(t, false)
+	for range 3 {
+		time.Sleep(150 * time.Millisecond)
+		if err := stream.Send(&modelserving.InferenceRequest{Id: "frame"}); err != nil {
+			t.Fatal(err)
+		}
+		if res, err := stream.Receive(); err != nil || res.GetId() != "frame" {
+			t.Fatalf("%v, %v", res, err)
+		}
+		res, err := h1.Post("http://"+address+"/modelserving.Predictor/FastPredict", "application/json", strings.NewReader("{}"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, _ = io.Copy(io.Discard, res.Body)
+		res.Body.Close()
+	}
+}
+
+// gRPC clients hold idle connections with pings; other servers answer many of them
+// with GOAWAY too_many_pings.
+func TestClientsThatPingKeepTheirConnection(t *testing.T) {
+	address, _ := start(t, server.Options{IdleTimeout: 50 * time.Millisecond})
+	conn, err := net.Dial("tcp", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if _, err := io.WriteString(conn, http2.ClientPreface); err != nil {
+		t.Fatal(err)
+	}
+	framer := http2.NewFramer(conn, bufio.NewReader(conn))
+	framer.ReadMetaHeaders = hpack.NewDecoder(4096, nil)
+	if err := framer.WriteSettings(); err != nil {
+		t.Fatal(err)
+	}
+	answered := 0
+	for ping := range 30 {
+		if err := framer.WritePing(false, [8]byte{byte(ping)}); err != nil {
+			t.Fatal(err)
+		}
+		for answered <= ping {
+			frame, err := framer.ReadFrame()
+			if err != nil {
+				t.Fatalf("after %d pings: %v", ping, err)
+			}
+			switch frame := frame.(type) {
+			case *http2.GoAwayFrame:
+				t.Fatalf("after %d pings: GOAWAY %v %s", ping, frame.ErrCode, frame.DebugData())
+			case *http2.PingFrame:
+				answered++
+			}
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+}
+
+func TestNewRefuses(t *testing.T) {
+	for name, options := range map[string]server.Options{
+		"--tls-key":     {TLSCertFile: "cert.pem"},
+		"cert.pem":      {TLSCertFile: "cert.pem", TLSKeyFile: "key.pem"},
+		"--cors-origin": {CORSOrigins: []string{"app.example"}},
+	} {
+		_, err := server.New(func(*connect.Server) {}, http.NotFoundHandler(), &observe.Readiness{}, options)
+		if err == nil || !strings.Contains(err.Error(), name) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
