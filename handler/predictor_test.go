@@ -6,7 +6,6 @@ import (
 	"image"
 	"image/color"
 	"image/png"
-	"io"
 	"log/slog"
 	"math"
 	"os"
@@ -61,7 +60,7 @@ func serve(t *testing.T, models map[string]model, options handler.PredictorOptio
 			}
 		}
 	}
-	log := slog.New(slog.NewTextHandler(io.Discard, nil))
+	log := slog.New(slog.DiscardHandler)
 	r := repository.New(dir, runtime, repository.Options{Compile: handler.Compile, Logger: log})
 	if err := r.Scan(); err != nil {
 		t.Fatal(err)

@@ -18,7 +18,7 @@ const (
 
 const help = `Tensorwire serves ONNX models over Connect, gRPC and gRPC-Web from one port.
 
-  tensorwire serve     serve the models of a directory
+  tensorwire serve     answer for the models of a directory
   tensorwire version   print the version
 
   tensorwire serve --help lists the settings.

@@ -82,7 +82,7 @@ func serve(ctx context.Context, args []string, getenv func(string) string, stdou
 	if err != nil {
 		return err
 	}
-	listener, err := listen(c.Listen)
+	listener, err := listen(ctx, c.Listen)
 	if err != nil {
 		return err
 	}
@@ -100,15 +100,15 @@ func serve(ctx context.Context, args []string, getenv func(string) string, stdou
 	}
 	log.Info("stopping", "timeout", c.ShutdownTimeout)
 	readiness.Set(false)
-	time.Sleep(c.ShutdownDelay)
+	<-time.After(c.ShutdownDelay)
 	close(draining)
-	return shutdown(log, srv, served, c.ShutdownTimeout)
+	return shutdown(log, srv, served, c.ShutdownTimeout) //nolint:contextcheck // ctx is done: that is why the server stops
 }
 
 // listen binds before anything is served, so that a taken port is the first thing
 // that is said.
-func listen(address string) (net.Listener, error) {
-	listener, err := net.Listen("tcp", address)
+func listen(ctx context.Context, address string) (net.Listener, error) {
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
 	if errors.Is(err, syscall.EADDRINUSE) {
 		return nil, fmt.Errorf("%s is taken by another program: stop it, or give another address with --listen", address)
 	}
@@ -120,7 +120,6 @@ func listen(address string) (net.Listener, error) {
 
 // shutdown lets what runs finish, for as long as timeout.
 func shutdown(log *slog.Logger, srv *server.Server, served <-chan error, timeout time.Duration) error {
-	// The context of the caller is done: that is why the server stops.
 	ctx, cancel := context.WithTimeout(context.Background(), timeout)
 	defer cancel()
 	err := srv.Shutdown(ctx)

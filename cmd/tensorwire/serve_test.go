@@ -354,7 +354,8 @@ func TestBadInputOnTheWire(t *testing.T) {
 		"the list names the bad": {p.url + "/modelserving.Predictor/ListModels", "application/json", strings.NewReader(`{}`), nil, 200, []string{"MODEL_STATE_UNAVAILABLE", "not an ONNX model"}},
 		"over the limit, grpcweb": {
 			fast, "application/grpc-web+proto", io.MultiReader(bytes.NewReader(binary.BigEndian.AppendUint32([]byte{0}, 300_000)), bytes.NewReader(make([]byte, 300_000))),
-			nil, 200, []string{"Grpc-Status: 8", "300000 bytes", "--max-message-bytes"},
+			nil, 200,
+			[]string{"Grpc-Status: 8", "300000 bytes", "--max-message-bytes"},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -1,6 +1,9 @@
 package main
 
-import "runtime/debug"
+import (
+	"runtime/debug"
+	"strings"
+)
 
 // version returns the module's version, with the commit where the build has it.
 func version() string {
@@ -8,11 +11,11 @@ func version() string {
 	if !ok {
 		return "tensorwire (unknown version)"
 	}
-	text := "tensorwire " + info.Main.Version
+	parts := []string{"tensorwire", info.Main.Version}
 	for _, setting := range info.Settings {
 		if setting.Key == "vcs.revision" {
-			text += " " + setting.Value
+			parts = append(parts, setting.Value)
 		}
 	}
-	return text + " " + info.GoVersion
+	return strings.Join(append(parts, info.GoVersion), " ")
 }

@@ -70,16 +70,18 @@ func Parse(args []string, getenv func(string) string, out io.Writer) (*Config, e
 	if fromEnv != nil {
 		return nil, fromEnv
 	}
-	c.CORSOrigins = nil // flags are more than the environment's, not in addition
-	originsFromEnv := getenv(envName("cors-origin"))
+	// A flag that repeats adds to its own kind; flags as a whole replace the
+	// environment's.
+	originsFromEnv := c.CORSOrigins
+	c.CORSOrigins = nil
 	if err := flags.Parse(args); err != nil {
 		if errors.Is(err, flag.ErrHelp) {
 			return nil, ErrHelp
 		}
 		return nil, fmt.Errorf("%w: %w", ErrUsage, err)
 	}
-	if c.CORSOrigins == nil && originsFromEnv != "" {
-		c.CORSOrigins = splitList(originsFromEnv)
+	if c.CORSOrigins == nil {
+		c.CORSOrigins = originsFromEnv
 	}
 	if flags.NArg() > 0 {
 		return nil, fmt.Errorf("%w: serve takes no arguments, found %q; see tensorwire serve --help", ErrUsage, flags.Arg(0))

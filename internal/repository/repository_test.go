@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -79,7 +78,7 @@ func write(t *testing.T, files map[string]string) string {
 
 func open(t *testing.T, dir string, options repository.Options) (*repository.Repository, *loader) {
 	t.Helper()
-	options.Logger = slog.New(slog.NewTextHandler(io.Discard, nil))
+	options.Logger = slog.New(slog.DiscardHandler)
 	l := &loader{}
 	r := repository.New(dir, l, options)
 	if err := r.Scan(); err != nil {

@@ -61,7 +61,7 @@ func (service) StreamPredict(_ context.Context, stream modelservingconnect.Predi
 // start serves with options on a free port and returns its address.
 func start(t *testing.T, options server.Options) (address string, readiness *observe.Readiness) {
 	t.Helper()
-	options.Logger = slog.New(slog.NewTextHandler(io.Discard, nil))
+	options.Logger = slog.New(slog.DiscardHandler)
 	readiness = &observe.Readiness{}
 	readiness.Set(true)
 	page := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "the page") })
@@ -219,8 +219,8 @@ func TestOnlyTheOwnOriginMayCall(t *testing.T) {
 	if status != http.StatusNoContent || origin != "https://app.example" {
 		t.Errorf("preflight: %d %q", status, origin)
 	}
-	any, _ := start(t, server.Options{CORSOrigins: []string{"*"}})
-	if status, text := call(any, "https://evil.example", "cross-site"); status != http.StatusOK || !strings.HasSuffix(text, "*") {
+	open, _ := start(t, server.Options{CORSOrigins: []string{"*"}})
+	if status, text := call(open, "https://evil.example", "cross-site"); status != http.StatusOK || !strings.HasSuffix(text, "*") {
 		t.Errorf("any page: %d %s", status, text)
 	}
 }

@@ -155,11 +155,19 @@ func TestIntegersRefuseWhatTheyCannotHold(t *testing.T) {
 		value float32
 		fits  bool
 	}{
-		{tensor.Uint8, 255, true}, {tensor.Uint8, 256, false}, {tensor.Uint8, -1, false}, {tensor.Uint8, 0.5, false}, {tensor.Uint8, nan, false},
-		{tensor.Int8, -128, true}, {tensor.Int8, 128, false},
-		{tensor.Bool, 1, true}, {tensor.Bool, 2, false},
-		{tensor.Int64, -0x1p63, true}, {tensor.Int64, 0x1p63, false},
-		{tensor.Uint64, 0x1p63, true}, {tensor.Uint64, 0x1p64, false},
+		{tensor.Uint8, 255, true},
+		{tensor.Uint8, 256, false},
+		{tensor.Uint8, -1, false},
+		{tensor.Uint8, 0.5, false},
+		{tensor.Uint8, nan, false},
+		{tensor.Int8, -128, true},
+		{tensor.Int8, 128, false},
+		{tensor.Bool, 1, true},
+		{tensor.Bool, 2, false},
+		{tensor.Int64, -0x1p63, true},
+		{tensor.Int64, 0x1p63, false},
+		{tensor.Uint64, 0x1p63, true},
+		{tensor.Uint64, 0x1p64, false},
 	} {
 		_, err := tensor.FromFloat32s([]float32{0, test.value}, test.d)
 		if (err == nil) != test.fits {

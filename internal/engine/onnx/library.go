@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 )
 
@@ -79,7 +80,7 @@ func candidates() []string {
 // holds one of dirs or the working directory.
 func packageDirs(dirs []string) []string {
 	if wd, err := os.Getwd(); err == nil {
-		dirs = append(dirs[:len(dirs):len(dirs)], wd)
+		dirs = append(slices.Clip(dirs), wd)
 	}
 	var found []string
 	for _, dir := range dirs {

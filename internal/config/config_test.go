@@ -1,0 +1,49 @@
+package config_test
+
+import (
+	"errors"
+	"io"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/tensorwire/tensorwire/internal/config"
+)
+
+func parse(t *testing.T, env map[string]string, args ...string) *config.Config {
+	t.Helper()
+	c, err := config.Parse(args, func(name string) string { return env[name] }, io.Discard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+func TestFlagsGoBeforeTheEnvironmentBeforeDefaults(t *testing.T) {
+	t.Parallel()
+	env := map[string]string{"TENSORWIRE_LISTEN": ":1", "TENSORWIRE_MAX_QUEUE": "7", "TENSORWIRE_CORS_ORIGIN": "https://a.example, https://b.example"}
+	c := parse(t, env, "--listen", ":2", "--shutdown-timeout=5s")
+	if c.Listen != ":2" || c.MaxQueue != 7 || c.ShutdownTimeout != 5*time.Second || c.MaxMessageBytes != 64<<20 {
+		t.Errorf("config %+v", c)
+	}
+	if !slices.Equal(c.CORSOrigins, []string{"https://a.example", "https://b.example"}) {
+		t.Errorf("origins %q", c.CORSOrigins)
+	}
+	c = parse(t, env, "--cors-origin", "https://c.example", "--cors-origin", "https://d.example,https://e.example")
+	if !slices.Equal(c.CORSOrigins, []string{"https://c.example", "https://d.example", "https://e.example"}) {
+		t.Errorf("origins %q", c.CORSOrigins)
+	}
+}
+
+func TestValuesThatDoNotFit(t *testing.T) {
+	t.Parallel()
+	for _, args := range [][]string{
+		{"--instances", "-1"}, {"--intra-op-threads", "0"}, {"--stream-window", "0"}, {"--max-message-bytes", "0"},
+		{"--max-message-bytes", "4294967296"}, {"--max-image-pixels", "-5"}, {"--shutdown-delay", "-1s"}, {"--shutdown-timeout", "0"},
+		{"--tls-cert", "/nowhere/cert.pem", "--tls-key", "/nowhere/key.pem"}, {"--tls-key", "key.pem"},
+	} {
+		if _, err := config.Parse(args, func(string) string { return "" }, io.Discard); !errors.Is(err, config.ErrUsage) {
+			t.Errorf("%q: %v", args, err)
+		}
+	}
+}
