@@ -46,7 +46,9 @@ await build({
   tsconfig: `${web}tsconfig.json`,
   logLevel: "warning",
 });
-// The notices refer to the licence; whoever gets the bundle gets its text too.
-await appendFile(`${dist}app.js.LEGAL.txt`, await readFile(`${web}licenses/Apache-2.0.txt`));
+// The bundled packages are under the Apache License 2.0 and do not carry its text;
+// whoever gets the bundle gets it from TypeScript's package, which does.
+const licence = fileURLToPath(import.meta.resolve("typescript/package.json")).replace("package.json", "LICENSE.txt");
+await appendFile(`${dist}app.js.LEGAL.txt`, await readFile(licence));
 
 await cp(`${web}static`, dist, { recursive: true });
