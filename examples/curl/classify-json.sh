@@ -1,0 +1,14 @@
+#!/bin/sh
+# Classify an image with JSON, in which bytes are base64.
+set -eu
+image=${1:?usage: classify-json.sh IMAGE [HOST:PORT]}
+address=${2:-localhost:8080}
+
+exec <"$image" # so that a missing file ends here, before anything is sent
+# The request goes through a pipe: an image can be longer than a command line.
+{
+	printf '{"rawImage":"'
+	base64 | tr -d '\n'
+	printf '"}'
+} | curl -sS --fail-with-body "http://$address/modelserving.Predictor/FastPredict" \
+	-H 'Content-Type: application/json' --data-binary @- -w '\n'
