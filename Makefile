@@ -77,8 +77,8 @@ fuzz: $(PACKAGES) ## Fuzz every target for FUZZTIME each
 	$(TOOLS)/fuzz.sh '$(FUZZTIME)'
 
 .PHONY: bench
-bench: build $(VENV) ## Measure encodings, protocols and the model's share (BENCHTIME=)
-	go run ./internal/bench -time '$(BENCHTIME)' -server bin/tensorwire
+bench: build ## Measure encodings, protocols and the model's share (BENCHTIME=)
+	go run ./internal/bench -time '$(BENCHTIME)' -server bin/tensorwire $(BENCHFLAGS)
 
 .PHONY: screenshot
 screenshot: build setup-tests ## Make docs/page.png anew

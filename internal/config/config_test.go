@@ -38,9 +38,16 @@ func TestFlagsGoBeforeTheEnvironmentBeforeDefaults(t *testing.T) {
 func TestValuesThatDoNotFit(t *testing.T) {
 	t.Parallel()
 	for _, args := range [][]string{
-		{"--instances", "-1"}, {"--intra-op-threads", "0"}, {"--stream-window", "0"}, {"--max-message-bytes", "0"},
-		{"--max-message-bytes", "4294967296"}, {"--max-image-pixels", "-5"}, {"--shutdown-delay", "-1s"}, {"--shutdown-timeout", "0"},
-		{"--tls-cert", "/nowhere/cert.pem", "--tls-key", "/nowhere/key.pem"}, {"--tls-key", "key.pem"},
+		{"--instances", "-1"},
+		{"--intra-op-threads", "0"},
+		{"--stream-window", "0"},
+		{"--max-message-bytes", "0"},
+		{"--max-message-bytes", "4294967296"},
+		{"--max-image-pixels", "-5"},
+		{"--shutdown-delay", "-1s"},
+		{"--shutdown-timeout", "0"},
+		{"--tls-cert", "/nowhere/cert.pem", "--tls-key", "/nowhere/key.pem"},
+		{"--tls-key", "key.pem"},
 	} {
 		if _, err := config.Parse(args, func(string) string { return "" }, io.Discard); !errors.Is(err, config.ErrUsage) {
 			t.Errorf("%q: %v", args, err)

@@ -59,11 +59,17 @@ func streamingProcedures(rpc *connect.Server) map[string]bool {
 func unknownProcedure(page http.Handler) http.Handler {
 	writer := connecthttp.NewErrorWriter()
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.Method == http.MethodPost && writer.IsSupported(r) {
+		if r.Method == http.MethodPost && isProcedure(r.URL.Path) && writer.IsSupported(r) {
 			err := connect.NewError(connect.CodeUnimplemented, fmt.Sprintf("no procedure %s on this server", r.URL.Path))
 			_ = writer.Write(w, r, err) // the caller has gone
 			return
 		}
 		page.ServeHTTP(w, r)
 	})
+}
+
+// isProcedure reports whether path has the form of an RPC's: /package.Service/Method.
+func isProcedure(path string) bool {
+	service, method, ok := strings.Cut(strings.TrimPrefix(path, "/"), "/")
+	return ok && service != "" && method != "" && !strings.Contains(method, "/")
 }

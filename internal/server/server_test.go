@@ -138,6 +138,16 @@ func TestReflectionListsTheServices(t *testing.T) {
 	}
 }
 
+// A form that posts to the page is no RPC, whatever its media type.
+func TestOnlyPathsOfProceduresAreAnsweredAsRPCs(t *testing.T) {
+	address, _ := start(t, server.Options{})
+	for path, want := range map[string]string{"/": "the page", "/x": "the page", "/a/b/c": "the page", "/some.Service/Method": "unimplemented"} {
+		if _, text := do(t, http.MethodPost, "http://"+address+path, strings.NewReader("{}"), "Content-Type", "application/json"); !strings.Contains(text, want) {
+			t.Errorf("%s: %s", path, text)
+		}
+	}
+}
+
 func get(t *testing.T, url string, headers ...string) (int, string) {
 	t.Helper()
 	return do(t, http.MethodGet, url, nil, headers...)

@@ -1,0 +1,92 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/tensorwire/tensorwire/internal/engine"
+	"github.com/tensorwire/tensorwire/internal/engine/onnx"
+)
+
+// localEngine is ONNX Runtime in this process, with the options that the server
+// has by default, and the model repository that both load.
+type localEngine struct {
+	runtime *onnx.Engine
+	library string
+	models  string // the directory of the repository
+	// multiplications is the cost of one image in conv224.
+	multiplications int64
+	sessions        []engine.Session
+}
+
+// openEngine loads ONNX Runtime and writes the models. digits is the directory of
+// the digits model.
+func openEngine(digits string) (*localEngine, error) {
+	library, err := onnx.Find(os.Getenv("TENSORWIRE_ONNXRUNTIME_LIB"))
+	if err != nil {
+		return nil, err
+	}
+	runtime, err := onnx.Open(library, onnx.Options{})
+	if err != nil {
+		return nil, err
+	}
+	e := &localEngine{runtime: runtime, library: library}
+	if err := e.writeModels(digits); err != nil {
+		return nil, errors.Join(err, e.close())
+	}
+	return e, nil
+}
+
+func (e *localEngine) writeModels(digits string) error {
+	var err error
+	if e.models, err = os.MkdirTemp("", "tensorwire-bench-"); err != nil {
+		return err
+	}
+	if err := os.CopyFS(filepath.Join(e.models, digitsModel), os.DirFS(digits)); err != nil {
+		return fmt.Errorf("copy the digits model: %w", err)
+	}
+	heavy, multiplications := newHeavyModel()
+	e.multiplications = multiplications
+	for name, g := range map[string]*graph{imageModel: newImageModel(), heavyModel: heavy} {
+		file := e.file(name)
+		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+			return err
+		}
+		if err := os.WriteFile(file, g.encode(), 0o644); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (e *localEngine) file(model string) string {
+	return filepath.Join(e.models, model, "1", "model.onnx")
+}
+
+// load returns a session of a model, which close closes.
+func (e *localEngine) load(ctx context.Context, model string) (engine.Session, error) {
+	s, err := e.runtime.Load(ctx, e.file(model))
+	if err != nil {
+		return nil, fmt.Errorf("model %s: %w", model, err)
+	}
+	e.sessions = append(e.sessions, s)
+	return s, nil
+}
+
+func (e *localEngine) close() error {
+	if e == nil {
+		return nil
+	}
+	var err error
+	for _, s := range e.sessions {
+		err = errors.Join(err, s.Close())
+	}
+	err = errors.Join(err, e.runtime.Close())
+	if e.models != "" {
+		err = errors.Join(err, os.RemoveAll(e.models))
+	}
+	return err
+}

@@ -1,0 +1,53 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+
+	"connectrpc.com/connect/v2"
+
+	"github.com/tensorwire/tensorwire/internal/observe"
+	"github.com/tensorwire/tensorwire/internal/server"
+)
+
+// floorCommand makes this program the server that the round trips are compared
+// with.
+const floorCommand = "floor"
+
+// serveFloor serves Tensorwire's own HTTP server, with its limits and HTTP/2
+// settings, without RPC, codec and model: it reads a body to its end and answers
+// with its length. What a call costs above that is the server's own doing.
+func serveFloor(ctx context.Context, stdout io.Writer) error {
+	page := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		n, err := io.Copy(io.Discard, r.Body)
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusBadRequest)
+			return
+		}
+		fmt.Fprintln(w, n)
+	})
+	srv, err := server.New(func(*connect.Server) {}, page, &observe.Readiness{}, server.Options{})
+	if err != nil {
+		return err
+	}
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return err
+	}
+	served := make(chan error, 1)
+	go func() { served <- srv.Serve(listener) }()
+	fmt.Fprintf(stdout, "http://%s\n", listener.Addr())
+	select {
+	case err := <-served:
+		return err
+	case <-ctx.Done():
+	}
+	// The context of the caller is done: that is why the server stops.
+	stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTimeout/2)
+	defer cancel()
+	return errors.Join(srv.Shutdown(stopping), <-served)
+}
