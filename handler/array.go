@@ -40,8 +40,10 @@ func (f *frontend) describeArray(r *request) (*array, error) {
 		return fits[0], nil
 	case len(fits) == 2:
 		return nil, invalidf("raw_image: %d bytes fit two readings equally, %v and %v: give datatype or shape", len(r.rawImage), fits[0], fits[1])
-	case len(readings) == 1 || len(r.shape) > 0:
+	case len(readings) == 1:
 		return nil, misfit
+	case len(r.shape) > 0:
+		return nil, invalidf("%v as UINT8, and four times that as FP32", misfit)
 	}
 	return nil, invalidf("raw_image: the %d bytes begin like no JPEG, PNG, GIF, WebP, BMP or TIFF, and their number is not that of an array for input %q of %v (%s)", len(r.rawImage), f.input.Name, f.input.Shape, f.expectedBytes(r))
 }
@@ -56,13 +58,9 @@ func (a *array) String() string {
 func (f *frontend) fit(a *array, r *request) error {
 	sizes := [3]int64{tensor.Dynamic, tensor.Dynamic, tensor.Dynamic} // height, width, channels
 	if len(r.shape) > 0 {
-		dims, err := imageDims(r.shape)
-		if err != nil {
+		var err error
+		if sizes, err = imageDims(r.shape, a.layout); err != nil {
 			return err
-		}
-		sizes = [3]int64{dims[0], dims[1], dims[2]}
-		if a.layout == vision.NCHW {
-			sizes = [3]int64{dims[1], dims[2], dims[0]}
 		}
 	}
 	names := [3]string{"height", "width", "channels"}
@@ -113,19 +111,22 @@ func fillArray(a *array, sizes [3]int64, r *request, names [3]string) error {
 	return nil
 }
 
-// imageDims returns the dimensions of one image, without a batch of 1.
-func imageDims(shape tensor.Shape) ([3]int64, error) {
+// imageDims returns the height, width and channels of one image, with or without a
+// batch of 1 before them. Two dimensions are a grey image in either layout.
+func imageDims(shape tensor.Shape, layout vision.Layout) ([3]int64, error) {
 	dims := shape
 	if len(dims) == 4 && dims[0] == 1 {
 		dims = dims[1:]
 	}
-	switch len(dims) {
-	case 2:
+	switch {
+	case len(dims) == 2:
 		return [3]int64{dims[0], dims[1], 1}, nil
-	case 3:
+	case len(dims) == 3 && layout == vision.NCHW:
+		return [3]int64{dims[1], dims[2], dims[0]}, nil
+	case len(dims) == 3:
 		return [3]int64(dims), nil
 	}
-	return [3]int64{}, invalidf("shape is %v: an image is height x width x channels, with or without a batch of 1 before them", shape)
+	return [3]int64{}, invalidf("shape is %v: an image is height x width x channels (or channels first, with layout NCHW), with or without a batch of 1 before them", shape)
 }
 
 // expectedBytes says what lengths of an array would fit, for an error's text.
@@ -140,6 +141,10 @@ func (f *frontend) expectedBytes(r *request) string {
 	if height == 0 || width == 0 {
 		return "an array needs shape, or width and height"
 	}
-	pixels := height * width * int64(f.image.target.Channels)
-	return fmt.Sprintf("%d of FP32 or %d of UINT8", 4*pixels, pixels)
+	shape := tensor.Shape{height, width, int64(f.image.target.Channels)}
+	values, err := shape.ByteSize(tensor.FP32)
+	if err != nil {
+		return err.Error()
+	}
+	return fmt.Sprintf("%d of FP32 or %d of UINT8", values, values/4)
 }

@@ -54,23 +54,26 @@ func isFloat(d tensor.DataType) bool {
 }
 
 // check reports whether the labels are as many as the model's classes, where the
-// graph says how many those are.
+// graph says how many those are. One score for two labels is a binary classifier's,
+// which gets no labels.
 func (c *classifier) check(v *repository.Version) error {
 	out := v.Signature.Outputs[0]
-	if _, classes, ok := classRows(out.Shape); ok && len(c.labels) > 0 && classes >= 0 && classes != int64(len(c.labels)) {
+	if _, classes, ok := classRows(out.Shape); ok && len(c.labels) > 0 && classes > 1 && classes != int64(len(c.labels)) {
 		return fmt.Errorf("there are %d labels, but output %q of %v has %d classes", len(c.labels), out.Name, out.Shape, classes)
 	}
 	return nil
 }
 
 // classRows reads shape as rows of scores, one score a class: [classes],
-// [rows, classes], or those followed by dimensions of 1.
+// [rows, classes], or those with dimensions of 1 before or behind them.
 func classRows(shape tensor.Shape) (rows, classes int64, ok bool) {
-	n := len(shape)
-	for n > 2 && shape[n-1] == 1 {
-		n--
+	for len(shape) > 2 && shape[len(shape)-1] == 1 {
+		shape = shape[:len(shape)-1]
 	}
-	switch n {
+	for len(shape) > 2 && shape[0] == 1 {
+		shape = shape[1:]
+	}
+	switch len(shape) {
 	case 1:
 		return 1, shape[0], true
 	case 2:
@@ -84,9 +87,9 @@ func classRows(shape tensor.Shape) (rows, classes int64, ok bool) {
 func (c *classifier) answer(res *modelserving.InferenceResponse, values []float32, shape tensor.Shape, topK int) {
 	rows, classes, ok := classRows(shape)
 	labelled := int64(len(c.labels)) == classes && classes > 0
-	if ok && (labelled || (c.scores && len(c.labels) == 0)) {
+	if ok && (labelled || c.scores) {
 		c.activate(values, int(classes))
-		if rows == 1 {
+		if rows == 1 && (labelled || len(c.labels) == 0) {
 			res.Classifications = c.best(values, topK)
 		}
 	}
@@ -110,33 +113,42 @@ func (c *classifier) activate(values []float32, classes int) {
 }
 
 // softmax replaces logits by probabilities. The largest is subtracted first, so
-// that no logit is too large for exp.
+// that no logit is too large for exp; where that is infinite, those that equal it
+// share the whole.
 func softmax(row []float32) {
 	highest := float64(largest(row))
+	weight := func(v float32) float64 {
+		if math.IsInf(highest, 0) && float64(v) == highest {
+			return 1
+		}
+		return math.Exp(float64(v) - highest)
+	}
 	sum := 0.0
 	for _, v := range row {
-		sum += math.Exp(float64(v) - highest)
+		sum += weight(v)
 	}
 	for i, v := range row {
-		row[i] = float32(math.Exp(float64(v)-highest) / sum)
+		row[i] = float32(weight(v) / sum)
 	}
 }
 
 // best returns the k highest scores, best first; equal ones in the order of their
 // classes, and NaN last.
 func (c *classifier) best(values []float32, k int) []*modelserving.Classification {
-	k = min(k, len(values))
-	top := make([]int, 0, k+1)
-	for i, v := range values {
-		if len(top) == k && !above(v, values[top[k-1]]) {
-			continue
-		}
-		at := len(top)
-		for at > 0 && above(v, values[top[at-1]]) {
-			at--
-		}
-		top = slices.Insert(top, at, i)[:min(len(top)+1, k)]
+	top := make([]int, len(values))
+	for i := range top {
+		top[i] = i
 	}
+	slices.SortStableFunc(top, func(a, b int) int {
+		switch {
+		case above(values[a], values[b]):
+			return -1
+		case above(values[b], values[a]):
+			return 1
+		}
+		return 0
+	})
+	top = top[:min(k, len(top))]
 	out := make([]*modelserving.Classification, len(top))
 	for i, class := range top {
 		out[i] = &modelserving.Classification{Index: int32(class), Score: values[class]}
@@ -150,7 +162,8 @@ func (c *classifier) best(values []float32, k int) []*modelserving.Classificatio
 // above orders scores with NaN below all others.
 func above(a, b float32) bool { return a > b || (b != b && a == a) }
 
-// largest returns the highest of values that is a number; 0 of none.
+// largest returns the highest of values that are numbers; NaN when all are NaN, and
+// 0 when there are none.
 func largest(values []float32) float32 {
 	if len(values) == 0 {
 		return 0

@@ -47,6 +47,7 @@ var codes = []struct {
 	{scheduler.ErrQueueFull, connect.CodeUnavailable},
 	{engine.ErrClosed, connect.CodeUnavailable},
 	{engine.ErrUnsupported, connect.CodeUnimplemented},
+	{engine.ErrTooLarge, connect.CodeResourceExhausted},
 }
 
 // rpcError returns err as the error that a caller sees. What the table does not
@@ -59,7 +60,7 @@ func rpcError(ctx context.Context, log *slog.Logger, err error) *connect.Error {
 	case errors.Is(err, context.Canceled):
 		return connect.NewError(connect.CodeCanceled, "the caller has gone").WithCause(err)
 	case errors.Is(err, context.DeadlineExceeded):
-		return connect.NewError(connect.CodeDeadlineExceeded, "the deadline passed before the model began").WithCause(err)
+		return connect.NewError(connect.CodeDeadlineExceeded, "the deadline passed").WithCause(err)
 	}
 	for _, row := range codes {
 		if errors.Is(err, row.target) {

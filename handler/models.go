@@ -120,7 +120,7 @@ func (e etags) check(ctx context.Context, snapshot *repository.Snapshot) error {
 	call.ResponseHeader().Set("ETag", tag)
 	call.ResponseHeader().Set("Cache-Control", "no-cache")
 	for _, known := range call.RequestHeader().Values("If-None-Match") {
-		if strings.Contains(known, tag) {
+		if known == "*" || strings.Contains(known, tag) {
 			return connecthttp.NewNotModifiedError()
 		}
 	}

@@ -3,6 +3,7 @@ package handler
 import (
 	"context"
 	"log/slog"
+	"runtime"
 
 	"github.com/tensorwire/tensorwire/gen/modelserving"
 	"github.com/tensorwire/tensorwire/gen/modelserving/modelservingconnect"
@@ -46,6 +47,8 @@ type Predictor struct {
 	options PredictorOptions
 	limits  vision.Limits
 	etags   etags
+	// decodes has a place for each image that is decoded at once.
+	decodes chan struct{}
 }
 
 // NewPredictor returns the service over models, each of whose versions was
@@ -62,6 +65,7 @@ func NewPredictor(models Models, options PredictorOptions) *Predictor {
 		options: options,
 		limits:  vision.Limits{MaxPixels: options.MaxImagePixels},
 		etags:   newETags(),
+		decodes: make(chan struct{}, runtime.GOMAXPROCS(0)),
 	}
 }
 
@@ -96,7 +100,7 @@ func (p *Predictor) infer(ctx context.Context, r *request) (*modelserving.Infere
 	front := lease.Compiled.(*frontend)
 
 	var watch stopwatch
-	input, err := front.makeInput(r, p.limits, &watch)
+	input, err := p.makeInput(ctx, front, r, &watch)
 	if err != nil {
 		return nil, err
 	}

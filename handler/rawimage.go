@@ -9,28 +9,29 @@ import (
 	"github.com/tensorwire/tensorwire/internal/vision"
 )
 
-// fromRawImage makes the input of raw_image: an encoded image, or an array.
-//
-// An explicit datatype, shape or layout says that it is an array; a content_type
-// of image/... that it is not. Without them the first bytes decide.
-func (f *frontend) fromRawImage(r *request, limits vision.Limits, watch *stopwatch) (tensor.Tensor, error) {
+// isEncoded tells an encoded image in raw_image from an array. An explicit datatype,
+// shape or layout says that it is an array, a content_type of image/... that it is
+// not; without them the first bytes decide.
+func (f *frontend) isEncoded(r *request) (bool, error) {
 	if f.image == nil {
-		return tensor.Tensor{}, invalidf("raw_image: model %q does not take an image (its input %q is %v of %v): send tensor_data", f.version.Model, f.input.Name, f.input.DataType, f.input.Shape)
+		return false, invalidf("raw_image: model %q does not take an image (its input %q is %v of %v): send tensor_data", f.version.Model, f.input.Name, f.input.DataType, f.input.Shape)
 	}
-	explicit := r.datatype != "" || r.layout != "" || len(r.shape) > 0
-	if explicit && isImageType(r.contentType) {
-		return tensor.Tensor{}, invalidf("content_type is %q, but datatype, shape and layout describe an array: leave them out for an encoded image", r.contentType)
-	}
-	if !explicit {
-		if vision.Sniff(r.rawImage) != "" {
-			return f.fromEncoded(r, limits, watch)
+	named := isImageType(r.contentType)
+	if r.datatype != "" || r.layout != "" || len(r.shape) > 0 {
+		if named {
+			return false, invalidf("content_type is %q, but datatype, shape and layout describe an array: leave them out for an encoded image", r.contentType)
 		}
-		if isImageType(r.contentType) {
-			return tensor.Tensor{}, invalidf("raw_image: content_type is %q, but the bytes begin like no JPEG, PNG, GIF, WebP, BMP or TIFF", r.contentType)
-		}
+		return false, nil
 	}
-	start := time.Now()
-	defer func() { watch.preprocess = time.Since(start) }()
+	encoded := vision.Sniff(r.rawImage) != ""
+	if named && !encoded {
+		return false, invalidf("raw_image: content_type is %q, but the bytes begin like no JPEG, PNG, GIF, WebP, BMP or TIFF", r.contentType)
+	}
+	return encoded, nil
+}
+
+// fromArray makes the input of an array in raw_image.
+func (f *frontend) fromArray(r *request) (tensor.Tensor, error) {
 	array, err := f.describeArray(r)
 	if err != nil {
 		return tensor.Tensor{}, err
@@ -42,44 +43,48 @@ func (f *frontend) fromRawImage(r *request, limits vision.Limits, watch *stopwat
 	if err != nil {
 		return tensor.Tensor{}, fmt.Errorf("raw_image: %w", err)
 	}
-	return f.fromPicture(pixels)
+	return f.fromPicture(pixels, f.image.target)
 }
 
+// fromEncoded makes the input of an encoded image. A width or height that was given
+// fills the model's dynamic size, or must be the model's.
 func (f *frontend) fromEncoded(r *request, limits vision.Limits, watch *stopwatch) (tensor.Tensor, error) {
+	target := f.image.target
+	if err := f.setSize("width", r.width, &target.Width); err != nil {
+		return tensor.Tensor{}, err
+	}
+	if err := f.setSize("height", r.height, &target.Height); err != nil {
+		return tensor.Tensor{}, err
+	}
 	start := time.Now()
 	picture, err := vision.Decode(r.rawImage, limits)
 	watch.decode = time.Since(start)
 	if err != nil {
 		return tensor.Tensor{}, fmt.Errorf("raw_image: %w", err)
 	}
-	if err := agree("width", r.width, picture.Width); err != nil {
-		return tensor.Tensor{}, err
-	}
-	if err := agree("height", r.height, picture.Height); err != nil {
-		return tensor.Tensor{}, err
-	}
 	start = time.Now()
-	t, err := f.fromPicture(picture)
+	t, err := f.fromPicture(picture, target)
 	watch.preprocess = time.Since(start)
 	return t, err
 }
 
-// agree reports whether a size that was given is the encoded image's own.
-func agree(name string, given int32, found int) error {
-	if given != 0 && int(given) != found {
-		return invalidf("%s is %d, but the image in raw_image has %d pixels of %s: leave it out", name, given, found, name)
+func (f *frontend) setSize(name string, given int32, size *int) error {
+	if given != 0 && *size != 0 && *size != int(given) {
+		return invalidf("%s is %d, but input %q of %v takes %d; images of other sizes are resized to it: leave %s out", name, given, f.input.Name, f.input.Shape, *size, name)
+	}
+	if given != 0 {
+		*size = int(given)
 	}
 	return nil
 }
 
 // fromPicture resizes, crops and normalises pixels into the input.
-func (f *frontend) fromPicture(picture *vision.Image) (tensor.Tensor, error) {
+func (f *frontend) fromPicture(picture *vision.Image, target vision.Target) (tensor.Tensor, error) {
 	image := f.image
-	width, height, err := image.preprocess.OutputSize(image.target, picture.Width, picture.Height)
+	width, height, err := image.preprocess.OutputSize(target, picture.Width, picture.Height)
 	if err != nil {
 		return tensor.Tensor{}, fmt.Errorf("raw_image: %w", err)
 	}
-	target := image.target
 	target.Width, target.Height = width, height
 	t := tensor.Tensor{DataType: f.input.DataType, Shape: image.shape(width, height)}
 	elements, err := t.Shape.Elements()
@@ -123,7 +128,7 @@ func (a *array) interleaved(data []byte) []byte {
 func (f *frontend) fromValues(a *array, data []byte) (tensor.Tensor, error) {
 	image := f.image
 	t := tensor.Tensor{DataType: f.input.DataType, Shape: image.shape(a.width, a.height)}
-	if !f.input.Shape.Accepts(t.Shape) {
+	if !f.input.Shape.Accepts(t.Shape) || a.channels != image.target.Channels {
 		return tensor.Tensor{}, invalidf("raw_image: the array has height %d, width %d and %d channels, but input %q takes %v; only encoded images and UINT8 pixels are resized", a.height, a.width, a.channels, f.input.Name, f.input.Shape)
 	}
 	if a.layout != image.target.Layout && a.channels > 1 {

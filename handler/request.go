@@ -1,11 +1,11 @@
 package handler
 
 import (
+	"context"
 	"time"
 
 	"github.com/tensorwire/tensorwire/gen/modelserving"
 	"github.com/tensorwire/tensorwire/internal/tensor"
-	"github.com/tensorwire/tensorwire/internal/vision"
 )
 
 // request is what InferenceRequest and FastInferenceRequest have in common. Its
@@ -75,9 +75,9 @@ type stopwatch struct {
 	decode, preprocess time.Duration
 }
 
-// input makes the model's input of the request. The tensor may alias the
+// makeInput makes the model's input of the request. The tensor may alias the
 // request's memory.
-func (f *frontend) makeInput(r *request, limits vision.Limits, watch *stopwatch) (tensor.Tensor, error) {
+func (p *Predictor) makeInput(ctx context.Context, f *frontend, r *request, watch *stopwatch) (tensor.Tensor, error) {
 	if f.input == nil {
 		return tensor.Tensor{}, invalidf("model_name: model %q takes %d inputs; Predictor serves models that take one", f.version.Model, len(f.version.Signature.Inputs))
 	}
@@ -87,5 +87,23 @@ func (f *frontend) makeInput(r *request, limits vision.Limits, watch *stopwatch)
 		watch.preprocess = time.Since(start)
 		return t, err
 	}
-	return f.fromRawImage(r, limits, watch)
+	encoded, err := f.isEncoded(r)
+	if err != nil {
+		return tensor.Tensor{}, err
+	}
+	if !encoded {
+		start := time.Now()
+		t, err := f.fromArray(r)
+		watch.preprocess = time.Since(start)
+		return t, err
+	}
+	// A small file can hold many pixels, so that decoding, not the file, is what
+	// takes memory: as many at once as there are CPUs, and the others wait.
+	select {
+	case p.decodes <- struct{}{}:
+		defer func() { <-p.decodes }()
+	case <-ctx.Done():
+		return tensor.Tensor{}, ctx.Err()
+	}
+	return f.fromEncoded(r, p.limits, watch)
 }

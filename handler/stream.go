@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"runtime/debug"
 
 	"connectrpc.com/connect/v2"
 
@@ -60,7 +61,7 @@ func (p *Predictor) dispatch(ctx context.Context, frames <-chan received, pendin
 		select {
 		case next = <-frames:
 		case <-p.options.Draining:
-			return connect.NewError(connect.CodeUnavailable, "the server is stopping; every frame that it received has been answered")
+			return connect.NewError(connect.CodeUnavailable, "the server is stopping; the frames that it took up have been answered")
 		case <-ctx.Done():
 			return ctx.Err()
 		}
@@ -124,7 +125,7 @@ func send(stream frameStream, pending <-chan chan *modelserving.InferenceRespons
 func (p *Predictor) answerFrame(ctx context.Context, frame *modelserving.InferenceRequest) (res *modelserving.InferenceResponse) {
 	defer func() {
 		if v := recover(); v != nil {
-			p.options.Logger.ErrorContext(ctx, "panic in a frame", "panic", v)
+			p.options.Logger.ErrorContext(ctx, "panic in a frame", "panic", v, "stack", string(debug.Stack()))
 			res = p.failure(ctx, frame.GetId(), connect.NewError(connect.CodeInternal, "internal error"))
 		}
 	}()

@@ -18,9 +18,10 @@ import (
 
 // announce prints where the page is and a call that works as it stands.
 func announce(out io.Writer, c *config.Config, address net.Addr, models *repository.Snapshot) {
-	scheme := "http"
+	scheme, curl := "http", "curl -sS"
 	if c.TLSCert != "" {
-		scheme = "https"
+		// A certificate of one's own making is its own authority.
+		scheme, curl = "https", "curl -sS --cacert '"+c.TLSCert+"'"
 	}
 	base := scheme + "://" + reachable(address)
 	ready := 0
@@ -29,14 +30,14 @@ func announce(out io.Writer, c *config.Config, address net.Addr, models *reposit
 			ready++
 		}
 	}
-	fmt.Fprintf(out, "\nTensorwire serves %d of %d models of %s\n\n  page   %s/\n  call   %s\n\n", ready, len(models.Models), c.Models, base, exampleCall(base, models))
+	fmt.Fprintf(out, "\nTensorwire serves %d of %d models of %s\n\n  page   %s/\n  call   %s\n\n", ready, len(models.Models), c.Models, base, exampleCall(curl, base, models))
 }
 
 // exampleCall returns a call that works as it stands: a drawing of a seven for the
 // default model where that takes an image, else the list of the models.
-func exampleCall(base string, models *repository.Snapshot) string {
+func exampleCall(curl, base string, models *repository.Snapshot) string {
 	call := func(method, body string) string {
-		return fmt.Sprintf("curl -sS %s/modelserving.Predictor/%s -H 'Content-Type: application/json' -d '%s'", base, method, body)
+		return fmt.Sprintf("%s %s/modelserving.Predictor/%s -H 'Content-Type: application/json' -d '%s'", curl, base, method, body)
 	}
 	_, version, err := models.Lookup("", "")
 	if err != nil || version.State != repository.Ready || !handler.TakesImages(version) {

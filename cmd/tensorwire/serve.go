@@ -100,7 +100,11 @@ func serve(ctx context.Context, args []string, getenv func(string) string, stdou
 	}
 	log.Info("stopping", "timeout", c.ShutdownTimeout)
 	readiness.Set(false)
-	<-time.After(c.ShutdownDelay)
+	select {
+	case err := <-served:
+		return err
+	case <-time.After(c.ShutdownDelay):
+	}
 	close(draining)
 	return shutdown(log, srv, served, c.ShutdownTimeout) //nolint:contextcheck // ctx is done: that is why the server stops
 }

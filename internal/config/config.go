@@ -53,11 +53,11 @@ type Config struct {
 }
 
 // Parse reads the settings of `tensorwire serve` from the environment and args,
-// which go before it. Usage and what is wrong with args go to out. A Config that is
+// which go before it. Where args ask for help, it goes to out. A Config that is
 // returned is valid.
 func Parse(args []string, getenv func(string) string, out io.Writer) (*Config, error) {
 	c := &Config{}
-	flags := c.flags(out)
+	flags := c.flags()
 	var fromEnv error
 	flags.VisitAll(func(f *flag.Flag) {
 		name := envName(f.Name)
@@ -76,9 +76,10 @@ func Parse(args []string, getenv func(string) string, out io.Writer) (*Config, e
 	c.CORSOrigins = nil
 	if err := flags.Parse(args); err != nil {
 		if errors.Is(err, flag.ErrHelp) {
+			usage(flags, out)
 			return nil, ErrHelp
 		}
-		return nil, fmt.Errorf("%w: %w", ErrUsage, err)
+		return nil, fmt.Errorf("%w: %w; see tensorwire serve --help", ErrUsage, err)
 	}
 	if c.CORSOrigins == nil {
 		c.CORSOrigins = originsFromEnv
@@ -103,10 +104,10 @@ func splitList(value string) []string {
 	return items
 }
 
-func (c *Config) flags(out io.Writer) *flag.FlagSet {
+func (c *Config) flags() *flag.FlagSet {
 	flags := flag.NewFlagSet("tensorwire serve", flag.ContinueOnError)
-	flags.SetOutput(out)
-	flags.Usage = func() { usage(flags, out) }
+	// What flag itself prints would come twice: Parse returns its errors.
+	flags.SetOutput(io.Discard)
 	flags.StringVar(&c.Listen, "listen", "127.0.0.1:8080", "`address` to listen on; port 0 takes a free one")
 	flags.StringVar(&c.Models, "models", "models", "`directory` of the models, laid out as <model>/<version>/model.onnx")
 	flags.StringVar(&c.DefaultModel, "default-model", "", "`name` of the model that answers requests without one (default: the only model)")

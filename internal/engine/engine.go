@@ -22,6 +22,9 @@ var (
 	// ErrUnsupported says that the model is fine, but this engine cannot carry
 	// one of its tensors.
 	ErrUnsupported = errors.New("unsupported")
+	// ErrTooLarge says that an output would take more memory than the engine
+	// gives to one.
+	ErrTooLarge = errors.New("output is too large")
 	// ErrClosed says that Run was called on a closed Session.
 	ErrClosed = errors.New("session is closed")
 )
@@ -60,7 +63,8 @@ type TensorSpec struct {
 	// DataType is tensor.Invalid for a value that is no tensor, such as the
 	// sequence of maps that scikit-learn's exported classifiers give.
 	DataType tensor.DataType
-	// Shape has tensor.Dynamic where the model leaves a size open.
+	// Shape has tensor.Dynamic where the model leaves a size open. It is nil where
+	// the model leaves even the rank open, and empty for a scalar.
 	Shape tensor.Shape
 	// DimNames has the names that the model gives to its dynamic dimensions, ""
 	// where it gives none. Dimensions of one name have one size in a call. It is

@@ -39,21 +39,18 @@ func scan(dir string) ([]*Model, error) {
 		if strings.HasPrefix(entry.Name(), ".") || !isDir(filepath.Join(dir, entry.Name())) {
 			continue
 		}
-		m, err := scanModel(dir, entry.Name())
-		if err != nil {
-			return nil, err
-		}
-		models = append(models, m)
+		models = append(models, scanModel(dir, entry.Name()))
 	}
 	return models, nil // os.ReadDir sorts by name
 }
 
-func scanModel(dir, name string) (*Model, error) {
+func scanModel(dir, name string) *Model {
+	m := &Model{Name: name}
 	entries, err := os.ReadDir(filepath.Join(dir, name))
 	if err != nil {
-		return nil, fmt.Errorf("read model %q: %w", name, err)
+		m.Reason = withoutPath(err, dir).Error()
+		return m
 	}
-	m := &Model{Name: name}
 	for _, entry := range entries {
 		number, err := strconv.ParseInt(entry.Name(), 10, 64)
 		if err != nil || number < 1 || strconv.FormatInt(number, 10) != entry.Name() {
@@ -69,7 +66,7 @@ func scanModel(dir, name string) (*Model, error) {
 	if len(m.Versions) == 0 {
 		m.Reason = fmt.Sprintf("it has no version: put the model at %s/1/%s", name, modelFile)
 	}
-	return m, nil
+	return m
 }
 
 func isDir(path string) bool {

@@ -37,7 +37,7 @@ type Loader interface {
 // Options tune a Repository. The zero value has the defaults.
 type Options struct {
 	// DefaultModel is the model that a request without a name means. Empty: the
-	// only model, if there is one only.
+	// only model, or the only one that could be loaded.
 	DefaultModel string
 	// Decorate wraps each session that was loaded; nil leaves it as it is.
 	Decorate func(engine.Session) engine.Session
@@ -99,16 +99,36 @@ func (r *Repository) Scan() error {
 		r.options.Logger.Warn("the repository has no models", "dir", r.dir, "expected", filepath.Join(r.dir, "<model>", "<version>", modelFile))
 	}
 	defaultModel := r.options.DefaultModel
-	if defaultModel == "" && len(models) == 1 {
-		defaultModel = models[0].Name
-	}
 	if defaultModel != "" && !slices.ContainsFunc(models, func(m *Model) bool { return m.Name == defaultModel }) {
 		return fmt.Errorf("%w: the default model %q is not in %s", ErrNotFound, defaultModel, r.dir)
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.snapshot.Store(&Snapshot{Models: models, Generation: 1, DefaultModel: defaultModel})
+	r.snapshot.Store(&Snapshot{Models: models, Generation: 1, DefaultModel: r.defaultModel(models)})
 	return nil
+}
+
+// defaultModel returns the model that a request without a name means: the one that
+// was configured, else the only one, else the only one that could be loaded, once
+// that is known of all.
+func (r *Repository) defaultModel(models []*Model) string {
+	if r.options.DefaultModel != "" {
+		return r.options.DefaultModel
+	}
+	if len(models) == 1 {
+		return models[0].Name
+	}
+	only := ""
+	for _, m := range models {
+		loading := slices.ContainsFunc(m.Versions, func(v *Version) bool { return v.State == Loading })
+		if loading || (m.Newest() != nil && only != "") {
+			return ""
+		}
+		if m.Newest() != nil {
+			only = m.Name
+		}
+	}
+	return only
 }
 
 // Load loads every version that Scan found, one after the other, and lists each as
@@ -133,7 +153,7 @@ func (r *Repository) publish(version *Version) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	old := r.Snapshot()
-	next := &Snapshot{Models: slices.Clone(old.Models), Generation: old.Generation + 1, DefaultModel: old.DefaultModel}
+	next := &Snapshot{Models: slices.Clone(old.Models), Generation: old.Generation + 1}
 	for i, m := range next.Models {
 		if m.Name != version.Model {
 			continue
@@ -147,6 +167,7 @@ func (r *Repository) publish(version *Version) {
 		}
 		next.Models[i] = &changed
 	}
+	next.DefaultModel = r.defaultModel(next.Models)
 	r.snapshot.Store(next)
 }
 

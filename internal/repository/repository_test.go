@@ -137,14 +137,14 @@ func TestServesTheNewestVersionThatIsReady(t *testing.T) {
 
 func TestAcquireSaysWhatIsWrong(t *testing.T) {
 	r, _ := open(t, write(t, map[string]string{
-		"cat/1/model.onnx": "", "dog/1/model.onnx": "corrupt", "empty/readme": "", "nofile/1/other": "",
+		"cat/1/model.onnx": "", "cow/1/model.onnx": "", "dog/1/model.onnx": "corrupt", "empty/readme": "", "nofile/1/other": "",
 	}), repository.Options{})
 	for _, test := range []struct {
 		name, version string
 		want          error
 		says          string
 	}{
-		{"", "", repository.ErrName, `"cat", "dog"`},
+		{"", "", repository.ErrName, `"cat", "cow", "dog"`},
 		{"bird", "", repository.ErrNotFound, `no model "bird"`},
 		{"cat", "7", repository.ErrNotFound, "it has 1"},
 		{"cat", "x", repository.ErrName, `model_version "x"`},
@@ -156,10 +156,25 @@ func TestAcquireSaysWhatIsWrong(t *testing.T) {
 		{"nofile", "", repository.ErrUnavailable, "nofile/1/model.onnx is missing"},
 		{"../cat", "", repository.ErrNotFound, "no model"},
 	} {
-		_, err := r.Acquire(test.name, test.version)
+		lease, err := r.Acquire(test.name, test.version)
+		if err == nil {
+			lease.Release()
+		}
 		if !errors.Is(err, test.want) || !strings.Contains(err.Error(), test.says) {
 			t.Errorf("%q %q: %v", test.name, test.version, err)
 		}
+	}
+}
+
+func TestTheOneModelThatCouldBeLoadedIsTheDefault(t *testing.T) {
+	r, _ := open(t, write(t, map[string]string{"cat/1/model.onnx": "", "dog/1/model.onnx": "corrupt"}), repository.Options{})
+	lease, err := r.Acquire("", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer lease.Release()
+	if lease.Model != "cat" || r.Snapshot().DefaultModel != "cat" {
+		t.Errorf("the default is %q", lease.Model)
 	}
 }
 

@@ -17,8 +17,9 @@ import (
 // A message that is larger than the limit ends the call as soon as its length is
 // known. Connect would read an oversize gRPC message to its end first.
 //
-// A body that is one message must arrive at a least rate. A stream may rest between
-// its messages for as long as it likes. net/http's own timeouts do neither:
+// A body must arrive at a least rate, also one that nobody reads: net/http reads it
+// before it answers on HTTP/1.1. A stream, which needs HTTP/2, may rest between its
+// messages for as long as it likes. net/http's own timeouts do neither:
 // ReadHeaderTimeout ends before the body, and ReadTimeout would cut streams.
 func limitBodies(next http.Handler, streaming map[string]bool, options Options) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -26,23 +27,24 @@ func limitBodies(next http.Handler, streaming map[string]bool, options Options) 
 			next.ServeHTTP(w, r)
 			return
 		}
-		body := r.Body
+		// net/http looks at its own request's Body to learn whether a connection
+		// can be used again: replaced there, what a caller left of an unread body
+		// would be taken for its next requests. So the wrappers go into a copy.
+		inner := *r
+		if !streaming[r.URL.Path] || r.ProtoMajor == 1 {
+			inner.Body = newTimedBody(inner.Body, http.NewResponseController(w), options)
+		}
 		if isEnveloped(r.Header.Get("Content-Type")) {
-			body = &envelopeBody{ReadCloser: body, limit: options.MaxMessageBytes, drain: r.ProtoMajor == 1}
+			inner.Body = &envelopeBody{ReadCloser: inner.Body, limit: options.MaxMessageBytes, drain: r.ProtoMajor == 1}
 		}
-		if !streaming[r.URL.Path] {
-			timed := newTimedBody(body, http.NewResponseController(w), options)
-			defer timed.stop()
-			body = timed
-		}
-		r.Body = body
-		next.ServeHTTP(w, r)
+		next.ServeHTTP(w, &inner)
 	})
 }
 
 // isEnveloped reports whether a body is a sequence of messages that each have a
 // prefix of five bytes: gRPC's, gRPC-Web's and Connect's streams.
 func isEnveloped(contentType string) bool {
+	contentType = strings.ToLower(contentType)
 	return strings.HasPrefix(contentType, "application/grpc") || strings.HasPrefix(contentType, "application/connect+")
 }
 
@@ -136,9 +138,6 @@ func (b *timedBody) extend() {
 	}
 }
 
-// stop lifts the deadline, which on HTTP/1.1 would else stay on the connection.
-func (b *timedBody) stop() { _ = b.control.SetReadDeadline(time.Time{}) }
-
 func (b *timedBody) Read(p []byte) (int, error) {
 	n, err := b.ReadCloser.Read(p)
 	b.read += int64(n)
@@ -146,7 +145,8 @@ func (b *timedBody) Read(p []byte) (int, error) {
 	case err == nil:
 		b.extend()
 	case errors.Is(err, io.EOF):
-		b.stop()
+		// The connection is read on to learn whether the caller leaves.
+		_ = b.control.SetReadDeadline(time.Time{})
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		err = connect.Errorf(connect.CodeDeadlineExceeded, "the request's body came too slowly: %d bytes in %v", b.read, time.Since(b.start).Round(time.Second)).WithCause(err)
 	}

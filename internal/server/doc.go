@@ -2,6 +2,6 @@
 // h2c on one listener, with the RPC handlers, gRPC health, probes and the page on
 // one mux, behind the limits and timeouts that a public server needs.
 //
-// A request passes, from the outside in: protection against foreign origins (or
-// CORS), the body's limits, the mux, and for an RPC the interceptors.
+// A request passes, from the outside in: the body's limits, protection against
+// foreign origins (or CORS), the mux, and for an RPC the interceptors.
 package server

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"slices"
 	"time"
 
 	"connectrpc.com/connect/v2"
@@ -30,7 +31,11 @@ const (
 const (
 	// A client that uploads over a link of 40 ms needs windows of rate times round
 	// trip to fill it; net/http's default of 1 MiB stops at 24 MB/s there.
-	uploadWindow = 16 << 20
+	streamWindow = 8 << 20
+	// The connection's window is given back as handlers read. It is a multiple of
+	// a stream's, so that streams which rest, as StreamPredict's do while their
+	// windows of frames are full, do not stop the other calls of the connection.
+	connectionWindow = 8 * streamWindow
 	// Frames of the smallest size that clients may be told to send are 16 KiB;
 	// larger ones cost less CPU per byte.
 	maxFrameBytes = 1 << 20
@@ -39,6 +44,8 @@ const (
 	http2IdleTimeout = time.Hour
 	http2PingAfter   = 30 * time.Second
 	http2PingTimeout = 15 * time.Second
+	// A connection whose peer takes no byte of an answer for so long is closed.
+	http2WriteTimeout = time.Minute
 	// Messages below this size cost more to compress than they save.
 	compressMinBytes = 1024
 	// A request's headers, the names and values together.
@@ -102,9 +109,8 @@ func New(register func(*connect.Server), page http.Handler, readiness *observe.R
 	rpc := connect.NewServer(observe.LogCalls(options.Logger), recoverPanics(options.Logger))
 	register(rpc)
 	services := serviceNames(rpc)
-	grpcreflect.Register(rpc, grpcreflect.WithNamer(grpcreflect.NamerFunc(func() []string {
-		return append(services, healthService)
-	})))
+	listed := append(slices.Clone(services), healthService)
+	grpcreflect.Register(rpc, grpcreflect.WithNamer(grpcreflect.NamerFunc(func() []string { return listed })))
 
 	mux := http.NewServeMux()
 	connecthttp.Mount(mux, rpc,
@@ -121,7 +127,7 @@ func New(register func(*connect.Server), page http.Handler, readiness *observe.R
 	s := &Server{
 		tls: options.TLSCertFile != "",
 		http: &http.Server{
-			Handler:           origins(limitBodies(mux, streamingProcedures(rpc), options)),
+			Handler:           limitBodies(origins(mux), streamingProcedures(rpc), options),
 			ReadHeaderTimeout: options.HeaderTimeout,
 			IdleTimeout:       options.IdleTimeout,
 			MaxHeaderBytes:    maxHeaderBytes,
@@ -160,11 +166,12 @@ func (s *Server) useHTTP2() error {
 	//nolint:staticcheck // deprecated in favour of the bundled server, which is what it is here to replace
 	return http2.ConfigureServer(s.http, &http2.Server{
 		MaxReadFrameSize:             maxFrameBytes,
-		MaxUploadBufferPerStream:     uploadWindow,
-		MaxUploadBufferPerConnection: uploadWindow,
+		MaxUploadBufferPerStream:     streamWindow,
+		MaxUploadBufferPerConnection: connectionWindow,
 		IdleTimeout:                  http2IdleTimeout,
 		ReadIdleTimeout:              http2PingAfter,
 		PingTimeout:                  http2PingTimeout,
+		WriteByteTimeout:             http2WriteTimeout,
 	})
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 
 	ort "github.com/yalue/onnxruntime_go"
@@ -81,26 +82,49 @@ func (e *Engine) Load(_ context.Context, path string) (engine.Session, error) {
 	return &session{signature: signature, carried: carried, ort: runtimeSession}, nil
 }
 
-// carriedOutputs returns the indexes of the outputs that can be given back.
+// carriedOutputs returns the indexes of the outputs that can be given back, and an
+// engine.ErrUnsupported where there are none, or where an input cannot be fed.
 func carriedOutputs(s *engine.Signature) ([]int, error) {
 	if len(s.Inputs) == 0 {
 		return nil, fmt.Errorf("%w: the model takes no inputs", engine.ErrUnsupported)
 	}
 	for _, in := range s.Inputs {
-		if in.DataType.Size() == 0 {
-			return nil, fmt.Errorf("%w: input %q is not a tensor of numbers", engine.ErrUnsupported, in.Name)
+		if in.DataType.Size() == 0 || len(in.Shape) == 0 {
+			return nil, fmt.Errorf("%w: input %q is not a tensor of numbers with a declared rank of 1 or more", engine.ErrUnsupported, in.Name)
 		}
 	}
 	var carried []int
 	for i, out := range s.Outputs {
-		if out.DataType.Size() != 0 {
+		if carries(s, &out) {
 			carried = append(carried, i)
 		}
 	}
 	if len(carried) == 0 {
-		return nil, fmt.Errorf("%w: none of the model's outputs is a tensor of numbers", engine.ErrUnsupported)
+		return nil, fmt.Errorf("%w: none of the model's outputs is a tensor of numbers of rank 1 or more", engine.ErrUnsupported)
 	}
 	return carried, nil
+}
+
+// carries reports whether an output can be given back. The binding fails on scalars,
+// and copies half of a 16-bit float tensor that the runtime allocated, which happens
+// where the shape does not follow from the inputs.
+func carries(s *engine.Signature, out *engine.TensorSpec) bool {
+	scalar := out.Shape != nil && len(out.Shape) == 0
+	if out.DataType.Size() == 0 || scalar {
+		return false
+	}
+	return out.DataType != tensor.FP16 && out.DataType != tensor.BF16 || follows(s, out)
+}
+
+// follows reports whether an output's shape follows from the shapes of the inputs.
+func follows(s *engine.Signature, out *engine.TensorSpec) bool {
+	for axis, d := range out.Shape {
+		named := func(in engine.TensorSpec) bool { return slices.Contains(in.DimNames, out.DimNames[axis]) }
+		if d == tensor.Dynamic && (out.DimNames[axis] == "" || !slices.ContainsFunc(s.Inputs, named)) {
+			return false
+		}
+	}
+	return out.Shape != nil
 }
 
 func (e *Engine) sessionOptions() (*ort.SessionOptions, error) {

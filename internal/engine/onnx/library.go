@@ -126,9 +126,32 @@ func systemDirs() []string {
 	switch runtime.GOOS {
 	case "linux":
 		triplet := map[string]string{"amd64": "x86_64-linux-gnu", "arm64": "aarch64-linux-gnu"}[runtime.GOARCH]
+		dirs = append(dirs, configuredDirs()...)
 		dirs = append(dirs, "/usr/local/lib", filepath.Join("/usr/lib", triplet), "/usr/lib64", "/usr/lib")
 	case "darwin":
 		dirs = append(dirs, "/usr/local/lib", "/opt/homebrew/lib")
+	}
+	return dirs
+}
+
+// configuredDirs returns the directories that are configured for the dynamic linker
+// (ldconfig(8)). Includes within the included files are not followed.
+func configuredDirs() []string {
+	files, err := filepath.Glob("/etc/ld.so.conf.d/*.conf")
+	if err != nil {
+		return nil // the pattern is well-formed
+	}
+	var dirs []string
+	for _, file := range append(files, "/etc/ld.so.conf") {
+		content, err := os.ReadFile(file)
+		if err != nil {
+			continue // not every system has them
+		}
+		for line := range strings.Lines(string(content)) {
+			if line = strings.TrimSpace(line); filepath.IsAbs(line) {
+				dirs = append(dirs, line)
+			}
+		}
 	}
 	return dirs
 }

@@ -342,6 +342,8 @@ func (d *decoder) tensorType(size int64, spec *engine.TensorSpec) error {
 			spec.DataType = dataTypeOf(elem)
 			return true, err
 		case field == 2 && wire == wireBytes: // TensorShapeProto: dim = 1
+			// Without dimensions it is a scalar's; without the field the rank is open.
+			spec.Shape, spec.DimNames = tensor.Shape{}, []string{}
 			return true, d.message(length, func(field int, wire wireType, length int64) (bool, error) {
 				if field != 1 || wire != wireBytes {
 					return false, nil

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"reflect"
 	"runtime"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -104,7 +106,7 @@ func (s *session) compute(pinner *runtime.Pinner, inputs []tensor.Tensor, values
 	}
 	outputs := append([]ort.Value(nil), declared...)
 	err := s.ort.Run(values, outputs)
-	if err != nil && anyValue(declared) && !s.undeclared.Load() {
+	if err != nil && anyValue(declared) && isShapeMismatch(err) {
 		// Files exist whose graphs declare an output's shape wrongly. Asking
 		// again without buffers tells that apart from a failure of the model.
 		retry := make([]ort.Value, len(s.carried))
@@ -142,9 +144,16 @@ func (s *session) dimensionSizes(inputs []tensor.Tensor) map[string]int64 {
 	return sizes
 }
 
+// maxOutputBytes bounds an output. Go ends the process when it cannot get memory,
+// and a few numbers of input can ask for a huge product.
+const maxOutputBytes = 1 << 30
+
 // newOutput makes the memory of an output whose shape is known from the graph and
 // the sizes of named dimensions. It returns nil where the shape is not known.
 func newOutput(pinner *runtime.Pinner, spec *engine.TensorSpec, sizes map[string]int64) (ort.Value, tensor.Tensor, error) {
+	if spec.Shape == nil {
+		return nil, tensor.Tensor{}, nil
+	}
 	shape := spec.Shape.Clone()
 	for axis, d := range shape {
 		if d != tensor.Dynamic {
@@ -157,10 +166,12 @@ func newOutput(pinner *runtime.Pinner, spec *engine.TensorSpec, sizes map[string
 		shape[axis] = size
 	}
 	size, err := shape.ByteSize(spec.DataType)
-	if err != nil || size == 0 || len(shape) == 0 {
-		// The binding takes neither scalars nor empty tensors; the runtime
-		// allocates those itself.
-		return nil, tensor.Tensor{}, nil //nolint:nilerr // an overflow is the runtime's to report
+	if err != nil || size > maxOutputBytes {
+		return nil, tensor.Tensor{}, fmt.Errorf("%w: output %q of %v of %v; the most is %d bytes", engine.ErrTooLarge, spec.Name, shape, spec.DataType, int64(maxOutputBytes))
+	}
+	if size == 0 {
+		// The binding wraps no empty memory; the runtime makes that itself.
+		return nil, tensor.Tensor{}, nil
 	}
 	t := tensor.Tensor{DataType: spec.DataType, Shape: shape, Data: newBuffer(size)}
 	v, err := newValue(pinner, t)
@@ -175,8 +186,8 @@ func newBuffer(size int64) []byte {
 // newValue wraps the memory of t, without a copy where it is aligned. The caller
 // destroys the value before it unpins.
 func newValue(pinner *runtime.Pinner, t tensor.Tensor) (ort.Value, error) {
-	if len(t.Shape) == 0 || len(t.Data) == 0 {
-		return nil, fmt.Errorf("%w: a tensor of shape %v; scalars and empty tensors are not carried", engine.ErrUnsupported, t.Shape)
+	if len(t.Data) == 0 {
+		return nil, fmt.Errorf("%w: a tensor of shape %v; empty tensors are not carried", engine.ErrUnsupported, t.Shape)
 	}
 	data := t.Data
 	if !tensor.Aligned(data, t.DataType) {
@@ -232,12 +243,19 @@ func anyValue(values []ort.Value) bool {
 	return false
 }
 
+// destroyAll destroys the values that there are. The binding leaves a nil pointer of
+// a concrete type where it failed to make one.
 func destroyAll(values []ort.Value) error {
 	var err error
 	for _, v := range values {
-		if v != nil {
+		if v != nil && !reflect.ValueOf(v).IsNil() {
 			err = errors.Join(err, v.Destroy())
 		}
 	}
 	return err
 }
+
+// isShapeMismatch reports whether the runtime refused an output's memory for its
+// shape. The binding passes no code on, only the runtime's words: "The output OrtValue
+// provided ... has shape", and in older versions "OrtValue shape verification failed".
+func isShapeMismatch(err error) bool { return strings.Contains(err.Error(), "OrtValue") }
