@@ -147,6 +147,7 @@ func TestInputsAreReadAsDocumented(t *testing.T) {
 		p := pixelBytes[(y*2+x)*3:]
 		return color.RGBA{p[0], p[1], p[2], 255}
 	})
+	white := encodePNG(t, 10, 8, func(int, int) color.Color { return color.White })
 	for name, test := range map[string]struct {
 		model model
 		req   *modelserving.InferenceRequest
@@ -172,6 +173,9 @@ func TestInputsAreReadAsDocumented(t *testing.T) {
 		"pixels by datatype, numpy's name": {model: nhwc3, req: &modelserving.InferenceRequest{RawImage: pixelBytes, Datatype: "uint8"}, want: scaled(toHWC), shape: []int64{1, 2, 2, 3}},
 		"pixels for a model of pixels":     {model: pixels, req: &modelserving.InferenceRequest{RawImage: pixelBytes}, want: []float32{0, 51, 102, 153, 204, 255, 0, 51, 102, 153, 204, 255}, shape: []int64{1, 2, 2, 3}},
 		"grey pixels of another size":      {model: nchw1, req: &modelserving.InferenceRequest{RawImage: bytes.Repeat([]byte{255}, 12), Shape: []int64{4, 3}}, want: []float32{1, 1, 1, 1}, shape: []int64{1, 1, 2, 2}},
+		"grey pixels, channels first":      {model: nchw1, req: &modelserving.InferenceRequest{RawImage: []byte{0, 51, 102, 255}, Shape: []int64{2, 2}, Datatype: "UINT8", Layout: "NCHW"}, want: []float32{0, 0.2, 0.4, 1}, shape: []int64{1, 1, 2, 2}},
+		"encoded image, resized as asked":  {model: anyHW, req: &modelserving.InferenceRequest{RawImage: white, Width: 1, Height: 2}, want: []float32{1, 1, 1, 1, 1, 1}, shape: []int64{1, 3, 2, 1}},
+		"encoded image, the model's size":  {model: nchw3, req: &modelserving.InferenceRequest{RawImage: white, Width: 2, Height: 2}, want: slices.Repeat([]float32{1}, 12), shape: []int64{1, 3, 2, 2}},
 		"encoded image into NCHW":          {model: nchw3, req: &modelserving.InferenceRequest{RawImage: quad}, want: scaled(toCHW), shape: []int64{1, 3, 2, 2}},
 		"encoded image into NHWC":          {model: nhwc3, req: &modelserving.InferenceRequest{RawImage: quad, ContentType: "image/png"}, want: scaled(toHWC), shape: []int64{1, 2, 2, 3}},
 		"encoded image of its own size":    {model: anyHW, req: &modelserving.InferenceRequest{RawImage: quad, Width: 2, Height: 2}, want: scaled(toCHW), shape: []int64{1, 3, 2, 2}},
@@ -237,7 +241,10 @@ func TestBadInputSaysWhatFits(t *testing.T) {
 		"array of a rank of no image": {nchw3, &modelserving.InferenceRequest{RawImage: make([]byte, 12), Shape: []int64{12}}, invalid, []string{"shape is [12]"}},
 		"two readings":                {anyHW, &modelserving.InferenceRequest{RawImage: make([]byte, 48), Width: 2}, invalid, []string{"two readings", "FP32 of 2 x 2 x 3", "UINT8 of 8 x 2 x 3"}},
 		"array of any size":           {anyHW, &modelserving.InferenceRequest{RawImage: make([]byte, 48)}, invalid, []string{"shape", "width and height"}},
-		"width of another image":      {anyHW, &modelserving.InferenceRequest{RawImage: good, Width: 3}, invalid, []string{"width is 3", "2 pixels"}},
+		"width of no such model":      {nchw3, &modelserving.InferenceRequest{RawImage: good, Width: 3}, invalid, []string{"width is 3", "takes 2"}},
+		"channels of another model":   {nchw1, &modelserving.InferenceRequest{RawImage: floatBytes(ramp(12)), Shape: []int64{2, 2, 3}}, invalid, []string{"3 channels", "[-1, 1, 2, 2]"}},
+		"shape of neither datatype":   {nchw3, &modelserving.InferenceRequest{RawImage: make([]byte, 13), Shape: []int64{2, 2, 3}}, invalid, []string{"13 bytes", "12 as UINT8", "FP32"}},
+		"sizes past counting":         {anyHW, &modelserving.InferenceRequest{RawImage: make([]byte, 13), Width: math.MaxInt32, Height: math.MaxInt32}, invalid, []string{"raw_image", "overflow"}},
 		"several inputs":              {pair(), &modelserving.InferenceRequest{TensorData: ramp(3)}, invalid, []string{"takes 2 inputs"}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -331,6 +338,54 @@ func TestClassificationOfHardScores(t *testing.T) {
 	res, err = predict(t, model{graph: vector.graph, files: map[string]string{"labels.txt": "a\nb\nc"}}, &modelserving.InferenceRequest{TensorData: []float32{1000, 0, -1000}})
 	if err != nil || res.GetConfidence() != 1 {
 		t.Errorf("softmax of large logits: %v, %v", res, err)
+	}
+}
+
+func TestSoftmaxOfInfinities(t *testing.T) {
+	inf := float32(math.Inf(1))
+	for _, test := range []struct{ logits, want []float32 }{
+		{[]float32{inf, 1, inf}, []float32{0.5, 0, 0.5}},
+		{[]float32{-inf, -inf, 0}, []float32{0, 0, 1}},
+		{[]float32{-inf, -inf, -inf}, []float32{1.0 / 3, 1.0 / 3, 1.0 / 3}},
+	} {
+		res, err := predict(t, model{graph: vector.graph, files: map[string]string{"labels.txt": "a\nb\nc"}}, &modelserving.InferenceRequest{TensorData: test.logits})
+		if err != nil || !closeTo(res.GetPredictions(), test.want) {
+			t.Errorf("%v: %v, %v", test.logits, res.GetPredictions(), err)
+		}
+	}
+}
+
+func TestScoresWithDimensionsOfOneAroundThem(t *testing.T) {
+	for _, dims := range [][]any{{1, 1, 3}, {1, 3, 1, 1}, {3}} {
+		m := model{graph: onnxtest.Unary("Identity", onnxtest.Float32, dims...), files: map[string]string{"labels.txt": "a\nb\nc"}}
+		res, err := predict(t, m, &modelserving.InferenceRequest{TensorData: []float32{0, 1, 0}})
+		if err != nil || len(res.GetClassifications()) != 3 || res.GetClassifications()[0].GetLabel() != "b" || res.GetConfidence() >= 1 {
+			t.Errorf("%v: %v, %v", dims, res, err)
+		}
+	}
+}
+
+// One sigmoid for two labels is how binary classifiers are exported.
+func TestBinaryClassifierServes(t *testing.T) {
+	m := model{graph: onnxtest.Unary("Sigmoid", onnxtest.Float32, "batch", 1), files: map[string]string{"labels.txt": "no\nyes"}}
+	res, err := predict(t, m, &modelserving.InferenceRequest{TensorData: []float32{0}})
+	if err != nil || res.GetConfidence() != 0.5 || len(res.GetClassifications()) != 0 {
+		t.Errorf("%v, %v", res, err)
+	}
+}
+
+// A small input can ask for a huge output, and Go ends the process when it cannot
+// get memory.
+func TestHugeOutputIsRefused(t *testing.T) {
+	g := onnxtest.Unary("Identity", onnxtest.Float32, "n", 1)
+	g.Nodes = []onnxtest.Node{
+		{Op: "Transpose", Inputs: []string{"x"}, Outputs: []string{"t"}},
+		{Op: "MatMul", Inputs: []string{"x", "t"}, Outputs: []string{"y"}},
+	}
+	g.Outputs[0].Dims = []any{"n", "n"}
+	_, err := predict(t, model{graph: g}, &modelserving.InferenceRequest{TensorData: make([]float32, 2_000_000)})
+	if connect.CodeOf(err) != connect.CodeResourceExhausted || !strings.Contains(fmt.Sprint(err), `"y"`) {
+		t.Errorf("error %v", err)
 	}
 }
 

@@ -84,8 +84,9 @@ type InferenceRequest struct {
 	// The model's input, flattened in row-major order in the model's own layout.
 	TensorData []float32 `protobuf:"fixed32,2,rep,packed,name=tensor_data,json=tensorData,proto3" json:"tensor_data,omitempty"`
 	// Width and height of the input in pixels. Optional; where given they must
-	// agree with the model, or they fill its dynamic dimensions. With a raw_image
-	// that is an array of pixels they give the size of that array.
+	// agree with the model, or they fill its dynamic dimensions; an encoded image
+	// is resized to them. With a raw_image that is an array they give the size of
+	// that array.
 	Width  int32 `protobuf:"varint,3,opt,name=width,proto3" json:"width,omitempty"`
 	Height int32 `protobuf:"varint,4,opt,name=height,proto3" json:"height,omitempty"`
 	// The version to run, a positive integer as in the repository. Empty: the

@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"runtime"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -46,11 +47,15 @@ func (service) FastPredict(_ context.Context, m *modelserving.FastInferenceReque
 	return &modelserving.InferenceResponse{Shape: []int64{int64(len(m.GetRawImage()))}}, nil
 }
 
-func (service) StreamPredict(_ context.Context, stream modelservingconnect.PredictorStreamPredictServerStream) error {
+func (service) StreamPredict(ctx context.Context, stream modelservingconnect.PredictorStreamPredictServerStream) error {
 	for {
 		frame, err := stream.Receive()
 		if err != nil {
 			return nil //nolint:nilerr // the client has finished
+		}
+		if frame.GetId() == "rest" {
+			<-ctx.Done()
+			return ctx.Err()
 		}
 		if err := stream.Send(&modelserving.InferenceResponse{Id: frame.GetId()}); err != nil {
 			return err
@@ -271,6 +276,101 @@ func TestSlowBodyIsCutOff(t *testing.T) {
 			}
 		}
 	}
+}
+
+// raw sends text on a connection of its own and returns all that comes back until
+// the server closes it or is silent for a while.
+func raw(t *testing.T, address, text string, patience time.Duration) string {
+	t.Helper()
+	conn, err := net.Dial("tcp", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	go func() { _, _ = io.WriteString(conn, text) }() // the server may close before the end
+	if err := conn.SetReadDeadline(time.Now().Add(patience)); err != nil {
+		t.Fatal(err)
+	}
+	answer, _ := io.ReadAll(conn) // what came counts
+	return string(answer)
+}
+
+// A body that a handler leaves unread must never be taken for the next requests.
+func TestUnreadBodyIsNoRequest(t *testing.T) {
+	address, _ := start(t, server.Options{MaxMessageBytes: 1000})
+	smuggled := strings.Repeat("GET /readyz HTTP/1.1\r\nHost: smuggled\r\n\r\n", 26_000)
+	for _, contentType := range []string{"application/json", "application/proto", "application/grpc-web+proto", "text/plain"} {
+		answer := raw(t, address, fmt.Sprintf("POST /modelserving.Predictor/FastPredict HTTP/1.1\r\nHost: x\r\nContent-Type: %s\r\nContent-Length: %d\r\n\r\n%s", contentType, len(smuggled), smuggled), 5*time.Second)
+		if n := strings.Count(answer, "HTTP/1.1 "); n > 1 || strings.Contains(answer, "ok\n") {
+			t.Errorf("%s: %d answers", contentType, n)
+		}
+	}
+}
+
+// A caller that announces a body and sends none is answered all the same.
+func TestBodyThatNeverComesIsCutOff(t *testing.T) {
+	address, _ := start(t, server.Options{BodyGrace: 200 * time.Millisecond})
+	for name, head := range map[string]string{
+		"a probe":            "GET /livez HTTP/1.1\r\n",
+		"the page":           "POST / HTTP/1.1\r\n",
+		"unknown procedure":  "POST /a.B/C HTTP/1.1\r\nContent-Type: application/json\r\n",
+		"wrong media type":   "POST /modelserving.Predictor/FastPredict HTTP/1.1\r\nContent-Type: text/plain\r\n",
+		"a procedure":        "POST /modelserving.Predictor/FastPredict HTTP/1.1\r\nContent-Type: application/proto\r\n",
+		"a stream":           "POST /modelserving.Predictor/StreamPredict HTTP/1.1\r\nContent-Type: application/connect+proto\r\n",
+		"a foreign page":     "POST /modelserving.Predictor/FastPredict HTTP/1.1\r\nOrigin: https://evil.example\r\nSec-Fetch-Site: cross-site\r\n",
+		"capital media type": "POST /modelserving.Predictor/FastPredict HTTP/1.1\r\nContent-Type: Application/GRPC-Web\r\n",
+	} {
+		began := time.Now()
+		answer := raw(t, address, head+"Host: x\r\nContent-Length: 100\r\n\r\n", 20*time.Second)
+		if !strings.HasPrefix(answer, "HTTP/1.1 ") || time.Since(began) > 15*time.Second {
+			t.Errorf("%s: after %v: %q", name, time.Since(began), answer)
+		}
+	}
+}
+
+// x/net gives a connection's window back as handlers read, so a stream that rests
+// with a full window must leave room for the other calls.
+func TestRestingStreamLeavesRoomForOtherCalls(t *testing.T) {
+	address, _ := start(t, server.Options{})
+	c := grpcClient(t, address)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	stream, err := c.StreamPredict(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	blocked := make(chan struct{})
+	go func() {
+		defer close(blocked)
+		// "rest" makes the service stop reading; what follows fills the window.
+		for id := "rest"; stream.Send(&modelserving.InferenceRequest{Id: id, RawImage: make([]byte, 1<<20)}) == nil; id = "" {
+		}
+	}()
+	deadline, stop := context.WithTimeout(t.Context(), 20*time.Second)
+	defer stop()
+	for range 20 {
+		if _, err := c.FastPredict(deadline, &modelserving.FastInferenceRequest{RawImage: make([]byte, 200_000)}); err != nil {
+			t.Fatalf("a call beside the stream: %v", err)
+		}
+	}
+	cancel()
+	<-blocked
+}
+
+func TestReflectionServesManyAtOnce(t *testing.T) {
+	address, _ := start(t, server.Options{})
+	client := grpcreflect.NewClient(connect.NewClient(connecthttp.NewTransport(httpClient(t, true), "http://"+address, connecthttp.WithGRPC())))
+	var group sync.WaitGroup
+	for range 8 {
+		group.Go(func() {
+			stream := client.NewStream(t.Context())
+			defer stream.Close()
+			if names, err := stream.ListServices(); err != nil || len(names) != 2 {
+				t.Errorf("services %v, %v", names, err)
+			}
+		})
+	}
+	group.Wait()
 }
 
 // A stream may rest, and a connection may be used again after a body in time.

@@ -5,10 +5,15 @@
 # usage: require.sh PROGRAM...    programs: go cc node npm python3 chromium curl
 set -euo pipefail
 
+# at_least FOUND LEAST: compares versions.
+at_least() { [ "$(printf '%s\n%s\n' "$2" "$1" | sort -V | head -n 1)" = "$2" ]; }
+
 has() {
 	case $1 in
+	go) at_least "$(go env GOVERSION | sed 's/^go//')" 1.21 ;; # fetches the version of go.mod
+	node) at_least "$(node --version | sed 's/^v//')" 20 ;;
 	chromium) command -v chromium || command -v chromium-browser || command -v google-chrome || [ -n "${CHROMIUM:-}" ] ;;
-	python3) python3 -c 'import venv, ensurepip' ;;
+	python3) python3 -c 'import sys, venv, ensurepip; assert sys.version_info >= (3, 10)' ;;
 	*) command -v "$1" ;;
 	esac >/dev/null 2>&1
 }
@@ -39,9 +44,9 @@ for program in "$@"; do
 	packages=$(package "$program")
 	if [ -n "$packages" ] && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
 		echo "installing $packages"
-		apt-get update -qq
 		# shellcheck disable=SC2086 # several packages are several words
-		DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $packages >/dev/null
+		{ apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $packages >/dev/null; } ||
+			echo "apt-get could not install $packages" >&2
 		has "$program" && continue
 	fi
 	echo "missing: $(advice "$program")" >&2

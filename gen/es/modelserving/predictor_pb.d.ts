@@ -35,8 +35,9 @@ export declare type InferenceRequest = Message<"modelserving.InferenceRequest"> 
 
   /**
    * Width and height of the input in pixels. Optional; where given they must
-   * agree with the model, or they fill its dynamic dimensions. With a raw_image
-   * that is an array of pixels they give the size of that array.
+   * agree with the model, or they fill its dynamic dimensions; an encoded image
+   * is resized to them. With a raw_image that is an array they give the size of
+   * that array.
    *
    * @generated from field: int32 width = 3;
    */
@@ -628,7 +629,8 @@ export declare const ModelStateSchema: GenEnum<ModelState>;
  *   invalid_argument    a field is missing, malformed or does not fit the model; the message names it
  *   not_found           no such model or version
  *   unavailable         the model is known but cannot serve now, or too many requests wait for it
- *   resource_exhausted  a message or an image is over the server's limit
+ *   resource_exhausted  a message, an image or an output is over the server's limit
+ *   unimplemented       a tensor that the engine cannot carry, such as an empty one
  *   deadline_exceeded   the caller's deadline, or the server's patience with a slow body, ran out
  *
  * @generated from service modelserving.Predictor

@@ -130,7 +130,8 @@ export const ModelState = /*@__PURE__*/
  *   invalid_argument    a field is missing, malformed or does not fit the model; the message names it
  *   not_found           no such model or version
  *   unavailable         the model is known but cannot serve now, or too many requests wait for it
- *   resource_exhausted  a message or an image is over the server's limit
+ *   resource_exhausted  a message, an image or an output is over the server's limit
+ *   unimplemented       a tensor that the engine cannot carry, such as an empty one
  *   deadline_exceeded   the caller's deadline, or the server's patience with a slow body, ran out
  *
  * @generated from service modelserving.Predictor

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/tensorwire/tensorwire/internal/engine"
@@ -79,6 +80,53 @@ func TestSessionWithOutputDeclaredWrongly(t *testing.T) {
 		}
 		if got := result.Outputs[0]; !slices.Equal(got.Shape, tensor.Shape{2, 1}) {
 			t.Errorf("shape %v", got.Shape)
+		}
+	}
+}
+
+// The first calls of such a model may come all at once.
+func TestOutputDeclaredWronglyUnderLoad(t *testing.T) {
+	for range 10 {
+		g := onnxtest.Unary("Transpose", onnxtest.Float32, "a", "b")
+		s := load(t, g)
+		var group sync.WaitGroup
+		for range 8 {
+			group.Go(func() {
+				if _, err := s.Run(t.Context(), []tensor.Tensor{{DataType: tensor.FP32, Shape: tensor.Shape{1, 2}, Data: tensor.AsBytes([]float32{1, 2})}}); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		group.Wait()
+	}
+}
+
+// The binding cannot give back scalars, nor 16-bit floats that the runtime allocates.
+func TestOutputsThatCannotBeCarriedAreLeftOut(t *testing.T) {
+	sum := onnxtest.Node{Op: "ReduceSum", Inputs: []string{"x"}, Outputs: []string{"sum"}, Ints: map[string]int64{"keepdims": 0}}
+	g := onnxtest.Unary("Abs", onnxtest.Float32, "batch", 2)
+	g.Nodes = append(g.Nodes, sum)
+	g.Outputs = append([]onnxtest.Value{{Name: "sum", Elem: onnxtest.Float32, Dims: []any{}}}, g.Outputs...)
+	s := load(t, g)
+	for range 3 {
+		result, err := s.Run(t.Context(), []tensor.Tensor{enginetest.Input(-1, 2)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if result.Outputs[0].DataType != tensor.Invalid || !bytes.Equal(result.Outputs[1].Data, tensor.AsBytes([]float32{1, 2})) {
+			t.Errorf("outputs %+v", result.Outputs)
+		}
+	}
+	half := onnxtest.Unary("Identity", onnxtest.Float16, "batch", 2)
+	half.Outputs[0].Dims = []any{"rows", 2}
+	onlySum := g
+	onlySum.Outputs = g.Outputs[:1]
+	unranked := onnxtest.Unary("Identity", onnxtest.Float32)
+	for name, g := range map[string]onnxtest.Graph{"16-bit floats": half, "a scalar alone": onlySum, "scalar input": unranked} {
+		file := filepath.Join(t.TempDir(), "model.onnx")
+		g.Write(t, file)
+		if _, err := runtime.Load(t.Context(), file); !errors.Is(err, engine.ErrUnsupported) {
+			t.Errorf("%s: error %v", name, err)
 		}
 	}
 }
