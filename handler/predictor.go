@@ -57,6 +57,9 @@ func NewPredictor(models Models, options PredictorOptions) *Predictor {
 	if options.StreamWindow == 0 {
 		options.StreamWindow = DefaultStreamWindow
 	}
+	if options.MaxImagePixels == 0 {
+		options.MaxImagePixels = vision.DefaultMaxPixels
+	}
 	if options.Logger == nil {
 		options.Logger = slog.Default()
 	}
@@ -100,10 +103,11 @@ func (p *Predictor) infer(ctx context.Context, r *request) (*modelserving.Infere
 	front := lease.Compiled.(*frontend)
 
 	var watch stopwatch
-	input, err := p.makeInput(ctx, front, r, &watch)
+	input, done, err := p.makeInput(ctx, front, r, &watch)
 	if err != nil {
 		return nil, err
 	}
+	defer done()
 	result, err := lease.Session().Run(ctx, []tensor.Tensor{input})
 	if err != nil {
 		return nil, err

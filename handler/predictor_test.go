@@ -241,6 +241,7 @@ func TestBadInputSaysWhatFits(t *testing.T) {
 		"array of a rank of no image": {nchw3, &modelserving.InferenceRequest{RawImage: make([]byte, 12), Shape: []int64{12}}, invalid, []string{"shape is [12]"}},
 		"two readings":                {anyHW, &modelserving.InferenceRequest{RawImage: make([]byte, 48), Width: 2}, invalid, []string{"two readings", "FP32 of 2 x 2 x 3", "UINT8 of 8 x 2 x 3"}},
 		"array of any size":           {anyHW, &modelserving.InferenceRequest{RawImage: make([]byte, 48)}, invalid, []string{"shape", "width and height"}},
+		"sizes over the limit":        {anyHW, &modelserving.InferenceRequest{RawImage: good, Width: 7000, Height: 7000}, connect.CodeResourceExhausted, []string{"7000 x 7000", "--max-image-pixels"}},
 		"width of no such model":      {nchw3, &modelserving.InferenceRequest{RawImage: good, Width: 3}, invalid, []string{"width is 3", "takes 2"}},
 		"channels of another model":   {nchw1, &modelserving.InferenceRequest{RawImage: floatBytes(ramp(12)), Shape: []int64{2, 2, 3}}, invalid, []string{"3 channels", "[-1, 1, 2, 2]"}},
 		"shape of neither datatype":   {nchw3, &modelserving.InferenceRequest{RawImage: make([]byte, 13), Shape: []int64{2, 2, 3}}, invalid, []string{"13 bytes", "12 as UINT8", "FP32"}},

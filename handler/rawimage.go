@@ -56,6 +56,9 @@ func (f *frontend) fromEncoded(r *request, limits vision.Limits, watch *stopwatc
 	if err := f.setSize("height", r.height, &target.Height); err != nil {
 		return tensor.Tensor{}, err
 	}
+	if pixels := int64(target.Width) * int64(target.Height); pixels > limits.MaxPixels {
+		return tensor.Tensor{}, fmt.Errorf("width and height: %w: %d x %d are %d pixels, the limit is %d (--max-image-pixels)", vision.ErrTooLarge, target.Width, target.Height, pixels, limits.MaxPixels)
+	}
 	start := time.Now()
 	picture, err := vision.Decode(r.rawImage, limits)
 	watch.decode = time.Since(start)

@@ -75,35 +75,46 @@ type stopwatch struct {
 	decode, preprocess time.Duration
 }
 
+// largeInput is the size in bytes from which an input that was made of an image
+// keeps its place among the decodes until the model has taken it.
+const largeInput = 1 << 20
+
 // makeInput makes the model's input of the request. The tensor may alias the
-// request's memory.
-func (p *Predictor) makeInput(ctx context.Context, f *frontend, r *request, watch *stopwatch) (tensor.Tensor, error) {
+// request's memory. The caller calls done when the model has taken the tensor.
+func (p *Predictor) makeInput(ctx context.Context, f *frontend, r *request, watch *stopwatch) (_ tensor.Tensor, done func(), _ error) {
+	done = func() {}
 	if f.input == nil {
-		return tensor.Tensor{}, invalidf("model_name: model %q takes %d inputs; Predictor serves models that take one", f.version.Model, len(f.version.Signature.Inputs))
+		return tensor.Tensor{}, done, invalidf("model_name: model %q takes %d inputs; Predictor serves models that take one", f.version.Model, len(f.version.Signature.Inputs))
 	}
 	if len(r.tensorData) > 0 {
 		start := time.Now()
 		t, err := f.fromTensorData(r)
 		watch.preprocess = time.Since(start)
-		return t, err
+		return t, done, err
 	}
 	encoded, err := f.isEncoded(r)
 	if err != nil {
-		return tensor.Tensor{}, err
+		return tensor.Tensor{}, done, err
 	}
 	if !encoded {
 		start := time.Now()
 		t, err := f.fromArray(r)
 		watch.preprocess = time.Since(start)
-		return t, err
+		return t, done, err
 	}
-	// A small file can hold many pixels, so that decoding, not the file, is what
-	// takes memory: as many at once as there are CPUs, and the others wait.
+	// A small file can hold many pixels, and can be resized to as many, so that not
+	// its bytes are what takes memory. As many images are decoded at once as there
+	// are CPUs, the others wait, and a large tensor does not queue outside of that.
 	select {
 	case p.decodes <- struct{}{}:
-		defer func() { <-p.decodes }()
 	case <-ctx.Done():
-		return tensor.Tensor{}, ctx.Err()
+		return tensor.Tensor{}, done, ctx.Err()
 	}
-	return f.fromEncoded(r, p.limits, watch)
+	t, err := f.fromEncoded(r, p.limits, watch)
+	release := func() { <-p.decodes }
+	if err == nil && len(t.Data) >= largeInput {
+		return t, release, nil
+	}
+	release()
+	return t, done, err
 }

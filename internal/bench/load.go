@@ -56,7 +56,9 @@ func (l load) run(ctx context.Context, do call) (sample, error) {
 	callers.Wait()
 	elapsed := time.Since(start)
 	if l.server != nil {
-		after, _ = l.server.cpuTime()
+		var ok bool
+		after, ok = l.server.cpuTime()
+		measured = measured && ok
 	}
 	if err := context.Cause(ctx); err != nil {
 		return sample{}, err

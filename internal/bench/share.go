@@ -57,7 +57,7 @@ func share(ctx context.Context, b *bench) (*report, error) {
 			formatTime(transport.p50), formatTime(max(other, 0)))
 	}
 	r := &report{}
-	r.add(paragraph("gRPC, one request in flight, medians. The model alone is ONNX Runtime called in the client's process, on the same input and with the server's options (one thread to a call): no server can be faster."), t,
+	r.add(paragraph("gRPC, one request in flight, medians. The model alone is ONNX Runtime called in the client's process, on an input of the same shape and with the server's options (one thread to a call): no server can be faster."), t,
 		paragraph(fmt.Sprintf("`%s` is a convolutional network of %s million multiplications with 1,000 classes. "+
 			"Decode, preprocess, queue and model are the server's own timings, in whole microseconds. HTTP alone is a request of the same size to the same HTTP server without RPC and model. "+
 			"Other is what is left of the round trip: messages encoded and decoded on both sides, the RPC protocol, and handing over between goroutines.",

@@ -14,16 +14,20 @@ const (
 	markerAPP1 = 0xE1
 )
 
-// maxScans bounds the scans of a progressive JPEG. Encoders write about ten;
-// each costs a walk over every block of the picture, however few bytes it has,
-// so a small file of many scans would keep a core busy for minutes.
-const maxScans = 500
+// maxScanPixels bounds the work of a progressive JPEG: its scans times its pixels.
+// Encoders write about ten scans; each costs a walk over every block of the picture,
+// however few bytes it has, so a small file of many scans would keep a core busy for
+// minutes. The bound is that of twenty scans of the largest picture by default.
+const maxScanPixels = 20 * DefaultMaxPixels
 
-// vetJPEG counts scans. Within entropy-coded data FF is followed by 00 or a
-// restart marker, so that FF DA is a scan header, or part of a thumbnail.
-func vetJPEG(data []byte) error {
-	if n := bytes.Count(data, []byte{0xFF, markerSOS}); n > maxScans {
-		return refuse(ErrUnsupported, "jpeg image has %d scans, at most %d are read here: save it again with an ordinary encoder", n, maxScans)
+// checkScans refuses a JPEG that is too much work. Within entropy-coded data FF is
+// followed by 00 or a restart marker, so that FF DA is a scan header, or part of a
+// thumbnail.
+func checkScans(data []byte, width, height uint64) error {
+	scans := uint64(bytes.Count(data, []byte{0xFF, markerSOS}))
+	if scans*width*height > maxScanPixels {
+		return refuse(ErrUnsupported, "jpeg image of %d x %d pixels has %d scans, at most %d are read at this size: save it again with an ordinary encoder",
+			width, height, scans, maxScanPixels/(width*height))
 	}
 	return nil
 }

@@ -31,7 +31,7 @@ type codec struct {
 // codecs is read only. Nothing is registered with package image: what this
 // process decodes is this list, not whatever some import brought along.
 var codecs = map[Format]codec{
-	JPEG: {config: jpeg.DecodeConfig, pixels: jpeg.Decode, vet: vetJPEG, orientation: jpegOrientation},
+	JPEG: {config: jpeg.DecodeConfig, pixels: jpeg.Decode, orientation: jpegOrientation},
 	PNG:  {config: png.DecodeConfig, pixels: png.Decode, orientation: pngOrientation},
 	GIF:  {config: gif.DecodeConfig, pixels: gif.Decode},
 	WebP: {config: webp.DecodeConfig, pixels: webp.Decode, vet: vetWebP, orientation: webpOrientation},
@@ -102,6 +102,11 @@ func checkHeader(f Format, c codec, data []byte, lim Limits) error {
 	}
 	if err := lim.check(width, height); err != nil {
 		return err
+	}
+	if f == JPEG {
+		if err := checkScans(data, width, height); err != nil {
+			return err
+		}
 	}
 	return checkPlausible(f, uint64(len(data)), width, height)
 }

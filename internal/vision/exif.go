@@ -65,15 +65,10 @@ func exifOrientation(block []byte) int {
 // (TIFF 6.0, section 2): an entry is tag, type, count and value in 12 bytes,
 // and a single SHORT or LONG stands in the entry itself.
 func tiffTag(data []byte, tag uint16) (uint32, bool) {
-	if !isTIFF(data) {
-		return 0, false
-	}
-	var order binary.ByteOrder = binary.LittleEndian
-	if data[0] == 'M' {
-		order = binary.BigEndian
-	}
-	offset := uint64(order.Uint32(data[4:]))
-	if offset+2 > uint64(len(data)) {
+	// Cameras have written directories at odd offsets, against the rule.
+	order, directory, ok := tiffHeader(data)
+	offset := uint64(directory)
+	if !ok || offset+2 > uint64(len(data)) {
 		return 0, false
 	}
 	entries := data[offset+2:]

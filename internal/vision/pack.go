@@ -30,6 +30,10 @@ func pack(f Format, data []byte, src image.Image) (*Image, error) {
 		return packRows(m, 3, src.Pix, src.Stride, 4, unmultiply), nil
 	case *image.CMYK:
 		return packRows(m, 3, src.Pix, src.Stride, 4, inks), nil
+	case *image.RGBA64:
+		if src.Opaque() { // 16-bit truecolour without transparency
+			return packRows(m, 3, src.Pix, src.Stride, 8, highColours), nil
+		}
 	case *image.NRGBA64:
 		return packRows(m, 3, src.Pix, src.Stride, 8, highColours), nil
 	}
@@ -109,7 +113,7 @@ func packPaletted(m *Image, src *image.Paletted, table *[256]rgb) *Image {
 	})
 }
 
-// packAny serves the rare types, such as the RGBA64 of a 16-bit TIFF.
+// packAny serves the rare types, such as the transparent RGBA64 of a 16-bit TIFF.
 func packAny(m *Image, src image.Image) *Image {
 	r := src.Bounds()
 	m.Pix = make([]byte, 0, 3*m.Width*m.Height)

@@ -94,18 +94,24 @@ func isBMP(data []byte) bool {
 // isTIFF wants the byte order mark, 42 in that order, and a first directory on
 // a word boundary behind the header, as TIFF 6.0 section 2 asks.
 func isTIFF(data []byte) bool {
+	_, directory, ok := tiffHeader(data)
+	return ok && directory%2 == 0
+}
+
+// tiffHeader reads the byte order of a TIFF structure and the offset of its first
+// directory.
+func tiffHeader(data []byte) (order binary.ByteOrder, directory uint32, ok bool) {
 	if len(data) < 8 {
-		return false
+		return nil, 0, false
 	}
-	var order binary.ByteOrder
 	switch string(data[:4]) {
 	case "II*\x00":
 		order = binary.LittleEndian
 	case "MM\x00*":
 		order = binary.BigEndian
 	default:
-		return false
+		return nil, 0, false
 	}
-	ifd := order.Uint32(data[4:])
-	return ifd >= 8 && ifd%2 == 0
+	directory = order.Uint32(data[4:])
+	return order, directory, directory >= 8
 }

@@ -151,7 +151,8 @@ export class DrawingInput {
         link.href = URL.createObjectURL(png);
         link.download = "image.png";
         link.click();
-        URL.revokeObjectURL(link.href);
+        // Not at once: a browser may begin to read it after click has returned.
+        setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
       }
     }, "image/png");
   }

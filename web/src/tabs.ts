@@ -22,6 +22,9 @@ export function makeTabs(list: HTMLElement, onSelect: (panel: HTMLElement) => vo
   tabs.forEach((tab, i) => {
     tab.addEventListener("click", () => select(tab));
     tab.addEventListener("keydown", (event) => {
+      if (event.altKey || event.ctrlKey || event.metaKey) {
+        return; // the browser's own, such as Alt+Left for the page before
+      }
       const target = tabs.at(
         { ArrowRight: (i + 1) % tabs.length, ArrowLeft: i - 1, Home: 0, End: -1 }[event.key] ?? tabs.length,
       );
