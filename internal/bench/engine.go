@@ -68,7 +68,7 @@ func (e *localEngine) file(model string) string {
 
 // load returns a session of a model, which close closes.
 func (e *localEngine) load(ctx context.Context, model string) (engine.Session, error) {
-	s, err := e.runtime.Load(ctx, e.file(model))
+	s, err := e.runtime.Load(ctx, e.file(model), engine.LoadOptions{})
 	if err != nil {
 		return nil, fmt.Errorf("model %s: %w", model, err)
 	}

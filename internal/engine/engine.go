@@ -51,6 +51,29 @@ type Session interface {
 	Close() error
 }
 
+// LoadOptions tune how one model is run. The zero value has the engine's defaults.
+type LoadOptions struct {
+	// IntraOpThreads is how many threads one call uses within an operator, and
+	// InterOpThreads how many it uses for operators side by side, where Parallel is
+	// set. 0: the engine's own setting.
+	IntraOpThreads, InterOpThreads int
+	// Parallel lets operators that do not depend on each other run side by side.
+	Parallel bool
+	// Optimization is how far the graph is optimized when it is loaded.
+	Optimization Optimization
+}
+
+// Optimization is how far an engine optimizes a graph.
+type Optimization uint8
+
+// From the engine's default, which is all, down to none.
+const (
+	OptimizeAll Optimization = iota
+	OptimizeExtended
+	OptimizeBasic
+	OptimizeNone
+)
+
 // Signature is what a model takes and gives.
 type Signature struct {
 	Inputs  []TensorSpec
@@ -79,8 +102,8 @@ type TensorSpec struct {
 // Result is the answer of a Run.
 type Result struct {
 	// Outputs has one tensor for each of Signature.Outputs, in their order. Their
-	// memory is the caller's. An output that the engine cannot carry has
-	// DataType tensor.Invalid and no data.
+	// memory is the caller's. An output that is no tensor has DataType
+	// tensor.Invalid and no data.
 	Outputs []tensor.Tensor
 	Timings Timings
 }

@@ -18,22 +18,32 @@ const module = "github.com/tensorwire/tensorwire/"
 // missing here fails the test: whoever adds a room says where its doors are.
 var allowed = map[string][]string{
 	"internal/tensor":                      nil,
+	"internal/tensorjson":                  {"internal/tensor"},
 	"internal/vision":                      nil,
 	"internal/observe":                     nil,
 	"web":                                  nil,
 	"gen/modelserving":                     nil,
 	"gen/modelserving/modelservingconnect": {"gen/modelserving"},
+	"gen/inference":                        nil,
+	"gen/inference/inferenceconnect":       {"gen/inference"},
 	"internal/engine":                      {"internal/tensor"},
 	"internal/engine/onnx":                 {"internal/engine", "internal/tensor"},
 	"internal/engine/onnx/onnxtest":        nil,
 	"internal/engine/enginetest":           {"internal/engine", "internal/tensor"},
 	"internal/scheduler":                   {"internal/engine", "internal/tensor"},
-	"internal/repository":                  {"internal/engine"},
-	"internal/server":                      {"internal/observe"},
-	"internal/digitstest":                  nil,
+	// Triton's ModelConfig, as read from its text.
+	"internal/modelconfig": {"gen/inference", "internal/engine", "internal/tensor"},
+	"internal/repository":  {"gen/inference", "internal/engine", "internal/modelconfig", "internal/observe"},
+	"internal/pull":        nil,
+	"internal/sharedmem":   nil,
+	"internal/server":      {"internal/observe"},
+	"internal/digitstest":  nil,
 	// The handlers map the errors of the packages below them to codes, and read
 	// the repository's snapshots.
-	"handler": {"gen/modelserving", "gen/modelserving/modelservingconnect", "internal/engine", "internal/repository", "internal/scheduler", "internal/tensor", "internal/vision"},
+	"handler": {
+		"gen/modelserving", "gen/modelserving/modelservingconnect", "gen/inference", "gen/inference/inferenceconnect",
+		"internal/engine", "internal/observe", "internal/repository", "internal/scheduler", "internal/sharedmem", "internal/tensor", "internal/tensorjson", "internal/vision",
+	},
 	// The configuration knows the defaults of the packages that it sets.
 	"internal/config": {"handler", "internal/scheduler", "internal/server", "internal/vision"},
 }

@@ -3,17 +3,21 @@ package repository
 import (
 	"sync/atomic"
 
+	"github.com/tensorwire/tensorwire/gen/inference"
 	"github.com/tensorwire/tensorwire/internal/engine"
+	"github.com/tensorwire/tensorwire/internal/observe"
 )
 
 // State says whether a version can be run.
 type State uint8
 
-// A version is Loading until it is Ready or Unavailable.
+// A version is Loading until it is Ready or Unavailable, and Unloading from when it is
+// taken out of service until its last lease is released.
 const (
 	Loading State = iota
 	Ready
 	Unavailable
+	Unloading
 )
 
 // Activation is what a model's configuration says about turning its first output
@@ -59,13 +63,22 @@ type Version struct {
 	// Number is the name of the version's directory.
 	Number int64
 	State  State
-	// Reason says why the version is not ready. It is fit for a client: it tells
-	// no path outside the model's directory.
+	// Reason says why the version is not ready; of a version that is, why the last
+	// attempt to replace it failed. It is fit for a client: it tells no path outside
+	// the model's directory.
 	Reason string
 
 	Signature *engine.Signature
-	// Labels are the names of the classes by index; nil when the model has none.
+	// Config is the model's configuration, completed from the model.
+	Config *inference.ModelConfig
+	// Statistics counts the version's requests.
+	Statistics *observe.Statistics
+	// Labels are the names of the classes of the first output by index; nil when
+	// there are none.
 	Labels []string
+	// OutputLabels are the labels that the configuration gives to outputs, by the
+	// output's name.
+	OutputLabels map[string][]string
 	// Activation is what function_to_apply in config.json says.
 	Activation Activation
 	// ProblemType is problem_type in config.json: "single_label_classification",

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/tensorwire/tensorwire/internal/engine"
+	"github.com/tensorwire/tensorwire/internal/observe"
 )
 
 var (
@@ -26,12 +27,27 @@ var (
 	// ErrName says that a request's model name or version is missing or
 	// malformed.
 	ErrName = errors.New("bad model name or version")
+	// ErrControl says that models cannot be loaded and unloaded by request, for they
+	// follow the repository's directory.
+	ErrControl = errors.New("models are not loaded by request")
+	// ErrLoad says that a model that was asked for could not be loaded.
+	ErrLoad = errors.New("failed to load")
 )
+
+// Override is what a request to load a model gives in place of the repository's own
+// files.
+type Override struct {
+	// Config is a configuration as JSON, in place of config.pbtxt.
+	Config []byte
+	// Files are the model's files by their path in its directory, such as
+	// "1/model.onnx", in place of all that are there.
+	Files map[string][]byte
+}
 
 // Loader loads a model file. The repository declares it, so that it does not
 // depend on an engine.
 type Loader interface {
-	Load(ctx context.Context, path string) (engine.Session, error)
+	Load(ctx context.Context, path string, options engine.LoadOptions) (engine.Session, error)
 }
 
 // Options tune a Repository. The zero value has the defaults.
@@ -187,11 +203,11 @@ func (r *Repository) loadVersion(ctx context.Context, v *Version) *Version {
 func (r *Repository) tryLoad(ctx context.Context, v *Version) (_ *Version, err error) {
 	dir := filepath.Join(r.dir, v.Model)
 	versionDir := filepath.Join(dir, strconv.FormatInt(v.Number, 10))
-	loaded := &Version{Model: v.Model, Number: v.Number, State: Ready}
+	loaded := &Version{Model: v.Model, Number: v.Number, State: Ready, Statistics: &observe.Statistics{}}
 	if err := loaded.readFiles(versionDir, dir); err != nil {
 		return nil, err
 	}
-	session, err := r.loader.Load(ctx, filepath.Join(versionDir, modelFile))
+	session, err := r.loader.Load(ctx, filepath.Join(versionDir, modelFile), engine.LoadOptions{})
 	if err != nil {
 		return nil, withoutPath(err, versionDir)
 	}

@@ -29,7 +29,7 @@ type loader struct {
 	open int
 }
 
-func (l *loader) Load(_ context.Context, path string) (engine.Session, error) {
+func (l *loader) Load(_ context.Context, path string, _ engine.LoadOptions) (engine.Session, error) {
 	content, err := os.ReadFile(path)
 	if err != nil {
 		return nil, err

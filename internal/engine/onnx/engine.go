@@ -52,7 +52,7 @@ func (e *Engine) Close() error { return ort.DestroyEnvironment() }
 // corrupt, or that needs what ONNX Runtime does not have, is an
 // engine.ErrBadModel; a model that this engine cannot feed is an
 // engine.ErrUnsupported. Both say why, without the path.
-func (e *Engine) Load(_ context.Context, path string) (engine.Session, error) {
+func (e *Engine) Load(_ context.Context, path string, _ engine.LoadOptions) (engine.Session, error) {
 	signature, err := readSignature(path)
 	if err != nil {
 		return nil, err

@@ -43,7 +43,7 @@ func load(t *testing.T, g onnxtest.Graph) engine.Session {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "model.onnx")
 	g.Write(t, file)
-	s, err := runtime.Load(t.Context(), file)
+	s, err := runtime.Load(t.Context(), file, engine.LoadOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -125,7 +125,7 @@ func TestOutputsThatCannotBeCarriedAreLeftOut(t *testing.T) {
 	for name, g := range map[string]onnxtest.Graph{"16-bit floats": half, "a scalar alone": onlySum, "scalar input": unranked} {
 		file := filepath.Join(t.TempDir(), "model.onnx")
 		g.Write(t, file)
-		if _, err := runtime.Load(t.Context(), file); !errors.Is(err, engine.ErrUnsupported) {
+		if _, err := runtime.Load(t.Context(), file, engine.LoadOptions{}); !errors.Is(err, engine.ErrUnsupported) {
 			t.Errorf("%s: error %v", name, err)
 		}
 	}
@@ -181,7 +181,7 @@ func TestLoadRefusesWhatIsNoModel(t *testing.T) {
 		if err := os.WriteFile(file, content, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		_, err := runtime.Load(t.Context(), file)
+		_, err := runtime.Load(t.Context(), file, engine.LoadOptions{})
 		if !errors.Is(err, engine.ErrBadModel) {
 			t.Errorf("%s: error %v", name, err)
 		} else if strings.Contains(err.Error(), filepath.Dir(file)) {
@@ -195,7 +195,7 @@ func TestLoadRefusesWhatIsNoModel(t *testing.T) {
 	}
 	file := filepath.Join(t.TempDir(), "model.onnx")
 	noInputs.Write(t, file)
-	if _, err := runtime.Load(t.Context(), file); !errors.Is(err, engine.ErrUnsupported) {
+	if _, err := runtime.Load(t.Context(), file, engine.LoadOptions{}); !errors.Is(err, engine.ErrUnsupported) {
 		t.Errorf("no inputs: error %v", err)
 	}
 }
