@@ -1,6 +1,7 @@
 package main
 
 import (
+	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
@@ -92,7 +93,7 @@ func TestExplicitControlStartsWithoutModels(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if res.Body.Close(); res.StatusCode != 200 {
+		if res.Body.Close(); res.StatusCode != http.StatusOK {
 			t.Errorf("/readyz says %s", res.Status)
 		}
 		p.end(t)
