@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"strconv"
 
 	"github.com/tensorwire/tensorwire/internal/engine"
@@ -30,8 +31,19 @@ type source struct {
 }
 
 // load builds a version and proves it: it is compiled, has answered its warmups, and
-// its files are those that d saw. The version is ready, and not yet in service.
-func (r *Repository) load(ctx context.Context, name string, src *source, d *directory, v versionDir) (*Version, error) {
+// its files are those that d saw. The version is ready, and not yet in service. A panic
+// on the way is this model's failure and not the server's end.
+func (r *Repository) load(ctx context.Context, name string, src *source, d *directory, v versionDir) (_ *Version, err error) {
+	var session engine.Session
+	defer func() {
+		if cause := recover(); cause != nil {
+			r.options.Logger.Error("a load panicked", "model", name, "version", v.number, "panic", cause, "stack", string(debug.Stack()))
+			err = errors.New("the server failed on it; its log says why")
+		}
+		if err != nil && session != nil {
+			err = errors.Join(err, session.Close())
+		}
+	}()
 	if d.err != nil {
 		return nil, d.err
 	}
@@ -48,55 +60,51 @@ func (r *Repository) load(ctx context.Context, name string, src *source, d *dire
 		return nil, err
 	}
 	path := filepath.Join(src.root.Name(), versionDir)
-	session, err := r.loader.Load(ctx, filepath.Join(path, modelconfig.ModelFile(d.settings.config)), options)
+	engines, err := r.loader.Load(ctx, filepath.Join(path, modelconfig.ModelFile(d.settings.config)), options)
 	if err != nil {
 		return nil, withoutPath(err, path)
 	}
-	loaded.Signature = session.Signature()
-	session, err = r.prepare(ctx, loaded, session, src, d)
-	if err == nil && examine(src.root, src.dir, d.settings).keyOf(v.number) != d.key(v) {
-		err = errChanged
+	session, loaded.Signature = engines, engines.Signature()
+	if loaded.Config, err = modelconfig.Complete(d.settings.config, name, loaded.Signature); err != nil {
+		return nil, err
 	}
-	if err != nil {
-		return nil, errors.Join(err, session.Close())
+	if r.options.Decorate != nil {
+		session = r.options.Decorate(session, loaded.Config)
+	}
+	if err := r.prove(ctx, loaded, session, src); err != nil {
+		return nil, err
+	}
+	if examine(src.root, src.dir, d.settings).keyOf(v.number) != d.key(v) {
+		return nil, errChanged
 	}
 	loaded.instance = r.open(session, src.scratch)
 	return loaded, nil
 }
 
-// prepare makes of a session what serves: it completes the version, decorates the
-// session, and runs the warmups. The session that it returns is the caller's to close,
-// with an error as without.
-func (r *Repository) prepare(ctx context.Context, v *Version, session engine.Session, src *source, d *directory) (engine.Session, error) {
-	var err error
-	if v.Config, err = modelconfig.Complete(d.settings.config, v.Model, v.Signature); err != nil {
-		return session, err
-	}
+// prove completes a version from its files, compiles it and runs its warmups.
+func (r *Repository) prove(ctx context.Context, v *Version, session engine.Session, src *source) (err error) {
 	if err := v.readOutputLabels(src.root, src.dir, v.Config.GetOutput()); err != nil {
-		return session, err
-	}
-	if r.options.Decorate != nil {
-		session = r.options.Decorate(session, v.Config)
+		return err
 	}
 	if r.options.Compile != nil {
 		if v.Compiled, err = r.options.Compile(v); err != nil {
-			return session, err
+			return err
 		}
 	}
 	warmups, err := modelconfig.Warmups(v.Config, v.Signature, func(name string) ([]byte, error) {
 		return readFile(src.root, filepath.Join(src.dir, name), maxWarmupFile)
 	})
 	if err != nil {
-		return session, err
+		return err
 	}
 	for _, warmup := range warmups {
 		for range warmup.Count {
 			if _, err := session.Run(ctx, warmup.Inputs); err != nil {
-				return session, fmt.Errorf("warmup %q: %w", warmup.Name, err)
+				return fmt.Errorf("warmup %q: %w", warmup.Name, err)
 			}
 		}
 	}
-	return session, nil
+	return nil
 }
 
 // keyOf returns the key of the version of that number; that of none when its

@@ -266,15 +266,17 @@ func TestStartWaitsForFilesThatAreBeingWritten(t *testing.T) {
 }
 
 func TestAFailureAfterTheLoadClosesTheSession(t *testing.T) {
-	for name, options := range map[string]repository.Options{
-		"compile": {Compile: func(*repository.Version) (any, error) { return nil, errors.New("labels do not fit") }},
-		"decorated": {
-			Decorate: func(s engine.Session, _ *inference.ModelConfig) engine.Session { return &decorated{s} },
-			Compile:  func(*repository.Version) (any, error) { return nil, errors.New("labels do not fit") },
-		},
+	fails := func(*repository.Version) (any, error) { return nil, errors.New("labels do not fit") }
+	for name, test := range map[string]struct {
+		options repository.Options
+		reason  string
+	}{
+		"compile":   {repository.Options{Compile: fails}, "labels do not fit"},
+		"decorated": {repository.Options{Compile: fails, Decorate: func(s engine.Session, _ *inference.ModelConfig) engine.Session { return &decorated{s} }}, "labels do not fit"},
+		"panic":     {repository.Options{Compile: func(*repository.Version) (any, error) { panic("a bug that only this model meets") }}, "its log says why"},
 	} {
-		r, l := open(t, write(t, map[string]string{"m/1/model.onnx": ""}), options)
-		if v := only(t, r, "m"); v.State != repository.Unavailable || !strings.Contains(v.Reason, "labels do not fit") {
+		r, l := open(t, write(t, map[string]string{"m/1/model.onnx": ""}), test.options)
+		if v := only(t, r, "m"); v.State != repository.Unavailable || !strings.Contains(v.Reason, test.reason) {
 			t.Errorf("%s: state %v, reason %q", name, v.State, v.Reason)
 		}
 		if l.opened() != 0 {

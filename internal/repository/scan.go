@@ -76,10 +76,9 @@ func examine(root *os.Root, dir string, known *settings) *directory {
 
 	whole := sha256.New()
 	whole.Write(d.shared[:])
-	info, err := stat(root, dir)
+	_, err := stat(root, dir) // for what it says of links
 	var names []string
 	if err == nil {
-		d.newest = later(d.newest, info.ModTime())
 		names, err = readDir(root, dir)
 	}
 	if err != nil {
