@@ -51,6 +51,7 @@ var codes = []struct {
 	{vision.ErrShape, connect.CodeInvalidArgument},
 	{repository.ErrNotFound, connect.CodeNotFound},
 	{repository.ErrControl, connect.CodeUnavailable},
+	{repository.ErrOverride, connect.CodeInvalidArgument},
 	{repository.ErrLoad, connect.CodeInvalidArgument},
 	{repository.ErrUnavailable, connect.CodeUnavailable},
 	{scheduler.ErrQueueFull, connect.CodeUnavailable},

@@ -319,7 +319,7 @@ func TestSharedMemory(t *testing.T) {
 		t.Fatal(err)
 	}
 	regions := sharedmem.New(dir)
-	t.Cleanup(func() { _ = regions.Unregister("") })
+	t.Cleanup(func() { _ = regions.Close() })
 	client := serveInference(t, map[string]*fakeModel{"m": echo(tensor.FP32, -1), "strings": echo(tensor.Bytes, -1), "two": two()}, handler.InferenceOptions{SharedMemory: regions})
 	ctx := t.Context()
 	if _, err := client.SystemSharedMemoryRegister(ctx, &inference.SystemSharedMemoryRegisterRequest{Name: "r", Key: "/o", Offset: 8, ByteSize: 56}); err != nil {

@@ -15,7 +15,7 @@ import (
 func (s *Inference) ready(name, version string) (*repository.Model, *repository.Version, error) {
 	model, v, err := s.models.Snapshot().Lookup(name, version)
 	if err != nil {
-		return nil, nil, unknownModel(err)
+		return nil, nil, err
 	}
 	if v.State != repository.Ready {
 		return nil, nil, notReady(v)
