@@ -91,7 +91,7 @@ func (s *Inference) run(ctx context.Context, r *inferRequest) (*inferResult, err
 
 // runLeased answers a request by a leased version, and says how long its steps took.
 func (s *Inference) runLeased(ctx context.Context, lease *repository.Lease, r *inferRequest) (observe.Sample, *inferResult, error) {
-	wanted, err := wantedOutputs(lease.Signature, r.outputs)
+	wanted, err := contractOf(lease.Version).wanted(r.outputs)
 	if err != nil {
 		return observe.Sample{}, nil, err
 	}

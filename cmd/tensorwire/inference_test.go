@@ -247,7 +247,7 @@ func TestBadInferRequestsOverGRPC(t *testing.T) {
 		"model of a path":    {func(r *inference.ModelInferRequest) { r.ModelName = "../sum" }, connect.CodeNotFound, "Request for unknown model"},
 		"unknown version":    {func(r *inference.ModelInferRequest) { r.ModelVersion = "9" }, connect.CodeNotFound, "Request for unknown model"},
 		"bad model":          {func(r *inference.ModelInferRequest) { r.ModelName = "bad" }, connect.CodeUnavailable, `"bad"`},
-		"shared memory":      {func(r *inference.ModelInferRequest) { r.Outputs[0].Parameters = regionParameters("r", 0, 12) }, connect.CodeUnimplemented, "--allow-shared-memory"},
+		"shared memory":      {func(r *inference.ModelInferRequest) { r.Outputs[0].Parameters = regionParameters(0) }, connect.CodeUnimplemented, "--allow-shared-memory"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			req := sumRequest(false)
@@ -270,11 +270,12 @@ func TestBadInferRequestsOverGRPC(t *testing.T) {
 	}
 }
 
-func regionParameters(region string, offset, size int64) map[string]*inference.InferParameter {
+// regionParameters is 12 bytes of the region r.
+func regionParameters(offset int64) map[string]*inference.InferParameter {
 	return map[string]*inference.InferParameter{
-		"shared_memory_region":    {ParameterChoice: &inference.InferParameter_StringParam{StringParam: region}},
+		"shared_memory_region":    {ParameterChoice: &inference.InferParameter_StringParam{StringParam: "r"}},
 		"shared_memory_offset":    {ParameterChoice: &inference.InferParameter_Int64Param{Int64Param: offset}},
-		"shared_memory_byte_size": {ParameterChoice: &inference.InferParameter_Int64Param{Int64Param: size}},
+		"shared_memory_byte_size": {ParameterChoice: &inference.InferParameter_Int64Param{Int64Param: 12}},
 	}
 }
 
@@ -299,10 +300,10 @@ func TestSharedMemoryOverGRPC(t *testing.T) {
 	got, err := c.ModelInfer(t.Context(), &inference.ModelInferRequest{
 		ModelName: "sum",
 		Inputs: []*inferInput{
-			{Name: "a", Datatype: "FP32", Shape: []int64{1, 3}, Parameters: regionParameters("r", 0, 12)},
-			{Name: "b", Datatype: "FP32", Shape: []int64{1, 3}, Parameters: regionParameters("r", 12, 12)},
+			{Name: "a", Datatype: "FP32", Shape: []int64{1, 3}, Parameters: regionParameters(0)},
+			{Name: "b", Datatype: "FP32", Shape: []int64{1, 3}, Parameters: regionParameters(12)},
 		},
-		Outputs: []*inferOutput{{Name: "sum", Parameters: regionParameters("r", 24, 12)}},
+		Outputs: []*inferOutput{{Name: "sum", Parameters: regionParameters(24)}},
 	})
 	if err != nil {
 		t.Fatal(err)
