@@ -31,7 +31,8 @@ func (r *Repository) Poll(ctx context.Context) {
 		}
 		wait = r.options.PollInterval
 		if p.pass(ctx) {
-			wait = min(wait, r.options.SettleTime)
+			// Several looks, so that what comes and goes is not met in one state twice.
+			wait = min(wait, max(r.options.SettleTime/4, time.Millisecond))
 		}
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 )
 
 const (
@@ -25,13 +26,17 @@ func stat(root *os.Root, name string) (fs.FileInfo, error) {
 	if err == nil {
 		return info, nil
 	}
-	if link, linkErr := root.Lstat(name); linkErr == nil && link.Mode()&fs.ModeSymlink != 0 {
-		if errors.Is(err, fs.ErrNotExist) {
-			return nil, fmt.Errorf("%s is a symbolic link to what is not there", name)
-		}
-		return nil, fmt.Errorf("%s is a symbolic link that leads out of the models directory, or an absolute one: copy what it leads to, or make the link relative", name)
+	link, linkErr := root.Lstat(name)
+	_, systems := errors.AsType[syscall.Errno](err) // what is not the system's is os.Root's refusal
+	switch {
+	case linkErr != nil || link.Mode()&fs.ModeSymlink == 0:
+		return nil, brief(err)
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, fmt.Errorf("%s is a symbolic link to what is not there", name)
+	case systems:
+		return nil, brief(err)
 	}
-	return nil, brief(err)
+	return nil, fmt.Errorf("%s is a symbolic link that leads out of the models directory, or an absolute one: copy what it leads to, or make the link relative", name)
 }
 
 // brief returns an error of a file without the name of the system call.

@@ -40,25 +40,21 @@ func (s *scratch) letGo() error {
 }
 
 // newScratch writes files into a directory that only this user can read. The caller
-// holds it.
-func newScratch(files map[string][]byte) (s *scratch, root *os.Root, err error) {
+// closes root, and holds the directory.
+func newScratch(files map[string][]byte) (*scratch, *os.Root, error) {
 	path, err := os.MkdirTemp("", "tensorwire-model-")
 	if err != nil {
 		return nil, nil, fmt.Errorf("make a directory for its files: %w", cause(err))
 	}
-	s = &scratch{path: path}
+	s := &scratch{path: path}
 	s.hold()
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, s.letGo())
-		}
-	}()
-	if root, err = os.OpenRoot(path); err != nil {
-		return nil, nil, fmt.Errorf("open the directory for its files: %w", cause(err))
+	root, err := os.OpenRoot(path)
+	if err != nil {
+		return nil, nil, errors.Join(fmt.Errorf("open the directory for its files: %w", cause(err)), s.letGo())
 	}
 	for name, content := range files {
 		if err := writeFile(root, name, content); err != nil {
-			return nil, nil, errors.Join(err, root.Close())
+			return nil, nil, errors.Join(err, root.Close(), s.letGo())
 		}
 	}
 	return s, root, nil
