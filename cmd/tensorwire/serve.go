@@ -13,11 +13,7 @@ import (
 	"syscall"
 	"time"
 
-	"connectrpc.com/connect/v2"
-
 	"github.com/tensorwire/tensorwire/gen/inference"
-	"github.com/tensorwire/tensorwire/gen/inference/inferenceconnect"
-	"github.com/tensorwire/tensorwire/gen/modelserving/modelservingconnect"
 	"github.com/tensorwire/tensorwire/handler"
 	"github.com/tensorwire/tensorwire/internal/config"
 	"github.com/tensorwire/tensorwire/internal/engine"
@@ -27,7 +23,6 @@ import (
 	"github.com/tensorwire/tensorwire/internal/repository"
 	"github.com/tensorwire/tensorwire/internal/scheduler"
 	"github.com/tensorwire/tensorwire/internal/server"
-	"github.com/tensorwire/tensorwire/internal/sharedmem"
 	"github.com/tensorwire/tensorwire/web"
 )
 
@@ -68,32 +63,14 @@ func serve(ctx context.Context, args []string, getenv func(string) string, stdou
 	}
 	defer func() { err = errors.Join(err, models.Close()) }()
 
-	draining := make(chan struct{})
-	readiness := &observe.Readiness{}
-	predictor := handler.NewPredictor(models, handler.PredictorOptions{
-		MaxImagePixels: c.MaxImagePixels,
-		StreamWindow:   c.StreamWindow,
-		Draining:       draining,
-		Logger:         log,
-	})
 	regions := sharedMemory(c)
 	defer func() { err = errors.Join(err, regions.Close()) }()
-	inferencer := handler.NewInference(models, handler.InferenceOptions{
-		Version:      moduleVersion(),
-		StreamWindow: c.StreamWindow,
-		Draining:     draining,
-		Readiness:    readiness,
-		SharedMemory: regions,
-		LogLevels:    levels,
-		Logger:       log,
-	})
+
+	state := lifecycle{readiness: &observe.Readiness{}, draining: make(chan struct{})}
 	srv, err := server.New(
-		func(rpc *connect.Server) {
-			modelservingconnect.RegisterPredictorHandler(rpc, predictor)
-			inferenceconnect.RegisterGRPCInferenceServiceHandler(rpc, inferencer)
-		},
+		services(c, models, regions, state, levels, log),
 		web.Handler(),
-		readiness,
+		state.readiness,
 		server.Options{
 			TLSCertFile:     c.TLSCert,
 			TLSKeyFile:      c.TLSKey,
@@ -112,7 +89,7 @@ func serve(ctx context.Context, args []string, getenv func(string) string, stdou
 	go func() { served <- srv.Serve(listener) }()
 
 	if err := models.Load(ctx); err == nil {
-		readiness.Set(true)
+		state.readiness.Set(true)
 		announce(stdout, c, listener.Addr(), models.Snapshot())
 	}
 	defer poll(ctx, models)()
@@ -122,13 +99,13 @@ func serve(ctx context.Context, args []string, getenv func(string) string, stdou
 	case <-ctx.Done():
 	}
 	log.Info("stopping", "timeout", c.ShutdownTimeout)
-	readiness.Set(false)
+	state.readiness.Set(false)
 	select {
 	case err := <-served:
 		return err
 	case <-time.After(c.ShutdownDelay):
 	}
-	close(draining)
+	close(state.draining)
 	return shutdown(log, srv, served, c.ShutdownTimeout) //nolint:contextcheck // ctx is done: that is why the server stops
 }
 
@@ -141,14 +118,6 @@ func newLogger(c *config.Config, out io.Writer) (*slog.Logger, *observe.LogLevel
 	}
 	log, err := observe.NewLogger(out, levels, c.LogFormat)
 	return log, levels, err
-}
-
-// sharedMemory returns the regions that clients may register; nil where they may not.
-func sharedMemory(c *config.Config) *sharedmem.Regions {
-	if !c.AllowSharedMemory {
-		return nil
-	}
-	return sharedmem.New(sharedmem.Dir)
 }
 
 // schedule returns what puts each model's session behind its queue. A model's own

@@ -22,7 +22,7 @@ func version() string {
 
 // moduleVersion returns the module's version alone.
 func moduleVersion() string {
-	if info, ok := debug.ReadBuildInfo(); ok {
+	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
 		return info.Main.Version
 	}
 	return "unknown"
