@@ -1,7 +1,9 @@
 package handler_test
 
 import (
+	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"connectrpc.com/connect/v2"
 
@@ -103,6 +105,12 @@ func TestBadInferRequests(t *testing.T) {
 			})
 			says(t, err, test.code, test.says...)
 		})
+	}
+	// What is quoted of a request stays short.
+	_, err := client.ModelInfer(t.Context(), &inference.ModelInferRequest{ModelName: "floats", Inputs: []in{input(strings.Repeat("é", 1<<20), "FP32", 1, 2)}, RawInputContents: [][]byte{make([]byte, 8)}})
+	says(t, err, invalid, `input "éé`)
+	if len(err.Error()) > 5000 || !utf8.ValidString(err.Error()) {
+		t.Errorf("the error has %d bytes", len(err.Error()))
 	}
 	for version, code := range map[string]connect.Code{"abc": invalid, "-1": invalid, "01": invalid, "1.0": invalid, "../1": invalid, "7": connect.CodeNotFound} {
 		_, err := client.ModelInfer(t.Context(), &inference.ModelInferRequest{ModelName: "floats", ModelVersion: version, Inputs: []in{x(1, 2)}, RawInputContents: [][]byte{make([]byte, 8)}})
