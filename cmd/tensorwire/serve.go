@@ -13,10 +13,7 @@ import (
 	"syscall"
 	"time"
 
-	"connectrpc.com/connect/v2"
-
 	"github.com/tensorwire/tensorwire/gen/inference"
-	"github.com/tensorwire/tensorwire/gen/modelserving/modelservingconnect"
 	"github.com/tensorwire/tensorwire/handler"
 	"github.com/tensorwire/tensorwire/internal/config"
 	"github.com/tensorwire/tensorwire/internal/engine"
@@ -36,7 +33,7 @@ func serve(ctx context.Context, args []string, getenv func(string) string, stdou
 	if err != nil {
 		return err
 	}
-	log, err := observe.NewLogger(stderr, c.LogLevel, c.LogFormat)
+	log, levels, err := newLogger(c, stderr)
 	if err != nil {
 		return fmt.Errorf("%w: %w", config.ErrUsage, err)
 	}
@@ -66,18 +63,14 @@ func serve(ctx context.Context, args []string, getenv func(string) string, stdou
 	}
 	defer func() { err = errors.Join(err, models.Close()) }()
 
-	draining := make(chan struct{})
-	predictor := handler.NewPredictor(models, handler.PredictorOptions{
-		MaxImagePixels: c.MaxImagePixels,
-		StreamWindow:   c.StreamWindow,
-		Draining:       draining,
-		Logger:         log,
-	})
-	readiness := &observe.Readiness{}
+	regions := sharedMemory(c)
+	defer func() { err = errors.Join(err, regions.Close()) }()
+
+	state := lifecycle{readiness: &observe.Readiness{}, draining: make(chan struct{})}
 	srv, err := server.New(
-		func(rpc *connect.Server) { modelservingconnect.RegisterPredictorHandler(rpc, predictor) },
+		services(c, models, regions, state, levels, log),
 		web.Handler(),
-		readiness,
+		state.readiness,
 		server.Options{
 			TLSCertFile:     c.TLSCert,
 			TLSKeyFile:      c.TLSKey,
@@ -96,7 +89,7 @@ func serve(ctx context.Context, args []string, getenv func(string) string, stdou
 	go func() { served <- srv.Serve(listener) }()
 
 	if err := models.Load(ctx); err == nil {
-		readiness.Set(true)
+		state.readiness.Set(true)
 		announce(stdout, c, listener.Addr(), models.Snapshot())
 	}
 	defer poll(ctx, models)()
@@ -106,14 +99,25 @@ func serve(ctx context.Context, args []string, getenv func(string) string, stdou
 	case <-ctx.Done():
 	}
 	log.Info("stopping", "timeout", c.ShutdownTimeout)
-	readiness.Set(false)
+	state.readiness.Set(false)
 	select {
 	case err := <-served:
 		return err
 	case <-time.After(c.ShutdownDelay):
 	}
-	close(draining)
+	close(state.draining)
 	return shutdown(log, srv, served, c.ShutdownTimeout) //nolint:contextcheck // ctx is done: that is why the server stops
+}
+
+// newLogger returns the log, and the levels by which it can be changed while the server
+// runs.
+func newLogger(c *config.Config, out io.Writer) (*slog.Logger, *observe.LogLevels, error) {
+	levels, err := observe.ParseLogLevels(c.LogLevel)
+	if err != nil {
+		return nil, nil, err
+	}
+	log, err := observe.NewLogger(out, levels, c.LogFormat)
+	return log, levels, err
 }
 
 // schedule returns what puts each model's session behind its queue. A model's own

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"connectrpc.com/connect/v2"
+	"connectrpc.com/connect/v2/connectgzip"
 	"connectrpc.com/connect/v2/connecthttp"
 	"connectrpc.com/grpcreflect/v2"
 	"golang.org/x/net/http2"
@@ -115,6 +116,7 @@ func New(register func(*connect.Server), page http.Handler, readiness *observe.R
 	mux := http.NewServeMux()
 	connecthttp.Mount(mux, rpc,
 		connecthttp.WithReadMaxBytes(int(options.MaxMessageBytes)),
+		connecthttp.WithCompressors(connectgzip.New(), &deflate{}),
 		connecthttp.WithCompressMinBytes(compressMinBytes),
 	)
 	mountHealth(mux, readiness, services)
