@@ -56,7 +56,7 @@ func AppendData(dst []byte, name string, t tensor.Tensor) ([]byte, error) {
 		dst, bad = appendFloats[float64](dst, t.Data)
 	case tensor.Bytes:
 		dst, bad = appendStrings(dst, t.Data)
-	case tensor.Invalid:
+	default:
 		return dst, fmt.Errorf("output %q: no data is of datatype %v", name, t.DataType)
 	}
 	if bad >= 0 {
