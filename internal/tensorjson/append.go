@@ -84,6 +84,9 @@ func found(t tensor.Tensor, index int) string {
 	return strconv.FormatFloat(float64(values[index]), 'g', -1, 32)
 }
 
+// mostInteger is the most characters of an integer, its sign and a comma.
+const mostInteger = 24
+
 func appendBools(dst, data []byte) []byte {
 	for _, v := range data {
 		if v != 0 {
@@ -97,14 +100,18 @@ func appendBools(dst, data []byte) []byte {
 
 func appendIntegers[T integer](dst, data []byte) []byte {
 	values, _ := tensor.View[T](data)
-	dst = slices.Grow(dst, 2*len(values))
 	for _, v := range values {
+		dst = slices.Grow(dst, mostInteger)
+		magnitude := uint64(v)
 		if v < 0 {
-			dst = strconv.AppendInt(dst, int64(v), 10)
-		} else {
-			dst = strconv.AppendUint(dst, uint64(v), 10)
+			dst = append(dst, '-')
+			magnitude = -magnitude
 		}
-		dst = append(dst, ',')
+		if magnitude < 1e8 {
+			dst = append(appendSmall(dst, magnitude), ',')
+		} else {
+			dst = append(strconv.AppendUint(dst, magnitude, 10), ',')
+		}
 	}
 	return dst
 }

@@ -59,7 +59,7 @@ func appendFloat(dst []byte, f float64, b dyadic) []byte {
 	f = math.Abs(f)
 	whole := int64(min(f, 1e7))
 	if float64(whole) == f {
-		return strconv.AppendInt(dst, whole, 10)
+		return appendSmall(dst, uint64(whole))
 	}
 	digits, power := b.shortest()
 	if f < 1e7 && f >= 1e-6 && power >= -16 {
@@ -79,15 +79,14 @@ func appendFixed(dst []byte, whole int64, digits uint64, places int) []byte {
 	if whole < 10 {
 		dst = append(dst, byte('0'+whole), '.')
 	} else {
-		dst = append(strconv.AppendInt(dst, whole, 10), '.')
+		dst = append(appendSmall(dst, uint64(whole)), '.')
 	}
 	high, low := toDigits(fraction/1e8), toDigits(fraction%1e8)
 	dst = binary.LittleEndian.AppendUint64(dst, high|zeros)
 	dst = binary.LittleEndian.AppendUint64(dst, low|zeros)
+	// Zeros at the end are left out: those of low, and of high where low has no others.
 	spare := bits.LeadingZeros64(low) / 8
-	if low == 0 {
-		spare = 8 + bits.LeadingZeros64(high)/8
-	}
+	spare += spare / 8 * (bits.LeadingZeros64(high) / 8)
 	return dst[:len(dst)-spare]
 }
 

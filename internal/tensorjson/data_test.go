@@ -15,7 +15,10 @@ import (
 func parse(text string, datatype tensor.DataType, shape tensor.Shape) ([]byte, error) {
 	s := tensorjson.NewScanner([]byte(text))
 	data := s.Data(nil, datatype, shape)
-	return data, s.End()
+	if err := s.End(); err != nil {
+		return nil, err
+	}
+	return data, nil
 }
 
 func TestDataOfEveryDataType(t *testing.T) {

@@ -49,6 +49,15 @@ func toDigits(v uint64) (values uint64) {
 	return tens | (v-tens*10)<<8
 }
 
+// appendSmall appends v, which is below 10^8, to dst, which has room for 8 bytes.
+func appendSmall(dst []byte, v uint64) []byte {
+	values := toDigits(v)
+	// The last digit stays, whatever it is.
+	lead := bits.TrailingZeros64(values|1<<56) / 8
+	dst = binary.LittleEndian.AppendUint64(dst, (values|zeros)>>(8*uint(lead)))
+	return dst[:len(dst)-lead]
+}
+
 func isDigit(c byte) bool { return c-'0' <= 9 }
 
 // isSpace reports whether c is one of JSON's four blanks.

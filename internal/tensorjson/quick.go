@@ -7,11 +7,11 @@ import "math"
 const window = 32
 
 // quickFloat reads a number at p as most are written, and rounds it to the nearest
-// float64: any sign, then one digit with a fraction, or at most 7 digits with a
-// fraction of at most 8. next is the position behind it, which is inside text. It
-// is 0 where the number needs scanNumber. What follows can still make it another
-// number, or none: next must be at a comma or bracket for f to hold. f is 0 or not
-// below 1e-24.
+// float64: any sign, one digit with a fraction of at most 24 digits, or at most 7
+// with one of at most 8, and an exponent that does not lead far. next is the position
+// behind it, which is inside text. It is 0 where the number needs scanNumber. What
+// follows can still make it another number, or none: only where next is at a comma or
+// bracket is f the number. f is 0 or a magnitude at which a float32 is normal.
 func quickFloat(text []byte, p int) (f float64, next int) {
 	if len(text)-p <= window {
 		return 0, 0
@@ -30,11 +30,10 @@ func quickFloat(text []byte, p int) (f float64, next int) {
 		w = uint64(rest[0]-'0')*wholePowers[count&15] + firstDigits(values, count)
 		length, places = 2+count, count
 		if isDigit(rest[length&15]) {
-			f, length = longFraction(rest, w)
-			if length == 0 {
+			if w, places = longFraction(rest, w); places == 0 {
 				return 0, 0
 			}
-			return math.Float64frombits(math.Float64bits(f) | negative<<63), p + length
+			length = 2 + places
 		}
 	} else {
 		values, count := digitValues(load((*[8]byte)(rest[:])))
@@ -52,18 +51,21 @@ func quickFloat(text []byte, p int) (f float64, next int) {
 			length += 1 + places
 		}
 	}
-	// At most 15 digits, which a float64 holds: the quotient is rounded once.
-	f = float64(int64(w)) / exactPowers[places&15]
+	if w < 1<<53 && places < len(exactPowers) && rest[length&31]|0x20 != 'e' {
+		// Both are float64s, so that the quotient is rounded once.
+		f = float64(int64(w)) / exactPowers[places]
+	} else if f, length = quickPower(rest, length, w, -places); length == 0 {
+		return 0, 0
+	}
 	return math.Float64frombits(math.Float64bits(f) | negative<<63), p + length
 }
 
 // longFraction goes on where more than eight digits follow a digit and the point. w
-// is what the number says up to there, rest its text. length is 0 where w cannot
-// hold what follows.
-func longFraction(rest *[window]byte, w uint64) (f float64, length int) {
+// is what rest says up to there. places is 0 where w cannot hold what follows.
+func longFraction(rest *[window]byte, w uint64) (more uint64, places int) {
 	values, count := digitValues(load((*[8]byte)(rest[10:])))
 	w = w*wholePowers[count&15] + firstDigits(values, count)
-	places := 8 + count
+	places = 8 + count
 	if count == 8 && isDigit(rest[18]) {
 		values, count = digitValues(load((*[8]byte)(rest[18:])))
 		if w >= wholePowers[maxDigits-count] {
@@ -72,14 +74,45 @@ func longFraction(rest *[window]byte, w uint64) (f float64, length int) {
 		w = w*wholePowers[count&15] + firstDigits(values, count)
 		places += count
 	}
-	if w < 1<<53 && places < len(exactPowers) {
-		return float64(int64(w)) / exactPowers[places], 2 + places
+	return w, places
+}
+
+// quickPower returns w * 10^power, where the number's text has length characters and
+// may go on with an exponent of one or two digits. all is the length with it, or 0
+// where it needs scanNumber.
+func quickPower(rest *[window]byte, length int, w uint64, power int) (f float64, all int) {
+	if rest[length&31]|0x20 == 'e' {
+		length++
+		sign := rest[length&31]
+		if sign == '-' || sign == '+' {
+			length++
+		}
+		exponent, digits := 0, 0
+		for ; length < window-1 && digits < 2 && isDigit(rest[length]); length++ {
+			exponent = exponent*10 + int(rest[length]-'0')
+			digits++
+		}
+		if digits == 0 {
+			return 0, 0
+		}
+		if sign == '-' {
+			exponent = -exponent
+		}
+		power += exponent
 	}
-	pattern, decided := eiselLemire[float64](w, -places)
+	d := decimal{mantissa: w, exponent: power}
+	if f, ok := exactly[float64](d); ok {
+		return f, length
+	}
+	// 1e-37 is a normal float32, and 19 digits are no large one.
+	if power < -37 || power > 0 {
+		return 0, 0
+	}
+	pattern, decided := eiselLemire[float64](w, power)
 	if !decided {
 		return 0, 0
 	}
-	return math.Float64frombits(pattern), 2 + places
+	return math.Float64frombits(pattern), length
 }
 
 // quickInteger reads a whole number of at most 16 digits at p. next is as that of

@@ -36,26 +36,27 @@ func (b dyadic) shortest() (digits uint64, power int) {
 	low += odd
 	high -= odd
 
+	// Which candidate it is varies from number to number, so that all is computed and
+	// nothing branched on. A candidate that alone rounds to b is it; of two, and of
+	// two that do not because their digits are too few, the nearer one.
 	digits = mid / 4
-	if digits >= 10 {
-		tens := digits / 10
-		below, above := low <= 40*tens, 40*tens+40 <= high
-		if below != above {
-			if above {
-				tens++
-			}
-			return tens, power + 1
-		}
+	tens := digits / 10
+	below, above := bit(low <= 40*tens), bit(40*tens+40 <= high)
+	short := -(below ^ above) & -bit(digits >= 10)
+	tens += above
+
+	below, above = bit(low <= 4*digits), bit(4*digits+4 <= high)
+	nearer := bit(mid+digits&1 > 4*digits+2)
+	digits += nearer ^ (nearer^above)&-(below^above)
+	return digits ^ (digits^tens)&short, power + int(short&1)
+}
+
+// bit is 1 for true.
+func bit(b bool) uint64 {
+	if b {
+		return 1
 	}
-	below, above := low <= 4*digits, 4*digits+4 <= high
-	up := above
-	if below == above {
-		up = mid > 4*digits+2 || mid == 4*digits+2 && digits&1 == 1
-	}
-	if up {
-		digits++
-	}
-	return digits, power
+	return 0
 }
 
 // upperPower returns the first 128 bits of 10^q, rounded up.
