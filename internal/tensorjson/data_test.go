@@ -3,6 +3,7 @@ package tensorjson_test
 import (
 	"bytes"
 	"math"
+	"slices"
 	"strings"
 	"testing"
 	"unsafe"
@@ -202,10 +203,7 @@ func TestDataThatDoesNotFit(t *testing.T) {
 
 func TestDataTooDeepForATextIsRefused(t *testing.T) {
 	t.Parallel()
-	shape := make(tensor.Shape, 128)
-	for i := range shape {
-		shape[i] = 1
-	}
+	shape := slices.Repeat(tensor.Shape{1}, 128)
 	deep := strings.Repeat("[", 128) + "1" + strings.Repeat("]", 128)
 	if _, err := parse(deep, tensor.Uint8, shape); err != nil {
 		t.Error(err)

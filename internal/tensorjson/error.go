@@ -64,15 +64,10 @@ func valueFlaw(text []byte, p int) *flaw {
 	if name := noNumber(text, p); name != "" {
 		return flawf(p, "JSON has no %s; binary tensor data has", name)
 	}
-	switch c := text[p]; {
-	case c == ']' || c == '}':
-		if p > 0 && lastBefore(text, p) == ',' {
-			return flawf(p, "no value follows the last comma")
-		}
-		return flawf(p, "found %q where a value should be", c)
-	default:
-		return flawf(p, "found %s where a value should be", quoteAt(text, p))
+	if c := text[p]; (c == ']' || c == '}') && p > 0 && lastBefore(text, p) == ',' {
+		return flawf(p, "no value follows the last comma")
 	}
+	return flawf(p, "found %s where a value should be", quoteAt(text, p))
 }
 
 // numberFlaw says why the number that begins at p is none from at on.

@@ -99,7 +99,12 @@ func FuzzData(f *testing.F) {
 		{`[18446744073709551615,0]`, tensor.Uint64, "\x02"},
 		{`[-9223372036854775808]`, tensor.Int64, "\x01"},
 		{`["a","\ud83d\ude00\n"]`, tensor.Bytes, "\x02"},
-		{`5`, tensor.Uint8, ""}, {"13\x19", tensor.Int32, ""}, {`[]`, tensor.FP32, "\x00"}, {`[[],[]]`, tensor.FP32, "\x02\x00"}, {`[1,]`, tensor.FP32, "\x02"}, {`[NaN]`, tensor.FP32, "\x01"},
+		{`5`, tensor.Uint8, ""},
+		{"13\x19", tensor.Int32, ""},
+		{`[]`, tensor.FP32, "\x00"},
+		{`[[],[]]`, tensor.FP32, "\x02\x00"},
+		{`[1,]`, tensor.FP32, "\x02"},
+		{`[NaN]`, tensor.FP32, "\x01"},
 	} {
 		f.Add([]byte(seed.text), uint8(seed.datatype), []byte(seed.dimensions))
 	}

@@ -192,9 +192,9 @@ func TestNumbersHalfway(t *testing.T) {
 			mantissa := int64(random.Uint64()>>(63-f.precision)) | 1
 			unit := f.least - 1 + random.IntN(f.most-f.least-int(f.precision)+2)
 			exact := new(big.Float).SetMantExp(new(big.Float).SetInt64(mantissa), unit).Text('e', 800)
-			point := strings.Index(exact, "e")
-			power := exact[point:]
-			tie := strings.TrimRight(exact[:point], "0")
+			digits, power, _ := strings.Cut(exact, "e")
+			power = "e" + power
+			tie := strings.TrimRight(digits, "0")
 			if strings.HasSuffix(tie, ".") {
 				tie += "0"
 			}

@@ -47,7 +47,7 @@ func TestMalformedJSON(t *testing.T) {
 		`[1e+]`:                  "line 1, column 5: found ']' where a number needs a digit",
 		`0x1`:                    "line 1, column 2: found 'x' behind the value",
 		`tru`:                    "line 1, column 1: found 't' where a value should be",
-		`truely`:                 "line 1, column 5: found 'l' behind the value",
+		`truer`:                  "line 1, column 5: found 'r' behind the value",
 		`{} {}`:                  "line 1, column 4: found '{' behind the value",
 		`"abc`:                   "line 1, column 5: it ends within a string",
 		`"ab\`:                   "line 1, column 5: it ends within a string",
@@ -162,7 +162,7 @@ func TestTheFirstErrorStays(t *testing.T) {
 	s.Fail(errors.New("later"))
 	err := s.End()
 	var where *tensorjson.Error
-	if !errors.As(err, &where) || s.Err() != err {
+	if !errors.As(err, &where) || !errors.Is(s.Err(), err) {
 		t.Fatalf("error %v", err)
 	}
 	if where.Error() != "inputs[1].name: found a number, want a string" || where.Syntax || where.Line != 2 || where.Column != 11 || where.Offset != 37 {
