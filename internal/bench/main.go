@@ -1,6 +1,7 @@
-// Command bench measures what Tensorwire costs: the encodings of a request, round
-// trips over every protocol against a running server, the model's share of them, and
-// the memory that is left of a model that is unloaded. Each figure stands beside its baseline, which is measured in the same run.
+// Command bench measures what Tensorwire costs: the encodings of a request, tensors
+// as JSON numbers, round trips over every protocol against a running server, the
+// model's share of them, and the memory that is left of a model that is unloaded.
+// Each figure stands beside its baseline, which is measured in the same run.
 //
 // docs/performance.md explains the tables, and holds them; -update writes them
 // there.
@@ -107,6 +108,7 @@ type section struct {
 func sections() []section {
 	return []section{
 		{"encodings", "Encodings", encodings},
+		{"json", "JSON numbers", jsonNumbers},
 		{"roundtrips", "Round trips", roundTrips},
 		{"share", "The model's share", share},
 		{"reload", "Memory", reload},
