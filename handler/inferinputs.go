@@ -1,0 +1,82 @@
+package handler
+
+import (
+	"github.com/tensorwire/tensorwire/internal/engine"
+	"github.com/tensorwire/tensorwire/internal/repository"
+	"github.com/tensorwire/tensorwire/internal/tensor"
+)
+
+// arrangeInputs returns the inputs in the order of the version's signature, checked,
+// and how many elements the batch has: 1 where the model has no batches. Each error
+// names the input.
+func arrangeInputs(v *repository.Version, given []inferInput) ([]tensor.Tensor, uint64, error) {
+	specs := v.Signature.Inputs
+	places := make([]*inferInput, len(specs))
+	for i := range given {
+		at := specIndex(specs, given[i].name)
+		if at < 0 {
+			return nil, 0, invalidf("input %q: model %q takes no input of that name; it takes %s", given[i].name, v.Model, tensorNames(specs))
+		}
+		if places[at] != nil {
+			return nil, 0, invalidf("input %q is given twice", given[i].name)
+		}
+		places[at] = &given[i]
+	}
+	inputs := make([]tensor.Tensor, len(specs))
+	for i, in := range places {
+		if in == nil {
+			return nil, 0, invalidf("input %q is missing: model %q takes %s", specs[i].Name, v.Model, tensorNames(specs))
+		}
+		if err := checkInput(&specs[i], in); err != nil {
+			return nil, 0, err
+		}
+		inputs[i] = in.Tensor
+	}
+	batch, err := batchSize(v, inputs)
+	return inputs, batch, err
+}
+
+// checkInput reports how an input does not fit what the model takes.
+func checkInput(spec *engine.TensorSpec, in *inferInput) error {
+	if in.DataType != spec.DataType {
+		return invalidf("input %q has datatype %v: the model takes %v", spec.Name, in.DataType, spec.DataType)
+	}
+	if spec.Shape != nil && !spec.Shape.Accepts(in.Shape) {
+		return invalidf("input %q has shape %v: the model takes %v (-1 is any size)", spec.Name, in.Shape, spec.Shape)
+	}
+	if err := in.Validate(); err != nil {
+		return invalidf("input %q: %v", spec.Name, err)
+	}
+	return nil
+}
+
+// batchSize returns the size of the batch that inputs are, where the configuration
+// says that the model takes batches, and checks it.
+func batchSize(v *repository.Version, inputs []tensor.Tensor) (uint64, error) {
+	most := int64(v.Config.GetMaxBatchSize())
+	if most == 0 || len(inputs) == 0 {
+		return 1, nil
+	}
+	names := v.Signature.Inputs
+	for i, in := range inputs {
+		switch {
+		case len(in.Shape) == 0:
+			return 0, invalidf("input %q is a scalar: model %q takes batches (max_batch_size %d), whose size is the first dimension", names[i].Name, v.Model, most)
+		case in.Shape[0] > most:
+			return 0, invalidf("input %q has a batch of %d: model %q takes %d at most (max_batch_size)", names[i].Name, in.Shape[0], v.Model, most)
+		case in.Shape[0] != inputs[0].Shape[0]:
+			return 0, invalidf("input %q has a batch of %d, and input %q one of %d: give all the same", names[i].Name, in.Shape[0], names[0].Name, inputs[0].Shape[0])
+		}
+	}
+	return uint64(inputs[0].Shape[0]), nil
+}
+
+// specIndex returns the place of the tensor of that name, -1 where there is none.
+func specIndex(specs []engine.TensorSpec, name string) int {
+	for i := range specs {
+		if specs[i].Name == name {
+			return i
+		}
+	}
+	return -1
+}
