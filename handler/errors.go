@@ -12,11 +12,16 @@ import (
 	"github.com/tensorwire/tensorwire/internal/engine"
 	"github.com/tensorwire/tensorwire/internal/repository"
 	"github.com/tensorwire/tensorwire/internal/scheduler"
+	"github.com/tensorwire/tensorwire/internal/sharedmem"
 	"github.com/tensorwire/tensorwire/internal/vision"
 )
 
 // errInvalid is what every invalidError is.
 var errInvalid = errors.New("invalid request")
+
+// errNotSupported says that a request asks for what the protocol has, and this server
+// has not, or has turned off.
+var errNotSupported = errors.New("not supported")
 
 // invalidError says which field of a request is wrong, what was found and what
 // fits. Its text goes to the caller as it stands.
@@ -50,6 +55,10 @@ var codes = []struct {
 	{repository.ErrUnavailable, connect.CodeUnavailable},
 	{scheduler.ErrQueueFull, connect.CodeUnavailable},
 	{errExpired, connect.CodeUnavailable},
+	{errNotSupported, connect.CodeUnimplemented},
+	{sharedmem.ErrNotFound, connect.CodeNotFound},
+	{sharedmem.ErrExists, connect.CodeAlreadyExists},
+	{sharedmem.ErrRegion, connect.CodeInvalidArgument},
 	{engine.ErrClosed, connect.CodeUnavailable},
 	{engine.ErrUnsupported, connect.CodeUnimplemented},
 	{engine.ErrTooLarge, connect.CodeResourceExhausted},

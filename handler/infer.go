@@ -3,8 +3,8 @@ package handler
 import (
 	"context"
 	"errors"
-	"fmt"
-	"log/slog"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/tensorwire/tensorwire/internal/engine"
@@ -12,51 +12,6 @@ import (
 	"github.com/tensorwire/tensorwire/internal/repository"
 	"github.com/tensorwire/tensorwire/internal/tensor"
 )
-
-// Repository is what the Open Inference Protocol needs of a model repository.
-type Repository interface {
-	Models
-	// LoadModel loads a model, or loads it anew, and returns when it is ready or has
-	// failed. override may be nil.
-	LoadModel(ctx context.Context, name string, override *repository.Override) error
-	// UnloadModel takes a model out of service.
-	UnloadModel(ctx context.Context, name string) error
-}
-
-// InferenceOptions tune an Inference. The zero value has the defaults.
-type InferenceOptions struct {
-	// Version is the server's version, which ServerMetadata tells.
-	Version string
-	// StreamWindow is how many requests of one stream are in flight at once; a
-	// client that sends more waits. 0: DefaultStreamWindow.
-	StreamWindow int
-	// Draining is closed when the server begins to stop: streams then answer the
-	// requests that they have, and end. nil: never.
-	Draining <-chan struct{}
-	// Readiness says whether the server should be sent work. nil: always.
-	Readiness *observe.Readiness
-	// Logger is told of errors that callers are not told. nil: slog.Default.
-	Logger *slog.Logger
-}
-
-// Inference serves the Open Inference Protocol. What its RPCs and its REST have in
-// common is run. It is safe for concurrent use.
-type Inference struct {
-	models  Repository
-	options InferenceOptions
-}
-
-// NewInference returns the service over models, each of whose versions was compiled
-// by Compile.
-func NewInference(models Repository, options InferenceOptions) *Inference {
-	if options.StreamWindow == 0 {
-		options.StreamWindow = DefaultStreamWindow
-	}
-	if options.Logger == nil {
-		options.Logger = slog.Default()
-	}
-	return &Inference{models: models, options: options}
-}
 
 // inferRequest is a request of the protocol, whatever it came over.
 type inferRequest struct {
@@ -141,7 +96,10 @@ func (s *Inference) runLeased(ctx context.Context, lease *repository.Lease, r *i
 	if err != nil {
 		return observe.Sample{}, nil, err
 	}
-	inputs, batch, err := arrangeInputs(lease.Version, r.inputs)
+	if err := s.checkOutputRegions(wanted); err != nil {
+		return observe.Sample{}, nil, err
+	}
+	inputs, batch, err := s.arrangeInputs(lease.Version, r.inputs)
 	if err != nil {
 		return observe.Sample{}, nil, err
 	}
@@ -152,7 +110,7 @@ func (s *Inference) runLeased(ctx context.Context, lease *repository.Lease, r *i
 	}
 	answering := time.Now()
 	result := &inferResult{model: lease.Model, version: versionName(lease.Version), id: r.id}
-	if result.outputs, err = takeOutputs(lease.Version, computed, wanted); err != nil {
+	if result.outputs, err = s.takeOutputs(lease.Version, computed, wanted); err != nil {
 		return observe.Sample{}, nil, err
 	}
 	return observe.Sample{
@@ -181,15 +139,21 @@ func unknownModel(err error) error {
 
 // tensorNames lists the names of specs for an error's text.
 func tensorNames(specs []engine.TensorSpec) string {
-	if len(specs) == 0 {
+	names := make([]string, len(specs))
+	for i := range specs {
+		names[i] = specs[i].Name
+	}
+	return quoted(names)
+}
+
+// quoted lists names for an error's text.
+func quoted(names []string) string {
+	if len(names) == 0 {
 		return "none"
 	}
-	text := ""
-	for i := range specs {
-		if i > 0 {
-			text += ", "
-		}
-		text += fmt.Sprintf("%q", specs[i].Name)
+	text := make([]string, len(names))
+	for i, name := range names {
+		text[i] = strconv.Quote(name)
 	}
-	return text
+	return strings.Join(text, ", ")
 }

@@ -1,6 +1,9 @@
 package handler
 
 import (
+	"fmt"
+	"slices"
+
 	"github.com/tensorwire/tensorwire/internal/engine"
 	"github.com/tensorwire/tensorwire/internal/repository"
 	"github.com/tensorwire/tensorwire/internal/tensor"
@@ -9,7 +12,7 @@ import (
 // arrangeInputs returns the inputs in the order of the version's signature, checked,
 // and how many elements the batch has: 1 where the model has no batches. Each error
 // names the input.
-func arrangeInputs(v *repository.Version, given []inferInput) ([]tensor.Tensor, uint64, error) {
+func (s *Inference) arrangeInputs(v *repository.Version, given []inferInput) ([]tensor.Tensor, uint64, error) {
 	specs := v.Signature.Inputs
 	places := make([]*inferInput, len(specs))
 	for i := range given {
@@ -27,27 +30,40 @@ func arrangeInputs(v *repository.Version, given []inferInput) ([]tensor.Tensor, 
 		if in == nil {
 			return nil, 0, invalidf("input %q is missing: model %q takes %s", specs[i].Name, v.Model, tensorNames(specs))
 		}
-		if err := checkInput(&specs[i], in); err != nil {
+		var err error
+		if inputs[i], err = s.takeInput(&specs[i], in); err != nil {
 			return nil, 0, err
 		}
-		inputs[i] = in.Tensor
 	}
 	batch, err := batchSize(v, inputs)
 	return inputs, batch, err
 }
 
-// checkInput reports how an input does not fit what the model takes.
-func checkInput(spec *engine.TensorSpec, in *inferInput) error {
+// takeInput returns an input's tensor, or says how it does not fit what the model
+// takes.
+func (s *Inference) takeInput(spec *engine.TensorSpec, in *inferInput) (tensor.Tensor, error) {
 	if in.DataType != spec.DataType {
-		return invalidf("input %q has datatype %v: the model takes %v", spec.Name, in.DataType, spec.DataType)
+		return tensor.Tensor{}, invalidf("input %q has datatype %v: the model takes %v", spec.Name, in.DataType, spec.DataType)
 	}
 	if spec.Shape != nil && !spec.Shape.Accepts(in.Shape) {
-		return invalidf("input %q has shape %v: the model takes %v (-1 is any size)", spec.Name, in.Shape, spec.Shape)
+		return tensor.Tensor{}, invalidf("input %q has shape %v: the model takes %v (-1 is any size)", spec.Name, in.Shape, spec.Shape)
 	}
-	if err := in.Validate(); err != nil {
-		return invalidf("input %q: %v", spec.Name, err)
+	t := in.Tensor
+	if in.region != nil {
+		var err error
+		if t.Data, err = s.readRegion(in); err != nil {
+			return tensor.Tensor{}, fmt.Errorf("input %q: %w", spec.Name, err)
+		}
 	}
-	return nil
+	if err := t.Validate(); err != nil {
+		return tensor.Tensor{}, invalidf("input %q: %v", spec.Name, err)
+	}
+	if t.DataType == tensor.Bool {
+		if at := slices.IndexFunc(t.Data, func(b byte) bool { return b > 1 }); at >= 0 {
+			return tensor.Tensor{}, invalidf("input %q: element %d of BOOL is the byte %d: give 0 or 1", spec.Name, at, t.Data[at])
+		}
+	}
+	return t, nil
 }
 
 // batchSize returns the size of the batch that inputs are, where the configuration

@@ -47,8 +47,9 @@ func wantedOutputs(signature *engine.Signature, asked []inferOutput) ([]wantedOu
 	return wanted, nil
 }
 
-// takeOutputs returns the outputs that are wanted of what the model computed.
-func takeOutputs(v *repository.Version, computed *engine.Result, wanted []wantedOutput) ([]inferredOutput, error) {
+// takeOutputs returns the outputs that are wanted of what the model computed, and
+// writes those to shared memory that are wanted there.
+func (s *Inference) takeOutputs(v *repository.Version, computed *engine.Result, wanted []wantedOutput) ([]inferredOutput, error) {
 	outputs := make([]inferredOutput, len(wanted))
 	for i, want := range wanted {
 		t := computed.Outputs[want.at]
@@ -59,6 +60,11 @@ func takeOutputs(v *repository.Version, computed *engine.Result, wanted []wanted
 			}
 		}
 		outputs[i] = inferredOutput{want.inferOutput, t}
+		if want.region != nil {
+			if err := s.writeRegion(&outputs[i]); err != nil {
+				return nil, fmt.Errorf("output %q: %w", want.name, err)
+			}
+		}
 	}
 	return outputs, nil
 }

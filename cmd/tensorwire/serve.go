@@ -31,7 +31,7 @@ func serve(ctx context.Context, args []string, getenv func(string) string, stdou
 	if err != nil {
 		return err
 	}
-	log, err := observe.NewLogger(stderr, c.LogLevel, c.LogFormat)
+	log, _, err := newLogger(c, stderr)
 	if err != nil {
 		return fmt.Errorf("%w: %w", config.ErrUsage, err)
 	}
@@ -107,6 +107,17 @@ func serve(ctx context.Context, args []string, getenv func(string) string, stdou
 	}
 	close(draining)
 	return shutdown(log, srv, served, c.ShutdownTimeout) //nolint:contextcheck // ctx is done: that is why the server stops
+}
+
+// newLogger returns the log, and the levels by which it can be changed while the server
+// runs.
+func newLogger(c *config.Config, out io.Writer) (*slog.Logger, *observe.LogLevels, error) {
+	levels, err := observe.ParseLogLevels(c.LogLevel)
+	if err != nil {
+		return nil, nil, err
+	}
+	log, err := observe.NewLogger(out, levels, c.LogFormat)
+	return log, levels, err
 }
 
 // listen binds before anything is served, so that a taken port is the first thing

@@ -45,6 +45,8 @@ type Config struct {
 	TLSKey      string
 	CORSOrigins []string
 
+	AllowSharedMemory bool
+
 	ShutdownDelay   time.Duration
 	ShutdownTimeout time.Duration
 
@@ -124,6 +126,7 @@ func (c *Config) flags() *flag.FlagSet {
 		c.CORSOrigins = append(c.CORSOrigins, splitList(value)...)
 		return nil
 	})
+	flags.BoolVar(&c.AllowSharedMemory, "allow-shared-memory", false, "let clients on this machine register objects of /dev/shm, and have tensors read from them and written to them")
 	flags.DurationVar(&c.ShutdownDelay, "shutdown-delay", 0, "`time` between turning not ready and closing the listener, for load balancers to notice")
 	flags.DurationVar(&c.ShutdownTimeout, "shutdown-timeout", 30*time.Second, "`time` that running requests have to finish")
 	flags.StringVar(&c.LogLevel, "log-level", "info", "debug, info, warn or error")
@@ -135,8 +138,8 @@ func usage(flags *flag.FlagSet, out io.Writer) {
 	fmt.Fprint(out, "Serve ONNX models over Connect, gRPC and gRPC-Web, with a page, from one port.\n\n  tensorwire serve [flags]\n\nEvery flag can be given as an environment variable: --max-queue is TENSORWIRE_MAX_QUEUE.\n\n")
 	flags.VisitAll(func(f *flag.Flag) {
 		name, text := flag.UnquoteUsage(f)
-		fmt.Fprintf(out, "  --%s %s\n        %s", f.Name, name, text)
-		if f.DefValue != "" && f.DefValue != "0" && f.DefValue != "0s" {
+		fmt.Fprintf(out, "  %s\n        %s", strings.TrimSpace("--"+f.Name+" "+name), text)
+		if f.DefValue != "" && f.DefValue != "0" && f.DefValue != "0s" && f.DefValue != "false" {
 			fmt.Fprintf(out, " (default: %s)", f.DefValue)
 		}
 		fmt.Fprintln(out)
