@@ -71,14 +71,13 @@ func (s *REST) readBody(r *http.Request, jsonLength int) (*body, error) {
 	if r.ContentLength > limit {
 		return nil, tooLarge(limit)
 	}
-	content, length := io.Reader(&limitedReader{r.Body, limit, limit}), r.ContentLength
-	decoder, err := newDecoder(r.Header.Values("Content-Encoding"))
+	content, compressed, err := decoded(&limitedReader{r.Body, limit, limit}, r.Header.Values("Content-Encoding"))
 	if err != nil {
 		return nil, err
 	}
-	if decoder != nil {
-		defer decoder.free()
-		content, length = decoder.over(content), -1
+	length := r.ContentLength
+	if compressed {
+		length = -1
 	}
 	b := &body{buffer: newBuffer(), lead: tensorAlignment}
 	if jsonLength > 0 {

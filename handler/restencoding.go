@@ -44,7 +44,7 @@ func newZlib() encoder {
 }
 
 // compress appends parts, compressed, to dst.
-func compress(dst []byte, coding string, parts ...[]byte) ([]byte, error) {
+func compress(dst []byte, coding string, parts [][]byte) ([]byte, error) {
 	pool := encoders[coding]
 	e := pool.Get().(encoder)
 	defer pool.Put(e)

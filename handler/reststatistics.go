@@ -56,7 +56,7 @@ func (s *REST) modelStatistics(w http.ResponseWriter, r *http.Request) error {
 	}
 	all := make([]restModelStatistics, len(res.GetModelStats()))
 	for i, m := range res.GetModelStats() {
-		all[i] = statisticsOf(m)
+		all[i] = restStatisticsOf(m)
 	}
 	s.writeJSON(w, http.StatusOK, struct {
 		ModelStats []restModelStatistics `json:"model_stats"`
@@ -64,21 +64,21 @@ func (s *REST) modelStatistics(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-func statisticsOf(m *inference.ModelStatistics) restModelStatistics {
+func restStatisticsOf(m *inference.ModelStatistics) restModelStatistics {
 	infer := m.GetInferenceStats()
 	out := restModelStatistics{
 		Name: m.GetName(), Version: m.GetVersion(),
 		LastInference: m.GetLastInference(), InferenceCount: m.GetInferenceCount(), ExecutionCount: m.GetExecutionCount(),
 		InferenceStats: restInferStatistics{
-			Success: durationOf(infer.GetSuccess()), Fail: durationOf(infer.GetFail()), Queue: durationOf(infer.GetQueue()),
-			ComputeInput: durationOf(infer.GetComputeInput()), ComputeInfer: durationOf(infer.GetComputeInfer()), ComputeOutput: durationOf(infer.GetComputeOutput()),
-			CacheHit: durationOf(infer.GetCacheHit()), CacheMiss: durationOf(infer.GetCacheMiss()),
+			Success: restDurationOf(infer.GetSuccess()), Fail: restDurationOf(infer.GetFail()), Queue: restDurationOf(infer.GetQueue()),
+			ComputeInput: restDurationOf(infer.GetComputeInput()), ComputeInfer: restDurationOf(infer.GetComputeInfer()), ComputeOutput: restDurationOf(infer.GetComputeOutput()),
+			CacheHit: restDurationOf(infer.GetCacheHit()), CacheMiss: restDurationOf(infer.GetCacheMiss()),
 		},
 		BatchStats:  make([]restBatchStatistics, len(m.GetBatchStats())),
 		MemoryUsage: make([]restMemoryUsage, len(m.GetMemoryUsage())),
 	}
 	for i, b := range m.GetBatchStats() {
-		out.BatchStats[i] = restBatchStatistics{b.GetBatchSize(), durationOf(b.GetComputeInput()), durationOf(b.GetComputeInfer()), durationOf(b.GetComputeOutput())}
+		out.BatchStats[i] = restBatchStatistics{b.GetBatchSize(), restDurationOf(b.GetComputeInput()), restDurationOf(b.GetComputeInfer()), restDurationOf(b.GetComputeOutput())}
 	}
 	for i, u := range m.GetMemoryUsage() {
 		out.MemoryUsage[i] = restMemoryUsage{u.GetType(), u.GetId(), u.GetByteSize()}
@@ -86,6 +86,6 @@ func statisticsOf(m *inference.ModelStatistics) restModelStatistics {
 	return out
 }
 
-func durationOf(d *inference.StatisticDuration) restDuration {
+func restDurationOf(d *inference.StatisticDuration) restDuration {
 	return restDuration{d.GetCount(), d.GetNs()}
 }
