@@ -1,26 +1,33 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"net"
+	"runtime"
+	"sync"
 	"syscall"
 	"time"
 
 	"connectrpc.com/connect/v2"
 
+	inferencepb "github.com/tensorwire/tensorwire/gen/inference"
+	"github.com/tensorwire/tensorwire/gen/inference/inferenceconnect"
 	"github.com/tensorwire/tensorwire/gen/modelserving/modelservingconnect"
 	"github.com/tensorwire/tensorwire/handler"
 	"github.com/tensorwire/tensorwire/internal/config"
 	"github.com/tensorwire/tensorwire/internal/engine"
 	"github.com/tensorwire/tensorwire/internal/engine/onnx"
+	"github.com/tensorwire/tensorwire/internal/modelconfig"
 	"github.com/tensorwire/tensorwire/internal/observe"
 	"github.com/tensorwire/tensorwire/internal/repository"
 	"github.com/tensorwire/tensorwire/internal/scheduler"
 	"github.com/tensorwire/tensorwire/internal/server"
+	"github.com/tensorwire/tensorwire/internal/sharedmem"
 	"github.com/tensorwire/tensorwire/web"
 )
 
@@ -31,7 +38,7 @@ func serve(ctx context.Context, args []string, getenv func(string) string, stdou
 	if err != nil {
 		return err
 	}
-	log, _, err := newLogger(c, stderr)
+	log, levels, err := newLogger(c, stderr)
 	if err != nil {
 		return fmt.Errorf("%w: %w", config.ErrUsage, err)
 	}
@@ -40,25 +47,32 @@ func serve(ctx context.Context, args []string, getenv func(string) string, stdou
 	if err != nil {
 		return err
 	}
-	runtime, err := onnx.Open(library, onnx.Options{IntraOpThreads: c.IntraOpThreads})
+	ort, err := onnx.Open(library, onnx.Options{IntraOpThreads: c.IntraOpThreads})
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, runtime.Close()) }()
-	log.Info("ONNX Runtime is loaded", "version", runtime.Version(), "library", library)
+	defer func() { err = errors.Join(err, ort.Close()) }()
+	log.Info("ONNX Runtime is loaded", "version", ort.Version(), "library", library)
 
-	models := repository.New(c.Models, runtime, repository.Options{
-		DefaultModel: c.DefaultModel,
-		Decorate: func(s engine.Session) engine.Session {
-			return scheduler.New(s, scheduler.Options{Instances: c.Instances, MaxQueue: c.MaxQueue})
-		},
-		Compile: handler.Compile,
-		Logger:  log,
+	models := repository.New(c.Models, ort, repository.Options{
+		Control:       c.ModelControl,
+		PollInterval:  c.PollInterval,
+		StartupModels: c.LoadModels,
+		DefaultModel:  c.DefaultModel,
+		Decorate:      schedule(c),
+		Compile:       handler.Compile,
+		Logger:        log,
 	})
 	if err := models.Scan(); err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, models.Close()) }()
+
+	var regions *sharedmem.Regions
+	if c.AllowSharedMemory {
+		regions = sharedmem.New(sharedmem.Dir)
+		defer func() { err = errors.Join(err, regions.Unregister("")) }()
+	}
 
 	draining := make(chan struct{})
 	predictor := handler.NewPredictor(models, handler.PredictorOptions{
@@ -68,8 +82,21 @@ func serve(ctx context.Context, args []string, getenv func(string) string, stdou
 		Logger:         log,
 	})
 	readiness := &observe.Readiness{}
+	inference := handler.NewInference(models, handler.InferenceOptions{
+		Version:      version(),
+		StreamWindow: c.StreamWindow,
+		Draining:     draining,
+		Readiness:    readiness,
+		SharedMemory: regions,
+		LogLevels:    levels,
+		Logger:       log,
+	})
 	srv, err := server.New(
-		func(rpc *connect.Server) { modelservingconnect.RegisterPredictorHandler(rpc, predictor) },
+		func(rpc *connect.Server) {
+			modelservingconnect.RegisterPredictorHandler(rpc, predictor)
+			inferenceconnect.RegisterGRPCInferenceServiceHandler(rpc, inference)
+		},
+		handler.NewREST(inference, predictor, handler.RESTOptions{MaxBodyBytes: c.MaxMessageBytes, Logger: log}),
 		web.Handler(),
 		readiness,
 		server.Options{
@@ -93,6 +120,7 @@ func serve(ctx context.Context, args []string, getenv func(string) string, stdou
 		readiness.Set(true)
 		announce(stdout, c, listener.Addr(), models.Snapshot())
 	}
+	defer poll(ctx, models)()
 	select {
 	case err := <-served:
 		return err
@@ -118,6 +146,31 @@ func newLogger(c *config.Config, out io.Writer) (*slog.Logger, *observe.LogLevel
 	}
 	log, err := observe.NewLogger(out, levels, c.LogFormat)
 	return log, levels, err
+}
+
+// schedule returns what puts each model's session behind its queue. A model's own
+// instance_group goes before the server's --instances.
+func schedule(c *config.Config) func(engine.Session, *inferencepb.ModelConfig) engine.Session {
+	return func(session engine.Session, model *inferencepb.ModelConfig) engine.Session {
+		options := scheduler.Options{Instances: modelconfig.Instances(model), MaxQueue: c.MaxQueue}
+		if options.Instances == 0 {
+			options.Instances = cmp.Or(c.Instances, runtime.GOMAXPROCS(0))
+			modelconfig.SetInstances(model, options.Instances)
+		}
+		return scheduler.New(session, options)
+	}
+}
+
+// poll follows the models directory until ctx ends or stop is called, which waits for
+// the end of it.
+func poll(ctx context.Context, models *repository.Repository) (stop func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	var polling sync.WaitGroup
+	polling.Go(func() { models.Poll(ctx) })
+	return func() {
+		cancel()
+		polling.Wait()
+	}
 }
 
 // listen binds before anything is served, so that a taken port is the first thing

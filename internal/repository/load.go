@@ -1,0 +1,133 @@
+package repository
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+
+	"github.com/tensorwire/tensorwire/internal/engine"
+	"github.com/tensorwire/tensorwire/internal/modelconfig"
+	"github.com/tensorwire/tensorwire/internal/observe"
+)
+
+// errChanged says that what was loaded is no longer what is there.
+var errChanged = errors.New("its files changed while they were read")
+
+// source is where a model's files are taken from.
+type source struct {
+	// root confines what is read. Its name is the path that the engine gets.
+	root *os.Root
+	// dir is the model's directory in root.
+	dir string
+	// settings, when not nil, stand for config.pbtxt.
+	settings *settings
+	// scratch, when not nil, is root's directory and goes with the last session that
+	// was loaded from it.
+	scratch *scratch
+}
+
+// load builds a version and proves it: it is compiled, has answered its warmups, and
+// its files are those that d saw. The version is ready, and not yet in service.
+func (r *Repository) load(ctx context.Context, name string, src *source, d *directory, v versionDir) (*Version, error) {
+	if d.err != nil {
+		return nil, d.err
+	}
+	if v.err != nil {
+		return nil, v.err
+	}
+	options, err := modelconfig.EngineOptions(d.settings.config)
+	if err != nil {
+		return nil, err
+	}
+	loaded := &Version{Model: name, Number: v.number, State: Ready, Statistics: &observe.Statistics{}}
+	versionDir := filepath.Join(src.dir, strconv.FormatInt(v.number, 10))
+	if err := loaded.readFiles(src.root, versionDir, src.dir); err != nil {
+		return nil, err
+	}
+	path := filepath.Join(src.root.Name(), versionDir)
+	session, err := r.loader.Load(ctx, filepath.Join(path, modelconfig.ModelFile(d.settings.config)), options)
+	if err != nil {
+		return nil, withoutPath(err, path)
+	}
+	loaded.Signature = session.Signature()
+	session, err = r.prepare(ctx, loaded, session, src, d)
+	if err == nil && examine(src.root, src.dir, d.settings).keyOf(v.number) != d.key(v) {
+		err = errChanged
+	}
+	if err != nil {
+		return nil, errors.Join(err, session.Close())
+	}
+	loaded.instance = r.open(session, src.scratch)
+	return loaded, nil
+}
+
+// prepare makes of a session what serves: it completes the version, decorates the
+// session, and runs the warmups. The session that it returns is the caller's to close,
+// with an error as without.
+func (r *Repository) prepare(ctx context.Context, v *Version, session engine.Session, src *source, d *directory) (engine.Session, error) {
+	var err error
+	if v.Config, err = modelconfig.Complete(d.settings.config, v.Model, v.Signature); err != nil {
+		return session, err
+	}
+	if err := v.readOutputLabels(src.root, src.dir, v.Config.GetOutput()); err != nil {
+		return session, err
+	}
+	if r.options.Decorate != nil {
+		session = r.options.Decorate(session, v.Config)
+	}
+	if r.options.Compile != nil {
+		if v.Compiled, err = r.options.Compile(v); err != nil {
+			return session, err
+		}
+	}
+	warmups, err := modelconfig.Warmups(v.Config, v.Signature, func(name string) ([]byte, error) {
+		return readFile(src.root, filepath.Join(src.dir, name), maxWarmupFile)
+	})
+	if err != nil {
+		return session, err
+	}
+	for _, warmup := range warmups {
+		for range warmup.Count {
+			if _, err := session.Run(ctx, warmup.Inputs); err != nil {
+				return session, fmt.Errorf("warmup %q: %w", warmup.Name, err)
+			}
+		}
+	}
+	return session, nil
+}
+
+// keyOf returns the key of the version of that number; that of none when its
+// directory is gone.
+func (d *directory) keyOf(number int64) fingerprint {
+	for _, v := range d.versions {
+		if v.number == number {
+			return d.key(v)
+		}
+	}
+	return fingerprint{}
+}
+
+// open counts a session as open until it has been closed.
+func (r *Repository) open(session engine.Session, from *scratch) *instance {
+	i := &instance{session: session}
+	i.refs.Store(1)
+	r.sessions.Add(1)
+	from.hold()
+	i.close = func() {
+		defer r.sessions.Done()
+		err := errors.Join(session.Close(), from.letGo())
+		r.mu.Lock()
+		r.closeErr = errors.Join(r.closeErr, err)
+		r.mu.Unlock()
+		if r.options.AfterUnload != nil {
+			r.options.AfterUnload()
+		}
+		if i.after != nil {
+			i.after()
+		}
+	}
+	return i
+}
