@@ -132,7 +132,7 @@ type statusError struct {
 func (e *statusError) Error() string { return e.text }
 
 func noPath(escaped string) error {
-	return &statusError{http.StatusNotFound, "there is no " + escaped + " in this API; /v2 gives what the server does, docs/rest.md of its source the paths"}
+	return &statusError{http.StatusNotFound, "there is no " + escaped + " in this API; docs/rest.md lists its paths"}
 }
 
 // fail answers with an error in the protocol's form.
