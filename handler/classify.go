@@ -147,7 +147,9 @@ func (c *classifier) best(values []float32, k int) []*modelserving.Classificatio
 }
 
 // above orders scores with NaN below all others.
-func above[T tensor.Number](a, b T) bool { return a > b || (b != b && a == a) }
+func above[T tensor.Number](a, b T) bool {
+	return a > b || (b != b && a == a) //nolint:gocritic // a number of its own is unlike itself where it is NaN
+}
 
 // largest returns the highest of values that are numbers; NaN when all are NaN, and
 // 0 when there are none.

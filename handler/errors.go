@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"strings"
 
 	"connectrpc.com/connect/v2"
 
@@ -52,6 +53,7 @@ var codes = []struct {
 	{vision.ErrShape, connect.CodeInvalidArgument},
 	{repository.ErrNotFound, connect.CodeNotFound},
 	{repository.ErrControl, connect.CodeUnavailable},
+	{repository.ErrOverride, connect.CodeInvalidArgument},
 	{repository.ErrLoad, connect.CodeInvalidArgument},
 	{repository.ErrUnavailable, connect.CodeUnavailable},
 	{scheduler.ErrQueueFull, connect.CodeUnavailable},
@@ -80,11 +82,23 @@ func rpcError(ctx context.Context, log *slog.Logger, err error) *connect.Error {
 	}
 	for _, row := range codes {
 		if errors.Is(err, row.target) {
-			return connect.NewError(row.code, err.Error()).WithCause(err)
+			return connect.NewError(row.code, clip(err.Error())).WithCause(err)
 		}
 	}
 	log.ErrorContext(ctx, "request failed", "error", err)
 	return connect.NewError(connect.CodeInternal, "the model failed on this input; the server's log says why").WithCause(err)
+}
+
+// maxErrorBytes bounds the text of an error: it may quote what a request holds, and
+// travels in headers, for which clients have limits.
+const maxErrorBytes = 4 << 10
+
+// clip returns text cut to maxErrorBytes.
+func clip(text string) string {
+	if len(text) <= maxErrorBytes {
+		return text
+	}
+	return strings.ToValidUTF8(text[:maxErrorBytes], "") + "..."
 }
 
 // restError returns err as the REST of the Open Inference Protocol answers it: the

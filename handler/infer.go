@@ -2,7 +2,6 @@ package handler
 
 import (
 	"context"
-	"errors"
 	"strconv"
 	"strings"
 	"time"
@@ -74,7 +73,7 @@ type inferredOutput struct {
 func (s *Inference) run(ctx context.Context, r *inferRequest) (*inferResult, error) {
 	lease, err := s.models.Acquire(r.model, r.version)
 	if err != nil {
-		return nil, unknownModel(err)
+		return nil, err
 	}
 	defer lease.Release()
 	ctx, cancel := r.parameters.deadline(ctx, r.started)
@@ -92,7 +91,7 @@ func (s *Inference) run(ctx context.Context, r *inferRequest) (*inferResult, err
 
 // runLeased answers a request by a leased version, and says how long its steps took.
 func (s *Inference) runLeased(ctx context.Context, lease *repository.Lease, r *inferRequest) (observe.Sample, *inferResult, error) {
-	wanted, err := wantedOutputs(lease.Signature, r.outputs)
+	wanted, err := contractOf(lease.Version).wanted(r.outputs)
 	if err != nil {
 		return observe.Sample{}, nil, err
 	}
@@ -120,21 +119,6 @@ func (s *Inference) runLeased(ctx context.Context, lease *repository.Lease, r *i
 		ComputeInfer:  computed.Timings.Compute,
 		ComputeOutput: time.Since(answering),
 	}, result, nil
-}
-
-// unknownModelError says that there is no such model or version. Clients of the
-// protocol look for how its text begins.
-type unknownModelError struct{ cause error }
-
-func (e *unknownModelError) Error() string { return "Request for unknown model: " + e.cause.Error() }
-func (e *unknownModelError) Unwrap() error { return e.cause }
-
-// unknownModel returns err as an unknownModelError where it says that.
-func unknownModel(err error) error {
-	if errors.Is(err, repository.ErrNotFound) {
-		return &unknownModelError{err}
-	}
-	return err
 }
 
 // tensorNames lists the names of specs for an error's text.

@@ -5,6 +5,8 @@ import (
 	"log/slog"
 	"time"
 
+	"connectrpc.com/connect/v2"
+
 	"github.com/tensorwire/tensorwire/gen/inference"
 	"github.com/tensorwire/tensorwire/gen/inference/inferenceconnect"
 	"github.com/tensorwire/tensorwire/internal/observe"
@@ -72,9 +74,14 @@ func NewInference(models Repository, options InferenceOptions) *Inference {
 func (s *Inference) ModelInfer(ctx context.Context, m *inference.ModelInferRequest) (*inference.ModelInferResponse, error) {
 	res, err := s.infer(ctx, m)
 	if err != nil {
-		return nil, s.failed(ctx, err)
+		return nil, s.failedInfer(ctx, m, err)
 	}
 	return res, nil
+}
+
+// failedInfer returns err as the error of an RPC that runs a model.
+func (s *Inference) failedInfer(ctx context.Context, m *inference.ModelInferRequest, err error) *connect.Error {
+	return rpcError(ctx, s.options.Logger.With("model", m.GetModelName()), err)
 }
 
 // infer answers one message.
@@ -119,7 +126,7 @@ func (s *Inference) streamAnswer(ctx context.Context, m *inference.ModelInferReq
 func (s *Inference) streamFailure(ctx context.Context, m *inference.ModelInferRequest, err error) *inference.ModelStreamInferResponse {
 	return finalResponse(&inference.ModelInferResponse{
 		Id: m.GetId(), ModelName: m.GetModelName(), ModelVersion: m.GetModelVersion(),
-	}, s.failed(ctx, err).Message())
+	}, s.failedInfer(ctx, m, err).Message())
 }
 
 // finalResponse marks an answer of a stream as the last one of its request, which

@@ -146,9 +146,9 @@ func input(name, datatype string, shape ...int64) *inference.ModelInferRequest_I
 	return &inference.ModelInferRequest_InferInputTensor{Name: name, Datatype: datatype, Shape: shape}
 }
 
-// typed returns an input with typed contents.
-func typed(name, datatype string, contents *inference.InferTensorContents, shape ...int64) *inference.ModelInferRequest_InferInputTensor {
-	in := input(name, datatype, shape...)
+// typed returns an input x with typed contents.
+func typed(datatype string, contents *inference.InferTensorContents, shape ...int64) *inference.ModelInferRequest_InferInputTensor {
+	in := input("x", datatype, shape...)
 	in.Contents = contents
 	return in
 }
@@ -226,7 +226,7 @@ func TestEveryDatatypeIsCarriedRawAndTyped(t *testing.T) {
 				RawInputContents: [][]byte{test.raw},
 			}}
 			if test.typed != nil {
-				requests = append(requests, &inference.ModelInferRequest{Inputs: []*inference.ModelInferRequest_InferInputTensor{typed("x", datatype.String(), test.typed, 1, 2)}})
+				requests = append(requests, &inference.ModelInferRequest{Inputs: []*inference.ModelInferRequest_InferInputTensor{typed(datatype.String(), test.typed, 1, 2)}})
 			}
 			for _, req := range requests {
 				req.ModelName, req.Id = "m", "an id"
@@ -255,13 +255,13 @@ func TestTensorsWithoutElementsAndScalars(t *testing.T) {
 	}, handler.InferenceOptions{})
 	for name, req := range map[string]*inference.ModelInferRequest{
 		"a raw scalar":              {ModelName: "scalar", Inputs: []*inference.ModelInferRequest_InferInputTensor{input("x", "INT64")}, RawInputContents: [][]byte{make([]byte, 8)}},
-		"a typed scalar":            {ModelName: "scalar", Inputs: []*inference.ModelInferRequest_InferInputTensor{typed("x", "INT64", &inference.InferTensorContents{Int64Contents: []int64{0}})}},
+		"a typed scalar":            {ModelName: "scalar", Inputs: []*inference.ModelInferRequest_InferInputTensor{typed("INT64", &inference.InferTensorContents{Int64Contents: []int64{0}})}},
 		"empty raw":                 {ModelName: "empty", Inputs: []*inference.ModelInferRequest_InferInputTensor{input("x", "FP32", 0, 3)}, RawInputContents: [][]byte{nil}},
 		"empty without contents":    {ModelName: "empty", Inputs: []*inference.ModelInferRequest_InferInputTensor{input("x", "FP32", 0, 3)}},
-		"empty contents":            {ModelName: "empty", Inputs: []*inference.ModelInferRequest_InferInputTensor{typed("x", "FP32", &inference.InferTensorContents{}, 0, 3)}},
+		"empty contents":            {ModelName: "empty", Inputs: []*inference.ModelInferRequest_InferInputTensor{typed("FP32", &inference.InferTensorContents{}, 0, 3)}},
 		"no strings":                {ModelName: "strings", Inputs: []*inference.ModelInferRequest_InferInputTensor{input("x", "BYTES", 0)}, RawInputContents: [][]byte{{}}},
 		"any rank":                  {ModelName: "open", Inputs: []*inference.ModelInferRequest_InferInputTensor{input("x", "FP32", 1, 1, 1, 1, 2)}, RawInputContents: [][]byte{make([]byte, 8)}},
-		"raw with an empty message": {ModelName: "open", Inputs: []*inference.ModelInferRequest_InferInputTensor{typed("x", "FP32", &inference.InferTensorContents{}, 1)}, RawInputContents: [][]byte{make([]byte, 4)}},
+		"raw with an empty message": {ModelName: "open", Inputs: []*inference.ModelInferRequest_InferInputTensor{typed("FP32", &inference.InferTensorContents{}, 1)}, RawInputContents: [][]byte{make([]byte, 4)}},
 	} {
 		res, err := client.ModelInfer(t.Context(), req)
 		if err != nil {
@@ -354,5 +354,5 @@ func TestOutputsThatAreNoTensorsAreLeftOut(t *testing.T) {
 	}
 	req.Outputs = asked("maps")
 	_, err = client.ModelInfer(t.Context(), req)
-	says(t, err, connect.CodeUnimplemented, `"maps"`)
+	says(t, err, connect.CodeInvalidArgument, `output "maps"`, `"c"`)
 }

@@ -1,7 +1,9 @@
 package handler_test
 
 import (
+	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"connectrpc.com/connect/v2"
 
@@ -67,18 +69,18 @@ func TestBadInferRequests(t *testing.T) {
 		"raw too long":              {"floats", []in{x(1, 2)}, [][]byte{make([]byte, 9)}, nil, nil, invalid, []string{`input "x"`, "8 bytes", "found 9"}},
 		"raw missing":               {"two", []in{input("a", "FP32", 1), input("b", "INT64", 1)}, [][]byte{make([]byte, 4)}, nil, nil, invalid, []string{"raw_input_contents has 1", "2 inputs", `"a", "b"`}},
 		"raw too many":              {"floats", []in{x(1, 2)}, [][]byte{make([]byte, 8), {}}, nil, nil, invalid, []string{"raw_input_contents has 2", "1 inputs"}},
-		"raw and typed":             {"floats", []in{typed("x", "FP32", floats(1, 2), 1, 2)}, [][]byte{make([]byte, 8)}, nil, nil, invalid, []string{`input "x"`, "fp32_contents", "raw_input_contents"}},
+		"raw and typed":             {"floats", []in{typed("FP32", floats(1, 2), 1, 2)}, [][]byte{make([]byte, 8)}, nil, nil, invalid, []string{`input "x"`, "fp32_contents", "raw_input_contents"}},
 		"neither raw nor typed":     {"floats", []in{x(1, 2)}, nil, nil, nil, invalid, []string{`input "x"`, "no elements", "fp32_contents"}},
-		"typed too few":             {"floats", []in{typed("x", "FP32", floats(1), 1, 2)}, nil, nil, nil, invalid, []string{`input "x"`, "fp32_contents has 1 ", "takes 2"}},
-		"typed too many":            {"floats", []in{typed("x", "FP32", floats(1, 2, 3), 1, 2)}, nil, nil, nil, invalid, []string{`input "x"`, "has 3 ", "takes 2"}},
-		"wrong field":               {"floats", []in{typed("x", "FP32", ints(1, 2), 1, 2)}, nil, nil, nil, invalid, []string{`input "x"`, "int_contents", "fp32_contents"}},
-		"two fields":                {"floats", []in{typed("x", "FP32", &inference.InferTensorContents{Fp32Contents: []float32{1, 2}, IntContents: []int32{1}}, 1, 2)}, nil, nil, nil, invalid, []string{`input "x"`, "int_contents", "fp32_contents"}},
-		"typed FP16":                {"halves", []in{typed("x", "FP16", floats(1), 1)}, nil, nil, nil, invalid, []string{`input "x"`, "FP16", "raw_input_contents"}},
+		"typed too few":             {"floats", []in{typed("FP32", floats(1), 1, 2)}, nil, nil, nil, invalid, []string{`input "x"`, "fp32_contents has 1 ", "takes 2"}},
+		"typed too many":            {"floats", []in{typed("FP32", floats(1, 2, 3), 1, 2)}, nil, nil, nil, invalid, []string{`input "x"`, "has 3 ", "takes 2"}},
+		"wrong field":               {"floats", []in{typed("FP32", ints(1, 2), 1, 2)}, nil, nil, nil, invalid, []string{`input "x"`, "int_contents", "fp32_contents"}},
+		"two fields":                {"floats", []in{typed("FP32", &inference.InferTensorContents{Fp32Contents: []float32{1, 2}, IntContents: []int32{1}}, 1, 2)}, nil, nil, nil, invalid, []string{`input "x"`, "int_contents", "fp32_contents"}},
+		"typed FP16":                {"halves", []in{typed("FP16", floats(1), 1)}, nil, nil, nil, invalid, []string{`input "x"`, "FP16", "raw_input_contents"}},
 		"FP16 without contents":     {"halves", []in{input("x", "FP16", 1)}, nil, nil, nil, invalid, []string{`input "x"`, "raw_input_contents"}},
-		"INT8 too large":            {"int8", []in{typed("x", "INT8", ints(0, 128), 2)}, nil, nil, nil, invalid, []string{`input "x"`, "element 1 is 128", "-128 to 127"}},
-		"INT16 too small":           {"int16", []in{typed("x", "INT16", ints(-32769), 1)}, nil, nil, nil, invalid, []string{`input "x"`, "-32769"}},
-		"UINT8 too large":           {"uint8", []in{typed("x", "UINT8", uints(256), 1)}, nil, nil, nil, invalid, []string{`input "x"`, "256", "0 to 255"}},
-		"UINT16 too large":          {"uint16", []in{typed("x", "UINT16", uints(65536), 1)}, nil, nil, nil, invalid, []string{`input "x"`, "65536"}},
+		"INT8 too large":            {"int8", []in{typed("INT8", ints(0, 128), 2)}, nil, nil, nil, invalid, []string{`input "x"`, "element 1 is 128", "-128 to 127"}},
+		"INT16 too small":           {"int16", []in{typed("INT16", ints(-32769), 1)}, nil, nil, nil, invalid, []string{`input "x"`, "-32769"}},
+		"UINT8 too large":           {"uint8", []in{typed("UINT8", uints(256), 1)}, nil, nil, nil, invalid, []string{`input "x"`, "256", "0 to 255"}},
+		"UINT16 too large":          {"uint16", []in{typed("UINT16", uints(65536), 1)}, nil, nil, nil, invalid, []string{`input "x"`, "65536"}},
 		"BOOL of neither":           {"bools", []in{input("x", "BOOL", 2)}, [][]byte{{0, 2}}, nil, nil, invalid, []string{`input "x"`, "element 1", "2"}},
 		"BYTES past the end":        {"bytes", []in{input("x", "BYTES", 2)}, [][]byte{append(elements("a"), 9, 0, 0, 0, 'b')}, nil, nil, invalid, []string{`input "x"`, "element 1", "9 bytes"}},
 		"BYTES too few":             {"bytes", []in{input("x", "BYTES", 3)}, [][]byte{elements("a", "b")}, nil, nil, invalid, []string{`input "x"`, "found 2"}},
@@ -103,6 +105,12 @@ func TestBadInferRequests(t *testing.T) {
 			})
 			says(t, err, test.code, test.says...)
 		})
+	}
+	// What is quoted of a request stays short.
+	_, err := client.ModelInfer(t.Context(), &inference.ModelInferRequest{ModelName: "floats", Inputs: []in{input(strings.Repeat("é", 1<<20), "FP32", 1, 2)}, RawInputContents: [][]byte{make([]byte, 8)}})
+	says(t, err, invalid, `input "éé`)
+	if len(err.Error()) > 5000 || !utf8.ValidString(err.Error()) {
+		t.Errorf("the error has %d bytes", len(err.Error()))
 	}
 	for version, code := range map[string]connect.Code{"abc": invalid, "-1": invalid, "01": invalid, "1.0": invalid, "../1": invalid, "7": connect.CodeNotFound} {
 		_, err := client.ModelInfer(t.Context(), &inference.ModelInferRequest{ModelName: "floats", ModelVersion: version, Inputs: []in{x(1, 2)}, RawInputContents: [][]byte{make([]byte, 8)}})

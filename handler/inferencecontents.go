@@ -102,17 +102,17 @@ func convertContents(d tensor.DataType, c *inference.InferTensorContents) ([]byt
 	case tensor.Bool:
 		return boolBytes(c.GetBoolContents()), len(c.GetBoolContents()), nil
 	case tensor.Int8:
-		return narrow[int8](c.GetIntContents(), math.MinInt8, math.MaxInt8)
+		return rangeChecked[int8](c.GetIntContents(), math.MinInt8, math.MaxInt8)
 	case tensor.Int16:
-		return narrow[int16](c.GetIntContents(), math.MinInt16, math.MaxInt16)
+		return rangeChecked[int16](c.GetIntContents(), math.MinInt16, math.MaxInt16)
 	case tensor.Int32:
 		return tensor.AsBytes(c.GetIntContents()), len(c.GetIntContents()), nil
 	case tensor.Int64:
 		return tensor.AsBytes(c.GetInt64Contents()), len(c.GetInt64Contents()), nil
 	case tensor.Uint8:
-		return narrow[uint8](c.GetUintContents(), 0, math.MaxUint8)
+		return rangeChecked[uint8](c.GetUintContents(), 0, math.MaxUint8)
 	case tensor.Uint16:
-		return narrow[uint16](c.GetUintContents(), 0, math.MaxUint16)
+		return rangeChecked[uint16](c.GetUintContents(), 0, math.MaxUint16)
 	case tensor.Uint32:
 		return tensor.AsBytes(c.GetUintContents()), len(c.GetUintContents()), nil
 	case tensor.Uint64:
@@ -128,8 +128,8 @@ func convertContents(d tensor.DataType, c *inference.InferTensorContents) ([]byt
 	return nil, 0, nil
 }
 
-// narrow returns values as the bytes of a narrower type, whose range they must be in.
-func narrow[To int8 | int16 | uint8 | uint16, From int32 | uint32](values []From, low, high From) ([]byte, int, error) {
+// rangeChecked returns values as the bytes of a narrower type, whose range they must be in.
+func rangeChecked[To int8 | int16 | uint8 | uint16, From int32 | uint32](values []From, low, high From) ([]byte, int, error) {
 	out := make([]To, len(values))
 	for i, v := range values {
 		if v < low || v > high {

@@ -9,7 +9,6 @@ import (
 	"github.com/tensorwire/tensorwire/gen/inference"
 	"github.com/tensorwire/tensorwire/internal/engine"
 	"github.com/tensorwire/tensorwire/internal/repository"
-	"github.com/tensorwire/tensorwire/internal/tensor"
 )
 
 // platform is the name that the protocol has for models of ONNX Runtime.
@@ -70,8 +69,8 @@ func (s *Inference) ModelMetadata(ctx context.Context, m *inference.ModelMetadat
 	}
 	res := &inference.ModelMetadataResponse{
 		Name: model.Name, Platform: platform,
-		Inputs:  tensorMetadata(version.Signature.Inputs),
-		Outputs: tensorMetadata(version.Signature.Outputs),
+		Inputs:  tensorMetadata(contractOf(version).inputs),
+		Outputs: tensorMetadata(contractOf(version).outputs),
 	}
 	for v := range oldestFirst(model) {
 		if v.State == repository.Ready {
@@ -81,14 +80,10 @@ func (s *Inference) ModelMetadata(ctx context.Context, m *inference.ModelMetadat
 	return res, nil
 }
 
-// tensorMetadata describes the tensors among specs: a value that is none cannot be
-// asked for.
 func tensorMetadata(specs []engine.TensorSpec) []*inference.ModelMetadataResponse_TensorMetadata {
-	tensors := make([]*inference.ModelMetadataResponse_TensorMetadata, 0, len(specs))
+	tensors := make([]*inference.ModelMetadataResponse_TensorMetadata, len(specs))
 	for i := range specs {
-		if spec := &specs[i]; spec.DataType != tensor.Invalid {
-			tensors = append(tensors, &inference.ModelMetadataResponse_TensorMetadata{Name: spec.Name, Datatype: spec.DataType.String(), Shape: spec.Shape})
-		}
+		tensors[i] = &inference.ModelMetadataResponse_TensorMetadata{Name: specs[i].Name, Datatype: specs[i].DataType.String(), Shape: specs[i].Shape}
 	}
 	return tensors
 }

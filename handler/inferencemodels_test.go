@@ -71,6 +71,53 @@ func TestHealthAndMetadata(t *testing.T) {
 	says(t, err, connect.CodeNotFound, "Request for unknown model", "3")
 }
 
+// TestTheConfigurationNarrowsTheModel holds requests to the dimensions and outputs that
+// a configuration gives, and metadata to the same.
+func TestTheConfigurationNarrowsTheModel(t *testing.T) {
+	m := &fakeModel{
+		inputs: []engine.TensorSpec{{Name: "x", DataType: tensor.FP32, Shape: tensor.Shape{-1, 2, -1}}, {Name: "k", DataType: tensor.Int64, Shape: tensor.Shape{}}, {Name: "any", DataType: tensor.FP32}},
+		outputs: []engine.TensorSpec{
+			{Name: "y", DataType: tensor.FP32, Shape: tensor.Shape{-1, 2, -1}}, {Name: "l", DataType: tensor.Int64, Shape: tensor.Shape{}}, {Name: "hidden", DataType: tensor.FP32},
+		},
+		config: &inference.ModelConfig{
+			Input:  []*inference.ModelInput{{Name: "any", Dims: []int64{1}}, {Name: "x", Dims: []int64{-1, 2, 3}}, {Name: "k", Dims: []int64{1}}},
+			Output: []*inference.ModelOutput{{Name: "l", Dims: []int64{1}}, {Name: "y", Dims: []int64{-1, -1, 3}}},
+		},
+	}
+	client := serveInference(t, map[string]*fakeModel{"m": m}, handler.InferenceOptions{})
+	meta, err := client.ModelMetadata(t.Context(), &inference.ModelMetadataRequest{Name: "m"})
+	if err != nil || len(meta.GetInputs()) != 3 || len(meta.GetOutputs()) != 2 || !slices.Equal(meta.GetInputs()[0].GetShape(), []int64{-1, 2, 3}) ||
+		!slices.Equal(meta.GetInputs()[1].GetShape(), []int64{1}) || !slices.Equal(meta.GetInputs()[2].GetShape(), []int64{1}) || !slices.Equal(meta.GetOutputs()[0].GetShape(), []int64{-1, 2, 3}) {
+		t.Errorf("%v, %v", meta, err)
+	}
+	request := func(shape ...int64) *inference.ModelInferRequest {
+		return &inference.ModelInferRequest{
+			ModelName: "m", RawInputContents: [][]byte{make([]byte, 4*shape[0]*shape[1]*shape[2]), make([]byte, 8), make([]byte, 4)},
+			Inputs: []*inference.ModelInferRequest_InferInputTensor{input("x", "FP32", shape...), input("k", "INT64", 1), input("any", "FP32", 1)},
+		}
+	}
+	// The outputs that are offered are all that come, and a scalar comes as it is
+	// configured, whether it was given so or as a scalar.
+	for _, scalar := range [][]int64{{1}, {}, {1, 1}} {
+		req := request(1, 2, 3)
+		req.Inputs[1].Shape = scalar
+		res, err := client.ModelInfer(t.Context(), req)
+		if err != nil || len(res.GetOutputs()) != 2 || res.GetOutputs()[1].GetName() != "l" || !slices.Equal(res.GetOutputs()[1].GetShape(), []int64{1}) {
+			t.Errorf("%v: %v, %v", scalar, res, err)
+		}
+	}
+	_, err = client.ModelInfer(t.Context(), request(1, 2, 4))
+	says(t, err, connect.CodeInvalidArgument, `input "x"`, "[1, 2, 4]", "[-1, 2, 3]")
+	req := request(1, 2, 3)
+	req.Inputs[1].Shape = []int64{2}
+	_, err = client.ModelInfer(t.Context(), req)
+	says(t, err, connect.CodeInvalidArgument, `input "k"`)
+	req = request(1, 2, 3)
+	req.Outputs = asked("hidden")
+	_, err = client.ModelInfer(t.Context(), req)
+	says(t, err, connect.CodeInvalidArgument, `output "hidden"`, `"y"`)
+}
+
 func TestStatisticsCountWhatWasServed(t *testing.T) {
 	m := echo(tensor.FP32, -1)
 	m.versions, m.config = []string{"1", "2"}, &inference.ModelConfig{MaxBatchSize: 4}
@@ -319,7 +366,7 @@ func TestSharedMemory(t *testing.T) {
 		t.Fatal(err)
 	}
 	regions := sharedmem.New(dir)
-	t.Cleanup(func() { _ = regions.Unregister("") })
+	t.Cleanup(func() { _ = regions.Close() })
 	client := serveInference(t, map[string]*fakeModel{"m": echo(tensor.FP32, -1), "strings": echo(tensor.Bytes, -1), "two": two()}, handler.InferenceOptions{SharedMemory: regions})
 	ctx := t.Context()
 	if _, err := client.SystemSharedMemoryRegister(ctx, &inference.SystemSharedMemoryRegisterRequest{Name: "r", Key: "/o", Offset: 8, ByteSize: 56}); err != nil {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"iter"
+	"slices"
 	"strings"
 
 	"github.com/tensorwire/tensorwire/gen/inference"
@@ -15,7 +16,7 @@ import (
 func (s *Inference) ready(name, version string) (*repository.Model, *repository.Version, error) {
 	model, v, err := s.models.Snapshot().Lookup(name, version)
 	if err != nil {
-		return nil, nil, unknownModel(err)
+		return nil, nil, err
 	}
 	if v.State != repository.Ready {
 		return nil, nil, notReady(v)
@@ -35,8 +36,8 @@ func notReady(v *repository.Version) error {
 // oldestFirst iterates over a model's versions in the order of their numbers.
 func oldestFirst(model *repository.Model) iter.Seq[*repository.Version] {
 	return func(yield func(*repository.Version) bool) {
-		for i := len(model.Versions) - 1; i >= 0; i-- {
-			if !yield(model.Versions[i]) {
+		for _, v := range slices.Backward(model.Versions) {
+			if !yield(v) {
 				return
 			}
 		}

@@ -101,7 +101,7 @@ func (s *Inference) TraceSetting(ctx context.Context, m *inference.TraceSettingR
 	const level, off = "trace_level", "OFF"
 	if name := m.GetModelName(); name != "" {
 		if _, _, err := s.models.Snapshot().Lookup(name, ""); err != nil {
-			return nil, s.failed(ctx, unknownModel(err))
+			return nil, s.failed(ctx, err)
 		}
 	}
 	for name, value := range m.GetSettings() {

@@ -13,7 +13,7 @@ import (
 // and how many elements the batch has: 1 where the model has no batches. Each error
 // names the input.
 func (s *Inference) arrangeInputs(v *repository.Version, given []inferInput) ([]tensor.Tensor, uint64, error) {
-	specs := v.Signature.Inputs
+	specs := contractOf(v).inputs
 	places := make([]*inferInput, len(specs))
 	for i := range given {
 		at := specIndex(specs, given[i].name)
@@ -31,7 +31,7 @@ func (s *Inference) arrangeInputs(v *repository.Version, given []inferInput) ([]
 			return nil, 0, invalidf("input %q is missing: model %q takes %s", specs[i].Name, v.Model, tensorNames(specs))
 		}
 		var err error
-		if inputs[i], err = s.takeInput(&specs[i], in); err != nil {
+		if inputs[i], err = s.takeInput(&specs[i], isScalar(v.Signature.Inputs[i].Shape), *in); err != nil {
 			return nil, 0, err
 		}
 	}
@@ -40,18 +40,22 @@ func (s *Inference) arrangeInputs(v *repository.Version, given []inferInput) ([]
 }
 
 // takeInput returns an input's tensor, or says how it does not fit what the model
-// takes.
-func (s *Inference) takeInput(spec *engine.TensorSpec, in *inferInput) (tensor.Tensor, error) {
+// takes. A scalar may be given as dimensions of 1, as clients of Triton do, which has
+// no scalars.
+func (s *Inference) takeInput(spec *engine.TensorSpec, scalar bool, in inferInput) (tensor.Tensor, error) {
 	if in.DataType != spec.DataType {
 		return tensor.Tensor{}, invalidf("input %q has datatype %v: the model takes %v", spec.Name, in.DataType, spec.DataType)
 	}
-	if spec.Shape != nil && !spec.Shape.Accepts(in.Shape) {
+	switch {
+	case scalar && isOne(in.Shape):
+		in.Shape = tensor.Shape{}
+	case spec.Shape != nil && !spec.Shape.Accepts(in.Shape):
 		return tensor.Tensor{}, invalidf("input %q has shape %v: the model takes %v (-1 is any size)", spec.Name, in.Shape, spec.Shape)
 	}
 	t := in.Tensor
 	if in.region != nil {
 		var err error
-		if t.Data, err = s.readRegion(in); err != nil {
+		if t.Data, err = s.readRegion(&in); err != nil {
 			return tensor.Tensor{}, fmt.Errorf("input %q: %w", spec.Name, err)
 		}
 	}

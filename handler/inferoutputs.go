@@ -2,47 +2,44 @@ package handler
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/tensorwire/tensorwire/internal/engine"
 	"github.com/tensorwire/tensorwire/internal/repository"
 	"github.com/tensorwire/tensorwire/internal/tensor"
 )
 
-// wantedOutput is an output that is wanted, and its place in the signature.
+// wantedOutput is an output that is wanted.
 type wantedOutput struct {
 	inferOutput
+	// at is its place in the signature.
 	at int
+	// shape is what the contract says of its shape.
+	shape tensor.Shape
 }
 
-// wantedOutputs finds the outputs that were asked for in the signature; where none
-// were, they are all that are tensors. Each error names the output.
-func wantedOutputs(signature *engine.Signature, asked []inferOutput) ([]wantedOutput, error) {
-	specs := signature.Outputs
+// wanted finds the outputs that were asked for; where none were, they are all that are
+// offered. Each error names the output.
+func (c *contract) wanted(asked []inferOutput) ([]wantedOutput, error) {
 	if len(asked) == 0 {
-		wanted := make([]wantedOutput, 0, len(specs))
-		for i := range specs {
-			if specs[i].DataType != tensor.Invalid {
-				wanted = append(wanted, wantedOutput{inferOutput{name: specs[i].Name}, i})
-			}
+		wanted := make([]wantedOutput, len(c.outputs))
+		for i := range c.outputs {
+			wanted[i] = wantedOutput{inferOutput{name: c.outputs[i].Name}, c.places[i], c.outputs[i].Shape}
 		}
 		return wanted, nil
 	}
 	wanted := make([]wantedOutput, len(asked))
-	seen := make(map[int]bool, len(asked))
 	for i, out := range asked {
-		at := specIndex(specs, out.name)
+		at := specIndex(c.outputs, out.name)
 		switch {
 		case at < 0:
-			return nil, invalidf("output %q: the model gives no output of that name; it gives %s", out.name, tensorNames(specs))
-		case seen[at]:
+			return nil, invalidf("output %q: the model gives no tensor of that name; it gives %s", out.name, tensorNames(c.outputs))
+		case slices.ContainsFunc(asked[:i], func(other inferOutput) bool { return other.name == out.name }):
 			return nil, invalidf("output %q is asked for twice", out.name)
-		case specs[at].DataType == tensor.Invalid:
-			return nil, fmt.Errorf("%w: output %q is no tensor", engine.ErrUnsupported, out.name)
 		case out.classes > 0 && out.region != nil:
 			return nil, invalidf("output %q is asked for as classes and in shared memory: ask for one of them", out.name)
 		}
-		seen[at] = true
-		wanted[i] = wantedOutput{out, at}
+		wanted[i] = wantedOutput{out, c.places[at], c.outputs[at].Shape}
 	}
 	return wanted, nil
 }
@@ -53,6 +50,9 @@ func (s *Inference) takeOutputs(v *repository.Version, computed *engine.Result, 
 	outputs := make([]inferredOutput, len(wanted))
 	for i, want := range wanted {
 		t := computed.Outputs[want.at]
+		if len(t.Shape) == 0 && isOne(want.shape) {
+			t.Shape = want.shape // a scalar, as it is configured
+		}
 		if want.classes > 0 {
 			var err error
 			if t, err = classify(v, want.at, t, want.classes); err != nil {

@@ -28,7 +28,7 @@ func (s *REST) inferImage(w http.ResponseWriter, r *http.Request, started time.T
 	defer body.free()
 	lease, err := s.inference.models.Acquire(r.PathValue("model"), r.PathValue("version"))
 	if err != nil {
-		return unknownModel(err)
+		return err
 	}
 	defer lease.Release()
 	front := lease.Compiled.(*frontend)

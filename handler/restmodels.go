@@ -39,7 +39,7 @@ func (s *REST) modelReady(w http.ResponseWriter, r *http.Request) error {
 	name, version := r.PathValue("model"), r.PathValue("version")
 	lease, err := s.inference.models.Acquire(name, version)
 	if err != nil {
-		return unknownModel(err)
+		return err
 	}
 	lease.Release()
 	s.writeJSON(w, http.StatusOK, struct {

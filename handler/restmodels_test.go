@@ -22,9 +22,13 @@ import (
 
 // TestRESTMetadataIsGolden are the answers that tell of the server and its models.
 func TestRESTMetadataIsGolden(t *testing.T) {
-	m := two()
+	m := echo(tensor.FP32, -1, 2)
 	m.versions = []string{"2", "10"}
-	m.config = &inference.ModelConfig{Name: "m", Platform: "onnxruntime_onnx", MaxBatchSize: 4, Input: []*inference.ModelInput{{Name: "a", DataType: inference.DataType_TYPE_FP32, Dims: []int64{-1}}}}
+	m.config = &inference.ModelConfig{
+		Name: "m", Platform: "onnxruntime_onnx", MaxBatchSize: 4,
+		Input:  []*inference.ModelInput{{Name: "x", DataType: inference.DataType_TYPE_FP32, Dims: []int64{2}}},
+		Output: []*inference.ModelOutput{{Name: "y", DataType: inference.DataType_TYPE_FP32, Dims: []int64{2}}},
+	}
 	readiness := &observe.Readiness{}
 	h, _ := newREST(t, map[string]*fakeModel{"m": m, "other": echo(tensor.Bytes, -1)}, handler.InferenceOptions{Version: "v1.2.3", Readiness: readiness}, handler.RESTOptions{})
 	ask(t, h, http.MethodGet, "/v2/health/ready", nil).golden(t, "health not ready")

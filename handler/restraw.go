@@ -12,13 +12,14 @@ import (
 func (s *REST) readRaw(req *inferRequest, body *body) error {
 	lease, err := s.inference.models.Acquire(req.model, req.version)
 	if err != nil {
-		return unknownModel(err)
+		return err
 	}
 	defer lease.Release()
-	if n := len(lease.Signature.Inputs); n != 1 {
-		return invalidf("%s is 0, which says that the body is one tensor, but model %q takes %d inputs: %s", jsonLengthHeader, lease.Model, n, tensorNames(lease.Signature.Inputs))
+	specs := contractOf(lease.Version).inputs
+	if len(specs) != 1 {
+		return invalidf("%s is 0, which says that the body is one tensor, but model %q takes %d inputs: %s", jsonLengthHeader, lease.Model, len(specs), tensorNames(specs))
 	}
-	spec := &lease.Signature.Inputs[0]
+	spec := &specs[0]
 	input := inferInput{name: spec.Name, Tensor: tensor.Tensor{DataType: spec.DataType, Data: body.bytes()}}
 	if input.Shape, err = rawShape(lease.Version, spec, len(input.Data)); err != nil {
 		return err

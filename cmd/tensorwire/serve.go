@@ -13,11 +13,7 @@ import (
 	"syscall"
 	"time"
 
-	"connectrpc.com/connect/v2"
-
-	inferencepb "github.com/tensorwire/tensorwire/gen/inference"
-	"github.com/tensorwire/tensorwire/gen/inference/inferenceconnect"
-	"github.com/tensorwire/tensorwire/gen/modelserving/modelservingconnect"
+	"github.com/tensorwire/tensorwire/gen/inference"
 	"github.com/tensorwire/tensorwire/handler"
 	"github.com/tensorwire/tensorwire/internal/config"
 	"github.com/tensorwire/tensorwire/internal/engine"
@@ -27,7 +23,6 @@ import (
 	"github.com/tensorwire/tensorwire/internal/repository"
 	"github.com/tensorwire/tensorwire/internal/scheduler"
 	"github.com/tensorwire/tensorwire/internal/server"
-	"github.com/tensorwire/tensorwire/internal/sharedmem"
 	"github.com/tensorwire/tensorwire/web"
 )
 
@@ -68,37 +63,16 @@ func serve(ctx context.Context, args []string, getenv func(string) string, stdou
 	}
 	defer func() { err = errors.Join(err, models.Close()) }()
 
-	var regions *sharedmem.Regions
-	if c.AllowSharedMemory {
-		regions = sharedmem.New(sharedmem.Dir)
-		defer func() { err = errors.Join(err, regions.Unregister("")) }()
-	}
+	regions := sharedMemory(c)
+	defer func() { err = errors.Join(err, regions.Close()) }()
 
-	draining := make(chan struct{})
-	predictor := handler.NewPredictor(models, handler.PredictorOptions{
-		MaxImagePixels: c.MaxImagePixels,
-		StreamWindow:   c.StreamWindow,
-		Draining:       draining,
-		Logger:         log,
-	})
-	readiness := &observe.Readiness{}
-	inference := handler.NewInference(models, handler.InferenceOptions{
-		Version:      version(),
-		StreamWindow: c.StreamWindow,
-		Draining:     draining,
-		Readiness:    readiness,
-		SharedMemory: regions,
-		LogLevels:    levels,
-		Logger:       log,
-	})
+	state := lifecycle{readiness: &observe.Readiness{}, draining: make(chan struct{})}
+	register, rest := services(c, models, regions, state, levels, log)
 	srv, err := server.New(
-		func(rpc *connect.Server) {
-			modelservingconnect.RegisterPredictorHandler(rpc, predictor)
-			inferenceconnect.RegisterGRPCInferenceServiceHandler(rpc, inference)
-		},
-		handler.NewREST(inference, predictor, handler.RESTOptions{MaxBodyBytes: c.MaxMessageBytes, Logger: log}),
+		register,
+		rest,
 		web.Handler(),
-		readiness,
+		state.readiness,
 		server.Options{
 			TLSCertFile:     c.TLSCert,
 			TLSKeyFile:      c.TLSKey,
@@ -117,7 +91,7 @@ func serve(ctx context.Context, args []string, getenv func(string) string, stdou
 	go func() { served <- srv.Serve(listener) }()
 
 	if err := models.Load(ctx); err == nil {
-		readiness.Set(true)
+		state.readiness.Set(true)
 		announce(stdout, c, listener.Addr(), models.Snapshot())
 	}
 	defer poll(ctx, models)()
@@ -127,13 +101,13 @@ func serve(ctx context.Context, args []string, getenv func(string) string, stdou
 	case <-ctx.Done():
 	}
 	log.Info("stopping", "timeout", c.ShutdownTimeout)
-	readiness.Set(false)
+	state.readiness.Set(false)
 	select {
 	case err := <-served:
 		return err
 	case <-time.After(c.ShutdownDelay):
 	}
-	close(draining)
+	close(state.draining)
 	return shutdown(log, srv, served, c.ShutdownTimeout) //nolint:contextcheck // ctx is done: that is why the server stops
 }
 
@@ -150,8 +124,8 @@ func newLogger(c *config.Config, out io.Writer) (*slog.Logger, *observe.LogLevel
 
 // schedule returns what puts each model's session behind its queue. A model's own
 // instance_group goes before the server's --instances.
-func schedule(c *config.Config) func(engine.Session, *inferencepb.ModelConfig) engine.Session {
-	return func(session engine.Session, model *inferencepb.ModelConfig) engine.Session {
+func schedule(c *config.Config) func(engine.Session, *inference.ModelConfig) engine.Session {
+	return func(session engine.Session, model *inference.ModelConfig) engine.Session {
 		options := scheduler.Options{Instances: modelconfig.Instances(model), MaxQueue: c.MaxQueue}
 		if options.Instances == 0 {
 			options.Instances = cmp.Or(c.Instances, runtime.GOMAXPROCS(0))

@@ -73,7 +73,7 @@ func (r *Repository) LoadModel(ctx context.Context, name string, override *Overr
 	result := make(chan error, 1)
 	go func() {
 		defer done()
-		//nolint:contextcheck // the load outlives its caller, not the repository
+		// The load outlives its caller, though not the repository.
 		ctx, cancel := r.untilClose(context.WithoutCancel(ctx))
 		defer cancel()
 		result <- r.loadNow(ctx, name, override)

@@ -223,6 +223,24 @@ func TestAfterUnloadFollowsEachSession(t *testing.T) {
 	}
 }
 
+// What failed for want of memory, say, may be tried again with the same files.
+func TestARequestTriesAgainWhatFailed(t *testing.T) {
+	options, short := explicit, true
+	options.Compile = func(*repository.Version) (any, error) {
+		if short {
+			return nil, errors.New("out of memory")
+		}
+		return nil, nil
+	}
+	r, _ := open(t, write(t, map[string]string{"cat/1/model.onnx": "one"}), options)
+	if err := r.LoadModel(t.Context(), "cat", nil); !errors.Is(err, repository.ErrLoad) {
+		t.Errorf("error %v", err)
+	}
+	short = false
+	must(t, r.LoadModel(t.Context(), "cat", nil))
+	expect(t, r, "cat/1 ready")
+}
+
 func TestGenerationGrowsWithEachChange(t *testing.T) {
 	r, _ := open(t, write(t, map[string]string{"cat/1/model.onnx": "one"}), explicit)
 	var generations []int64

@@ -27,6 +27,8 @@ var quiet = slog.New(slog.DiscardHandler)
 type loader struct {
 	// before, when not nil, is called at the beginning of each load.
 	before func(path string)
+	// closing, when not nil, holds up each session's Close until it is closed.
+	closing chan struct{}
 
 	mu    sync.Mutex
 	open  int
@@ -95,6 +97,9 @@ func (s *session) Run(context.Context, []tensor.Tensor) (*engine.Result, error) 
 }
 
 func (s *session) Close() error {
+	if s.loader.closing != nil {
+		<-s.loader.closing
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {

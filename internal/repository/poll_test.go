@@ -144,20 +144,61 @@ func TestPollWaitsUntilADirectoryIsStill(t *testing.T) {
 	})
 }
 
-// Between rm -r and cp -r, a model that is replaced is not there.
+// Between rm -r and cp -r, a model that is replaced is not there, and may be so each
+// time that somebody looks.
 func TestPollDoesNotMissAModelThatIsBackAtOnce(t *testing.T) {
 	polled(t, map[string]string{"cat/1/model.onnx": "one"}, func(t *testing.T, dir string, r *repository.Repository, _ *loader) {
+		time.Sleep(repository.DefaultPollInterval - 100*time.Millisecond)
 		for range 20 {
 			drop(t, dir, "cat")
-			time.Sleep(repository.DefaultSettleTime / 2)
-			expect(t, r, "cat/1 ready")
+			time.Sleep(200 * time.Millisecond)
 			put(t, dir, "cat/1/model.onnx", "two")
-			time.Sleep(repository.DefaultSettleTime / 2)
+			time.Sleep(repository.DefaultSettleTime - 200*time.Millisecond)
+			expect(t, r, "cat/1 ready")
 		}
 		time.Sleep(settle)
 		if got := answer(t, r, "cat", ""); got != "two" {
 			t.Errorf("it answers %q", got)
 		}
+	})
+}
+
+// While another model is tried again, it may seem to be about to become a second one.
+func TestTheDefaultModelIsNotInDoubtWhileAnotherLoads(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		dir := write(t, map[string]string{"cat/1/model.onnx": "one", "dog/1/model.onnx": "corrupt"})
+		l := &loader{}
+		r := repository.New(dir, l, repository.Options{Control: repository.ControlPoll, Logger: quiet})
+		l.before = func(path string) {
+			if strings.Contains(path, "dog") {
+				time.Sleep(time.Hour)
+			}
+		}
+		if err := r.Scan(); err != nil {
+			t.Fatal(err)
+		}
+		loaded := make(chan error)
+		go func() { loaded <- r.Load(t.Context()) }()
+		synctest.Wait()
+		if _, err := r.Acquire("", ""); err == nil {
+			t.Error("at the start the default is known before all models are")
+		}
+		must(t, <-loaded)
+		go r.Poll(t.Context())
+		for _, content := range []string{"corrupt", "bark"} {
+			put(t, dir, "dog/1/model.onnx", content)
+			time.Sleep(settle)
+			expect(t, r, "cat/1 ready, dog/1 loading")
+			if got := answer(t, r, "", ""); got != "one" {
+				t.Errorf("the default model answers %q", got)
+			}
+			time.Sleep(time.Hour)
+		}
+		expect(t, r, "cat/1 ready, dog/1 ready")
+		if _, err := r.Acquire("", ""); err == nil {
+			t.Error("there is a default of two models")
+		}
+		must(t, r.Close())
 	})
 }
 

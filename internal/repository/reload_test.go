@@ -117,7 +117,9 @@ func TestALeaseKeepsTheVersionThatItBeganWith(t *testing.T) {
 		if l.opened() != 2 {
 			t.Errorf("%d sessions are open, want the old one and the new one", l.opened())
 		}
-		lease.Release()
+		l.closing = make(chan struct{})
+		lease.Release() // does not wait for the end of the session
+		close(l.closing)
 		synctest.Wait()
 		if l.opened() != 1 {
 			t.Error("the old session is open after its last lease")
@@ -210,6 +212,24 @@ func TestFilesThatChangeWhileTheyAreLoadedAreLoadedAgain(t *testing.T) {
 			t.Errorf("%v, %d sessions are open", err, l.opened())
 		}
 	})
+}
+
+func TestALoadOfFilesThatChangeMeanwhileFails(t *testing.T) {
+	dir := write(t, map[string]string{"cat/1/model.onnx": "one"})
+	r, l := open(t, dir, repository.Options{Control: repository.ControlExplicit, StartupModels: []string{"cat"}})
+	put(t, dir, "cat/1/model.onnx", "two")
+	l.before = func(string) { put(t, dir, "cat/1/weights.data", "of another model") }
+	if err := r.LoadModel(t.Context(), "cat", nil); !errors.Is(err, repository.ErrLoad) || !strings.Contains(err.Error(), "changed while they were read") {
+		t.Errorf("error %v", err)
+	}
+	if got := answer(t, r, "cat", ""); got != "one" || l.opened() != 1 {
+		t.Errorf("it answers %q, %d sessions are open", got, l.opened())
+	}
+	l.before = nil
+	must(t, r.LoadModel(t.Context(), "cat", nil))
+	if got := answer(t, r, "cat", ""); got != "two" {
+		t.Errorf("it answers %q", got)
+	}
 }
 
 func TestStartWaitsForFilesThatAreBeingWritten(t *testing.T) {

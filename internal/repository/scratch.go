@@ -62,7 +62,7 @@ func newScratch(files map[string][]byte) (*scratch, *os.Root, error) {
 
 // writeFile writes a file of an override by its path, which is a client's.
 func writeFile(root *os.Root, name string, content []byte) error {
-	if strings.ContainsAny(name, "\\\x00") || !filepath.IsLocal(name) || filepath.ToSlash(filepath.Clean(name)) != name || len(name) > 200 {
+	if strings.ContainsAny(name, "\\\x00") || !filepath.IsLocal(name) || filepath.ToSlash(filepath.Clean(name)) != name {
 		return fmt.Errorf("%w: file %q: give a path in the model's directory, such as 1/model.onnx", ErrOverride, shorten(name))
 	}
 	err := root.MkdirAll(filepath.Dir(name), 0o700)
@@ -70,7 +70,7 @@ func writeFile(root *os.Root, name string, content []byte) error {
 		err = root.WriteFile(name, content, 0o600)
 	}
 	if err != nil {
-		return fmt.Errorf("%w: file %q: %w", ErrOverride, name, brief(err))
+		return fmt.Errorf("%w: file %q: %w", ErrOverride, shorten(name), cause(err))
 	}
 	return nil
 }

@@ -37,9 +37,6 @@ func (s *Snapshot) model(name string) *Model {
 // Lookup returns the model of that name, or the default model for an empty one,
 // and its version of that number; for an empty one the newest that is ready, or
 // else the newest.
-//
-// The texts of its errors begin as Triton's, by which its clients tell a model that is
-// not there.
 func (s *Snapshot) Lookup(name, version string) (*Model, *Version, error) {
 	if name == "" {
 		if s.DefaultModel == "" {
@@ -92,9 +89,9 @@ func parseVersion(text string) (int64, bool) {
 	return number, err == nil && number > 0 && strconv.FormatInt(number, 10) == text
 }
 
-// unknown returns an error that begins as clients of Triton expect.
+// unknown returns an error in Triton's own words, by which its clients tell it.
 func unknown(format string, args ...any) error {
-	return fmt.Errorf("Request for unknown model: "+format, args...) //nolint:revive // Triton's own words, by which its clients tell this error
+	return fmt.Errorf("Request for unknown model: "+format, args...)
 }
 
 func notLoaded(name string) error {

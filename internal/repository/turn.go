@@ -44,7 +44,7 @@ func (r *Repository) look() (root *os.Root, names []string, err error) {
 		return nil, nil, err
 	}
 	if names, err = modelNames(root); err != nil {
-		root.Close() //nolint:errcheck // it was only read
+		root.Close()
 		return nil, nil, err
 	}
 	return root, names, nil

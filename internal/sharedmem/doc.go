@@ -8,4 +8,7 @@
 // it happens in an engine's C code, and no check beforehand closes that gap. A client
 // can also change bytes after they were checked; what was read is a copy, and stays
 // as it was checked. The price is one copy in memory for each tensor.
+//
+// Whoever may call the server can read and write, through it, every object that the
+// server's user may. That is why it is off unless the operator turns it on.
 package sharedmem

@@ -137,6 +137,14 @@ func (r *Regions) Unregister(name string) error {
 	return errors.Join(errs...)
 }
 
+// Close closes all regions. A nil r has none.
+func (r *Regions) Close() error {
+	if r == nil {
+		return nil
+	}
+	return r.Unregister("")
+}
+
 // Status returns the region of that name, or all by name where it is empty. The error
 // is an ErrNotFound.
 func (r *Regions) Status(name string) ([]Region, error) {

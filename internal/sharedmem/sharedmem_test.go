@@ -22,7 +22,7 @@ func regions(t *testing.T) (*sharedmem.Regions, string) {
 	}
 	r := sharedmem.New(dir)
 	t.Cleanup(func() {
-		if err := r.Unregister(""); err != nil {
+		if err := r.Close(); err != nil {
 			t.Error(err)
 		}
 	})
