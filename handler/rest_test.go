@@ -24,7 +24,7 @@ import (
 var update = flag.Bool("update", false, "write the golden files of REST anew")
 
 // newREST returns the REST API over models.
-func newREST(t *testing.T, models map[string]*fakeModel, options handler.InferenceOptions, rest handler.RESTOptions) (http.Handler, *fakeRepository) {
+func newREST(t testing.TB, models map[string]*fakeModel, options handler.InferenceOptions, rest handler.RESTOptions) (http.Handler, *fakeRepository) {
 	t.Helper()
 	service, repository := newInference(t, models, options)
 	log := slog.New(slog.DiscardHandler)
