@@ -14,6 +14,7 @@ import (
 	"github.com/tensorwire/tensorwire/internal/repository"
 	"github.com/tensorwire/tensorwire/internal/scheduler"
 	"github.com/tensorwire/tensorwire/internal/sharedmem"
+	"github.com/tensorwire/tensorwire/internal/tensorjson"
 	"github.com/tensorwire/tensorwire/internal/vision"
 )
 
@@ -61,6 +62,7 @@ var codes = []struct {
 	{sharedmem.ErrNotFound, connect.CodeNotFound},
 	{sharedmem.ErrExists, connect.CodeAlreadyExists},
 	{sharedmem.ErrRegion, connect.CodeInvalidArgument},
+	{tensorjson.ErrNotRepresentable, connect.CodeInvalidArgument},
 	{engine.ErrClosed, connect.CodeUnavailable},
 	{engine.ErrUnsupported, connect.CodeUnimplemented},
 	{engine.ErrTooLarge, connect.CodeResourceExhausted},

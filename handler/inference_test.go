@@ -89,7 +89,7 @@ func (r *fakeRepository) UnloadModel(_ context.Context, name string) error {
 }
 
 // newInference returns the service over models, and stops it with the test.
-func newInference(t *testing.T, models map[string]*fakeModel, options handler.InferenceOptions) (*handler.Inference, *fakeRepository) {
+func newInference(t testing.TB, models map[string]*fakeModel, options handler.InferenceOptions) (*handler.Inference, *fakeRepository) {
 	t.Helper()
 	dir := t.TempDir()
 	for name, m := range models {

@@ -67,8 +67,10 @@ func serve(ctx context.Context, args []string, getenv func(string) string, stdou
 	defer func() { err = errors.Join(err, regions.Close()) }()
 
 	state := lifecycle{readiness: &observe.Readiness{}, draining: make(chan struct{})}
+	register, rest := services(c, models, regions, state, levels, log)
 	srv, err := server.New(
-		services(c, models, regions, state, levels, log),
+		register,
+		rest,
 		web.Handler(),
 		state.readiness,
 		server.Options{

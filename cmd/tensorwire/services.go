@@ -2,6 +2,7 @@ package main
 
 import (
 	"log/slog"
+	"net/http"
 
 	"connectrpc.com/connect/v2"
 
@@ -21,8 +22,8 @@ type lifecycle struct {
 	draining chan struct{}
 }
 
-// services returns what registers the RPCs over models.
-func services(c *config.Config, models *repository.Repository, regions *sharedmem.Regions, state lifecycle, levels *observe.LogLevels, log *slog.Logger) func(*connect.Server) {
+// services returns what registers the RPCs over models, and the REST API over them.
+func services(c *config.Config, models *repository.Repository, regions *sharedmem.Regions, state lifecycle, levels *observe.LogLevels, log *slog.Logger) (func(*connect.Server), http.Handler) {
 	predictor := handler.NewPredictor(models, handler.PredictorOptions{
 		MaxImagePixels: c.MaxImagePixels,
 		StreamWindow:   c.StreamWindow,
@@ -38,10 +39,11 @@ func services(c *config.Config, models *repository.Repository, regions *sharedme
 		LogLevels:    levels,
 		Logger:       log,
 	})
-	return func(rpc *connect.Server) {
+	register := func(rpc *connect.Server) {
 		modelservingconnect.RegisterPredictorHandler(rpc, predictor)
 		inferenceconnect.RegisterGRPCInferenceServiceHandler(rpc, inference)
 	}
+	return register, handler.NewREST(inference, predictor, handler.RESTOptions{MaxBodyBytes: c.MaxMessageBytes, Logger: log})
 }
 
 // sharedMemory returns the regions that clients may register; nil where they may not.

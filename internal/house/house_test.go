@@ -39,11 +39,11 @@ var allowed = map[string][]string{
 	"internal/sharedmem":   nil,
 	"internal/server":      {"internal/observe"},
 	"internal/digitstest":  nil,
-	// The handlers map the errors of the packages below them to codes, and read
-	// the repository's snapshots.
+	// The handlers map the errors of the packages below them to codes, read the
+	// repository's snapshots, and write models' configurations as JSON.
 	"handler": {
 		"gen/modelserving", "gen/modelserving/modelservingconnect", "gen/inference", "gen/inference/inferenceconnect",
-		"internal/engine", "internal/observe", "internal/repository", "internal/scheduler", "internal/sharedmem", "internal/tensor", "internal/tensorjson", "internal/vision",
+		"internal/engine", "internal/modelconfig", "internal/observe", "internal/repository", "internal/scheduler", "internal/sharedmem", "internal/tensor", "internal/tensorjson", "internal/vision",
 	},
 	// The configuration knows the defaults of the packages that it sets.
 	"internal/config": {"handler", "internal/repository", "internal/scheduler", "internal/server", "internal/vision"},
