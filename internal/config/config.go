@@ -153,6 +153,11 @@ func (c *Config) flags() *flag.FlagSet {
 
 func usage(flags *flag.FlagSet, out io.Writer) {
 	fmt.Fprint(out, "Serve ONNX models over Connect, gRPC and gRPC-Web, with a page, from one port.\n\n  tensorwire serve [flags]\n\nEvery flag can be given as an environment variable: --max-queue is TENSORWIRE_MAX_QUEUE.\n\n")
+	PrintFlags(flags, out)
+}
+
+// PrintFlags prints each flag with what it is for and its default.
+func PrintFlags(flags *flag.FlagSet, out io.Writer) {
 	flags.VisitAll(func(f *flag.Flag) {
 		name, text := flag.UnquoteUsage(f)
 		fmt.Fprintf(out, "  %s\n        %s", strings.TrimSpace("--"+f.Name+" "+name), text)
