@@ -45,9 +45,9 @@ func TestInterop(t *testing.T) {
 	t.Run("perf_analyzer", func(t *testing.T) { runPerfAnalyzer(t, address) })
 }
 
-// runPython runs each file of tests in one process, as the clients keep connections.
+// runPython runs each file of tests in a process.
 func runPython(t *testing.T, repository, address, strict string) {
-	files, err := filepath.Glob("python/test_*.py")
+	files, err := filepath.Glob("python/*/test_*.py")
 	if err != nil || len(files) == 0 {
 		t.Fatalf("%d files of tests: %v", len(files), err)
 	}
@@ -95,15 +95,15 @@ func runGrpcurl(t *testing.T, address string) {
 	}
 }
 
-// throughput is what perf_analyzer reports of each level of load.
-var throughput = regexp.MustCompile(`Throughput: ([0-9.]+) infer/sec`)
+// throughput is what perf_analyzer reports where requests were answered.
+var throughput = regexp.MustCompile(`Throughput: [1-9][0-9.]* infer/sec`)
 
 // runPerfAnalyzer measures nothing: it must get through without an error.
 func runPerfAnalyzer(t *testing.T, address string) {
 	if runtime.GOOS != "linux" {
 		t.Skip("perf_analyzer is published for Linux alone")
 	}
-	load := []string{"--request-count", "200", "--concurrency-range", "1:2"}
+	load := []string{"--request-count", "200", "--concurrency-range", "2"}
 	for name, args := range map[string][]string{
 		"grpc":               {"-i", "grpc", "-m", "simple"},
 		"grpc/batches":       {"-i", "grpc", "-m", "simple", "-b", "4"},
@@ -122,8 +122,8 @@ func runPerfAnalyzer(t *testing.T, address string) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			out := run(t, nil, filepath.Join(root, clients, "perf_analyzer"), append(append(args, "-u", address), load...)...)
-			if found := throughput.FindAllString(out, -1); len(found) != 2 || strings.Contains(strings.ToLower(out), "error") {
-				t.Errorf("reports %d levels of load, want 2 and no error:\n%s", len(found), out)
+			if !throughput.MatchString(out) || strings.Contains(strings.ToLower(out), "error") {
+				t.Errorf("reports no throughput, or an error:\n%s", out)
 			}
 		})
 	}

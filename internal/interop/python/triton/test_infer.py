@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 import tritonclient.grpc
 from conftest import ADDRESS, NUMBERS, ONES, Client, check_sums
-from tritonclient.utils import InferenceServerException
 
 
 def test_outputs(client):
@@ -87,10 +86,11 @@ def test_several_megabytes(client, binary):
     np.testing.assert_array_equal(result.as_numpy("OUTPUT0"), values)
 
 
-def test_deadline(grpc_client):
-    with pytest.raises(InferenceServerException) as caught:
-        grpc_client.add(client_timeout=1e-6)
-    assert caught.value.status() == "StatusCode.DEADLINE_EXCEEDED"
+def test_sequences_mean_nothing_to_a_stateless_model(client):
+    """As with Triton, whose clients send the number all the same."""
+    for number in 7, "seven":
+        check_sums(client.add(sequence_id=number, sequence_start=True, sequence_end=True))
+    assert "sequence" not in client.get("get_server_metadata")["extensions"]
 
 
 def test_keepalive():

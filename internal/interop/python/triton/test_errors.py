@@ -9,7 +9,6 @@ import pytest
 import tritonclient.grpc
 from conftest import ADDRESS, NUMBERS, ONES, fails
 from tritonclient.grpc import service_pb2, service_pb2_grpc
-from tritonclient.utils import InferenceServerException
 
 
 def test_unknown_model(client):
@@ -63,12 +62,6 @@ def test_data_that_disagrees_with_the_shape(client):
     tensor.set_shape([2, 16])
     with fails("invalid", "INPUT0"):
         client.call("infer", "simple", [tensor, client.input("INPUT1", ONES)])
-
-
-def test_sequences_are_refused(client):
-    with pytest.raises(InferenceServerException) as caught:
-        client.add(sequence_id=7, sequence_start=True, sequence_end=True)
-    assert "sequence" in caught.value.message()
 
 
 def test_client_works_on_after_an_error(client):

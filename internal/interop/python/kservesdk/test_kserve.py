@@ -1,15 +1,22 @@
-"""KServe's Python SDK, over REST and gRPC."""
+"""KServe's Python SDK, over REST and gRPC.
+
+In a folder of its own: in one process with tritonclient its messages' names clash.
+"""
 
 import asyncio
+import os
 
 import grpc
 import httpx
 import numpy as np
 import pytest
-from conftest import ADDRESS, NUMBERS, ONES
 from kserve import InferenceGRPCClient, InferenceRESTClient, InferInput, InferRequest, RESTConfig
 
+ADDRESS = os.environ["INTEROP_ADDRESS"]
 BASE = f"http://{ADDRESS}"
+
+NUMBERS = np.arange(16, dtype=np.int32).reshape(1, 16)
+ONES = np.ones((1, 16), dtype=np.int32)
 
 
 class Rest:
