@@ -114,7 +114,7 @@ $(VENV): examples/python/requirements.txt
 $(CLIENTS)/venv/.installed: $(INTEROP)/requirements.txt
 	@$(TOOLS)/require.sh python3
 	python3 -m venv $(CLIENTS)/venv
-	$(CLIENTS)/venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: -r $<
+	$(CLIENTS)/venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --prefer-binary -r $<
 	@touch $@
 
 $(CLIENTS)/perf_analyzer: $(INTEROP)/perf-analyzer.sh $(INTEROP)/perf-analyzer.txt $(CLIENTS)/venv/.installed

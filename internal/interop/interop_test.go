@@ -43,6 +43,7 @@ func TestInterop(t *testing.T) {
 	t.Run("javascript", func(t *testing.T) { run(t, nil, "node", "javascript/client.mjs", address) })
 	t.Run("grpcurl", func(t *testing.T) { runGrpcurl(t, address) })
 	t.Run("perf_analyzer", func(t *testing.T) { runPerfAnalyzer(t, address) })
+	t.Run("docs", func(t *testing.T) { runDocs(t, address) })
 }
 
 // runPython runs each file of tests in a process.
