@@ -16,10 +16,7 @@ func runDocs(t *testing.T, address string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	blocks := codeBlock.FindAllStringSubmatch(strings.ReplaceAll(string(page), "localhost:8080", address), -1)
-	if len(blocks) == 0 {
-		t.Fatal("docs/clients.md has no code")
-	}
+	sections := strings.Split(strings.ReplaceAll(string(page), "localhost:8080", address), "\n## ")
 	var path []string
 	for _, dir := range []string{clients, "build/tools"} {
 		absolute, err := filepath.Abs(filepath.Join(root, dir))
@@ -29,15 +26,21 @@ func runDocs(t *testing.T, address string) {
 		path = append(path, absolute)
 	}
 	env := []string{"PATH=" + strings.Join(append(path, os.Getenv("PATH")), string(os.PathListSeparator))}
-	for _, block := range blocks {
-		language, code := block[1], block[2]
-		first, _, _ := strings.Cut(code, "\n")
-		t.Run(first, func(t *testing.T) {
-			if language == "python" {
-				run(t, env, filepath.Join(root, clients, "venv/bin/python"), "-c", code)
-			} else {
-				run(t, env, "sh", "-e", "-c", code)
-			}
-		})
+	ran := 0
+	for _, section := range sections {
+		title, _, _ := strings.Cut(section, "\n")
+		for _, block := range codeBlock.FindAllStringSubmatch(section, -1) {
+			ran++
+			t.Run(title, func(t *testing.T) {
+				if language, code := block[1], block[2]; language == "python" {
+					run(t, env, filepath.Join(root, clients, "venv/bin/python"), "-c", code)
+				} else {
+					run(t, env, "sh", "-e", "-c", code)
+				}
+			})
+		}
+	}
+	if ran == 0 {
+		t.Error("docs/clients.md has no code")
 	}
 }
