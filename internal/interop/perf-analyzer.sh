@@ -8,6 +8,7 @@
 set -euo pipefail
 
 python=$1 directory=$2
+lock=$PWD/internal/interop/perf-analyzer.txt
 newer=trixie # the first Debian whose libraries suffice
 libraries=(libc6 libgcc-s1 libssl3t64 libstdc++6 libzstd1 zlib1g)
 
@@ -19,19 +20,28 @@ fi
 mkdir -p "$directory"
 cd "$directory"
 rm -rf perf-analyzer perf_analyzer
+machine=$(uname -m)
 "$python" -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: --no-deps \
-	--platform "manylinux_2_38_$(uname -m)" --target perf-analyzer -r "$OLDPWD/internal/interop/perf-analyzer.txt"
-program=perf-analyzer/perf_analyzer/bin/perf_analyzer
+	--platform "manylinux_2_38_$machine" --platform "manylinux_2_17_$machine" --target perf-analyzer -r "$lock"
+cd perf-analyzer
+program=perf_analyzer/bin/perf_analyzer
 chmod +x "$program"
-touch "$program" # make compares times
+mkdir lib
+ln -s ../nvidia/cuda_runtime/lib/libcudart.so.12 lib/libcudart.so
 
-if "$program" --version >/dev/null 2>&1; then
-	ln -s "$program" perf_analyzer
-	exit 0
-fi
+# finish makes a command of the line that runs the program, if that works.
+finish() {
+	printf '#!/bin/sh\nhere=$(dirname "$(readlink -f "$0")")\n%s\n' "$1" >run
+	chmod +x run
+	version=$(./run --version 2>&1) && ln -s perf-analyzer/run ../perf_analyzer
+}
+
+# shellcheck disable=SC2016 # the command expands these
+finish 'LD_LIBRARY_PATH="$here/lib:$LD_LIBRARY_PATH" exec "$here/'$program'" "$@"' && exit 0
 
 # mirror prints where this machine has Debian from, as far as apt has seen it.
 mirror() {
+	# shellcheck disable=SC2016 # apt expands it
 	apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 'Origin: Debian' 'Label: Debian' | sort -u | head -n 1
 }
 
@@ -48,7 +58,7 @@ if [ -z "$from" ]; then
 fi
 
 echo "fetching the C library that perf_analyzer needs, for it alone"
-apt=$PWD/perf-analyzer/apt
+apt=$PWD/apt
 mkdir -p "$apt/lists/partial" "$apt/cache/archives/partial" "$apt/packages"
 echo "deb $from $newer main" >"$apt/sources.list"
 newer_apt() {
@@ -58,20 +68,13 @@ newer_apt() {
 newer_apt update
 (cd "$apt/packages" && newer_apt download "${libraries[@]}")
 for package in "$apt"/packages/*.deb; do
-	dpkg-deb --extract "$package" perf-analyzer/root
+	dpkg-deb --extract "$package" root
 done
-mkdir perf-analyzer/lib
-find perf-analyzer/root -name '*.so*' -not -path '*/gconv/*' \( -type f -o -type l \) -exec cp --no-clobber {} perf-analyzer/lib \;
-rm -rf "$apt" perf-analyzer/root
+find root -name '*.so*' -not -path '*/gconv/*' \( -type f -o -type l \) -exec cp --no-clobber {} lib \;
+rm -rf "$apt" root
 
-cat >perf-analyzer/run <<'WRAPPER'
-#!/bin/sh
-here=$(dirname "$(readlink -f "$0")")
-exec "$here"/lib/ld-linux-*.so.* --library-path "$here/lib" "$here/perf_analyzer/bin/perf_analyzer" "$@"
-WRAPPER
-chmod +x perf-analyzer/run
-version=$(perf-analyzer/run --version 2>&1) || {
+# shellcheck disable=SC2016 # the command expands these
+finish 'exec "$here"/lib/ld-linux-*.so.* --library-path "$here/lib" "$here/'$program'" "$@"' || {
 	echo "perf_analyzer does not run with these libraries: $version" >&2
 	exit 1
 }
-ln -s perf-analyzer/run perf_analyzer
