@@ -31,6 +31,7 @@ ln -s ../nvidia/cuda_runtime/lib/libcudart.so.12 lib/libcudart.so
 
 # finish makes a command of the line that runs the program, if that works.
 finish() {
+	# shellcheck disable=SC2016 # the command expands these
 	printf '#!/bin/sh\nhere=$(dirname "$(readlink -f "$0")")\n%s\n' "$1" >run
 	chmod +x run
 	version=$(./run --version 2>&1) && ln -s perf-analyzer/run ../perf_analyzer
