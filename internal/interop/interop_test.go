@@ -116,7 +116,7 @@ func runPerfAnalyzer(t *testing.T, address string) {
 		"http":               {"-i", "http", "-m", "simple"},
 		"http/batches":       {"-i", "http", "-m", "simple", "-b", "4"},
 		"http/async":         {"-i", "http", "-m", "simple", "--async"},
-		"http/json":          {"-i", "http", "-m", "identity_fp32", "--shape", "INPUT0:2,3", "--input-tensor-format", "json", "--output-tensor-format", "json"},
+		"http/json":          {"-i", "http", "-m", "identity_fp32", "--shape", "INPUT0:1,6", "--input-tensor-format", "json", "--output-tensor-format", "json"},
 		"http/strings":       {"-i", "http", "-m", "identity_bytes", "--shape", "INPUT0:2,3"},
 		"http/shared memory": {"-i", "http", "-m", "simple", "--shared-memory", "system"},
 		"http/digits":        {"-i", "http", "-m", "digits", "--shape", "image:1,1,28,28"},
