@@ -137,7 +137,8 @@ func noPath(escaped string) error {
 
 // fail answers with an error in the protocol's form.
 func (s *REST) fail(w http.ResponseWriter, r *http.Request, err error) {
-	status, text := 0, ""
+	var status int
+	var text string
 	if own, ok := errors.AsType[*statusError](err); ok {
 		status, text = own.status, own.text
 	} else {

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"flag"
 	"fmt"
-	"io"
 	"log/slog"
 	"maps"
 	"net/http"
@@ -121,18 +120,6 @@ func (a answer) golden(t *testing.T, name string) {
 	if string(want) != b.String() {
 		t.Errorf("the answer is\n%s\nand %s has\n%s", b.String(), path, want)
 	}
-}
-
-// slowReader gives a byte at a time, and says how many were taken.
-type slowReader struct {
-	io.Reader
-	taken int64
-}
-
-func (r *slowReader) Read(p []byte) (int, error) {
-	n, err := r.Reader.Read(p[:min(len(p), 1)])
-	r.taken += int64(n)
-	return n, err
 }
 
 func TestRESTMethodsAndPaths(t *testing.T) {

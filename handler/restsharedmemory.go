@@ -17,13 +17,6 @@ type restRegion struct {
 	ByteSize uint64 `json:"byte_size"`
 }
 
-// restCudaRegion is a region of a device's memory, in Triton's form.
-type restCudaRegion struct {
-	Name     string `json:"name"`
-	DeviceID uint64 `json:"device_id"`
-	ByteSize uint64 `json:"byte_size"`
-}
-
 func (s *REST) sharedMemoryStatus(w http.ResponseWriter, r *http.Request) error {
 	res, err := s.inference.SystemSharedMemoryStatus(r.Context(), &inference.SystemSharedMemoryStatusRequest{Name: r.PathValue("region")})
 	if err != nil {
@@ -67,16 +60,11 @@ func (s *REST) sharedMemoryUnregister(w http.ResponseWriter, r *http.Request) er
 }
 
 func (s *REST) cudaMemoryStatus(w http.ResponseWriter, r *http.Request) error {
-	res, err := s.inference.CudaSharedMemoryStatus(r.Context(), &inference.CudaSharedMemoryStatusRequest{Name: r.PathValue("region")})
+	_, err := s.inference.CudaSharedMemoryStatus(r.Context(), &inference.CudaSharedMemoryStatusRequest{Name: r.PathValue("region")})
 	if err != nil {
 		return err
 	}
-	regions := []restCudaRegion{}
-	for _, name := range slices.Sorted(maps.Keys(res.GetRegions())) {
-		region := res.GetRegions()[name]
-		regions = append(regions, restCudaRegion{region.GetName(), region.GetDeviceId(), region.GetByteSize()})
-	}
-	s.writeJSON(w, http.StatusOK, regions)
+	s.writeJSON(w, http.StatusOK, []struct{}{}) // no region is ever registered
 	return nil
 }
 

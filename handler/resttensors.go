@@ -78,7 +78,7 @@ func (r *requestReader) datatype(in *inferInput) {
 
 // checkInput reports what an input must have and has not.
 func (r *requestReader) checkInput(in *inferInput) error {
-	missing := ""
+	var missing string
 	switch {
 	case r.within == "":
 		return invalidf("inputs[%d]: name is missing", len(r.request.inputs))

@@ -51,9 +51,14 @@ func (s *Inference) SystemSharedMemoryUnregister(ctx context.Context, m *inferen
 	return &inference.SystemSharedMemoryUnregisterResponse{}, nil
 }
 
-// CudaSharedMemoryStatus implements [inferenceconnect.GRPCInferenceServiceHandler].
-func (s *Inference) CudaSharedMemoryStatus(ctx context.Context, _ *inference.CudaSharedMemoryStatusRequest) (*inference.CudaSharedMemoryStatusResponse, error) {
-	return nil, s.failed(ctx, errCuda)
+// CudaSharedMemoryStatus implements [inferenceconnect.GRPCInferenceServiceHandler]. As
+// Triton does without a GPU, it says that there are no regions: clients ask before they
+// use system shared memory.
+func (s *Inference) CudaSharedMemoryStatus(ctx context.Context, m *inference.CudaSharedMemoryStatusRequest) (*inference.CudaSharedMemoryStatusResponse, error) {
+	if m.GetName() != "" {
+		return nil, s.failed(ctx, fmt.Errorf("%w: %q: this server has no CUDA shared memory", sharedmem.ErrNotFound, m.GetName()))
+	}
+	return &inference.CudaSharedMemoryStatusResponse{}, nil
 }
 
 // CudaSharedMemoryRegister implements [inferenceconnect.GRPCInferenceServiceHandler].
@@ -62,6 +67,7 @@ func (s *Inference) CudaSharedMemoryRegister(ctx context.Context, _ *inference.C
 }
 
 // CudaSharedMemoryUnregister implements [inferenceconnect.GRPCInferenceServiceHandler].
-func (s *Inference) CudaSharedMemoryUnregister(ctx context.Context, _ *inference.CudaSharedMemoryUnregisterRequest) (*inference.CudaSharedMemoryUnregisterResponse, error) {
-	return nil, s.failed(ctx, errCuda)
+// There is never anything to do: clients call it before they use system shared memory.
+func (s *Inference) CudaSharedMemoryUnregister(context.Context, *inference.CudaSharedMemoryUnregisterRequest) (*inference.CudaSharedMemoryUnregisterResponse, error) {
+	return &inference.CudaSharedMemoryUnregisterResponse{}, nil
 }

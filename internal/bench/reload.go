@@ -119,7 +119,6 @@ func reloadRun(ctx context.Context, args []string, stdout io.Writer) error {
 		if f.Last, f.Peak, err = resident(); err != nil {
 			return err
 		}
-		if round%10 == 0 || round == 99 { fmt.Fprintln(os.Stderr, round, f.Last>>10, loaded>>10) }
 		if round == 0 {
 			f.Loaded, f.First = loaded, f.Last
 		}
