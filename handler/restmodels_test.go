@@ -69,7 +69,9 @@ func TestRESTRepositoryIndex(t *testing.T) {
 
 func TestRESTLoadsAndUnloads(t *testing.T) {
 	h, fake := newREST(t, map[string]*fakeModel{"m": echo(tensor.FP32, 1)}, handler.InferenceOptions{}, handler.RESTOptions{})
-	post := func(path, body string) answer { return ask(t, h, http.MethodPost, "/v2/repository/models/"+path, []byte(body)) }
+	post := func(path, body string) answer {
+		return ask(t, h, http.MethodPost, "/v2/repository/models/"+path, []byte(body))
+	}
 	file := base64.StdEncoding.EncodeToString([]byte("model"))
 	for _, test := range []struct{ path, body string }{
 		{"a/load", ``},
