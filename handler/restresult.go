@@ -14,8 +14,7 @@ const joinedBytes = 32 << 10
 // writeResult answers with a result: its JSON, and behind it the outputs that are
 // wanted so. It is compressed where the caller takes that.
 func (s *REST) writeResult(w http.ResponseWriter, r *http.Request, result *inferResult) error {
-	text := newBuffer()
-	defer text.free()
+	text, compressed := newBuffer(), newBuffer()
 	var err error
 	if text.memory, err = appendResult(text.memory[:0], result); err != nil {
 		return err
@@ -40,8 +39,6 @@ func (s *REST) writeResult(w http.ResponseWriter, r *http.Request, result *infer
 	header := w.Header()
 	header.Add("Vary", "Accept-Encoding")
 	if coding := chooseCoding(r.Header); coding != "" && length >= compressBytes {
-		compressed := newBuffer()
-		defer compressed.free()
 		if compressed.memory, err = compress(compressed.memory[:0], coding, parts); err != nil {
 			return err
 		}
@@ -57,9 +54,13 @@ func (s *REST) writeResult(w http.ResponseWriter, r *http.Request, result *infer
 	w.WriteHeader(http.StatusOK)
 	for _, part := range parts {
 		if _, err := w.Write(part); err != nil {
-			break // the caller has gone
+			// The caller has gone. HTTP/2 returns then while it may still send what it
+			// was given, so the buffers are not for later requests.
+			return nil
 		}
 	}
+	text.free()
+	compressed.free()
 	return nil
 }
 
