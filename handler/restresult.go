@@ -52,16 +52,22 @@ func (s *REST) writeResult(w http.ResponseWriter, r *http.Request, result *infer
 	}
 	header.Set("Content-Length", strconv.Itoa(length))
 	w.WriteHeader(http.StatusOK)
+	if writeAll(w, parts) {
+		text.free()
+		compressed.free()
+	}
+	return nil
+}
+
+// writeAll writes parts and reports whether they are free again. They are not when the
+// caller has gone: HTTP/2 gives up then, and may still be sending what it was given.
+func writeAll(w http.ResponseWriter, parts [][]byte) bool {
 	for _, part := range parts {
 		if _, err := w.Write(part); err != nil {
-			// The caller has gone. HTTP/2 returns then while it may still send what it
-			// was given, so the buffers are not for later requests.
-			return nil
+			return false
 		}
 	}
-	text.free()
-	compressed.free()
-	return nil
+	return true
 }
 
 // appendResult appends the JSON of a result. A tensor has parameters only where it is
