@@ -76,9 +76,15 @@ func (s *Inference) run(ctx context.Context, r *inferRequest) (*inferResult, err
 		return nil, err
 	}
 	defer lease.Release()
+	return s.runOn(ctx, lease, r)
+}
+
+// runOn is run on a version that the caller has leased already, to make the request by
+// it: a version that is acquired twice may have been replaced in between.
+func (s *Inference) runOn(ctx context.Context, lease *repository.Lease, r *inferRequest) (*inferResult, error) {
 	ctx, cancel := r.parameters.deadline(ctx, r.started)
 	defer cancel()
-	sample, result, err := s.runLeased(ctx, lease, r)
+	sample, result, err := s.compute(ctx, lease, r)
 	if err != nil {
 		lease.Statistics.Failed(time.Since(r.started))
 		return nil, r.parameters.expired(ctx, err)
@@ -89,8 +95,8 @@ func (s *Inference) run(ctx context.Context, r *inferRequest) (*inferResult, err
 	return result, nil
 }
 
-// runLeased answers a request by a leased version, and says how long its steps took.
-func (s *Inference) runLeased(ctx context.Context, lease *repository.Lease, r *inferRequest) (observe.Sample, *inferResult, error) {
+// compute answers a request, and says how long its steps took.
+func (s *Inference) compute(ctx context.Context, lease *repository.Lease, r *inferRequest) (observe.Sample, *inferResult, error) {
 	wanted, err := contractOf(lease.Version).wanted(r.outputs)
 	if err != nil {
 		return observe.Sample{}, nil, err

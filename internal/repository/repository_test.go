@@ -68,6 +68,7 @@ func TestAcquireSaysWhatIsWrong(t *testing.T) {
 		{"cat", "99999999999999999999", repository.ErrName, "positive"},
 		{"dog", "", repository.ErrUnavailable, "corrupt"},
 		{"empty", "", repository.ErrUnavailable, "empty/1/model.onnx"},
+		{"empty", "1", repository.ErrUnavailable, "empty/1/model.onnx"},
 		{"nofile", "", repository.ErrUnavailable, "nofile/1/model.onnx is missing"},
 		{"../cat", "", repository.ErrNotFound, `Request for unknown model: "../cat"`},
 	} {

@@ -56,12 +56,17 @@ func (s *Snapshot) Lookup(name, version string) (*Model, *Version, error) {
 		return m, v, nil
 	}
 	if len(m.Versions) == 0 {
-		if m.Reason == "" {
-			return nil, nil, notLoaded(name)
-		}
-		return nil, nil, fmt.Errorf("%w: model %q: %s", ErrUnavailable, name, m.Reason)
+		return nil, nil, m.empty()
 	}
 	return m, m.Versions[0], nil
+}
+
+// empty says why a model has no versions.
+func (m *Model) empty() error {
+	if m.Reason == "" {
+		return notLoaded(m.Name)
+	}
+	return fmt.Errorf("%w: model %q: %s", ErrUnavailable, m.Name, m.Reason)
 }
 
 func (m *Model) lookup(version string) (*Version, error) {
@@ -73,7 +78,7 @@ func (m *Model) lookup(version string) (*Version, error) {
 		return v, nil
 	}
 	if len(m.Versions) == 0 {
-		return nil, notLoaded(m.Name)
+		return nil, m.empty()
 	}
 	have := make([]string, len(m.Versions))
 	for i, v := range m.Versions {
