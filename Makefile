@@ -25,6 +25,9 @@ PACKAGES := node_modules/.package-lock.json
 VENV := .venv/.installed
 TOOLS := internal/tools
 
+# Runs what downloads, and says what to do where it fails.
+FETCH := $(CURDIR)/$(TOOLS)/fetch.sh
+
 .PHONY: help
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-18s %s\n", $$1, $$2}'
@@ -102,31 +105,31 @@ clean: ## Remove what was built and installed
 
 $(PACKAGES): package.json package-lock.json .npmrc
 	@$(TOOLS)/require.sh node npm
-	npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	@$(FETCH) npm npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
 	@touch $@
 
 $(VENV): examples/python/requirements.txt
 	@$(TOOLS)/require.sh python3
 	python3 -m venv .venv
-	.venv/bin/pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: -r $<
+	@$(FETCH) pip .venv/bin/pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: -r $<
 	@touch $@
 
 $(CLIENTS)/venv/.installed: $(INTEROP)/requirements.txt
 	@$(TOOLS)/require.sh python3
 	python3 -m venv $(CLIENTS)/venv
-	$(CLIENTS)/venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --prefer-binary -r $<
+	@$(FETCH) pip $(CLIENTS)/venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --prefer-binary -r $<
 	@touch $@
 
 $(CLIENTS)/perf_analyzer: $(INTEROP)/perf-analyzer.sh $(INTEROP)/perf-analyzer.txt $(CLIENTS)/venv/.installed
 	$(INTEROP)/perf-analyzer.sh $(CURDIR)/$(CLIENTS)/venv/bin/python $(CLIENTS)
 
 $(CLIENTS)/goclient: $(INTEROP)/goclient/main.go $(INTEROP)/goclient/go.mod $(INTEROP)/goclient/go.sum $(INTEROP)/goclient/buf.gen.yaml $(wildcard api/inference/*.proto) $(PACKAGES)
-	buf generate --template $(INTEROP)/goclient/buf.gen.yaml --path api/inference
-	cd $(INTEROP)/goclient && go build -o $(CURDIR)/$@ .
+	@$(FETCH) go buf generate --template $(INTEROP)/goclient/buf.gen.yaml --path api/inference
+	@cd $(INTEROP)/goclient && $(FETCH) go go build -o $(CURDIR)/$@ .
 
 $(INTEROP)/javascript/node_modules/.package-lock.json: $(INTEROP)/javascript/package.json $(INTEROP)/javascript/package-lock.json $(INTEROP)/javascript/.npmrc
 	@$(TOOLS)/require.sh node npm
-	cd $(INTEROP)/javascript && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	@cd $(INTEROP)/javascript && $(FETCH) npm npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
 	@touch $@
 
 web/dist/app.js: $(PAGE_SOURCES) $(PACKAGES)
@@ -137,7 +140,7 @@ bin/tensorwire: $(GO_SOURCES) go.mod go.sum web/dist/app.js
 	go build -trimpath -o $@ ./cmd/tensorwire
 
 build/tools/grpcurl: $(TOOLS)/go.mod $(TOOLS)/go.sum
-	go build -modfile=$(TOOLS)/go.mod -o $@ github.com/fullstorydev/grpcurl/cmd/grpcurl
+	@$(FETCH) go go build -modfile=$(TOOLS)/go.mod -o $@ github.com/fullstorydev/grpcurl/cmd/grpcurl
 
 build/tools/golangci-lint: $(TOOLS)/lint/go.mod $(TOOLS)/lint/go.sum
-	cd $(TOOLS)/lint && go build -o $(CURDIR)/$@ github.com/golangci/golangci-lint/v2/cmd/golangci-lint
+	@cd $(TOOLS)/lint && $(FETCH) go go build -o $(CURDIR)/$@ github.com/golangci/golangci-lint/v2/cmd/golangci-lint

@@ -72,7 +72,8 @@ func (m *Model) empty() error {
 func (m *Model) lookup(version string) (*Version, error) {
 	number, ok := parseVersion(version)
 	if !ok {
-		return nil, fmt.Errorf("%w: model_version %q is not a positive whole number", ErrName, version)
+		// Triton's own words, which its clients look for.
+		return nil, fmt.Errorf("%w: failed to get model version from specified version string '%s': model_version is a positive whole number", ErrName, version)
 	}
 	if v := m.version(number); v != nil {
 		return v, nil
