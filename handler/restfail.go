@@ -48,16 +48,16 @@ func (s *REST) fail(w http.ResponseWriter, r *http.Request, err error) {
 	drain()
 }
 
-// leaveBody readies a connection of HTTP/1.1 for an answer while its request's body has
-// not been read to the end. There a client that sends loses the answer when the
-// connection is closed under it. So the answer goes out at once, for clients that read
-// while they send, and drain, which is to be called behind it, reads on for those that
-// send all first. How long that may take is the server's to say: bodies that come too
-// slowly end with an error.
+// leaveBody readies a connection for an answer while its request's body has not been
+// read to the end. On HTTP/1.1 a client that sends loses the answer when the connection
+// is closed under it, and so does many a client of HTTP/2 when its stream is reset. So
+// the answer goes out at once, for clients that read while they send, and drain, which
+// is to be called behind it, reads on for those that send all first. How long that may
+// take is the server's to say: bodies that come too slowly end with an error.
 func leaveBody(w http.ResponseWriter, r *http.Request) (drain func()) {
 	nothing := func() {}
 	// A client that waits for leave to send has not begun, and reading is that leave.
-	if waits := r.Header.Get("Expect") != "" && !hasBegun(r.Body); r.ProtoMajor != 1 || waits {
+	if r.Header.Get("Expect") != "" && !hasBegun(r.Body) {
 		return nothing
 	}
 	if n, err := io.CopyN(io.Discard, r.Body, restBytes); n < restBytes || err != nil {
@@ -65,11 +65,13 @@ func leaveBody(w http.ResponseWriter, r *http.Request) (drain func()) {
 	}
 	control := http.NewResponseController(w)
 	rest := func() { _, _ = io.CopyN(io.Discard, r.Body, drainBytes) } // as above
-	if err := control.EnableFullDuplex(); err != nil {
-		rest()
-		return nothing
+	if r.ProtoMajor == 1 {
+		if err := control.EnableFullDuplex(); err != nil {
+			rest()
+			return nothing
+		}
+		w.Header().Set("Connection", "close")
 	}
-	w.Header().Set("Connection", "close")
 	return func() {
 		_ = control.Flush() // the caller may have gone
 		rest()
