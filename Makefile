@@ -10,8 +10,10 @@ LISTEN ?= :8080
 MODELS ?= models
 BENCHTIME ?= 2s
 
-# Coverage-guided fuzzing of each target, in CI and on demand.
+# Coverage-guided fuzzing of each target, in CI and on demand. CI takes the parsers of
+# what clients and models' authors send: raw BYTES, REST bodies, config.pbtxt, ONNX files.
 FUZZTIME ?= 30s
+FUZZ_CI := FuzzCheckBytes FuzzRESTInfer FuzzParse FuzzParseModel
 
 export PATH := $(CURDIR)/build/tools:$(CURDIR)/node_modules/.bin:$(PATH)
 
@@ -67,7 +69,7 @@ interop: build setup-interop ## Drive the server with tritonclient, kserve, perf
 setup-interop: $(CLIENTS)/venv/.installed $(CLIENTS)/perf_analyzer $(CLIENTS)/goclient $(INTEROP)/javascript/node_modules/.package-lock.json build/tools/grpcurl
 
 .PHONY: ci
-ci: lint check-generated test interop ## What CI runs: lint, generated code, every test, the clients that exist
+ci: lint check-generated test interop fuzz-ci ## What CI runs: lint, generated code, every test, the clients that exist, some fuzzing
 
 .PHONY: lint
 lint: $(PACKAGES) build/tools/golangci-lint ## Check the code's style, and the contract's
@@ -89,6 +91,10 @@ check-generated: generate ## Fail where gen/ is not what api/ gives, or go.mod i
 .PHONY: fuzz
 fuzz: $(PACKAGES) ## Fuzz every target for FUZZTIME each
 	$(TOOLS)/fuzz.sh '$(FUZZTIME)'
+
+.PHONY: fuzz-ci
+fuzz-ci: $(PACKAGES) ## Fuzz the targets that CI fuzzes, for FUZZTIME each
+	$(TOOLS)/fuzz.sh '$(FUZZTIME)' $(FUZZ_CI)
 
 .PHONY: bench
 bench: build ## Measure encodings, protocols and the model's share (BENCHTIME=)

@@ -72,8 +72,9 @@ func (m *Model) empty() error {
 func (m *Model) lookup(version string) (*Version, error) {
 	number, ok := parseVersion(version)
 	if !ok {
-		// Triton's own words, which its clients look for.
-		return nil, fmt.Errorf("%w: failed to get model version from specified version string '%s': model_version is a positive whole number", ErrName, version)
+		// Clients of Triton look for these words.
+		quoted := strconv.Quote(shorten(version))
+		return nil, fmt.Errorf("%w: failed to get model version from specified version string '%s': give model_version as a positive whole number without leading zeros, or leave it out", ErrName, quoted[1:len(quoted)-1])
 	}
 	if v := m.version(number); v != nil {
 		return v, nil
