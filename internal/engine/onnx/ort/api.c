@@ -26,8 +26,21 @@ typedef const ort_base *(ORT_CALL *get_base_function)(void);
 
 const char *tw_version(void *get_api_base) { return ((get_base_function)get_api_base)()->version(); }
 
+// bound_malloc bounds what the C library keeps when memory is freed. glibc raises its
+// limits with each large block that is freed, up to 64 MB for each arena, and threads
+// have arenas of their own, whose ends malloc_trim leaves alone: which part of a
+// model's memory would be given back depended on the threads that met it. Blocks of a
+// call are below the first limit, or in the runtime's own arena.
+static void bound_malloc(void) {
+#ifdef __GLIBC__
+  mallopt(M_MMAP_THRESHOLD, 1 << 20);
+  mallopt(M_TRIM_THRESHOLD, 2 << 20);
+#endif
+}
+
 int tw_open(tw_library *l, void *get_api_base, OrtStatus **failure) {
   enum { severity_fatal = 4, device_allocator = 0, default_memory = 0 };
+  bound_malloc();
   l->api = ((get_base_function)get_api_base)()->get_api(TW_API_VERSION);
   if (l->api == NULL) return 0;
   OrtStatus *s = ORT(l, CreateEnv)(severity_fatal, "tensorwire", &l->env);
