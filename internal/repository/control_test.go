@@ -208,17 +208,17 @@ func TestExplicitListsWhatCouldBeLoaded(t *testing.T) {
 	})
 }
 
-func TestAfterUnloadFollowsEachSession(t *testing.T) {
-	unloads := 0
-	options := explicit
-	options.AfterUnload = func() { unloads++ }
+func TestUnloadEndsTheSession(t *testing.T) {
 	dir := write(t, map[string]string{"cat/1/model.onnx": "one"})
-	r, l := open(t, dir, options)
-	for i := range 3 {
+	r, l := open(t, dir, explicit)
+	for range 3 {
 		must(t, r.LoadModel(t.Context(), "cat", nil))
+		if l.opened() != 1 {
+			t.Errorf("%d sessions are open, want 1", l.opened())
+		}
 		must(t, r.UnloadModel(t.Context(), "cat"))
-		if unloads != i+1 || l.opened() != 0 {
-			t.Errorf("%d unloads were told of, %d sessions are open", unloads, l.opened())
+		if l.opened() != 0 {
+			t.Errorf("%d sessions are open after the unload", l.opened())
 		}
 	}
 }

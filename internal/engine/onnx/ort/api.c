@@ -26,15 +26,18 @@ typedef const ort_base *(ORT_CALL *get_base_function)(void);
 
 const char *tw_version(void *get_api_base) { return ((get_base_function)get_api_base)()->version(); }
 
-// bound_malloc bounds what the C library keeps when memory is freed. glibc raises its
-// limits with each large block that is freed, up to 64 MB for each arena, and threads
-// have arenas of their own, whose ends malloc_trim leaves alone: which part of a
-// model's memory would be given back depended on the threads that met it. Blocks of a
-// call are below the first limit, or in the runtime's own arena.
+// bound_malloc bounds what the C library keeps of memory that is freed. glibc raises
+// its two limits with each large block that is freed, up to 64 MB for the end of each
+// arena, of which every thread may have another, and malloc_trim gives back the end of
+// the main one alone. The others are cut when a block beside them is freed, but not
+// where that is done later, as for the small blocks that are kept apart (M_MXFAST).
+// Calls hardly pay for it: their large blocks are in the runtime's own arena, and their small
+// ones in each thread's cache.
 static void bound_malloc(void) {
 #ifdef __GLIBC__
   mallopt(M_MMAP_THRESHOLD, 1 << 20);
   mallopt(M_TRIM_THRESHOLD, 2 << 20);
+  mallopt(M_MXFAST, 0);
 #endif
 }
 
