@@ -24,6 +24,11 @@ func (s *REST) infer(w http.ResponseWriter, r *http.Request) error {
 	// The inputs lie in the body until the model has taken them, which is when run
 	// returns.
 	defer body.free()
+	if jsonLength < 0 {
+		if err := checkMeant(r.Header.Get("Content-Type"), body.bytes()); err != nil {
+			return err
+		}
+	}
 	req := &inferRequest{model: r.PathValue("model"), version: r.PathValue("version"), started: started}
 	binary, err := s.readInfer(req, body, jsonLength)
 	if err != nil {
