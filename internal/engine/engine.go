@@ -105,6 +105,8 @@ type Result struct {
 	// memory is the caller's. An output that is no tensor has DataType
 	// tensor.Invalid and no data.
 	Outputs []tensor.Tensor
+	// Cached says that the outputs are those of an earlier Run of the same inputs.
+	Cached  bool
 	Timings Timings
 }
 

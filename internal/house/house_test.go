@@ -31,6 +31,7 @@ var allowed = map[string][]string{
 	"internal/engine/onnx/onnxtest":        nil,
 	"internal/engine/enginetest":           {"internal/engine", "internal/tensor"},
 	"internal/scheduler":                   {"internal/engine", "internal/tensor"},
+	"internal/respcache":                   {"internal/engine", "internal/tensor"},
 	// Triton's ModelConfig, as read from its text.
 	"internal/modelconfig": {"gen/inference", "internal/engine", "internal/tensor"},
 	"internal/repository":  {"gen/inference", "internal/engine", "internal/modelconfig", "internal/observe"},

@@ -23,10 +23,10 @@ var (
 	ErrOvertaken = errors.New("overtaken by a newer frame")
 )
 
-// Refusal is an error of a request that was not run for want of room or time: an
+// RefusedError is an error of a request that was not run for want of room or time: an
 // ErrQueueFull, ErrBusy, ErrTimeout or ErrFailing. The same request may succeed
 // later.
-type Refusal struct {
+type RefusedError struct {
 	// Kind is the sentinel.
 	Kind error
 	// Text says what was found; it is for the caller.
@@ -36,14 +36,14 @@ type Refusal struct {
 }
 
 // Error returns the text with the kind before it.
-func (r *Refusal) Error() string { return fmt.Sprintf("%v: %s", r.Kind, r.Text) }
+func (r *RefusedError) Error() string { return fmt.Sprintf("%v: %s", r.Kind, r.Text) }
 
 // Unwrap returns the kind.
-func (r *Refusal) Unwrap() error { return r.Kind }
+func (r *RefusedError) Unwrap() error { return r.Kind }
 
 // leastRetry keeps callers from coming back at once.
 const leastRetry = 100 * time.Millisecond
 
 func refuse(kind error, retry time.Duration, format string, args ...any) error {
-	return &Refusal{Kind: kind, Text: fmt.Sprintf(format, args...), RetryAfter: max(retry, leastRetry)}
+	return &RefusedError{Kind: kind, Text: fmt.Sprintf(format, args...), RetryAfter: max(retry, leastRetry)}
 }

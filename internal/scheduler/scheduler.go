@@ -40,7 +40,7 @@ type scheduler struct {
 // returned one closes it.
 //
 // Run of the returned session answers a request that cannot be run in time with a
-// *Refusal, and one of a Lane that was overtaken with ErrOvertaken. When its context
+// *RefusedError, and one of a Lane that was overtaken with ErrOvertaken. When its context
 // is done it returns the context's error at once: a request that still waits leaves
 // the queue and is never run; of one that runs, the engine reads the inputs' memory
 // until it has finished, so that after an error of the context the memory must not be
