@@ -76,12 +76,13 @@ func (s *Inference) run(ctx context.Context, r *inferRequest) (*inferResult, err
 		return nil, err
 	}
 	defer lease.Release()
-	ctx, cancel := r.parameters.deadline(ctx, r.started)
+	ctx, cancel := ceiling(ctx, s.options.MaxDeadline)
 	defer cancel()
-	sample, result, err := s.runLeased(ctx, lease, r)
+	lease.Statistics.Arrived()
+	sample, result, err := s.runLeased(r.parameters.schedule(ctx, r.started), lease, r)
 	if err != nil {
 		lease.Statistics.Failed(time.Since(r.started))
-		return nil, r.parameters.expired(ctx, err)
+		return nil, err
 	}
 	now := time.Now()
 	sample.Total = now.Sub(r.started)
@@ -114,6 +115,7 @@ func (s *Inference) runLeased(ctx context.Context, lease *repository.Lease, r *i
 	}
 	return observe.Sample{
 		BatchSize:     batch,
+		Cached:        computed.Cached,
 		Queue:         computed.Timings.Queue,
 		ComputeInput:  ready.Sub(r.started),
 		ComputeInfer:  computed.Timings.Compute,

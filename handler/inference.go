@@ -31,6 +31,9 @@ type InferenceOptions struct {
 	// StreamWindow is how many requests of one stream are in flight at once; a
 	// client that sends more waits. 0: DefaultStreamWindow.
 	StreamWindow int
+	// MaxDeadline is how long an inference may take at most, whatever deadline its
+	// caller gives. 0: as long as the caller waits.
+	MaxDeadline time.Duration
 	// Draining is closed when the server begins to stop: streams then answer the
 	// requests that they have, and end. nil: never.
 	Draining <-chan struct{}

@@ -34,6 +34,9 @@ type PredictorOptions struct {
 	// StreamWindow is how many frames of one stream are in flight at once; a
 	// client that sends more waits. 0: DefaultStreamWindow.
 	StreamWindow int
+	// MaxDeadline is how long an inference may take at most, whatever deadline its
+	// caller gives. 0: as long as the caller waits.
+	MaxDeadline time.Duration
 	// Draining is closed when the server begins to stop: streams then answer the
 	// frames that they have, and end. nil: never.
 	Draining <-chan struct{}
@@ -104,6 +107,9 @@ func (p *Predictor) infer(ctx context.Context, r *request) (*modelserving.Infere
 		return nil, err
 	}
 	defer lease.Release()
+	ctx, cancel := ceiling(ctx, p.options.MaxDeadline)
+	defer cancel()
+	lease.Statistics.Arrived()
 	sample, res, err := p.inferLeased(ctx, lease, r, started)
 	if err != nil {
 		lease.Statistics.Failed(time.Since(started))
@@ -152,6 +158,7 @@ func (p *Predictor) inferLeased(ctx context.Context, lease *repository.Lease, r 
 	}
 	return observe.Sample{
 		BatchSize:     batch,
+		Cached:        result.Cached,
 		Queue:         result.Timings.Queue,
 		ComputeInput:  ready.Sub(started),
 		ComputeInfer:  result.Timings.Compute,

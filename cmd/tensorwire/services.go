@@ -27,12 +27,14 @@ func services(c *config.Config, models *repository.Repository, regions *sharedme
 	predictor := handler.NewPredictor(models, handler.PredictorOptions{
 		MaxImagePixels: c.MaxImagePixels,
 		StreamWindow:   c.StreamWindow,
+		MaxDeadline:    c.MaxDeadline,
 		Draining:       state.draining,
 		Logger:         log,
 	})
 	inference := handler.NewInference(models, handler.InferenceOptions{
 		Version:      moduleVersion(),
 		StreamWindow: c.StreamWindow,
+		MaxDeadline:  c.MaxDeadline,
 		Draining:     state.draining,
 		Readiness:    state.readiness,
 		SharedMemory: regions,

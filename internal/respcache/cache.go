@@ -10,6 +10,9 @@ import (
 	"github.com/tensorwire/tensorwire/internal/tensor"
 )
 
+// DefaultMaxBytes is the size of a cache that nobody has given one.
+const DefaultMaxBytes = 64 << 20
+
 // Cache holds answers of several models. It is safe for concurrent use.
 type Cache struct {
 	maxBytes int64

@@ -52,6 +52,14 @@ func (s *session) Run(ctx context.Context, inputs []tensor.Tensor) (*engine.Resu
 	return result, err
 }
 
+// Failing returns what the session behind the cache says of itself.
+func (s *session) Failing() error {
+	if inner, ok := s.Session.(interface{ Failing() error }); ok {
+		return inner.Failing()
+	}
+	return nil
+}
+
 func (s *session) Close() error {
 	s.cache.drop(s)
 	return s.Session.Close()

@@ -38,7 +38,7 @@ func (s *scheduler) enter(e *entry) error {
 
 // refusal returns why a request cannot wait: the model fails, the queue is full, or
 // the caller would have left before its turn.
-func (s *scheduler) refusal(e *entry) (Reason, error) {
+func (s *scheduler) refusal(e *entry) (string, error) {
 	now := e.arrived
 	if s.hanging(now) {
 		return ReasonFailing, s.refuseHanging()

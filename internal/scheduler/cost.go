@@ -27,5 +27,5 @@ func (s *scheduler) expectedWait() time.Duration {
 	if s.cost.calls < enoughCalls {
 		return 0
 	}
-	return s.cost.perRow * time.Duration(s.queue.requests) / time.Duration(len(s.instances))
+	return s.cost.perRow * time.Duration(s.queue.rows) / time.Duration(len(s.instances))
 }

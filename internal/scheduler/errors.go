@@ -31,9 +31,12 @@ type RefusedError struct {
 	Kind error
 	// Text says what was found; it is for the caller.
 	Text string
-	// RetryAfter is how long the caller should wait before it tries again.
-	RetryAfter time.Duration
+	// After is how long the caller should wait before it tries again.
+	After time.Duration
 }
+
+// RetryAfter returns how long the caller should wait before it tries again.
+func (r *RefusedError) RetryAfter() time.Duration { return r.After }
 
 // Error returns the text with the kind before it.
 func (r *RefusedError) Error() string { return fmt.Sprintf("%v: %s", r.Kind, r.Text) }
@@ -45,5 +48,5 @@ func (r *RefusedError) Unwrap() error { return r.Kind }
 const leastRetry = 100 * time.Millisecond
 
 func refuse(kind error, retry time.Duration, format string, args ...any) error {
-	return &RefusedError{Kind: kind, Text: fmt.Sprintf(format, args...), RetryAfter: max(retry, leastRetry)}
+	return &RefusedError{Kind: kind, Text: fmt.Sprintf(format, args...), After: max(retry, leastRetry)}
 }

@@ -56,14 +56,17 @@ func send(batch []*entry, answers []answer) {
 // answers returns one answer for each request of the batch.
 func (in *instance) answers(batch []*entry) []answer {
 	if len(batch) == 1 {
-		result, err := in.call(batch[0].ctx, batch[0].inputs, batch[0].rows, 1)
-		return in.finish(batch, []answer{{result, err}})
+		return in.finish(batch, []answer{in.single(batch[0])})
 	}
+	start := time.Now()
 	inputs, rows := in.gatherer.gather(batch)
-	result, err := in.call(context.Background(), inputs, rows, len(batch))
+	gathered := time.Since(start)
+	result, err := in.call(context.Background(), inputs, rows)
 	if err == nil {
+		start = time.Now()
 		var answers []answer
 		if answers, err = scatter(result, in.scheduler.Signature(), batch, rows); err == nil {
+			in.scheduler.options.Observer.Executed(rows, gathered, result.Timings.Compute, time.Since(start))
 			return in.finish(batch, answers)
 		}
 	}
@@ -74,9 +77,24 @@ func (in *instance) answers(batch []*entry) []answer {
 			answers[i].err = err
 			continue
 		}
-		answers[i].result, answers[i].err = in.call(e.ctx, e.inputs, e.rows, 1)
+		answers[i] = in.single(e)
 	}
 	return in.finish(batch, answers)
+}
+
+// single runs one request for itself.
+func (in *instance) single(e *entry) answer {
+	observer := in.scheduler.options.Observer
+	if err := e.ctx.Err(); err != nil {
+		observer.NotRun(ReasonCancelled)
+		return answer{err: err}
+	}
+	result, err := in.call(e.ctx, e.inputs, e.rows)
+	if err != nil {
+		return answer{err: err}
+	}
+	observer.Executed(max(e.rows, 1), 0, result.Timings.Compute, 0)
+	return answer{result: result}
 }
 
 // finish adds the wait in the queue to the timings.
@@ -90,16 +108,11 @@ func (in *instance) finish(batch []*entry, answers []answer) []answer {
 }
 
 // call runs the engine, and keeps account of its health and cost.
-func (in *instance) call(ctx context.Context, inputs []tensor.Tensor, rows int64, requests int) (_ *engine.Result, err error) {
+func (in *instance) call(ctx context.Context, inputs []tensor.Tensor, rows int64) (*engine.Result, error) {
 	s := in.scheduler
-	if err := ctx.Err(); err != nil {
-		s.options.Observer.NotRun(ReasonCancelled)
-		return nil, err
-	}
 	start := time.Now()
 	result, err := in.protected(ctx, inputs)
 	took := time.Since(start)
-	s.options.Observer.Executed(rows, requests, took)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.health.record(err, time.Now())

@@ -23,7 +23,10 @@ type Options struct {
 	// request that finds the queue empty waits whatever its size.
 	MaxQueue      int
 	MaxQueueBytes int64
-	// Batching joins requests; nil leaves each for itself.
+	// BatchDimension says that the first dimension of every input is that of a batch,
+	// so that what is observed counts its rows.
+	BatchDimension bool
+	// Batching joins requests along that dimension; nil leaves each for itself.
 	Batching *Batching
 	// Levels are the priority levels' policies, the highest priority first; none is
 	// one level without limits of its own. DefaultLevel is the level of requests that
@@ -38,7 +41,7 @@ type Options struct {
 }
 
 // Batching says how requests are joined, along the first dimension of every input
-// and output.
+// and output, which is a batch's.
 type Batching struct {
 	// MaxSize is the most rows of a batch. A request of more runs alone.
 	MaxSize int
@@ -66,17 +69,14 @@ type Policy struct {
 	Delay bool
 }
 
-// Reason says why a request was not run.
-type Reason string
-
-// The reasons of refusals, as metrics name them.
+// The reasons for which a request was not run, as metrics name them.
 const (
-	ReasonQueueFull Reason = "queue_full"
-	ReasonBusy      Reason = "busy"
-	ReasonTimeout   Reason = "timeout"
-	ReasonFailing   Reason = "failing"
-	ReasonCancelled Reason = "cancelled"
-	ReasonOvertaken Reason = "overtaken"
+	ReasonQueueFull = "queue_full"
+	ReasonBusy      = "busy"
+	ReasonTimeout   = "timeout"
+	ReasonFailing   = "failing"
+	ReasonCancelled = "cancelled"
+	ReasonOvertaken = "overtaken"
 )
 
 // Observer is told of what the scheduler does. Its methods are called from many
@@ -86,20 +86,21 @@ type Observer interface {
 	Queued(requests int, bytes int64)
 	// Running tells how many calls run in the engine now.
 	Running(calls int)
-	// Executed tells of a call into the engine: how many rows and requests it
-	// computed, and how long it took.
-	Executed(rows int64, requests int, took time.Duration)
-	// NotRun tells of a request that was never run.
-	NotRun(reason Reason)
+	// Executed tells of a call into the engine that succeeded: how many rows it
+	// computed, and the times of joining the inputs, of the model, and of dividing the
+	// outputs.
+	Executed(rows int64, gather, compute, scatter time.Duration)
+	// NotRun tells of a request that was never run, by one of the reasons.
+	NotRun(reason string)
 }
 
 // silent is the Observer that is told nothing.
 type silent struct{}
 
-func (silent) Queued(int, int64)                  {}
-func (silent) Running(int)                        {}
-func (silent) Executed(int64, int, time.Duration) {}
-func (silent) NotRun(Reason)                      {}
+func (silent) Queued(int, int64)                                           {}
+func (silent) Running(int)                                                 {}
+func (silent) Executed(int64, time.Duration, time.Duration, time.Duration) {}
+func (silent) NotRun(string)                                               {}
 
 func (o Options) withDefaults() Options {
 	if o.Instances == 0 {

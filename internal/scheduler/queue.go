@@ -6,6 +6,7 @@ package scheduler
 type queue struct {
 	levels   []level
 	requests int
+	rows     int64
 	bytes    int64
 }
 
@@ -25,12 +26,14 @@ func newQueue(policies []Policy) queue {
 
 func (q *queue) push(e *entry) {
 	q.requests++
+	q.rows += max(e.rows, 1)
 	q.bytes += e.bytes
 	q.listOf(e).push(e)
 }
 
 func (q *queue) remove(e *entry) {
 	q.requests--
+	q.rows -= max(e.rows, 1)
 	q.bytes -= e.bytes
 	q.listOf(e).remove(e)
 	if e.lane != nil && e.lane.waiting == e {
@@ -52,6 +55,7 @@ func (q *queue) replace(old, e *entry) {
 	list.insertAfter(old, e)
 	list.size++
 	q.requests++
+	q.rows += max(e.rows, 1)
 	q.bytes += e.bytes
 	q.remove(old)
 	e.lane.waiting = e

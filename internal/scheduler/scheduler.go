@@ -87,7 +87,7 @@ func (s *scheduler) Run(ctx context.Context, inputs []tensor.Tensor) (*engine.Re
 		return nil, err
 	}
 	request := requestOf(ctx)
-	e := newEntry(ctx, inputs, s.options.Batching != nil)
+	e := newEntry(ctx, inputs, s.options.BatchDimension || s.options.Batching != nil)
 	e.level = s.level(request.Priority)
 	e.lane = request.Lane
 	if err := s.enter(e); err != nil {
@@ -168,7 +168,7 @@ func (s *scheduler) abandon(e *entry) {
 
 // leave takes a request out of the queue and answers it with err. The caller holds the
 // lock.
-func (s *scheduler) leave(e *entry, reason Reason, err error) {
+func (s *scheduler) leave(e *entry, reason string, err error) {
 	s.queue.remove(e)
 	e.state = left
 	e.answer <- answer{err: err}

@@ -69,7 +69,7 @@ func TestFullQueueAnswersAtOnce(t *testing.T) {
 		start := time.Now()
 		_, err := s.Run(t.Context(), []tensor.Tensor{enginetest.Input(1, 2)})
 		refusal, ok := errors.AsType[*scheduler.RefusedError](err)
-		if !ok || !errors.Is(err, scheduler.ErrQueueFull) || refusal.RetryAfter <= 0 || time.Since(start) != 0 {
+		if !ok || !errors.Is(err, scheduler.ErrQueueFull) || refusal.RetryAfter() <= 0 || time.Since(start) != 0 {
 			t.Errorf("error %v after %v", err, time.Since(start))
 		}
 		c.group.Wait()
