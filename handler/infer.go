@@ -23,6 +23,8 @@ type inferRequest struct {
 	// of the model's where there are none.
 	outputs    []inferOutput
 	parameters inferParameters
+	// frame, of a latest_only request of a stream, is its place there.
+	frame *frame
 	// started is when the request arrived: statistics and the timeout count from it.
 	started time.Time
 }
@@ -81,7 +83,7 @@ func (s *Inference) run(ctx context.Context, r *inferRequest) (*inferResult, err
 	lease.Statistics.Arrived()
 	sample, result, err := s.runLeased(r.parameters.schedule(ctx, r.started), lease, r)
 	if err != nil {
-		lease.Statistics.Failed(time.Since(r.started))
+		failed(lease, err, time.Since(r.started))
 		return nil, err
 	}
 	now := time.Now()
@@ -92,6 +94,14 @@ func (s *Inference) run(ctx context.Context, r *inferRequest) (*inferResult, err
 
 // runLeased answers a request by a leased version, and says how long its steps took.
 func (s *Inference) runLeased(ctx context.Context, lease *repository.Lease, r *inferRequest) (observe.Sample, *inferResult, error) {
+	if r.frame != nil {
+		inTurn, leave, err := r.frame.overtaking(ctx, lease)
+		if err != nil {
+			return observe.Sample{}, nil, err
+		}
+		defer leave()
+		ctx = inTurn
+	}
 	wanted, err := contractOf(lease.Version).wanted(r.outputs)
 	if err != nil {
 		return observe.Sample{}, nil, err

@@ -2,6 +2,7 @@ package handler
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"runtime"
 	"time"
@@ -11,6 +12,7 @@ import (
 	"github.com/tensorwire/tensorwire/internal/engine"
 	"github.com/tensorwire/tensorwire/internal/observe"
 	"github.com/tensorwire/tensorwire/internal/repository"
+	"github.com/tensorwire/tensorwire/internal/scheduler"
 	"github.com/tensorwire/tensorwire/internal/tensor"
 	"github.com/tensorwire/tensorwire/internal/vision"
 )
@@ -79,6 +81,9 @@ func NewPredictor(models Models, options PredictorOptions) *Predictor {
 
 // Predict implements [modelservingconnect.PredictorHandler].
 func (p *Predictor) Predict(ctx context.Context, m *modelserving.InferenceRequest) (*modelserving.InferenceResponse, error) {
+	if m.GetLatestOnly() {
+		return nil, rpcError(ctx, p.options.Logger, invalidf("latest_only is set: it is for the frames of StreamPredict"))
+	}
 	return p.answer(ctx, fromInferenceRequest(m))
 }
 
@@ -112,7 +117,7 @@ func (p *Predictor) infer(ctx context.Context, r *request) (*modelserving.Infere
 	lease.Statistics.Arrived()
 	sample, res, err := p.inferLeased(ctx, lease, r, started)
 	if err != nil {
-		lease.Statistics.Failed(time.Since(started))
+		failed(lease, err, time.Since(started))
 		return nil, err
 	}
 	now := time.Now()
@@ -124,6 +129,14 @@ func (p *Predictor) infer(ctx context.Context, r *request) (*modelserving.Infere
 // inferLeased answers a request by a leased version, and says how long its steps
 // took.
 func (p *Predictor) inferLeased(ctx context.Context, lease *repository.Lease, r *request, started time.Time) (observe.Sample, *modelserving.InferenceResponse, error) {
+	if r.frame != nil {
+		inTurn, leave, err := r.frame.overtaking(ctx, lease)
+		if err != nil {
+			return observe.Sample{}, nil, err
+		}
+		defer leave()
+		ctx = inTurn
+	}
 	front := lease.Compiled.(*frontend)
 	var watch stopwatch
 	input, done, err := p.makeInput(ctx, front, r, &watch)
@@ -164,6 +177,15 @@ func (p *Predictor) inferLeased(ctx context.Context, lease *repository.Lease, r 
 		ComputeInfer:  result.Timings.Compute,
 		ComputeOutput: time.Since(answering),
 	}, res, nil
+}
+
+// failed records a request that has no answer: it failed, or was overtaken.
+func failed(lease *repository.Lease, err error, total time.Duration) {
+	if errors.Is(err, scheduler.ErrOvertaken) {
+		lease.Statistics.Dropped()
+		return
+	}
+	lease.Statistics.Failed(total)
 }
 
 // fill puts the first output into res. The values are converted in place where

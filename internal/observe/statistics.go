@@ -81,7 +81,8 @@ type Sample struct {
 	Queue, ComputeInput, ComputeInfer, ComputeOutput time.Duration
 }
 
-// Arrived records a request, for which Succeeded or Failed is called in the end.
+// Arrived records a request, for which Succeeded, Failed or Dropped is called in the
+// end.
 func (s *Statistics) Arrived() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -119,6 +120,14 @@ func (s *Statistics) Failed(total time.Duration) {
 	s.sums.Fail.add(total)
 }
 
+// Dropped records that a request was answered without having been run: a newer one
+// of its stream overtook it. Who dropped it calls NotRun besides.
+func (s *Statistics) Dropped() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.sums.InFlight--
+}
+
 // Queued records how many requests wait, with inputs of how many bytes.
 func (s *Statistics) Queued(requests int, bytes int64) {
 	s.mu.Lock()
@@ -146,7 +155,7 @@ func (s *Statistics) Executed(rows int64, gather, compute, scatter time.Duration
 	b.ComputeOutput.add(scatter)
 }
 
-// NotRun records a request that was never run, and why. It fails besides.
+// NotRun records a request that was never run, and why.
 func (s *Statistics) NotRun(reason string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -34,7 +34,8 @@ func WithRequest(ctx context.Context, request Request) context.Context {
 	return context.WithValue(ctx, requestKey{}, request)
 }
 
-func requestOf(ctx context.Context) Request {
+// RequestOf returns what WithRequest put into ctx.
+func RequestOf(ctx context.Context) Request {
 	request, _ := ctx.Value(requestKey{}).(Request)
 	return request
 }

@@ -86,7 +86,7 @@ func (s *scheduler) Run(ctx context.Context, inputs []tensor.Tensor) (*engine.Re
 		s.options.Observer.NotRun(ReasonCancelled)
 		return nil, err
 	}
-	request := requestOf(ctx)
+	request := RequestOf(ctx)
 	e := newEntry(ctx, inputs, s.options.BatchDimension || s.options.Batching != nil)
 	e.level = s.level(request.Priority)
 	e.lane = request.Lane
