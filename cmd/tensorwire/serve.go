@@ -73,6 +73,7 @@ func serve(ctx context.Context, args []string, getenv func(string) string, stdou
 			TLSKeyFile:      c.TLSKey,
 			CORSOrigins:     c.CORSOrigins,
 			MaxMessageBytes: c.MaxMessageBytes,
+			Metrics:         observe.NewMetrics(statistics(models)).Handler(),
 			Logger:          log,
 		})
 	if err != nil {

@@ -3,6 +3,7 @@ package main
 import (
 	"log/slog"
 	"net/http"
+	"strconv"
 
 	"connectrpc.com/connect/v2"
 
@@ -46,6 +47,21 @@ func services(c *config.Config, models *repository.Repository, regions *sharedme
 		inferenceconnect.RegisterGRPCInferenceServiceHandler(rpc, inference)
 	}
 	return register, handler.NewREST(inference, predictor, handler.RESTOptions{MaxBodyBytes: c.MaxMessageBytes, Logger: log})
+}
+
+// statistics returns what gives the statistics of all versions that are ready.
+func statistics(models *repository.Repository) func() []observe.ModelSums {
+	return func() []observe.ModelSums {
+		var all []observe.ModelSums
+		for _, m := range models.Snapshot().Models {
+			for _, v := range m.Versions {
+				if v.State == repository.Ready {
+					all = append(all, observe.ModelSums{Model: v.Model, Version: strconv.FormatInt(v.Number, 10), Sums: v.Statistics.Sums()})
+				}
+			}
+		}
+		return all
+	}
 }
 
 // sharedMemory returns the regions that clients may register; nil where they may not.
