@@ -6,8 +6,9 @@ import (
 	"time"
 )
 
-// errCeiling is the cause of contexts that ended at the server's own ceiling.
-var errCeiling = errors.New("the server's own ceiling on deadlines passed (--max-deadline)")
+// errCeiling is the error of inferences that the server's own ceiling on deadlines
+// ended.
+var errCeiling = errors.New("it took longer than the server lets an inference take (--max-deadline)")
 
 // ceiling returns ctx with a deadline that is no later than most from now. 0 leaves ctx
 // as it is.
@@ -16,4 +17,13 @@ func ceiling(ctx context.Context, most time.Duration) (context.Context, context.
 		return ctx, func() {}
 	}
 	return context.WithTimeoutCause(ctx, most, errCeiling)
+}
+
+// overCeiling returns the error of an inference with ctx, and says where it was the
+// ceiling that ended it.
+func overCeiling(ctx context.Context, err error) error {
+	if errors.Is(err, context.DeadlineExceeded) && errors.Is(context.Cause(ctx), errCeiling) {
+		return errCeiling
+	}
+	return err
 }

@@ -61,6 +61,7 @@ var codes = []struct {
 	{scheduler.ErrTimeout, connect.CodeUnavailable},
 	{scheduler.ErrFailing, connect.CodeUnavailable},
 	{scheduler.ErrOvertaken, connect.CodeAborted},
+	{errCeiling, connect.CodeDeadlineExceeded},
 	{errNotSupported, connect.CodeUnimplemented},
 	{sharedmem.ErrNotFound, connect.CodeNotFound},
 	{sharedmem.ErrExists, connect.CodeAlreadyExists},

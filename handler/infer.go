@@ -84,7 +84,7 @@ func (s *Inference) run(ctx context.Context, r *inferRequest) (*inferResult, err
 	sample, result, err := s.runLeased(r.parameters.schedule(ctx, r.started), lease, r)
 	if err != nil {
 		failed(lease, err, time.Since(r.started))
-		return nil, err
+		return nil, overCeiling(ctx, err)
 	}
 	now := time.Now()
 	sample.Total = now.Sub(r.started)

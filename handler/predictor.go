@@ -118,7 +118,7 @@ func (p *Predictor) infer(ctx context.Context, r *request) (*modelserving.Infere
 	sample, res, err := p.inferLeased(ctx, lease, r, started)
 	if err != nil {
 		failed(lease, err, time.Since(started))
-		return nil, err
+		return nil, overCeiling(ctx, err)
 	}
 	now := time.Now()
 	sample.Total = now.Sub(started)
