@@ -14,6 +14,7 @@ import (
 
 	"github.com/tensorwire/tensorwire/handler"
 	"github.com/tensorwire/tensorwire/internal/repository"
+	"github.com/tensorwire/tensorwire/internal/respcache"
 	"github.com/tensorwire/tensorwire/internal/scheduler"
 	"github.com/tensorwire/tensorwire/internal/server"
 	"github.com/tensorwire/tensorwire/internal/vision"
@@ -44,7 +45,11 @@ type Config struct {
 	IntraOpThreads int
 	Instances      int
 	MaxQueue       int
-	StreamWindow   int
+	MaxQueueBytes  int64
+	MaxDeadline    time.Duration
+	// ResponseCacheBytes bounds the answers that are kept of the models that ask for it.
+	ResponseCacheBytes int64
+	StreamWindow       int
 
 	MaxMessageBytes int64
 	MaxImagePixels  int64
@@ -134,6 +139,9 @@ func (c *Config) flags() *flag.FlagSet {
 	flags.IntVar(&c.IntraOpThreads, "intra-op-threads", 1, "`threads` that one call uses within an operator")
 	flags.IntVar(&c.Instances, "instances", 0, "`calls` of one model that run at once (default: one for each CPU)")
 	flags.IntVar(&c.MaxQueue, "max-queue", scheduler.DefaultMaxQueue, "`calls` of one model that may wait; more are answered unavailable")
+	flags.Int64Var(&c.MaxQueueBytes, "max-queue-bytes", scheduler.DefaultMaxQueueBytes, "most `bytes` of inputs that wait for one model; more are answered unavailable")
+	flags.DurationVar(&c.MaxDeadline, "max-deadline", 0, "most `time` that an inference may take, whatever deadline its caller gives (default: as long as the caller waits)")
+	flags.Int64Var(&c.ResponseCacheBytes, "response-cache-bytes", respcache.DefaultMaxBytes, "most `bytes` of answers that are kept, of all models whose configuration has response_cache")
 	flags.IntVar(&c.StreamWindow, "stream-window", handler.DefaultStreamWindow, "`frames` of one stream in flight at once")
 	flags.Int64Var(&c.MaxMessageBytes, "max-message-bytes", server.DefaultMaxMessageBytes, "most `bytes` of one request message, decompressed")
 	flags.Int64Var(&c.MaxImagePixels, "max-image-pixels", vision.DefaultMaxPixels, "most `pixels` of one image, width times height")
@@ -182,6 +190,8 @@ func (c *Config) validate() error {
 	atLeast("intra-op-threads", int64(c.IntraOpThreads), 1)
 	atLeast("instances", int64(c.Instances), 0)
 	atLeast("max-queue", int64(c.MaxQueue), 1)
+	atLeast("max-queue-bytes", c.MaxQueueBytes, 1)
+	atLeast("response-cache-bytes", c.ResponseCacheBytes, 0)
 	atLeast("stream-window", int64(c.StreamWindow), 1)
 	atLeast("max-message-bytes", c.MaxMessageBytes, 1)
 	atLeast("max-image-pixels", c.MaxImagePixels, 1)
@@ -196,6 +206,9 @@ func (c *Config) validate() error {
 	}
 	if len(c.LoadModels) > 1 && slices.Contains(c.LoadModels, "*") {
 		wrong("load-model", strings.Join(c.LoadModels, ","), "* is every model: give it alone")
+	}
+	if c.MaxDeadline < 0 {
+		wrong("max-deadline", c.MaxDeadline, "give a time such as 30s")
 	}
 	if c.ShutdownDelay < 0 {
 		wrong("shutdown-delay", c.ShutdownDelay, "give a time such as 5s")

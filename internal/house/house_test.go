@@ -32,6 +32,7 @@ var allowed = map[string][]string{
 	"internal/engine/onnx/onnxtest":        nil,
 	"internal/engine/enginetest":           {"internal/engine", "internal/tensor"},
 	"internal/scheduler":                   {"internal/engine", "internal/tensor"},
+	"internal/respcache":                   {"internal/engine", "internal/tensor"},
 	// Triton's ModelConfig, as read from its text.
 	"internal/modelconfig": {"gen/inference", "internal/engine", "internal/tensor"},
 	"internal/repository":  {"gen/inference", "internal/engine", "internal/modelconfig", "internal/observe"},
@@ -46,7 +47,7 @@ var allowed = map[string][]string{
 		"internal/engine", "internal/modelconfig", "internal/observe", "internal/repository", "internal/scheduler", "internal/sharedmem", "internal/tensor", "internal/tensorjson", "internal/vision",
 	},
 	// The configuration knows the defaults of the packages that it sets.
-	"internal/config": {"handler", "internal/repository", "internal/scheduler", "internal/server", "internal/vision"},
+	"internal/config": {"handler", "internal/repository", "internal/respcache", "internal/scheduler", "internal/server", "internal/vision"},
 }
 
 // everything marks the packages that wire the others.

@@ -299,7 +299,7 @@ func TestAFailureAfterTheLoadClosesTheSession(t *testing.T) {
 		reason  string
 	}{
 		"compile":   {repository.Options{Compile: fails}, "labels do not fit"},
-		"decorated": {repository.Options{Compile: fails, Decorate: func(s engine.Session, _ *inference.ModelConfig) engine.Session { return &decorated{s} }}, "labels do not fit"},
+		"decorated": {repository.Options{Compile: fails, Decorate: func(s engine.Session, _ *repository.Version) engine.Session { return &decorated{s} }}, "labels do not fit"},
 		"panic":     {repository.Options{Compile: func(*repository.Version) (any, error) { panic("a bug that only this model meets") }}, "its log says why"},
 	} {
 		r, l := open(t, write(t, map[string]string{"m/1/model.onnx": ""}), test.options)
@@ -318,8 +318,8 @@ func TestVersionsHaveTheirConfiguration(t *testing.T) {
 	var decorated []*inference.ModelConfig
 	r, _ := open(t, write(t, map[string]string{
 		"bare/1/model.onnx": "", "cat/1/net.onnx": "", "cat/config.pbtxt": `default_model_filename: "net.onnx"`,
-	}), repository.Options{Decorate: func(s engine.Session, c *inference.ModelConfig) engine.Session {
-		decorated = append(decorated, c)
+	}), repository.Options{Decorate: func(s engine.Session, v *repository.Version) engine.Session {
+		decorated = append(decorated, v.Config)
 		return s
 	}})
 	for i, name := range []string{"bare", "cat"} {

@@ -73,6 +73,8 @@ type Options struct {
 	// has BodyGrace and a second for each BodyRate bytes. 0: 10 s and 100 kB/s.
 	BodyGrace time.Duration
 	BodyRate  int64
+	// Metrics answers /metrics. nil: there are none.
+	Metrics http.Handler
 	// Logger is told of the server's own errors. nil: slog.Default.
 	Logger *slog.Logger
 }
@@ -121,6 +123,9 @@ func New(register func(*connect.Server), rest, page http.Handler, readiness *obs
 		connecthttp.WithCompressMinBytes(compressMinBytes),
 	)
 	mountHealth(mux, readiness, services)
+	if options.Metrics != nil {
+		mux.Handle("GET /metrics", options.Metrics)
+	}
 	mux.Handle("/", unknownProcedure(page))
 
 	origins, err := allowOrigins(options.CORSOrigins)
