@@ -8,6 +8,8 @@ import (
 	"runtime/debug"
 
 	"connectrpc.com/connect/v2"
+
+	"github.com/tensorwire/tensorwire/internal/budget"
 )
 
 // duplex is what a pipeline needs of its transport. Receive and Send are called on
@@ -51,7 +53,7 @@ func (p *pipeline[Req, Res]) serve(ctx context.Context, stream duplex[Req, Res])
 	// so that the window counts one less.
 	pending := make(chan chan *Res, p.window-1)
 	sent := make(chan error, 1)
-	go func() { sent <- p.send(stream, pending, cancel) }()
+	go func() { sent <- p.send(ctx, stream, pending, cancel) }()
 
 	err := p.dispatch(ctx, requests, pending)
 	close(pending)
@@ -109,9 +111,10 @@ func (p *pipeline[Req, Res]) receive(ctx context.Context, stream duplex[Req, Res
 	return requests
 }
 
-// send sends the answers in the order of pending. When the client is gone it stops
+// send sends the answers in the order of pending, and gives back what the memory budget
+// holds for their requests. When the client is gone it stops
 // the work, and takes the rest off pending so that nobody waits.
-func (p *pipeline[Req, Res]) send(stream duplex[Req, Res], pending <-chan chan *Res, cancel context.CancelFunc) error {
+func (p *pipeline[Req, Res]) send(ctx context.Context, stream duplex[Req, Res], pending <-chan chan *Res, cancel context.CancelFunc) error {
 	var failed error
 	for answer := range pending {
 		res := <-answer
@@ -120,6 +123,7 @@ func (p *pipeline[Req, Res]) send(stream duplex[Req, Res], pending <-chan chan *
 				cancel()
 			}
 		}
+		budget.Answered(ctx) // or will never be
 	}
 	return failed
 }

@@ -15,6 +15,7 @@ import (
 
 	"github.com/tensorwire/tensorwire/gen/inference"
 	"github.com/tensorwire/tensorwire/handler"
+	"github.com/tensorwire/tensorwire/internal/budget"
 	"github.com/tensorwire/tensorwire/internal/config"
 	"github.com/tensorwire/tensorwire/internal/engine"
 	"github.com/tensorwire/tensorwire/internal/engine/onnx"
@@ -37,6 +38,9 @@ func serve(ctx context.Context, args []string, getenv func(string) string, stdou
 	if err != nil {
 		return fmt.Errorf("%w: %w", config.ErrUsage, err)
 	}
+
+	memory := budget.New(int64(c.MemoryBudget))
+	defer limitHeap(memory.Limit(), getenv)()
 
 	library, err := onnx.Find(c.OnnxRuntimeLib)
 	if err != nil {
@@ -78,6 +82,7 @@ func serve(ctx context.Context, args []string, getenv func(string) string, stdou
 			TLSKeyFile:      c.TLSKey,
 			CORSOrigins:     c.CORSOrigins,
 			MaxMessageBytes: c.MaxMessageBytes,
+			Budget:          memory,
 			Logger:          log,
 		})
 	if err != nil {
