@@ -8,6 +8,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"slices"
@@ -345,17 +347,86 @@ func TestCompressedMessages(t *testing.T) {
 	b := budget.New(200 * mb)
 	var during int64
 	address, _ := startService(t, service{during: func() { during = b.Used() }}, server.Options{Budget: b, MaxMessageBytes: 20 * mb})
+	// A part that does not compress, and much that does.
+	image := make([]byte, 3*mb)
+	_, _ = rand.NewChaCha8([32]byte{}).Read(image[:mb/10]) // it has no error
 	for name, options := range protocols {
 		client := predictor(httpClient(t, true), address, append(slices.Clone(options), connecthttp.WithSendGzip())...)
-		if _, err := client.FastPredict(t.Context(), &modelserving.FastInferenceRequest{RawImage: make([]byte, 3*mb)}); err != nil {
+		if _, err := client.FastPredict(t.Context(), &modelserving.FastInferenceRequest{RawImage: image}); err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
 		if during < 6*mb || during > 9*mb {
-			t.Errorf("%s: for 3 MB of zeros %d bytes are reserved", name, during)
+			t.Errorf("%s: for 3 MB %d bytes are reserved", name, during)
 		}
 		idle(t, b)
 	}
 	if b.Peak() < 40*mb {
 		t.Errorf("only %d bytes were reserved before it was known what comes of them", b.Peak())
+	}
+}
+
+// Calls of all kinds, and some that are given up at any moment, leave nothing reserved.
+func TestNothingStaysReserved(t *testing.T) {
+	b := budget.New(8 * mb)
+	address, _ := start(t, server.Options{Budget: b, MaxMessageBytes: 2 * mb, BodyGrace: time.Second})
+	names := slices.Sorted(maps.Keys(protocols))
+	clients := map[bool]*http.Client{false: httpClient(t, false), true: httpClient(t, true)}
+	var group sync.WaitGroup
+	for worker := range 10 {
+		random := rand.New(rand.NewPCG(1, uint64(worker)))
+		group.Go(func() {
+			for call := range 100 {
+				ctx, cancel := context.WithCancel(t.Context())
+				if random.IntN(3) == 0 {
+					time.AfterFunc(time.Duration(random.IntN(5))*time.Millisecond, cancel)
+				}
+				h2c := random.IntN(2) == 0
+				options := slices.Clone(protocols[names[call%len(names)]])
+				if random.IntN(3) == 0 {
+					options = append(options, connecthttp.WithSendGzip())
+				}
+				oneOfAllKinds(ctx, random, clients[h2c], h2c, address, options)
+				cancel()
+			}
+		})
+	}
+	group.Wait()
+	idle(t, b)
+	if b.Peak() == 0 || b.Peak() > b.Limit() {
+		t.Errorf("at most %d were reserved of %d", b.Peak(), b.Limit())
+	}
+}
+
+// oneOfAllKinds makes a call. How it ends is not what matters.
+func oneOfAllKinds(ctx context.Context, random *rand.Rand, client *http.Client, h2c bool, address string, options []connecthttp.Option) {
+	image := make([]byte, random.IntN(3*mb))
+	rpc := predictor(client, address, options...)
+	switch kind := random.IntN(4); {
+	case kind == 0:
+		_, _ = rpc.FastPredict(ctx, &modelserving.FastInferenceRequest{ModelName: "panic", RawImage: image})
+	case kind == 1 && h2c:
+		stream, err := rpc.StreamPredict(ctx)
+		if err != nil {
+			return
+		}
+		for range 3 {
+			_ = stream.Send(&modelserving.InferenceRequest{RawImage: image})
+		}
+		_ = stream.CloseSend()
+		_, _ = stream.Receive()
+		_ = stream.Close()
+	case kind == 2:
+		// Of unknown length, to the REST API.
+		path := [...]string{"/v2/models", "/v2/panic"}[random.IntN(2)]
+		req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+address+path, io.MultiReader(bytes.NewReader(image)))
+		if err != nil {
+			return
+		}
+		if res, err := client.Do(req); err == nil {
+			_, _ = io.Copy(io.Discard, res.Body)
+			res.Body.Close()
+		}
+	default:
+		_, _ = rpc.FastPredict(ctx, &modelserving.FastInferenceRequest{RawImage: image})
 	}
 }
