@@ -90,7 +90,7 @@ func (s *REST) readBody(r *http.Request, jsonLength int) (*body, error) {
 		return nil, bodyError(err)
 	}
 	if compressed {
-		budget.Settle(r.Context(), int64(len(b.bytes()))) // what it is is known now
+		budget.Settle(r.Context(), int64(len(b.bytes()))) // its size is known now
 	}
 	return b, nil
 }

@@ -11,7 +11,6 @@ import (
 	"testing"
 	"time"
 
-
 	"github.com/tensorwire/tensorwire/gen/modelserving"
 	"github.com/tensorwire/tensorwire/internal/digitstest"
 )
