@@ -209,7 +209,7 @@ type uploader struct {
 // upload sends the message, again for as long as it is told to come again. It calls
 // refused each time that it is.
 func (u *uploader) upload(ctx context.Context, address string, refused func()) error {
-	for {
+	for attempt := time.Duration(1); ; attempt++ {
 		req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+address+"/modelserving.Predictor/FastPredict", bytes.NewReader(u.body))
 		if err != nil {
 			return err
@@ -237,7 +237,7 @@ func (u *uploader) upload(ctx context.Context, address string, refused func()) e
 			return fmt.Errorf("%s without a time to come again: %v", res.Status, res.Header)
 		}
 		// Not all at the same moment, or most would be in vain again.
-		time.Sleep(time.Duration(seconds)*time.Second + rand.N(time.Second))
+		time.Sleep(time.Duration(seconds)*time.Second + rand.N(attempt*time.Second))
 	}
 }
 
