@@ -38,7 +38,7 @@ func (s *REST) fail(w http.ResponseWriter, r *http.Request, err error) {
 	if own, ok := errors.AsType[*statusError](err); ok {
 		status, text = own.status, own.text
 	} else {
-		status, text = restError(r.Context(), s.options.Logger.With("path", r.URL.Path), err)
+		status, text = restError(r.Context(), s.options.Logger.With("path", r.URL.Path), w.Header(), err)
 	}
 	if status == http.StatusUnsupportedMediaType {
 		w.Header().Set("Accept-Encoding", acceptedCodings) // RFC 7694
