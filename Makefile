@@ -15,7 +15,11 @@ FUZZTIME ?= 30s
 
 export PATH := $(CURDIR)/build/tools:$(CURDIR)/node_modules/.bin:$(PATH)
 
-GO_SOURCES := $(shell find . -name '*.go' -not -path './node_modules/*' -not -path './build/*')
+# Clients that make interop drives the server with.
+INTEROP := internal/interop
+CLIENTS := build/interop
+
+GO_SOURCES := $(shell find . -name '*.go' -not -path './node_modules/*' -not -path './build/*' -not -path './$(INTEROP)/*')
 PAGE_SOURCES := $(shell find web/src web/static gen/es -type f) web/build.mjs
 PACKAGES := node_modules/.package-lock.json
 VENV := .venv/.installed
@@ -52,8 +56,15 @@ setup-tests: $(PACKAGES) $(VENV) build/tools/grpcurl
 test-page: build setup-tests ## Run the browser's tests alone
 	node web/test/run.mjs
 
+.PHONY: interop
+interop: build setup-interop ## Drive the server with tritonclient, kserve, perf_analyzer, grpcurl, Go and JavaScript
+	TENSORWIRE_INTEROP=1 go test -count=1 -timeout 10m -v ./$(INTEROP)
+
+.PHONY: setup-interop
+setup-interop: $(CLIENTS)/venv/.installed $(CLIENTS)/perf_analyzer $(CLIENTS)/goclient $(INTEROP)/javascript/node_modules/.package-lock.json build/tools/grpcurl
+
 .PHONY: ci
-ci: lint check-generated test ## What CI runs: lint, generated code, every test
+ci: lint check-generated test interop ## What CI runs: lint, generated code, every test, the clients that exist
 
 .PHONY: lint
 lint: $(PACKAGES) build/tools/golangci-lint ## Check the code's style, and the contract's
@@ -86,7 +97,7 @@ screenshot: build setup-tests ## Make docs/page.png anew
 
 .PHONY: clean
 clean: ## Remove what was built and installed
-	rm -rf bin build node_modules .venv
+	rm -rf bin build node_modules .venv $(INTEROP)/javascript/node_modules $(INTEROP)/goclient/inference
 	find web/dist -type f -not -name README -delete
 
 $(PACKAGES): package.json package-lock.json .npmrc
@@ -98,6 +109,24 @@ $(VENV): examples/python/requirements.txt
 	@$(TOOLS)/require.sh python3
 	python3 -m venv .venv
 	.venv/bin/pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: -r $<
+	@touch $@
+
+$(CLIENTS)/venv/.installed: $(INTEROP)/requirements.txt
+	@$(TOOLS)/require.sh python3
+	python3 -m venv $(CLIENTS)/venv
+	$(CLIENTS)/venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --prefer-binary -r $<
+	@touch $@
+
+$(CLIENTS)/perf_analyzer: $(INTEROP)/perf-analyzer.sh $(INTEROP)/perf-analyzer.txt $(CLIENTS)/venv/.installed
+	$(INTEROP)/perf-analyzer.sh $(CURDIR)/$(CLIENTS)/venv/bin/python $(CLIENTS)
+
+$(CLIENTS)/goclient: $(INTEROP)/goclient/main.go $(INTEROP)/goclient/go.mod $(INTEROP)/goclient/go.sum $(INTEROP)/goclient/buf.gen.yaml $(wildcard api/inference/*.proto) $(PACKAGES)
+	buf generate --template $(INTEROP)/goclient/buf.gen.yaml --path api/inference
+	cd $(INTEROP)/goclient && go build -o $(CURDIR)/$@ .
+
+$(INTEROP)/javascript/node_modules/.package-lock.json: $(INTEROP)/javascript/package.json $(INTEROP)/javascript/package-lock.json $(INTEROP)/javascript/.npmrc
+	@$(TOOLS)/require.sh node npm
+	cd $(INTEROP)/javascript && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
 	@touch $@
 
 web/dist/app.js: $(PAGE_SOURCES) $(PACKAGES)

@@ -135,20 +135,7 @@ func softmax(row []float32) {
 // best returns the k highest scores, best first; equal ones in the order of their
 // classes, and NaN last.
 func (c *classifier) best(values []float32, k int) []*modelserving.Classification {
-	top := make([]int, len(values))
-	for i := range top {
-		top[i] = i
-	}
-	slices.SortStableFunc(top, func(a, b int) int {
-		switch {
-		case above(values[a], values[b]):
-			return -1
-		case above(values[b], values[a]):
-			return 1
-		}
-		return 0
-	})
-	top = top[:min(k, len(top))]
+	top := bestClasses(values, min(k, len(values)))
 	out := make([]*modelserving.Classification, len(top))
 	for i, class := range top {
 		out[i] = &modelserving.Classification{Index: int32(class), Score: values[class]}
@@ -160,7 +147,9 @@ func (c *classifier) best(values []float32, k int) []*modelserving.Classificatio
 }
 
 // above orders scores with NaN below all others.
-func above(a, b float32) bool { return a > b || (b != b && a == a) }
+func above[T tensor.Number](a, b T) bool {
+	return a > b || (b != b && a == a) //nolint:gocritic // a number of its own is unlike itself where it is NaN
+}
 
 // largest returns the highest of values that are numbers; NaN when all are NaN, and
 // 0 when there are none.

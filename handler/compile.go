@@ -9,14 +9,15 @@ import (
 	"github.com/tensorwire/tensorwire/internal/vision"
 )
 
-// frontend is what the Predictor needs to know of a version to make its input of
-// a request and an answer of its output. It is immutable.
+// frontend is what the APIs need to know of a version to make its inputs of a request
+// and an answer of its outputs. It is immutable.
 type frontend struct {
 	version *repository.Version
 	input   *engine.TensorSpec
 	// image is nil when the model does not take an image.
 	image      *imageInput
 	classifier classifier
+	contract   contract
 }
 
 // imageInput says where an image goes in the model's input.
@@ -31,7 +32,7 @@ type imageInput struct {
 // the repository's Options.Compile. An error says how the files beside the model
 // contradict it.
 func Compile(version *repository.Version) (any, error) {
-	f := &frontend{version: version, classifier: newClassifier(version)}
+	f := &frontend{version: version, classifier: newClassifier(version), contract: newContract(version)}
 	if err := f.classifier.check(version); err != nil {
 		return nil, err
 	}

@@ -1,6 +1,10 @@
 // Package handler has the public APIs: it validates requests, turns them into
 // tensors, runs them on a leased model, and turns the outputs into answers.
 //
-// It declares the interface that it calls (Models) and knows no HTTP: the server
-// mounts what it registers. errors.go has the one table from errors to codes.
+// Predictor is the API of images and first outputs, Inference the Open Inference
+// Protocol's. Files that begin with infer answer a request of that protocol whatever it
+// came over; those that begin with inference are its RPCs.
+//
+// The package declares the interfaces that it calls (Models, Repository). errors.go has
+// the one table from errors to codes.
 package handler

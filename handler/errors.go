@@ -5,17 +5,25 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/http"
+	"strings"
 
 	"connectrpc.com/connect/v2"
 
 	"github.com/tensorwire/tensorwire/internal/engine"
 	"github.com/tensorwire/tensorwire/internal/repository"
 	"github.com/tensorwire/tensorwire/internal/scheduler"
+	"github.com/tensorwire/tensorwire/internal/sharedmem"
+	"github.com/tensorwire/tensorwire/internal/tensorjson"
 	"github.com/tensorwire/tensorwire/internal/vision"
 )
 
 // errInvalid is what every invalidError is.
 var errInvalid = errors.New("invalid request")
+
+// errNotSupported says that a request asks for what the protocol has, and this server
+// has not, or has turned off.
+var errNotSupported = errors.New("not supported")
 
 // invalidError says which field of a request is wrong, what was found and what
 // fits. Its text goes to the caller as it stands.
@@ -30,7 +38,8 @@ func invalidf(format string, args ...any) error {
 }
 
 // codes is the one table from the domain's errors to codes, in order: the first
-// that an error matches counts. Their texts are written for callers.
+// that an error matches counts. Their texts are written for callers. Where the Open
+// Inference Protocol has a say, the codes are those that Triton's clients know.
 var codes = []struct {
 	target error
 	code   connect.Code
@@ -43,8 +52,17 @@ var codes = []struct {
 	{vision.ErrUnsupported, connect.CodeInvalidArgument},
 	{vision.ErrShape, connect.CodeInvalidArgument},
 	{repository.ErrNotFound, connect.CodeNotFound},
+	{repository.ErrControl, connect.CodeUnavailable},
+	{repository.ErrOverride, connect.CodeInvalidArgument},
+	{repository.ErrLoad, connect.CodeInvalidArgument},
 	{repository.ErrUnavailable, connect.CodeUnavailable},
 	{scheduler.ErrQueueFull, connect.CodeUnavailable},
+	{errExpired, connect.CodeUnavailable},
+	{errNotSupported, connect.CodeUnimplemented},
+	{sharedmem.ErrNotFound, connect.CodeNotFound},
+	{sharedmem.ErrExists, connect.CodeAlreadyExists},
+	{sharedmem.ErrRegion, connect.CodeInvalidArgument},
+	{tensorjson.ErrNotRepresentable, connect.CodeInvalidArgument},
 	{engine.ErrClosed, connect.CodeUnavailable},
 	{engine.ErrUnsupported, connect.CodeUnimplemented},
 	{engine.ErrTooLarge, connect.CodeResourceExhausted},
@@ -64,9 +82,62 @@ func rpcError(ctx context.Context, log *slog.Logger, err error) *connect.Error {
 	}
 	for _, row := range codes {
 		if errors.Is(err, row.target) {
-			return connect.NewError(row.code, err.Error()).WithCause(err)
+			return connect.NewError(row.code, clip(err.Error())).WithCause(err)
 		}
 	}
 	log.ErrorContext(ctx, "request failed", "error", err)
 	return connect.NewError(connect.CodeInternal, "the model failed on this input; the server's log says why").WithCause(err)
 }
+
+// maxErrorBytes bounds the text of an error: it may quote what a request holds, and
+// travels in headers, for which clients have limits.
+const maxErrorBytes = 4 << 10
+
+// clip returns text cut to maxErrorBytes.
+func clip(text string) string {
+	if len(text) <= maxErrorBytes {
+		return text
+	}
+	return strings.ToValidUTF8(text[:maxErrorBytes], "") + "..."
+}
+
+// restError returns err as the REST of the Open Inference Protocol answers it: the
+// status, and the text of its "error". Code and text are rpcError's.
+func restError(ctx context.Context, log *slog.Logger, err error) (status int, text string) {
+	rpc := rpcError(ctx, log, err)
+	return restStatus(rpc.Code()), rpc.Message()
+}
+
+// restStatus returns the HTTP status of a code for REST. Connect has a mapping of its
+// own, which differs: there too large is 429, here it is 413, so that it can be told
+// from too busy.
+func restStatus(code connect.Code) int {
+	switch code {
+	case connect.CodeInvalidArgument, connect.CodeFailedPrecondition, connect.CodeOutOfRange:
+		return http.StatusBadRequest
+	case connect.CodeUnauthenticated:
+		return http.StatusUnauthorized
+	case connect.CodePermissionDenied:
+		return http.StatusForbidden
+	case connect.CodeNotFound:
+		return http.StatusNotFound
+	case connect.CodeAlreadyExists, connect.CodeAborted:
+		return http.StatusConflict
+	case connect.CodeResourceExhausted:
+		return http.StatusRequestEntityTooLarge
+	case connect.CodeCanceled:
+		return statusClientClosedRequest
+	case connect.CodeUnimplemented:
+		return http.StatusNotImplemented
+	case connect.CodeUnavailable:
+		return http.StatusServiceUnavailable
+	case connect.CodeDeadlineExceeded:
+		return http.StatusGatewayTimeout
+	case connect.CodeUnknown, connect.CodeInternal, connect.CodeDataLoss:
+	}
+	return http.StatusInternalServerError
+}
+
+// statusClientClosedRequest is nginx's status for a caller that has gone, which HTTP
+// has none for. Nobody but the log reads it.
+const statusClientClosedRequest = 499

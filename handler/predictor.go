@@ -4,10 +4,12 @@ import (
 	"context"
 	"log/slog"
 	"runtime"
+	"time"
 
 	"github.com/tensorwire/tensorwire/gen/modelserving"
 	"github.com/tensorwire/tensorwire/gen/modelserving/modelservingconnect"
 	"github.com/tensorwire/tensorwire/internal/engine"
+	"github.com/tensorwire/tensorwire/internal/observe"
 	"github.com/tensorwire/tensorwire/internal/repository"
 	"github.com/tensorwire/tensorwire/internal/tensor"
 	"github.com/tensorwire/tensorwire/internal/vision"
@@ -90,8 +92,10 @@ func (p *Predictor) answer(ctx context.Context, r *request) (*modelserving.Infer
 	return res, nil
 }
 
-// infer is the walk of one request: lease, input, model, answer.
+// infer is the walk of one request: lease, input, model, answer. It records the
+// version's statistics.
 func (p *Predictor) infer(ctx context.Context, r *request) (*modelserving.InferenceResponse, error) {
+	started := time.Now()
 	if err := r.validate(); err != nil {
 		return nil, err
 	}
@@ -100,18 +104,38 @@ func (p *Predictor) infer(ctx context.Context, r *request) (*modelserving.Infere
 		return nil, err
 	}
 	defer lease.Release()
-	front := lease.Compiled.(*frontend)
+	sample, res, err := p.inferLeased(ctx, lease, r, started)
+	if err != nil {
+		lease.Statistics.Failed(time.Since(started))
+		return nil, err
+	}
+	now := time.Now()
+	sample.Total = now.Sub(started)
+	lease.Statistics.Succeeded(now, sample)
+	return res, nil
+}
 
+// inferLeased answers a request by a leased version, and says how long its steps
+// took.
+func (p *Predictor) inferLeased(ctx context.Context, lease *repository.Lease, r *request, started time.Time) (observe.Sample, *modelserving.InferenceResponse, error) {
+	front := lease.Compiled.(*frontend)
 	var watch stopwatch
 	input, done, err := p.makeInput(ctx, front, r, &watch)
 	if err != nil {
-		return nil, err
+		return observe.Sample{}, nil, err
 	}
 	defer done()
-	result, err := lease.Session().Run(ctx, []tensor.Tensor{input})
+	inputs := []tensor.Tensor{input}
+	batch, err := batchSize(lease.Version, inputs)
 	if err != nil {
-		return nil, err
+		return observe.Sample{}, nil, err
 	}
+	ready := time.Now()
+	result, err := lease.Session().Run(ctx, inputs)
+	if err != nil {
+		return observe.Sample{}, nil, err
+	}
+	answering := time.Now()
 	res := &modelserving.InferenceResponse{
 		ModelName:    lease.Model,
 		ModelVersion: versionName(lease.Version),
@@ -123,7 +147,16 @@ func (p *Predictor) infer(ctx context.Context, r *request) (*modelserving.Infere
 			ComputeUs:    result.Timings.Compute.Microseconds(),
 		},
 	}
-	return res, front.fill(res, result, r.classes())
+	if err := front.fill(res, result, r.classes()); err != nil {
+		return observe.Sample{}, nil, err
+	}
+	return observe.Sample{
+		BatchSize:     batch,
+		Queue:         result.Timings.Queue,
+		ComputeInput:  ready.Sub(started),
+		ComputeInfer:  result.Timings.Compute,
+		ComputeOutput: time.Since(answering),
+	}, res, nil
 }
 
 // fill puts the first output into res. The values are converted in place where

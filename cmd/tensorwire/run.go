@@ -7,6 +7,7 @@ import (
 	"io"
 
 	"github.com/tensorwire/tensorwire/internal/config"
+	"github.com/tensorwire/tensorwire/internal/pull"
 )
 
 // Exit codes.
@@ -18,10 +19,11 @@ const (
 
 const help = `Tensorwire serves ONNX models over Connect, gRPC and gRPC-Web from one port.
 
-  tensorwire serve     answer for the models of a directory
-  tensorwire version   print the version
+  tensorwire serve         answer for the models of a directory
+  tensorwire models pull   bring a model from a URL into that directory
+  tensorwire version       print the version
 
-  tensorwire serve --help lists the settings.
+  tensorwire serve --help and tensorwire models pull --help list the settings.
 `
 
 // run is the program: it ends with an exit code, and early when ctx is done.
@@ -34,6 +36,8 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout,
 	switch command {
 	case "serve":
 		err = serve(ctx, args[1:], getenv, stdout, stderr)
+	case "models":
+		err = models(ctx, args[1:], getenv, stdout, stderr)
 	case "version", "--version":
 		_, err = fmt.Fprintln(stdout, version())
 	case "help", "--help", "-h":
@@ -48,7 +52,7 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout,
 	switch {
 	case err == nil, errors.Is(err, config.ErrHelp):
 		return exitOK
-	case errors.Is(err, config.ErrUsage):
+	case errors.Is(err, config.ErrUsage), errors.Is(err, pull.ErrOptions):
 		fmt.Fprintf(stderr, "tensorwire: %v\n", err)
 		return exitUsage
 	default:

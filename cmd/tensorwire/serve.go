@@ -1,22 +1,24 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"net"
+	"runtime"
+	"sync"
 	"syscall"
 	"time"
 
-	"connectrpc.com/connect/v2"
-
-	"github.com/tensorwire/tensorwire/gen/modelserving/modelservingconnect"
+	"github.com/tensorwire/tensorwire/gen/inference"
 	"github.com/tensorwire/tensorwire/handler"
 	"github.com/tensorwire/tensorwire/internal/config"
 	"github.com/tensorwire/tensorwire/internal/engine"
 	"github.com/tensorwire/tensorwire/internal/engine/onnx"
+	"github.com/tensorwire/tensorwire/internal/modelconfig"
 	"github.com/tensorwire/tensorwire/internal/observe"
 	"github.com/tensorwire/tensorwire/internal/repository"
 	"github.com/tensorwire/tensorwire/internal/scheduler"
@@ -31,7 +33,7 @@ func serve(ctx context.Context, args []string, getenv func(string) string, stdou
 	if err != nil {
 		return err
 	}
-	log, err := observe.NewLogger(stderr, c.LogLevel, c.LogFormat)
+	log, levels, err := newLogger(c, stderr)
 	if err != nil {
 		return fmt.Errorf("%w: %w", config.ErrUsage, err)
 	}
@@ -40,38 +42,37 @@ func serve(ctx context.Context, args []string, getenv func(string) string, stdou
 	if err != nil {
 		return err
 	}
-	runtime, err := onnx.Open(library, onnx.Options{IntraOpThreads: c.IntraOpThreads})
+	ort, err := onnx.Open(library, onnx.Options{IntraOpThreads: c.IntraOpThreads})
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, runtime.Close()) }()
-	log.Info("ONNX Runtime is loaded", "version", runtime.Version(), "library", library)
+	defer func() { err = errors.Join(err, ort.Close()) }()
+	log.Info("ONNX Runtime is loaded", "version", ort.Version(), "library", library)
 
-	models := repository.New(c.Models, runtime, repository.Options{
-		DefaultModel: c.DefaultModel,
-		Decorate: func(s engine.Session) engine.Session {
-			return scheduler.New(s, scheduler.Options{Instances: c.Instances, MaxQueue: c.MaxQueue})
-		},
-		Compile: handler.Compile,
-		Logger:  log,
+	models := repository.New(c.Models, ort, repository.Options{
+		Control:       c.ModelControl,
+		PollInterval:  c.PollInterval,
+		StartupModels: c.LoadModels,
+		DefaultModel:  c.DefaultModel,
+		Decorate:      schedule(c),
+		Compile:       handler.Compile,
+		Logger:        log,
 	})
 	if err := models.Scan(); err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, models.Close()) }()
 
-	draining := make(chan struct{})
-	predictor := handler.NewPredictor(models, handler.PredictorOptions{
-		MaxImagePixels: c.MaxImagePixels,
-		StreamWindow:   c.StreamWindow,
-		Draining:       draining,
-		Logger:         log,
-	})
-	readiness := &observe.Readiness{}
+	regions := sharedMemory(c)
+	defer func() { err = errors.Join(err, regions.Close()) }()
+
+	state := lifecycle{readiness: &observe.Readiness{}, draining: make(chan struct{})}
+	register, rest := services(c, models, regions, state, levels, log)
 	srv, err := server.New(
-		func(rpc *connect.Server) { modelservingconnect.RegisterPredictorHandler(rpc, predictor) },
+		register,
+		rest,
 		web.Handler(),
-		readiness,
+		state.readiness,
 		server.Options{
 			TLSCertFile:     c.TLSCert,
 			TLSKeyFile:      c.TLSKey,
@@ -90,23 +91,60 @@ func serve(ctx context.Context, args []string, getenv func(string) string, stdou
 	go func() { served <- srv.Serve(listener) }()
 
 	if err := models.Load(ctx); err == nil {
-		readiness.Set(true)
+		state.readiness.Set(true)
 		announce(stdout, c, listener.Addr(), models.Snapshot())
 	}
+	defer poll(ctx, models)()
 	select {
 	case err := <-served:
 		return err
 	case <-ctx.Done():
 	}
 	log.Info("stopping", "timeout", c.ShutdownTimeout)
-	readiness.Set(false)
+	state.readiness.Set(false)
 	select {
 	case err := <-served:
 		return err
 	case <-time.After(c.ShutdownDelay):
 	}
-	close(draining)
+	close(state.draining)
 	return shutdown(log, srv, served, c.ShutdownTimeout) //nolint:contextcheck // ctx is done: that is why the server stops
+}
+
+// newLogger returns the log, and the levels by which it can be changed while the server
+// runs.
+func newLogger(c *config.Config, out io.Writer) (*slog.Logger, *observe.LogLevels, error) {
+	levels, err := observe.ParseLogLevels(c.LogLevel)
+	if err != nil {
+		return nil, nil, err
+	}
+	log, err := observe.NewLogger(out, levels, c.LogFormat)
+	return log, levels, err
+}
+
+// schedule returns what puts each model's session behind its queue. A model's own
+// instance_group goes before the server's --instances.
+func schedule(c *config.Config) func(engine.Session, *inference.ModelConfig) engine.Session {
+	return func(session engine.Session, model *inference.ModelConfig) engine.Session {
+		options := scheduler.Options{Instances: modelconfig.Instances(model), MaxQueue: c.MaxQueue}
+		if options.Instances == 0 {
+			options.Instances = cmp.Or(c.Instances, runtime.GOMAXPROCS(0))
+			modelconfig.SetInstances(model, options.Instances)
+		}
+		return scheduler.New(session, options)
+	}
+}
+
+// poll follows the models directory until ctx ends or stop is called, which waits for
+// the end of it.
+func poll(ctx context.Context, models *repository.Repository) (stop func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	var polling sync.WaitGroup
+	polling.Go(func() { models.Poll(ctx) })
+	return func() {
+		cancel()
+		polling.Wait()
+	}
 }
 
 // listen binds before anything is served, so that a taken port is the first thing

@@ -19,3 +19,11 @@ func version() string {
 	}
 	return strings.Join(append(parts, info.GoVersion), " ")
 }
+
+// moduleVersion returns the module's version alone.
+func moduleVersion() string {
+	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
+		return info.Main.Version
+	}
+	return "unknown"
+}

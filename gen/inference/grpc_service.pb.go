@@ -2449,7 +2449,7 @@ func (*SystemSharedMemoryUnregisterResponse) Descriptor() ([]byte, []int) {
 	return file_inference_grpc_service_proto_rawDescGZIP(), []int{37}
 }
 
-// CudaSharedMemoryStatusRequest is of a call that is unimplemented.
+// CudaSharedMemoryStatusRequest names a region, of which there are none.
 type CudaSharedMemoryStatusRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The region; empty for all.
@@ -2495,7 +2495,7 @@ func (x *CudaSharedMemoryStatusRequest) GetName() string {
 	return ""
 }
 
-// CudaSharedMemoryStatusResponse is of a call that is unimplemented.
+// CudaSharedMemoryStatusResponse has the regions: none.
 type CudaSharedMemoryStatusResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// By name.
@@ -2651,7 +2651,7 @@ func (*CudaSharedMemoryRegisterResponse) Descriptor() ([]byte, []int) {
 	return file_inference_grpc_service_proto_rawDescGZIP(), []int{41}
 }
 
-// CudaSharedMemoryUnregisterRequest is of a call that is unimplemented.
+// CudaSharedMemoryUnregisterRequest names a region, of which there are none.
 type CudaSharedMemoryUnregisterRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The region; empty for all.
@@ -2697,7 +2697,7 @@ func (x *CudaSharedMemoryUnregisterRequest) GetName() string {
 	return ""
 }
 
-// CudaSharedMemoryUnregisterResponse is of a call that is unimplemented.
+// CudaSharedMemoryUnregisterResponse is empty.
 type CudaSharedMemoryUnregisterResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields

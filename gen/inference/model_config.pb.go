@@ -6,8 +6,9 @@
 
 // The configuration of a model, as config.pbtxt holds it in protobuf text and as
 // ModelConfig returns it. Names and numbers are Triton's, so that a repository made
-// for it can be served as it is. docs/models.md says which fields Tensorwire follows;
-// the others are read, and named in a warning.
+// for it can be served as it is. What a comment calls not followed is read, and named in
+// a warning; what it calls refused would change answers, and is an error. docs/models.md
+// has both in a table.
 
 package inference
 
@@ -133,7 +134,7 @@ type ModelInstanceGroup_Kind int32
 const (
 	// Wherever there is something to run on: the CPU here.
 	ModelInstanceGroup_KIND_AUTO ModelInstanceGroup_Kind = 0
-	// On GPUs. Refused here.
+	// On GPUs: the CPU here, with a warning.
 	ModelInstanceGroup_KIND_GPU ModelInstanceGroup_Kind = 1
 	// On the CPU.
 	ModelInstanceGroup_KIND_CPU ModelInstanceGroup_Kind = 2
@@ -611,7 +612,8 @@ type ModelInstanceGroup struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// A name for the group.
 	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	// How many instances; 0 is 1.
+	// How many instances. Where no group says, the server's own number; beside groups
+	// that do, 0 is 1. Not followed for KIND_GPU.
 	Count int32 `protobuf:"varint,2,opt,name=count,proto3" json:"count,omitempty"`
 	// GPUs by number. Not followed.
 	Gpus []int32 `protobuf:"varint,3,rep,packed,name=gpus,proto3" json:"gpus,omitempty"`
@@ -724,7 +726,7 @@ func (x *ModelInstanceGroup) GetHostPolicy() string {
 	return ""
 }
 
-// ModelTensorReshape is the shape that a backend sees. Not followed.
+// ModelTensorReshape is the shape that a backend sees. Refused here.
 type ModelTensorReshape struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The shape.
@@ -782,15 +784,15 @@ type ModelInput struct {
 	// Its shape, without the batch's dimension where max_batch_size is more than 0; -1
 	// for a size that is open.
 	Dims []int64 `protobuf:"varint,4,rep,packed,name=dims,proto3" json:"dims,omitempty"`
-	// Not followed.
+	// Refused here.
 	Reshape *ModelTensorReshape `protobuf:"bytes,5,opt,name=reshape,proto3" json:"reshape,omitempty"`
-	// Not followed.
+	// Refused here.
 	IsShapeTensor bool `protobuf:"varint,6,opt,name=is_shape_tensor,json=isShapeTensor,proto3" json:"is_shape_tensor,omitempty"`
-	// Not followed.
+	// Refused here.
 	AllowRaggedBatch bool `protobuf:"varint,7,opt,name=allow_ragged_batch,json=allowRaggedBatch,proto3" json:"allow_ragged_batch,omitempty"`
-	// Not followed.
+	// Not followed: an input that the model needs is never optional.
 	Optional bool `protobuf:"varint,8,opt,name=optional,proto3" json:"optional,omitempty"`
-	// Not followed.
+	// Refused here.
 	IsNonLinearFormatIo bool `protobuf:"varint,9,opt,name=is_non_linear_format_io,json=isNonLinearFormatIo,proto3" json:"is_non_linear_format_io,omitempty"`
 	unknownFields       protoimpl.UnknownFields
 	sizeCache           protoimpl.SizeCache
@@ -898,13 +900,13 @@ type ModelOutput struct {
 	DataType DataType `protobuf:"varint,2,opt,name=data_type,json=dataType,proto3,enum=inference.DataType" json:"data_type,omitempty"`
 	// Its shape, as an input's.
 	Dims []int64 `protobuf:"varint,3,rep,packed,name=dims,proto3" json:"dims,omitempty"`
-	// The file with its labels, one a line, in the model's directory.
+	// The file with its labels, one a line, by its path in the model's directory.
 	LabelFilename string `protobuf:"bytes,4,opt,name=label_filename,json=labelFilename,proto3" json:"label_filename,omitempty"`
-	// Not followed.
+	// Refused here.
 	Reshape *ModelTensorReshape `protobuf:"bytes,5,opt,name=reshape,proto3" json:"reshape,omitempty"`
-	// Not followed.
+	// Refused here.
 	IsShapeTensor bool `protobuf:"varint,6,opt,name=is_shape_tensor,json=isShapeTensor,proto3" json:"is_shape_tensor,omitempty"`
-	// Not followed.
+	// Refused here.
 	IsNonLinearFormatIo bool `protobuf:"varint,7,opt,name=is_non_linear_format_io,json=isNonLinearFormatIo,proto3" json:"is_non_linear_format_io,omitempty"`
 	unknownFields       protoimpl.UnknownFields
 	sizeCache           protoimpl.SizeCache
@@ -989,7 +991,7 @@ func (x *ModelOutput) GetIsNonLinearFormatIo() bool {
 	return false
 }
 
-// BatchInput is an input that a batch is described by. Not followed.
+// BatchInput is an input that a batch is described by. Refused here.
 type BatchInput struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// What it says.
@@ -1062,7 +1064,7 @@ func (x *BatchInput) GetSourceInput() []string {
 	return nil
 }
 
-// BatchOutput is an output that is divided in a way of its own. Not followed.
+// BatchOutput is an output that is divided in a way of its own. Refused here.
 type BatchOutput struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The model's outputs.
@@ -1741,9 +1743,9 @@ type ModelWarmup struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// A name for log lines.
 	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	// The batch size; 0 for a model without batches.
+	// The batch size; 0 is 1. At most max_batch_size, 1 for a model without batches.
 	BatchSize uint32 `protobuf:"varint,2,opt,name=batch_size,json=batchSize,proto3" json:"batch_size,omitempty"`
-	// By name.
+	// By name; every input of the model.
 	Inputs map[string]*ModelWarmup_Input `protobuf:"bytes,3,rep,name=inputs,proto3" json:"inputs,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	// How often; 0 is 1.
 	Count         uint32 `protobuf:"varint,4,opt,name=count,proto3" json:"count,omitempty"`
@@ -2084,9 +2086,9 @@ type ModelConfig struct {
 	ModelOperations *ModelOperations `protobuf:"bytes,18,opt,name=model_operations,json=modelOperations,proto3" json:"model_operations,omitempty"`
 	// How many answers a request has.
 	ModelTransactionPolicy *ModelTransactionPolicy `protobuf:"bytes,19,opt,name=model_transaction_policy,json=modelTransactionPolicy,proto3" json:"model_transaction_policy,omitempty"`
-	// Not followed.
+	// Refused here.
 	BatchInput []*BatchInput `protobuf:"bytes,20,rep,name=batch_input,json=batchInput,proto3" json:"batch_input,omitempty"`
-	// Not followed.
+	// Refused here.
 	BatchOutput []*BatchOutput `protobuf:"bytes,21,rep,name=batch_output,json=batchOutput,proto3" json:"batch_output,omitempty"`
 	// Not followed.
 	ModelRepositoryAgents *ModelRepositoryAgents `protobuf:"bytes,23,opt,name=model_repository_agents,json=modelRepositoryAgents,proto3" json:"model_repository_agents,omitempty"`
@@ -2594,8 +2596,8 @@ func (x *ModelVersionPolicy_Specific) GetVersions() []int64 {
 // Graph is how far the graph is optimized.
 type ModelOptimizationPolicy_Graph struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// -1: basic; 1: extended; 0: all, the default; as Triton gives them to ONNX
-	// Runtime.
+	// -1: basic; 1: extended; 2: none; 0: all, the default; as Triton gives them to
+	// ONNX Runtime.
 	Level         int32 `protobuf:"varint,1,opt,name=level,proto3" json:"level,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -3600,9 +3602,9 @@ type ModelWarmup_Input struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The datatype.
 	DataType DataType `protobuf:"varint,1,opt,name=data_type,json=dataType,proto3,enum=inference.DataType" json:"data_type,omitempty"`
-	// The shape, without the batch's dimension.
+	// The shape, without the batch's dimension where max_batch_size is more than 0.
 	Dims []int64 `protobuf:"varint,2,rep,packed,name=dims,proto3" json:"dims,omitempty"`
-	// The elements.
+	// The elements of one item of the batch; each item has the same.
 	//
 	// Types that are valid to be assigned to InputDataType:
 	//
@@ -3697,17 +3699,17 @@ type isModelWarmup_Input_InputDataType interface {
 }
 
 type ModelWarmup_Input_ZeroData struct {
-	// All zero.
+	// All zero; strings are empty.
 	ZeroData bool `protobuf:"varint,3,opt,name=zero_data,json=zeroData,proto3,oneof"`
 }
 
 type ModelWarmup_Input_RandomData struct {
-	// By chance.
+	// By chance, from 0 to 1; strings are empty.
 	RandomData bool `protobuf:"varint,4,opt,name=random_data,json=randomData,proto3,oneof"`
 }
 
 type ModelWarmup_Input_InputDataFile struct {
-	// From a file in the model's directory warmup.
+	// From a file in the model's directory warmup, as raw contents are sent.
 	InputDataFile string `protobuf:"bytes,5,opt,name=input_data_file,json=inputDataFile,proto3,oneof"`
 }
 

@@ -43,8 +43,7 @@ func newEncodings(image *picture) []*encoding {
 
 // encodings compares what the encodings of one picture cost.
 func encodings(ctx context.Context, b *bench) (*report, error) {
-	testing.Init()
-	if err := flag.Set("test.benchtime", b.duration.String()); err != nil {
+	if err := b.setBenchTime(); err != nil {
 		return nil, err
 	}
 	all := newEncodings(b.image)
@@ -75,6 +74,12 @@ func encodings(ctx context.Context, b *bench) (*report, error) {
 		paragraph("Encoding and decoding are the codecs that the server and the Go client use, into and out of buffers that are used again, as there. "+
 			"Allocations are the bytes that one message takes from the heap, and in how many pieces."))
 	return r, nil
+}
+
+// setBenchTime makes testing.Benchmark take as long as was asked for.
+func (b *bench) setBenchTime() error {
+	testing.Init()
+	return flag.Set("test.benchtime", b.duration.String())
 }
 
 // check encodes the message, decodes it, and compares the two. What it encodes is

@@ -1,6 +1,7 @@
-// Command bench measures what Tensorwire costs: the encodings of a request, round
-// trips over every protocol against a running server, and the model's share of
-// them. Each figure stands beside its baseline, which is measured in the same run.
+// Command bench measures what Tensorwire costs: the encodings of a request, tensors
+// as JSON numbers, round trips over every protocol against a running server, the
+// model's share of them, and the memory that is left of a model that is unloaded.
+// Each figure stands beside its baseline, which is measured in the same run.
 //
 // docs/performance.md explains the tables, and holds them; -update writes them
 // there.
@@ -30,6 +31,9 @@ func main() {
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	if len(args) > 0 && args[0] == floorCommand {
 		return exitCode(serveFloor(ctx, stdout), stderr)
+	}
+	if len(args) > 0 && args[0] == reloadCommand {
+		return exitCode(reloadRun(ctx, args[1:], stdout), stderr)
 	}
 	o, err := parse(args, stderr)
 	switch {
@@ -104,8 +108,10 @@ type section struct {
 func sections() []section {
 	return []section{
 		{"encodings", "Encodings", encodings},
+		{"json", "JSON numbers", jsonNumbers},
 		{"roundtrips", "Round trips", roundTrips},
 		{"share", "The model's share", share},
+		{"reload", "Memory", reload},
 		{"machine", "Machine", machine},
 	}
 }

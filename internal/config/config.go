@@ -8,10 +8,12 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/tensorwire/tensorwire/handler"
+	"github.com/tensorwire/tensorwire/internal/repository"
 	"github.com/tensorwire/tensorwire/internal/scheduler"
 	"github.com/tensorwire/tensorwire/internal/server"
 	"github.com/tensorwire/tensorwire/internal/vision"
@@ -20,6 +22,9 @@ import (
 // EnvPrefix begins the name of each setting's environment variable: --cors-origin
 // is TENSORWIRE_CORS_ORIGIN.
 const EnvPrefix = "TENSORWIRE_"
+
+// leastPollInterval keeps a server from doing nothing but looking.
+const leastPollInterval = 100 * time.Millisecond
 
 // ErrHelp says that help was asked for and has been printed.
 var ErrHelp = flag.ErrHelp
@@ -32,6 +37,9 @@ type Config struct {
 	Listen         string
 	Models         string
 	DefaultModel   string
+	ModelControl   repository.Control
+	PollInterval   time.Duration
+	LoadModels     []string
 	OnnxRuntimeLib string
 	IntraOpThreads int
 	Instances      int
@@ -44,6 +52,8 @@ type Config struct {
 	TLSCert     string
 	TLSKey      string
 	CORSOrigins []string
+
+	AllowSharedMemory bool
 
 	ShutdownDelay   time.Duration
 	ShutdownTimeout time.Duration
@@ -72,8 +82,8 @@ func Parse(args []string, getenv func(string) string, out io.Writer) (*Config, e
 	}
 	// A flag that repeats adds to its own kind; flags as a whole replace the
 	// environment's.
-	originsFromEnv := c.CORSOrigins
-	c.CORSOrigins = nil
+	originsFromEnv, modelsFromEnv := c.CORSOrigins, c.LoadModels
+	c.CORSOrigins, c.LoadModels = nil, nil
 	if err := flags.Parse(args); err != nil {
 		if errors.Is(err, flag.ErrHelp) {
 			usage(flags, out)
@@ -83,6 +93,9 @@ func Parse(args []string, getenv func(string) string, out io.Writer) (*Config, e
 	}
 	if c.CORSOrigins == nil {
 		c.CORSOrigins = originsFromEnv
+	}
+	if c.LoadModels == nil {
+		c.LoadModels = modelsFromEnv
 	}
 	if flags.NArg() > 0 {
 		return nil, fmt.Errorf("%w: serve takes no arguments, found %q; see tensorwire serve --help", ErrUsage, flags.Arg(0))
@@ -111,6 +124,12 @@ func (c *Config) flags() *flag.FlagSet {
 	flags.StringVar(&c.Listen, "listen", "127.0.0.1:8080", "`address` to listen on; port 0 takes a free one")
 	flags.StringVar(&c.Models, "models", "models", "`directory` of the models, laid out as <model>/<version>/model.onnx")
 	flags.StringVar(&c.DefaultModel, "default-model", "", "`name` of the model that answers requests without one (default: the only model)")
+	flags.TextVar(&c.ModelControl, "model-control", repository.ControlPoll, "`when` models are loaded: none (what is there at the start), poll (the directory is followed) or explicit (by request)")
+	flags.DurationVar(&c.PollInterval, "poll-interval", repository.DefaultPollInterval, "`time` between looks at the models directory")
+	flags.Func("load-model", "`name` of a model to load at the start, with --model-control explicit; several by commas or by repeating; * is all (default: none)", func(value string) error {
+		c.LoadModels = append(c.LoadModels, splitList(value)...)
+		return nil
+	})
 	flags.StringVar(&c.OnnxRuntimeLib, "onnxruntime-lib", "", "`path` of ONNX Runtime's shared library (default: looked for beside the executable, in installed packages, in the system)")
 	flags.IntVar(&c.IntraOpThreads, "intra-op-threads", 1, "`threads` that one call uses within an operator")
 	flags.IntVar(&c.Instances, "instances", 0, "`calls` of one model that run at once (default: one for each CPU)")
@@ -124,6 +143,7 @@ func (c *Config) flags() *flag.FlagSet {
 		c.CORSOrigins = append(c.CORSOrigins, splitList(value)...)
 		return nil
 	})
+	flags.BoolVar(&c.AllowSharedMemory, "allow-shared-memory", false, "let clients on this machine register objects of /dev/shm, and have tensors read from them and written to them")
 	flags.DurationVar(&c.ShutdownDelay, "shutdown-delay", 0, "`time` between turning not ready and closing the listener, for load balancers to notice")
 	flags.DurationVar(&c.ShutdownTimeout, "shutdown-timeout", 30*time.Second, "`time` that running requests have to finish")
 	flags.StringVar(&c.LogLevel, "log-level", "info", "debug, info, warn or error")
@@ -133,10 +153,15 @@ func (c *Config) flags() *flag.FlagSet {
 
 func usage(flags *flag.FlagSet, out io.Writer) {
 	fmt.Fprint(out, "Serve ONNX models over Connect, gRPC and gRPC-Web, with a page, from one port.\n\n  tensorwire serve [flags]\n\nEvery flag can be given as an environment variable: --max-queue is TENSORWIRE_MAX_QUEUE.\n\n")
+	PrintFlags(flags, out)
+}
+
+// PrintFlags prints each flag with what it is for and its default.
+func PrintFlags(flags *flag.FlagSet, out io.Writer) {
 	flags.VisitAll(func(f *flag.Flag) {
 		name, text := flag.UnquoteUsage(f)
-		fmt.Fprintf(out, "  --%s %s\n        %s", f.Name, name, text)
-		if f.DefValue != "" && f.DefValue != "0" && f.DefValue != "0s" {
+		fmt.Fprintf(out, "  %s\n        %s", strings.TrimSpace("--"+f.Name+" "+name), text)
+		if f.DefValue != "" && f.DefValue != "0" && f.DefValue != "0s" && f.DefValue != "false" {
 			fmt.Fprintf(out, " (default: %s)", f.DefValue)
 		}
 		fmt.Fprintln(out)
@@ -162,6 +187,15 @@ func (c *Config) validate() error {
 	atLeast("max-image-pixels", c.MaxImagePixels, 1)
 	if c.MaxMessageBytes > 1<<32-1 {
 		wrong("max-message-bytes", c.MaxMessageBytes, "a message's length has four bytes on the wire: give 4294967295 or less")
+	}
+	if c.PollInterval < leastPollInterval {
+		wrong("poll-interval", c.PollInterval, fmt.Sprintf("give a time of %v or more", leastPollInterval))
+	}
+	if len(c.LoadModels) > 0 && c.ModelControl != repository.ControlExplicit {
+		wrong("load-model", strings.Join(c.LoadModels, ","), fmt.Sprintf("--model-control %v loads every model; give it with --model-control explicit", c.ModelControl))
+	}
+	if len(c.LoadModels) > 1 && slices.Contains(c.LoadModels, "*") {
+		wrong("load-model", strings.Join(c.LoadModels, ","), "* is every model: give it alone")
 	}
 	if c.ShutdownDelay < 0 {
 		wrong("shutdown-delay", c.ShutdownDelay, "give a time such as 5s")

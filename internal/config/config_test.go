@@ -4,10 +4,12 @@ import (
 	"errors"
 	"io"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/tensorwire/tensorwire/internal/config"
+	"github.com/tensorwire/tensorwire/internal/repository"
 )
 
 func parse(t *testing.T, env map[string]string, args ...string) *config.Config {
@@ -35,10 +37,37 @@ func TestFlagsGoBeforeTheEnvironmentBeforeDefaults(t *testing.T) {
 	}
 }
 
+func TestModelControl(t *testing.T) {
+	t.Parallel()
+	c := parse(t, nil)
+	if c.ModelControl != repository.ControlPoll || c.PollInterval != repository.DefaultPollInterval || c.LoadModels != nil {
+		t.Errorf("by default %v, %v, %q", c.ModelControl, c.PollInterval, c.LoadModels)
+	}
+	env := map[string]string{"TENSORWIRE_MODEL_CONTROL": "explicit", "TENSORWIRE_LOAD_MODEL": "a,b", "TENSORWIRE_POLL_INTERVAL": "15s"}
+	c = parse(t, env)
+	if c.ModelControl != repository.ControlExplicit || c.PollInterval != 15*time.Second || !slices.Equal(c.LoadModels, []string{"a", "b"}) {
+		t.Errorf("from the environment %v, %v, %q", c.ModelControl, c.PollInterval, c.LoadModels)
+	}
+	c = parse(t, env, "--load-model", "c", "--load-model=d,e")
+	if !slices.Equal(c.LoadModels, []string{"c", "d", "e"}) {
+		t.Errorf("flags give %q", c.LoadModels)
+	}
+	_, err := config.Parse([]string{"--load-model", "digits"}, func(string) string { return "" }, io.Discard)
+	if err == nil || !strings.Contains(err.Error(), "--model-control explicit") {
+		t.Errorf("--load-model without explicit: %v", err)
+	}
+}
+
 func TestValuesThatDoNotFit(t *testing.T) {
 	t.Parallel()
 	for _, args := range [][]string{
 		{"--instances", "-1"},
+		{"--model-control", "sometimes"},
+		{"--poll-interval", "0s"},
+		{"--poll-interval", "1ms"},
+		{"--load-model", "digits"},
+		{"--load-model", "digits", "--model-control", "none"},
+		{"--load-model", "*,digits", "--model-control", "explicit"},
 		{"--intra-op-threads", "0"},
 		{"--stream-window", "0"},
 		{"--max-message-bytes", "0"},

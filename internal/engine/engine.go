@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/tensorwire/tensorwire/internal/tensor"
@@ -118,18 +119,20 @@ type Timings struct {
 
 // CheckInputs reports, as an ErrBadInput that names the input, whether inputs fit
 // the signature: their number, datatypes, ranks, sizes, lengths in bytes, and one
-// size for all dimensions of one name.
+// size for all dimensions of one name. An input whose rank the model leaves open
+// takes any shape.
 func (s *Signature) CheckInputs(inputs []tensor.Tensor) error {
 	if len(inputs) != len(s.Inputs) {
 		return fmt.Errorf("%w: the model takes %d inputs, found %d", ErrBadInput, len(s.Inputs), len(inputs))
 	}
-	var named map[string]int64
+	var room [8]namedSize
+	named := room[:0]
 	for i, in := range inputs {
 		spec := &s.Inputs[i]
 		if in.DataType != spec.DataType {
 			return fmt.Errorf("%w: input %q takes datatype %v, found %v", ErrBadInput, spec.Name, spec.DataType, in.DataType)
 		}
-		if !spec.Shape.Accepts(in.Shape) {
+		if spec.Shape != nil && !spec.Shape.Accepts(in.Shape) {
 			return fmt.Errorf("%w: input %q takes shape %v, found %v", ErrBadInput, spec.Name, spec.Shape, in.Shape)
 		}
 		if err := in.Validate(); err != nil {
@@ -139,14 +142,20 @@ func (s *Signature) CheckInputs(inputs []tensor.Tensor) error {
 			if name == "" {
 				continue
 			}
-			if size, seen := named[name]; seen && size != in.Shape[axis] {
+			at := slices.IndexFunc(named, func(d namedSize) bool { return d.name == name })
+			if at < 0 {
+				named = append(named, namedSize{name, in.Shape[axis]})
+			} else if size := named[at].size; size != in.Shape[axis] {
 				return fmt.Errorf("%w: input %q has %d for dimension %q, another input has %d", ErrBadInput, spec.Name, in.Shape[axis], name, size)
 			}
-			if named == nil {
-				named = make(map[string]int64, len(spec.DimNames))
-			}
-			named[name] = in.Shape[axis]
 		}
 	}
 	return nil
+}
+
+// namedSize is the size that an input gives to the dimensions of a name. Models have
+// few names: a search through them all costs less than a map.
+type namedSize struct {
+	name string
+	size int64
 }

@@ -5,24 +5,20 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"math"
 	"time"
 
 	"connectrpc.com/connect/v2"
 )
 
-// NewLogger returns a logger to out. level is debug, info, warn or error, format
-// text or json.
-func NewLogger(out io.Writer, level, format string) (*slog.Logger, error) {
-	var l slog.Level
-	if err := l.UnmarshalText([]byte(level)); err != nil {
-		return nil, fmt.Errorf("log level is %q: use debug, info, warn or error", level)
-	}
-	options := &slog.HandlerOptions{Level: l}
+// NewLogger returns a logger to out of what levels keep. format is text or json.
+func NewLogger(out io.Writer, levels *LogLevels, format string) (*slog.Logger, error) {
+	options := &slog.HandlerOptions{Level: slog.Level(math.MinInt)} // levels decide
 	switch format {
 	case "text":
-		return slog.New(slog.NewTextHandler(out, options)), nil
+		return slog.New(&levelHandler{slog.NewTextHandler(out, options), levels}), nil
 	case "json":
-		return slog.New(slog.NewJSONHandler(out, options)), nil
+		return slog.New(&levelHandler{slog.NewJSONHandler(out, options), levels}), nil
 	}
 	return nil, fmt.Errorf("log format is %q: use text or json", format)
 }

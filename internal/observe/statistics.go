@@ -19,8 +19,8 @@ type Duration struct {
 	Total time.Duration
 }
 
-func (d *Duration) add(n uint64, total time.Duration) {
-	d.Count += n
+func (d *Duration) add(total time.Duration) {
+	d.Count++
 	d.Total += total
 }
 
@@ -71,22 +71,22 @@ func (s *Statistics) Succeeded(now time.Time, sample Sample) {
 	}
 	t.Inferences += sample.BatchSize
 	t.Executions++
-	t.Success.add(1, sample.Total)
-	t.Queue.add(1, sample.Queue)
-	t.ComputeInput.add(1, sample.ComputeInput)
-	t.ComputeInfer.add(1, sample.ComputeInfer)
-	t.ComputeOutput.add(1, sample.ComputeOutput)
+	t.Success.add(sample.Total)
+	t.Queue.add(sample.Queue)
+	t.ComputeInput.add(sample.ComputeInput)
+	t.ComputeInfer.add(sample.ComputeInfer)
+	t.ComputeOutput.add(sample.ComputeOutput)
 	b := s.batch(sample.BatchSize)
-	b.ComputeInput.add(1, sample.ComputeInput)
-	b.ComputeInfer.add(1, sample.ComputeInfer)
-	b.ComputeOutput.add(1, sample.ComputeOutput)
+	b.ComputeInput.add(sample.ComputeInput)
+	b.ComputeInfer.add(sample.ComputeInfer)
+	b.ComputeOutput.add(sample.ComputeOutput)
 }
 
 // Failed records a request that was answered with an error after total.
 func (s *Statistics) Failed(total time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.sums.Fail.add(1, total)
+	s.sums.Fail.add(total)
 }
 
 // Sums returns the statistics at this moment.

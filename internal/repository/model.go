@@ -1,7 +1,7 @@
 package repository
 
 import (
-	"sync/atomic"
+	"slices"
 
 	"github.com/tensorwire/tensorwire/gen/inference"
 	"github.com/tensorwire/tensorwire/internal/engine"
@@ -19,6 +19,9 @@ const (
 	Unavailable
 	Unloading
 )
+
+// reasonUnloaded is the Reason of versions that were unloaded by request.
+const reasonUnloaded = "unloaded"
 
 // Activation is what a model's configuration says about turning its first output
 // into probabilities.
@@ -40,10 +43,15 @@ const (
 // Model is a model and its versions. It is immutable.
 type Model struct {
 	Name string
-	// Versions are sorted, the newest first. Empty when the model's directory has
-	// none; Reason then says so.
+	// Versions are sorted, the newest first: those that the version policy serves,
+	// and those that still do. Empty when there are none, and Reason says why, or,
+	// with an empty Reason, when the model waits to be loaded by request.
 	Versions []*Version
 	Reason   string
+
+	// removed says that the model's directory is gone: with its last version the
+	// model is, too.
+	removed bool
 }
 
 // Newest returns the newest version that is ready, or nil.
@@ -55,6 +63,45 @@ func (m *Model) Newest() *Version {
 	}
 	return nil
 }
+
+// version returns the version of that number, or nil.
+func (m *Model) version(number int64) *Version {
+	if i, found := m.find(number); found {
+		return m.Versions[i]
+	}
+	return nil
+}
+
+// serves reports whether the version of that number serves as it was last loaded. m may
+// be nil.
+func (m *Model) serves(number int64) bool {
+	if m == nil {
+		return false
+	}
+	v := m.version(number)
+	return v != nil && v.State == Ready && v.Reason == ""
+}
+
+func (m *Model) find(number int64) (int, bool) {
+	return slices.BinarySearchFunc(m.Versions, number, func(v *Version, number int64) int { return compareNewest(v.Number, number) })
+}
+
+// put makes v the version of its number. It is for models that are not published.
+func (m *Model) put(v *Version) {
+	i, found := m.find(v.Number)
+	if !found {
+		m.Versions = slices.Insert(m.Versions, i, v)
+	}
+	m.Versions[i] = v
+}
+
+// same reports whether other lists the very same versions.
+func (m *Model) same(other *Model) bool {
+	return m.Reason == other.Reason && m.removed == other.removed && slices.Equal(m.Versions, other.Versions)
+}
+
+// compareNewest orders version numbers, the newest first.
+func compareNewest(a, b int64) int { return int(min(max(b-a, -1), 1)) }
 
 // Version is one version of a model. Its exported fields are immutable; those
 // after Reason are set when it is Ready.
@@ -71,7 +118,7 @@ type Version struct {
 	Signature *engine.Signature
 	// Config is the model's configuration, completed from the model.
 	Config *inference.ModelConfig
-	// Statistics counts the version's requests.
+	// Statistics counts the version's requests, from when it was last loaded.
 	Statistics *observe.Statistics
 	// Labels are the names of the classes of the first output by index; nil when
 	// there are none.
@@ -90,47 +137,13 @@ type Version struct {
 	// Compiled is what Options.Compile made of the version.
 	Compiled any
 
-	session engine.Session
-	// refs counts the leases, and 1 for the repository until it lets go.
-	refs atomic.Int64
-	// closed is called with the result of closing session.
-	closed func(error)
+	// instance is what runs the version; nil unless it is Ready.
+	instance *instance
 }
 
-// acquire adds a reference, unless the last one is gone.
-func (v *Version) acquire() bool {
-	for {
-		n := v.refs.Load()
-		if n == 0 {
-			return false
-		}
-		if v.refs.CompareAndSwap(n, n+1) {
-			return true
-		}
-	}
-}
-
-// release drops a reference, and closes the session with the last.
-func (v *Version) release() {
-	if v.refs.Add(-1) == 0 {
-		v.closed(v.session.Close())
-	}
-}
-
-// Lease keeps a version loaded. It is for one goroutine, or for several that
-// agree on who releases it.
-type Lease struct {
-	*Version
-	released bool
-}
-
-// Session returns the version's session, which runs until Release.
-func (l *Lease) Session() engine.Session { return l.session }
-
-// Release gives the version back. Later calls do nothing.
-func (l *Lease) Release() {
-	if !l.released {
-		l.released = true
-		l.release()
-	}
+// because returns the version as it serves on after an attempt to replace it failed.
+func (v *Version) because(reason string) *Version {
+	kept := *v
+	kept.Reason = reason
+	return &kept
 }

@@ -41,9 +41,9 @@ func allowOrigins(origins []string) (func(http.Handler) http.Handler, error) {
 func newCORS(origins []string) *cors.Cors {
 	return cors.New(cors.Options{
 		AllowedOrigins: origins,
-		AllowedMethods: connectcors.AllowedMethods(),
-		AllowedHeaders: append(connectcors.AllowedHeaders(), "Authorization", "If-None-Match"),
-		ExposedHeaders: append(connectcors.ExposedHeaders(), "ETag", "Retry-After"),
+		AllowedMethods: append(connectcors.AllowedMethods(), http.MethodHead),
+		AllowedHeaders: append(connectcors.AllowedHeaders(), "Authorization", "If-None-Match", jsonLengthHeader, "Content-Encoding"),
+		ExposedHeaders: append(connectcors.ExposedHeaders(), "ETag", "Retry-After", jsonLengthHeader),
 		MaxAge:         preflightSeconds,
 	})
 }

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"connectrpc.com/connect/v2"
+	"connectrpc.com/connect/v2/connectgzip"
 	"connectrpc.com/connect/v2/connecthttp"
 	"connectrpc.com/grpcreflect/v2"
 	"golang.org/x/net/http2"
@@ -102,9 +103,10 @@ type Server struct {
 }
 
 // New returns a server of the procedures that register adds, with gRPC reflection
-// of them, gRPC health and the probes /livez and /readyz as readiness says, and
-// page for all other paths. It does not listen yet.
-func New(register func(*connect.Server), page http.Handler, readiness *observe.Readiness, options Options) (*Server, error) {
+// of them, gRPC health and the probes /livez and /readyz as readiness says, rest
+// for /v2 and what is below it, and page for all other paths. It does not listen
+// yet.
+func New(register func(*connect.Server), rest, page http.Handler, readiness *observe.Readiness, options Options) (*Server, error) {
 	options = options.withDefaults()
 	rpc := connect.NewServer(observe.LogCalls(options.Logger), recoverPanics(options.Logger))
 	register(rpc)
@@ -115,6 +117,7 @@ func New(register func(*connect.Server), page http.Handler, readiness *observe.R
 	mux := http.NewServeMux()
 	connecthttp.Mount(mux, rpc,
 		connecthttp.WithReadMaxBytes(int(options.MaxMessageBytes)),
+		connecthttp.WithCompressors(connectgzip.New(), &deflate{}),
 		connecthttp.WithCompressMinBytes(compressMinBytes),
 	)
 	mountHealth(mux, readiness, services)
@@ -127,7 +130,7 @@ func New(register func(*connect.Server), page http.Handler, readiness *observe.R
 	s := &Server{
 		tls: options.TLSCertFile != "",
 		http: &http.Server{
-			Handler:           limitBodies(origins(mux), streamingProcedures(rpc), options),
+			Handler:           limitBodies(origins(splitREST(guardREST(options.Logger, rest), mux)), streamingProcedures(rpc), options),
 			ReadHeaderTimeout: options.HeaderTimeout,
 			IdleTimeout:       options.IdleTimeout,
 			MaxHeaderBytes:    maxHeaderBytes,

@@ -63,6 +63,20 @@ func (service) StreamPredict(ctx context.Context, stream modelservingconnect.Pre
 	}
 }
 
+// rest stands in for the REST API: it says what reached it.
+func rest(w http.ResponseWriter, r *http.Request) {
+	switch r.URL.Path {
+	case "/v2/panic":
+		w.Header().Set("Content-Length", "5000")
+		panic("for the test")
+	case "/v2/panic/later":
+		fmt.Fprint(w, strings.Repeat("begun", 10_000))
+		panic("for the test")
+	}
+	body, err := io.ReadAll(r.Body)
+	fmt.Fprint(w, "rest ", r.Method, " ", r.URL.EscapedPath(), " ", len(body), " ", err)
+}
+
 // start serves with options on a free port and returns its address.
 func start(t *testing.T, options server.Options) (address string, readiness *observe.Readiness) {
 	t.Helper()
@@ -70,7 +84,7 @@ func start(t *testing.T, options server.Options) (address string, readiness *obs
 	readiness = &observe.Readiness{}
 	readiness.Set(true)
 	page := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "the page") })
-	s, err := server.New(func(rpc *connect.Server) { modelservingconnect.RegisterPredictorHandler(rpc, service{}) }, page, readiness, options)
+	s, err := server.New(func(rpc *connect.Server) { modelservingconnect.RegisterPredictorHandler(rpc, service{}) }, http.HandlerFunc(rest), page, readiness, options)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -153,6 +167,32 @@ func TestOnlyPathsOfProceduresAreAnsweredAsRPCs(t *testing.T) {
 	}
 }
 
+func TestRESTIsServedBelowV2(t *testing.T) {
+	address, _ := start(t, server.Options{})
+	for path, want := range map[string]string{
+		"/v2":                         "rest POST /v2 2 <nil>",
+		"/v2/":                        "rest POST /v2/ 2 <nil>",
+		"/v2/models/../x":             "rest POST /v2/models/../x 2 <nil>",
+		"/v2//models/a%2Fb/infer":     "rest POST /v2//models/a%2Fb/infer 2 <nil>",
+		"/v2/models.Service/infer":    "rest POST /v2/models.Service/infer 2 <nil>",
+		"/v22":                        "the page",
+		"/v2x/models":                 "unimplemented",
+		"/some.Service/v2":            "unimplemented",
+		"/v2/panic":                   `{"error":"internal error"}`,
+		"/v2/models/after/that/infer": "rest POST /v2/models/after/that/infer 2 <nil>",
+	} {
+		if _, text := do(t, http.MethodPost, "http://"+address+path, strings.NewReader("{}"), "Content-Type", "application/json"); !strings.Contains(text, want) {
+			t.Errorf("%s: %s", path, text)
+		}
+	}
+	if answer := raw(t, address, "POST /v2/panic HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 0\r\n\r\n", 5*time.Second); !strings.HasPrefix(answer, "HTTP/1.1 500 ") || strings.Contains(answer, "5000") || strings.Contains(answer, "for the test") {
+		t.Errorf("a panic: %s", answer)
+	}
+	if answer := raw(t, address, "POST /v2/panic/later HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n", 5*time.Second); strings.Contains(answer, "error") || strings.HasSuffix(answer, "\r\n0\r\n\r\n") {
+		t.Errorf("a panic in an answer that has begun ends like a whole answer: %q", answer[max(0, len(answer)-100):])
+	}
+}
+
 func get(t *testing.T, url string, headers ...string) (int, string) {
 	t.Helper()
 	return do(t, http.MethodGet, url, nil, headers...)
@@ -229,10 +269,15 @@ func TestOnlyTheOwnOriginMayCall(t *testing.T) {
 	if status, _ := call(allowed, "https://evil.example", "cross-site"); status != http.StatusForbidden {
 		t.Errorf("a foreign page: %d", status)
 	}
-	status, origin := do(t, http.MethodOptions, "http://"+allowed+"/modelserving.Predictor/FastPredict", nil,
-		"Origin", "https://app.example", "Access-Control-Request-Method", "POST", "Access-Control-Request-Headers", "connect-protocol-version,content-type")
-	if status != http.StatusNoContent || origin != "https://app.example" {
-		t.Errorf("preflight: %d %q", status, origin)
+	for path, headers := range map[string]string{
+		"/modelserving.Predictor/FastPredict": "connect-protocol-version,content-type",
+		"/v2/models/m/infer":                  "content-encoding,content-type,inference-header-content-length",
+	} {
+		status, origin := do(t, http.MethodOptions, "http://"+allowed+path, nil,
+			"Origin", "https://app.example", "Access-Control-Request-Method", "POST", "Access-Control-Request-Headers", headers)
+		if status != http.StatusNoContent || origin != "https://app.example" {
+			t.Errorf("preflight of %s: %d %q", path, status, origin)
+		}
 	}
 	open, _ := start(t, server.Options{CORSOrigins: []string{"*"}})
 	if status, text := call(open, "https://evil.example", "cross-site"); status != http.StatusOK || !strings.HasSuffix(text, "*") {
@@ -254,13 +299,17 @@ func (b *slowBody) Read(p []byte) (int, error) {
 func TestSlowBodyIsCutOff(t *testing.T) {
 	address, _ := start(t, server.Options{BodyGrace: 200 * time.Millisecond})
 	message := append([]byte{0x0a, 0x90, 0x4e}, make([]byte, 10_000)...)
-	for _, contentType := range []string{"application/proto", "application/grpc-web+proto"} {
+	for _, contentType := range []string{"application/proto", "application/grpc-web+proto", "application/octet-stream"} {
+		path := "/modelserving.Predictor/FastPredict"
+		if contentType == "application/octet-stream" {
+			path = "/v2/models/m/infer"
+		}
 		body := message
 		if strings.Contains(contentType, "grpc") {
 			body = append(binary.BigEndian.AppendUint32([]byte{0}, uint32(len(message))), message...)
 		}
 		for _, h2c := range []bool{false, true} {
-			req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://"+address+"/modelserving.Predictor/FastPredict", &slowBody{bytes.NewReader(body), 20 * time.Millisecond})
+			req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://"+address+path, &slowBody{bytes.NewReader(body), 20 * time.Millisecond})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -443,7 +492,7 @@ func TestNewRefuses(t *testing.T) {
 		"cert.pem":      {TLSCertFile: "cert.pem", TLSKeyFile: "key.pem"},
 		"--cors-origin": {CORSOrigins: []string{"app.example"}},
 	} {
-		_, err := server.New(func(*connect.Server) {}, http.NotFoundHandler(), &observe.Readiness{}, options)
+		_, err := server.New(func(*connect.Server) {}, http.NotFoundHandler(), http.NotFoundHandler(), &observe.Readiness{}, options)
 		if err == nil || !strings.Contains(err.Error(), name) {
 			t.Errorf("%s: %v", name, err)
 		}

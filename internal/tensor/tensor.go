@@ -12,12 +12,25 @@ type Tensor struct {
 	Shape    Shape
 	// Data holds the elements, little-endian and row-major. For a DataType of a
 	// fixed size its length is exactly Shape's number of elements times that size.
+	// For Bytes it is the protocol's raw encoding (see AppendElement), so that what
+	// came over the wire reaches the engine as it is.
 	Data []byte
 }
 
-// Validate reports whether Data has the length that Shape and DataType ask for.
-// ONNX Runtime itself takes a buffer that is longer than its shape needs.
+// Validate reports whether Data has the length that Shape and DataType ask for, and
+// for Bytes whether it is exactly Shape's number of elements. ONNX Runtime itself
+// takes a buffer that is longer than its shape needs.
 func (t Tensor) Validate() error {
+	if t.DataType == Bytes {
+		elements, err := t.Shape.Elements()
+		if err != nil {
+			return err
+		}
+		if err := CheckBytes(t.Data, elements); err != nil {
+			return fmt.Errorf("%v of %v: %w", t.Shape, t.DataType, err)
+		}
+		return nil
+	}
 	size, err := t.Shape.ByteSize(t.DataType)
 	if err != nil {
 		return err

@@ -1493,7 +1493,7 @@ export declare type SystemSharedMemoryUnregisterResponse = Message<"inference.Sy
 export declare const SystemSharedMemoryUnregisterResponseSchema: GenMessage<SystemSharedMemoryUnregisterResponse>;
 
 /**
- * CudaSharedMemoryStatusRequest is of a call that is unimplemented.
+ * CudaSharedMemoryStatusRequest names a region, of which there are none.
  *
  * @generated from message inference.CudaSharedMemoryStatusRequest
  */
@@ -1513,7 +1513,7 @@ export declare type CudaSharedMemoryStatusRequest = Message<"inference.CudaShare
 export declare const CudaSharedMemoryStatusRequestSchema: GenMessage<CudaSharedMemoryStatusRequest>;
 
 /**
- * CudaSharedMemoryStatusResponse is of a call that is unimplemented.
+ * CudaSharedMemoryStatusResponse has the regions: none.
  *
  * @generated from message inference.CudaSharedMemoryStatusResponse
  */
@@ -1622,7 +1622,7 @@ export declare type CudaSharedMemoryRegisterResponse = Message<"inference.CudaSh
 export declare const CudaSharedMemoryRegisterResponseSchema: GenMessage<CudaSharedMemoryRegisterResponse>;
 
 /**
- * CudaSharedMemoryUnregisterRequest is of a call that is unimplemented.
+ * CudaSharedMemoryUnregisterRequest names a region, of which there are none.
  *
  * @generated from message inference.CudaSharedMemoryUnregisterRequest
  */
@@ -1642,7 +1642,7 @@ export declare type CudaSharedMemoryUnregisterRequest = Message<"inference.CudaS
 export declare const CudaSharedMemoryUnregisterRequestSchema: GenMessage<CudaSharedMemoryUnregisterRequest>;
 
 /**
- * CudaSharedMemoryUnregisterResponse is of a call that is unimplemented.
+ * CudaSharedMemoryUnregisterResponse is empty.
  *
  * @generated from message inference.CudaSharedMemoryUnregisterResponse
  */
@@ -2035,7 +2035,7 @@ export declare const GRPCInferenceService: GenService<{
     output: typeof SystemSharedMemoryUnregisterResponseSchema;
   },
   /**
-   * CudaSharedMemoryStatus is unimplemented.
+   * CudaSharedMemoryStatus says that no memory of GPUs is shared.
    *
    * @generated from rpc inference.GRPCInferenceService.CudaSharedMemoryStatus
    */
@@ -2055,7 +2055,7 @@ export declare const GRPCInferenceService: GenService<{
     output: typeof CudaSharedMemoryRegisterResponseSchema;
   },
   /**
-   * CudaSharedMemoryUnregister is unimplemented.
+   * CudaSharedMemoryUnregister has nothing to do.
    *
    * @generated from rpc inference.GRPCInferenceService.CudaSharedMemoryUnregister
    */

@@ -4,8 +4,9 @@
 
 // The configuration of a model, as config.pbtxt holds it in protobuf text and as
 // ModelConfig returns it. Names and numbers are Triton's, so that a repository made
-// for it can be served as it is. docs/models.md says which fields Tensorwire follows;
-// the others are read, and named in a warning.
+// for it can be served as it is. What a comment calls not followed is read, and named in
+// a warning; what it calls refused would change answers, and is an error. docs/models.md
+// has both in a table.
 
 import type { GenEnum, GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
 import type { Message } from "@bufbuild/protobuf";
@@ -90,7 +91,8 @@ export declare type ModelInstanceGroup = Message<"inference.ModelInstanceGroup">
   name: string;
 
   /**
-   * How many instances; 0 is 1.
+   * How many instances. Where no group says, the server's own number; beside groups
+   * that do, 0 is 1. Not followed for KIND_GPU.
    *
    * @generated from field: int32 count = 2;
    */
@@ -212,7 +214,7 @@ export enum ModelInstanceGroup_Kind {
   AUTO = 0,
 
   /**
-   * On GPUs. Refused here.
+   * On GPUs: the CPU here, with a warning.
    *
    * @generated from enum value: KIND_GPU = 1;
    */
@@ -239,7 +241,7 @@ export enum ModelInstanceGroup_Kind {
 export declare const ModelInstanceGroup_KindSchema: GenEnum<ModelInstanceGroup_Kind>;
 
 /**
- * ModelTensorReshape is the shape that a backend sees. Not followed.
+ * ModelTensorReshape is the shape that a backend sees. Refused here.
  *
  * @generated from message inference.ModelTensorReshape
  */
@@ -294,35 +296,35 @@ export declare type ModelInput = Message<"inference.ModelInput"> & {
   dims: bigint[];
 
   /**
-   * Not followed.
+   * Refused here.
    *
    * @generated from field: inference.ModelTensorReshape reshape = 5;
    */
   reshape?: ModelTensorReshape | undefined;
 
   /**
-   * Not followed.
+   * Refused here.
    *
    * @generated from field: bool is_shape_tensor = 6;
    */
   isShapeTensor: boolean;
 
   /**
-   * Not followed.
+   * Refused here.
    *
    * @generated from field: bool allow_ragged_batch = 7;
    */
   allowRaggedBatch: boolean;
 
   /**
-   * Not followed.
+   * Not followed: an input that the model needs is never optional.
    *
    * @generated from field: bool optional = 8;
    */
   optional: boolean;
 
   /**
-   * Not followed.
+   * Refused here.
    *
    * @generated from field: bool is_non_linear_format_io = 9;
    */
@@ -396,28 +398,28 @@ export declare type ModelOutput = Message<"inference.ModelOutput"> & {
   dims: bigint[];
 
   /**
-   * The file with its labels, one a line, in the model's directory.
+   * The file with its labels, one a line, by its path in the model's directory.
    *
    * @generated from field: string label_filename = 4;
    */
   labelFilename: string;
 
   /**
-   * Not followed.
+   * Refused here.
    *
    * @generated from field: inference.ModelTensorReshape reshape = 5;
    */
   reshape?: ModelTensorReshape | undefined;
 
   /**
-   * Not followed.
+   * Refused here.
    *
    * @generated from field: bool is_shape_tensor = 6;
    */
   isShapeTensor: boolean;
 
   /**
-   * Not followed.
+   * Refused here.
    *
    * @generated from field: bool is_non_linear_format_io = 7;
    */
@@ -431,7 +433,7 @@ export declare type ModelOutput = Message<"inference.ModelOutput"> & {
 export declare const ModelOutputSchema: GenMessage<ModelOutput>;
 
 /**
- * BatchInput is an input that a batch is described by. Not followed.
+ * BatchInput is an input that a batch is described by. Refused here.
  *
  * @generated from message inference.BatchInput
  */
@@ -526,7 +528,7 @@ export enum BatchInput_Kind {
 export declare const BatchInput_KindSchema: GenEnum<BatchInput_Kind>;
 
 /**
- * BatchOutput is an output that is divided in a way of its own. Not followed.
+ * BatchOutput is an output that is divided in a way of its own. Refused here.
  *
  * @generated from message inference.BatchOutput
  */
@@ -752,8 +754,8 @@ export declare const ModelOptimizationPolicySchema: GenMessage<ModelOptimization
  */
 export declare type ModelOptimizationPolicy_Graph = Message<"inference.ModelOptimizationPolicy.Graph"> & {
   /**
-   * -1: basic; 1: extended; 0: all, the default; as Triton gives them to ONNX
-   * Runtime.
+   * -1: basic; 1: extended; 2: none; 0: all, the default; as Triton gives them to
+   * ONNX Runtime.
    *
    * @generated from field: int32 level = 1;
    */
@@ -1599,14 +1601,14 @@ export declare type ModelWarmup = Message<"inference.ModelWarmup"> & {
   name: string;
 
   /**
-   * The batch size; 0 for a model without batches.
+   * The batch size; 0 is 1. At most max_batch_size, 1 for a model without batches.
    *
    * @generated from field: uint32 batch_size = 2;
    */
   batchSize: number;
 
   /**
-   * By name.
+   * By name; every input of the model.
    *
    * @generated from field: map<string, inference.ModelWarmup.Input> inputs = 3;
    */
@@ -1640,20 +1642,20 @@ export declare type ModelWarmup_Input = Message<"inference.ModelWarmup.Input"> &
   dataType: DataType;
 
   /**
-   * The shape, without the batch's dimension.
+   * The shape, without the batch's dimension where max_batch_size is more than 0.
    *
    * @generated from field: repeated int64 dims = 2;
    */
   dims: bigint[];
 
   /**
-   * The elements.
+   * The elements of one item of the batch; each item has the same.
    *
    * @generated from oneof inference.ModelWarmup.Input.input_data_type
    */
   inputDataType: {
     /**
-     * All zero.
+     * All zero; strings are empty.
      *
      * @generated from field: bool zero_data = 3;
      */
@@ -1661,7 +1663,7 @@ export declare type ModelWarmup_Input = Message<"inference.ModelWarmup.Input"> &
     case: "zeroData";
   } | {
     /**
-     * By chance.
+     * By chance, from 0 to 1; strings are empty.
      *
      * @generated from field: bool random_data = 4;
      */
@@ -1669,7 +1671,7 @@ export declare type ModelWarmup_Input = Message<"inference.ModelWarmup.Input"> &
     case: "randomData";
   } | {
     /**
-     * From a file in the model's directory warmup.
+     * From a file in the model's directory warmup, as raw contents are sent.
      *
      * @generated from field: string input_data_file = 5;
      */
@@ -2038,14 +2040,14 @@ export declare type ModelConfig = Message<"inference.ModelConfig"> & {
   modelTransactionPolicy?: ModelTransactionPolicy | undefined;
 
   /**
-   * Not followed.
+   * Refused here.
    *
    * @generated from field: repeated inference.BatchInput batch_input = 20;
    */
   batchInput: BatchInput[];
 
   /**
-   * Not followed.
+   * Refused here.
    *
    * @generated from field: repeated inference.BatchOutput batch_output = 21;
    */

@@ -4,8 +4,9 @@
 
 // The configuration of a model, as config.pbtxt holds it in protobuf text and as
 // ModelConfig returns it. Names and numbers are Triton's, so that a repository made
-// for it can be served as it is. docs/models.md says which fields Tensorwire follows;
-// the others are read, and named in a warning.
+// for it can be served as it is. What a comment calls not followed is read, and named in
+// a warning; what it calls refused would change answers, and is an error. docs/models.md
+// has both in a table.
 
 import { enumDesc, fileDesc, messageDesc, tsEnum } from "@bufbuild/protobuf/codegenv2";
 

@@ -269,11 +269,11 @@ type GRPCInferenceServiceClient interface {
 	SystemSharedMemoryRegister(context.Context, *inference.SystemSharedMemoryRegisterRequest) (*inference.SystemSharedMemoryRegisterResponse, error)
 	// SystemSharedMemoryUnregister closes a region, or all where the name is empty.
 	SystemSharedMemoryUnregister(context.Context, *inference.SystemSharedMemoryUnregisterRequest) (*inference.SystemSharedMemoryUnregisterResponse, error)
-	// CudaSharedMemoryStatus is unimplemented.
+	// CudaSharedMemoryStatus says that no memory of GPUs is shared.
 	CudaSharedMemoryStatus(context.Context, *inference.CudaSharedMemoryStatusRequest) (*inference.CudaSharedMemoryStatusResponse, error)
 	// CudaSharedMemoryRegister is unimplemented.
 	CudaSharedMemoryRegister(context.Context, *inference.CudaSharedMemoryRegisterRequest) (*inference.CudaSharedMemoryRegisterResponse, error)
-	// CudaSharedMemoryUnregister is unimplemented.
+	// CudaSharedMemoryUnregister has nothing to do.
 	CudaSharedMemoryUnregister(context.Context, *inference.CudaSharedMemoryUnregisterRequest) (*inference.CudaSharedMemoryUnregisterResponse, error)
 	// TraceSetting sets and gives the trace settings that exist.
 	TraceSetting(context.Context, *inference.TraceSettingRequest) (*inference.TraceSettingResponse, error)
@@ -362,11 +362,11 @@ type GRPCInferenceServiceHandler interface {
 	SystemSharedMemoryRegister(context.Context, *inference.SystemSharedMemoryRegisterRequest) (*inference.SystemSharedMemoryRegisterResponse, error)
 	// SystemSharedMemoryUnregister closes a region, or all where the name is empty.
 	SystemSharedMemoryUnregister(context.Context, *inference.SystemSharedMemoryUnregisterRequest) (*inference.SystemSharedMemoryUnregisterResponse, error)
-	// CudaSharedMemoryStatus is unimplemented.
+	// CudaSharedMemoryStatus says that no memory of GPUs is shared.
 	CudaSharedMemoryStatus(context.Context, *inference.CudaSharedMemoryStatusRequest) (*inference.CudaSharedMemoryStatusResponse, error)
 	// CudaSharedMemoryRegister is unimplemented.
 	CudaSharedMemoryRegister(context.Context, *inference.CudaSharedMemoryRegisterRequest) (*inference.CudaSharedMemoryRegisterResponse, error)
-	// CudaSharedMemoryUnregister is unimplemented.
+	// CudaSharedMemoryUnregister has nothing to do.
 	CudaSharedMemoryUnregister(context.Context, *inference.CudaSharedMemoryUnregisterRequest) (*inference.CudaSharedMemoryUnregisterResponse, error)
 	// TraceSetting sets and gives the trace settings that exist.
 	TraceSetting(context.Context, *inference.TraceSettingRequest) (*inference.TraceSettingResponse, error)

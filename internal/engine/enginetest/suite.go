@@ -29,6 +29,14 @@ func Test(t *testing.T, open func(t *testing.T) engine.Session) {
 			t.Errorf("timings are %+v", result.Timings)
 		}
 	})
+	t.Run("gives no rows for no rows", func(t *testing.T) {
+		s := opened(t, open)
+		result, err := s.Run(t.Context(), []tensor.Tensor{Input()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		checkIdentity(t, result, Input())
+	})
 	t.Run("leaves the outputs to the caller", func(t *testing.T) {
 		s := opened(t, open)
 		in := Input(1, 2)

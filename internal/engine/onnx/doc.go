@@ -1,6 +1,6 @@
-// Package onnx runs ONNX models with ONNX Runtime. It is the only package that
-// imports the binding, github.com/yalue/onnxruntime_go.
+// Package onnx runs ONNX models with ONNX Runtime.
 //
-// ONNX Runtime's library is loaded at run time: Find says where it lies, Open
-// loads it, and the Engine that Open returns loads models.
+// The runtime's library is loaded at run time: Find says where it lies, Open loads
+// it, and the Engine that Open returns loads models. What a model takes and gives is
+// read from its file; package ort makes the calls.
 package onnx

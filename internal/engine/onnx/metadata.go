@@ -10,6 +10,7 @@ import (
 	"os"
 
 	"github.com/tensorwire/tensorwire/internal/engine"
+	"github.com/tensorwire/tensorwire/internal/engine/onnx/ort"
 	"github.com/tensorwire/tensorwire/internal/tensor"
 )
 
@@ -250,7 +251,8 @@ func (d *decoder) skipField(wire wireType, length int64) error {
 	return d.skip(length)
 }
 
-// graph reads a GraphProto: node = 1, initializer = 5, input = 11, output = 12.
+// graph reads a GraphProto: node = 1, initializer = 5, input = 11, output = 12,
+// sparse_initializer = 15.
 func (d *decoder) graph(size int64, g *graph) error {
 	return d.message(size, func(field int, wire wireType, length int64) (bool, error) {
 		if wire != wireBytes {
@@ -261,6 +263,13 @@ func (d *decoder) graph(size int64, g *graph) error {
 			return true, d.node(length, g)
 		case 5:
 			return true, d.initializer(length, g)
+		case 15: // SparseTensorProto: values = 1, whose name is the initializer's
+			return true, d.message(length, func(field int, wire wireType, length int64) (bool, error) {
+				if field != 1 || wire != wireBytes {
+					return false, nil
+				}
+				return true, d.initializer(length, g)
+			})
 		case 11, 12:
 			spec, err := d.valueInfo(length)
 			if field == 11 {
@@ -339,7 +348,7 @@ func (d *decoder) tensorType(size int64, spec *engine.TensorSpec) error {
 		switch {
 		case field == 1 && wire == wireVarint:
 			elem, err := d.varint()
-			spec.DataType = dataTypeOf(elem)
+			spec.DataType = ort.DataTypeOf(elem)
 			return true, err
 		case field == 2 && wire == wireBytes: // TensorShapeProto: dim = 1
 			// Without dimensions it is a scalar's; without the field the rank is open.
@@ -377,17 +386,4 @@ func (d *decoder) dimension(size int64, spec *engine.TensorSpec) error {
 	spec.Shape = append(spec.Shape, dim)
 	spec.DimNames = append(spec.DimNames, name)
 	return err
-}
-
-// dataTypeOf maps TensorProto.DataType; types without a place in the Open
-// Inference Protocol are tensor.Invalid.
-func dataTypeOf(elem uint64) tensor.DataType {
-	types := [...]tensor.DataType{
-		1: tensor.FP32, 2: tensor.Uint8, 3: tensor.Int8, 4: tensor.Uint16, 5: tensor.Int16, 6: tensor.Int32, 7: tensor.Int64,
-		8: tensor.Bytes, 9: tensor.Bool, 10: tensor.FP16, 11: tensor.FP64, 12: tensor.Uint32, 13: tensor.Uint64, 16: tensor.BF16,
-	}
-	if elem < uint64(len(types)) {
-		return types[elem]
-	}
-	return tensor.Invalid
 }

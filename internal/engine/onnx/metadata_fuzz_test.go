@@ -7,13 +7,41 @@ import (
 
 	"github.com/tensorwire/tensorwire/internal/engine"
 	"github.com/tensorwire/tensorwire/internal/engine/onnx/onnxtest"
+	"github.com/tensorwire/tensorwire/internal/tensor"
 )
 
 // FuzzParseModel: whatever the bytes, the reader gives a signature with outputs or
-// an ErrBadModel, in memory of the order of the file's size.
+// an ErrBadModel, in memory of the order of the file's size; and a signature has a
+// plan for its outputs or is an ErrUnsupported. testdata has what a fuzzer found to
+// take different ways through the reader.
 func FuzzParseModel(f *testing.F) {
+	whole := onnxtest.Graph{
+		Nodes: []onnxtest.Node{
+			{Op: "MatMul", Inputs: []string{"x", "w"}, Outputs: []string{"h"}, Ints: map[string]int64{"axis": -1}},
+			{Op: "Softmax", Inputs: []string{"h"}, Outputs: []string{"p"}},
+			{Op: "Constant", Outputs: []string{"s"}, Tensors: map[string]onnxtest.Initializer{"value": {Elem: onnxtest.String, Dims: []int64{1}, Strings: []string{"a"}}}},
+		},
+		Inputs: []onnxtest.Value{
+			{Name: "x", Elem: onnxtest.Float32, Dims: []any{"batch", "", 3}},
+			{Name: "w", Elem: onnxtest.Float32, Dims: []any{3, 2}},
+			{Name: "u", Elem: onnxtest.Int64, Unranked: true},
+		},
+		Outputs: []onnxtest.Value{
+			{Name: "p", Elem: onnxtest.Float32, Dims: []any{"batch", 2}},
+			{Name: "list", Elem: onnxtest.Float32, Sequence: true},
+			{Name: "maybe", Elem: onnxtest.Float32, Optional: true},
+			{Name: "s", Elem: onnxtest.String, Dims: []any{1}},
+			{Name: "u", Elem: onnxtest.Int64, Unranked: true},
+		},
+		Initializers: []onnxtest.Initializer{
+			{Name: "w", Dims: []int64{3, 2}, Data: make([]float32, 6)},
+			{Name: "e", Dims: []int64{3}, External: "weights.bin"},
+		},
+	}
+	f.Add(whole.Encode())
 	f.Add(onnxtest.Unary("Softmax", onnxtest.Float32, "batch", 3).Encode())
 	f.Add(onnxtest.Graph{
+		// A value that computes itself.
 		Nodes:        []onnxtest.Node{{Op: "Identity", Inputs: []string{"p"}, Outputs: []string{"p"}}},
 		Inputs:       []onnxtest.Value{{Name: "w", Elem: onnxtest.String}},
 		Outputs:      []onnxtest.Value{{Name: "p", Elem: 99, Dims: []any{-1, ""}}},
@@ -36,6 +64,15 @@ func FuzzParseModel(f *testing.F) {
 			if len(spec.Shape) != len(spec.DimNames) {
 				t.Errorf("%d dimensions with %d names", len(spec.Shape), len(spec.DimNames))
 			}
+			for _, d := range spec.Shape {
+				if d < tensor.Dynamic {
+					t.Errorf("a dimension of %d", d)
+				}
+			}
+		}
+		outputs, err := planOutputs(signature, 1<<20)
+		if (err == nil) != (len(outputs) > 0) || err != nil && !errors.Is(err, engine.ErrUnsupported) {
+			t.Errorf("%d outputs, error %v", len(outputs), err)
 		}
 	})
 }

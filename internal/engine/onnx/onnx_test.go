@@ -39,17 +39,47 @@ func TestMain(m *testing.M) {
 	}())
 }
 
-func load(t *testing.T, g onnxtest.Graph) engine.Session {
+func load(t testing.TB, g onnxtest.Graph) engine.Session {
 	t.Helper()
-	file := filepath.Join(t.TempDir(), "model.onnx")
-	g.Write(t, file)
-	s, err := runtime.Load(t.Context(), file, engine.LoadOptions{})
+	s, err := tryLoad(t, g, engine.LoadOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = s.Close() })
 	return s
 }
+
+func tryLoad(t testing.TB, g onnxtest.Graph, o engine.LoadOptions) (engine.Session, error) {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "model.onnx")
+	g.Write(t, file)
+	s, err := runtime.Load(t.Context(), file, o)
+	if err == nil {
+		t.Cleanup(func() { _ = s.Close() })
+	}
+	return s, err
+}
+
+func run(t testing.TB, s engine.Session, inputs ...tensor.Tensor) []tensor.Tensor {
+	t.Helper()
+	result, err := s.Run(t.Context(), inputs)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return result.Outputs
+}
+
+func floats(values []float32, shape ...int64) tensor.Tensor {
+	return tensor.Tensor{DataType: tensor.FP32, Shape: append(tensor.Shape{}, shape...), Data: tensor.AsBytes(values)}
+}
+
+func check(t *testing.T, got, want tensor.Tensor) {
+	t.Helper()
+	if got.DataType != want.DataType || !slices.Equal(got.Shape, want.Shape) || !bytes.Equal(got.Data, want.Data) {
+		t.Errorf("found %v of %v, %x\nwant %v of %v, %x", got.Shape, got.DataType, clip(got.Data), want.Shape, want.DataType, clip(want.Data))
+	}
+}
+
+func clip(b []byte) []byte { return b[:min(len(b), 64)] }
 
 func TestSession(t *testing.T) {
 	enginetest.Test(t, func(t *testing.T) engine.Session {
@@ -101,36 +131,6 @@ func TestOutputDeclaredWronglyUnderLoad(t *testing.T) {
 	}
 }
 
-// The binding cannot give back scalars, nor 16-bit floats that the runtime allocates.
-func TestOutputsThatCannotBeCarriedAreLeftOut(t *testing.T) {
-	sum := onnxtest.Node{Op: "ReduceSum", Inputs: []string{"x"}, Outputs: []string{"sum"}, Ints: map[string]int64{"keepdims": 0}}
-	g := onnxtest.Unary("Abs", onnxtest.Float32, "batch", 2)
-	g.Nodes = append(g.Nodes, sum)
-	g.Outputs = append([]onnxtest.Value{{Name: "sum", Elem: onnxtest.Float32, Dims: []any{}}}, g.Outputs...)
-	s := load(t, g)
-	for range 3 {
-		result, err := s.Run(t.Context(), []tensor.Tensor{enginetest.Input(-1, 2)})
-		if err != nil {
-			t.Fatal(err)
-		}
-		if result.Outputs[0].DataType != tensor.Invalid || !bytes.Equal(result.Outputs[1].Data, tensor.AsBytes([]float32{1, 2})) {
-			t.Errorf("outputs %+v", result.Outputs)
-		}
-	}
-	half := onnxtest.Unary("Identity", onnxtest.Float16, "batch", 2)
-	half.Outputs[0].Dims = []any{"rows", 2}
-	onlySum := g
-	onlySum.Outputs = g.Outputs[:1]
-	unranked := onnxtest.Unary("Identity", onnxtest.Float32)
-	for name, g := range map[string]onnxtest.Graph{"16-bit floats": half, "a scalar alone": onlySum, "scalar input": unranked} {
-		file := filepath.Join(t.TempDir(), "model.onnx")
-		g.Write(t, file)
-		if _, err := runtime.Load(t.Context(), file, engine.LoadOptions{}); !errors.Is(err, engine.ErrUnsupported) {
-			t.Errorf("%s: error %v", name, err)
-		}
-	}
-}
-
 func TestSessionReadsUnalignedInputs(t *testing.T) {
 	s := load(t, onnxtest.Unary("Identity", onnxtest.Float32, "batch", 2))
 	want := tensor.AsBytes([]float32{1, 2})
@@ -171,10 +171,14 @@ func TestSignature(t *testing.T) {
 
 func TestLoadRefusesWhatIsNoModel(t *testing.T) {
 	good := onnxtest.Unary("Identity", onnxtest.Float32, 1, 2).Encode()
+	external := onnxtest.Unary("Add", onnxtest.Float32, 2)
+	external.Nodes[0].Inputs = []string{"x", "w"}
+	external.Initializers = []onnxtest.Initializer{{Name: "w", Dims: []int64{2}, External: "weights.bin"}}
 	for name, content := range map[string][]byte{
 		"empty":            nil,
 		"text":             []byte("this is not a model"),
 		"cut":              good[:len(good)/2],
+		"weights missing":  external.Encode(),
 		"unknown operator": onnxtest.Unary("NoSuchOperator", onnxtest.Float32, 1).Encode(),
 	} {
 		file := filepath.Join(t.TempDir(), "model.onnx")
@@ -184,19 +188,9 @@ func TestLoadRefusesWhatIsNoModel(t *testing.T) {
 		_, err := runtime.Load(t.Context(), file, engine.LoadOptions{})
 		if !errors.Is(err, engine.ErrBadModel) {
 			t.Errorf("%s: error %v", name, err)
-		} else if strings.Contains(err.Error(), filepath.Dir(file)) {
-			t.Errorf("%s: the error tells the server's path: %v", name, err)
+		} else if strings.ContainsAny(err.Error(), `/\`) {
+			t.Errorf("%s: the error tells a path: %v", name, err)
 		}
-	}
-	noInputs := onnxtest.Graph{
-		Nodes:        []onnxtest.Node{{Op: "Identity", Inputs: []string{"w"}, Outputs: []string{"y"}}},
-		Outputs:      []onnxtest.Value{{Name: "y", Elem: onnxtest.Float32, Dims: []any{1}}},
-		Initializers: []onnxtest.Initializer{{Name: "w", Dims: []int64{1}, Data: []float32{1}}},
-	}
-	file := filepath.Join(t.TempDir(), "model.onnx")
-	noInputs.Write(t, file)
-	if _, err := runtime.Load(t.Context(), file, engine.LoadOptions{}); !errors.Is(err, engine.ErrUnsupported) {
-		t.Errorf("no inputs: error %v", err)
 	}
 }
 

@@ -3,9 +3,11 @@
 package onnxtest
 
 import (
+	"cmp"
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"google.golang.org/protobuf/encoding/protowire"
@@ -13,14 +15,25 @@ import (
 
 // Element types of ONNX's TensorProto.DataType.
 const (
-	Float32 = 1
-	Uint8   = 2
-	Int64   = 7
-	String  = 8
-	Float16 = 10
+	Float32    = 1
+	Uint8      = 2
+	Int8       = 3
+	Uint16     = 4
+	Int16      = 5
+	Int32      = 6
+	Int64      = 7
+	String     = 8
+	Bool       = 9
+	Float16    = 10
+	Float64    = 11
+	Uint32     = 12
+	Uint64     = 13
+	Complex64  = 14
+	BFloat16   = 16
+	Float8E4M3 = 17
 )
 
-// Graph is an ONNX graph of opset 13.
+// Graph is an ONNX graph of opset 15.
 type Graph struct {
 	Nodes        []Node
 	Inputs       []Value
@@ -28,27 +41,40 @@ type Graph struct {
 	Initializers []Initializer
 }
 
-// Node is an operator. Attributes are integers, which suffices for tests.
+// Node is an operator with its attributes.
 type Node struct {
 	Op      string
 	Inputs  []string
 	Outputs []string
 	Ints    map[string]int64
+	Tensors map[string]Initializer
 }
 
-// Value declares an input or output. Dims are ints for fixed sizes and strings
-// for named dynamic ones.
+// Value declares an input or output. Dims are ints for fixed sizes, strings for named
+// dynamic ones, and "" for a dynamic one without a name; there are none in a scalar.
 type Value struct {
 	Name string
 	Elem int
 	Dims []any
+	// Unranked leaves the rank open.
+	Unranked bool
+	// Sequence and Optional make it no tensor but a sequence of them, or one that may
+	// be missing.
+	Sequence, Optional bool
 }
 
-// Initializer is a float32 weight.
+// Initializer is a weight, or a tensor in an attribute. Its elements are Data, for the
+// element type Float32, which is the default; Strings, for String; or else Raw, or what
+// the file at the path External, relative to the model's, holds.
 type Initializer struct {
-	Name string
-	Dims []int64
-	Data []float32
+	Name    string
+	Elem    int
+	Dims    []int64
+	Data    []float32
+	Raw     []byte
+	Strings []string
+
+	External string
 }
 
 // Unary returns a graph of one operator from input "x" to output "y", both of the
@@ -57,7 +83,7 @@ func Unary(op string, elem int, dims ...any) Graph {
 	return Graph{
 		Nodes:   []Node{{Op: op, Inputs: []string{"x"}, Outputs: []string{"y"}}},
 		Inputs:  []Value{{Name: "x", Elem: elem, Dims: dims}},
-		Outputs: []Value{{Name: "y", Elem: elem, Dims: dims}},
+		Outputs: []Value{{Name: "y", Elem: elem, Dims: slices.Clone(dims)}},
 	}
 }
 
@@ -80,7 +106,7 @@ func (g Graph) Encode() []byte {
 	var model []byte
 	model = appendVarint(model, 1, 8) // ir_version
 	model = appendMessage(model, 7, graph)
-	return appendMessage(model, 8, appendVarint(nil, 2, 13)) // opset_import
+	return appendMessage(model, 8, appendVarint(nil, 2, 15)) // opset_import
 }
 
 // Write writes the graph to file in a directory that it makes.
@@ -109,6 +135,12 @@ func (n Node) encode() []byte {
 		attribute = appendVarint(attribute, 20, 2) // type INT
 		b = appendMessage(b, 5, attribute)
 	}
+	for name, value := range n.Tensors {
+		attribute := appendMessage(nil, 1, []byte(name))
+		attribute = appendMessage(attribute, 5, value.encode())
+		attribute = appendVarint(attribute, 20, 4) // type TENSOR
+		b = appendMessage(b, 5, attribute)
+	}
 	return b
 }
 
@@ -120,14 +152,24 @@ func (v Value) encode() []byte {
 		case int:
 			dim = appendVarint(nil, 1, uint64(d))
 		case string:
-			dim = appendMessage(nil, 2, []byte(d))
+			if d != "" {
+				dim = appendMessage(nil, 2, []byte(d))
+			}
 		}
 		shape = appendMessage(shape, 1, dim)
 	}
 	tensorType := appendVarint(nil, 1, uint64(v.Elem))
-	tensorType = appendMessage(tensorType, 2, shape)
-	b := appendMessage(nil, 1, []byte(v.Name))
-	return appendMessage(b, 2, appendMessage(nil, 1, tensorType))
+	if !v.Unranked {
+		tensorType = appendMessage(tensorType, 2, shape)
+	}
+	valueType := appendMessage(nil, 1, tensorType)
+	switch {
+	case v.Sequence:
+		valueType = appendMessage(nil, 4, appendMessage(nil, 1, valueType))
+	case v.Optional:
+		valueType = appendMessage(nil, 9, appendMessage(nil, 1, valueType))
+	}
+	return appendMessage(appendMessage(nil, 1, []byte(v.Name)), 2, valueType)
 }
 
 func (w Initializer) encode() []byte {
@@ -135,11 +177,21 @@ func (w Initializer) encode() []byte {
 	for _, d := range w.Dims {
 		b = appendVarint(b, 1, uint64(d))
 	}
-	b = appendVarint(b, 2, Float32)
+	b = appendVarint(b, 2, uint64(cmp.Or(w.Elem, Float32)))
+	for _, s := range w.Strings {
+		b = appendMessage(b, 6, []byte(s))
+	}
 	b = appendMessage(b, 8, []byte(w.Name))
-	raw := make([]byte, 0, 4*len(w.Data))
+	raw := w.Raw
 	for _, f := range w.Data {
 		raw = protowire.AppendFixed32(raw, math.Float32bits(f))
+	}
+	switch {
+	case len(w.Strings) > 0:
+		return b
+	case w.External != "":
+		location := appendMessage(appendMessage(nil, 1, []byte("location")), 2, []byte(w.External))
+		return appendVarint(appendMessage(b, 13, location), 14, 1) // data_location EXTERNAL
 	}
 	return appendMessage(b, 9, raw)
 }

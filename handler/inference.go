@@ -1,0 +1,140 @@
+package handler
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"connectrpc.com/connect/v2"
+
+	"github.com/tensorwire/tensorwire/gen/inference"
+	"github.com/tensorwire/tensorwire/gen/inference/inferenceconnect"
+	"github.com/tensorwire/tensorwire/internal/observe"
+	"github.com/tensorwire/tensorwire/internal/repository"
+	"github.com/tensorwire/tensorwire/internal/sharedmem"
+)
+
+// Repository is what the Open Inference Protocol needs of a model repository.
+type Repository interface {
+	Models
+	// LoadModel loads a model, or loads it anew, and returns when it is ready or has
+	// failed. override may be nil.
+	LoadModel(ctx context.Context, name string, override *repository.Override) error
+	// UnloadModel takes a model out of service.
+	UnloadModel(ctx context.Context, name string) error
+}
+
+// InferenceOptions tune an Inference. The zero value has the defaults.
+type InferenceOptions struct {
+	// Version is the server's version, which ServerMetadata tells.
+	Version string
+	// StreamWindow is how many requests of one stream are in flight at once; a
+	// client that sends more waits. 0: DefaultStreamWindow.
+	StreamWindow int
+	// Draining is closed when the server begins to stop: streams then answer the
+	// requests that they have, and end. nil: never.
+	Draining <-chan struct{}
+	// Readiness says whether the server should be sent work. nil: always.
+	Readiness *observe.Readiness
+	// SharedMemory has the regions of shared memory that clients register. nil:
+	// shared memory is off.
+	SharedMemory *sharedmem.Regions
+	// LogLevels are those of the log, which LogSettings changes. nil: levels that no
+	// log follows.
+	LogLevels *observe.LogLevels
+	// Logger is told of errors that callers are not told. nil: slog.Default.
+	Logger *slog.Logger
+}
+
+var _ inferenceconnect.GRPCInferenceServiceHandler = (*Inference)(nil)
+
+// Inference serves the Open Inference Protocol: as the RPCs of
+// inference.GRPCInferenceService. It is safe for concurrent use.
+type Inference struct {
+	models  Repository
+	options InferenceOptions
+}
+
+// NewInference returns the service over models, each of whose versions was compiled
+// by Compile.
+func NewInference(models Repository, options InferenceOptions) *Inference {
+	if options.StreamWindow == 0 {
+		options.StreamWindow = DefaultStreamWindow
+	}
+	if options.LogLevels == nil {
+		options.LogLevels = &observe.LogLevels{}
+	}
+	if options.Logger == nil {
+		options.Logger = slog.Default()
+	}
+	return &Inference{models: models, options: options}
+}
+
+// ModelInfer implements [inferenceconnect.GRPCInferenceServiceHandler].
+func (s *Inference) ModelInfer(ctx context.Context, m *inference.ModelInferRequest) (*inference.ModelInferResponse, error) {
+	res, err := s.infer(ctx, m)
+	if err != nil {
+		return nil, s.failedInfer(ctx, m, err)
+	}
+	return res, nil
+}
+
+// failedInfer returns err as the error of an RPC that runs a model.
+func (s *Inference) failedInfer(ctx context.Context, m *inference.ModelInferRequest, err error) *connect.Error {
+	return rpcError(ctx, s.options.Logger.With("model", m.GetModelName()), err)
+}
+
+// infer answers one message.
+func (s *Inference) infer(ctx context.Context, m *inference.ModelInferRequest) (*inference.ModelInferResponse, error) {
+	r, err := fromInferMessage(m, time.Now())
+	if err != nil {
+		return nil, err
+	}
+	result, err := s.run(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	return result.message(), nil
+}
+
+// ModelStreamInfer implements [inferenceconnect.GRPCInferenceServiceHandler].
+func (s *Inference) ModelStreamInfer(ctx context.Context, stream inferenceconnect.GRPCInferenceServiceModelStreamInferServerStream) error {
+	requests := pipeline[inference.ModelInferRequest, inference.ModelStreamInferResponse]{
+		window:   s.options.StreamWindow,
+		draining: s.options.Draining,
+		log:      s.options.Logger,
+		answer:   s.streamAnswer,
+		failure:  s.streamFailure,
+	}
+	if err := requests.serve(ctx, stream); err != nil {
+		return s.failed(ctx, err)
+	}
+	return nil
+}
+
+// streamAnswer answers one request of a stream.
+func (s *Inference) streamAnswer(ctx context.Context, m *inference.ModelInferRequest) (*inference.ModelStreamInferResponse, error) {
+	res, err := s.infer(ctx, m)
+	if err != nil {
+		return nil, err
+	}
+	return finalResponse(res, ""), nil
+}
+
+// streamFailure answers a request of a stream that failed. Clients match it to the
+// request by id, model and version.
+func (s *Inference) streamFailure(ctx context.Context, m *inference.ModelInferRequest, err error) *inference.ModelStreamInferResponse {
+	return finalResponse(&inference.ModelInferResponse{
+		Id: m.GetId(), ModelName: m.GetModelName(), ModelVersion: m.GetModelVersion(),
+	}, s.failedInfer(ctx, m, err).Message())
+}
+
+// finalResponse marks an answer of a stream as the last one of its request, which
+// every answer here is: clients that wait for the last one of a model with several
+// look for the mark.
+func finalResponse(res *inference.ModelInferResponse, failure string) *inference.ModelStreamInferResponse {
+	res.Parameters = map[string]*inference.InferParameter{
+		"triton_final_response": {ParameterChoice: &inference.InferParameter_BoolParam{BoolParam: true}},
+	}
+	return &inference.ModelStreamInferResponse{InferResponse: res, ErrorMessage: failure}
+}

@@ -1,0 +1,102 @@
+package handler
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/tensorwire/tensorwire/internal/engine"
+	"github.com/tensorwire/tensorwire/internal/repository"
+	"github.com/tensorwire/tensorwire/internal/tensor"
+)
+
+// arrangeInputs returns the inputs in the order of the version's signature, checked,
+// and how many elements the batch has: 1 where the model has no batches. Each error
+// names the input.
+func (s *Inference) arrangeInputs(v *repository.Version, given []inferInput) ([]tensor.Tensor, uint64, error) {
+	specs := contractOf(v).inputs
+	places := make([]*inferInput, len(specs))
+	for i := range given {
+		at := specIndex(specs, given[i].name)
+		if at < 0 {
+			return nil, 0, invalidf("input %q: model %q takes no input of that name; it takes %s", given[i].name, v.Model, tensorNames(specs))
+		}
+		if places[at] != nil {
+			return nil, 0, invalidf("input %q is given twice", given[i].name)
+		}
+		places[at] = &given[i]
+	}
+	inputs := make([]tensor.Tensor, len(specs))
+	for i, in := range places {
+		if in == nil {
+			return nil, 0, invalidf("input %q is missing: model %q takes %s", specs[i].Name, v.Model, tensorNames(specs))
+		}
+		var err error
+		if inputs[i], err = s.takeInput(&specs[i], isScalar(v.Signature.Inputs[i].Shape), *in); err != nil {
+			return nil, 0, err
+		}
+	}
+	batch, err := batchSize(v, inputs)
+	return inputs, batch, err
+}
+
+// takeInput returns an input's tensor, or says how it does not fit what the model
+// takes. A scalar may be given as dimensions of 1, as clients of Triton do, which has
+// no scalars.
+func (s *Inference) takeInput(spec *engine.TensorSpec, scalar bool, in inferInput) (tensor.Tensor, error) {
+	if in.DataType != spec.DataType {
+		return tensor.Tensor{}, invalidf("input %q has datatype %v: the model takes %v", spec.Name, in.DataType, spec.DataType)
+	}
+	switch {
+	case scalar && isOne(in.Shape):
+		in.Shape = tensor.Shape{}
+	case spec.Shape != nil && !spec.Shape.Accepts(in.Shape):
+		return tensor.Tensor{}, invalidf("input %q has shape %v: the model takes %v (-1 is any size)", spec.Name, in.Shape, spec.Shape)
+	}
+	t := in.Tensor
+	if in.region != nil {
+		var err error
+		if t.Data, err = s.readRegion(&in); err != nil {
+			return tensor.Tensor{}, fmt.Errorf("input %q: %w", spec.Name, err)
+		}
+	}
+	if err := t.Validate(); err != nil {
+		return tensor.Tensor{}, invalidf("input %q: %v", spec.Name, err)
+	}
+	if t.DataType == tensor.Bool {
+		if at := slices.IndexFunc(t.Data, func(b byte) bool { return b > 1 }); at >= 0 {
+			return tensor.Tensor{}, invalidf("input %q: element %d of BOOL is the byte %d: give 0 or 1", spec.Name, at, t.Data[at])
+		}
+	}
+	return t, nil
+}
+
+// batchSize returns the size of the batch that inputs are, where the configuration
+// says that the model takes batches, and checks it.
+func batchSize(v *repository.Version, inputs []tensor.Tensor) (uint64, error) {
+	most := int64(v.Config.GetMaxBatchSize())
+	if most == 0 || len(inputs) == 0 {
+		return 1, nil
+	}
+	names := v.Signature.Inputs
+	for i, in := range inputs {
+		switch {
+		case len(in.Shape) == 0:
+			return 0, invalidf("input %q is a scalar: model %q takes batches (max_batch_size %d), whose size is the first dimension", names[i].Name, v.Model, most)
+		case in.Shape[0] > most:
+			return 0, invalidf("input %q has a batch of %d: model %q takes %d at most (max_batch_size)", names[i].Name, in.Shape[0], v.Model, most)
+		case in.Shape[0] != inputs[0].Shape[0]:
+			return 0, invalidf("input %q has a batch of %d, and input %q one of %d: give all the same", names[i].Name, in.Shape[0], names[0].Name, inputs[0].Shape[0])
+		}
+	}
+	return uint64(inputs[0].Shape[0]), nil
+}
+
+// specIndex returns the place of the tensor of that name, -1 where there is none.
+func specIndex(specs []engine.TensorSpec, name string) int {
+	for i := range specs {
+		if specs[i].Name == name {
+			return i
+		}
+	}
+	return -1
+}

@@ -1,0 +1,177 @@
+package onnx_test
+
+import (
+	"errors"
+	"os"
+	goruntime "runtime"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/tensorwire/tensorwire/internal/engine"
+	"github.com/tensorwire/tensorwire/internal/engine/onnx"
+	"github.com/tensorwire/tensorwire/internal/engine/onnx/onnxtest"
+	"github.com/tensorwire/tensorwire/internal/tensor"
+)
+
+// open returns another engine beside the package's.
+func open(t *testing.T, o onnx.Options) *onnx.Engine {
+	t.Helper()
+	library, err := onnx.Find(os.Getenv("TENSORWIRE_ONNXRUNTIME_LIB"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	e, err := onnx.Open(library, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := e.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return e
+}
+
+// threads returns how many threads the process has. Loading a model starts those of
+// its own.
+func threads(t *testing.T) int {
+	t.Helper()
+	tasks, err := os.ReadDir("/proc/self/task")
+	if err != nil {
+		t.Skip("no /proc here")
+	}
+	return len(tasks)
+}
+
+func TestLoadOptions(t *testing.T) {
+	g := onnxtest.Unary("Softmax", onnxtest.Float32, "n", 2)
+	g.Nodes = append(g.Nodes, onnxtest.Node{Op: "Abs", Inputs: []string{"x"}, Outputs: []string{"z"}})
+	g.Outputs = append(g.Outputs, onnxtest.Value{Name: "z", Elem: onnxtest.Float32, Dims: []any{"n", 2}})
+	in := floats([]float32{-1, -1}, 1, 2)
+	engines := map[string]*onnx.Engine{"defaults": runtime, "of its own": open(t, onnx.Options{IntraOpThreads: 13, InterOpThreads: 15})}
+	for _, c := range []struct {
+		engine  string
+		options engine.LoadOptions
+		more    int // threads beside the caller's
+	}{
+		{"defaults", engine.LoadOptions{}, 0},
+		{"defaults", engine.LoadOptions{IntraOpThreads: 13}, 12},
+		{"defaults", engine.LoadOptions{InterOpThreads: 15}, 0}, // not without Parallel
+		{"defaults", engine.LoadOptions{InterOpThreads: 15, Parallel: true}, 14},
+		{"defaults", engine.LoadOptions{IntraOpThreads: 11, InterOpThreads: 21, Parallel: true}, 30},
+		{"of its own", engine.LoadOptions{}, 12},
+		{"of its own", engine.LoadOptions{IntraOpThreads: 1}, 0},
+		{"of its own", engine.LoadOptions{Parallel: true}, 26},
+		{"defaults", engine.LoadOptions{Optimization: engine.OptimizeNone}, 0},
+		{"defaults", engine.LoadOptions{Optimization: engine.OptimizeBasic}, 0},
+		{"defaults", engine.LoadOptions{Optimization: engine.OptimizeExtended}, 0},
+	} {
+		file := t.TempDir() + "/model.onnx"
+		g.Write(t, file)
+		before := threads(t)
+		s, err := engines[c.engine].Load(t.Context(), file, c.options)
+		if err != nil {
+			t.Fatal(err)
+		}
+		// Go may start a few of its own meanwhile.
+		if more := threads(t) - before; more < c.more || more > c.more+5 {
+			t.Errorf("%s, %+v: %d threads more, want %d", c.engine, c.options, more, c.more)
+		}
+		got := run(t, s, in)
+		check(t, got[0], floats([]float32{0.5, 0.5}, 1, 2))
+		check(t, got[1], floats([]float32{1, 1}, 1, 2))
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+	if _, err := tryLoad(t, g, engine.LoadOptions{IntraOpThreads: -1}); err == nil || !strings.Contains(err.Error(), "-1") {
+		t.Errorf("-1 threads: error %v", err)
+	}
+}
+
+// An output is bounded wherever its memory comes from.
+func TestOutputThatIsTooLarge(t *testing.T) {
+	small := open(t, onnx.Options{MaxOutputBytes: 1000})
+	for name, c := range map[string]struct {
+		elem         int
+		dims         []any
+		fits, beyond tensor.Tensor
+	}{
+		"declared": {
+			onnxtest.Float32,
+			[]any{"n"},
+			floats(make([]float32, 250), 250), floats(make([]float32, 251), 251),
+		},
+		"known afterwards": {
+			onnxtest.Float32,
+			[]any{"k"},
+			floats(make([]float32, 250), 250), floats(make([]float32, 251), 251),
+		},
+		"strings": {
+			onnxtest.String,
+			[]any{"n"},
+			tensor.Tensor{DataType: tensor.Bytes, Shape: tensor.Shape{2}, Data: tensor.AppendElement(make([]byte, 4), make([]byte, 992))},
+			tensor.Tensor{DataType: tensor.Bytes, Shape: tensor.Shape{2}, Data: tensor.AppendElement(make([]byte, 4), make([]byte, 993))},
+		},
+	} {
+		g := onnxtest.Unary("Identity", c.elem, "n")
+		g.Outputs[0].Dims = c.dims
+		file := t.TempDir() + "/model.onnx"
+		g.Write(t, file)
+		s, err := small.Load(t.Context(), file, engine.LoadOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := s.Run(t.Context(), []tensor.Tensor{c.beyond}); !errors.Is(err, engine.ErrTooLarge) || !strings.Contains(err.Error(), `"y"`) {
+			t.Errorf("%s: error %v", name, err)
+		}
+		check(t, run(t, s, c.fits)[0], c.fits)
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+	// 1 GiB is refused without asking for it, however few bytes come in.
+	g := onnxtest.Unary("Identity", onnxtest.Float32, "n", "n")
+	g.Nodes = []onnxtest.Node{{Op: "Expand", Inputs: []string{"x", "shape"}, Outputs: []string{"y"}}}
+	g.Inputs[0].Dims = []any{"n", 1 << 29}
+	g.Inputs = append(g.Inputs, onnxtest.Value{Name: "shape", Elem: onnxtest.Int64, Dims: []any{2}})
+	g.Outputs[0].Dims = []any{1 << 40, 1 << 20}
+	s, err := tryLoad(t, g, engine.LoadOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	empty := tensor.Tensor{DataType: tensor.FP32, Shape: tensor.Shape{0, 1 << 29}}
+	if _, err := s.Run(t.Context(), []tensor.Tensor{empty, {DataType: tensor.Int64, Shape: tensor.Shape{2}, Data: tensor.AsBytes([]int64{1, 1})}}); !errors.Is(err, engine.ErrTooLarge) {
+		t.Errorf("error %v", err)
+	}
+}
+
+func TestOpenSaysWhatIsWrong(t *testing.T) {
+	file := t.TempDir() + "/libonnxruntime.so"
+	if err := os.WriteFile(file, []byte("text"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cases := map[string][]string{file: {file, "1.15"}}
+	if goruntime.GOOS == "linux" {
+		cases["libm.so.6"] = []string{"not ONNX Runtime", "OrtGetApiBase"}
+	}
+	for path, want := range cases {
+		_, err := onnx.Open(path, onnx.Options{})
+		if err == nil || slices.ContainsFunc(want, func(s string) bool { return !strings.Contains(err.Error(), s) }) {
+			t.Errorf("%s: error %v, want %q in it", path, err, want)
+		}
+	}
+}
+
+// An engine that is closed leaves the others, and can be opened again.
+func TestEnginesSideBySide(t *testing.T) {
+	for range 3 {
+		e := open(t, onnx.Options{})
+		if e.Version() != runtime.Version() || !strings.HasPrefix(e.Version(), "1.") {
+			t.Errorf("version %q", e.Version())
+		}
+	}
+	in := floats([]float32{1, 2}, 1, 2)
+	check(t, run(t, load(t, onnxtest.Unary("Identity", onnxtest.Float32, "n", 2)), in)[0], in)
+}

@@ -1,0 +1,166 @@
+// What this package needs of ONNX Runtime's C API, and the C functions that Go
+// calls. Each of these does as much as one crossing from Go into C can do.
+#ifndef TENSORWIRE_ORT_API_H
+#define TENSORWIRE_ORT_API_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef _WIN32
+#include <wchar.h>
+#define ORT_CALL __stdcall
+typedef wchar_t tw_path;
+#else
+#define ORT_CALL
+typedef char tw_path;
+#endif
+
+// The runtime's own objects, of which only addresses are known here.
+typedef struct OrtEnv OrtEnv;
+typedef struct OrtStatus OrtStatus;
+typedef struct OrtSession OrtSession;
+typedef struct OrtSessionOptions OrtSessionOptions;
+typedef struct OrtRunOptions OrtRunOptions;
+typedef struct OrtValue OrtValue;
+typedef struct OrtTensorTypeAndShapeInfo OrtTensorTypeAndShapeInfo;
+typedef struct OrtMemoryInfo OrtMemoryInfo;
+typedef struct OrtAllocator OrtAllocator;
+
+// The C API is a table of function pointers, to which its versions only ever append:
+// the slot of a function, its index in the table, is the same in all of them. Each
+// line is FUNCTION(slot, name, result, arguments). slots_test.go proves every slot by
+// what its function does. Enumerations are passed as int, which is their type in C.
+#define ORT_FUNCTIONS(FUNCTION)                                                                           \
+  FUNCTION(2, GetErrorMessage, const char *, const OrtStatus *)                                           \
+  FUNCTION(3, CreateEnv, OrtStatus *, int severity, const char *log_id, OrtEnv **)                        \
+  FUNCTION(7, CreateSession, OrtStatus *, const OrtEnv *, const tw_path *, const OrtSessionOptions *,     \
+           OrtSession **)                                                                                 \
+  FUNCTION(9, Run, OrtStatus *, OrtSession *, const OrtRunOptions *, const char *const *input_names,      \
+           const OrtValue *const *inputs, size_t input_count, const char *const *output_names,            \
+           size_t output_count, OrtValue **outputs)                                                       \
+  FUNCTION(10, CreateSessionOptions, OrtStatus *, OrtSessionOptions **)                                   \
+  FUNCTION(13, SetSessionExecutionMode, OrtStatus *, OrtSessionOptions *, int mode)                       \
+  FUNCTION(23, SetSessionGraphOptimizationLevel, OrtStatus *, OrtSessionOptions *, int level)             \
+  FUNCTION(24, SetIntraOpNumThreads, OrtStatus *, OrtSessionOptions *, int threads)                       \
+  FUNCTION(25, SetInterOpNumThreads, OrtStatus *, OrtSessionOptions *, int threads)                       \
+  FUNCTION(48, CreateTensorAsOrtValue, OrtStatus *, OrtAllocator *, const int64_t *shape, size_t rank,    \
+           int elem, OrtValue **)                                                                         \
+  FUNCTION(49, CreateTensorWithDataAsOrtValue, OrtStatus *, const OrtMemoryInfo *, void *data,            \
+           size_t bytes, const int64_t *shape, size_t rank, int elem, OrtValue **)                        \
+  FUNCTION(51, GetTensorMutableData, OrtStatus *, OrtValue *, void **data)                                \
+  FUNCTION(53, GetStringTensorDataLength, OrtStatus *, const OrtValue *, size_t *bytes)                   \
+  FUNCTION(54, GetStringTensorContent, OrtStatus *, const OrtValue *, void *content, size_t bytes,        \
+           size_t *offsets, size_t elements)                                                              \
+  FUNCTION(60, GetTensorElementType, OrtStatus *, const OrtTensorTypeAndShapeInfo *, int *elem)           \
+  FUNCTION(61, GetDimensionsCount, OrtStatus *, const OrtTensorTypeAndShapeInfo *, size_t *rank)          \
+  FUNCTION(62, GetDimensions, OrtStatus *, const OrtTensorTypeAndShapeInfo *, int64_t *shape,             \
+           size_t rank)                                                                                   \
+  FUNCTION(65, GetTensorTypeAndShape, OrtStatus *, const OrtValue *, OrtTensorTypeAndShapeInfo **)        \
+  FUNCTION(69, CreateCpuMemoryInfo, OrtStatus *, int allocator, int memory, OrtMemoryInfo **)             \
+  FUNCTION(78, GetAllocatorWithDefaultOptions, OrtStatus *, OrtAllocator **)                              \
+  FUNCTION(92, ReleaseEnv, void, OrtEnv *)                                                                \
+  FUNCTION(93, ReleaseStatus, void, OrtStatus *)                                                          \
+  FUNCTION(94, ReleaseMemoryInfo, void, OrtMemoryInfo *)                                                  \
+  FUNCTION(95, ReleaseSession, void, OrtSession *)                                                        \
+  FUNCTION(96, ReleaseValue, void, OrtValue *)                                                            \
+  FUNCTION(99, ReleaseTensorTypeAndShapeInfo, void, OrtTensorTypeAndShapeInfo *)                          \
+  FUNCTION(100, ReleaseSessionOptions, void, OrtSessionOptions *)                                         \
+  FUNCTION(130, AddSessionConfigEntry, OrtStatus *, OrtSessionOptions *, const char *key,                 \
+           const char *value)                                                                             \
+  FUNCTION(252, GetResizedStringTensorElementBuffer, OrtStatus *, OrtValue *, size_t index,               \
+           size_t bytes, char **data)
+
+// TW_API_VERSION is the version of the C API that the youngest of these functions,
+// GetResizedStringTensorElementBuffer, came with: that of ONNX Runtime 1.15.
+enum { TW_API_VERSION = 15 };
+
+typedef void (*tw_function)(void);
+
+// tw_library is a loaded library with its environment.
+typedef struct {
+  const tw_function *api;
+  OrtEnv *env;
+  OrtMemoryInfo *cpu;       // says of memory that it is the CPU's
+  OrtAllocator *allocator;  // the runtime's own, for strings; not ours to release
+} tw_library;
+
+// tw_options are the settings of a session, in the C API's numbers.
+typedef struct {
+  int intra_op_threads, inter_op_threads;  // 0: as many as there are cores
+  int mode;                                // 0: sequential, 1: parallel
+  int level;                               // of graph optimization
+  const char *const *config;               // keys, each with its value after it
+  size_t config_length;                    // of keys and values
+} tw_options;
+
+// TW_MAX_RANK is the highest rank of a tensor that is carried, which is numpy's too.
+enum { TW_MAX_RANK = 64 };
+
+// TW_STRING is the element type of strings.
+enum { TW_STRING = 8 };
+
+// tw_tensor is an input or output of a call.
+typedef struct {
+  int elem;         // ONNX's element type (TensorProto.DataType); 0 in an output: the runtime makes it
+  size_t elements;  // of the shape, for inputs
+  size_t rank;
+  int64_t shape[TW_MAX_RANK];
+  // The memory that Go gives, pinned by Go for the call. It is no pointer, so that
+  // Go's garbage collector does not meet what is left of it after the call.
+  uintptr_t data;
+  size_t bytes;     // of data; of strings that the runtime made, without their lengths
+  OrtValue *value;  // what the runtime made, until the call is released
+  void *made;       // the elements of value, when they are no strings
+} tw_tensor;
+
+// Why a call failed where the runtime did not.
+enum { TW_NO_FAULT, TW_BAD_STRINGS, TW_RANK_TOO_HIGH, TW_NO_MEMORY };
+
+// tw_call is what one run needs, used again and again by one caller after another.
+typedef struct {
+  const tw_library *library;
+  OrtSession *session;
+  const char *const *names;  // of the inputs, and then of the outputs
+  size_t inputs, outputs;    // how many there are
+  tw_tensor *tensors;        // of the inputs, and then of the outputs
+  OrtValue **values;         // likewise
+  int fault;
+  size_t failed;             // the index in tensors of the one at fault
+} tw_call;
+
+// tw_version returns the version of the library whose OrtGetApiBase is given.
+const char *tw_version(void *get_api_base);
+
+// tw_open fills an empty library. It returns 0 where the library is older than
+// TW_API_VERSION. It closes what a failure leaves; the status belongs to the caller.
+int tw_open(tw_library *l, void *get_api_base, OrtStatus **failure);
+void tw_close(tw_library *l);
+
+const char *tw_message(const tw_library *l, const OrtStatus *status);
+void tw_release_status(const tw_library *l, OrtStatus *status);
+
+// tw_open_session loads the model at path, a tw_path.
+OrtStatus *tw_open_session(const tw_library *l, const void *path, const tw_options *o, OrtSession **session);
+void tw_close_session(const tw_library *l, OrtSession *session);
+
+// tw_new_call returns NULL where there is no memory. names outlive the call.
+tw_call *tw_new_call(const tw_library *l, OrtSession *session, const char *const *names, size_t inputs, size_t outputs);
+void tw_free_call(tw_call *c);
+
+// tw_run makes values of the inputs and of the outputs that have an element type,
+// runs the model, and describes the outputs that the runtime made. It releases all
+// other values, and after a failure those as well.
+OrtStatus *tw_run(tw_call *c);
+
+// tw_read_strings writes the output at index i of tensors, strings that the runtime
+// made, in the raw encoding of BYTES. elements is its shape's product, more than 0,
+// and data has room for its bytes and a length for each element.
+OrtStatus *tw_read_strings(tw_call *c, size_t i, size_t elements, void *data);
+
+// tw_release releases what the runtime made.
+void tw_release(tw_call *c);
+
+// tw_trim gives memory back to the system that the C library keeps for later.
+void tw_trim(void);
+
+#endif

@@ -1,0 +1,80 @@
+package ort
+
+// #cgo linux LDFLAGS: -ldl
+// #include <stdlib.h>
+// #include "api.h"
+import "C"
+
+import (
+	"errors"
+	"fmt"
+	"unsafe"
+)
+
+// MinVersion is the oldest version of ONNX Runtime that has all that is used here.
+const MinVersion = "1.15"
+
+// Library is ONNX Runtime's shared library, loaded, with its environment. It is safe
+// for concurrent use.
+type Library struct {
+	c       *C.tw_library
+	handle  handle
+	version string
+}
+
+// Open loads the library at path. One that is no ONNX Runtime, or is older than
+// MinVersion, is an error that says so. The caller closes the Library after the last
+// of its sessions.
+func Open(path string) (*Library, error) {
+	h, err := loadLibrary(path)
+	if err != nil {
+		return nil, err
+	}
+	l := &Library{handle: h, c: (*C.tw_library)(C.calloc(1, C.sizeof_tw_library))}
+	if err := l.open(); err != nil {
+		C.free(unsafe.Pointer(l.c))
+		return nil, errors.Join(err, h.unload())
+	}
+	return l, nil
+}
+
+func (l *Library) open() error {
+	base, err := l.handle.symbol("OrtGetApiBase")
+	if err != nil {
+		return fmt.Errorf("it is not ONNX Runtime's library: %w", err)
+	}
+	l.version = C.GoString(C.tw_version(base))
+	var failure *C.OrtStatus
+	if C.tw_open(l.c, base, &failure) == 0 {
+		return fmt.Errorf("it is version %s; %s or newer is needed", l.version, MinVersion)
+	}
+	return l.statusError(failure)
+}
+
+// Version returns the library's version, such as "1.27.0".
+func (l *Library) Version() string { return l.version }
+
+// Close ends the environment and unloads the library. It is called once, after every
+// session has been closed.
+func (l *Library) Close() error {
+	C.tw_close(l.c)
+	C.free(unsafe.Pointer(l.c))
+	l.c = nil
+	return l.handle.unload()
+}
+
+// Error is a failure that the runtime reports, in its own words: they may hold paths,
+// of the server's models and of the runtime's source.
+type Error struct{ Message string }
+
+func (e *Error) Error() string { return e.Message }
+
+// statusError returns the failure that a status says, and releases it. No status is
+// no failure.
+func (l *Library) statusError(s *C.OrtStatus) error {
+	if s == nil {
+		return nil
+	}
+	defer C.tw_release_status(l.c, s)
+	return &Error{Message: C.GoString(C.tw_message(l.c, s))}
+}

@@ -1,0 +1,148 @@
+package ort
+
+// #include <stdlib.h>
+// #include "api.h"
+import "C"
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"unsafe"
+)
+
+// Level is how far a graph is optimized.
+type Level int
+
+// The levels of the C API.
+const (
+	LevelNone     Level = 0
+	LevelBasic    Level = 1
+	LevelExtended Level = 2
+	LevelAll      Level = 99
+)
+
+// Options are the settings of a session.
+type Options struct {
+	// IntraOpThreads is how many threads an operator uses, and InterOpThreads how
+	// many operators run at once where Parallel is set; 0 is one for each core.
+	IntraOpThreads, InterOpThreads int
+	Parallel                       bool
+	Level                          Level
+	// Config has the runtime's own settings by name, each with its value after it
+	// (onnxruntime_session_options_config_keys.h in its source).
+	Config []string
+}
+
+// Session is a loaded model. It is safe for concurrent use: each Call is for one
+// goroutine, and there may be any number of them.
+type Session struct {
+	library *Library
+	ort     *C.OrtSession
+	inputs  int
+	names   []*C.char // of the inputs, and then of the outputs, in C's memory
+
+	mu   sync.Mutex
+	idle []*Call // released, for callers to come
+}
+
+// NewSession loads the model file at path, for calls with the inputs and outputs of
+// these names. A failure of the runtime is an *Error. The caller closes the session.
+func (l *Library) NewSession(path string, inputs, outputs []string, o Options) (*Session, error) {
+	if o.IntraOpThreads < 0 || o.InterOpThreads < 0 {
+		return nil, fmt.Errorf("%d threads within an operator and %d operators at once: use 0, for one a core, or more", o.IntraOpThreads, o.InterOpThreads)
+	}
+	names := slices.Concat(inputs, outputs)
+	for _, s := range slices.Concat([]string{path}, names, o.Config) {
+		if strings.IndexByte(s, 0) >= 0 {
+			return nil, fmt.Errorf("%q has a NUL in it", s)
+		}
+	}
+	p, err := cPath(path)
+	if err != nil {
+		return nil, err
+	}
+	defer C.free(p)
+	s := &Session{library: l, inputs: len(inputs)}
+	if err := s.open(p, o); err != nil {
+		return nil, err
+	}
+	s.names = cStrings(names)
+	return s, nil
+}
+
+func (s *Session) open(path unsafe.Pointer, o Options) error {
+	config := cStrings(o.Config)
+	defer freeStrings(config)
+	options := (*C.tw_options)(C.calloc(1, C.sizeof_tw_options))
+	defer C.free(unsafe.Pointer(options))
+	options.intra_op_threads, options.inter_op_threads = C.int(o.IntraOpThreads), C.int(o.InterOpThreads)
+	if o.Parallel {
+		options.mode = 1
+	}
+	options.level = C.int(o.Level)
+	options.config, options.config_length = unsafe.SliceData(config), C.size_t(len(config))
+	err := s.library.statusError(C.tw_open_session(s.library.c, path, options, &s.ort))
+	// What was read of the file has been copied to where the runtime wants it: up to
+	// half of what was allocated is free by now.
+	C.tw_trim()
+	return err
+}
+
+// cStrings copies strings without a NUL, and the table of them, to C's memory.
+func cStrings(list []string) []*C.char {
+	if len(list) == 0 {
+		return nil
+	}
+	p := C.calloc(C.size_t(len(list)), C.size_t(unsafe.Sizeof((*C.char)(nil))))
+	table := unsafe.Slice((**C.char)(p), len(list))
+	for i, s := range list {
+		table[i] = C.CString(s)
+	}
+	return table
+}
+
+func freeStrings(table []*C.char) {
+	for _, s := range table {
+		C.free(unsafe.Pointer(s))
+	}
+	C.free(unsafe.Pointer(unsafe.SliceData(table)))
+}
+
+// Close frees the model's memory, and gives it back to the system. Every Call must
+// have been released.
+func (s *Session) Close() {
+	for _, c := range s.idle {
+		C.tw_free_call(c.c)
+	}
+	s.idle = nil
+	C.tw_close_session(s.library.c, s.ort)
+	freeStrings(s.names)
+	s.names = nil
+	// The C library keeps most of it otherwise: weights are many allocations, of which
+	// it returns the largest alone.
+	C.tw_trim()
+}
+
+// errNoMemory says that C has no memory.
+var errNoMemory = errors.New("out of memory")
+
+// Call returns the scratch for one run, which the caller releases.
+func (s *Session) Call() (*Call, error) {
+	s.mu.Lock()
+	if n := len(s.idle); n > 0 {
+		c := s.idle[n-1]
+		s.idle = s.idle[:n-1]
+		s.mu.Unlock()
+		return c, nil
+	}
+	s.mu.Unlock()
+	p := C.tw_new_call(s.library.c, s.ort, unsafe.SliceData(s.names), C.size_t(s.inputs), C.size_t(len(s.names)-s.inputs))
+	if p == nil {
+		return nil, errNoMemory
+	}
+	tensors := unsafe.Slice(p.tensors, len(s.names))
+	return &Call{session: s, c: p, inputs: tensors[:s.inputs], outputs: tensors[s.inputs:]}, nil
+}

@@ -1,0 +1,314 @@
+package ort_test
+
+import (
+	"errors"
+	"maps"
+	"math"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/tensorwire/tensorwire/internal/engine/onnx"
+	"github.com/tensorwire/tensorwire/internal/engine/onnx/onnxtest"
+	"github.com/tensorwire/tensorwire/internal/engine/onnx/ort"
+	"github.com/tensorwire/tensorwire/internal/tensor"
+)
+
+// proofs has for each function of the C API a test of what it does. A wrong slot calls
+// another function: it crashes, or the test does not find what it looks for.
+var proofs = map[string]func(*testing.T){
+	"GetErrorMessage": func(t *testing.T) {
+		err := loadError(t, "missing.onnx", ort.Options{Level: ort.LevelAll})
+		if !strings.Contains(err.Error(), "missing.onnx") {
+			t.Errorf("error %v", err)
+		}
+	},
+	"ReleaseStatus": func(t *testing.T) {
+		long := strings.Repeat("a", 100_000) // is repeated in the message
+		keepsMemory(t, 1000, func() { _ = loadError(t, long, ort.Options{Level: ort.LevelAll}) })
+	},
+	"CreateEnv":                      sessionsWork,
+	"CreateCpuMemoryInfo":            sessionsWork,
+	"GetAllocatorWithDefaultOptions": stringsGoBothWays,
+	"ReleaseEnv":                     librariesOpenAgain,
+	"ReleaseMemoryInfo":              librariesOpenAgain,
+	"CreateSessionOptions":           sessionsWork,
+	"CreateSession":                  sessionsWork,
+	"ReleaseSession": func(t *testing.T) {
+		file := write(t, weights(1<<20))
+		keepsMemory(t, 50, func() { open(t, file, []string{"x"}, []string{"y"}).Close() })
+	},
+	"ReleaseSessionOptions": func(t *testing.T) {
+		// Each holds settings of 100 kB.
+		var config []string
+		for i := range 100 {
+			config = append(config, strings.Repeat("k", 100)+strconv.Itoa(i), strings.Repeat("v", 1000))
+		}
+		keepsMemory(t, 1000, func() { _ = loadError(t, "missing.onnx", ort.Options{Level: ort.LevelAll, Config: config}) })
+	},
+	// The runtime checks each setting, and names it where it is wrong.
+	"SetSessionGraphOptimizationLevel": func(t *testing.T) {
+		if err := loadError(t, "missing.onnx", ort.Options{Level: 50}); !strings.Contains(err.Error(), "graph_optimization_level") {
+			t.Errorf("error %v", err)
+		}
+	},
+	"AddSessionConfigEntry": func(t *testing.T) {
+		if err := loadError(t, "missing.onnx", ort.Options{Level: ort.LevelAll, Config: []string{"", "1"}}); !strings.Contains(err.Error(), "Config key is empty") {
+			t.Errorf("error %v", err)
+		}
+	},
+	"SetIntraOpNumThreads": func(t *testing.T) {
+		startsThreads(t, 12, ort.Options{Level: ort.LevelAll, IntraOpThreads: 13, InterOpThreads: 1})
+	},
+	"SetInterOpNumThreads": func(t *testing.T) {
+		startsThreads(t, 12, ort.Options{Level: ort.LevelAll, IntraOpThreads: 1, InterOpThreads: 13, Parallel: true})
+	},
+	"SetSessionExecutionMode": func(t *testing.T) {
+		startsThreads(t, 0, ort.Options{Level: ort.LevelAll, IntraOpThreads: 1, InterOpThreads: 13})
+	},
+	"CreateTensorWithDataAsOrtValue": sessionsWork,
+	"Run":                            sessionsWork,
+	// The runtime makes an output that it is not given.
+	"GetTensorTypeAndShape":         outputsAreMade,
+	"GetTensorElementType":          outputsAreMade,
+	"GetDimensionsCount":            outputsAreMade,
+	"GetDimensions":                 outputsAreMade,
+	"GetTensorMutableData":          outputsAreMade,
+	"ReleaseValue":                  callsKeepNoMemory,
+	"ReleaseTensorTypeAndShapeInfo": callsKeepNoMemory,
+
+	"CreateTensorAsOrtValue":              stringsGoBothWays,
+	"GetResizedStringTensorElementBuffer": stringsGoBothWays,
+	"GetStringTensorDataLength":           stringsGoBothWays,
+	"GetStringTensorContent":              stringsGoBothWays,
+}
+
+func TestEverySlot(t *testing.T) {
+	for _, name := range slices.Sorted(maps.Keys(proofs)) {
+		t.Run(name, proofs[name])
+	}
+}
+
+func TestEverySlotHasAProof(t *testing.T) {
+	header, err := os.ReadFile("api.h")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var declared []string
+	last := -1
+	for _, m := range regexp.MustCompile(`FUNCTION\((\d+), (\w+),`).FindAllStringSubmatch(string(header), -1) {
+		slot, _ := strconv.Atoi(m[1])
+		if slot <= last {
+			t.Errorf("slot %d of %s stands after slot %d", slot, m[2], last)
+		}
+		last = slot
+		declared = append(declared, m[2])
+	}
+	slices.Sort(declared)
+	if proved := slices.Sorted(maps.Keys(proofs)); !slices.Equal(declared, proved) {
+		t.Errorf("api.h declares %v\nand these have proofs: %v", declared, proved)
+	}
+}
+
+func library(t *testing.T) *ort.Library {
+	t.Helper()
+	path, err := onnx.Find(os.Getenv("TENSORWIRE_ONNXRUNTIME_LIB"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := ort.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := l.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return l
+}
+
+func write(t *testing.T, g onnxtest.Graph) string {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "model.onnx")
+	g.Write(t, file)
+	return file
+}
+
+func open(t *testing.T, file string, inputs, outputs []string) *ort.Session {
+	t.Helper()
+	s, err := library(t).NewSession(file, inputs, outputs, ort.Options{IntraOpThreads: 1, Level: ort.LevelAll})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func loadError(t *testing.T, path string, o ort.Options) error {
+	t.Helper()
+	_, err := library(t).NewSession(path, []string{"x"}, []string{"y"}, o)
+	if _, ok := errors.AsType[*ort.Error](err); !ok {
+		t.Fatalf("error %v is not the runtime's", err)
+	}
+	return err
+}
+
+// weights returns a graph that adds n numbers to its input.
+func weights(n int) onnxtest.Graph {
+	g := onnxtest.Unary("Add", onnxtest.Float32, n)
+	g.Nodes[0].Inputs = []string{"x", "w"}
+	g.Initializers = []onnxtest.Initializer{{Name: "w", Dims: []int64{int64(n)}, Data: slices.Repeat([]float32{1}, n)}}
+	return g
+}
+
+// run calls a session once, with memory for those outputs that have a datatype.
+func run(t *testing.T, s *ort.Session, inputs, outputs []tensor.Tensor, read func(*ort.Call)) {
+	t.Helper()
+	call, err := s.Call()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer call.Release()
+	for i, in := range inputs {
+		if err := call.SetInput(i, in); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i, out := range outputs {
+		if out.DataType != tensor.Invalid {
+			if err := call.GiveOutput(i, out); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if err := call.Run(); err != nil {
+		t.Fatal(err)
+	}
+	if read != nil {
+		read(call)
+	}
+}
+
+func sessionsWork(t *testing.T) {
+	s := open(t, write(t, weights(3)), []string{"x"}, []string{"y"})
+	defer s.Close()
+	in, out := []float32{1, 2, 3}, make([]float32, 3)
+	run(t, s,
+		[]tensor.Tensor{{DataType: tensor.FP32, Shape: tensor.Shape{3}, Data: tensor.AsBytes(in)}},
+		[]tensor.Tensor{{DataType: tensor.FP32, Shape: tensor.Shape{3}, Data: tensor.AsBytes(out)}}, nil)
+	if !slices.Equal(out, []float32{2, 3, 4}) {
+		t.Errorf("1 more than %v is %v", in, out)
+	}
+}
+
+func outputsAreMade(t *testing.T) {
+	s := open(t, write(t, onnxtest.Unary("Identity", onnxtest.Int16, "a", "b", "c")), []string{"x"}, []string{"y"})
+	defer s.Close()
+	want := tensor.Tensor{DataType: tensor.Int16, Shape: tensor.Shape{1, 2, 3}, Data: tensor.AsBytes([]int16{1, 2, 3, 4, 5, -6})}
+	run(t, s, []tensor.Tensor{want}, nil, func(call *ort.Call) {
+		d, shape, size, err := call.Made(0)
+		got := make([]byte, size)
+		if err := errors.Join(err, call.ReadOutput(0, got)); err != nil {
+			t.Fatal(err)
+		}
+		if d != want.DataType || !slices.Equal(shape, want.Shape) || !slices.Equal(got, want.Data) {
+			t.Errorf("found %v of %v: %v", shape, d, got)
+		}
+	})
+}
+
+func stringsGoBothWays(t *testing.T) {
+	s := open(t, write(t, onnxtest.Unary("Identity", onnxtest.String, "n")), []string{"x"}, []string{"y"})
+	defer s.Close()
+	in := tensor.Tensor{DataType: tensor.Bytes, Shape: tensor.Shape{3}, Data: []byte("\x01\x00\x00\x00a\x00\x00\x00\x00\x03\x00\x00\x00b\x00c")}
+	run(t, s, []tensor.Tensor{in}, nil, func(call *ort.Call) {
+		_, _, size, err := call.Made(0)
+		got := make([]byte, size)
+		if err := errors.Join(err, call.ReadOutput(0, got)); err != nil {
+			t.Fatal(err)
+		}
+		if !slices.Equal(got, in.Data) {
+			t.Errorf("found %q", got)
+		}
+	})
+}
+
+// callsKeepNoMemory runs a model whose inputs and outputs are many and large, and have
+// large shapes.
+func callsKeepNoMemory(t *testing.T) {
+	g := onnxtest.Unary("Identity", onnxtest.Float32)
+	g.Inputs[0].Unranked, g.Outputs[0].Unranked = true, true
+	s := open(t, write(t, g), []string{"x"}, []string{"y"})
+	defer s.Close()
+	large := tensor.Tensor{DataType: tensor.FP32, Shape: tensor.Shape{1 << 18}, Data: make([]byte, 1<<20)}
+	keepsMemory(t, 1000, func() { run(t, s, []tensor.Tensor{large}, nil, nil) })
+	shapes := tensor.Tensor{DataType: tensor.FP32, Shape: slices.Repeat(tensor.Shape{1}, ort.MaxRank), Data: make([]byte, 4)}
+	keepsMemory(t, 100_000, func() { run(t, s, []tensor.Tensor{shapes}, nil, nil) })
+}
+
+func librariesOpenAgain(t *testing.T) {
+	for range 3 {
+		t.Run("", sessionsWork)
+	}
+}
+
+// startsThreads checks that a session with these options has this many threads.
+func startsThreads(t *testing.T, want int, o ort.Options) {
+	t.Helper()
+	file := write(t, weights(3))
+	l := library(t)
+	before := tasks(t)
+	s, err := l.NewSession(file, []string{"x"}, []string{"y"}, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	// Go may start a few of its own meanwhile.
+	if more := tasks(t) - before; more < want || more > want+5 {
+		t.Errorf("%d threads more, want %d", more, want)
+	}
+}
+
+func tasks(t *testing.T) int {
+	t.Helper()
+	list, err := os.ReadDir("/proc/self/task")
+	if err != nil {
+		t.Skip("no /proc here")
+	}
+	return len(list)
+}
+
+// keepsMemory checks that do, which takes far more than 100 kB a time, or a kilobyte
+// when it is done a hundred thousand times, keeps none of it.
+func keepsMemory(t *testing.T, times int, do func()) {
+	t.Helper()
+	least := math.MaxInt
+	for range 3 {
+		before := resident(t)
+		for range times {
+			do()
+		}
+		if least = min(least, resident(t)-before); least < 32<<20 {
+			return
+		}
+	}
+	t.Errorf("%d times take %d MB and do not give them back", times, least>>20)
+}
+
+// resident returns how many bytes of memory the process has.
+func resident(t *testing.T) int {
+	t.Helper()
+	statm, err := os.ReadFile("/proc/self/statm")
+	if err != nil {
+		t.Skip("no /proc here")
+	}
+	pages, err := strconv.Atoi(strings.Fields(string(statm))[1])
+	if err != nil {
+		t.Fatal(err)
+	}
+	return pages * os.Getpagesize()
+}

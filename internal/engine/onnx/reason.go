@@ -1,0 +1,35 @@
+package onnx
+
+import (
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// sourceLocation is a place in the runtime's source, as its messages have it: a file,
+// often with its path on the machine that built it, and a line.
+var sourceLocation = regexp.MustCompile(`\S+\.(?:cc|cpp|h|hpp|mm|inc):\d+:? ?`)
+
+// publicReason returns a message of the runtime without paths. That of the model, and
+// of other files in its directory, is the server's own business, and those of the
+// runtime's source are nobody's.
+func publicReason(message, path string) string {
+	spellings := []string{path}
+	if absolute, err := filepath.Abs(path); err == nil {
+		spellings = append(spellings, absolute)
+		if resolved, err := filepath.EvalSymlinks(absolute); err == nil {
+			spellings = append(spellings, resolved)
+		}
+	}
+	// The longest first: the others may be a part of it.
+	slices.SortFunc(spellings, func(a, b string) int { return len(b) - len(a) })
+	reason := sourceLocation.ReplaceAllString(message, "")
+	for _, s := range spellings {
+		reason = strings.ReplaceAll(reason, s, filepath.Base(path))
+		if dir := filepath.Dir(s); dir != "." {
+			reason = strings.ReplaceAll(reason, strings.TrimSuffix(dir, string(filepath.Separator))+string(filepath.Separator), "")
+		}
+	}
+	return strings.TrimSpace(reason)
+}

@@ -1,0 +1,38 @@
+package onnx
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+)
+
+func TestReasonsTellNoPaths(t *testing.T) {
+	dir := t.TempDir()
+	t.Chdir(dir)
+	if err := os.MkdirAll(filepath.Join(dir, "models", "m", "1"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	relative := filepath.Join("models", "m", "1", "model.onnx")
+	absolute := filepath.Join(dir, relative)
+	for _, c := range []struct{ path, message, want string }{
+		{absolute, "Load model from " + absolute + " failed:Protobuf parsing failed.", "Load model from model.onnx failed:Protobuf parsing failed."},
+		{relative, "Load model from " + relative + " failed:Protobuf parsing failed.", "Load model from model.onnx failed:Protobuf parsing failed."},
+		{relative, `no data: "` + filepath.Join(filepath.Dir(absolute), "weights.bin") + `"`, `no data: "weights.bin"`},
+		{"model.onnx", "./model.onnx is no model.", "./model.onnx is no model."},
+		{
+			absolute,
+			"Exception during initialization: /onnxruntime_src/onnxruntime/core/providers/cpu/rnn/rnn.h:27 layout_ == 0 was false. Not supported.",
+			"Exception during initialization: layout_ == 0 was false. Not supported.",
+		},
+		{
+			absolute,
+			`Exception: D:\a\_work\1\s\onnxruntime\core\graph\model.cc:150 onnxruntime::Model::Model no opset.`,
+			"Exception: onnxruntime::Model::Model no opset.",
+		},
+		{absolute, "Error: tensorprotoutils.cc:453 External data is missing.", "Error: External data is missing."},
+	} {
+		if got := publicReason(c.message, c.path); got != c.want {
+			t.Errorf("%s\nis told as %s\nwant       %s", c.message, got, c.want)
+		}
+	}
+}

@@ -1,0 +1,54 @@
+package modelconfig
+
+import (
+	"slices"
+
+	"github.com/tensorwire/tensorwire/gen/inference"
+)
+
+// DefaultModelFile is the name of the model's file in a version's directory where the
+// configuration gives none.
+const DefaultModelFile = "model.onnx"
+
+// ModelFile returns the name of the model's file in a version's directory. It is a
+// plain name: the parsers refuse any other. config may be nil.
+func ModelFile(config *inference.ModelConfig) string {
+	if name := config.GetDefaultModelFilename(); name != "" {
+		return name
+	}
+	return DefaultModelFile
+}
+
+// SelectVersions returns those of available, a model's version numbers in any order,
+// that the version policy serves, the newest first: the newest one where there is no
+// policy, and where latest gives no number. config may be nil. MissingVersions tells
+// of versions that the policy lists and that are not available.
+func SelectVersions(config *inference.ModelConfig, available []int64) []int64 {
+	versions := slices.Clone(available)
+	slices.SortFunc(versions, func(a, b int64) int { return int(min(max(b-a, -1), 1)) })
+	versions = slices.Compact(versions)
+	policy := config.GetVersionPolicy()
+	switch {
+	case policy.GetAll() != nil:
+		return versions
+	case policy.GetSpecific() != nil:
+		listed := policy.GetSpecific().GetVersions()
+		return slices.DeleteFunc(versions, func(v int64) bool { return !slices.Contains(listed, v) })
+	default:
+		n := int64(max(policy.GetLatest().GetNumVersions(), 1))
+		return versions[:min(n, int64(len(versions)))]
+	}
+}
+
+// MissingVersions returns the versions that the policy lists and that are not in
+// available, in the policy's order; nil where the policy lists none. config may be
+// nil.
+func MissingVersions(config *inference.ModelConfig, available []int64) []int64 {
+	var missing []int64
+	for _, v := range config.GetVersionPolicy().GetSpecific().GetVersions() {
+		if !slices.Contains(available, v) && !slices.Contains(missing, v) {
+			missing = append(missing, v)
+		}
+	}
+	return missing
+}

@@ -1,0 +1,185 @@
+package pull
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// What a workspace holds.
+const (
+	lockFile    = "lock"
+	partialFile = "model.onnx.partial"
+	sourceFile  = "source.json"
+	stagedDir   = "staged"
+)
+
+// workspace is the directory in which one pull works, locked against others. It holds
+// the bytes that arrived and what is known of the file that they belong to, and stays
+// when a pull ends early.
+type workspace struct {
+	dir  string
+	lock *os.File
+	// file holds the bytes that arrived; nil once it is published.
+	file *os.File
+	// size is the number of these bytes, and where the next are written.
+	size   int64
+	source source
+}
+
+// source is the file that the bytes of a workspace belong to, as source.json has it.
+type source struct {
+	// URL is a digest of the URL, which itself may hold what is secret.
+	URL string `json:"url_sha256"`
+	// SHA256 is the digest that was asked for, empty where none was.
+	SHA256 string `json:"sha256,omitempty"`
+	// ETag and LastModified are the server's, where they are strong: equal ones mean
+	// equal bytes.
+	ETag         string `json:"etag,omitempty"`
+	LastModified string `json:"last_modified,omitempty"`
+	// Size is the file's, -1 while it is unknown.
+	Size int64 `json:"size"`
+}
+
+// validator returns what tells the server which file is meant, empty where nothing
+// does.
+func (s source) validator() string {
+	if s.ETag != "" {
+		return s.ETag
+	}
+	return s.LastModified
+}
+
+// sameFile says whether s, of an earlier pull, may be the file that j asks for: it is
+// the same URL, or the same digest, which is checked when the file is whole. The URLs
+// that storage services sign differ each time.
+func (s source) sameFile(j *job) bool {
+	return s.URL == j.urlDigest() || (s.SHA256 != "" && strings.EqualFold(s.SHA256, j.SHA256))
+}
+
+func (j *job) urlDigest() string {
+	sum := sha256.Sum256([]byte(j.URL))
+	return hex.EncodeToString(sum[:])
+}
+
+// openWorkspace locks the workspace of j and opens what an earlier pull left in it.
+func (j *job) openWorkspace() (*workspace, error) {
+	w := &workspace{dir: j.workDir()}
+	if err := w.acquire(); errors.Is(err, errLocked) {
+		return nil, fmt.Errorf("%w: it brings model %q version %d into %s: wait until it ends, or stop it", ErrBusy, j.Name, j.Version, j.Dir)
+	} else if err != nil {
+		return nil, err
+	}
+	if err := w.open(j); err != nil {
+		return nil, errors.Join(err, w.close())
+	}
+	return w, nil
+}
+
+// acquire takes the lock. The pull that held it before may remove it and the
+// directory in the meantime; they are made again then.
+func (w *workspace) acquire() error {
+	for range 100 {
+		if err := os.Mkdir(w.dir, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
+			return err
+		}
+		lock, err := openLocked(filepath.Join(w.dir, lockFile))
+		if err == nil {
+			w.lock = lock
+			return nil
+		}
+		if !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	return errLocked
+}
+
+func (w *workspace) open(j *job) error {
+	// A pull that was killed while it published left the file there.
+	staged, partial := w.staged(j.number()), filepath.Join(w.dir, partialFile)
+	if err := os.Rename(staged, partial); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	file, err := os.OpenFile(partial, os.O_RDWR|os.O_CREATE, 0o644)
+	if err != nil {
+		return err
+	}
+	w.file = file
+	if w.size, err = file.Seek(0, io.SeekEnd); err != nil {
+		return err
+	}
+	text, err := os.ReadFile(filepath.Join(w.dir, sourceFile))
+	if err == nil {
+		err = json.Unmarshal(text, &w.source)
+	}
+	if err != nil {
+		// Nothing is known of the bytes.
+		return w.restart(source{Size: -1})
+	}
+	return nil
+}
+
+// staged is where the model's file is before its directory is renamed.
+func (w *workspace) staged(number string) string {
+	return filepath.Join(w.dir, stagedDir, number, modelFile)
+}
+
+// restart deletes the bytes and writes down which file the next ones belong to.
+func (w *workspace) restart(s source) error {
+	if err := w.file.Truncate(0); err != nil {
+		return err
+	}
+	if _, err := w.file.Seek(0, io.SeekStart); err != nil {
+		return err
+	}
+	w.size, w.source = 0, s
+	return w.save()
+}
+
+// save writes source.json, whole or not at all.
+func (w *workspace) save() error {
+	text, err := json.Marshal(w.source)
+	if err != nil {
+		return err
+	}
+	path := filepath.Join(w.dir, sourceFile)
+	if err := os.WriteFile(path+".new", text, 0o644); err != nil {
+		return err
+	}
+	return os.Rename(path+".new", path)
+}
+
+// Write appends bytes that arrived.
+func (w *workspace) Write(p []byte) (int, error) {
+	n, err := w.file.Write(p)
+	w.size += int64(n)
+	return n, err
+}
+
+// close gives the lock back, and removes the workspace when there is nothing to keep.
+func (w *workspace) close() error {
+	var err error
+	if w.file != nil {
+		err = w.file.Close()
+	}
+	empty := w.size == 0
+	if empty {
+		for _, name := range []string{partialFile, sourceFile, sourceFile + ".new", stagedDir} {
+			err = errors.Join(err, os.RemoveAll(filepath.Join(w.dir, name)))
+		}
+	}
+	err = errors.Join(err, closeLocked(w.lock, empty))
+	if empty {
+		// The next pull may have come in already: then the directory stays.
+		_ = os.Remove(w.dir)
+	}
+	return err
+}

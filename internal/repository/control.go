@@ -1,0 +1,198 @@
+package repository
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// Control says when models are loaded and unloaded.
+type Control uint8
+
+const (
+	// ControlNone loads the models that are there at the start.
+	ControlNone Control = iota
+	// ControlPoll follows what becomes of the directory: see Repository.Poll.
+	ControlPoll
+	// ControlExplicit loads Options.StartupModels at the start, and others when they
+	// are asked for: see Repository.LoadModel.
+	ControlExplicit
+)
+
+// allModels stands for all in StartupModels.
+const allModels = "*"
+
+var controlNames = [...]string{ControlNone: "none", ControlPoll: "poll", ControlExplicit: "explicit"}
+
+func (c Control) String() string { return controlNames[c] }
+
+// MarshalText implements encoding.TextMarshaler.
+func (c Control) MarshalText() ([]byte, error) { return []byte(c.String()), nil }
+
+// UnmarshalText implements encoding.TextUnmarshaler: it takes none, poll and explicit.
+func (c *Control) UnmarshalText(text []byte) error {
+	i := slices.Index(controlNames[:], string(text))
+	if i < 0 {
+		return errors.New("use none, poll or explicit")
+	}
+	*c = Control(i)
+	return nil
+}
+
+// atStart reports whether a model is loaded at the start.
+func (r *Repository) atStart(name string) bool {
+	start := r.options.StartupModels
+	return r.options.Control != ControlExplicit || slices.Contains(start, name) || slices.Contains(start, allModels)
+}
+
+// LoadModel loads a model, or loads anew what has changed of it since it was loaded
+// last, and waits until that is done. It needs ControlExplicit. With an override, the
+// model is made from that; the next load without one goes back to the directory. What
+// serves goes on to until what replaces it is ready, and if that cannot be loaded.
+//
+// An error is an ErrControl, an ErrName, or an ErrLoad that says why versions could not
+// be loaded; the others are. It is an ErrNotFound too when the repository has no such
+// model, and an ErrOverride when the override is malformed.
+//
+// When ctx ends while other models are loaded, LoadModel gives up. When it ends after
+// that, LoadModel returns and the load goes on, for the engine's part in it cannot be
+// cut short: the caller leaves the override as it is.
+func (r *Repository) LoadModel(ctx context.Context, name string, override *Override) error {
+	if err := r.controlled(name); err != nil {
+		return err
+	}
+	done, err := r.take(ctx)
+	if err != nil {
+		return err
+	}
+	result := make(chan error, 1)
+	go func() {
+		defer done()
+		// The load outlives its caller, though not the repository.
+		ctx, cancel := r.untilClose(context.WithoutCancel(ctx))
+		defer cancel()
+		result <- r.loadNow(ctx, name, override)
+	}()
+	select {
+	case err := <-result:
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (r *Repository) loadNow(ctx context.Context, name string, override *Override) error {
+	src, err := r.source(name, override)
+	if err != nil {
+		return fmt.Errorf("%w '%s', failed to poll from model repository: %w", ErrLoad, name, err)
+	}
+	defer func() {
+		if err := errors.Join(src.root.Close(), src.scratch.letGo()); err != nil {
+			r.options.Logger.Warn("a model's files could not be let go", "model", name, "error", err)
+		}
+	}()
+	settings := src.settings
+	if settings == nil {
+		settings = r.entry(name).settings
+	}
+	d := examine(src.root, src.dir, settings)
+	if src.settings == nil {
+		r.entry(name).settings = d.settings
+	}
+	failures, err := r.reconcile(ctx, name, src, d, true)
+	if err == nil && len(d.versions) == 0 {
+		err = errors.New(d.reason(name))
+	}
+	if err != nil {
+		failures = append(failures, err)
+	}
+	if len(failures) == 0 {
+		return nil
+	}
+	texts := make([]string, len(failures))
+	for i, failure := range failures {
+		texts[i] = failure.Error()
+	}
+	return fmt.Errorf("%w '%s', %s", ErrLoad, name, strings.Join(texts, "; "))
+}
+
+// source returns where a load takes the model's files from. The caller closes its root
+// and lets go of its scratch.
+func (r *Repository) source(name string, override *Override) (*source, error) {
+	var given *settings
+	if override != nil && len(override.Config) > 0 {
+		var err error
+		if given, err = givenSettings(override.Config); err != nil {
+			return nil, fmt.Errorf("%w: %w", ErrOverride, err)
+		}
+	}
+	if override != nil && len(override.Files) > 0 {
+		if given == nil {
+			return nil, fmt.Errorf("%w: files are given without config: give both", ErrOverride)
+		}
+		scratch, root, err := newScratch(override.Files)
+		if err != nil {
+			return nil, err
+		}
+		return &source{root: root, dir: ".", settings: given, scratch: scratch}, nil
+	}
+	root, names, err := r.look()
+	if err != nil {
+		return nil, fmt.Errorf("read the models directory: %w", withoutPath(err, r.dir))
+	}
+	if !slices.Contains(names, name) {
+		return nil, errors.Join(fmt.Errorf("%w: there is no directory %q", ErrNotFound, name), root.Close())
+	}
+	return &source{root: root, dir: name, settings: given}, nil
+}
+
+// UnloadModel takes a model out of service. It needs ControlExplicit. It does not wait
+// for those who use the model: until the last has released it, it is listed as
+// unloading. A model that is not loaded is no error; one that the repository does not
+// have is an ErrNotFound.
+func (r *Repository) UnloadModel(ctx context.Context, name string) error {
+	if err := r.controlled(name); err != nil {
+		return err
+	}
+	done, err := r.take(ctx)
+	if err != nil {
+		return err
+	}
+	defer done()
+	if s := r.Snapshot(); s.model(name) == nil {
+		return unknown("%q is %w; the server has %s", name, ErrNotFound, s.names())
+	}
+	r.update(name, func(m *Model) *Model {
+		m.Reason = ""
+		for _, v := range m.Versions {
+			if v.State == Loading || v.State == Unavailable {
+				m.put(&Version{Model: name, Number: v.Number, State: Unavailable, Reason: reasonUnloaded})
+			}
+		}
+		return m
+	})
+	r.retire(name, true, func(*Version) bool { return true })
+	delete(r.entries, name)
+	return nil
+}
+
+// controlled reports whether a request may load and unload the model of that name. No
+// name of a request is used as a path: it is looked for among the names that are there.
+func (r *Repository) controlled(name string) error {
+	if r.options.Control != ControlExplicit {
+		return fmt.Errorf("%w: start the server with --model-control explicit; it has %v", ErrControl, r.options.Control)
+	}
+	odd := func(c rune) bool { return c == '/' || c == '\\' || c == os.PathSeparator || unicode.IsControl(c) }
+	switch {
+	case name == "":
+		return fmt.Errorf("%w: model_name is empty", ErrName)
+	case len(name) > 255 || !utf8.ValidString(name) || strings.HasPrefix(name, ".") || strings.ContainsFunc(name, odd):
+		return fmt.Errorf("%w: model_name %q is no name of a directory: give one without separators that does not begin with a dot", ErrName, shorten(name))
+	}
+	return nil
+}

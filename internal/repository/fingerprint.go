@@ -1,0 +1,124 @@
+package repository
+
+import (
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"hash"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+)
+
+// fingerprint tells one state of a set of files from another, without reading them: a
+// hash over their names, sizes, modification times and inodes. A file that was
+// replaced by one of the same size and time has another inode.
+type fingerprint [sha256.Size]byte
+
+// Bounds of a version's directory. A symbolic link to a directory above itself would
+// have no end.
+const (
+	maxDepth = 8
+	maxFiles = 10_000
+)
+
+// survey takes the fingerprint of files below one directory of a root.
+type survey struct {
+	root  *os.Root
+	dir   string
+	hash  hash.Hash
+	files int
+	// newest is the last time at which one of them, or a directory that was walked,
+	// was changed.
+	newest time.Time
+	// err is the first reason why what was found cannot be part of a model.
+	err error
+}
+
+func newSurvey(root *os.Root, dir string) *survey {
+	return &survey{root: root, dir: dir, hash: sha256.New()}
+}
+
+func (s *survey) sum() (f fingerprint) {
+	s.hash.Sum(f[:0])
+	return f
+}
+
+// file adds the file of that name, if there is one.
+func (s *survey) file(name string) {
+	path := filepath.Join(s.dir, name)
+	info, err := stat(s.root, path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+	case err != nil:
+		s.fail(name, err)
+	case !info.Mode().IsRegular():
+		s.fail(name, notRegular(path))
+	default:
+		s.add(name, info)
+	}
+}
+
+// tree adds everything in the directory of that name, if there is one.
+func (s *survey) tree(name string) { s.walk(name, 0) }
+
+func (s *survey) walk(name string, depth int) {
+	path := filepath.Join(s.dir, name)
+	info, err := stat(s.root, path)
+	if err == nil && !info.IsDir() || errors.Is(err, fs.ErrNotExist) {
+		return
+	}
+	var names []string
+	if err == nil {
+		s.touched(info)
+		names, err = readDir(s.root, path)
+	}
+	if err == nil && (depth > maxDepth || s.files+len(names) > maxFiles) {
+		err = fmt.Errorf("%s leads too far: a version's directory has at most %d files, and others in it to a depth of %d", path, maxFiles, maxDepth)
+	}
+	if err != nil {
+		s.fail(name, err)
+		return
+	}
+	s.files += len(names)
+	for _, entry := range names {
+		s.entry(filepath.Join(name, entry), depth)
+	}
+}
+
+// entry adds what a directory of that depth has by that name.
+func (s *survey) entry(name string, depth int) {
+	path := filepath.Join(s.dir, name)
+	info, err := stat(s.root, path)
+	switch {
+	case err != nil:
+		s.fail(name, err)
+	case info.IsDir():
+		s.walk(name, depth+1)
+	case info.Mode().IsRegular():
+		s.add(name, info)
+	default:
+		s.fail(name, notRegular(path))
+	}
+}
+
+func (s *survey) add(name string, info fs.FileInfo) {
+	s.touched(info)
+	fmt.Fprintf(s.hash, "%q %d %d %v\n", name, info.Size(), info.ModTime().UnixNano(), inode(info))
+}
+
+func (s *survey) touched(info fs.FileInfo) {
+	if info.ModTime().After(s.newest) {
+		s.newest = info.ModTime()
+	}
+}
+
+// fail notes what keeps the files from being loaded. It is part of the fingerprint, so
+// that they are tried again when it has changed.
+func (s *survey) fail(name string, err error) {
+	fmt.Fprintf(s.hash, "%q %q\n", name, err.Error())
+	if s.err == nil {
+		s.err = err
+	}
+}

@@ -1,0 +1,128 @@
+package repository
+
+import "slices"
+
+// update publishes the repository with a change to the model of that name. change
+// gets a copy of the model, nil where there is none, and returns what is listed from
+// now on, nil for nothing. It must not block: other changes wait for it. After Close
+// nothing changes.
+func (r *Repository) update(name string, change func(m *Model) *Model) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.closed {
+		return
+	}
+	old := r.snapshot.Load()
+	at, found := old.find(name)
+	var m *Model
+	if found {
+		copied := *old.Models[at]
+		copied.Versions = slices.Clone(copied.Versions)
+		m = &copied
+	}
+	m = change(m)
+	next := &Snapshot{Models: slices.Clone(old.Models), Generation: old.Generation + 1}
+	switch {
+	case found && m == nil:
+		next.Models = slices.Delete(next.Models, at, at+1)
+	case found && m.same(old.Models[at]), m == nil:
+		return
+	case found:
+		next.Models[at] = m
+	default:
+		next.Models = slices.Insert(next.Models, at, m)
+	}
+	next.DefaultModel = r.defaultModel(next.Models, old.DefaultModel)
+	r.snapshot.Store(next)
+}
+
+// defaultModel returns the model that a request without a name means: the one that
+// was configured, else the only one, else the only one that is ready. While another
+// may still become ready, that is only known of the model that was the default
+// before.
+func (r *Repository) defaultModel(models []*Model, before string) string {
+	if r.options.DefaultModel != "" {
+		return r.options.DefaultModel
+	}
+	if len(models) == 1 {
+		return models[0].Name
+	}
+	only, loading := "", false
+	for _, m := range models {
+		switch {
+		case m.Newest() == nil:
+			loading = loading || slices.ContainsFunc(m.Versions, func(v *Version) bool { return v.State == Loading })
+		case only != "":
+			return ""
+		default:
+			only = m.Name
+		}
+	}
+	if loading && only != before {
+		return ""
+	}
+	return only
+}
+
+// swap puts a version into service, in place of the one of its number. Who leased that
+// one keeps it until the lease is released.
+func (r *Repository) swap(next *Version) {
+	var old *Version
+	r.update(next.Model, func(m *Model) *Model {
+		if m == nil {
+			m = &Model{Name: next.Model}
+		}
+		old = m.version(next.Number)
+		m.put(next)
+		return m
+	})
+	if old != nil && old.instance != nil {
+		old.instance.letGo()
+	}
+}
+
+// retire takes those of a model's versions that are ready, and that pick picks, out of
+// service. Each is listed as Unloading until its last lease is released. Then it is
+// listed as unloaded, or no longer.
+func (r *Repository) retire(name string, unloaded bool, pick func(v *Version) bool) {
+	leaving := make(map[*Version]*instance) // by what stands in their place in the list
+	r.update(name, func(m *Model) *Model {
+		if m == nil {
+			return nil
+		}
+		for i, v := range m.Versions {
+			if v.State == Ready && pick(v) {
+				m.Versions[i] = &Version{Model: name, Number: v.Number, State: Unloading}
+				leaving[m.Versions[i]] = v.instance
+			}
+		}
+		return m.listed()
+	})
+	for place, instance := range leaving {
+		instance.after = func() {
+			r.update(name, func(m *Model) *Model {
+				if m == nil {
+					return nil
+				}
+				i := slices.Index(m.Versions, place)
+				switch {
+				case i < 0: // loaded anew since
+				case unloaded:
+					m.Versions[i] = &Version{Model: name, Number: place.Number, State: Unavailable, Reason: reasonUnloaded}
+				default:
+					m.Versions = slices.Delete(m.Versions, i, i+1)
+				}
+				return m.listed()
+			})
+		}
+		instance.letGo()
+	}
+}
+
+// listed returns m, or nil when nothing of it is left to list.
+func (m *Model) listed() *Model {
+	if m.removed && len(m.Versions) == 0 {
+		return nil
+	}
+	return m
+}

@@ -1,0 +1,118 @@
+package repository
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+)
+
+const (
+	// maxSideFile bounds the files beside a model. ImageNet-21k's labels are 1 MB.
+	maxSideFile = 16 << 20
+	// maxWarmupFile bounds the files with the elements of one input.
+	maxWarmupFile = 256 << 20
+)
+
+// stat returns what a name in root leads to. Of a symbolic link that leads out of
+// root, or nowhere, the error says so; os.Root does not follow the former.
+func stat(root *os.Root, name string) (fs.FileInfo, error) {
+	info, err := root.Stat(name)
+	if err == nil {
+		return info, nil
+	}
+	link, linkErr := root.Lstat(name)
+	_, systems := errors.AsType[syscall.Errno](err) // what is not the system's is os.Root's refusal
+	switch {
+	case linkErr != nil || link.Mode()&fs.ModeSymlink == 0:
+		return nil, brief(err)
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, fmt.Errorf("%s is a symbolic link to what is not there", name)
+	case systems:
+		return nil, brief(err)
+	}
+	return nil, fmt.Errorf("%s is a symbolic link that leads out of the models directory, or an absolute one: copy what it leads to, or make the link relative", name)
+}
+
+// brief returns an error of a file without the name of the system call.
+func brief(err error) error {
+	if of, ok := errors.AsType[*fs.PathError](err); ok {
+		return fmt.Errorf("%s: %w", of.Path, of.Err)
+	}
+	return err
+}
+
+// cause returns an error of a file without its path, which is nobody's business.
+func cause(err error) error {
+	if of, ok := errors.AsType[*fs.PathError](err); ok {
+		return of.Err
+	}
+	return err
+}
+
+// readFile returns the content of a regular file in root that has at most that many
+// bytes.
+func readFile(root *os.Root, name string, most int64) ([]byte, error) {
+	info, err := stat(root, name)
+	switch {
+	case err != nil:
+		return nil, err
+	case !info.Mode().IsRegular(): // opening a pipe would wait for its writer
+		return nil, notRegular(name)
+	case info.Size() > most:
+		return nil, fmt.Errorf("%s has %d bytes, the most is %d", name, info.Size(), most)
+	}
+	f, err := root.Open(name)
+	if err != nil {
+		return nil, brief(err)
+	}
+	defer f.Close()
+	content, err := io.ReadAll(io.LimitReader(f, most+1))
+	if err == nil && int64(len(content)) > most {
+		err = fmt.Errorf("%s grew over %d bytes while it was read", name, most)
+	}
+	return content, err
+}
+
+// readFirst returns the content of the file of that name in the first directory
+// that has it, nil where none has.
+func readFirst(root *os.Root, name string, dirs []string) ([]byte, error) {
+	for _, dir := range dirs {
+		content, err := readFile(root, filepath.Join(dir, name), maxSideFile)
+		if !errors.Is(err, fs.ErrNotExist) {
+			return content, err
+		}
+	}
+	return nil, nil
+}
+
+// readDir returns the names in a directory in root, sorted.
+func readDir(root *os.Root, name string) ([]string, error) {
+	dir, err := root.Open(name)
+	if err != nil {
+		return nil, brief(err)
+	}
+	defer dir.Close()
+	names, err := dir.Readdirnames(-1)
+	slices.Sort(names)
+	return names, err
+}
+
+func notRegular(name string) error {
+	return fmt.Errorf("%s is neither a file nor a directory: it cannot be part of a model", name)
+}
+
+// withoutPath returns err with the directory taken out of its text, which clients
+// may read.
+func withoutPath(err error, dir string) error {
+	text := strings.ReplaceAll(err.Error(), dir+string(filepath.Separator), "")
+	if text == err.Error() {
+		return err
+	}
+	return errors.New(text)
+}

@@ -1,0 +1,135 @@
+package repository
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// Snapshot is the state of the repository at one moment. It is immutable.
+type Snapshot struct {
+	// Models are sorted by name.
+	Models []*Model
+	// Generation grows with each change.
+	Generation int64
+	// DefaultModel is the name of the model that a request without one means;
+	// empty when there is none.
+	DefaultModel string
+}
+
+// Snapshot returns the repository's present state.
+func (r *Repository) Snapshot() *Snapshot { return r.snapshot.Load() }
+
+func (s *Snapshot) find(name string) (int, bool) {
+	return slices.BinarySearchFunc(s.Models, name, func(m *Model, name string) int { return cmp.Compare(m.Name, name) })
+}
+
+// model returns the model of that name, or nil.
+func (s *Snapshot) model(name string) *Model {
+	if i, found := s.find(name); found {
+		return s.Models[i]
+	}
+	return nil
+}
+
+// Lookup returns the model of that name, or the default model for an empty one,
+// and its version of that number; for an empty one the newest that is ready, or
+// else the newest.
+func (s *Snapshot) Lookup(name, version string) (*Model, *Version, error) {
+	if name == "" {
+		if s.DefaultModel == "" {
+			return nil, nil, s.noDefault()
+		}
+		name = s.DefaultModel
+	}
+	m := s.model(name)
+	if m == nil {
+		return nil, nil, unknown("%q is %w; the server has %s", name, ErrNotFound, s.names())
+	}
+	if version != "" {
+		v, err := m.lookup(version)
+		return m, v, err
+	}
+	if v := m.Newest(); v != nil {
+		return m, v, nil
+	}
+	if len(m.Versions) == 0 {
+		if m.Reason == "" {
+			return nil, nil, notLoaded(name)
+		}
+		return nil, nil, fmt.Errorf("%w: model %q: %s", ErrUnavailable, name, m.Reason)
+	}
+	return m, m.Versions[0], nil
+}
+
+func (m *Model) lookup(version string) (*Version, error) {
+	number, ok := parseVersion(version)
+	if !ok {
+		return nil, fmt.Errorf("%w: model_version %q is not a positive whole number", ErrName, version)
+	}
+	if v := m.version(number); v != nil {
+		return v, nil
+	}
+	if len(m.Versions) == 0 {
+		return nil, notLoaded(m.Name)
+	}
+	have := make([]string, len(m.Versions))
+	for i, v := range m.Versions {
+		have[i] = strconv.FormatInt(v.Number, 10)
+	}
+	return nil, unknown("%q version %s is %w; it has %s", m.Name, version, ErrNotFound, strings.Join(have, ", "))
+}
+
+// parseVersion reads the number of a version as its directory's name writes it: no
+// sign, no leading zero.
+func parseVersion(text string) (int64, bool) {
+	number, err := strconv.ParseInt(text, 10, 64)
+	return number, err == nil && number > 0 && strconv.FormatInt(number, 10) == text
+}
+
+// unknown returns an error in Triton's own words, by which its clients tell it.
+func unknown(format string, args ...any) error {
+	return fmt.Errorf("Request for unknown model: "+format, args...)
+}
+
+func notLoaded(name string) error {
+	return unknown("%q is %w: it is not loaded; load it first", name, ErrUnavailable)
+}
+
+func (v *Version) unavailable() error {
+	switch {
+	case v.State == Loading:
+		return fmt.Errorf("%w: model %q version %d is loading; try again soon", ErrUnavailable, v.Model, v.Number)
+	case v.State == Unloading:
+		return fmt.Errorf("%w: model %q version %d is being unloaded", ErrUnavailable, v.Model, v.Number)
+	case v.Reason == reasonUnloaded:
+		return notLoaded(v.Model)
+	}
+	return fmt.Errorf("%w: model %q version %d could not be loaded: %s", ErrUnavailable, v.Model, v.Number, v.Reason)
+}
+
+func (s *Snapshot) noDefault() error {
+	if len(s.Models) == 0 {
+		return fmt.Errorf("%w: the server has no models", ErrNotFound)
+	}
+	return fmt.Errorf("%w: model_name is empty and the server has several models: name one of %s, or start the server with --default-model", ErrName, s.names())
+}
+
+// names lists the models for an error's text.
+func (s *Snapshot) names() string {
+	const most = 20
+	names := make([]string, 0, most+1)
+	for i, m := range s.Models {
+		if i == most {
+			names = append(names, fmt.Sprintf("and %d more", len(s.Models)-most))
+			break
+		}
+		names = append(names, strconv.Quote(m.Name))
+	}
+	if len(names) == 0 {
+		return "none"
+	}
+	return strings.Join(names, ", ")
+}

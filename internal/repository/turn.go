@@ -1,0 +1,51 @@
+package repository
+
+import (
+	"context"
+	"fmt"
+	"os"
+)
+
+// take waits for the repository's turn, by which loads and unloads come one at a time.
+// It ends early with ctx and with the repository.
+func (r *Repository) take(ctx context.Context) (done func(), err error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	select {
+	case r.turn <- struct{}{}:
+		return func() { <-r.turn }, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	case <-r.closing:
+		return nil, fmt.Errorf("%w: the server is stopping", ErrUnavailable)
+	}
+}
+
+// untilClose returns a context that ends with ctx, and when Close begins. The caller
+// cancels it.
+func (r *Repository) untilClose(ctx context.Context) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancel(ctx)
+	go func() {
+		select {
+		case <-r.closing:
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
+	return ctx, cancel
+}
+
+// look opens the models directory and returns the names of the models in it. It is
+// opened anew each time: it may be a symbolic link that leads elsewhere by now. The
+// caller closes root.
+func (r *Repository) look() (root *os.Root, names []string, err error) {
+	if root, err = os.OpenRoot(r.dir); err != nil {
+		return nil, nil, err
+	}
+	if names, err = modelNames(root); err != nil {
+		root.Close()
+		return nil, nil, err
+	}
+	return root, names, nil
+}

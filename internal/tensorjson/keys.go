@@ -1,0 +1,31 @@
+package tensorjson
+
+// keys are those that an object has had. Most have few, which are compared with each
+// other; the map is for those that have many.
+type keys struct {
+	few   [8][]byte
+	count int
+	many  map[string]struct{}
+}
+
+// add reports whether key is new.
+func (k *keys) add(key []byte) bool {
+	for _, other := range k.few[:min(k.count, len(k.few))] {
+		if string(other) == string(key) {
+			return false
+		}
+	}
+	if k.count < len(k.few) {
+		k.few[k.count] = key
+		k.count++
+		return true
+	}
+	if _, found := k.many[string(key)]; found {
+		return false
+	}
+	if k.many == nil {
+		k.many = map[string]struct{}{}
+	}
+	k.many[string(key)] = struct{}{}
+	return true
+}

@@ -1,0 +1,77 @@
+package tensorjson
+
+// number is where the parts of a JSON number are in its text.
+type number struct {
+	// whole and fraction are where the digits before and behind the point begin, and
+	// end before wholeEnd and fractionEnd. end is behind the exponent.
+	whole, wholeEnd, fraction, fractionEnd, end int
+	exponent                                    int
+	negative                                    bool
+}
+
+// maxExponent bounds the exponents that are counted. Digits before or behind the
+// point can make up for an exponent, but no text is this long.
+const maxExponent = 1 << 40
+
+// scanNumber finds the parts of the number at p. Where the text is none, ok is false
+// and end is the character at which it stops being one.
+func scanNumber(text []byte, p int) (n number, ok bool) {
+	if p < len(text) && text[p] == '-' {
+		n.negative = true
+		p++
+	}
+	n.whole = p
+	p = skipDigits(text, p)
+	n.wholeEnd, n.fraction, n.fractionEnd, n.end = p, p, p, p
+	if p == n.whole {
+		return n, false
+	}
+	if text[n.whole] == '0' && p > n.whole+1 {
+		n.end = n.whole + 1
+		return n, false
+	}
+	if p < len(text) && text[p] == '.' {
+		n.fraction = p + 1
+		p = skipDigits(text, p+1)
+		n.fractionEnd, n.end = p, p
+		if p == n.fraction {
+			return n, false
+		}
+	}
+	if p < len(text) && text[p]|0x20 == 'e' {
+		n.exponent, n.end, ok = scanExponent(text, p+1)
+		return n, ok
+	}
+	return n, true
+}
+
+// scanExponent reads what follows the e.
+func scanExponent(text []byte, p int) (exponent, next int, ok bool) {
+	negative := false
+	if p < len(text) && (text[p] == '+' || text[p] == '-') {
+		negative = text[p] == '-'
+		p++
+	}
+	start := p
+	for ; p < len(text) && isDigit(text[p]); p++ {
+		exponent = min(exponent*10+int(text[p]-'0'), maxExponent)
+	}
+	if negative {
+		exponent = -exponent
+	}
+	return exponent, p, p > start
+}
+
+func skipDigits(text []byte, p int) int {
+	for len(text)-p >= 8 {
+		_, n := digitValues(load((*[8]byte)(text[p:])))
+		p += n
+		if n < 8 {
+			return p
+		}
+	}
+	for p < len(text) && isDigit(text[p]) {
+		p++
+	}
+	return p
+}
