@@ -103,5 +103,5 @@ func (c *grpcCall) special(flags byte, data []byte) error {
 	if _, err := text.ReadMIMEHeader(); err != nil {
 		return connect.Errorf(connect.CodeInternal, "gRPC-Web protocol error: trailers invalid: %s", err).WithCause(err)
 	}
-	return errEnd
+	return errMarkedEnd
 }

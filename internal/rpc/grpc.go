@@ -61,12 +61,11 @@ func (c *grpcCall) Receive(msg any) error {
 	} else if err != nil {
 		return err
 	}
-	// The message is whole when the end has come.
-	switch buf, err := c.next(); {
-	case err == nil:
-		bufpool.Put(buf)
+	// The end must follow. What follows instead is read as a message, so that what is
+	// wrong with it is told first.
+	if err := c.receive(msg); err == nil {
 		return connect.Errorf(connect.CodeUnimplemented, "unary request has multiple messages")
-	case !errors.Is(err, io.EOF):
+	} else if !errors.Is(err, io.EOF) {
 		return err
 	}
 	return nil
