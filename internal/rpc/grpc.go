@@ -21,6 +21,8 @@ type grpcCall struct {
 	// body is.
 	begun, wrote bool
 	prefix       [prefixSize]byte
+	// unread is what is left in the body of a message that was too large.
+	unread int64
 }
 
 func (p *procedure) serveGRPC(w http.ResponseWriter, r *http.Request, web bool) {
@@ -36,7 +38,7 @@ func (p *procedure) serveGRPC(w http.ResponseWriter, r *http.Request, web bool) 
 	if c.compressor != nil {
 		header["Grpc-Encoding"] = []string{c.compressor.Name()}
 	}
-	failure := p.run(&c.call, c, grpcTimeout)
+	failure := p.run(r.Context(), &c.call, c, grpcTimeout)
 	c.copyTrailer() // also where there was no call
 	if web {
 		c.endWeb(failure)
