@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
 	"log"
@@ -170,12 +171,14 @@ func converse(t *testing.T, data []byte, own bool) string {
 		}
 		served := make(chan error, 1)
 		go func() { served <- srv.Serve(l) }()
-		transport := &http.Transport{Protocols: new(http.Protocols), DisableCompression: true, ExpectContinueTimeout: time.Hour,
+		transport := &http.Transport{
+			Protocols: new(http.Protocols), DisableCompression: true, ExpectContinueTimeout: time.Hour,
 			DialContext: func(context.Context, string, string) (net.Conn, error) {
 				ours, theirs := net.Pipe()
 				l.conns <- theirs
 				return ours, nil
-			}}
+			},
+		}
 		transport.Protocols.SetUnencryptedHTTP2(true)
 		client := &http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 		r := &reader{data}
@@ -187,7 +190,9 @@ func converse(t *testing.T, data []byte, own bool) string {
 		if own {
 			_ = l.server.Shutdown(context.Background())
 		}
-		<-served
+		if err := <-served; !errors.Is(err, http.ErrServerClosed) {
+			t.Error(err)
+		}
 	})
 	return all.String()
 }

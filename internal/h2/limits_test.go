@@ -198,8 +198,8 @@ func TestSlowWindowsAreBornWith(t *testing.T) {
 			time.Sleep(time.Second)
 			_ = first(p.f.WriteWindowUpdate(1, 340), p.f.WriteWindowUpdate(0, 340))
 		}
-		if p.wantAlive(t); len(p.body(1)) != 200_000 {
-			t.Errorf("%d bytes came", len(p.body(1)))
+		if p.wantAlive(t); len(p.body()) != 200_000 {
+			t.Errorf("%d bytes came", len(p.body()))
 		}
 	})
 }
@@ -221,12 +221,12 @@ func TestWindowsMayShrinkBelowZero(t *testing.T) {
 		p.write(t, func() error { return p.f.WriteSettings(http2.Setting{ID: http2.SettingInitialWindowSize, Val: 1}) })
 		synctest.Wait()
 		close(release)
-		if got := len(p.body(1)); got != 10_000 {
+		if got := len(p.body()); got != 10_000 {
 			t.Errorf("%d bytes came through a closed window", got)
 		}
 		p.write(t, func() error { return p.f.WriteWindowUpdate(0, 200_000) })
 		p.write(t, func() error { return p.f.WriteWindowUpdate(1, 200_000) })
-		if got := len(p.body(1)); got != 110_000 {
+		if got := len(p.body()); got != 110_000 {
 			t.Errorf("%d bytes came", got)
 		}
 		p.wantAlive(t)
@@ -544,7 +544,7 @@ func TestPartsOfAMessageAreRead(t *testing.T) {
 		for i := 1; i <= 30; i++ {
 			p.write(t, func() error { return p.f.WriteData(1, i == 30, make([]byte, 10)) })
 			time.Sleep(10 * time.Millisecond)
-			if got := len(p.body(1)); got != 10*i {
+			if got := len(p.body()); got != 10*i {
 				t.Fatalf("%d bytes of %d came back", got, 10*i)
 			}
 		}
