@@ -43,7 +43,7 @@ var allowed = map[string][]string{
 	"internal/budget":     nil,
 	"internal/bufpool":    nil,
 	"internal/h2":         {"internal/bufpool"},
-	"internal/rpc":        {"internal/bufpool"},
+	"internal/rpc":        {"internal/budget", "internal/bufpool"},
 	"internal/server":     {"internal/budget", "internal/h2", "internal/observe", "internal/retry", "internal/rpc"},
 	"internal/digitstest": nil,
 	// The handlers map the errors of the packages below them to codes, read the
