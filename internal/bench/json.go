@@ -14,6 +14,8 @@ import (
 
 	"github.com/tensorwire/tensorwire/gen/inference"
 	"github.com/tensorwire/tensorwire/gen/modelserving"
+	"github.com/tensorwire/tensorwire/internal/bench/model"
+	"github.com/tensorwire/tensorwire/internal/bench/report"
 	"github.com/tensorwire/tensorwire/internal/tensor"
 	"github.com/tensorwire/tensorwire/internal/tensorjson"
 )
@@ -31,7 +33,7 @@ type numbers struct {
 }
 
 // jsonNumbers compares what reads and writes a tensor as JSON numbers.
-func jsonNumbers(ctx context.Context, b *bench) (*report, error) {
+func jsonNumbers(ctx context.Context, b *bench) (*report.Report, error) {
 	if err := b.setBenchTime(); err != nil {
 		return nil, err
 	}
@@ -51,33 +53,33 @@ func jsonNumbers(ctx context.Context, b *bench) (*report, error) {
 			}
 		}
 	}
-	t := newTable(1, "JSON", "bytes", "decode", "encode", "decode allocates")
+	t := report.NewTable(1, "JSON", "bytes", "decode", "encode", "decode allocates")
 	base := all[0]
 	for _, n := range all {
 		written := "–"
 		if n.encode != nil {
 			written = comparedTime(n.encoding, base.encoding)
 		}
-		t.row(n.name, formatCount(int64(len(n.wire))), comparedTime(n.decoding, base.decoding), written, comparedMemory(n.decoding, base.decoding))
+		t.Row(n.name, report.Count(int64(len(n.wire))), comparedTime(n.decoding, base.decoding), written, comparedMemory(n.decoding, base.decoding))
 	}
-	r := &report{}
-	r.add(paragraph(fmt.Sprintf("%s float32 values as JSON numbers. × is against the first row.", formatCount(imageValues))), t,
-		paragraph("Each row decodes into memory that it makes, encoding/json into a slice that is large enough from the start, and encodes into a buffer that is used again, "+
+	r := &report.Report{}
+	r.Add(report.Paragraph(fmt.Sprintf("%s float32 values as JSON numbers. × is against the first row.", report.Count(model.ImageValues))), t,
+		report.Paragraph("Each row decodes into memory that it makes, encoding/json into a slice that is large enough from the start, and encodes into a buffer that is used again, "+
 			"but for encoding/json, which has no such way."))
 	return r, nil
 }
 
 func newNumbers(image *picture) ([]*numbers, error) {
-	flat := tensor.Shape{1, imageChannels, imageSize, imageSize}
+	flat := tensor.Shape{1, model.ImageChannels, model.ImageSize, model.ImageSize}
 	nested := &numbers{name: "Open Inference Protocol REST, nested", wire: nestedRequest(image.values), decode: decodeRequest}
 	oip := &numbers{name: "Open Inference Protocol REST, flat", decode: decodeRequest, encode: func(dst []byte) ([]byte, error) {
 		in := tensor.Tensor{DataType: tensor.FP32, Shape: flat, Data: image.bytes()}
-		dst = fmt.Appendf(dst, `{"inputs":[{"name":"input","shape":[1,%d,%d,%d],"datatype":"FP32","data":`, imageChannels, imageSize, imageSize)
+		dst = fmt.Appendf(dst, `{"inputs":[{"name":"input","shape":[1,%d,%d,%d],"datatype":"FP32","data":`, model.ImageChannels, model.ImageSize, model.ImageSize)
 		dst, err := tensorjson.AppendData(dst, "input", in)
 		return append(dst, "}]}"...), err
 	}}
 	standard := &numbers{name: "`encoding/json`, `[]float32`", decode: func(wire []byte) ([]float32, error) {
-		values := make([]float32, 0, imageValues)
+		values := make([]float32, 0, model.ImageValues)
 		err := json.Unmarshal(wire, &values)
 		return values, err
 	}, encode: func(dst []byte) ([]byte, error) {
@@ -127,11 +129,11 @@ func protoNumbers[T any, M interface {
 
 // nestedRequest is the request as a client writes it that has an array of arrays.
 func nestedRequest(values []float32) []byte {
-	text := fmt.Appendf(nil, `{"inputs":[{"name":"input","shape":[1,%d,%d,%d],"datatype":"FP32","data":[[`, imageChannels, imageSize, imageSize)
-	for plane := range slices.Chunk(values, imageSize*imageSize) {
+	text := fmt.Appendf(nil, `{"inputs":[{"name":"input","shape":[1,%d,%d,%d],"datatype":"FP32","data":[[`, model.ImageChannels, model.ImageSize, model.ImageSize)
+	for plane := range slices.Chunk(values, model.ImageSize*model.ImageSize) {
 		text = append(text, '[')
-		for row := range slices.Chunk(plane, imageSize) {
-			text, _ = tensorjson.AppendData(text, "input", tensor.Tensor{DataType: tensor.FP32, Shape: tensor.Shape{imageSize}, Data: tensor.AsBytes(row)})
+		for row := range slices.Chunk(plane, model.ImageSize) {
+			text, _ = tensorjson.AppendData(text, "input", tensor.Tensor{DataType: tensor.FP32, Shape: tensor.Shape{model.ImageSize}, Data: tensor.AsBytes(row)})
 			text = append(text, ',')
 		}
 		text = append(text[:len(text)-1], "],"...)

@@ -7,14 +7,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime/debug"
-	"strconv"
-	"strings"
 
+	"github.com/tensorwire/tensorwire/internal/bench/model"
+	"github.com/tensorwire/tensorwire/internal/bench/process"
+	"github.com/tensorwire/tensorwire/internal/bench/report"
 	"github.com/tensorwire/tensorwire/internal/engine"
 	"github.com/tensorwire/tensorwire/internal/engine/onnx"
 	"github.com/tensorwire/tensorwire/internal/tensor"
@@ -47,10 +47,10 @@ type footprint struct {
 }
 
 // reload measures what is left of a model that is loaded and unloaded.
-func reload(ctx context.Context, b *bench) (*report, error) {
-	r := &report{}
+func reload(ctx context.Context, b *bench) (*report.Report, error) {
+	r := &report.Report{}
 	if _, _, err := resident(); errors.Is(err, os.ErrNotExist) {
-		r.add(paragraph("Resident memory is read from /proc, which this system does not have."))
+		r.Add(report.Paragraph("Resident memory is read from /proc, which this system does not have."))
 		return r, nil
 	}
 	dir, err := os.MkdirTemp("", "tensorwire-bench-")
@@ -59,8 +59,8 @@ func reload(ctx context.Context, b *bench) (*report, error) {
 	}
 	defer func() { _ = os.RemoveAll(dir) }() // in the system's directory for what may be left
 	file := filepath.Join(dir, "model.onnx")
-	model := newReloadModel().encode()
-	if err := os.WriteFile(file, model, 0o644); err != nil {
+	encoded := model.Dense(reloadLayers, reloadWidth).Encode()
+	if err := os.WriteFile(file, encoded, 0o644); err != nil {
 		return nil, err
 	}
 	self, err := os.Executable()
@@ -78,24 +78,11 @@ func reload(ctx context.Context, b *bench) (*report, error) {
 	if err := json.Unmarshal(out, &f); err != nil {
 		return nil, err
 	}
-	t := newTable(1, "model file", "before", "loaded", "after 1 round", fmt.Sprintf("after %d rounds", reloadRounds), "peak")
-	t.row(formatBytes(int64(len(model))), formatBytes(f.Before), formatBytes(f.Loaded), formatBytes(f.First), formatBytes(f.Last), formatBytes(f.Peak))
-	r.add(paragraph(fmt.Sprintf("Resident memory of a process that loads a model of %d layers of %s weights, calls it, and unloads it, %d times.",
-		reloadLayers, formatCount(reloadWidth*reloadWidth), reloadRounds)), t)
+	t := report.NewTable(1, "model file", "before", "loaded", "after 1 round", fmt.Sprintf("after %d rounds", reloadRounds), "peak")
+	t.Row(report.Bytes(int64(len(encoded))), report.Bytes(f.Before), report.Bytes(f.Loaded), report.Bytes(f.First), report.Bytes(f.Last), report.Bytes(f.Peak))
+	r.Add(report.Paragraph(fmt.Sprintf("Resident memory of a process that loads a model of %d layers of %s weights, calls it, and unloads it, %d times.",
+		reloadLayers, report.Count(reloadWidth*reloadWidth), reloadRounds)), t)
 	return r, nil
-}
-
-func newReloadModel() *graph {
-	n := &network{
-		graph:  graph{input: value{name: "x", dims: []int64{reloadWidth}}},
-		random: rand.New(rand.NewPCG(1, 2)),
-		last:   "x",
-	}
-	for range reloadLayers {
-		n.add("MatMul", nil, n.weights(reloadWidth, reloadWidth))
-	}
-	n.output = value{name: n.last, dims: []int64{reloadWidth}}
-	return &n.graph
 }
 
 // reloadRun is the process that reload measures. It writes its footprint as JSON.
@@ -146,30 +133,5 @@ func reloadRound(ctx context.Context, runtime *onnx.Engine, file string) (int64,
 // What Go keeps for later is given back first.
 func resident() (now, peak int64, _ error) {
 	debug.FreeOSMemory()
-	status, err := os.ReadFile("/proc/self/status")
-	if err != nil {
-		return 0, 0, err
-	}
-	if now, err = statusBytes(string(status), "VmRSS"); err != nil {
-		return 0, 0, err
-	}
-	peak, err = statusBytes(string(status), "VmHWM")
-	return now, peak, err
-}
-
-// statusBytes reads a size from proc_pid_status(5), "VmRSS:     1234 kB".
-func statusBytes(status, name string) (int64, error) {
-	for line := range strings.Lines(status) {
-		key, rest, _ := strings.Cut(line, ":")
-		if key != name {
-			continue
-		}
-		kilobytes, unit, _ := strings.Cut(strings.TrimSpace(rest), " ")
-		n, err := strconv.ParseInt(kilobytes, 10, 64)
-		if err != nil || unit != "kB" {
-			return 0, fmt.Errorf("%s is %q, want kilobytes", name, strings.TrimSpace(rest))
-		}
-		return n * 1024, nil
-	}
-	return 0, fmt.Errorf("the process's status has no %s", name)
+	return process.OwnMemory()
 }
