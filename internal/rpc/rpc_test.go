@@ -132,7 +132,7 @@ func (w wire) client(t *testing.T, url string) inferenceconnect.GRPCInferenceSer
 	transport.Protocols.SetHTTP1(!w.http2)
 	transport.Protocols.SetUnencryptedHTTP2(w.http2)
 	t.Cleanup(transport.CloseIdleConnections)
-	return inferenceconnect.NewGRPCInferenceServiceClient(connect.NewClient(connecthttp.NewTransport(&http.Client{Transport: transport}, url, w.proto...)))
+	return inferenceconnect.NewGRPCInferenceServiceClient(connect.NewClient(connecthttp.NewTransport(&http.Client{Transport: transport}, url, append(w.proto, connecthttp.WithReadMaxBytes(64<<20))...)))
 }
 
 // each runs test over every wire.
@@ -281,8 +281,8 @@ func TestBadFraming(t *testing.T) {
 		want              string
 	}{
 		"no message":            {"application/grpc", "", "12"},
-		"half a prefix":         {"application/grpc", "\x00\x00", "3"},
-		"message that is short": {"application/grpc", "\x00\x00\x00\x00\x05ab", "3"},
+		"half a prefix":         {"application/grpc", "\x00\x00", "13"},
+		"message that is short": {"application/grpc", "\x00\x00\x00\x00\x05ab", "13"},
 		"two messages":          {"application/grpc", "\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00", "12"},
 		"compressed":            {"application/grpc", "\x01\x00\x00\x00\x00", "13"},
 		"unknown flag":          {"application/grpc", "\x08\x00\x00\x00\x00", "13"},
