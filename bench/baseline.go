@@ -29,7 +29,7 @@ func (b *bench) baseline(ctx context.Context) (*report.Report, error) {
 			if err != nil {
 				return nil, err
 			}
-			return c.unary(callers, newRequest(identityModel, newPayload(size)), hasLength(size)), nil
+			return c.unary(callers, newRequest(newPayload(size)), hasLength(size)), nil
 		})
 		if err != nil {
 			return nil, err

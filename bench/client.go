@@ -61,10 +61,11 @@ func (c *client) close() error {
 	return errs
 }
 
-// newRequest is a request whose one input is payload, as float32 values.
-func newRequest(model string, payload []byte) *inference.ModelInferRequest {
+// newRequest is a request of the identity model whose input is payload, as float32
+// values.
+func newRequest(payload []byte) *inference.ModelInferRequest {
 	return &inference.ModelInferRequest{
-		ModelName: model,
+		ModelName: identityModel,
 		Inputs: []*inference.ModelInferRequest_InferInputTensor{{
 			Name: "input", Datatype: tensor.FP32.String(), Shape: []int64{int64(len(payload) / 4)},
 		}},

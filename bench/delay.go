@@ -88,7 +88,7 @@ func delayed(to, from net.Conn, oneWay time.Duration) {
 	var writing sync.WaitGroup
 	writing.Go(func() {
 		for p := range line {
-			time.Sleep(time.Until(p.due)) //nolint:forbidigo // the delay is what this is for
+			time.Sleep(time.Until(p.due)) // the delay is what this is for
 			if _, err := to.Write(p.data); err != nil {
 				_ = from.Close() // so that the reader ends
 			}

@@ -72,7 +72,7 @@ func serveGRPCGo(ctx context.Context, listener net.Listener, do work, tuning grp
 		}},
 		Streams: []grpc.StreamDesc{{
 			StreamName: "ModelStreamInfer", ServerStreams: true, ClientStreams: true,
-			Handler: func(_ any, stream grpc.ServerStream) error { return streamGRPCGo(stream, do) },
+			Handler: func(_ any, stream grpc.ServerStream) error { return streamGRPCGo(stream, do) }, //nolint:contextcheck // it is the stream's
 		}},
 	}, struct{}{})
 	served := make(chan error, 1)

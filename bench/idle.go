@@ -87,7 +87,7 @@ func (b *bench) useOnce(ctx context.Context, base string, size int) error {
 // callEach makes one call on each connection, a few at a time.
 func (c *client) callEach(ctx context.Context, size int) error {
 	const atOnce = 4
-	req := newRequest(identityModel, newPayload(size))
+	req := newRequest(newPayload(size))
 	errs := make([]error, atOnce)
 	var calls sync.WaitGroup
 	for worker := range atOnce {

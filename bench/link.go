@@ -65,10 +65,10 @@ func (b *bench) upload(ctx context.Context, c contender, uploads int) (times []t
 	defer func() { err = errors.Join(err, client.close()) }()
 	// A small call opens the connection.
 	small, large := newPayload(smallBytes), newPayload(uploadBytes)
-	if err := client.unary(1, newRequest(identityModel, small), hasLength(smallBytes)).do(ctx, 0); err != nil {
+	if err := client.unary(1, newRequest(small), hasLength(smallBytes)).do(ctx, 0); err != nil {
 		return nil, err
 	}
-	call := client.unary(1, newRequest(identityModel, large), hasLength(uploadBytes))
+	call := client.unary(1, newRequest(large), hasLength(uploadBytes))
 	for range uploads {
 		start := time.Now()
 		if err := call.do(ctx, 0); err != nil {

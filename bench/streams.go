@@ -38,7 +38,7 @@ func (b *bench) streams(ctx context.Context) (*report.Report, error) {
 				return nil, err
 			}
 			seen, err := b.duel(ctx, contenders, shape.streams*streamWindow, func(_ contender, base string) (*caller, error) {
-				return openStreams(ctx, base, shape.conns, shape.streams, newRequest(identityModel, payload), w.check)
+				return openStreams(ctx, base, shape.conns, shape.streams, newRequest(payload), w.check)
 			})
 			if err != nil {
 				return nil, fmt.Errorf("%s, %d streams, %d connections: %w", w.name, shape.streams, shape.conns, err)

@@ -55,7 +55,7 @@ func serveTensorwire(ctx context.Context, listener net.Listener, do work) error 
 	mux := http.NewServeMux()
 	rpc.Mount(mux, procedures, rpc.Options{MaxMessageBytes: mostMessage})
 	srv := &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second}
-	h2.Configure(srv, h2.Options{})
+	h2.Configure(srv, h2.Options{}) //nolint:contextcheck // a connection's context is the server's
 	served := make(chan error, 1)
 	go func() { served <- srv.Serve(listener) }()
 	select {

@@ -76,9 +76,11 @@ func (b *bench) unaryRow(t *report.Table, at row, ours, base outcome) {
 // requests measures large requests with small answers, and no model.
 func (b *bench) requests(ctx context.Context) (*report.Report, error) {
 	return b.unary(ctx, "Tensorwire's gRPC, without a model: the handler answers with the length of what it was sent.",
-		func(at row) ([]contender, error) { return b.without(fmt.Sprintf("requests-%d-%d-%d", at.size, at.callers, at.conns)), nil },
+		func(at row) ([]contender, error) {
+			return b.without(fmt.Sprintf("requests-%d-%d-%d", at.size, at.callers, at.conns)), nil
+		},
 		func(at row) (*inference.ModelInferRequest, func(*inference.ModelInferResponse) error) {
-			return newRequest(identityModel, newPayload(at.size)), hasLength(at.size)
+			return newRequest(newPayload(at.size)), hasLength(at.size)
 		})
 }
 
@@ -89,7 +91,7 @@ func (b *bench) answers(ctx context.Context) (*report.Report, error) {
 			return b.without(fmt.Sprintf("answers-%d-%d-%d", at.size, at.callers, at.conns), "-answer", strconv.Itoa(at.size)), nil
 		},
 		func(at row) (*inference.ModelInferRequest, func(*inference.ModelInferResponse) error) {
-			return newRequest(identityModel, newPayload(smallBytes)), hasSize(at.size)
+			return newRequest(newPayload(smallBytes)), hasSize(at.size)
 		})
 }
 
@@ -99,7 +101,7 @@ func (b *bench) identity(ctx context.Context) (*report.Report, error) {
 		func(row) ([]contender, error) { return b.withModel() },
 		func(at row) (*inference.ModelInferRequest, func(*inference.ModelInferResponse) error) {
 			payload := newPayload(at.size)
-			return newRequest(identityModel, payload), isPayload(payload)
+			return newRequest(payload), isPayload(payload)
 		})
 }
 
