@@ -35,7 +35,8 @@ type Process struct {
 var address = regexp.MustCompile(`http://[0-9a-z.:\[\]]+`)
 
 // Start runs a server until Stop and waits until it has printed its
-// address, which it does when it is ready.
+// address, which it does when it is ready. stderr takes what it says, and is safe for
+// concurrent use where several servers share it.
 func Start(ctx context.Context, stderr io.Writer, path string, args ...string) (*Process, error) {
 	path, err := filepath.Abs(path)
 	if err != nil {
