@@ -59,8 +59,8 @@ func (p *procedure) init(c *call, w http.ResponseWriter, r *http.Request, protoc
 
 // run runs the procedure in the time that the caller gives, with stream as its messages.
 // It returns what the caller is to see of the handler's error.
-func (p *procedure) run(c *call, stream connect.ServerStream, timeout timeoutHeader) *connect.Error {
-	ctx, cancel, err := timeout.set(c.r)
+func (p *procedure) run(ctx context.Context, c *call, stream connect.ServerStream, timeout timeoutHeader) *connect.Error {
+	ctx, cancel, err := timeout.set(ctx, c.r.Header)
 	defer cancel()
 	if err != nil {
 		return asWireError(err)

@@ -1,6 +1,8 @@
 package rpc
 
 import (
+	"slices"
+
 	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
@@ -105,7 +107,7 @@ func decodeAround(data []byte, m proto.Message, fields []field, large fieldSet, 
 		}
 		// The capacity ends with the value: who appends to it does not write over
 		// what follows.
-		v := protoreflect.ValueOfBytes(value[:len(value):len(value)])
+		v := protoreflect.ValueOfBytes(slices.Clip(value))
 		if fields[i].list {
 			reflected.Mutable(fields[i].descriptor).List().Append(v)
 		} else {

@@ -27,6 +27,10 @@ const (
 // next reads the next message into a buffer of the pool, which is the caller's; none for
 // an empty one. At the body's end the error is io.EOF to errors.Is.
 func (c *grpcCall) next() ([]byte, error) {
+	if c.unread > 0 { // of a message that was too large
+		_, _ = io.CopyN(io.Discard, c.r.Body, c.unread) // the next read tells of an error again
+		c.unread = 0
+	}
 	n, err := fill(c.r.Body, c.prefix[:])
 	switch {
 	case err == nil:
@@ -43,7 +47,7 @@ func (c *grpcCall) next() ([]byte, error) {
 	}
 	flags, size := c.prefix[0], int64(binary.BigEndian.Uint32(c.prefix[1:]))
 	if size > c.limit {
-		c.drain(size)
+		c.unread = size - c.drain(size)
 		return nil, connect.Errorf(connect.CodeResourceExhausted, "message size %d is larger than configured max %d", size, c.limit)
 	}
 	var buf []byte
@@ -72,12 +76,14 @@ func (c *grpcCall) cut(err error, size, got int) error {
 }
 
 // drain reads what a caller of HTTP/1.1 sends of a message that is too large, up to the
-// limit: such a caller reads no answer while it sends, and loses the answer when the
-// connection is closed under it.
-func (c *call) drain(size int64) {
-	if c.r.ProtoMajor < 2 {
-		_, _ = io.CopyN(io.Discard, c.r.Body, min(size, c.limit)) // a body that ends early is drained
+// limit, and returns how much that was: such a caller reads no answer while it sends, and
+// loses the answer when the connection is closed under it.
+func (c *call) drain(size int64) int64 {
+	if c.r.ProtoMajor >= 2 {
+		return 0
 	}
+	n, _ := io.CopyN(io.Discard, c.r.Body, min(size, c.limit)) // a body that ends early is drained
+	return n
 }
 
 // special returns what an envelope with flags says: the body's end, for gRPC-Web, or an
@@ -103,5 +109,5 @@ func (c *grpcCall) special(flags byte, data []byte) error {
 	if _, err := text.ReadMIMEHeader(); err != nil {
 		return connect.Errorf(connect.CodeInternal, "gRPC-Web protocol error: trailers invalid: %s", err).WithCause(err)
 	}
-	return errEnd
+	return errMarkedEnd
 }

@@ -13,9 +13,13 @@ import (
 	"connectrpc.com/connect/v2/connectproto"
 )
 
-// errEnd is what Receive returns at the end of a stream. It is io.EOF to errors.Is, and
-// what a caller sees of it where a handler returns it.
-var errEnd = connect.NewError(connect.CodeUnknown, io.EOF.Error()).WithCause(io.EOF)
+// errEnd is what Receive returns at the end of a stream, and errMarkedEnd where an
+// envelope says that it is the end. Both are io.EOF to errors.Is; the texts are for the
+// caller, where a handler returns them.
+var (
+	errEnd       = connect.NewError(connect.CodeUnknown, "EOF").WithCause(io.EOF)
+	errMarkedEnd = connect.NewError(connect.CodeUnknown, "final message has protocol-specific flags: EOF").WithCause(io.EOF)
+)
 
 // asWireError returns what a caller may see of a handler's error: only errors made for
 // callers have a text.

@@ -21,6 +21,8 @@ type grpcCall struct {
 	// body is.
 	begun, wrote bool
 	prefix       [prefixSize]byte
+	// unread is what is left in the body of a message that was too large.
+	unread int64
 }
 
 func (p *procedure) serveGRPC(w http.ResponseWriter, r *http.Request, web bool) {
@@ -36,7 +38,7 @@ func (p *procedure) serveGRPC(w http.ResponseWriter, r *http.Request, web bool) 
 	if c.compressor != nil {
 		header["Grpc-Encoding"] = []string{c.compressor.Name()}
 	}
-	failure := p.run(&c.call, c, grpcTimeout)
+	failure := p.run(r.Context(), &c.call, c, grpcTimeout)
 	c.copyTrailer() // also where there was no call
 	if web {
 		c.endWeb(failure)
@@ -61,12 +63,11 @@ func (c *grpcCall) Receive(msg any) error {
 	} else if err != nil {
 		return err
 	}
-	// The message is whole when the end has come.
-	switch buf, err := c.next(); {
-	case err == nil:
-		bufpool.Put(buf)
+	// The end must follow. What follows instead is read as a message, so that what is
+	// wrong with it is told first.
+	if err := c.receive(msg); err == nil {
 		return connect.Errorf(connect.CodeUnimplemented, "unary request has multiple messages")
-	case !errors.Is(err, io.EOF):
+	} else if !errors.Is(err, io.EOF) {
 		return err
 	}
 	return nil

@@ -23,11 +23,10 @@ var (
 	connectTimeout = timeoutHeader{"Connect-Timeout-Ms", parseConnectTimeout}
 )
 
-// set returns the request's context with the caller's deadline. A malformed time is an
-// invalid argument.
-func (h timeoutHeader) set(r *http.Request) (context.Context, context.CancelFunc, error) {
-	ctx := r.Context()
-	text := first(r.Header, h.name)
+// set returns the context with the deadline that a caller gives in its header. A
+// malformed time is an invalid argument.
+func (h timeoutHeader) set(ctx context.Context, header http.Header) (context.Context, context.CancelFunc, error) {
+	text := first(header, h.name)
 	if text == "" {
 		return ctx, func() {}, nil
 	}

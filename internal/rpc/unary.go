@@ -22,7 +22,7 @@ func (p *procedure) serveUnary(w http.ResponseWriter, r *http.Request) {
 	header := w.Header()
 	header["Content-Type"] = r.Header["Content-Type"]
 	header["Accept-Encoding"] = p.compressors.names
-	failure := p.run(&c.call, c, connectTimeout)
+	failure := p.run(r.Context(), &c.call, c, connectTimeout)
 	if !c.sent {
 		c.mergeTrailer()
 		if failure != nil {

@@ -15,7 +15,7 @@ const flagTrailer = 0x80
 // text ("Protocol differences" in gRPC's PROTOCOL-WEB.md).
 func (c *grpcCall) endWeb(failure *connect.Error) {
 	setStatus(c.trailer, failure)
-	if !c.begun && !(c.headed && hasFields(c.info.ResponseHeader())) {
+	if !c.begun && (!c.headed || !hasFields(c.info.ResponseHeader())) {
 		// Nothing else is sent: the trailer's fields are the header's then.
 		header := c.w.Header()
 		for name, values := range c.trailer {
