@@ -1,6 +1,7 @@
 package h2
 
 import (
+	"errors"
 	"net/http"
 )
 
@@ -24,38 +25,29 @@ func (c *conn) onData(f frame) error {
 		}
 		length -= padding
 	}
-	if err := c.account(f, length); err != nil {
-		return err
+	if c.allowed.Add(-int64(f.length)) < 0 {
+		return connError{codeFlowControl, "more DATA than the connection's window"}
 	}
-	st, err := c.bodyStream(f, length)
+	if length == 0 && !f.has(flagEndStream) {
+		if err := c.flood.spend(costEmpty); err != nil {
+			return err
+		}
+	}
+	st, err := c.bodyStream(f)
+	if err == nil && st != nil {
+		err = st.body.take(f.length, length)
+	}
 	if err != nil || st == nil {
 		// The bytes count against the connection's window all the same.
-		if skipErr := c.skip(length + padding); skipErr != nil {
-			return skipErr
-		}
 		c.consumed(f.length)
-		return err
-	}
-	if over := st.body.take(f.length, f.length-length, length); over != nil {
 		if err := c.skip(length + padding); err != nil {
 			return err
 		}
-		c.consumed(f.length)
-		return over
+		return err
 	}
-	for left := length; left > 0; {
-		chunk, err := c.chunk(left)
-		if err != nil {
-			return err
-		}
-		left -= len(chunk)
-		if err := c.deliver(st, chunk); err != nil {
-			if skipErr := c.skip(left + padding); skipErr != nil {
-				return skipErr
-			}
-			c.consumed(left + padding)
-			return err
-		}
+	err = c.deliverAll(st, length, f.has(flagEndStream))
+	if _, refused := errors.AsType[streamError](err); err != nil && !refused {
+		return err
 	}
 	if err := c.skip(padding); err != nil {
 		return err
@@ -63,29 +55,15 @@ func (c *conn) onData(f frame) error {
 	if overhead := f.length - length; overhead > 0 {
 		st.consumed(overhead)
 	}
-	if f.has(flagEndStream) {
-		return c.endBody(st, nil)
+	if err != nil || !f.has(flagEndStream) {
+		return err
 	}
-	return nil
-}
-
-// account charges a DATA frame to the budget against floods.
-func (c *conn) account(f frame, length int) error {
-	switch {
-	case length >= smallData:
-		c.flood.earn(earnData)
-	case f.has(flagEndStream):
-	case length == 0:
-		return c.flood.spend(costEmpty)
-	default:
-		return c.flood.spend(costTinyData)
-	}
-	return nil
+	return c.endBody(st, nil)
 }
 
 // bodyStream returns the stream that a DATA frame belongs to; nil where it was reset,
 // and the peer may not know yet.
-func (c *conn) bodyStream(f frame, length int) (*stream, error) {
+func (c *conn) bodyStream(f frame) (*stream, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	st := c.streams[f.id]
@@ -103,17 +81,48 @@ func (c *conn) bodyStream(f frame, length int) (*stream, error) {
 	return st, nil
 }
 
-// deliver hands a part of a body to its stream.
-func (c *conn) deliver(st *stream, chunk []byte) error {
-	direct, wake, err := st.body.deliver(chunk)
-	if direct > 0 {
-		st.consumed(direct)
+// deliverAll hands a frame's part of a body to its stream. Where the stream has no room,
+// the rest of the frame is skipped, and the stream is to be reset.
+func (c *conn) deliverAll(st *stream, length int, last bool) error {
+	begun := 0
+	var refused error
+	for left := length; left > 0; {
+		chunk, err := c.chunk(left)
+		if err != nil {
+			return err
+		}
+		left -= len(chunk)
+		if refused != nil {
+			c.consumed(len(chunk))
+			continue
+		}
+		var d delivery
+		d, refused = st.body.deliver(chunk)
+		if d.consumed > 0 {
+			st.consumed(d.consumed)
+		}
+		begun += d.begun
+		if d.waits {
+			c.wakeLater(st)
+		}
 	}
-	if wake && !st.waking {
+	if refused != nil {
+		return refused
+	}
+	switch {
+	case length >= smallData || begun > 0:
+		c.flood.frames.earn(earnMessage)
+	case length > 0 && length < tinyData && !last:
+		return c.flood.spend(costTiny)
+	}
+	return nil
+}
+
+func (c *conn) wakeLater(st *stream) {
+	if !st.waking {
 		st.waking = true
 		c.waking = append(c.waking, st)
 	}
-	return err
 }
 
 // endBody ends a stream's body, with the trailers that came, if any did.
@@ -125,10 +134,7 @@ func (c *conn) endBody(st *stream, trailer http.Header) error {
 		return streamError{st.id, codeProtocol, "the body is shorter than content-length"}
 	}
 	st.body.finish(trailer)
-	if !st.waking {
-		st.waking = true
-		c.waking = append(c.waking, st)
-	}
+	c.wakeLater(st)
 	return nil
 }
 
@@ -141,6 +147,7 @@ func (c *conn) consumed(n int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if credit := c.credit.Swap(0); credit > 0 {
+		c.allowed.Add(credit)
 		c.out.windowUpdate(0, uint32(credit))
 		c.armWriter()
 	}

@@ -5,7 +5,7 @@
 //
 // How a connection works:
 //
-//   - One goroutine reads it (conn.go, frame.go). It parses frames from one buffer and
+//   - One goroutine reads it (read.go, receiver.go). It parses frames from one buffer and
 //     acts on them itself; there is no serving loop behind it. What it sets going, it
 //     sets going when its buffer is empty and it would wait for the network: handlers
 //     start then, with the first bytes of their bodies already there, and handlers
@@ -13,7 +13,7 @@
 //     request costs one wake-up, and a large message one, not one a frame.
 //   - Handlers run on goroutines that are used again, last in, first out (workers.go).
 //   - Whoever has something to send appends it to one buffer under the connection's
-//     lock (send.go); a writer that exists only while there is something to write
+//     lock (send.go); a writer (writer.go) that exists only while there is something to write
 //     yields once, so that what others are about to send goes along, and writes
 //     everything there is. Data too large to be copied is sent from the handler's own
 //     memory, in turns with other streams, while the handler waits.

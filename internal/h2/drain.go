@@ -1,8 +1,6 @@
 package h2
 
-import (
-	"time"
-)
+import "time"
 
 // drainState is how far a connection is on its way to its end: first the peer is told
 // that there will be one, so that streams under way still count, then which stream was
@@ -31,14 +29,15 @@ func (c *conn) drain() {
 	}
 	c.draining = drainWarned
 	c.out.goAway(maxStreamID, codeNone, "")
-	c.out.buf = append(appendFrame(c.out.buf, 8, framePing, 0, 0), drainPing[:]...)
+	c.out.ping(drainPing)
 	c.armWriter()
-	c.timer.Reset(drainPatience)
+	c.times.warned = time.Now()
+	c.tickBy(c.times.warned.Add(drainPatience))
 }
 
 // drained sends the second GOAWAY. The caller holds mu.
 func (c *conn) drained() {
-	if c.draining != drainWarned {
+	if c.draining == drainFinal || c.closed != nil {
 		return
 	}
 	c.draining = drainFinal
@@ -59,59 +58,8 @@ func (c *conn) closeIfDone() {
 
 // becameIdle takes note that the last stream has ended. The caller holds mu.
 func (c *conn) becameIdle() {
-	c.idleFrom = time.Now()
+	c.times.idleFrom = time.Now()
 	c.closeIfDone()
-}
-
-// tick looks after the connection's times: the handshake's, the peer's silence, and
-// that of an idle connection. One timer serves them all.
-func (c *conn) tick() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.closed != nil {
-		return
-	}
-	now := time.Now()
-	o := &c.server.options
-	switch c.draining {
-	case drainWarned:
-		c.drained()
-		c.timer.Reset(drainPatience)
-		return
-	case drainFinal, drainNone:
-	}
-	heard := time.Unix(0, c.lastRead.Load())
-	next := now.Add(o.PingAfter)
-	switch {
-	case c.unacked && now.Sub(c.began) >= o.HandshakeTimeout:
-		c.give(codeSettingsTimeout, "SETTINGS were not acknowledged")
-		return
-	case len(c.streams) == 0 && now.Sub(c.idleFrom) >= o.IdleTimeout:
-		c.draining = drainFinal
-		c.out.goAway(c.lastID, codeNone, "")
-		c.armWriter()
-		c.closeIfDone()
-		return
-	case !c.pinged.IsZero() && now.Sub(c.pinged) >= o.PingTimeout && heard.Before(c.pinged):
-		_ = c.nc.Close() // the peer is gone: nobody is left to tell
-		return
-	case !c.pinged.IsZero() && heard.Before(c.pinged):
-		next = c.pinged.Add(o.PingTimeout)
-	case now.Sub(heard) >= o.PingAfter:
-		c.pinged = now
-		c.out.buf = append(appendFrame(c.out.buf, 8, framePing, 0, 0), make([]byte, 8)...)
-		c.armWriter()
-		next = now.Add(o.PingTimeout)
-	default:
-		c.pinged = time.Time{}
-		next = heard.Add(o.PingAfter)
-	}
-	if len(c.streams) == 0 {
-		if idle := c.idleFrom.Add(o.IdleTimeout); idle.Before(next) {
-			next = idle
-		}
-	}
-	c.timer.Reset(max(next.Sub(now), time.Millisecond))
 }
 
 // give ends the connection with GOAWAY from outside the reading goroutine. The caller
@@ -119,5 +67,6 @@ func (c *conn) tick() {
 func (c *conn) give(code errorCode, reason string) {
 	c.closed = connError{code, reason}
 	c.out.goAway(c.lastID, code, reason)
+	c.hurry()
 	c.closeWhenWritten()
 }

@@ -1,12 +1,6 @@
 package h2
 
-import (
-	"net/http"
-	"strings"
-
-	"golang.org/x/net/http/httpguts"
-	"golang.org/x/net/http2/hpack"
-)
+import "net/http"
 
 // headerBlock is a header block that is being read, of a request or its trailers.
 type headerBlock struct {
@@ -26,15 +20,18 @@ type headerBlock struct {
 	malformed                    string
 
 	method, scheme, authority, path string
-	protocol                        bool
-	regular                         bool // a regular field has come
+	pseudos                         uint8 // which pseudo-header fields have come
+	regular                         bool  // a regular field has come
 	header                          http.Header
 	values                          []string // memory of header's values
 	cookies                         []string
+	// timed says that the block has a time by which it must be complete.
+	timed bool
 }
 
-// maxContinuations bounds the CONTINUATION frames of a block, which may be tiny.
-const maxContinuations = 32
+// maxContinuations bounds the CONTINUATION frames of a block beyond those that a peer
+// needs, since they may be tiny (CVE-2023-45288).
+const maxContinuations = 8
 
 func (c *conn) onHeaders(f frame) error {
 	if f.id == 0 {
@@ -93,7 +90,6 @@ func (c *conn) openBlock(f frame) error {
 	c.block = headerBlock{open: true, id: f.id, endStream: f.has(flagEndStream), header: make(http.Header, 12), values: make([]string, 0, 16)}
 	b := &c.block
 	c.fields.SetEmitEnabled(true)
-	c.fields.SetEmitFunc(func(field hpack.HeaderField) { c.field(field) })
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if st := c.streams[f.id]; st != nil {
@@ -109,24 +105,21 @@ func (c *conn) openBlock(f frame) error {
 	switch {
 	case f.id%2 == 0:
 		return connError{codeProtocol, "a client opens a stream of an even number"}
+	case f.id > c.lastID:
 	case c.out.resets.has(f.id):
 		b.ignored = true // the peer cannot have known
 		return nil
 	case c.out.ended.has(f.id):
 		return connError{codeStreamClosed, "HEADERS on a stream that is closed"}
-	case f.id <= c.lastID:
+	default:
 		return connError{codeProtocol, "HEADERS on a stream below the last"}
 	}
 	c.lastID = f.id
+	most := int(c.server.options.MaxConcurrentStreams)
 	switch {
-	case c.draining >= drainFinal:
+	case c.draining == drainFinal, c.closed != nil, len(c.streams) >= most:
 		b.refused = codeRefused
-	case len(c.streams) >= int(c.server.options.MaxConcurrentStreams):
-		b.refused = codeRefused
-		if !c.unacked {
-			b.refused = codeProtocol // it has been told how many
-		}
-	case c.handlers >= 2*int(c.server.options.MaxConcurrentStreams):
+	case c.handlers >= 2*most:
 		b.refused = codeEnhanceCalm // handlers of streams that it has reset still run
 	}
 	return nil
@@ -137,7 +130,7 @@ func (c *conn) onContinuation(f frame) error {
 	if !b.open {
 		return connError{codeProtocol, "CONTINUATION without HEADERS"}
 	}
-	if b.continuations++; b.continuations > maxContinuations {
+	if b.continuations++; b.continuations > maxContinuations+2*c.server.options.MaxHeaderBytes/minFrameSize {
 		return connError{codeEnhanceCalm, "a header block of too many frames"}
 	}
 	if f.length == 0 {
@@ -161,11 +154,14 @@ func (c *conn) decode(n int) error {
 		return connError{codeEnhanceCalm, "a header block is too large"}
 	}
 	for n > 0 {
-		chunk, err := c.chunk(n)
+		// In large pieces: the decoder copies what it has of a field with each, and a
+		// peer may send bytes one by one.
+		chunk, err := c.peek(min(n, receiveSize))
 		if err != nil {
 			return err
 		}
 		n -= len(chunk)
+		c.in.discard(len(chunk))
 		if _, err := c.fields.Write(chunk); err != nil {
 			return connError{codeCompression, err.Error()}
 		}
@@ -176,9 +172,13 @@ func (c *conn) decode(n int) error {
 func (c *conn) closeBlock() error {
 	b := &c.block
 	b.open = false
+	if b.timed {
+		c.timeHeader(false)
+	}
 	if err := c.fields.Close(); err != nil {
 		return connError{codeCompression, err.Error()}
 	}
+	defer func() { c.block = headerBlock{} }() // it holds what is the request's
 	switch {
 	case b.ignored:
 		return nil
@@ -189,142 +189,3 @@ func (c *conn) closeBlock() error {
 	}
 	return c.openStream()
 }
-
-// field takes a field of the block.
-func (c *conn) field(f hpack.HeaderField) {
-	b := &c.block
-	if b.size += len(f.Name) + len(f.Value) + 32; b.size > c.server.options.MaxHeaderBytes {
-		// The rest is decoded and forgotten.
-		b.tooLarge = true
-		c.fields.SetEmitEnabled(false)
-		return
-	}
-	if b.malformed != "" {
-		return
-	}
-	if strings.HasPrefix(f.Name, ":") {
-		b.malformed = b.pseudo(f)
-		return
-	}
-	b.regular = true
-	switch {
-	case !validName(f.Name):
-		b.malformed = "a field's name is malformed"
-	case !httpguts.ValidHeaderFieldValue(f.Value):
-		b.malformed = "a field's value is malformed"
-	case f.Name == "connection", f.Name == "proxy-connection", f.Name == "keep-alive", f.Name == "transfer-encoding", f.Name == "upgrade":
-		b.malformed = "a field belongs to the connection (RFC 9113, 8.2.2)"
-	case f.Name == "te" && f.Value != "trailers":
-		b.malformed = "te is not trailers (RFC 9113, 8.2.2)"
-	case f.Name == "cookie":
-		b.cookies = append(b.cookies, f.Value)
-	default:
-		b.add(c.canonicalName(f.Name), f.Value)
-	}
-}
-
-// add adds a value to the header. Values of one name that come alone share their
-// memory with the others', cut so that appending does not write into it.
-func (b *headerBlock) add(name, value string) {
-	if values, ok := b.header[name]; ok {
-		b.header[name] = append(values, value)
-		return
-	}
-	b.values = append(b.values, value)
-	n := len(b.values)
-	b.header[name] = b.values[n-1 : n : n]
-}
-
-// pseudo takes a pseudo-header field, and returns what is wrong with it.
-func (b *headerBlock) pseudo(f hpack.HeaderField) string {
-	var at *string
-	switch f.Name {
-	case ":method":
-		at = &b.method
-	case ":scheme":
-		at = &b.scheme
-	case ":authority":
-		at = &b.authority
-	case ":path":
-		at = &b.path
-	default:
-		return "an unknown pseudo-header field"
-	}
-	switch {
-	case b.trailers:
-		return "a pseudo-header field in trailers"
-	case b.regular:
-		return "a pseudo-header field behind a regular one"
-	case *at != "":
-		return "a pseudo-header field twice"
-	case f.Value == "" || !httpguts.ValidHeaderFieldValue(f.Value):
-		return "a pseudo-header field's value is malformed"
-	}
-	*at = f.Value
-	return ""
-}
-
-// validName reports whether a field's name is a token in lower case (RFC 9113, 8.2.1).
-func validName(name string) bool {
-	if name == "" {
-		return false
-	}
-	for i := range len(name) {
-		if b := name[i]; b >= 0x80 || (b >= 'A' && b <= 'Z') || !httpguts.IsTokenRune(rune(b)) {
-			return false
-		}
-	}
-	return true
-}
-
-// maxCanonical bounds the names that a connection remembers.
-const maxCanonical = 64
-
-// canonicalName returns a field's name as http.Header has it.
-func (c *conn) canonicalName(name string) string {
-	if known, ok := commonNames[name]; ok {
-		return known
-	}
-	if known, ok := c.canonical[name]; ok {
-		return known
-	}
-	canonical := http.CanonicalHeaderKey(name)
-	if len(c.canonical) < maxCanonical {
-		if c.canonical == nil {
-			c.canonical = map[string]string{}
-		}
-		c.canonical[name] = canonical
-	}
-	return canonical
-}
-
-// commonNames are the fields of usual RPCs, which need no work.
-var commonNames = func() map[string]string {
-	names := map[string]string{}
-	for _, name := range []string{
-		"Accept", "Accept-Encoding", "Accept-Language", "Authorization", "Cache-Control", "Connect-Accept-Encoding", "Connect-Content-Encoding",
-		"Connect-Protocol-Version", "Connect-Timeout-Ms", "Content-Encoding", "Content-Length", "Content-Type", "Date", "Expect",
-		"Grpc-Accept-Encoding", "Grpc-Encoding", "Grpc-Message", "Grpc-Status", "Grpc-Timeout", "Origin", "Referer", "Te", "Trailer",
-		"User-Agent", "X-Grpc-Web", "X-User-Agent", "Allow", "Etag", "If-None-Match", "Vary", "Retry-After", "X-Content-Type-Options",
-		"Sec-Fetch-Dest", "Sec-Fetch-Mode", "Sec-Fetch-Site", "Inference-Header-Content-Length", "Grpc-Status-Details-Bin",
-	} {
-		names[strings.ToLower(name)] = name
-	}
-	return names
-}()
-
-// lowerName returns the name of a field as HTTP/2 sends it.
-func lowerName(name string) string {
-	if lower, ok := commonLower[name]; ok {
-		return lower
-	}
-	return strings.ToLower(name)
-}
-
-var commonLower = func() map[string]string {
-	names := map[string]string{}
-	for lower, name := range commonNames {
-		names[name] = lower
-	}
-	return names
-}()

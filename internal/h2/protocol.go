@@ -53,17 +53,18 @@ const (
 type errorCode uint32
 
 const (
-	codeNone            errorCode = 0x0
-	codeProtocol        errorCode = 0x1
-	codeInternal        errorCode = 0x2
-	codeFlowControl     errorCode = 0x3
-	codeSettingsTimeout errorCode = 0x4
-	codeStreamClosed    errorCode = 0x5
-	codeFrameSize       errorCode = 0x6
-	codeRefused         errorCode = 0x7
-	codeCancel          errorCode = 0x8
-	codeCompression     errorCode = 0x9
-	codeEnhanceCalm     errorCode = 0xb
+	codeNone               errorCode = 0x0
+	codeProtocol           errorCode = 0x1
+	codeInternal           errorCode = 0x2
+	codeFlowControl        errorCode = 0x3
+	codeSettingsTimeout    errorCode = 0x4
+	codeStreamClosed       errorCode = 0x5
+	codeFrameSize          errorCode = 0x6
+	codeRefused            errorCode = 0x7
+	codeCancel             errorCode = 0x8
+	codeCompression        errorCode = 0x9
+	codeEnhanceCalm        errorCode = 0xb
+	codeInadequateSecurity errorCode = 0xc
 )
 
 // connError ends the connection with GOAWAY.

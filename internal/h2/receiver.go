@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"os"
 	"syscall"
 
 	"github.com/tensorwire/tensorwire/internal/bufpool"
@@ -16,8 +17,10 @@ const receiveSize = 64 << 10
 // receiver reads a connection through one buffer. It has the buffer only while there
 // is something in it, or likely to be: an idle connection holds none.
 type receiver struct {
-	nc   net.Conn
-	raw  syscall.RawConn // nil where the connection has none, as with TLS
+	nc net.Conn
+	// raw is the connection's descriptor; nil where it cannot be read without waiting,
+	// as with TLS.
+	raw  syscall.RawConn
 	buf  []byte
 	r, w int
 	// once is the function given to raw.Read, made once; idle, n and err are its
@@ -26,14 +29,16 @@ type receiver struct {
 	idle func() bool
 	n    int
 	err  error
+	// first is what an idle connection without a descriptor is read into.
+	first [frameHeaderSize]byte
 }
 
-func (in *receiver) init(nc net.Conn) {
-	in.nc = nc
-	if sc, ok := nc.(syscall.Conn); ok {
+func (in *receiver) init(nc net.Conn, idle func() bool) {
+	in.nc, in.idle = nc, idle
+	if sc, ok := nc.(syscall.Conn); ok && canReadNow {
 		if raw, err := sc.SyscallConn(); err == nil {
 			in.raw = raw
-			in.once = in.readFD
+			in.once = in.readNow
 		}
 	}
 }
@@ -50,11 +55,19 @@ func (in *receiver) buffered() int     { return in.w - in.r }
 func (in *receiver) next(n int) []byte { return in.buf[in.r : in.r+n] }
 func (in *receiver) discard(n int)     { in.r += n }
 func (in *receiver) space() []byte     { return in.buf[in.w:] }
-func (in *receiver) release()          { bufpool.Put(in.buf); in.buf = nil; in.r, in.w = 0, 0 }
+
+// release gives the buffer back.
+func (in *receiver) release() {
+	if in.buf != nil {
+		bufpool.Put(in.buf)
+		in.buf = nil
+	}
+	in.r, in.w = 0, 0
+}
 
 // fill reads what there is, at least a byte. idle is asked when there is nothing:
 // where it says yes, the buffer is given back until there is.
-func (in *receiver) fill(idle func() bool) error {
+func (in *receiver) fill() error {
 	if in.r == in.w {
 		in.r, in.w = 0, 0
 	} else if in.r > 0 {
@@ -62,17 +75,9 @@ func (in *receiver) fill(idle func() bool) error {
 		in.r = 0
 	}
 	if in.raw == nil {
-		if in.buf == nil {
-			in.buf = bufpool.Get(receiveSize)
-		}
-		n, err := in.nc.Read(in.space())
-		in.w += n
-		if n > 0 {
-			return nil
-		}
-		return err
+		return in.read()
 	}
-	in.idle, in.n, in.err = idle, 0, nil
+	in.n, in.err = 0, nil
 	if err := in.raw.Read(in.once); err != nil {
 		return err
 	}
@@ -83,26 +88,51 @@ func (in *receiver) fill(idle func() bool) error {
 	return in.err
 }
 
-// readFD reads without waiting; false says that there is nothing yet.
-func (in *receiver) readFD(fd uintptr) bool {
+// read waits for the network in Read, as net.Conn has it.
+func (in *receiver) read() error {
+	if in.w == 0 && in.idle() {
+		in.release()
+		n, err := in.nc.Read(in.first[:])
+		if n == 0 {
+			return errOr(err, io.ErrNoProgress)
+		}
+		in.give(in.first[:n])
+		return nil
+	}
 	if in.buf == nil {
 		in.buf = bufpool.Get(receiveSize)
 	}
-	for {
-		n, err := syscall.Read(int(fd), in.space())
-		switch {
-		case errors.Is(err, syscall.EINTR):
-			continue
-		case errors.Is(err, syscall.EAGAIN):
-			if in.w == 0 && in.idle() {
-				in.release()
-			}
-			return false
-		case err != nil:
-			in.err = err
-		default:
-			in.n = n
-		}
-		return true
+	n, err := in.nc.Read(in.space())
+	in.w += n
+	if n == 0 {
+		return errOr(err, io.ErrNoProgress)
 	}
+	return nil
+}
+
+func errOr(err, other error) error {
+	if err == nil {
+		return other
+	}
+	return err
+}
+
+// readNow reads without waiting; false says that there is nothing yet.
+func (in *receiver) readNow(fd uintptr) bool {
+	if in.buf == nil {
+		in.buf = bufpool.Get(receiveSize)
+	}
+	n, err := readDescriptor(fd, in.space())
+	if errors.Is(err, errNothingYet) {
+		if in.w == 0 && in.idle() {
+			in.release()
+		}
+		return false
+	}
+	if err != nil {
+		in.err = os.NewSyscallError("read", err)
+	} else {
+		in.n = n
+	}
+	return true
 }

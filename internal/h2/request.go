@@ -7,6 +7,9 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"time"
+
+	"golang.org/x/net/http/httpguts"
 )
 
 // openStream makes the request of the header block that was read, and sets it aside to
@@ -18,9 +21,12 @@ func (c *conn) openStream() error {
 	}
 	st := newStream(c, b.id)
 	st.remoteClosed = b.endStream
-	if b.tooLarge {
+	switch {
+	case b.tooLarge:
 		st.handler = http.HandlerFunc(answerTooLarge)
 		b.header = http.Header{}
+	case b.path == "*" && !c.server.http.DisableGeneralOptionsHandler:
+		st.handler = http.HandlerFunc(answerOptions)
 	}
 	if reason := st.makeRequest(b); reason != "" {
 		return streamError{b.id, codeProtocol, reason}
@@ -34,12 +40,9 @@ func (c *conn) openStream() error {
 	return nil
 }
 
-func answerTooLarge(w http.ResponseWriter, _ *http.Request) {
-	http.Error(w, "the request's header fields are too large", http.StatusRequestHeaderFieldsTooLarge)
-}
-
 // check reports what is wrong with a request's fields (RFC 9113, 8.3).
 func (b *headerBlock) check() string {
+	hosts := b.header["Host"]
 	switch {
 	case b.malformed != "":
 		return b.malformed
@@ -47,9 +50,15 @@ func (b *headerBlock) check() string {
 		return "" // answered with 431
 	case b.method == "":
 		return ":method is missing"
+	case !isToken(b.method):
+		return ":method is malformed"
+	case len(hosts) > 1, len(hosts) == 1 && b.authority != "" && !strings.EqualFold(hosts[0], b.authority):
+		return "host is given twice, or is not :authority" // RFC 9113, 8.3.1
+	case !httpguts.ValidHostHeader(b.authority), strings.Contains(b.authority, "@"):
+		return ":authority is malformed"
 	case b.method == http.MethodConnect:
 		if b.scheme != "" || b.path != "" || b.authority == "" {
-			return "CONNECT takes :authority alone"
+			return "CONNECT takes :authority alone" // RFC 9113, 8.5
 		}
 	case b.scheme == "" || b.path == "":
 		return ":scheme or :path is missing"
@@ -59,6 +68,15 @@ func (b *headerBlock) check() string {
 		return ":scheme is neither http nor https"
 	}
 	return ""
+}
+
+func isToken(s string) bool {
+	for _, r := range s {
+		if !httpguts.IsTokenRune(r) {
+			return false
+		}
+	}
+	return s != ""
 }
 
 // makeRequest makes the stream's request, and returns what is wrong with it.
@@ -72,24 +90,13 @@ func (st *stream) makeRequest(b *headerBlock) string {
 	if len(b.cookies) > 0 {
 		b.add("Cookie", strings.Join(b.cookies, "; ")) // RFC 9113, 8.2.3
 	}
-	length := int64(-1)
-	if values, ok := b.header["Content-Length"]; ok {
-		n, err := strconv.ParseUint(textproto.TrimString(values[0]), 10, 63)
-		if err != nil {
-			return "content-length is no number"
-		}
-		for _, other := range values[1:] {
-			if other != values[0] {
-				return "content-length is given twice"
-			}
-		}
-		length = int64(n)
+	length, reason := b.contentLength()
+	if reason != "" {
+		return reason
 	}
-	if b.endStream {
-		if length > 0 {
-			return "content-length is given, and there is no body"
-		}
-		length = 0
+	continues := httpguts.HeaderValuesContainsToken(b.header["Expect"], "100-continue")
+	if continues {
+		delete(b.header, "Expect") // it is answered here, as in net/http
 	}
 	target, uri := &url.URL{}, b.path
 	switch {
@@ -111,14 +118,43 @@ func (st *stream) makeRequest(b *headerBlock) string {
 	r.Proto, r.ProtoMajor, r.RemoteAddr, r.TLS = "HTTP/2.0", 2, c.remote, c.tls
 	r.ContentLength, r.Body = length, http.NoBody
 	if b.header["Trailer"] != nil {
-		r.Trailer = declaredTrailers(b.header)
+		st.trailer = declaredTrailers(b.header)
+		r.Trailer = st.trailer
 	}
 	if !b.endStream {
-		st.body.init(st, length, b.header)
+		st.body.init(st, length, b.header, continues)
 		r.Body = &st.body
+		if limit := c.server.http.ReadTimeout; limit > 0 {
+			st.body.setDeadline(time.Now().Add(limit))
+		}
 	}
 	st.request = r
 	return ""
+}
+
+// contentLength returns the length of a request's body, -1 where it is not known, and
+// what is wrong with it.
+func (b *headerBlock) contentLength() (length int64, reason string) {
+	length = -1
+	if values, ok := b.header["Content-Length"]; ok {
+		n, err := strconv.ParseUint(textproto.TrimString(values[0]), 10, 63)
+		if err != nil {
+			return 0, "content-length is no number"
+		}
+		for _, other := range values[1:] {
+			if other != values[0] {
+				return 0, "content-length is given twice"
+			}
+		}
+		length = int64(n)
+	}
+	if b.endStream {
+		if length > 0 {
+			return 0, "content-length is given, and there is no body"
+		}
+		length = 0
+	}
+	return length, ""
 }
 
 // noRequest is what a request is made from with its context, in one piece.
@@ -153,9 +189,18 @@ func (c *conn) endWithTrailers() error {
 	if b.malformed != "" {
 		return streamError{b.id, codeProtocol, b.malformed}
 	}
-	trailer := b.header
 	if b.tooLarge {
-		trailer = nil
+		return streamError{b.id, codeEnhanceCalm, "the trailers are too large"}
 	}
-	return c.endBody(st, trailer)
+	return c.endBody(st, b.header)
+}
+
+func answerTooLarge(w http.ResponseWriter, _ *http.Request) {
+	http.Error(w, "the request's header fields are too large", http.StatusRequestHeaderFieldsTooLarge)
+}
+
+// answerOptions answers OPTIONS *, which asks for the server and not for a resource of
+// its handler's, as net/http does.
+func answerOptions(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Length", "0")
 }

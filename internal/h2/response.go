@@ -4,14 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"slices"
 	"strconv"
-	"strings"
 	"sync/atomic"
 	"time"
-
-	"golang.org/x/net/http/httpguts"
-	"golang.org/x/net/http2/hpack"
 
 	"github.com/tensorwire/tensorwire/internal/bufpool"
 )
@@ -30,9 +25,11 @@ var (
 type responseWriter struct {
 	st     *stream
 	header http.Header
-	// status is 0 until WriteHeader. snapshot is the header as it was then.
-	status   int
-	snapshot http.Header
+	// status is 0 until WriteHeader. snapshot is the header as it was then, and
+	// announced the trailers that it named.
+	status    int
+	snapshot  http.Header
+	announced []string
 	// begun says that the answer's HEADERS are on their way, and ended that all is.
 	begun, ended bool
 	// held is the beginning of the body, before HEADERS go.
@@ -84,6 +81,7 @@ func (w *responseWriter) WriteHeader(status int) {
 			w.declared = int64(n)
 		}
 	}
+	w.announced = announcedTrailers(w.header)
 	if w.declared >= 0 && w.header["Content-Type"] != nil && w.hasBody() || isEnveloped(w.header) {
 		w.begin(false, nil) // nothing is to be learned from the body
 		return
@@ -91,18 +89,20 @@ func (w *responseWriter) WriteHeader(status int) {
 	w.snapshot = w.header.Clone()
 }
 
-// hasBody reports whether an answer of this status, to this request, has a body.
+// mayHaveBody reports whether an answer of this status has a body, and hasBody whether
+// this one has: one to HEAD has not, though it is described as if it had.
+func (w *responseWriter) mayHaveBody() bool {
+	return w.status != http.StatusNoContent && w.status != http.StatusNotModified && w.status >= 200
+}
+
 func (w *responseWriter) hasBody() bool {
-	return w.st.request.Method != http.MethodHead && w.status != http.StatusNoContent && w.status != http.StatusNotModified
+	return w.mayHaveBody() && w.st.request.Method != http.MethodHead
 }
 
 // Write implements http.ResponseWriter.
 func (w *responseWriter) Write(p []byte) (int, error) {
 	if err := w.prepare(int64(len(p))); err != nil {
 		return 0, err
-	}
-	if !w.hasBody() {
-		return len(p), errIf(w.st.request.Method != http.MethodHead && len(p) > 0, http.ErrBodyNotAllowed)
 	}
 	if !w.begun {
 		if len(w.held)+len(p) <= holdMost {
@@ -112,23 +112,26 @@ func (w *responseWriter) Write(p []byte) (int, error) {
 			w.held = append(w.held, p...)
 			return len(p), nil
 		}
-		first := w.held
-		if len(first) == 0 {
-			first = p
+		first := p
+		if len(w.held) > 0 {
+			first = append(w.held, p[:min(len(p), sniffMost)]...) // behind what is held
 		}
 		w.begin(false, first)
 		if err := w.sendHeld(false); err != nil {
 			return 0, err
 		}
 	}
-	if len(p) == 0 {
-		return 0, nil
+	if len(p) == 0 || !w.hasBody() {
+		return len(p), nil
 	}
 	if err := w.st.conn.sendData(w.st, p, false); err != nil {
 		return 0, err
 	}
 	return len(p), nil
 }
+
+// sniffMost is how much of a body http.DetectContentType looks at.
+const sniffMost = 512
 
 // WriteString implements io.StringWriter.
 func (w *responseWriter) WriteString(s string) (int, error) { return w.Write([]byte(s)) }
@@ -144,6 +147,9 @@ func (w *responseWriter) prepare(n int64) error {
 	if w.status == 0 {
 		w.WriteHeader(http.StatusOK)
 	}
+	if !w.mayHaveBody() {
+		return http.ErrBodyNotAllowed
+	}
 	if w.written += n; w.declared >= 0 && w.written > w.declared && w.hasBody() {
 		return http.ErrContentLength
 	}
@@ -155,7 +161,10 @@ func (w *responseWriter) sendHeld(end bool) error {
 	if w.held == nil {
 		return nil
 	}
-	err := w.st.conn.sendData(w.st, w.held, end)
+	var err error
+	if w.hasBody() {
+		err = w.st.conn.sendData(w.st, w.held, end)
+	}
 	bufpool.Put(w.held)
 	w.held = nil
 	return err
@@ -193,12 +202,16 @@ func (w *responseWriter) finish() {
 	}
 	w.complete = true
 	trailer := w.trailers()
-	if !w.begun && len(trailer) == 0 && len(w.held) == 0 {
-		w.begin(true, nil)
-	} else {
-		if !w.begun {
-			w.begin(false, w.held)
-		}
+	switch {
+	case w.declared >= 0 && w.written < w.declared && w.hasBody():
+		// The peer must not take it for the whole.
+		w.st.conn.resetOpen(w.st, codeInternal, http.ErrContentLength)
+	case w.begun:
+		w.end(trailer)
+	case len(trailer) == 0 && (len(w.held) == 0 || !w.hasBody()):
+		w.begin(true, w.held)
+	default:
+		w.begin(false, w.held)
 		w.end(trailer)
 	}
 	w.ended = true
@@ -211,7 +224,7 @@ func (w *responseWriter) finish() {
 // end ends the stream, with trailers where there are any.
 func (w *responseWriter) end(trailer http.Header) {
 	if len(trailer) == 0 {
-		if w.held != nil {
+		if w.held != nil && w.hasBody() {
 			_ = w.sendHeld(true) // the peer has gone
 		} else {
 			_ = w.st.conn.sendData(w.st, nil, true) // likewise
@@ -229,179 +242,5 @@ func (w *responseWriter) end(trailer http.Header) {
 	}
 	c.encodeHeader(trailer, nil)
 	c.out.headerFrames(w.st.id, true, c.peer.maxFrame)
-	w.st.localClosed = true
+	c.ended(w.st)
 }
-
-// begin sends the answer's HEADERS. first is the beginning of the body, as far as it
-// is at hand.
-func (w *responseWriter) begin(end bool, first []byte) {
-	w.begun = true
-	header := w.snapshot
-	if header == nil {
-		header = w.header
-	}
-	c := w.st.conn
-	extra := w.fill(header, first)
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.cannotSend(w.st) != nil {
-		return
-	}
-	c.encode(":status", statusText(w.status))
-	c.encodeHeader(header, w.isTrailer(header))
-	for _, f := range extra {
-		c.encode(f[0], f[1])
-	}
-	c.out.headerFrames(w.st.id, end, c.peer.maxFrame)
-	w.st.answered, w.st.localClosed = true, end
-}
-
-// fill returns the fields that net/http adds of its own accord: content-length of a
-// body that is all there, its type, and the date.
-func (w *responseWriter) fill(header http.Header, first []byte) (extra [][2]string) {
-	if _, has := header["Date"]; !has {
-		extra = append(extra, [2]string{"date", now()})
-	}
-	if !w.hasBody() {
-		return extra
-	}
-	if _, has := header["Content-Type"]; !has && len(first) > 0 && header.Get("Content-Encoding") == "" {
-		extra = append(extra, [2]string{"content-type", http.DetectContentType(first)})
-	}
-	if w.declared < 0 && w.complete && !w.hasTrailers() {
-		extra = append(extra, [2]string{"content-length", strconv.Itoa(len(w.held))})
-	}
-	return extra
-}
-
-// date is the present second and its text, for the Date field.
-var date atomic.Pointer[struct {
-	second int64
-	text   string
-}]
-
-func now() string {
-	t := time.Now()
-	if known := date.Load(); known != nil && known.second == t.Unix() {
-		return known.text
-	}
-	text := t.UTC().Format(http.TimeFormat)
-	date.Store(&struct {
-		second int64
-		text   string
-	}{t.Unix(), text})
-	return text
-}
-
-func statusText(status int) string {
-	if status == http.StatusOK {
-		return "200"
-	}
-	return strconv.Itoa(status)
-}
-
-// encode encodes a field. The caller holds mu.
-func (c *conn) encode(name, value string) {
-	_ = c.out.fields.WriteField(hpack.HeaderField{Name: name, Value: value}) // into memory
-}
-
-// encodeHeader encodes a header's fields, but for those that skip names. Fields of the
-// connection, and malformed ones, are left out. The caller holds mu.
-func (c *conn) encodeHeader(header http.Header, skip []string) {
-	for name, values := range header {
-		if skip != nil && slices.Contains(skip, name) || strings.HasPrefix(name, http.TrailerPrefix) {
-			continue
-		}
-		lower := lowerName(name)
-		if !validName(lower) {
-			continue
-		}
-		switch lower {
-		case "connection", "proxy-connection", "keep-alive", "transfer-encoding", "upgrade":
-			continue
-		}
-		for _, value := range values {
-			if httpguts.ValidHeaderFieldValue(value) {
-				c.encode(lower, value)
-			}
-		}
-	}
-}
-
-// isTrailer returns the names that the header announces as trailers.
-func (w *responseWriter) isTrailer(header http.Header) []string {
-	var names []string
-	for _, value := range header["Trailer"] {
-		for name := range strings.SplitSeq(value, ",") {
-			names = append(names, http.CanonicalHeaderKey(strings.TrimSpace(name)))
-		}
-	}
-	return names
-}
-
-func (w *responseWriter) hasTrailers() bool {
-	return len(w.header["Trailer"]) > 0 || w.trailers() != nil
-}
-
-// trailers returns the fields that go behind the body: those that were announced, and
-// those with http.TrailerPrefix.
-func (w *responseWriter) trailers() http.Header {
-	var trailer http.Header
-	set := func(name string, values []string) {
-		if trailer == nil {
-			trailer = http.Header{}
-		}
-		trailer[name] = values
-	}
-	for _, name := range w.isTrailer(w.header) {
-		if values := w.header[name]; len(values) > 0 {
-			set(name, values)
-		}
-	}
-	for name, values := range w.header {
-		if short, ok := strings.CutPrefix(name, http.TrailerPrefix); ok {
-			set(http.CanonicalHeaderKey(short), values)
-		}
-	}
-	return trailer
-}
-
-// informal sends an answer before the answer (RFC 9110, 15.2).
-func (w *responseWriter) informal(status int, header http.Header) {
-	c := w.st.conn
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.cannotSend(w.st) != nil || w.st.localClosed || w.st.answered {
-		return
-	}
-	c.encode(":status", strconv.Itoa(status))
-	c.encodeHeader(header, []string{"Content-Length"})
-	c.out.headerFrames(w.st.id, false, c.peer.maxFrame)
-	c.armWriter()
-}
-
-// SetReadDeadline implements the method of http.ResponseController.
-func (w *responseWriter) SetReadDeadline(deadline time.Time) error {
-	w.st.body.setDeadline(deadline)
-	return nil
-}
-
-// SetWriteDeadline implements the method of http.ResponseController: at deadline the
-// stream is reset.
-func (w *responseWriter) SetWriteDeadline(deadline time.Time) error {
-	if w.timer != nil {
-		w.timer.Stop()
-	}
-	if deadline.IsZero() {
-		w.timer = nil
-		return nil
-	}
-	w.timer = time.AfterFunc(max(time.Until(deadline), 0), func() {
-		w.expired.Store(true)
-		w.st.conn.resetOpen(w.st, codeInternal, errDeadline)
-	})
-	return nil
-}
-
-// EnableFullDuplex implements the method of http.ResponseController: HTTP/2 always is.
-func (w *responseWriter) EnableFullDuplex() error { return nil }

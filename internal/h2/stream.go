@@ -8,6 +8,7 @@ import (
 	"runtime/debug"
 	"sync"
 	"sync/atomic"
+	"time"
 )
 
 // stream is one request and its answer.
@@ -20,8 +21,11 @@ type stream struct {
 	handler http.Handler
 	body    body
 	answer  responseWriter
-	// waking is the reading goroutine's: the stream is in conn.waking.
-	waking bool
+	// trailer is what the request announces of trailers, and gets at the body's end.
+	trailer http.Header
+	// waking, started and aborted are the reading goroutine's: the stream is in
+	// conn.waking; its handler was started; it is not to be started.
+	waking, started, aborted bool
 	// credit counts bytes of the body that were consumed and the peer was not told of.
 	credit atomic.Int64
 
@@ -40,9 +44,14 @@ type stream struct {
 	pendingEnd bool
 	queued     bool // in the sender's ring
 	writing    bool // a part of pending is being written
+	progress   progress
 	sent       sync.Cond
 	next       *stream // in the ring
 }
+
+// pendingData reports whether the handler waits for something to be sent. The caller
+// holds conn.mu.
+func (st *stream) pendingData() bool { return len(st.pending) > 0 || st.pendingEnd }
 
 func newStream(c *conn, id uint32) *stream {
 	st := &stream{conn: c, id: id}
@@ -58,6 +67,9 @@ func (st *stream) run() {
 		handler = st.conn.handler
 	}
 	st.answer.init(st)
+	if limit := st.conn.server.http.WriteTimeout; limit > 0 {
+		_ = st.answer.SetWriteDeadline(time.Now().Add(limit)) // returns nil
+	}
 	defer func() {
 		if v := recover(); v != nil {
 			st.panicked(v)
@@ -82,18 +94,31 @@ func (st *stream) finish() {
 	st.body.abandon()
 	st.answer.release()
 	c.mu.Lock()
+	defer c.mu.Unlock()
 	c.handlers--
-	if _, open := c.streams[st.id]; open {
-		if !st.remoteClosed {
-			// The answer is complete; the rest of the request is not needed (RFC
-			// 9113, 8.1).
-			c.out.reset(st.id, codeNone)
-			c.out.resets.add(st.id)
-		}
+	if c.streams[st.id] == st {
+		// The handler's goroutine has ended without an answer (runtime.Goexit).
+		st.dead = errStreamReset
+		c.resetNow(st.id, codeInternal)
 		c.drop(st)
-		c.armWriter()
 	}
-	c.mu.Unlock()
+}
+
+// ended takes note that the answer's end is on its way: the stream is over before the
+// peer knows it, which may then open another. The caller holds mu.
+func (c *conn) ended(st *stream) {
+	st.localClosed = true
+	if c.streams[st.id] != st {
+		return
+	}
+	if st.remoteClosed {
+		c.flood.answered.Add(1)
+	} else {
+		// The rest of the request is not needed (RFC 9113, 8.1).
+		st.remoteClosed = true
+		c.resetNow(st.id, codeNone)
+	}
+	c.drop(st)
 }
 
 // drop takes a stream off the connection. The caller holds mu.
@@ -106,15 +131,25 @@ func (c *conn) drop(st *stream) {
 	}
 }
 
-// resetStream ends a stream with RST_STREAM, also one that is not open.
-func (c *conn) resetStream(id uint32, code errorCode) {
-	c.mu.Lock()
-	st := c.streams[id]
+// resetNow sends RST_STREAM. The caller holds mu.
+func (c *conn) resetNow(id uint32, code errorCode) {
+	if c.out.dead {
+		return
+	}
 	c.out.reset(id, code)
 	c.out.resets.add(id)
 	c.armWriter()
+}
+
+// resetStream ends a stream with RST_STREAM, also one that is not open. It is for the
+// reading goroutine.
+func (c *conn) resetStream(id uint32, code errorCode) {
+	c.mu.Lock()
+	st := c.streams[id]
+	c.resetNow(id, code)
 	c.mu.Unlock()
 	if st != nil {
+		st.aborted = !st.started
 		c.closeStream(st, errStreamReset)
 	}
 }
@@ -125,9 +160,7 @@ func (c *conn) resetOpen(st *stream, code errorCode, cause error) {
 	c.mu.Lock()
 	open := c.streams[st.id] == st
 	if open {
-		c.out.reset(st.id, code)
-		c.out.resets.add(st.id)
-		c.armWriter()
+		c.resetNow(st.id, code)
 	}
 	c.mu.Unlock()
 	if open {
@@ -141,14 +174,18 @@ var errStreamReset = errors.New("h2: the stream was reset")
 // from its context, its body and its next write.
 func (c *conn) closeStream(st *stream, cause error) {
 	c.mu.Lock()
+	if c.streams[st.id] != st { // it has ended meanwhile
+		c.mu.Unlock()
+		return
+	}
 	st.dead = cause
 	st.remoteClosed, st.localClosed = true, true
 	c.drop(st)
 	st.sent.Broadcast()
+	c.out.drained.Broadcast()
 	c.mu.Unlock()
 	st.cancel(cause)
-	st.body.fail(cause)
-	st.body.wake()
+	st.body.fail(cause, true)
 }
 
 // consumed gives the peer credit for n bytes of the body, when enough have come

@@ -20,6 +20,9 @@ type workers struct {
 	mu      sync.Mutex
 	idle    []*worker
 	stopped bool
+	// timer ends those that have waited too long; it runs while there are idle ones.
+	timer *time.Timer
+	armed bool
 }
 
 type worker struct {
@@ -36,6 +39,7 @@ func (w *workers) do(t task) {
 	w.mu.Lock()
 	if n := len(w.idle); n > 0 {
 		idle := w.idle[n-1]
+		w.idle[n-1] = nil
 		w.idle = w.idle[:n-1]
 		w.mu.Unlock()
 		idle.work <- t
@@ -48,6 +52,7 @@ func (w *workers) do(t task) {
 func (w *workers) loop(self *worker, t task) {
 	for {
 		t.run()
+		t = nil // a worker that waits holds nothing
 		if !w.rest(self) {
 			return
 		}
@@ -68,12 +73,39 @@ func (w *workers) rest(self *worker) bool {
 	}
 	self.since = now
 	w.idle = append(w.idle, self)
-	// The first has waited longest: one that has waited too long ends now.
-	if first := w.idle[0]; now.Sub(first.since) > workerPatience {
-		close(first.work)
-		w.idle = append(w.idle[:0], w.idle[1:]...)
+	if !w.armed {
+		w.arm(workerPatience)
 	}
 	return true
+}
+
+// arm sets the timer. The caller holds mu.
+func (w *workers) arm(wait time.Duration) {
+	w.armed = true
+	if w.timer == nil {
+		w.timer = time.AfterFunc(wait, w.prune)
+	} else {
+		w.timer.Reset(wait)
+	}
+}
+
+// prune ends the workers that have waited too long: the first ones, since the last
+// that became idle works first.
+func (w *workers) prune() {
+	now := time.Now()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	n := 0
+	for n < len(w.idle) && now.Sub(w.idle[n].since) >= workerPatience {
+		close(w.idle[n].work)
+		n++
+	}
+	left := copy(w.idle, w.idle[n:])
+	clear(w.idle[left:])
+	w.idle = w.idle[:left]
+	if w.armed = left > 0; w.armed {
+		w.arm(workerPatience - now.Sub(w.idle[0].since))
+	}
 }
 
 // stop ends the idle workers; those that work end when they are done.
@@ -85,4 +117,7 @@ func (w *workers) stop() {
 		close(idle.work)
 	}
 	w.idle = nil
+	if w.timer != nil {
+		w.timer.Stop()
+	}
 }
