@@ -29,7 +29,7 @@ func (b *bench) without(profile string, args ...string) []contender {
 	both := []contender{{name: kindGRPCGo}, {name: kindTensorwire}}
 	for i, c := range both {
 		both[i].path = b.self
-		both[i].args = append([]string{serveCommand, "-kind", c.name}, args...)
+		both[i].args = append([]string{serveCommand, "-kind", c.name, "-tuning", string(b.tuning)}, args...)
 		if b.profiles != "" {
 			both[i].args = append(both[i].args, "-cpuprofile", filepath.Join(b.profiles, profile+"-"+c.name+".pprof"))
 		}
@@ -44,7 +44,7 @@ func (b *bench) withModel() ([]contender, error) {
 	}
 	return []contender{
 		{name: kindGRPCGo, path: b.self, args: []string{
-			serveCommand, "-kind", kindGRPCGo, "-model", b.modelFile(identityModel), "-onnxruntime-lib", b.library,
+			serveCommand, "-kind", kindGRPCGo, "-tuning", string(b.tuning), "-model", b.modelFile(identityModel), "-onnxruntime-lib", b.library,
 		}},
 		b.product(),
 	}, nil

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"runtime"
+	"slices"
 
 	"google.golang.org/grpc"
 
@@ -35,24 +36,30 @@ const (
 	tuningWorkers grpcTuning = "workers"
 	// tuningWindows adds the windows that Tensorwire has, which do not change.
 	tuningWindows grpcTuning = "windows"
+	// tuningBoth adds both.
+	tuningBoth grpcTuning = "both"
 )
 
-func grpcOptions(tuning grpcTuning) ([]grpc.ServerOption, error) {
-	options := []grpc.ServerOption{grpc.MaxRecvMsgSize(mostMessage)}
-	switch tuning {
-	case tuningRecommended:
-		return options, nil
-	case tuningWorkers:
-		return append(options, grpc.NumStreamWorkers(uint32(runtime.GOMAXPROCS(0)))), nil
-	case tuningWindows:
-		return append(options, grpc.StaticStreamWindowSize(8<<20), grpc.StaticConnWindowSize(64<<20)), nil
+// tunings are all of them, the recommended one first.
+var tunings = []grpcTuning{tuningRecommended, tuningWorkers, tuningWindows, tuningBoth}
+
+func (t grpcTuning) options() ([]grpc.ServerOption, error) {
+	if !slices.Contains(tunings, t) {
+		return nil, fmt.Errorf("%w: grpc-go's options are one of %v, not %q", errUsage, tunings, t)
 	}
-	return nil, fmt.Errorf("%w: no tuning %q", errUsage, tuning)
+	options := []grpc.ServerOption{grpc.MaxRecvMsgSize(mostMessage)}
+	if t == tuningWorkers || t == tuningBoth {
+		options = append(options, grpc.NumStreamWorkers(uint32(runtime.GOMAXPROCS(0))))
+	}
+	if t == tuningWindows || t == tuningBoth {
+		options = append(options, grpc.StaticStreamWindowSize(8<<20), grpc.StaticConnWindowSize(64<<20))
+	}
+	return options, nil
 }
 
 // serveGRPCGo serves work by grpc-go until ctx is done.
 func serveGRPCGo(ctx context.Context, listener net.Listener, do work, tuning grpcTuning) error {
-	options, err := grpcOptions(tuning)
+	options, err := tuning.options()
 	if err != nil {
 		return err
 	}

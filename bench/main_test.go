@@ -55,7 +55,7 @@ func TestWrongArguments(t *testing.T) {
 		{[]string{"-rounds", "0"}, "more than zero"},
 		{[]string{"-update"}, "-update goes with the documents"},
 		{[]string{serveCommand, "-kind", "other"}, `no kind of server "other"`},
-		{[]string{serveCommand, "-tuning", "other"}, `no tuning "other"`},
+		{[]string{serveCommand, "-tuning", "other"}, `not "other"`},
 	} {
 		var stdout, stderr bytes.Buffer
 		if code := run(t.Context(), c.args, &stdout, &stderr); code != 2 || !strings.Contains(stderr.String(), c.want) {

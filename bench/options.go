@@ -25,6 +25,8 @@ type options struct {
 	python string
 	// scripts is the directory of the servers in Python.
 	scripts string
+	// tuning is the choice of grpc-go's options that Tensorwire is measured against.
+	tuning grpcTuning
 	// profiles is the directory for CPU profiles of the servers; empty for none.
 	profiles string
 	report.Options
@@ -40,6 +42,7 @@ func parse(args []string, out io.Writer) (*options, error) {
 	flags.StringVar(&o.server, "server", "bin/tensorwire", "`path` of Tensorwire's binary")
 	flags.StringVar(&o.python, "python", "build/bench/venv/bin/python", "`path` of a Python interpreter that has bench/python/requirements.txt")
 	flags.StringVar(&o.scripts, "scripts", "bench/python", "`directory` of the servers in Python")
+	flags.StringVar((*string)(&o.tuning), "tuning", string(tuningRecommended), "`choice` of grpc-go's options to measure against; the baseline section has them")
 	flags.StringVar(&o.profiles, "profiles", "", "`directory` for CPU profiles of the servers without a model")
 	o.Flags(flags, sectionNames())
 	if err := flags.Parse(args); err != nil {
@@ -50,6 +53,9 @@ func parse(args []string, out io.Writer) (*options, error) {
 	}
 	if o.duration <= 0 || o.rounds < 1 {
 		return nil, fmt.Errorf("%w: -time and -rounds are more than zero", errUsage)
+	}
+	if _, err := o.tuning.options(); err != nil {
+		return nil, err
 	}
 	if o.quick {
 		o.duration, o.rounds = min(o.duration, 100*time.Millisecond), 1
