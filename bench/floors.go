@@ -37,7 +37,7 @@ const missMark = " ✗"
 const missedText = "✗ marks a ratio that misses what it is to be."
 
 func mostCPUAt(size int) float64 {
-	if size == smallBytes {
+	if size < imageBytes {
 		return mostSmallCPU
 	}
 	return mostCPU

@@ -53,6 +53,7 @@ func TestWrongArguments(t *testing.T) {
 	}{
 		{[]string{"-only", "nothing"}, `no section "nothing"; there are grpc-baseline`},
 		{[]string{"-rounds", "0"}, "more than zero"},
+		{[]string{"-callers", "4,none"}, `"none" is no number above zero`},
 		{[]string{"-update"}, "-update goes with the documents"},
 		{[]string{serveCommand, "-kind", "other"}, `no kind of server "other"`},
 		{[]string{serveCommand, "-tuning", "other"}, `not "other"`},

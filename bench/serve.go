@@ -36,7 +36,7 @@ func serve(ctx context.Context, args []string, stdout, stderr io.Writer) (err er
 	library := flags.String("onnxruntime-lib", "", "`path` of ONNX Runtime's library, for -model")
 	profile := flags.String("cpuprofile", "", "`file` for a CPU profile")
 	if err := flags.Parse(args); err != nil {
-		return err
+		return fmt.Errorf("%w: %w", errUsage, err)
 	}
 	do := work(countBytes)
 	switch {

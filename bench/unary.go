@@ -15,15 +15,11 @@ type row struct{ size, callers, conns int }
 
 // rows are those of every unary section.
 func (b *bench) rows() []row {
-	callers, conns := []int{1, 4, mostCallers}, []int{1, 4}
-	if b.quick {
-		callers, conns = []int{4}, []int{1}
-	}
 	var all []row
-	for _, size := range []int{smallBytes, imageBytes, largeBytes} {
-		for _, n := range callers {
-			for _, c := range conns {
-				all = append(all, row{size, n, c})
+	for _, size := range b.sizes {
+		for _, callers := range b.callers {
+			for _, conns := range b.conns {
+				all = append(all, row{size, callers, conns})
 			}
 		}
 	}
