@@ -68,8 +68,12 @@ interop: build setup-interop ## Drive the server with tritonclient, kserve, perf
 .PHONY: setup-interop
 setup-interop: $(CLIENTS)/venv/.installed $(CLIENTS)/perf_analyzer $(CLIENTS)/goclient $(INTEROP)/javascript/node_modules/.package-lock.json build/tools/grpcurl
 
+.PHONY: h2spec
+h2spec: build/tools/h2spec ## Hold the HTTP/2 server to h2spec, as h2c and over TLS
+	H2SPEC=$(CURDIR)/build/tools/h2spec go test -count=1 -run '^TestH2Spec$$' -v ./internal/h2
+
 .PHONY: ci
-ci: lint check-generated test interop ## What CI runs: lint, generated code, every test, the clients that exist
+ci: lint check-generated test h2spec interop ## What CI runs: lint, generated code, every test, h2spec, the clients that exist
 
 .PHONY: lint
 lint: $(PACKAGES) build/tools/golangci-lint ## Check the code's style, and the contract's
@@ -168,3 +172,6 @@ build/tools/grpcurl: $(TOOLS)/go.mod $(TOOLS)/go.sum
 
 build/tools/golangci-lint: $(TOOLS)/lint/go.mod $(TOOLS)/lint/go.sum
 	cd $(TOOLS)/lint && go build -o $(CURDIR)/$@ github.com/golangci/golangci-lint/v2/cmd/golangci-lint
+
+build/tools/h2spec: $(TOOLS)/h2spec/go.mod $(TOOLS)/h2spec/go.sum
+	cd $(TOOLS)/h2spec && go build -o $(CURDIR)/$@ github.com/summerwind/h2spec/cmd/h2spec

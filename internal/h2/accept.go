@@ -44,7 +44,7 @@ type upgrader struct {
 	next   http.Handler
 }
 
-func (u *upgrader) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+func (u *upgrader) ServeHTTP(w http.ResponseWriter, r *http.Request) { //nolint:contextcheck // the connection outlives this request, and its context
 	if r.Method != "PRI" || r.RequestURI != "*" || r.ProtoMajor != 2 || len(r.Header) != 0 {
 		u.next.ServeHTTP(w, r)
 		return
@@ -130,5 +130,5 @@ func (s *Server) serve(ctx context.Context, nc net.Conn, ahead []byte, handler h
 		return
 	}
 	defer s.remove(c)
-	c.run(ahead)
+	c.run(ahead) //nolint:contextcheck // the connection has its context
 }

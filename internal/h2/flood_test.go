@@ -243,7 +243,7 @@ func TestWindowUpdatesOfADownloadAreFree(t *testing.T) {
 		if p.wantAlive(t); done != size/step {
 			t.Errorf("ended after %d updates", done)
 		}
-		if got := len(p.body(1)); got != size {
+		if got := len(p.body()); got != size {
 			t.Errorf("%d bytes came", got)
 		}
 	})

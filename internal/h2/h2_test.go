@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -63,7 +64,9 @@ func serve(t testing.TB, secure bool, options h2.Options, handler http.HandlerFu
 		if err := hs.Shutdown(ctx); err != nil {
 			t.Errorf("shutdown of HTTP/2: %v", err)
 		}
-		<-served
+		if err := <-served; !errors.Is(err, http.ErrServerClosed) {
+			t.Error(err)
+		}
 	})
 	return s
 }

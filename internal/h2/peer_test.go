@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -36,7 +37,9 @@ func bubble(t *testing.T, srv *http.Server, options h2.Options, test func(t *tes
 			if err := l.server.Shutdown(context.Background()); err != nil {
 				t.Errorf("shutdown of HTTP/2: %v", err)
 			}
-			<-served
+			if err := <-served; !errors.Is(err, http.ErrServerClosed) {
+				t.Error(err)
+			}
 			synctest.Wait()
 			if held := l.server.Buffered(); held != 0 {
 				t.Errorf("%d bytes are charged to bodies that are gone", held)
@@ -155,15 +158,8 @@ func (p *peer) readAll() {
 		}
 		p.seen = append(p.seen, e)
 		p.mu.Unlock()
-		if ping, ok := f.(*http2.PingFrame); ok && !ping.IsAck() && p.answersPings() {
-			data := ping.Data
-			go func() { _ = p.f.WritePing(true, data) }() // a pipe's two ends must not wait for each other
-		}
 	}
 }
-
-// answersPings is for peers that only wait: others write from the test.
-func (p *peer) answersPings() bool { return false }
 
 func (p *peer) write(t *testing.T, do func() error) {
 	t.Helper()
@@ -205,9 +201,9 @@ func (p *peer) settle() []event {
 // find returns the last frame of a kind, on a stream.
 func (p *peer) find(kind http2.FrameType, id uint32) (event, bool) {
 	events := p.settle()
-	for i := len(events) - 1; i >= 0; i-- {
-		if events[i].kind == kind && events[i].id == id {
-			return events[i], true
+	for _, e := range slices.Backward(events) {
+		if e.kind == kind && e.id == id {
+			return e, true
 		}
 	}
 	return event{}, false
@@ -254,11 +250,12 @@ func (p *peer) wantAlive(t *testing.T) {
 	}
 }
 
-func (p *peer) body(id uint32) string {
+// body returns what has come of the first stream's answer.
+func (p *peer) body() string {
 	synctest.Wait()
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if b := p.bodies[id]; b != nil {
+	if b := p.bodies[1]; b != nil {
 		return b.String()
 	}
 	return ""
@@ -282,8 +279,6 @@ func first(errs ...error) error {
 	}
 	return nil
 }
-
-var errStop = errors.New("stop")
 
 func long(n int) string { return strings.Repeat("x", n) }
 

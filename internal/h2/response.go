@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 	"sync/atomic"
 	"time"
@@ -114,7 +115,7 @@ func (w *responseWriter) Write(p []byte) (int, error) {
 		}
 		first := p
 		if len(w.held) > 0 {
-			first = append(w.held, p[:min(len(p), sniffMost)]...) // behind what is held
+			first = slices.Concat(w.held, p[:min(len(p), sniffMost)])
 		}
 		w.begin(false, first)
 		if err := w.sendHeld(false); err != nil {

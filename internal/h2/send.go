@@ -30,11 +30,11 @@ const (
 
 // sender is what is to be sent. conn.mu guards it.
 type sender struct {
-	// buf holds frames that are complete, in their order; spare is the one that is
-	// written meanwhile, or nil.
-	buf, spare []byte
-	fields     *hpack.Encoder
-	encoded    bytes.Buffer
+	// buf holds frames that are complete, in their order; nil when there are none. It
+	// is the pool's.
+	buf     []byte
+	fields  *hpack.Encoder
+	encoded bytes.Buffer
 	// window is how many bytes of DATA the peer takes on the connection.
 	window int64
 	// first and last are the ring of streams whose handlers wait for DATA to be sent.

@@ -52,7 +52,6 @@ func (w *workers) do(t task) {
 func (w *workers) loop(self *worker, t task) {
 	for {
 		t.run()
-		t = nil // a worker that waits holds nothing
 		if !w.rest(self) {
 			return
 		}

@@ -146,6 +146,9 @@ func TestRequestsAreReadAlike(t *testing.T) {
 				}
 			}
 		}
+		for _, contentType := range contentTypes[:6] {
+			both.checkSame(t, "still", request{procedure: procedure, method: http.MethodPost, header: with("Content-Type", contentType), body: envelope(0, good), major: 2, still: true})
+		}
 		for _, method := range []string{http.MethodGet, http.MethodPut, http.MethodOptions, http.MethodHead} {
 			both.checkSame(t, method, request{procedure: procedure, method: method, header: with("Content-Type", "application/grpc"), major: 2})
 			both.checkSame(t, method, request{procedure: procedure, method: method, query: "?connect=v1&encoding=proto&message=", major: 2})

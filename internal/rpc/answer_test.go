@@ -32,6 +32,8 @@ type request struct {
 	slow  bool
 	end   error
 	major int
+	// still says that answers cannot be flushed.
+	still bool
 }
 
 func (q request) build(ctx context.Context) *http.Request {
@@ -59,7 +61,11 @@ func (s *side) answer(t *testing.T, q request) string {
 	t.Helper()
 	s.seen = nil
 	w := httptest.NewRecorder()
-	s.handler.ServeHTTP(w, q.build(t.Context()))
+	if q.still {
+		s.handler.ServeHTTP(struct{ http.ResponseWriter }{w}, q.build(t.Context()))
+	} else {
+		s.handler.ServeHTTP(w, q.build(t.Context()))
+	}
 	res := w.Result()
 	var b strings.Builder
 	fmt.Fprintf(&b, "status %d\n", res.StatusCode)

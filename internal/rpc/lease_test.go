@@ -86,7 +86,8 @@ func TestMemoryGoesBackOnceNobodyLooks(t *testing.T) {
 		},
 		"kept": {
 			handler: func(ctx context.Context, _ func(), stream connect.ServerStream, m *inference.ModelInferRequest) error {
-				rpc.Keep(context.WithValue(ctx, "k", "v"), m) //nolint:revive,staticcheck // any derived context will do
+				type key struct{}
+				rpc.Keep(context.WithValue(ctx, key{}, ""), m)
 				rpc.Release(ctx, m)
 				return stream.Send(answer)
 			},

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"strings"
 	"sync"
@@ -20,7 +19,6 @@ import (
 
 	"github.com/tensorwire/tensorwire/gen/inference"
 	"github.com/tensorwire/tensorwire/gen/inference/inferenceconnect"
-	"github.com/tensorwire/tensorwire/internal/h2"
 	"github.com/tensorwire/tensorwire/internal/rpc"
 )
 
@@ -100,31 +98,12 @@ func start(t *testing.T) (*service, string) {
 	inferenceconnect.RegisterGRPCInferenceServiceHandler(server, s)
 	mux := http.NewServeMux()
 	rpc.Mount(mux, server, rpc.Options{MaxMessageBytes: 8 << 20, CompressMinBytes: 1024})
-	srv := &http.Server{Handler: mux}
-	hs := h2.Configure(srv, h2.Options{})
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	served := make(chan error, 1)
-	go func() { served <- srv.Serve(listener) }()
-	t.Cleanup(func() {
-		if err := errors.Join(srv.Shutdown(context.Background()), hs.Shutdown(context.Background())); err != nil {
-			t.Error(err)
-		}
-		if err := <-served; !errors.Is(err, http.ErrServerClosed) {
-			t.Error(err)
-		}
-	})
-	return s, "http://" + listener.Addr().String()
+	return s, serveHTTP(t, mux, true)
 }
 
 func (w wire) client(t *testing.T, url string) inferenceconnect.GRPCInferenceServiceClient {
 	t.Helper()
-	transport := &http.Transport{Protocols: new(http.Protocols)}
-	transport.Protocols.SetHTTP1(!w.http2)
-	transport.Protocols.SetUnencryptedHTTP2(w.http2)
-	t.Cleanup(transport.CloseIdleConnections)
+	transport := dial(t, w.http2)
 	return inferenceconnect.NewGRPCInferenceServiceClient(connect.NewClient(connecthttp.NewTransport(&http.Client{Transport: transport}, url, append(w.proto, connecthttp.WithReadMaxBytes(64<<20))...)))
 }
 
