@@ -23,6 +23,8 @@ type inferRequest struct {
 	// of the model's where there are none.
 	outputs    []inferOutput
 	parameters inferParameters
+	// frame, of a latest_only request of a stream, is its place there.
+	frame *frame
 	// started is when the request arrived: statistics and the timeout count from it.
 	started time.Time
 }
@@ -76,12 +78,19 @@ func (s *Inference) run(ctx context.Context, r *inferRequest) (*inferResult, err
 		return nil, err
 	}
 	defer lease.Release()
-	ctx, cancel := r.parameters.deadline(ctx, r.started)
+	return s.runOn(ctx, lease, r)
+}
+
+// runOn is run on a version that the caller has leased already, to make the request by
+// it: a version that is acquired twice may have been replaced in between.
+func (s *Inference) runOn(ctx context.Context, lease *repository.Lease, r *inferRequest) (*inferResult, error) {
+	ctx, cancel := ceiling(ctx, s.options.MaxDeadline)
 	defer cancel()
-	sample, result, err := s.runLeased(ctx, lease, r)
+	lease.Statistics.Arrived()
+	sample, result, err := s.compute(r.parameters.schedule(ctx, r.started), lease, r)
 	if err != nil {
-		lease.Statistics.Failed(time.Since(r.started))
-		return nil, r.parameters.expired(ctx, err)
+		failed(lease, err, time.Since(r.started))
+		return nil, overCeiling(ctx, err)
 	}
 	now := time.Now()
 	sample.Total = now.Sub(r.started)
@@ -89,8 +98,16 @@ func (s *Inference) run(ctx context.Context, r *inferRequest) (*inferResult, err
 	return result, nil
 }
 
-// runLeased answers a request by a leased version, and says how long its steps took.
-func (s *Inference) runLeased(ctx context.Context, lease *repository.Lease, r *inferRequest) (observe.Sample, *inferResult, error) {
+// compute answers a request, and says how long its steps took.
+func (s *Inference) compute(ctx context.Context, lease *repository.Lease, r *inferRequest) (observe.Sample, *inferResult, error) {
+	if r.frame != nil {
+		inTurn, leave, err := r.frame.overtaking(ctx, lease)
+		if err != nil {
+			return observe.Sample{}, nil, err
+		}
+		defer leave()
+		ctx = inTurn
+	}
 	wanted, err := contractOf(lease.Version).wanted(r.outputs)
 	if err != nil {
 		return observe.Sample{}, nil, err
@@ -114,6 +131,7 @@ func (s *Inference) runLeased(ctx context.Context, lease *repository.Lease, r *i
 	}
 	return observe.Sample{
 		BatchSize:     batch,
+		Cached:        computed.Cached,
 		Queue:         computed.Timings.Queue,
 		ComputeInput:  ready.Sub(r.started),
 		ComputeInfer:  computed.Timings.Compute,

@@ -2,6 +2,7 @@ package handler
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"time"
 
@@ -11,6 +12,7 @@ import (
 	"github.com/tensorwire/tensorwire/gen/inference/inferenceconnect"
 	"github.com/tensorwire/tensorwire/internal/observe"
 	"github.com/tensorwire/tensorwire/internal/repository"
+	"github.com/tensorwire/tensorwire/internal/scheduler"
 	"github.com/tensorwire/tensorwire/internal/sharedmem"
 )
 
@@ -31,6 +33,9 @@ type InferenceOptions struct {
 	// StreamWindow is how many requests of one stream are in flight at once; a
 	// client that sends more waits. 0: DefaultStreamWindow.
 	StreamWindow int
+	// MaxDeadline is how long an inference may take at most, whatever deadline its
+	// caller gives. 0: as long as the caller waits.
+	MaxDeadline time.Duration
 	// Draining is closed when the server begins to stop: streams then answer the
 	// requests that they have, and end. nil: never.
 	Draining <-chan struct{}
@@ -48,7 +53,7 @@ type InferenceOptions struct {
 
 var _ inferenceconnect.GRPCInferenceServiceHandler = (*Inference)(nil)
 
-// Inference serves the Open Inference Protocol: as the RPCs of
+// Inference serves the Open Inference Protocol as the RPCs of
 // inference.GRPCInferenceService. It is safe for concurrent use.
 type Inference struct {
 	models  Repository
@@ -72,7 +77,7 @@ func NewInference(models Repository, options InferenceOptions) *Inference {
 
 // ModelInfer implements [inferenceconnect.GRPCInferenceServiceHandler].
 func (s *Inference) ModelInfer(ctx context.Context, m *inference.ModelInferRequest) (*inference.ModelInferResponse, error) {
-	res, err := s.infer(ctx, m)
+	res, err := s.infer(ctx, m, nil)
 	if err != nil {
 		return nil, s.failedInfer(ctx, m, err)
 	}
@@ -84,12 +89,13 @@ func (s *Inference) failedInfer(ctx context.Context, m *inference.ModelInferRequ
 	return rpcError(ctx, s.options.Logger.With("model", m.GetModelName()), err)
 }
 
-// infer answers one message.
-func (s *Inference) infer(ctx context.Context, m *inference.ModelInferRequest) (*inference.ModelInferResponse, error) {
+// infer answers one message. frame is nil but for latest_only requests of a stream.
+func (s *Inference) infer(ctx context.Context, m *inference.ModelInferRequest, frame *frame) (*inference.ModelInferResponse, error) {
 	r, err := fromInferMessage(m, time.Now())
 	if err != nil {
 		return nil, err
 	}
+	r.frame = frame
 	result, err := s.run(ctx, r)
 	if err != nil {
 		return nil, err
@@ -99,12 +105,19 @@ func (s *Inference) infer(ctx context.Context, m *inference.ModelInferRequest) (
 
 // ModelStreamInfer implements [inferenceconnect.GRPCInferenceServiceHandler].
 func (s *Inference) ModelStreamInfer(ctx context.Context, stream inferenceconnect.GRPCInferenceServiceModelStreamInferServerStream) error {
+	var lanes lanes
 	requests := pipeline[inference.ModelInferRequest, inference.ModelStreamInferResponse]{
-		window:   s.options.StreamWindow,
-		draining: s.options.Draining,
-		log:      s.options.Logger,
-		answer:   s.streamAnswer,
-		failure:  s.streamFailure,
+		window:     s.options.StreamWindow,
+		draining:   s.options.Draining,
+		log:        s.options.Logger,
+		latestOnly: latestOnly,
+		answer: func(ctx context.Context, number uint64, m *inference.ModelInferRequest) (*inference.ModelStreamInferResponse, error) {
+			if latestOnly(m) {
+				return s.streamAnswer(ctx, m, &frame{lanes: &lanes, number: number})
+			}
+			return s.streamAnswer(ctx, m, nil)
+		},
+		failure: s.streamFailure,
 	}
 	if err := requests.serve(ctx, stream); err != nil {
 		return s.failed(ctx, err)
@@ -112,9 +125,21 @@ func (s *Inference) ModelStreamInfer(ctx context.Context, stream inferenceconnec
 	return nil
 }
 
+// latestOnlyParameter says, true on a request of a stream, that only the newest such
+// request matters: one that still waits when a newer one comes is not run, and its
+// answer has the parameter dropped, true.
+const (
+	latestOnlyParameter = "latest_only"
+	droppedParameter    = "dropped"
+)
+
+func latestOnly(m *inference.ModelInferRequest) bool {
+	return m.GetParameters()[latestOnlyParameter].GetBoolParam()
+}
+
 // streamAnswer answers one request of a stream.
-func (s *Inference) streamAnswer(ctx context.Context, m *inference.ModelInferRequest) (*inference.ModelStreamInferResponse, error) {
-	res, err := s.infer(ctx, m)
+func (s *Inference) streamAnswer(ctx context.Context, m *inference.ModelInferRequest, frame *frame) (*inference.ModelStreamInferResponse, error) {
+	res, err := s.infer(ctx, m, frame)
 	if err != nil {
 		return nil, err
 	}
@@ -122,11 +147,15 @@ func (s *Inference) streamAnswer(ctx context.Context, m *inference.ModelInferReq
 }
 
 // streamFailure answers a request of a stream that failed. Clients match it to the
-// request by id, model and version.
+// request by id, model and version. To have been overtaken is no failure.
 func (s *Inference) streamFailure(ctx context.Context, m *inference.ModelInferRequest, err error) *inference.ModelStreamInferResponse {
-	return finalResponse(&inference.ModelInferResponse{
-		Id: m.GetId(), ModelName: m.GetModelName(), ModelVersion: m.GetModelVersion(),
-	}, s.failedInfer(ctx, m, err).Message())
+	res := &inference.ModelInferResponse{Id: m.GetId(), ModelName: m.GetModelName(), ModelVersion: m.GetModelVersion()}
+	if errors.Is(err, scheduler.ErrOvertaken) {
+		dropped := finalResponse(res, "")
+		res.Parameters[droppedParameter] = &inference.InferParameter{ParameterChoice: &inference.InferParameter_BoolParam{BoolParam: true}}
+		return dropped
+	}
+	return finalResponse(res, s.failedInfer(ctx, m, err).Message())
 }
 
 // finalResponse marks an answer of a stream as the last one of its request, which

@@ -1,6 +1,7 @@
 package handler_test
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"os"
@@ -19,6 +20,7 @@ import (
 	"github.com/tensorwire/tensorwire/handler"
 	"github.com/tensorwire/tensorwire/internal/engine"
 	"github.com/tensorwire/tensorwire/internal/repository"
+	"github.com/tensorwire/tensorwire/internal/scheduler"
 	"github.com/tensorwire/tensorwire/internal/tensor"
 )
 
@@ -33,6 +35,8 @@ type fakeModel struct {
 	outputLabels map[string][]string
 	// versions are those of the model; 1 where there are none.
 	versions []string
+	// instances is how many calls run at once; 16 where it is 0.
+	instances int
 }
 
 func (m *fakeModel) Signature() *engine.Signature {
@@ -104,7 +108,14 @@ func newInference(t testing.TB, models map[string]*fakeModel, options handler.In
 		}
 	}
 	log := slog.New(slog.DiscardHandler)
-	r := repository.New(dir, fakeLoader(models), repository.Options{Logger: log, Compile: func(v *repository.Version) (any, error) {
+	schedule := func(s engine.Session, v *repository.Version) engine.Session {
+		m := models[v.Model]
+		return scheduler.New(s, scheduler.Options{
+			Instances: cmp.Or(m.instances, 16), BatchDimension: m.config.GetMaxBatchSize() > 0,
+			Levels: []scheduler.Policy{{Override: true}}, Observer: v.Statistics,
+		})
+	}
+	r := repository.New(dir, fakeLoader(models), repository.Options{Logger: log, Decorate: schedule, Compile: func(v *repository.Version) (any, error) {
 		m := models[v.Model]
 		v.Config, v.Labels, v.OutputLabels = m.config, m.labels, m.outputLabels
 		return handler.Compile(v)

@@ -30,8 +30,8 @@ func (s *Inference) ServerReady(context.Context, *inference.ServerReadyRequest) 
 }
 
 // ModelReady implements [inferenceconnect.GRPCInferenceServiceHandler]. A model or
-// version that is not there is not ready, as Triton answers; a version that is no
-// number is an error.
+// version that is not there is not ready, as Triton answers, and neither is one that keeps failing; a
+// version that is no number is an error.
 func (s *Inference) ModelReady(ctx context.Context, m *inference.ModelReadyRequest) (*inference.ModelReadyResponse, error) {
 	_, version, err := s.models.Snapshot().Lookup(m.GetName(), m.GetVersion())
 	switch {
@@ -40,7 +40,7 @@ func (s *Inference) ModelReady(ctx context.Context, m *inference.ModelReadyReque
 	case err != nil:
 		return nil, s.failed(ctx, err)
 	}
-	return &inference.ModelReadyResponse{Ready: version.State == repository.Ready}, nil
+	return &inference.ModelReadyResponse{Ready: version.State == repository.Ready && version.Failing() == nil}, nil
 }
 
 // ServerMetadata implements [inferenceconnect.GRPCInferenceServiceHandler].
@@ -48,12 +48,12 @@ func (s *Inference) ServerMetadata(context.Context, *inference.ServerMetadataReq
 	return &inference.ServerMetadataResponse{Name: "tensorwire", Version: s.options.Version, Extensions: s.extensions()}, nil
 }
 
-// extensions lists the protocol's extensions that work. schedule_policy, sequence and
-// trace are not among them.
+// extensions lists the protocol's extensions that work. sequence and trace are not
+// among them.
 func (s *Inference) extensions() []string {
 	names := []string{
 		"classification", "model_repository", "model_repository(unload_dependents)", "model_configuration",
-		"binary_tensor_data", "parameters", "statistics", "logging",
+		"binary_tensor_data", "parameters", "schedule_policy", "statistics", "logging",
 	}
 	if s.options.SharedMemory != nil {
 		names = append(names, "system_shared_memory")

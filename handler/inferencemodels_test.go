@@ -47,7 +47,7 @@ func TestHealthAndMetadata(t *testing.T) {
 		}
 	}
 	_, err := client.ModelReady(ctx, &inference.ModelReadyRequest{Name: "m", Version: "two"})
-	says(t, err, connect.CodeInvalidArgument, `"two"`)
+	says(t, err, connect.CodeInvalidArgument, "'two'")
 
 	server, err := client.ServerMetadata(ctx, &inference.ServerMetadataRequest{})
 	if err != nil || server.GetName() != "tensorwire" || server.GetVersion() != "v1.2.3" || !slices.Contains(server.GetExtensions(), "classification") || slices.Contains(server.GetExtensions(), "system_shared_memory") {
@@ -150,7 +150,7 @@ func TestStatisticsCountWhatWasServed(t *testing.T) {
 	if got.GetInferenceCount() != 4 || got.GetExecutionCount() != 2 || steps.GetSuccess().GetCount() != 2 || steps.GetFail().GetCount() != 1 {
 		t.Errorf("%v", got)
 	}
-	if steps.GetQueue().GetNs() != 2e9 || steps.GetComputeInfer().GetNs() != 4e9 || steps.GetComputeInput().GetCount() != 2 || steps.GetComputeOutput().GetCount() != 2 {
+	if steps.GetQueue().GetNs() < 2e9 || steps.GetComputeInfer().GetNs() != 4e9 || steps.GetComputeInput().GetCount() != 2 || steps.GetComputeOutput().GetCount() != 2 {
 		t.Errorf("%v", steps)
 	}
 	if len(got.GetBatchStats()) != 2 || got.GetBatchStats()[1].GetBatchSize() != 3 || got.GetBatchStats()[1].GetComputeInfer().GetNs() != 2e9 {
@@ -167,15 +167,26 @@ func TestStatisticsCountWhatWasServed(t *testing.T) {
 
 func TestAQueueThatTakesLongerThanTheTimeout(t *testing.T) {
 	m := echo(tensor.FP32, -1)
+	m.instances = 1
+	began := make(chan struct{}, 1)
 	m.run = func(ctx context.Context, _ []tensor.Tensor) (*engine.Result, error) {
+		began <- struct{}{}
 		<-ctx.Done()
 		return nil, ctx.Err()
 	}
 	client := serveInference(t, map[string]*fakeModel{"m": m}, handler.InferenceOptions{})
+	holding, let := context.WithCancel(t.Context())
+	held := make(chan struct{})
+	go func() {
+		defer close(held)
+		_, _ = client.ModelInfer(holding, vectorRequest("", 1)) // cancelled
+	}()
+	defer func() { let(); <-held }()
+	<-began
 	req := vectorRequest("", 1)
 	req.Parameters = parameters{"timeout": int64Param(1000), "priority": {ParameterChoice: &inference.InferParameter_Uint64Param{Uint64Param: 1}}, "sequence_id": int64Param(0), "mine": stringParam("x")}
 	_, err := client.ModelInfer(t.Context(), req)
-	says(t, err, connect.CodeUnavailable, "timeout", "1ms")
+	says(t, err, connect.CodeUnavailable, "timed out in the queue")
 	// The caller's own deadline stays one.
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Millisecond)
 	defer cancel()
@@ -487,7 +498,7 @@ func TestPredictorCountsInTheStatistics(t *testing.T) {
 		}
 	}
 	sums := r.Snapshot().Models[0].Newest().Statistics.Sums()
-	if sums.Success.Count != 2 || sums.Fail.Count != 1 || sums.Executions != 2 {
+	if sums.Success.Count != 2 || sums.Fail.Count != 1 || sums.Inferences != 2 || sums.InFlight != 0 {
 		t.Errorf("%+v", sums)
 	}
 }

@@ -44,6 +44,15 @@ func oldestFirst(model *repository.Model) iter.Seq[*repository.Version] {
 	}
 }
 
+// condition returns a version's state as clients see it, and its reason: a version
+// that keeps failing is unavailable until it has recovered.
+func condition(v *repository.Version) (repository.State, string) {
+	if err := v.Failing(); err != nil {
+		return repository.Unavailable, err.Error()
+	}
+	return v.State, v.Reason
+}
+
 // stateName returns a state as the protocol writes it.
 func stateName(state repository.State) string {
 	switch state {
@@ -78,11 +87,12 @@ func (s *Inference) RepositoryIndex(ctx context.Context, m *inference.Repository
 			res.Models = append(res.Models, &inference.RepositoryIndexResponse_ModelIndex{Name: model.Name, Reason: model.Reason})
 		}
 		for v := range oldestFirst(model) {
-			if m.GetReady() && v.State != repository.Ready {
+			state, reason := condition(v)
+			if m.GetReady() && state != repository.Ready {
 				continue
 			}
 			res.Models = append(res.Models, &inference.RepositoryIndexResponse_ModelIndex{
-				Name: model.Name, Version: versionName(v), State: stateName(v.State), Reason: v.Reason,
+				Name: model.Name, Version: versionName(v), State: stateName(state), Reason: reason,
 			})
 		}
 	}

@@ -2,23 +2,21 @@ package handler
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"iter"
 	"math"
 	"strings"
 	"time"
-)
 
-// errExpired says that a request's own timeout passed before the model began.
-var errExpired = errors.New("timeout expired")
+	"github.com/tensorwire/tensorwire/internal/scheduler"
+)
 
 // inferParameters are the parameters of a request that mean something here.
 type inferParameters struct {
 	// priority is 1 for the most urgent; 0 is the model's default.
 	priority uint64
-	// timeout is how long the request may wait for the model, from its arrival. 0:
-	// as long as the caller does.
+	// timeout is how long the request may wait for the model, from its arrival, where
+	// the model's queue policy lets requests say so. 0: as long as the policy does.
 	timeout time.Duration
 }
 
@@ -129,20 +127,14 @@ func wholeParameter(name string, value any) (uint64, error) {
 	return 0, invalidf("parameter %s is %v: give a whole number from 0", name, value)
 }
 
-// deadline returns ctx with the request's own timeout.
-func (p *inferParameters) deadline(ctx context.Context, started time.Time) (context.Context, context.CancelFunc) {
-	if p.timeout == 0 {
-		return ctx, func() {}
+// schedule returns ctx with what the scheduler is to know of the request.
+func (p *inferParameters) schedule(ctx context.Context, started time.Time) context.Context {
+	request := scheduler.Request{Priority: p.priority}
+	if p.timeout > 0 {
+		request.Timeout = max(p.timeout-time.Since(started), 1)
 	}
-	return context.WithDeadlineCause(ctx, started.Add(p.timeout), errExpired)
-}
-
-// expired tells the request's own timeout from the caller's deadline: a request that
-// waited too long is an errExpired, which is unavailable, as Triton answers it; the
-// caller's deadline stays what it is.
-func (p *inferParameters) expired(ctx context.Context, err error) error {
-	if p.timeout > 0 && errors.Is(err, context.DeadlineExceeded) && errors.Is(context.Cause(ctx), errExpired) {
-		return fmt.Errorf("%w: the request waited for its model for longer than the %v that its parameter timeout gives", errExpired, p.timeout)
+	if request == (scheduler.Request{}) {
+		return ctx
 	}
-	return err
+	return scheduler.WithRequest(ctx, request)
 }

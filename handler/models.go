@@ -48,13 +48,16 @@ func (p *Predictor) GetModel(ctx context.Context, req *modelserving.GetModelRequ
 func describe(model *repository.Model, version *repository.Version) *modelserving.Model {
 	m := &modelserving.Model{Name: model.Name, State: modelserving.ModelState_MODEL_STATE_UNAVAILABLE, Reason: model.Reason}
 	for _, v := range model.Versions {
-		m.Versions = append(m.Versions, &modelserving.ModelVersion{Version: versionName(v), State: stateOf(v), Reason: v.Reason})
+		state, reason := stateOf(v)
+		m.Versions = append(m.Versions, &modelserving.ModelVersion{Version: versionName(v), State: state, Reason: reason})
 	}
 	switch newest := model.Newest(); {
 	case newest != nil:
-		m.State = modelserving.ModelState_MODEL_STATE_READY
+		if m.State, m.Reason = stateOf(newest); m.State == modelserving.ModelState_MODEL_STATE_READY {
+			m.Reason = ""
+		}
 	case len(model.Versions) > 0:
-		m.State, m.Reason = stateOf(model.Versions[0]), model.Versions[0].Reason
+		m.State, m.Reason = stateOf(model.Versions[0])
 	}
 	if version == nil || version.State != repository.Ready {
 		return m
@@ -86,14 +89,17 @@ func tensorInfos(specs []engine.TensorSpec) []*modelserving.TensorInfo {
 	return infos
 }
 
-func stateOf(v *repository.Version) modelserving.ModelState {
-	switch v.State {
+// stateOf returns a version's state, and the reason for it.
+func stateOf(v *repository.Version) (modelserving.ModelState, string) {
+	state, reason := condition(v)
+	switch state {
 	case repository.Ready:
-		return modelserving.ModelState_MODEL_STATE_READY
+		return modelserving.ModelState_MODEL_STATE_READY, reason
 	case repository.Loading:
-		return modelserving.ModelState_MODEL_STATE_LOADING
+		return modelserving.ModelState_MODEL_STATE_LOADING, reason
+	case repository.Unavailable, repository.Unloading:
 	}
-	return modelserving.ModelState_MODEL_STATE_UNAVAILABLE
+	return modelserving.ModelState_MODEL_STATE_UNAVAILABLE, reason
 }
 
 func versionName(v *repository.Version) string { return strconv.FormatInt(v.Number, 10) }
@@ -113,8 +119,8 @@ func (e etags) check(ctx context.Context, snapshot *repository.Snapshot) error {
 		return nil
 	}
 	server, ok := connecthttp.ServerInfoForContext(ctx)
-	if !ok || server.HTTPMethod() != http.MethodGet {
-		return nil
+	if !ok || server.HTTPMethod() != http.MethodGet || anyFailing(snapshot) {
+		return nil // what fails recovers without a new snapshot
 	}
 	tag := fmt.Sprintf(`W/"%s-%d"`, e.process, snapshot.Generation)
 	call.ResponseHeader().Set("ETag", tag)
@@ -125,4 +131,15 @@ func (e etags) check(ctx context.Context, snapshot *repository.Snapshot) error {
 		}
 	}
 	return nil
+}
+
+func anyFailing(snapshot *repository.Snapshot) bool {
+	for _, m := range snapshot.Models {
+		for _, v := range m.Versions {
+			if v.Failing() != nil {
+				return true
+			}
+		}
+	}
+	return false
 }

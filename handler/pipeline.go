@@ -8,6 +8,8 @@ import (
 	"runtime/debug"
 
 	"connectrpc.com/connect/v2"
+
+	"github.com/tensorwire/tensorwire/internal/budget"
 )
 
 // duplex is what a pipeline needs of its transport. Receive and Send are called on
@@ -21,17 +23,30 @@ type duplex[Req, Res any] interface {
 // a receiver that reads the next request, up to window requests that are being
 // computed, and a sender that waits for the answer that is next in order. The window
 // is the backpressure: while it is full nothing is read, and flow control stops the
-// client.
+// client. Requests of which only the latest matters do not fill the window: at most a
+// few of them are computed, and those that were overtaken only wait for their place.
 type pipeline[Req, Res any] struct {
 	window int
+	// latestOnly reports whether newer requests may overtake this one.
+	latestOnly func(*Req) bool
 	// draining is closed when the server begins to stop.
 	draining <-chan struct{}
 	log      *slog.Logger
-	// answer answers one request. Several run at once.
-	answer func(context.Context, *Req) (*Res, error)
+	// answer answers the request of that number, which count up. Several run at once.
+	answer func(ctx context.Context, number uint64, request *Req) (*Res, error)
 	// failure is the answer of a request that failed. The request is nil where it
 	// could not be decoded.
 	failure func(context.Context, *Req, error) *Res
+}
+
+// maxPending bounds the answers of one stream that wait for their place.
+const maxPending = 1024
+
+// place is an answer's place in the order of the requests.
+type place[Res any] struct {
+	answer chan *Res
+	// inWindow says that the request is one of the window's.
+	inWindow bool
 }
 
 // received is a request, or why there is none.
@@ -47,20 +62,20 @@ func (p *pipeline[Req, Res]) serve(ctx context.Context, stream duplex[Req, Res])
 
 	requests := p.receive(ctx, stream)
 	// Each answer has a channel of its own, and the channels stand in the order
-	// of the requests. The one that the sender waits for is no longer in pending,
-	// so that the window counts one less.
-	pending := make(chan chan *Res, p.window-1)
+	// of the requests.
+	pending := make(chan place[Res], max(maxPending, p.window))
+	window := make(chan struct{}, p.window)
 	sent := make(chan error, 1)
-	go func() { sent <- p.send(stream, pending, cancel) }()
+	go func() { sent <- p.send(ctx, stream, pending, window, cancel) }()
 
-	err := p.dispatch(ctx, requests, pending)
+	err := p.dispatch(ctx, requests, pending, window)
 	close(pending)
 	return errors.Join(<-sent, err)
 }
 
 // dispatch starts the computation of each request until there are no more.
-func (p *pipeline[Req, Res]) dispatch(ctx context.Context, requests <-chan received[Req], pending chan<- chan *Res) error {
-	for {
+func (p *pipeline[Req, Res]) dispatch(ctx context.Context, requests <-chan received[Req], pending chan<- place[Res], window chan<- struct{}) error {
+	for number := uint64(1); ; number++ {
 		var next received[Req]
 		select {
 		case next = <-requests:
@@ -75,17 +90,24 @@ func (p *pipeline[Req, Res]) dispatch(ctx context.Context, requests <-chan recei
 		if next.err != nil && connect.CodeOf(next.err) != connect.CodeInvalidArgument {
 			return next.err
 		}
-		answer := make(chan *Res, 1)
+		here := place[Res]{answer: make(chan *Res, 1), inWindow: next.err != nil || !p.latestOnly(next.request)}
+		if here.inWindow {
+			select {
+			case window <- struct{}{}:
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		}
 		select {
-		case pending <- answer:
+		case pending <- here:
 		case <-ctx.Done():
 			return ctx.Err()
 		}
 		if next.err != nil {
-			answer <- p.failure(ctx, nil, next.err)
+			here.answer <- p.failure(ctx, nil, next.err)
 			continue
 		}
-		go func() { answer <- p.compute(ctx, next.request) }()
+		go func() { here.answer <- p.compute(ctx, number, next.request) }()
 	}
 }
 
@@ -109,16 +131,21 @@ func (p *pipeline[Req, Res]) receive(ctx context.Context, stream duplex[Req, Res
 	return requests
 }
 
-// send sends the answers in the order of pending. When the client is gone it stops
+// send sends the answers in the order of pending, and gives back what the memory budget
+// holds for their requests. When the client is gone it stops
 // the work, and takes the rest off pending so that nobody waits.
-func (p *pipeline[Req, Res]) send(stream duplex[Req, Res], pending <-chan chan *Res, cancel context.CancelFunc) error {
+func (p *pipeline[Req, Res]) send(ctx context.Context, stream duplex[Req, Res], pending <-chan place[Res], window <-chan struct{}, cancel context.CancelFunc) error {
 	var failed error
-	for answer := range pending {
-		res := <-answer
+	for next := range pending {
+		res := <-next.answer
 		if failed == nil {
 			if failed = stream.Send(res); failed != nil {
 				cancel()
 			}
+		}
+		budget.Answered(ctx) // or will never be
+		if next.inWindow {
+			<-window
 		}
 	}
 	return failed
@@ -126,14 +153,14 @@ func (p *pipeline[Req, Res]) send(stream duplex[Req, Res], pending <-chan chan *
 
 // compute answers one request. It runs on a goroutine of its own, so it keeps a panic
 // from taking the process down.
-func (p *pipeline[Req, Res]) compute(ctx context.Context, request *Req) (res *Res) {
+func (p *pipeline[Req, Res]) compute(ctx context.Context, number uint64, request *Req) (res *Res) {
 	defer func() {
 		if v := recover(); v != nil {
 			p.log.ErrorContext(ctx, "panic in a stream", "panic", v, "stack", string(debug.Stack()))
 			res = p.failure(ctx, request, connect.NewError(connect.CodeInternal, "internal error"))
 		}
 	}()
-	res, err := p.answer(ctx, request)
+	res, err := p.answer(ctx, number, request)
 	if err != nil {
 		return p.failure(ctx, request, err)
 	}

@@ -2,6 +2,7 @@ package handler
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"runtime"
 	"time"
@@ -11,6 +12,7 @@ import (
 	"github.com/tensorwire/tensorwire/internal/engine"
 	"github.com/tensorwire/tensorwire/internal/observe"
 	"github.com/tensorwire/tensorwire/internal/repository"
+	"github.com/tensorwire/tensorwire/internal/scheduler"
 	"github.com/tensorwire/tensorwire/internal/tensor"
 	"github.com/tensorwire/tensorwire/internal/vision"
 )
@@ -34,6 +36,9 @@ type PredictorOptions struct {
 	// StreamWindow is how many frames of one stream are in flight at once; a
 	// client that sends more waits. 0: DefaultStreamWindow.
 	StreamWindow int
+	// MaxDeadline is how long an inference may take at most, whatever deadline its
+	// caller gives. 0: as long as the caller waits.
+	MaxDeadline time.Duration
 	// Draining is closed when the server begins to stop: streams then answer the
 	// frames that they have, and end. nil: never.
 	Draining <-chan struct{}
@@ -76,6 +81,9 @@ func NewPredictor(models Models, options PredictorOptions) *Predictor {
 
 // Predict implements [modelservingconnect.PredictorHandler].
 func (p *Predictor) Predict(ctx context.Context, m *modelserving.InferenceRequest) (*modelserving.InferenceResponse, error) {
+	if m.GetLatestOnly() {
+		return nil, rpcError(ctx, p.options.Logger, invalidf("latest_only is set: it is for the frames of StreamPredict"))
+	}
 	return p.answer(ctx, fromInferenceRequest(m))
 }
 
@@ -104,10 +112,13 @@ func (p *Predictor) infer(ctx context.Context, r *request) (*modelserving.Infere
 		return nil, err
 	}
 	defer lease.Release()
+	ctx, cancel := ceiling(ctx, p.options.MaxDeadline)
+	defer cancel()
+	lease.Statistics.Arrived()
 	sample, res, err := p.inferLeased(ctx, lease, r, started)
 	if err != nil {
-		lease.Statistics.Failed(time.Since(started))
-		return nil, err
+		failed(lease, err, time.Since(started))
+		return nil, overCeiling(ctx, err)
 	}
 	now := time.Now()
 	sample.Total = now.Sub(started)
@@ -118,6 +129,14 @@ func (p *Predictor) infer(ctx context.Context, r *request) (*modelserving.Infere
 // inferLeased answers a request by a leased version, and says how long its steps
 // took.
 func (p *Predictor) inferLeased(ctx context.Context, lease *repository.Lease, r *request, started time.Time) (observe.Sample, *modelserving.InferenceResponse, error) {
+	if r.frame != nil {
+		inTurn, leave, err := r.frame.overtaking(ctx, lease)
+		if err != nil {
+			return observe.Sample{}, nil, err
+		}
+		defer leave()
+		ctx = inTurn
+	}
 	front := lease.Compiled.(*frontend)
 	var watch stopwatch
 	input, done, err := p.makeInput(ctx, front, r, &watch)
@@ -152,11 +171,21 @@ func (p *Predictor) inferLeased(ctx context.Context, lease *repository.Lease, r 
 	}
 	return observe.Sample{
 		BatchSize:     batch,
+		Cached:        result.Cached,
 		Queue:         result.Timings.Queue,
 		ComputeInput:  ready.Sub(started),
 		ComputeInfer:  result.Timings.Compute,
 		ComputeOutput: time.Since(answering),
 	}, res, nil
+}
+
+// failed records a request that has no answer: it failed, or was overtaken.
+func failed(lease *repository.Lease, err error, total time.Duration) {
+	if errors.Is(err, scheduler.ErrOvertaken) {
+		lease.Statistics.Dropped()
+		return
+	}
+	lease.Statistics.Failed(total)
 }
 
 // fill puts the first output into res. The values are converted in place where

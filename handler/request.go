@@ -21,6 +21,8 @@ type request struct {
 	contentType    string
 	topK           int32
 	id             string
+	// frame, of a latest_only frame, is its place in its stream.
+	frame *frame
 }
 
 func fromInferenceRequest(m *modelserving.InferenceRequest) *request {

@@ -1,27 +1,23 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"net"
-	"runtime"
 	"sync"
 	"syscall"
 	"time"
 
-	"github.com/tensorwire/tensorwire/gen/inference"
 	"github.com/tensorwire/tensorwire/handler"
+	"github.com/tensorwire/tensorwire/internal/budget"
 	"github.com/tensorwire/tensorwire/internal/config"
-	"github.com/tensorwire/tensorwire/internal/engine"
 	"github.com/tensorwire/tensorwire/internal/engine/onnx"
-	"github.com/tensorwire/tensorwire/internal/modelconfig"
 	"github.com/tensorwire/tensorwire/internal/observe"
 	"github.com/tensorwire/tensorwire/internal/repository"
-	"github.com/tensorwire/tensorwire/internal/scheduler"
+	"github.com/tensorwire/tensorwire/internal/respcache"
 	"github.com/tensorwire/tensorwire/internal/server"
 	"github.com/tensorwire/tensorwire/web"
 )
@@ -37,6 +33,9 @@ func serve(ctx context.Context, args []string, getenv func(string) string, stdou
 	if err != nil {
 		return fmt.Errorf("%w: %w", config.ErrUsage, err)
 	}
+
+	memory := budget.New(int64(c.MemoryBudget))
+	defer limitHeap(memory.Limit(), getenv)()
 
 	library, err := onnx.Find(c.OnnxRuntimeLib)
 	if err != nil {
@@ -54,7 +53,7 @@ func serve(ctx context.Context, args []string, getenv func(string) string, stdou
 		PollInterval:  c.PollInterval,
 		StartupModels: c.LoadModels,
 		DefaultModel:  c.DefaultModel,
-		Decorate:      schedule(c),
+		Decorate:      schedule(c, respcache.New(c.ResponseCacheBytes)),
 		Compile:       handler.Compile,
 		Logger:        log,
 	})
@@ -78,6 +77,8 @@ func serve(ctx context.Context, args []string, getenv func(string) string, stdou
 			TLSKeyFile:      c.TLSKey,
 			CORSOrigins:     c.CORSOrigins,
 			MaxMessageBytes: c.MaxMessageBytes,
+			Metrics:         observe.NewMetrics(statistics(models)).Handler(),
+			Budget:          memory,
 			Logger:          log,
 		})
 	if err != nil {
@@ -120,19 +121,6 @@ func newLogger(c *config.Config, out io.Writer) (*slog.Logger, *observe.LogLevel
 	}
 	log, err := observe.NewLogger(out, levels, c.LogFormat)
 	return log, levels, err
-}
-
-// schedule returns what puts each model's session behind its queue. A model's own
-// instance_group goes before the server's --instances.
-func schedule(c *config.Config) func(engine.Session, *inference.ModelConfig) engine.Session {
-	return func(session engine.Session, model *inference.ModelConfig) engine.Session {
-		options := scheduler.Options{Instances: modelconfig.Instances(model), MaxQueue: c.MaxQueue}
-		if options.Instances == 0 {
-			options.Instances = cmp.Or(c.Instances, runtime.GOMAXPROCS(0))
-			modelconfig.SetInstances(model, options.Instances)
-		}
-		return scheduler.New(session, options)
-	}
 }
 
 // poll follows the models directory until ctx ends or stop is called, which waits for

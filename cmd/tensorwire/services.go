@@ -3,6 +3,7 @@ package main
 import (
 	"log/slog"
 	"net/http"
+	"strconv"
 
 	"connectrpc.com/connect/v2"
 
@@ -27,12 +28,14 @@ func services(c *config.Config, models *repository.Repository, regions *sharedme
 	predictor := handler.NewPredictor(models, handler.PredictorOptions{
 		MaxImagePixels: c.MaxImagePixels,
 		StreamWindow:   c.StreamWindow,
+		MaxDeadline:    c.MaxDeadline,
 		Draining:       state.draining,
 		Logger:         log,
 	})
 	inference := handler.NewInference(models, handler.InferenceOptions{
 		Version:      moduleVersion(),
 		StreamWindow: c.StreamWindow,
+		MaxDeadline:  c.MaxDeadline,
 		Draining:     state.draining,
 		Readiness:    state.readiness,
 		SharedMemory: regions,
@@ -44,6 +47,21 @@ func services(c *config.Config, models *repository.Repository, regions *sharedme
 		inferenceconnect.RegisterGRPCInferenceServiceHandler(rpc, inference)
 	}
 	return register, handler.NewREST(inference, predictor, handler.RESTOptions{MaxBodyBytes: c.MaxMessageBytes, Logger: log})
+}
+
+// statistics returns what gives the statistics of all versions that are ready.
+func statistics(models *repository.Repository) func() []observe.ModelSums {
+	return func() []observe.ModelSums {
+		var all []observe.ModelSums
+		for _, m := range models.Snapshot().Models {
+			for _, v := range m.Versions {
+				if v.State == repository.Ready {
+					all = append(all, observe.ModelSums{Model: v.Model, Version: strconv.FormatInt(v.Number, 10), Sums: v.Statistics.Sums()})
+				}
+			}
+		}
+		return all
+	}
 }
 
 // sharedMemory returns the regions that clients may register; nil where they may not.

@@ -112,7 +112,11 @@ type InferenceRequest struct {
 	// How many classifications to return, best first. 0: five.
 	TopK int32 `protobuf:"varint,11,opt,name=top_k,json=topK,proto3" json:"top_k,omitempty"`
 	// An identifier that is returned with the answer.
-	Id            string `protobuf:"bytes,12,opt,name=id,proto3" json:"id,omitempty"`
+	Id string `protobuf:"bytes,12,opt,name=id,proto3" json:"id,omitempty"`
+	// On StreamPredict, for live video: only the newest frame matters. A frame that
+	// still waits when a newer one comes is not run, and is answered, in its place,
+	// with InferenceResponse.dropped.
+	LatestOnly    bool `protobuf:"varint,13,opt,name=latest_only,json=latestOnly,proto3" json:"latest_only,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -229,6 +233,13 @@ func (x *InferenceRequest) GetId() string {
 		return x.Id
 	}
 	return ""
+}
+
+func (x *InferenceRequest) GetLatestOnly() bool {
+	if x != nil {
+		return x.LatestOnly
+	}
+	return false
 }
 
 // FastInferenceRequest carries an image in its first field, so that the bytes of
@@ -362,7 +373,10 @@ type InferenceResponse struct {
 	Error   *Error   `protobuf:"bytes,7,opt,name=error,proto3" json:"error,omitempty"`
 	Timings *Timings `protobuf:"bytes,8,opt,name=timings,proto3" json:"timings,omitempty"`
 	// The shape of the first output, of which predictions are the values.
-	Shape         []int64 `protobuf:"varint,9,rep,packed,name=shape,proto3" json:"shape,omitempty"`
+	Shape []int64 `protobuf:"varint,9,rep,packed,name=shape,proto3" json:"shape,omitempty"`
+	// Set on StreamPredict when this frame was latest_only and a newer one came before
+	// it was run; every field of the answer but id is then empty.
+	Dropped       bool `protobuf:"varint,10,opt,name=dropped,proto3" json:"dropped,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -458,6 +472,13 @@ func (x *InferenceResponse) GetShape() []int64 {
 		return x.Shape
 	}
 	return nil
+}
+
+func (x *InferenceResponse) GetDropped() bool {
+	if x != nil {
+		return x.Dropped
+	}
+	return false
 }
 
 type Classification struct {
@@ -1151,7 +1172,7 @@ var File_modelserving_predictor_proto protoreflect.FileDescriptor
 
 const file_modelserving_predictor_proto_rawDesc = "" +
 	"\n" +
-	"\x1cmodelserving/predictor.proto\x12\fmodelserving\"\xd4\x02\n" +
+	"\x1cmodelserving/predictor.proto\x12\fmodelserving\"\xf5\x02\n" +
 	"\x10InferenceRequest\x12\x1d\n" +
 	"\n" +
 	"model_name\x18\x01 \x01(\tR\tmodelName\x12\x1f\n" +
@@ -1167,7 +1188,9 @@ const file_modelserving_predictor_proto_rawDesc = "" +
 	"\fcontent_type\x18\n" +
 	" \x01(\tR\vcontentType\x12\x13\n" +
 	"\x05top_k\x18\v \x01(\x05R\x04topK\x12\x0e\n" +
-	"\x02id\x18\f \x01(\tR\x02id\"\x89\x02\n" +
+	"\x02id\x18\f \x01(\tR\x02id\x12\x1f\n" +
+	"\vlatest_only\x18\r \x01(\bR\n" +
+	"latestOnly\"\x89\x02\n" +
 	"\x14FastInferenceRequest\x12\x1b\n" +
 	"\traw_image\x18\x01 \x01(\fR\brawImage\x12\x1d\n" +
 	"\n" +
@@ -1178,7 +1201,7 @@ const file_modelserving_predictor_proto_rawDesc = "" +
 	"\x06layout\x18\x06 \x01(\tR\x06layout\x12!\n" +
 	"\fcontent_type\x18\a \x01(\tR\vcontentType\x12\x13\n" +
 	"\x05top_k\x18\b \x01(\x05R\x04topK\x12\x0e\n" +
-	"\x02id\x18\t \x01(\tR\x02id\"\xe3\x02\n" +
+	"\x02id\x18\t \x01(\tR\x02id\"\xfd\x02\n" +
 	"\x11InferenceResponse\x12 \n" +
 	"\vpredictions\x18\x01 \x03(\x02R\vpredictions\x12\x1e\n" +
 	"\n" +
@@ -1191,7 +1214,9 @@ const file_modelserving_predictor_proto_rawDesc = "" +
 	"\x02id\x18\x06 \x01(\tR\x02id\x12)\n" +
 	"\x05error\x18\a \x01(\v2\x13.modelserving.ErrorR\x05error\x12/\n" +
 	"\atimings\x18\b \x01(\v2\x15.modelserving.TimingsR\atimings\x12\x14\n" +
-	"\x05shape\x18\t \x03(\x03R\x05shape\"R\n" +
+	"\x05shape\x18\t \x03(\x03R\x05shape\x12\x18\n" +
+	"\adropped\x18\n" +
+	" \x01(\bR\adropped\"R\n" +
 	"\x0eClassification\x12\x14\n" +
 	"\x05label\x18\x01 \x01(\tR\x05label\x12\x14\n" +
 	"\x05index\x18\x02 \x01(\x05R\x05index\x12\x14\n" +

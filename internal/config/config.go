@@ -9,11 +9,13 @@ import (
 	"io"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
 	"github.com/tensorwire/tensorwire/handler"
 	"github.com/tensorwire/tensorwire/internal/repository"
+	"github.com/tensorwire/tensorwire/internal/respcache"
 	"github.com/tensorwire/tensorwire/internal/scheduler"
 	"github.com/tensorwire/tensorwire/internal/server"
 	"github.com/tensorwire/tensorwire/internal/vision"
@@ -44,9 +46,14 @@ type Config struct {
 	IntraOpThreads int
 	Instances      int
 	MaxQueue       int
-	StreamWindow   int
+	MaxQueueBytes  int64
+	MaxDeadline    time.Duration
+	// ResponseCacheBytes bounds the answers that are kept of the models that ask for it.
+	ResponseCacheBytes int64
+	StreamWindow       int
 
 	MaxMessageBytes int64
+	MemoryBudget    Size
 	MaxImagePixels  int64
 
 	TLSCert     string
@@ -100,7 +107,7 @@ func Parse(args []string, getenv func(string) string, out io.Writer) (*Config, e
 	if flags.NArg() > 0 {
 		return nil, fmt.Errorf("%w: serve takes no arguments, found %q; see tensorwire serve --help", ErrUsage, flags.Arg(0))
 	}
-	return c, c.validate()
+	return c, errors.Join(c.validate(), c.checkBudget(flags))
 }
 
 func envName(flagName string) string {
@@ -134,8 +141,12 @@ func (c *Config) flags() *flag.FlagSet {
 	flags.IntVar(&c.IntraOpThreads, "intra-op-threads", 1, "`threads` that one call uses within an operator")
 	flags.IntVar(&c.Instances, "instances", 0, "`calls` of one model that run at once (default: one for each CPU)")
 	flags.IntVar(&c.MaxQueue, "max-queue", scheduler.DefaultMaxQueue, "`calls` of one model that may wait; more are answered unavailable")
+	flags.Int64Var(&c.MaxQueueBytes, "max-queue-bytes", scheduler.DefaultMaxQueueBytes, "most `bytes` of inputs that wait for one model; more are answered unavailable")
+	flags.DurationVar(&c.MaxDeadline, "max-deadline", 0, "most `time` that an inference may take, whatever deadline its caller gives (default: as long as the caller waits)")
+	flags.Int64Var(&c.ResponseCacheBytes, "response-cache-bytes", respcache.DefaultMaxBytes, "most `bytes` of answers that are kept, of all models whose configuration has response_cache")
 	flags.IntVar(&c.StreamWindow, "stream-window", handler.DefaultStreamWindow, "`frames` of one stream in flight at once")
 	flags.Int64Var(&c.MaxMessageBytes, "max-message-bytes", server.DefaultMaxMessageBytes, "most `bytes` of one request message, decompressed")
+	flags.TextVar(&c.MemoryBudget, "memory-budget", defaultMemoryBudget(system()), "most `bytes`, such as 512MiB or 2GB, that requests' messages may take of memory at once, each of them "+strconv.Itoa(server.HeldTimes)+" times its size; a request that finds no room is answered unavailable before it is read. Go's soft memory limit follows from it, unless GOMEMLIMIT is set. 0 is no bound. By default half of the memory that the process may use, its cgroup's or the machine's")
 	flags.Int64Var(&c.MaxImagePixels, "max-image-pixels", vision.DefaultMaxPixels, "most `pixels` of one image, width times height")
 	flags.StringVar(&c.TLSCert, "tls-cert", "", "PEM `file` of the certificate; the listener then speaks TLS")
 	flags.StringVar(&c.TLSKey, "tls-key", "", "PEM `file` of the certificate's key")
@@ -168,6 +179,18 @@ func PrintFlags(flags *flag.FlagSet, out io.Writer) {
 	})
 }
 
+// checkBudget reports a memory budget that has no room for the largest message. The
+// default is what the machine has: there, such a message is refused when it comes.
+func (c *Config) checkBudget(flags *flag.FlagSet) error {
+	given := false
+	flags.Visit(func(f *flag.Flag) { given = given || f.Name == "memory-budget" })
+	least := Size(c.MaxMessageBytes * server.HeldTimes)
+	if !given || c.MemoryBudget == 0 || c.MemoryBudget >= least {
+		return nil
+	}
+	return fmt.Errorf("%w: --memory-budget is %v, and a message of --max-message-bytes, %d, takes %v: give that much or more, 0 for no bound, or lower --max-message-bytes to %d", ErrUsage, c.MemoryBudget, c.MaxMessageBytes, least, c.MemoryBudget/server.HeldTimes)
+}
+
 // validate reports every setting that does not fit.
 func (c *Config) validate() error {
 	var errs []error
@@ -182,6 +205,8 @@ func (c *Config) validate() error {
 	atLeast("intra-op-threads", int64(c.IntraOpThreads), 1)
 	atLeast("instances", int64(c.Instances), 0)
 	atLeast("max-queue", int64(c.MaxQueue), 1)
+	atLeast("max-queue-bytes", c.MaxQueueBytes, 1)
+	atLeast("response-cache-bytes", c.ResponseCacheBytes, 0)
 	atLeast("stream-window", int64(c.StreamWindow), 1)
 	atLeast("max-message-bytes", c.MaxMessageBytes, 1)
 	atLeast("max-image-pixels", c.MaxImagePixels, 1)
@@ -196,6 +221,9 @@ func (c *Config) validate() error {
 	}
 	if len(c.LoadModels) > 1 && slices.Contains(c.LoadModels, "*") {
 		wrong("load-model", strings.Join(c.LoadModels, ","), "* is every model: give it alone")
+	}
+	if c.MaxDeadline < 0 {
+		wrong("max-deadline", c.MaxDeadline, "give a time such as 30s")
 	}
 	if c.ShutdownDelay < 0 {
 		wrong("shutdown-delay", c.ShutdownDelay, "give a time such as 5s")

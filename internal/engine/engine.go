@@ -40,8 +40,10 @@ type Session interface {
 	// not change it.
 	Signature() *Signature
 	// Run computes the model's outputs for inputs, one for each of
-	// Signature.Inputs in their order. It reads the inputs' memory until it
-	// returns and not after. Inputs that do not fit are an ErrBadInput.
+	// Signature.Inputs in their order. It reads the inputs' memory until it returns
+	// and not after, but for one case: after an error of the context the memory may
+	// still be read, and must not be written to or used again. Inputs that do not fit
+	// are an ErrBadInput.
 	//
 	// A context that is done before the model starts ends Run with the context's
 	// error. A computation that has started runs to its end.
@@ -106,6 +108,8 @@ type Result struct {
 	// memory is the caller's. An output that is no tensor has DataType
 	// tensor.Invalid and no data.
 	Outputs []tensor.Tensor
+	// Cached says that the outputs are those of an earlier Run of the same inputs.
+	Cached  bool
 	Timings Timings
 }
 

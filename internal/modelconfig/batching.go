@@ -38,10 +38,17 @@ func checkBatching(r *report, config *inference.ModelConfig) {
 	}
 }
 
+// maxPriorityLevels bounds the levels of a queue, which are all looked through.
+const maxPriorityLevels = 1024
+
 // checkPriorities checks the levels of priority.
 func checkPriorities(r *report, batching *inference.ModelDynamicBatching) {
 	levels := batching.GetPriorityLevels()
 	if levels == 0 {
+		return
+	}
+	if levels > maxPriorityLevels {
+		r.problem("dynamic_batching.priority_levels is %d: the most is %d", levels, maxPriorityLevels)
 		return
 	}
 	if level := batching.GetDefaultPriorityLevel(); level < 1 || level > levels {

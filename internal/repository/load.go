@@ -69,11 +69,12 @@ func (r *Repository) load(ctx context.Context, name string, src *source, d *dire
 		return nil, err
 	}
 	if r.options.Decorate != nil {
-		session = r.options.Decorate(session, loaded.Config)
+		session = r.options.Decorate(session, loaded)
 	}
 	if err := r.prove(ctx, loaded, session, src); err != nil {
 		return nil, err
 	}
+	loaded.Statistics.Reset()
 	if examine(src.root, src.dir, d.settings).keyOf(v.number) != d.key(v) {
 		return nil, errChanged
 	}
@@ -130,9 +131,6 @@ func (r *Repository) open(session engine.Session, from *scratch) *instance {
 		r.mu.Lock()
 		r.closeErr = errors.Join(r.closeErr, err)
 		r.mu.Unlock()
-		if r.options.AfterUnload != nil {
-			r.options.AfterUnload()
-		}
 		if i.after != nil {
 			i.after()
 		}

@@ -141,6 +141,18 @@ type Version struct {
 	instance *instance
 }
 
+// Failing returns why the version is not given work at present although it is Ready:
+// its last calls failed, or do not come back. It is nil where all is well.
+func (v *Version) Failing() error {
+	if v.instance == nil {
+		return nil
+	}
+	if session, ok := v.instance.session.(interface{ Failing() error }); ok {
+		return session.Failing()
+	}
+	return nil
+}
+
 // because returns the version as it serves on after an attempt to replace it failed.
 func (v *Version) because(reason string) *Version {
 	kept := *v

@@ -214,6 +214,33 @@ func TestFilesThatChangeWhileTheyAreLoadedAreLoadedAgain(t *testing.T) {
 	})
 }
 
+// A file that comes and goes while its model is loaded leaves the directory as it was
+// looked at, and a version that was not loaded from that.
+func TestFilesThatChangeAndChangeBackAreLoadedAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		dir := write(t, map[string]string{"cat/1/model.onnx": "one"})
+		l := &loader{}
+		r := repository.New(dir, l, repository.Options{Control: repository.ControlPoll, Logger: quiet})
+		must(t, errors.Join(r.Scan(), r.Load(t.Context())))
+		l.before = func(string) {
+			put(t, dir, "cat/labels.txt", "of another\nmodel")
+			l.before = func(string) {}
+			time.AfterFunc(time.Millisecond, func() {
+				if err := os.Remove(filepath.Join(dir, "cat/labels.txt")); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		put(t, dir, "cat/1/model.onnx", "two")
+		go r.Poll(t.Context())
+		time.Sleep(3 * settle)
+		if v := only(t, r, "cat"); v.Reason != "" || answer(t, r, "cat", "") != "two" {
+			t.Errorf("version %+v", v)
+		}
+		must(t, r.Close())
+	})
+}
+
 func TestALoadOfFilesThatChangeMeanwhileFails(t *testing.T) {
 	dir := write(t, map[string]string{"cat/1/model.onnx": "one"})
 	r, l := open(t, dir, repository.Options{Control: repository.ControlExplicit, StartupModels: []string{"cat"}})
@@ -272,7 +299,7 @@ func TestAFailureAfterTheLoadClosesTheSession(t *testing.T) {
 		reason  string
 	}{
 		"compile":   {repository.Options{Compile: fails}, "labels do not fit"},
-		"decorated": {repository.Options{Compile: fails, Decorate: func(s engine.Session, _ *inference.ModelConfig) engine.Session { return &decorated{s} }}, "labels do not fit"},
+		"decorated": {repository.Options{Compile: fails, Decorate: func(s engine.Session, _ *repository.Version) engine.Session { return &decorated{s} }}, "labels do not fit"},
 		"panic":     {repository.Options{Compile: func(*repository.Version) (any, error) { panic("a bug that only this model meets") }}, "its log says why"},
 	} {
 		r, l := open(t, write(t, map[string]string{"m/1/model.onnx": ""}), test.options)
@@ -291,8 +318,8 @@ func TestVersionsHaveTheirConfiguration(t *testing.T) {
 	var decorated []*inference.ModelConfig
 	r, _ := open(t, write(t, map[string]string{
 		"bare/1/model.onnx": "", "cat/1/net.onnx": "", "cat/config.pbtxt": `default_model_filename: "net.onnx"`,
-	}), repository.Options{Decorate: func(s engine.Session, c *inference.ModelConfig) engine.Session {
-		decorated = append(decorated, c)
+	}), repository.Options{Decorate: func(s engine.Session, v *repository.Version) engine.Session {
+		decorated = append(decorated, v.Config)
 		return s
 	}})
 	for i, name := range []string{"bare", "cat"} {

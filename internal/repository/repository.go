@@ -12,7 +12,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/tensorwire/tensorwire/gen/inference"
 	"github.com/tensorwire/tensorwire/internal/engine"
 )
 
@@ -66,15 +65,14 @@ type Options struct {
 	// only model, or the only one that is ready.
 	DefaultModel string
 	// Decorate wraps each session that was loaded; nil leaves it as it is. The
-	// configuration is the version's, completed; Decorate may complete it further.
-	Decorate func(session engine.Session, config *inference.ModelConfig) engine.Session
+	// version's Config is completed from the model; Decorate may complete it further.
+	// A decorated session that has a method Failing() error says by it that a version
+	// is not given work at present.
+	Decorate func(session engine.Session, version *Version) engine.Session
 	// Compile is called for each version that was loaded. What it returns is kept
 	// as Version.Compiled; an error makes the version unavailable, with the
 	// error's text as the reason. Optional.
 	Compile func(*Version) (any, error)
-	// AfterUnload is called each time a session has been closed, from any goroutine.
-	// Optional.
-	AfterUnload func()
 	// Logger is told of what is loaded and what is not. nil: slog.Default.
 	Logger *slog.Logger
 }

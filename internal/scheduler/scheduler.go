@@ -1,96 +1,201 @@
-// Package scheduler decides when a request may run. It stands between the
-// handlers and an engine as a Session that decorates a Session, and knows no RPC.
 package scheduler
 
 import (
 	"context"
-	"errors"
-	"fmt"
-	"runtime"
-	"sync/atomic"
+	"sync"
 	"time"
 
 	"github.com/tensorwire/tensorwire/internal/engine"
 	"github.com/tensorwire/tensorwire/internal/tensor"
 )
 
-// ErrQueueFull says that as many requests wait for the model as its queue holds.
-// The same request may succeed later.
-var ErrQueueFull = errors.New("queue is full")
+var _ engine.Session = (*scheduler)(nil)
 
-// DefaultMaxQueue is the number of requests that may wait for a model.
-const DefaultMaxQueue = 1024
+// scheduler is the queue of one model and its instances.
+type scheduler struct {
+	session engine.Session
+	options Options
+	loops   sync.WaitGroup
 
-// Options bound the work of one model. The zero value has the defaults.
-type Options struct {
-	// Instances is how many calls run in the engine at once. 0 means one for
-	// each CPU that Go may use. A call into the engine cannot be interrupted, so
-	// this is also how many calls can outlive their callers.
-	Instances int
-	// MaxQueue is how many calls may wait for an instance. 0 means
-	// DefaultMaxQueue.
-	MaxQueue int
-}
-
-var _ engine.Session = (*limiter)(nil)
-
-// limiter lets a bounded number of calls into a session, first come first served,
-// and bounds how many wait.
-type limiter struct {
-	engine.Session
-	instances chan struct{}
-	waiting   atomic.Int64
-	maxQueue  int64
+	// mu guards what follows, and the entries that wait.
+	mu    sync.Mutex
+	queue queue
+	// instances are all; idle are those that wait for work, of which the last to
+	// become idle is used first, since its memory is warm.
+	instances []*instance
+	idle      []*instance
+	// delay ends the wait for a fuller batch. hang looks after calls that do not come
+	// back.
+	delay, hang *time.Timer
+	health      health
+	cost        cost
+	// order is nil where answers go as they come.
+	order     *order
+	closed    bool
+	closeOnce sync.Once
+	closeErr  error
 }
 
 // New returns session behind the limits of options. It owns session: closing the
-// returned one closes it. A Run that finds the queue full is an ErrQueueFull; one
-// whose context is done while it waits ends with the context's error, and its
-// place is free at once.
+// returned one closes it.
+//
+// Run of the returned session answers a request that cannot be run in time with a
+// *RefusedError, and one of a Lane that was overtaken with ErrOvertaken. When its context
+// is done it returns the context's error at once: a request that still waits leaves
+// the queue and is never run; of one that runs, the engine reads the inputs' memory
+// until it has finished, so that after an error of the context the memory must not be
+// written to.
 func New(session engine.Session, options Options) engine.Session {
-	if options.Instances == 0 {
-		options.Instances = runtime.GOMAXPROCS(0)
+	s := &scheduler{session: session, options: options.withDefaults()}
+	s.queue = newQueue(s.options.Levels)
+	if b := s.options.Batching; b != nil && b.PreserveOrdering && s.options.Instances > 1 {
+		s.order = &order{}
 	}
-	if options.MaxQueue == 0 {
-		options.MaxQueue = DefaultMaxQueue
+	s.delay = time.AfterFunc(time.Hour, s.dispatchLater)
+	s.delay.Stop()
+	s.hang = time.AfterFunc(time.Hour, s.checkHang)
+	s.hang.Stop()
+	for range s.options.Instances {
+		in := &instance{scheduler: s, work: make(chan []*entry, 1)}
+		s.instances = append(s.instances, in)
+		s.idle = append(s.idle, in)
+		s.loops.Go(in.loop)
 	}
-	return &limiter{
-		Session:   session,
-		instances: make(chan struct{}, options.Instances),
-		maxQueue:  int64(options.MaxQueue),
+	return s
+}
+
+func (s *scheduler) Signature() *engine.Signature { return s.session.Signature() }
+
+// Failing returns why the model is not given work at present, nil when it is.
+func (s *scheduler) Failing() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := time.Now()
+	if s.hanging(now) {
+		return s.refuseHanging()
+	}
+	return s.health.failing(now)
+}
+
+func (s *scheduler) Run(ctx context.Context, inputs []tensor.Tensor) (*engine.Result, error) {
+	// What does not fit is refused before it can be joined with others.
+	if err := s.session.Signature().CheckInputs(inputs); err != nil {
+		return nil, err
+	}
+	if err := ctx.Err(); err != nil {
+		s.options.Observer.NotRun(ReasonCancelled)
+		return nil, err
+	}
+	request := RequestOf(ctx)
+	e := newEntry(ctx, inputs, s.options.BatchDimension || s.options.Batching != nil)
+	e.level = s.level(request.Priority)
+	e.lane = request.Lane
+	if err := s.enter(e); err != nil {
+		return nil, err
+	}
+	return s.wait(e, s.options.Levels[e.level].timeout(request.Timeout))
+}
+
+// level returns the index of a priority's level.
+func (s *scheduler) level(priority uint64) int {
+	if priority == 0 || priority > uint64(len(s.options.Levels)) {
+		return s.options.DefaultLevel - 1
+	}
+	return int(priority) - 1
+}
+
+// timeout returns how long a request may wait that gives a timeout of its own, or 0.
+func (p *Policy) timeout(own time.Duration) time.Duration {
+	if p.Override && own > 0 && (p.Timeout == 0 || own < p.Timeout) {
+		return own
+	}
+	return p.Timeout
+}
+
+// wait returns the answer to a request that has entered the queue.
+func (s *scheduler) wait(e *entry, timeout time.Duration) (*engine.Result, error) {
+	var expired <-chan time.Time
+	if timeout > 0 {
+		timer := time.NewTimer(timeout)
+		defer timer.Stop()
+		expired = timer.C
+	}
+	for {
+		select {
+		case a := <-e.answer:
+			return a.result, a.err
+		case <-expired:
+			expired = nil
+			s.expire(e)
+		case <-e.ctx.Done():
+			s.abandon(e)
+			// Where the answer has come meanwhile, it counts.
+			select {
+			case a := <-e.answer:
+				return a.result, a.err
+			default:
+				return nil, e.ctx.Err()
+			}
+		}
 	}
 }
 
-func (l *limiter) Run(ctx context.Context, inputs []tensor.Tensor) (*engine.Result, error) {
-	queued, err := l.acquire(ctx)
-	if err != nil {
-		return nil, err
+// expire acts on a request that has waited for as long as its policy lets it.
+func (s *scheduler) expire(e *entry) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if e.state != waiting {
+		return
 	}
-	defer func() { <-l.instances }()
-	result, err := l.Session.Run(ctx, inputs)
-	if err != nil {
-		return nil, err
+	if s.options.Levels[e.level].Delay {
+		s.queue.delay(e)
+		return
 	}
-	result.Timings.Queue += queued
-	return result, nil
+	s.leave(e, ReasonTimeout, refuse(ErrTimeout, s.expectedWait(), "the request waited for %v", time.Since(e.arrived).Round(time.Microsecond)))
+	s.dispatch()
 }
 
-// acquire waits for an instance and returns how long that took.
-func (l *limiter) acquire(ctx context.Context) (time.Duration, error) {
-	select {
-	case l.instances <- struct{}{}:
-		return 0, nil
-	default:
+// abandon takes the request of a caller that has left out of the queue, so that its
+// place is free at once.
+func (s *scheduler) abandon(e *entry) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if e.state == waiting {
+		s.leave(e, ReasonCancelled, e.ctx.Err())
+		s.dispatch()
 	}
-	defer l.waiting.Add(-1)
-	if l.waiting.Add(1) > l.maxQueue {
-		return 0, fmt.Errorf("%w: %d requests wait for this model already; try again later", ErrQueueFull, l.maxQueue)
+}
+
+// leave takes a request out of the queue and answers it with err. The caller holds the
+// lock.
+func (s *scheduler) leave(e *entry, reason string, err error) {
+	s.queue.remove(e)
+	e.state = left
+	e.answer <- answer{err: err}
+	s.options.Observer.NotRun(reason)
+	s.options.Observer.Queued(s.queue.requests, s.queue.bytes)
+}
+
+// Close answers what waits with engine.ErrClosed, waits for the calls that run, and
+// closes the session.
+func (s *scheduler) Close() error {
+	s.mu.Lock()
+	if !s.closed {
+		s.closed = true
+		s.queue.all(func(e *entry) bool {
+			s.queue.remove(e)
+			e.state = left
+			e.answer <- answer{err: engine.ErrClosed}
+			return true
+		})
+		s.delay.Stop()
+		s.hang.Stop()
+		for _, in := range s.instances {
+			close(in.work)
+		}
 	}
-	start := time.Now()
-	select {
-	case l.instances <- struct{}{}:
-		return time.Since(start), nil
-	case <-ctx.Done():
-		return 0, ctx.Err()
-	}
+	s.mu.Unlock()
+	s.loops.Wait()
+	s.closeOnce.Do(func() { s.closeErr = s.session.Close() })
+	return s.closeErr
 }

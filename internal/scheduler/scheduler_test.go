@@ -3,13 +3,12 @@ package scheduler_test
 import (
 	"context"
 	"errors"
-	"slices"
+	"fmt"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
-
-	"go.uber.org/goleak"
 
 	"github.com/tensorwire/tensorwire/internal/engine"
 	"github.com/tensorwire/tensorwire/internal/engine/enginetest"
@@ -17,18 +16,28 @@ import (
 	"github.com/tensorwire/tensorwire/internal/tensor"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
-
 func TestSession(t *testing.T) {
-	enginetest.Test(t, func(*testing.T) engine.Session {
-		return scheduler.New(&identity{}, scheduler.Options{})
-	})
+	for name, options := range map[string]scheduler.Options{
+		"alone":   {},
+		"batches": {Batching: &scheduler.Batching{MaxSize: 4}},
+		"ordered": {Instances: 3, Batching: &scheduler.Batching{MaxSize: 4, PreserveOrdering: true}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			enginetest.Test(t, func(*testing.T) engine.Session { return scheduler.New(&fake{}, options) })
+		})
+	}
+}
+
+// bubble runs test with fake time.
+func bubble(t *testing.T, test func(t *testing.T)) {
+	t.Helper()
+	synctest.Test(t, test)
 }
 
 func TestRunsAtMostInstancesAtOnceAndInOrder(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		inner := &identity{hold: time.Second}
-		s := scheduler.New(inner, scheduler.Options{Instances: 2})
+	bubble(t, func(t *testing.T) {
+		inner := &fake{hold: time.Second}
+		s := open(t, inner, scheduler.Options{Instances: 2})
 		var group sync.WaitGroup
 		for i := range 6 {
 			group.Go(func() {
@@ -47,45 +56,47 @@ func TestRunsAtMostInstancesAtOnceAndInOrder(t *testing.T) {
 		if inner.most != 2 {
 			t.Errorf("%d calls ran at once", inner.most)
 		}
-		if !slices.Equal(inner.order, []float32{0, 1, 2, 3, 4, 5}) {
-			t.Errorf("calls ran in the order %v", inner.order)
-		}
 	})
 }
 
 func TestFullQueueAnswersAtOnce(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s := scheduler.New(&identity{hold: time.Second}, scheduler.Options{Instances: 1, MaxQueue: 1})
-		var group sync.WaitGroup
-		for range 2 {
-			group.Go(func() {
-				if _, err := s.Run(t.Context(), []tensor.Tensor{enginetest.Input(1, 2)}); err != nil {
-					t.Error(err)
-				}
-			})
-		}
+	bubble(t, func(t *testing.T) {
+		s := open(t, &fake{hold: time.Second}, scheduler.Options{Instances: 1, MaxQueue: 1})
+		c := callers{t: t, session: s}
+		c.call(t.Context(), 1, nil)
+		c.call(t.Context(), 2, nil)
 		synctest.Wait()
 		start := time.Now()
-		if _, err := s.Run(t.Context(), []tensor.Tensor{enginetest.Input(1, 2)}); !errors.Is(err, scheduler.ErrQueueFull) || time.Since(start) != 0 {
+		_, err := s.Run(t.Context(), []tensor.Tensor{enginetest.Input(1, 2)})
+		refusal, ok := errors.AsType[*scheduler.RefusedError](err)
+		if !ok || !errors.Is(err, scheduler.ErrQueueFull) || refusal.RetryAfter() <= 0 || time.Since(start) != 0 {
 			t.Errorf("error %v after %v", err, time.Since(start))
 		}
-		group.Wait()
+		c.group.Wait()
 		if _, err := s.Run(t.Context(), []tensor.Tensor{enginetest.Input(1, 2)}); err != nil {
 			t.Errorf("after the queue has emptied: %v", err)
 		}
 	})
 }
 
+func TestQueueIsBoundedInBytes(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		s := open(t, &fake{hold: time.Second}, scheduler.Options{Instances: 1, MaxQueueBytes: 20})
+		c := callers{t: t, session: s}
+		for i, want := range []error{nil, nil, nil, scheduler.ErrQueueFull} { // 8 bytes each; the first does not wait
+			c.call(t.Context(), float32(i), want)
+			synctest.Wait()
+		}
+		c.group.Wait()
+	})
+}
+
 func TestCallerThatLeavesTheQueueNeverRuns(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		inner := &identity{hold: time.Minute}
-		s := scheduler.New(inner, scheduler.Options{Instances: 1, MaxQueue: 1})
-		var group sync.WaitGroup
-		group.Go(func() {
-			if _, err := s.Run(t.Context(), []tensor.Tensor{enginetest.Input(1, 0)}); err != nil {
-				t.Error(err)
-			}
-		})
+	bubble(t, func(t *testing.T) {
+		inner := &fake{hold: time.Minute}
+		s := open(t, inner, scheduler.Options{Instances: 1, MaxQueue: 1})
+		c := callers{t: t, session: s}
+		c.call(t.Context(), 1, nil)
 		synctest.Wait()
 		for range 3 { // each finds the place that the one before it has left
 			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
@@ -94,61 +105,133 @@ func TestCallerThatLeavesTheQueueNeverRuns(t *testing.T) {
 			}
 			cancel()
 		}
-		group.Wait()
-		if !slices.Equal(inner.order, []float32{1}) {
-			t.Errorf("calls that ran: %v", inner.order)
+		c.group.Wait()
+		if got := inner.ran(); len(got) != 1 {
+			t.Errorf("calls that ran: %v", got)
 		}
 	})
 }
 
-// identity gives its input back after hold, and records what ran.
-type identity struct {
-	hold time.Duration
-
-	closing sync.RWMutex
-	closed  bool
-
-	mu      sync.Mutex
-	running int
-	most    int
-	order   []float32
+// A call into the engine cannot be interrupted, but its caller need not wait for it.
+func TestCallerOfACallThatRunsIsAnsweredAtItsDeadline(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		s := open(t, &fake{hold: time.Hour}, scheduler.Options{Instances: 1})
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		start := time.Now()
+		if _, err := s.Run(ctx, []tensor.Tensor{enginetest.Input(2, 0)}); !errors.Is(err, context.DeadlineExceeded) || time.Since(start) != time.Second {
+			t.Errorf("error %v after %v", err, time.Since(start))
+		}
+	})
 }
 
-func (s *identity) Signature() *engine.Signature {
-	spec := engine.TensorSpec{Name: "x", DataType: tensor.FP32, Shape: tensor.Shape{tensor.Dynamic, 2}, DimNames: []string{"batch", ""}}
-	return &engine.Signature{Inputs: []engine.TensorSpec{spec}, Outputs: []engine.TensorSpec{spec}}
+// Of 10,000 callers that leave while they wait, none runs.
+func TestCancelledWorkNeverRuns(t *testing.T) {
+	release := make(chan struct{})
+	inner := &fake{fault: func(call int, _ []float32) (*engine.Result, error) {
+		if call == 1 {
+			<-release
+		}
+		return nil, nil
+	}}
+	s := open(t, inner, scheduler.Options{Instances: 1, MaxQueue: 10_000, Batching: &scheduler.Batching{MaxSize: 8}})
+	c := callers{t: t, session: s}
+	c.call(t.Context(), 1, nil)
+	for len(inner.ran()) == 0 {
+		time.Sleep(time.Millisecond)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	for range 10_000 {
+		c.call(ctx, 2, context.Canceled)
+	}
+	cancel()
+	close(release)
+	c.group.Wait()
+	c.call(t.Context(), 3, nil)
+	c.group.Wait()
+	if got := fmt.Sprint(inner.ran()); got != "[[1] [3]]" {
+		t.Errorf("calls that ran: %v", got)
+	}
 }
 
-func (s *identity) Run(ctx context.Context, inputs []tensor.Tensor) (*engine.Result, error) {
-	if err := s.Signature().CheckInputs(inputs); err != nil {
-		return nil, err
-	}
-	if err := ctx.Err(); err != nil {
-		return nil, err
-	}
-	s.closing.RLock()
-	defer s.closing.RUnlock()
-	if s.closed {
-		return nil, engine.ErrClosed
-	}
-	values, _ := tensor.View[float32](inputs[0].Data)
-	s.mu.Lock()
-	s.running++
-	s.most = max(s.most, s.running)
-	s.order = append(s.order, values[0])
-	s.mu.Unlock()
-	time.Sleep(s.hold)
-	s.mu.Lock()
-	s.running--
-	s.mu.Unlock()
-	out := inputs[0]
-	out.Data = slices.Clone(out.Data)
-	return &engine.Result{Outputs: []tensor.Tensor{out}, Timings: engine.Timings{Compute: max(s.hold, 1)}}, nil
+func TestRequestThatWouldWaitForTooLongIsRefusedAtOnce(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		s := open(t, &fake{hold: time.Second}, scheduler.Options{Instances: 1})
+		for range 10 { // learns what a call costs
+			if _, err := s.Run(t.Context(), []tensor.Tensor{enginetest.Input(1, 2)}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		c := callers{t: t, session: s}
+		for range 10 {
+			c.call(t.Context(), 1, nil)
+		}
+		synctest.Wait()
+		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+		defer cancel()
+		start := time.Now()
+		_, err := s.Run(ctx, []tensor.Tensor{enginetest.Input(1, 2)})
+		if !errors.Is(err, scheduler.ErrBusy) || time.Since(start) != 0 || !strings.Contains(err.Error(), "9s") {
+			t.Errorf("error %v after %v", err, time.Since(start))
+		}
+		c.group.Wait()
+	})
 }
 
-func (s *identity) Close() error {
-	s.closing.Lock()
-	defer s.closing.Unlock()
-	s.closed = true
-	return nil
+func TestPriorities(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		inner := &fake{hold: time.Second}
+		s := open(t, inner, scheduler.Options{Instances: 1, DefaultLevel: 2, Levels: []scheduler.Policy{
+			{}, {MaxQueue: 2}, {Timeout: time.Minute, Override: true}, {Timeout: 1500 * time.Millisecond, Delay: true},
+		}})
+		c := callers{t: t, session: s}
+		at := func(priority uint64, timeout time.Duration) context.Context {
+			return scheduler.WithRequest(t.Context(), scheduler.Request{Priority: priority, Timeout: timeout})
+		}
+		send := func(priority uint64, timeout time.Duration, value float32, want error) {
+			c.call(at(priority, timeout), value, want)
+			synctest.Wait()
+		}
+		send(0, 0, 0, nil) // runs at once
+		send(4, 0, 40, nil)
+		time.Sleep(time.Millisecond)
+		send(4, time.Millisecond, 41, nil) // may not override
+		send(3, 0, 30, nil)
+		send(3, 500*time.Millisecond, 31, scheduler.ErrTimeout)
+		send(0, 0, 20, nil)
+		send(9, 0, 21, nil) // no such level: the default
+		send(2, 0, 22, scheduler.ErrQueueFull)
+		send(1, 0, 10, nil)
+		time.Sleep(4200 * time.Millisecond)
+		send(4, 0, 42, nil) // goes before those that have waited too long
+		c.group.Wait()
+		if got := fmt.Sprint(inner.ran()); got != "[[0] [10] [20] [21] [30] [42] [40] [41]]" {
+			t.Errorf("calls ran as %v", got)
+		}
+	})
+}
+
+func TestLatestOfALane(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		inner := &fake{hold: time.Second}
+		s := open(t, inner, scheduler.Options{Instances: 1, MaxQueue: 2})
+		c := callers{t: t, session: s}
+		lane := &scheduler.Lane{}
+		frame := func(value float32, want error) {
+			c.call(scheduler.WithRequest(t.Context(), scheduler.Request{Lane: lane}), value, want)
+			synctest.Wait()
+		}
+		frame(1, nil) // runs at once
+		frame(2, scheduler.ErrOvertaken)
+		c.call(t.Context(), 9, nil)
+		synctest.Wait()
+		frame(3, scheduler.ErrOvertaken)
+		frame(4, nil) // in the place of 2, before 9
+		c.group.Wait()
+		frame(5, nil)
+		c.group.Wait()
+		if got := fmt.Sprint(inner.ran()); got != "[[1] [4] [9] [5]]" {
+			t.Errorf("calls ran as %v", got)
+		}
+	})
 }

@@ -6,8 +6,8 @@ import (
 	"iter"
 )
 
-// prefixSize is the size of the length before each element of BYTES.
-const prefixSize = 4
+// BytesPrefix is the size in bytes of the length before each element of BYTES.
+const BytesPrefix = 4
 
 // AppendElement appends an element of a Bytes tensor to dst, as Tensor.Data and the
 // Open Inference Protocol's raw contents hold it: its length in 4 bytes,
@@ -23,9 +23,9 @@ func AppendElement(dst, element []byte) []byte {
 // memory, cut so that appending to one does not write into the next.
 func BytesElements(data []byte) iter.Seq[[]byte] {
 	return func(yield func([]byte) bool) {
-		for rest := data; len(rest) >= prefixSize; {
-			end := prefixSize + int(binary.LittleEndian.Uint32(rest))
-			if !yield(rest[prefixSize:end:end]) {
+		for rest := data; len(rest) >= BytesPrefix; {
+			end := BytesPrefix + int(binary.LittleEndian.Uint32(rest))
+			if !yield(rest[BytesPrefix:end:end]) {
 				return
 			}
 			rest = rest[end:]
@@ -42,11 +42,11 @@ func CheckBytes(data []byte, elements int64) error {
 		if len(rest) == 0 {
 			return fmt.Errorf("found %d BYTES elements, want %d", i, elements)
 		}
-		if len(rest) < prefixSize {
-			return fmt.Errorf("BYTES element %d of %d: %d bytes are left, and its length prefix takes %d", i, elements, len(rest), prefixSize)
+		if len(rest) < BytesPrefix {
+			return fmt.Errorf("BYTES element %d of %d: %d bytes are left, and its length prefix takes %d", i, elements, len(rest), BytesPrefix)
 		}
 		length := binary.LittleEndian.Uint32(rest)
-		rest = rest[prefixSize:]
+		rest = rest[BytesPrefix:]
 		if uint64(length) > uint64(len(rest)) {
 			return fmt.Errorf("BYTES element %d of %d: its length prefix says %d bytes, and %d are left", i, elements, length, len(rest))
 		}

@@ -111,6 +111,15 @@ export declare type InferenceRequest = Message<"modelserving.InferenceRequest"> 
    * @generated from field: string id = 12;
    */
   id: string;
+
+  /**
+   * On StreamPredict, for live video: only the newest frame matters. A frame that
+   * still waits when a newer one comes is not run, and is answered, in its place,
+   * with InferenceResponse.dropped.
+   *
+   * @generated from field: bool latest_only = 13;
+   */
+  latestOnly: boolean;
 };
 
 /**
@@ -244,6 +253,14 @@ export declare type InferenceResponse = Message<"modelserving.InferenceResponse"
    * @generated from field: repeated int64 shape = 9;
    */
   shape: bigint[];
+
+  /**
+   * Set on StreamPredict when this frame was latest_only and a newer one came before
+   * it was run; every field of the answer but id is then empty.
+   *
+   * @generated from field: bool dropped = 10;
+   */
+  dropped: boolean;
 };
 
 /**

@@ -62,7 +62,8 @@ func Identity() *Graph {
 	}
 }
 
-// Dense returns a model of so many layers, each a matrix of width x width weights.
+// Dense returns a model of so many layers, each a matrix of width x width weights that
+// is multiplied with what comes of the one before.
 func Dense(layers, width int64) *Graph {
 	n := &network{
 		Graph:  Graph{input: value{name: "x", dims: []int64{width}}},

@@ -9,13 +9,8 @@ import (
 
 // Memory returns the resident memory of the process, and the most that it had, in bytes.
 // Where there is no /proc the error is an os.ErrNotExist.
-func (p *Process) Memory() (now, peak int64, _ error) { return memory(strconv.Itoa(p.pid)) }
-
-// OwnMemory returns what Memory does, of this process.
-func OwnMemory() (now, peak int64, _ error) { return memory("self") }
-
-func memory(pid string) (now, peak int64, _ error) {
-	status, err := os.ReadFile("/proc/" + pid + "/status")
+func (p *Process) Memory() (now, peak int64, _ error) {
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.pid))
 	if err != nil {
 		return 0, 0, err
 	}

@@ -1,0 +1,94 @@
+package main
+
+import (
+	"cmp"
+	"math"
+	"runtime"
+	"slices"
+	"time"
+
+	"github.com/tensorwire/tensorwire/gen/inference"
+	"github.com/tensorwire/tensorwire/internal/config"
+	"github.com/tensorwire/tensorwire/internal/engine"
+	"github.com/tensorwire/tensorwire/internal/modelconfig"
+	"github.com/tensorwire/tensorwire/internal/repository"
+	"github.com/tensorwire/tensorwire/internal/respcache"
+	"github.com/tensorwire/tensorwire/internal/scheduler"
+)
+
+// schedule returns what puts each version's session behind its queue, and that behind
+// the cache where the model's configuration asks for it.
+func schedule(c *config.Config, cache *respcache.Cache) func(engine.Session, *repository.Version) engine.Session {
+	return func(session engine.Session, v *repository.Version) engine.Session {
+		options := schedulerOptions(c, v.Config)
+		options.Observer = v.Statistics
+		session = scheduler.New(session, options)
+		if v.Config.GetResponseCache().GetEnable() {
+			session = cache.Wrap(session, v.Statistics)
+		}
+		return session
+	}
+}
+
+// schedulerOptions returns how a model is scheduled. What its configuration says goes
+// before what the server was told; where it says nothing of instances, the server's
+// number is written into it.
+func schedulerOptions(c *config.Config, model *inference.ModelConfig) scheduler.Options {
+	options := scheduler.Options{
+		Instances:      modelconfig.Instances(model),
+		MaxQueue:       c.MaxQueue,
+		MaxQueueBytes:  c.MaxQueueBytes,
+		BatchDimension: model.GetMaxBatchSize() > 0,
+		// Without a queue policy, a request's own timeout counts.
+		Levels: []scheduler.Policy{{Override: true}},
+	}
+	if options.Instances == 0 {
+		options.Instances = cmp.Or(c.Instances, runtime.GOMAXPROCS(0))
+		modelconfig.SetInstances(model, options.Instances)
+	}
+	batching := model.GetDynamicBatching()
+	if batching == nil {
+		return options
+	}
+	if model.GetMaxBatchSize() > 1 {
+		options.Batching = &scheduler.Batching{
+			MaxSize:          int(model.GetMaxBatchSize()),
+			Preferred:        preferredSizes(batching),
+			MaxDelay:         microseconds(batching.GetMaxQueueDelayMicroseconds()),
+			PreserveOrdering: batching.GetPreserveOrdering(),
+		}
+	}
+	options.Levels = make([]scheduler.Policy, max(batching.GetPriorityLevels(), 1))
+	for i := range options.Levels {
+		policy, own := batching.GetPriorityQueuePolicy()[uint64(i)+1]
+		if !own {
+			policy = batching.GetDefaultQueuePolicy()
+		}
+		options.Levels[i] = queuePolicy(policy)
+	}
+	options.DefaultLevel = int(batching.GetDefaultPriorityLevel())
+	return options
+}
+
+func preferredSizes(batching *inference.ModelDynamicBatching) []int {
+	sizes := make([]int, len(batching.GetPreferredBatchSize()))
+	for i, n := range batching.GetPreferredBatchSize() {
+		sizes[i] = int(n)
+	}
+	slices.Sort(sizes)
+	return sizes
+}
+
+func queuePolicy(policy *inference.ModelQueuePolicy) scheduler.Policy {
+	return scheduler.Policy{
+		MaxQueue: int(policy.GetMaxQueueSize()),
+		Timeout:  microseconds(policy.GetDefaultTimeoutMicroseconds()),
+		Override: policy.GetAllowTimeoutOverride(),
+		Delay:    policy.GetTimeoutAction() == inference.ModelQueuePolicy_DELAY,
+	}
+}
+
+// microseconds returns n of them, or what of them a Duration holds.
+func microseconds(n uint64) time.Duration {
+	return time.Duration(min(n, math.MaxInt64/uint64(time.Microsecond))) * time.Microsecond
+}

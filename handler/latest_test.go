@@ -1,0 +1,152 @@
+package handler_test
+
+import (
+	"context"
+	"strconv"
+	"testing"
+	"time"
+
+	"connectrpc.com/connect/v2"
+	"connectrpc.com/connect/v2/connectinprocess"
+
+	"github.com/tensorwire/tensorwire/gen/inference"
+	"github.com/tensorwire/tensorwire/gen/modelserving"
+	"github.com/tensorwire/tensorwire/gen/modelserving/modelservingconnect"
+	"github.com/tensorwire/tensorwire/handler"
+	"github.com/tensorwire/tensorwire/internal/engine"
+	"github.com/tensorwire/tensorwire/internal/observe"
+	"github.com/tensorwire/tensorwire/internal/scheduler"
+	"github.com/tensorwire/tensorwire/internal/tensor"
+)
+
+// heldModel answers its first call when let is closed, and the others at once.
+func heldModel() (m *fakeModel, began, let chan struct{}) {
+	m = echo(tensor.FP32, -1, 2)
+	m.instances, m.config = 1, &inference.ModelConfig{InstanceGroup: []*inference.ModelInstanceGroup{{Count: 1}}}
+	began, let = make(chan struct{}, 100), make(chan struct{})
+	m.run = func(_ context.Context, inputs []tensor.Tensor) (*engine.Result, error) {
+		began <- struct{}{}
+		<-let
+		return &engine.Result{Outputs: inputs}, nil
+	}
+	return m, began, let
+}
+
+// frames are sent while the model is held with the first of them.
+const frames = 50
+
+// waitOvertaken waits until all frames but the first and the last were overtaken.
+func waitOvertaken(t *testing.T, statistics *observe.Statistics) {
+	t.Helper()
+	for deadline := time.Now().Add(30 * time.Second); statistics.Sums().NotRun[scheduler.ReasonOvertaken] < frames-2; time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("%+v", statistics.Sums().NotRun)
+		}
+	}
+}
+
+func checkOvertaken(t *testing.T, statistics *observe.Statistics) {
+	t.Helper()
+	if sums := statistics.Sums(); sums.Success.Count != 2 || sums.Fail.Count != 0 || sums.InFlight != 0 || sums.NotRun[scheduler.ReasonOvertaken] != frames-2 {
+		t.Errorf("%+v", sums)
+	}
+}
+
+// TestOnlyTheLatestFrameIsRun sends many more frames than the window while the model
+// is busy: those that were overtaken are answered so, in their place.
+func TestOnlyTheLatestFrameIsRun(t *testing.T) {
+	m, began, let := heldModel()
+	_, r := newInference(t, map[string]*fakeModel{"m": m}, handler.InferenceOptions{})
+	server := connect.NewServer()
+	modelservingconnect.RegisterPredictorHandler(server, handler.NewPredictor(r, handler.PredictorOptions{StreamWindow: 2}))
+	client := modelservingconnect.NewPredictorClient(connect.NewClient(connectinprocess.New(server)))
+	stream := openStream(t, client)
+	for i := range frames {
+		if err := stream.Send(&modelserving.InferenceRequest{Id: strconv.Itoa(i), TensorData: []float32{float32(i), 0}, LatestOnly: true}); err != nil {
+			t.Fatal(err)
+		}
+		if i == 0 {
+			<-began
+		}
+	}
+	statistics := r.Snapshot().Models[0].Newest().Statistics
+	waitOvertaken(t, statistics)
+	close(let)
+	for i := range frames {
+		res, err := stream.Receive()
+		if err != nil || res.GetId() != strconv.Itoa(i) || res.GetError() != nil {
+			t.Fatalf("%v, %v", res, err)
+		}
+		run := i == 0 || i == frames-1
+		if res.GetDropped() == run || (run && res.GetPredictions()[0] != float32(i)) {
+			t.Errorf("frame %d: %v", i, res)
+		}
+	}
+	checkOvertaken(t, statistics)
+	_, err := client.Predict(t.Context(), &modelserving.InferenceRequest{TensorData: []float32{1, 2}, LatestOnly: true})
+	says(t, err, connect.CodeInvalidArgument, "latest_only", "StreamPredict")
+}
+
+func TestOnlyTheLatestRequestIsRun(t *testing.T) {
+	m, began, let := heldModel()
+	service, r := newInference(t, map[string]*fakeModel{"m": m}, handler.InferenceOptions{StreamWindow: 2})
+	stream, err := inferenceClient(service).ModelStreamInfer(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range frames {
+		req := &inference.ModelInferRequest{
+			ModelName: "m", Id: strconv.Itoa(i), Inputs: []*inference.ModelInferRequest_InferInputTensor{input("x", "FP32", 1, 2)},
+			RawInputContents: [][]byte{make([]byte, 8)},
+			Parameters:       parameters{"latest_only": {ParameterChoice: &inference.InferParameter_BoolParam{BoolParam: true}}},
+		}
+		if err := stream.Send(req); err != nil {
+			t.Fatal(err)
+		}
+		if i == 0 {
+			<-began
+		}
+	}
+	statistics := r.Snapshot().Models[0].Newest().Statistics
+	waitOvertaken(t, statistics)
+	close(let)
+	for i := range frames {
+		res, err := stream.Receive()
+		if err != nil || res.GetInferResponse().GetId() != strconv.Itoa(i) || res.GetErrorMessage() != "" {
+			t.Fatalf("%v, %v", res, err)
+		}
+		run := i == 0 || i == frames-1
+		if dropped := res.GetInferResponse().GetParameters()["dropped"].GetBoolParam(); dropped == run || (len(res.GetInferResponse().GetOutputs()) == 1) != run {
+			t.Errorf("request %d: %v", i, res)
+		}
+	}
+	checkOvertaken(t, statistics)
+}
+
+// TestAStreamThatEndsLeavesNoFrameBehind ends a stream while a frame waits for its turn.
+func TestAStreamThatEndsLeavesNoFrameBehind(t *testing.T) {
+	m, began, let := heldModel()
+	_, r := newInference(t, map[string]*fakeModel{"m": m}, handler.InferenceOptions{})
+	server := connect.NewServer()
+	modelservingconnect.RegisterPredictorHandler(server, handler.NewPredictor(r, handler.PredictorOptions{}))
+	client := modelservingconnect.NewPredictorClient(connect.NewClient(connectinprocess.New(server)))
+	ctx, cancel := context.WithCancel(t.Context())
+	stream, err := client.StreamPredict(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if err := stream.Send(&modelserving.InferenceRequest{TensorData: []float32{1, 2}, LatestOnly: true}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	<-began
+	cancel()
+	close(let)
+	statistics := r.Snapshot().Models[0].Newest().Statistics
+	for deadline := time.Now().Add(30 * time.Second); statistics.Sums().InFlight > 0; time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("%+v", statistics.Sums())
+		}
+	}
+}

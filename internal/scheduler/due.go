@@ -1,0 +1,79 @@
+package scheduler
+
+import (
+	"slices"
+	"time"
+)
+
+// due takes from the queue what an idle instance should run now, appended to batch.
+// Where that is nothing yet, it returns how long until a delay ends; 0 where the queue
+// is empty. The caller holds the lock.
+func (s *scheduler) due(batch []*entry, now time.Time) ([]*entry, time.Duration) {
+	candidates, full := s.candidates(batch)
+	if len(candidates) == 0 {
+		return nil, 0
+	}
+	n, wait := s.cut(candidates, full, now)
+	if n == 0 {
+		return nil, wait
+	}
+	for _, e := range candidates[:n] {
+		s.queue.remove(e)
+		e.state, e.began = taken, now
+	}
+	s.options.Observer.Queued(s.queue.requests, s.queue.bytes)
+	return candidates[:n], 0
+}
+
+// candidates appends the request that is due first and those that can be joined to it,
+// in their order, up to the most rows of a batch. full says that no more fit. Requests
+// whose callers have left are dropped on the way: they are never run.
+func (s *scheduler) candidates(batch []*entry) (_ []*entry, full bool) {
+	rows := int64(0)
+	s.queue.all(func(e *entry) bool {
+		if err := e.ctx.Err(); err != nil {
+			s.leave(e, ReasonCancelled, err)
+			return true
+		}
+		if len(batch) == 0 {
+			batch, rows = append(batch, e), e.rows
+			full = s.options.Batching == nil || rows == 0 || rows >= int64(s.options.Batching.MaxSize)
+			return !full
+		}
+		if !batch[0].joins(e) {
+			return true
+		}
+		if rows+e.rows > int64(s.options.Batching.MaxSize) {
+			full = true
+			return false
+		}
+		batch, rows = append(batch, e), rows+e.rows
+		full = rows == int64(s.options.Batching.MaxSize)
+		return !full
+	})
+	return batch, full
+}
+
+// cut returns how many of the candidates are sent now: the largest preferred size
+// that they can make, or all of them when no more fit or the first has waited for as
+// long as it may. Else it returns how long that still takes.
+func (s *scheduler) cut(candidates []*entry, full bool, now time.Time) (int, time.Duration) {
+	b := s.options.Batching
+	if b == nil || candidates[0].rows == 0 {
+		return 1, 0
+	}
+	best, rows := 0, int64(0)
+	for i, e := range candidates {
+		rows += e.rows
+		if slices.Contains(b.Preferred, int(rows)) {
+			best = i + 1
+		}
+	}
+	if best > 0 {
+		return best, 0
+	}
+	if wait := b.MaxDelay - now.Sub(candidates[0].arrived); !full && wait > 0 {
+		return 0, wait
+	}
+	return len(candidates), 0
+}

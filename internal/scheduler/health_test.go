@@ -1,0 +1,93 @@
+package scheduler_test
+
+import (
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/tensorwire/tensorwire/internal/engine"
+	"github.com/tensorwire/tensorwire/internal/engine/enginetest"
+	"github.com/tensorwire/tensorwire/internal/scheduler"
+	"github.com/tensorwire/tensorwire/internal/tensor"
+)
+
+func TestModelThatKeepsFailingRestsAndComesBack(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		broken := true
+		failure := errors.New("broken")
+		inner := &fake{hold: 1, fault: func(int, []float32) (*engine.Result, error) {
+			if broken {
+				return nil, failure
+			}
+			return nil, nil
+		}}
+		s := open(t, inner, scheduler.Options{Instances: 1})
+		run := func() error {
+			_, err := s.Run(t.Context(), []tensor.Tensor{enginetest.Input(1, 2)})
+			return err
+		}
+		failing := func() error { return s.(interface{ Failing() error }).Failing() }
+		for range 5 {
+			if err := failing(); err != nil {
+				t.Errorf("given up early: %v", err)
+			}
+			if err := run(); !errors.Is(err, failure) {
+				t.Errorf("error %v", err)
+			}
+		}
+		for range 3 { // each time, one request tries it
+			if err := run(); !errors.Is(err, scheduler.ErrFailing) || failing() == nil {
+				t.Errorf("error %v", err)
+			}
+			time.Sleep(30 * time.Second)
+			if err := run(); !errors.Is(err, failure) {
+				t.Errorf("error %v", err)
+			}
+		}
+		broken = false
+		time.Sleep(30 * time.Second)
+		for range 2 {
+			if err := run(); err != nil {
+				t.Errorf("after it has recovered: %v", err)
+			}
+		}
+	})
+}
+
+// A request that is wrong says nothing of the model.
+func TestBadRequestsDoNotMakeAModelFail(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		s := open(t, &fake{fault: func(int, []float32) (*engine.Result, error) { return nil, engine.ErrTooLarge }}, scheduler.Options{})
+		for range 20 {
+			if _, err := s.Run(t.Context(), []tensor.Tensor{enginetest.Input(1, 2)}); !errors.Is(err, engine.ErrTooLarge) {
+				t.Errorf("error %v", err)
+			}
+		}
+	})
+}
+
+func TestHangingModelAnswersWhatWaits(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		inner := &fake{hold: time.Hour}
+		s := open(t, inner, scheduler.Options{Instances: 2, HangTimeout: time.Minute})
+		c := callers{t: t, session: s}
+		c.call(t.Context(), 1, nil) // these two come back, late
+		c.call(t.Context(), 2, nil)
+		synctest.Wait()
+		start := time.Now()
+		c.call(t.Context(), 3, scheduler.ErrFailing)
+		time.Sleep(time.Minute + 1)
+		synctest.Wait()
+		if err := s.(interface{ Failing() error }).Failing(); err == nil {
+			t.Errorf("after %v the model is not taken for hanging", time.Since(start))
+		}
+		c.call(t.Context(), 4, scheduler.ErrFailing)
+		synctest.Wait()
+		time.Sleep(time.Hour)
+		c.group.Wait()
+		inner.hold = time.Second
+		c.call(t.Context(), 5, nil)
+		c.group.Wait()
+	})
+}

@@ -1,0 +1,127 @@
+package scheduler
+
+// queue holds the requests that wait: a level for each priority, the highest first,
+// and in each a list of those in time before one of those that have waited too long.
+// It is guarded by the scheduler's lock.
+type queue struct {
+	levels   []level
+	requests int
+	rows     int64
+	bytes    int64
+}
+
+type level struct {
+	policy  Policy
+	inTime  list
+	delayed list
+}
+
+func newQueue(policies []Policy) queue {
+	q := queue{levels: make([]level, len(policies))}
+	for i, policy := range policies {
+		q.levels[i].policy = policy
+	}
+	return q
+}
+
+func (q *queue) push(e *entry) {
+	q.requests++
+	q.rows += max(e.rows, 1)
+	q.bytes += e.bytes
+	q.listOf(e).push(e)
+}
+
+func (q *queue) remove(e *entry) {
+	q.requests--
+	q.rows -= max(e.rows, 1)
+	q.bytes -= e.bytes
+	q.listOf(e).remove(e)
+	if e.lane != nil && e.lane.waiting == e {
+		e.lane.waiting = nil
+	}
+}
+
+// delay moves a request behind those of its level that are in time.
+func (q *queue) delay(e *entry) {
+	q.listOf(e).remove(e)
+	e.delayed = true
+	q.listOf(e).push(e)
+}
+
+// replace puts e where old stands, so that a newer frame does not begin to wait anew.
+func (q *queue) replace(old, e *entry) {
+	e.level, e.delayed, e.lane = old.level, old.delayed, old.lane
+	list := q.listOf(old)
+	list.insertAfter(old, e)
+	list.size++
+	q.requests++
+	q.rows += max(e.rows, 1)
+	q.bytes += e.bytes
+	q.remove(old)
+	e.lane.waiting = e
+}
+
+func (q *queue) listOf(e *entry) *list {
+	if e.delayed {
+		return &q.levels[e.level].delayed
+	}
+	return &q.levels[e.level].inTime
+}
+
+// all visits the requests in the order in which they are due, until visit returns
+// false. visit may remove the request that it is given.
+func (q *queue) all(visit func(*entry) bool) {
+	for i := range q.levels {
+		for _, l := range []*list{&q.levels[i].inTime, &q.levels[i].delayed} {
+			for e := l.first; e != nil; {
+				next := e.next
+				if !visit(e) {
+					return
+				}
+				e = next
+			}
+		}
+	}
+}
+
+// list is a doubly linked list, so that a caller that leaves is taken out of the
+// middle at once.
+type list struct {
+	first, last *entry
+	size        int
+}
+
+func (l *list) push(e *entry) {
+	l.size++
+	l.insertAfter(l.last, e)
+}
+
+// insertAfter links e behind after; before all where after is nil.
+func (l *list) insertAfter(after, e *entry) {
+	e.prev = after
+	if after == nil {
+		e.next, l.first = l.first, e
+	} else {
+		e.next, after.next = after.next, e
+	}
+	if e.next == nil {
+		l.last = e
+	} else {
+		e.next.prev = e
+	}
+}
+
+func (l *list) remove(e *entry) {
+	l.size--
+	if e.prev == nil {
+		l.first = e.next
+	} else {
+		e.prev.next = e.next
+	}
+	if e.next == nil {
+		l.last = e.prev
+	} else {
+		e.next.prev = e.prev
+	}
+	e.prev, e.next = nil, nil
+}
