@@ -59,6 +59,7 @@ func (c *conn) closeIfDone() {
 // becameIdle takes note that the last stream has ended. The caller holds mu.
 func (c *conn) becameIdle() {
 	c.times.idleFrom = time.Now()
+	c.in.reclaim()
 	c.closeIfDone()
 }
 

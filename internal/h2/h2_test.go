@@ -26,20 +26,34 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 type site struct {
 	url    string
 	client *http.Client
-	server *h2.Server
+	http   *http.Server
+	server *h2.Server // nil: net/http's
 }
 
 // serve serves handler with h2, over TLS or as h2c, until the test ends.
 func serve(t testing.TB, secure bool, options h2.Options, handler http.HandlerFunc) *site {
 	t.Helper()
-	srv := &http.Server{Handler: handler}
-	hs := h2.Configure(srv, options)
+	return serveBy(t, true, secure, options, &http.Server{Handler: handler})
+}
+
+// serveBy serves srv with h2, or with net/http's own HTTP/2.
+func serveBy(t testing.TB, own, secure bool, options h2.Options, srv *http.Server) *site {
+	t.Helper()
+	transport := &http.Transport{Protocols: new(http.Protocols), ExpectContinueTimeout: time.Minute, DisableCompression: true}
+	s := &site{client: &http.Client{Transport: transport}, http: srv}
+	if own {
+		s.server = h2.Configure(srv, options)
+	} else {
+		srv.Protocols = new(http.Protocols)
+		srv.Protocols.SetHTTP2(true)
+		srv.Protocols.SetUnencryptedHTTP2(true)
+		srv.TLSConfig = &tls.Config{MinVersion: tls.VersionTLS12}
+	}
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	transport := &http.Transport{Protocols: new(http.Protocols), ExpectContinueTimeout: time.Minute}
-	s := &site{url: "http://" + listener.Addr().String(), client: &http.Client{Transport: transport}, server: hs}
+	s.url = "http://" + listener.Addr().String()
 	served := make(chan error, 1)
 	if secure {
 		trusted := httptest.NewUnstartedServer(nil)
@@ -58,17 +72,22 @@ func serve(t testing.TB, secure bool, options h2.Options, handler http.HandlerFu
 		transport.CloseIdleConnections()
 		ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 		defer cancel()
-		if err := srv.Shutdown(ctx); err != nil {
+		if err := s.shutdown(ctx); err != nil {
 			t.Errorf("shutdown: %v", err)
-		}
-		if err := hs.Shutdown(ctx); err != nil {
-			t.Errorf("shutdown of HTTP/2: %v", err)
 		}
 		if err := <-served; !errors.Is(err, http.ErrServerClosed) {
 			t.Error(err)
 		}
 	})
 	return s
+}
+
+// shutdown ends the server, as a process does that ends.
+func (s *site) shutdown(ctx context.Context) error {
+	if s.server == nil {
+		return s.http.Shutdown(ctx)
+	}
+	return errors.Join(s.http.Shutdown(ctx), s.server.Shutdown(ctx))
 }
 
 // both runs test over TLS and as h2c.

@@ -91,6 +91,7 @@ func (l *listener) raw(*testing.T) *peer {
 	p.f.AllowIllegalWrites = true
 	p.f.ReadMetaHeaders = hpack.NewDecoder(4096, nil)
 	p.fields = hpack.NewEncoder(&p.encoded)
+	p.fields = newEncoder(p)
 	l.peers = append(l.peers, p)
 	return p
 }
@@ -284,3 +285,5 @@ func long(n int) string { return strings.Repeat("x", n) }
 
 // id is the i-th stream of a client, from 0.
 func id(i int) uint32 { return uint32(2*i + 1) }
+
+func newEncoder(p *peer) *hpack.Encoder { return hpack.NewEncoder(&p.encoded) }

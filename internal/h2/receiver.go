@@ -5,6 +5,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"sync/atomic"
 	"syscall"
 
 	"github.com/tensorwire/tensorwire/internal/bufpool"
@@ -23,6 +24,9 @@ type receiver struct {
 	raw  syscall.RawConn
 	buf  []byte
 	r, w int
+	// lent is the buffer while the reading goroutine waits and there is nothing in it:
+	// whoever takes it has it.
+	lent atomic.Pointer[[receiveSize]byte]
 	// once is the function given to raw.Read, made once; idle, n and err are its
 	// argument and results.
 	once func(fd uintptr) bool
@@ -56,17 +60,52 @@ func (in *receiver) next(n int) []byte { return in.buf[in.r : in.r+n] }
 func (in *receiver) discard(n int)     { in.r += n }
 func (in *receiver) space() []byte     { return in.buf[in.w:] }
 
+// lend leaves an empty buffer where reclaim finds it.
+func (in *receiver) lend() {
+	if in.w > 0 || cap(in.buf) != receiveSize {
+		return
+	}
+	in.lent.Store((*[receiveSize]byte)(in.buf[:receiveSize]))
+	in.buf = nil
+	if in.idle() {
+		in.reclaim()
+	}
+}
+
+// reclaim gives the buffer of a connection back that has nothing to do, and waits. It
+// may be called from any goroutine.
+func (in *receiver) reclaim() {
+	if buf := in.lent.Swap(nil); buf != nil {
+		bufpool.Put(buf[:])
+	}
+}
+
+// borrow sees that there is a buffer.
+func (in *receiver) borrow() {
+	if in.buf != nil {
+		return
+	}
+	if buf := in.lent.Swap(nil); buf != nil {
+		in.buf = buf[:]
+		return
+	}
+	in.buf = bufpool.Get(receiveSize)
+}
+
 // release gives the buffer back.
 func (in *receiver) release() {
 	if in.buf != nil {
 		bufpool.Put(in.buf)
 		in.buf = nil
 	}
+	in.reclaim()
 	in.r, in.w = 0, 0
 }
 
-// fill reads what there is, at least a byte. idle is asked when there is nothing:
-// where it says yes, the buffer is given back until there is.
+// fill reads what there is, at least a byte. Where there is nothing, the buffer of a
+// connection that has nothing to do is given back until there is: at once, or when
+// its last stream ends. Where Read is waited in, as with TLS, the latter is seen with
+// the next frame, at the latest that of PING.
 func (in *receiver) fill() error {
 	if in.r == in.w {
 		in.r, in.w = 0, 0
@@ -99,9 +138,7 @@ func (in *receiver) read() error {
 		in.give(in.first[:n])
 		return nil
 	}
-	if in.buf == nil {
-		in.buf = bufpool.Get(receiveSize)
-	}
+	in.borrow()
 	n, err := in.nc.Read(in.space())
 	in.w += n
 	if n == 0 {
@@ -119,14 +156,10 @@ func errOr(err, other error) error {
 
 // readNow reads without waiting; false says that there is nothing yet.
 func (in *receiver) readNow(fd uintptr) bool {
-	if in.buf == nil {
-		in.buf = bufpool.Get(receiveSize)
-	}
+	in.borrow()
 	n, err := readDescriptor(fd, in.space())
 	if errors.Is(err, errNothingYet) {
-		if in.w == 0 && in.idle() {
-			in.release()
-		}
+		in.lend()
 		return false
 	}
 	if err != nil {
