@@ -31,6 +31,7 @@ type conn struct {
 	starting, waking []*stream
 	flood            flood
 	gotSettings      bool
+	within           bool // a frame is being read
 	canonical        map[string]string
 
 	// lastRead is when the peer was last heard, in nanoseconds since 1970.
@@ -96,9 +97,12 @@ func (c *conn) run(ahead []byte) {
 	c.in.release()
 }
 
-// idle reports whether no request is open, so that the receive buffer can be given
-// back while nothing comes.
+// idle reports whether no request is open, and no frame has begun, so that the receive
+// buffer can be given back while nothing comes. It is for the reading goroutine.
 func (c *conn) idle() bool {
+	if c.within {
+		return false
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return len(c.streams) == 0

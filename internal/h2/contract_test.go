@@ -336,7 +336,7 @@ var contracts = map[string]contract{
 		},
 	},
 	"WriteTimeout": {
-		configure: func(srv *http.Server) { srv.WriteTimeout = 50 * time.Millisecond },
+		configure: func(srv *http.Server) { srv.WriteTimeout = 500 * time.Millisecond },
 		handler: func(w http.ResponseWriter, r *http.Request) {
 			w.(http.Flusher).Flush()
 			<-r.Context().Done()
@@ -351,7 +351,7 @@ var contracts = map[string]contract{
 		},
 	},
 	"ReadTimeout": {
-		configure: func(srv *http.Server) { srv.ReadTimeout = 50 * time.Millisecond },
+		configure: func(srv *http.Server) { srv.ReadTimeout = 500 * time.Millisecond },
 		handler: func(w http.ResponseWriter, r *http.Request) {
 			_, err := io.ReadAll(r.Body)
 			fmt.Fprint(w, errors.Is(err, os.ErrDeadlineExceeded))
@@ -496,6 +496,13 @@ func TestPanicsAreLogged(t *testing.T) {
 		s := serveBy(t, own, secure, h2.Options{Logger: slog.New(slog.NewTextHandler(log, nil))}, srv)
 		_, err := s.client.Get(s.url)
 		wantsReset(t, err, http2.ErrCodeInternal)
+		// It is logged behind the reset.
+		for range 1000 {
+			if strings.Contains(log.String(), "oh dear") {
+				break
+			}
+			time.Sleep(10 * time.Millisecond)
+		}
 		if text := log.String(); !strings.Contains(text, "oh dear") || !strings.Contains(text, "contract_test.go") {
 			t.Errorf("logged: %q", text)
 		}

@@ -223,6 +223,9 @@ func exchange(t *testing.T, client *http.Client, r *reader, all *strings.Builder
 	if body != nil && r.byte()%4 == 0 {
 		req.Header.Set("Expect", "100-continue")
 	}
+	if body != nil { // so that the client may begin anew
+		req.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(pattern(size))), nil }
+	}
 	if body != nil && r.byte()%3 == 0 {
 		req.Trailer = http.Header{"X-Sum": {"sum"}}
 	}
@@ -237,6 +240,7 @@ func exchange(t *testing.T, client *http.Client, r *reader, all *strings.Builder
 	res, err := client.Do(req)
 	if err != nil {
 		fmt.Fprintf(all, "%s %s: no answer\n", method, path)
+		t.Log(err)
 		return
 	}
 	defer res.Body.Close()

@@ -14,8 +14,8 @@ import (
 )
 
 // idleMost is what an idle connection may take of heap and stacks, with net.Conn and
-// all. grpc-go's has two goroutines and two buffers of 32 KiB.
-const idleMost = 24 << 10
+// all, at both ends. By the same measure grpc-go v1.85 takes 19 KB and three goroutines.
+const idleMost = 16 << 10
 
 // A connection that has served and waits holds no buffer, and one goroutine.
 func TestIdleConnectionsAreSmall(t *testing.T) {
@@ -57,7 +57,7 @@ func TestIdleConnectionsAreSmall(t *testing.T) {
 	after := memory()
 	each := (after - before) / many
 	t.Logf("%d bytes and %.2f goroutines an idle connection, both ends' net.Conn included", each, float64(runtime.NumGoroutine()-goroutines)/many)
-	if each > idleMost {
+	if each > idleMost && !raceDetector {
 		t.Errorf("an idle connection takes %d bytes, more than %d", each, idleMost)
 	}
 	if got := runtime.NumGoroutine() - goroutines; got > many+many/10 {

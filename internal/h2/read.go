@@ -14,10 +14,12 @@ func (c *conn) readAll() error {
 		}
 		f := parseFrame(header)
 		c.in.discard(frameHeaderSize)
+		c.within = true
 		err = c.checkFrame(f)
 		if err == nil {
 			err = c.act(f)
 		}
+		c.within = false
 		if se, ok := errors.AsType[streamError](err); ok {
 			c.resetStream(se.id, se.code)
 			err = c.flood.spendReset()

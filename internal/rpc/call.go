@@ -23,9 +23,10 @@ type call struct {
 	one, only bool
 	received  bool
 	// headed says that the handler's header fields are in the answer's header, and
-	// trailer, once it is not nil, has its trailer fields.
-	headed  bool
-	trailer http.Header
+	// trailed that its trailer fields are in trailer, which is nil where there are none.
+	headed, trailed bool
+	trailer         http.Header
+	host            [1]string
 	// compressor is what the caller takes answers by; nil: none.
 	compressor    connect.Compressor
 	compressLeast int
@@ -57,7 +58,8 @@ func (p *procedure) init(c *call, w http.ResponseWriter, r *http.Request, protoc
 	for name, values := range r.Header {
 		header.SetValues(name, values)
 	}
-	header.Set("Host", r.Host)
+	c.host[0] = r.Host
+	header.SetValues("Host", c.host[:])
 }
 
 // run runs the procedure in the time that the caller gives, with stream as its messages.
@@ -86,9 +88,13 @@ func (c *call) copyHeader() {
 
 // copyTrailer takes the handler's trailer fields as they are, once.
 func (c *call) copyTrailer() {
-	if c.trailer == nil {
-		c.trailer = make(http.Header, c.info.ResponseTrailer().Len()+2)
-		copyFields(c.trailer, c.info.ResponseTrailer())
+	if c.trailed {
+		return
+	}
+	c.trailed = true
+	if from := c.info.ResponseTrailer(); from.Len() > 0 {
+		c.trailer = make(http.Header, from.Len()+2)
+		copyFields(c.trailer, from)
 	}
 }
 

@@ -39,7 +39,6 @@ func (p *procedure) serveGRPC(w http.ResponseWriter, r *http.Request, web bool) 
 		header["Grpc-Encoding"] = []string{c.compressor.Name()}
 	}
 	failure := p.run(r.Context(), &c.call, c, grpcTimeout)
-	c.copyTrailer() // also where there was no call
 	if web {
 		c.endWeb(failure)
 	} else {
@@ -186,8 +185,12 @@ func setPrefix(envelope []byte, flags byte, size int) {
 // end sends gRPC's status as trailers.
 func (c *grpcCall) end(failure *connect.Error) {
 	c.begin()
-	setStatus(c.trailer, failure)
 	header := c.w.Header()
+	if failure == nil {
+		header[http.TrailerPrefix+"Grpc-Status"] = statusOK
+	} else {
+		c.setStatus(failure)
+	}
 	for name, values := range c.trailer {
 		header[http.TrailerPrefix+name] = values
 	}

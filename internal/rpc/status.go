@@ -16,7 +16,11 @@ var statusOK = []string{"0"}
 
 // setStatus sets gRPC's status among the trailer's fields ("Responses" in gRPC's
 // PROTOCOL-HTTP2.md).
-func setStatus(trailer http.Header, failure *connect.Error) {
+func (c *grpcCall) setStatus(failure *connect.Error) {
+	if c.trailer == nil {
+		c.trailer = make(http.Header, 3)
+	}
+	trailer := c.trailer
 	if failure == nil {
 		trailer["Grpc-Status"] = statusOK
 		return

@@ -14,7 +14,7 @@ const flagTrailer = 0x80
 // endWeb sends gRPC's status as gRPC-Web does: as a last envelope with the fields as
 // text ("Protocol differences" in gRPC's PROTOCOL-WEB.md).
 func (c *grpcCall) endWeb(failure *connect.Error) {
-	setStatus(c.trailer, failure)
+	c.setStatus(failure)
 	if !c.begun && (!c.headed || !hasFields(c.info.ResponseHeader())) {
 		// Nothing else is sent: the trailer's fields are the header's then.
 		header := c.w.Header()

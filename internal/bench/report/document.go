@@ -1,4 +1,4 @@
-package main
+package report
 
 import (
 	"bytes"
@@ -12,25 +12,25 @@ const (
 	endMarker   = "<!-- bench:end %s -->"
 )
 
-// readDocument reads a document and checks that it has a section, and an end for
-// each.
-func readDocument(path string) ([]byte, error) {
+// checkDocument checks that a document has one of the sections that are named, and an
+// end for each.
+func checkDocument(path string, names []string) error {
 	document, err := os.ReadFile(path)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	found := false
-	for _, name := range sectionNames() {
+	for _, name := range names {
 		_, _, has, err := between(document, name)
 		if err != nil {
-			return nil, fmt.Errorf("%s: %w", path, err)
+			return fmt.Errorf("%s: %w", path, err)
 		}
 		found = found || has
 	}
 	if !found {
-		return nil, fmt.Errorf("%s has no section: put a line "+beginMarker+" and a line "+endMarker+" where its tables go", path, "encodings", "encodings")
+		return fmt.Errorf("%s has no section: put a line "+beginMarker+" and a line "+endMarker+" where its tables go", path, names[0], names[0])
 	}
-	return document, nil
+	return nil
 }
 
 // between returns where the text of a section begins and ends in a document.
@@ -48,29 +48,21 @@ func between(document []byte, name string) (begin, end int, found bool, err erro
 	return begin, begin + length, true, nil
 }
 
-// replaceSections returns the document with the text of the reports that it has
-// sections for.
-func replaceSections(document []byte, reports map[string]*report) ([]byte, error) {
-	for name, r := range reports {
-		begin, end, found, err := between(document, name)
-		if err != nil {
-			return nil, err
-		}
-		if found {
-			document = bytes.Join([][]byte{document[:begin], []byte("\n\n" + r.markdown() + "\n"), document[end:]}, nil)
-		}
-	}
-	return document, nil
-}
-
-// updateDocument puts the reports into the document at path.
-func updateDocument(path string, reports map[string]*report) error {
-	document, err := readDocument(path)
+// updateDocument puts the reports into the sections that the document at path has for
+// them.
+func updateDocument(path string, reports map[string]*Report) error {
+	document, err := os.ReadFile(path)
 	if err != nil {
 		return err
 	}
-	if document, err = replaceSections(document, reports); err != nil {
-		return err
+	for name, r := range reports {
+		begin, end, found, err := between(document, name)
+		if err != nil {
+			return fmt.Errorf("%s: %w", path, err)
+		}
+		if found {
+			document = bytes.Join([][]byte{document[:begin], []byte("\n\n" + r.Markdown() + "\n"), document[end:]}, nil)
+		}
 	}
 	return os.WriteFile(path, document, 0o644)
 }

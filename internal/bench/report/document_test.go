@@ -1,4 +1,4 @@
-package main
+package report
 
 import (
 	"os"
@@ -24,11 +24,11 @@ func TestUpdateReplacesWhatWasMeasured(t *testing.T) {
 	if err := os.WriteFile(path, []byte(document), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	r := &report{}
-	r.add(paragraph("new"))
+	r := &Report{}
+	r.Add(Paragraph("new"))
 	// Twice: a document that was updated can be updated again.
 	for range 2 {
-		if err := updateDocument(path, map[string]*report{"encodings": r, "share": r}); err != nil {
+		if err := updateDocument(path, map[string]*Report{"encodings": r, "share": r}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -51,7 +51,7 @@ func TestDocumentsThatCannotBeUpdated(t *testing.T) {
 		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := readDocument(path); err == nil || !strings.Contains(err.Error(), want) {
+		if err := checkDocument(path, []string{"encodings", "share"}); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: got error %v, want %q", text, err, want)
 		}
 	}

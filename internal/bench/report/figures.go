@@ -1,4 +1,4 @@
-package main
+package report
 
 import (
 	"cmp"
@@ -9,9 +9,9 @@ import (
 	"time"
 )
 
-// percentile returns the smallest of values that at least p percent of them do not
+// Percentile returns the smallest of values that at least p percent of them do not
 // exceed (nearest rank); zero of none. values are sorted.
-func percentile[T any](values []T, p float64) T {
+func Percentile[T any](values []T, p float64) T {
 	var zero T
 	if len(values) == 0 {
 		return zero
@@ -20,23 +20,23 @@ func percentile[T any](values []T, p float64) T {
 	return values[min(max(rank, 1), len(values))-1]
 }
 
-// median returns the middle one of values, of an even number the lower; zero of
+// Median returns the middle one of values, of an even number the lower; zero of
 // none.
-func median[T cmp.Ordered](values []T) T {
-	return percentile(slices.Sorted(slices.Values(values)), 50)
+func Median[T cmp.Ordered](values []T) T {
+	return Percentile(slices.Sorted(slices.Values(values)), 50)
 }
 
-// medianOf returns the median of what field returns of each item.
-func medianOf[S any, T cmp.Ordered](items []S, field func(S) T) T {
+// MedianOf returns the median of what field returns of each item.
+func MedianOf[S any, T cmp.Ordered](items []S, field func(S) T) T {
 	values := make([]T, len(items))
 	for i, item := range items {
 		values[i] = field(item)
 	}
-	return median(values)
+	return Median(values)
 }
 
-// formatTime writes a time with three significant digits.
-func formatTime(d time.Duration) string {
+// Time writes a time with three significant digits.
+func Time(d time.Duration) string {
 	switch us := float64(d) / float64(time.Microsecond); {
 	case d == 0:
 		return "0"
@@ -51,16 +51,16 @@ func formatTime(d time.Duration) string {
 	}
 }
 
-// formatMicroseconds writes a time that was measured in whole microseconds.
-func formatMicroseconds(d time.Duration) string {
+// Microseconds writes a time that was measured in whole microseconds.
+func Microseconds(d time.Duration) string {
 	if d > 0 && d < 10*time.Microsecond {
 		return fmt.Sprintf("%d µs", d.Microseconds())
 	}
-	return formatTime(d)
+	return Time(d)
 }
 
-// formatBytes writes a number of bytes with three significant digits.
-func formatBytes(n int64) string {
+// Bytes writes a number of bytes with three significant digits.
+func Bytes(n int64) string {
 	switch f := float64(n); {
 	case n < 1000:
 		return fmt.Sprintf("%d B", n)
@@ -71,8 +71,8 @@ func formatBytes(n int64) string {
 	}
 }
 
-// formatCount writes a whole number with commas between its thousands.
-func formatCount(n int64) string {
+// Count writes a whole number with commas between its thousands.
+func Count(n int64) string {
 	digits := strconv.FormatInt(n, 10)
 	for at := len(digits) - 3; at > 0 && digits[at-1] != '-'; at -= 3 {
 		digits = digits[:at] + "," + digits[at:]
@@ -80,8 +80,8 @@ func formatCount(n int64) string {
 	return digits
 }
 
-// formatRatio writes how many times base value is; a dash when base is nothing.
-func formatRatio[T ~int | ~int64](value, base T) string {
+// Ratio writes how many times base value is; a dash when base is nothing.
+func Ratio[T ~int | ~int64](value, base T) string {
 	if base == 0 {
 		return "–"
 	}
@@ -92,11 +92,17 @@ func formatRatio[T ~int | ~int64](value, base T) string {
 	return fmt.Sprintf("%.2f×", ratio)
 }
 
-func formatPercent(part, whole time.Duration) string {
+// Percent writes how much of whole part is; a dash when whole is nothing.
+func Percent(part, whole time.Duration) string {
 	if whole == 0 {
 		return "–"
 	}
 	return fmt.Sprintf("%.0f %%", 100*float64(part)/float64(whole))
+}
+
+// Compared writes a figure with its ratio to a base.
+func Compared[T ~int | ~int64](figure string, value, base T) string {
+	return fmt.Sprintf("%s (%s)", figure, Ratio(value, base))
 }
 
 // significant writes a number with three significant digits, and whole numbers
@@ -108,6 +114,6 @@ func significant(f float64) string {
 	case f < 99.95:
 		return fmt.Sprintf("%.1f", f)
 	default:
-		return formatCount(int64(math.Round(f)))
+		return Count(int64(math.Round(f)))
 	}
 }

@@ -1,4 +1,4 @@
-package main
+package model
 
 import (
 	"fmt"
@@ -6,44 +6,36 @@ import (
 	"math/rand/v2"
 )
 
-// Names of the models in the repository that the command writes.
+// The picture that Image and Heavy take: 3 channels of 224 x 224.
 const (
-	digitsModel = "digits"
-	imageModel  = "image224"
-	heavyModel  = "conv224"
+	ImageSize     = 224
+	ImageChannels = 3
+	ImageValues   = ImageChannels * ImageSize * ImageSize
 )
 
-// The picture that image224 and conv224 take: 3 channels of 224 x 224.
-const (
-	imageSize     = 224
-	imageChannels = 3
-	imageValues   = imageChannels * imageSize * imageSize
-)
-
-// newImageModel returns a model that costs next to nothing, so that a round trip
+// Image returns a model of pictures that costs next to nothing, so that a round trip
 // shows the transport: the mean of each channel.
-func newImageModel() *graph {
-	return &graph{
+func Image() *Graph {
+	return &Graph{
 		nodes: []node{
 			{op: "GlobalAveragePool", inputs: []string{"image"}, output: "means"},
 			{op: "Flatten", inputs: []string{"means"}, output: "output"},
 		},
-		input:  value{name: "image", dims: []int64{imageChannels, imageSize, imageSize}},
-		output: value{name: "output", dims: []int64{imageChannels}},
+		input:  value{name: "image", dims: []int64{ImageChannels, ImageSize, ImageSize}},
+		output: value{name: "output", dims: []int64{ImageChannels}},
 	}
 }
 
-// newHeavyModel returns a classifier of 1,000 classes whose cost is that of a
-// small image network, and the multiplications that it does. Its weights are
-// random: time does not depend on them.
-func newHeavyModel() (*graph, int64) {
+// Heavy returns a classifier of 1,000 classes whose cost is that of a small image
+// network, and the multiplications that it does for one picture.
+func Heavy() (*Graph, int64) {
 	const classes = 1000
 	n := &network{
-		graph:    graph{input: value{name: "image", dims: []int64{imageChannels, imageSize, imageSize}}},
+		Graph:    Graph{input: value{name: "image", dims: []int64{ImageChannels, ImageSize, ImageSize}}},
 		random:   rand.New(rand.NewPCG(1, 2)),
 		last:     "image",
-		channels: imageChannels,
-		size:     imageSize,
+		channels: ImageChannels,
+		size:     ImageSize,
 	}
 	n.conv(32, 7, 2)
 	n.conv(64, 3, 2)
@@ -58,12 +50,36 @@ func newHeavyModel() (*graph, int64) {
 	n.multiplications += int64(n.channels) * classes
 	n.add("Softmax", nil)
 	n.output = value{name: n.last, dims: []int64{classes}}
-	return &n.graph, n.multiplications
+	return &n.Graph, n.multiplications
+}
+
+// Identity returns a model that gives what it takes: a vector of any length.
+func Identity() *Graph {
+	return &Graph{
+		nodes:  []node{{op: "Identity", inputs: []string{"input"}, output: "output"}},
+		input:  value{name: "input"},
+		output: value{name: "output"},
+	}
+}
+
+// Dense returns a model of so many layers, each a matrix of width x width weights that
+// is multiplied with what comes of the one before.
+func Dense(layers, width int64) *Graph {
+	n := &network{
+		Graph:  Graph{input: value{name: "x", dims: []int64{width}}},
+		random: rand.New(rand.NewPCG(1, 2)),
+		last:   "x",
+	}
+	for range layers {
+		n.add("MatMul", nil, n.weights(width, width))
+	}
+	n.output = value{name: n.last, dims: []int64{width}}
+	return &n.Graph
 }
 
 // network adds layer upon layer to a graph.
 type network struct {
-	graph
+	Graph
 	random          *rand.Rand
 	last            string // the value that the next layer takes
 	channels, size  int    // and its dimensions
@@ -108,7 +124,7 @@ func (n *network) weights(dims ...int64) string {
 	for i := range data {
 		data[i] = float32(n.random.NormFloat64() * spread)
 	}
-	name := fmt.Sprintf("weights%d", len(n.graph.weights))
-	n.graph.weights = append(n.graph.weights, weight{name: name, dims: dims, data: data})
+	name := fmt.Sprintf("weights%d", len(n.Graph.weights))
+	n.Graph.weights = append(n.Graph.weights, weight{name: name, dims: dims, data: data})
 	return name
 }

@@ -1,11 +1,11 @@
-package main
+package report
 
 import "testing"
 
-func twoRows() *table {
-	t := newTable(1, "request", "time")
-	t.row("bytes", "7 µs")
-	t.row("a float", "12.5 µs")
+func twoRows() *Table {
+	t := NewTable(1, "request", "time")
+	t.Row("bytes", "7 µs")
+	t.Row("a float", "12.5 µs")
 	return t
 }
 
@@ -15,7 +15,7 @@ func TestTableAsMarkdown(t *testing.T) {
 		"| --- | ---: |\n" +
 		"| bytes | 7 µs |\n" +
 		"| a float | 12.5 µs |"
-	if got := twoRows().markdown(); got != want {
+	if got := twoRows().Markdown(); got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
 }
@@ -25,17 +25,17 @@ func TestTableAsText(t *testing.T) {
 	want := "request     time\n" +
 		"bytes       7 µs\n" +
 		"a float  12.5 µs"
-	if got := twoRows().text(); got != want {
+	if got := twoRows().Text(); got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
 }
 
 func TestReportKeepsItsOrder(t *testing.T) {
 	t.Parallel()
-	r := &report{}
-	r.add(paragraph("Before."), twoRows(), code("make bench"))
-	want := "Before.\n\n" + twoRows().markdown() + "\n\n```sh\nmake bench\n```\n"
-	if got := r.markdown(); got != want {
+	r := &Report{}
+	r.Add(Paragraph("Before."), twoRows(), Code("make bench"))
+	want := "Before.\n\n" + twoRows().Markdown() + "\n\n```sh\nmake bench\n```\n"
+	if got := r.Markdown(); got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
 }

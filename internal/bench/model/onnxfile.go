@@ -1,4 +1,4 @@
-package main
+package model
 
 import (
 	"math"
@@ -52,9 +52,9 @@ const (
 	opset     = 13
 )
 
-// graph is an ONNX graph with one input and one output of float32, whose first
+// Graph is an ONNX graph with one input and one output of float32, whose first
 // dimension is an open batch.
-type graph struct {
+type Graph struct {
 	nodes         []node
 	weights       []weight
 	input, output value
@@ -85,8 +85,8 @@ type weight struct {
 	data []float32
 }
 
-// encode returns the graph as an ONNX file.
-func (g *graph) encode() []byte {
+// Encode returns the graph as an ONNX file.
+func (g *Graph) Encode() []byte {
 	var b []byte
 	for _, n := range g.nodes {
 		b = appendMessage(b, graphNodes, n.encode())
