@@ -85,7 +85,7 @@ lint: $(PACKAGES) build/tools/golangci-lint ## Check the code's style, and the c
 	buf lint
 	buf format --diff --exit-code
 	go vet ./...
-	golangci-lint run
+	golangci-lint run --allow-parallel-runners
 	cd bench && go vet ./... && golangci-lint run
 
 .PHONY: generate

@@ -184,7 +184,8 @@ func setPrefix(envelope []byte, flags byte, size int) {
 
 // end sends gRPC's status as trailers.
 func (c *grpcCall) end(failure *connect.Error) {
-	c.begin()
+	// The header is not sent before the trailer is there: a server may make one of both.
+	c.copyHeader()
 	header := c.w.Header()
 	if failure == nil {
 		header[http.TrailerPrefix+"Grpc-Status"] = statusOK
