@@ -83,7 +83,7 @@ func (w *responseWriter) WriteHeader(status int) {
 		}
 	}
 	w.announced = announcedTrailers(w.header)
-	if w.declared >= 0 && w.header["Content-Type"] != nil && w.hasBody() || isEnveloped(w.header) {
+	if !w.complete && (w.declared >= 0 && w.header["Content-Type"] != nil && w.hasBody() || isEnveloped(w.header)) {
 		w.begin(false, nil) // nothing is to be learned from the body
 		return
 	}
@@ -198,10 +198,10 @@ func (w *responseWriter) FlushError() error {
 
 // finish ends the answer of a handler that has returned.
 func (w *responseWriter) finish() {
+	w.complete = true // before WriteHeader: without a body, HEADERS end the stream
 	if w.status == 0 {
 		w.WriteHeader(http.StatusOK)
 	}
-	w.complete = true
 	trailer := w.trailers()
 	switch {
 	case w.declared >= 0 && w.written < w.declared && w.hasBody():
