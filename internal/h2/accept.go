@@ -88,7 +88,7 @@ func (s *Server) restOfPreface(nc net.Conn, r *bufio.Reader) (ahead []byte, ok b
 
 // serveTLS serves a connection whose client chose h2. given is a handler of net/http's
 // that knows the connection's context.
-func (s *Server) serveTLS(nc *tls.Conn, given, handler http.Handler) {
+func (s *Server) serveTLS(nc *tls.Conn, given, handler http.Handler) { //nolint:contextcheck // the context is the connection's, which net/http gives
 	ctx := context.Background()
 	if g, ok := given.(interface{ BaseContext() context.Context }); ok {
 		ctx = g.BaseContext()
