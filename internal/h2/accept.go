@@ -88,11 +88,13 @@ func (s *Server) restOfPreface(nc net.Conn, r *bufio.Reader) (ahead []byte, ok b
 
 // serveTLS serves a connection whose client chose h2. given is a handler of net/http's
 // that knows the connection's context.
-func (s *Server) serveTLS(nc *tls.Conn, given, handler http.Handler) { //nolint:contextcheck // the context is the connection's, which net/http gives
-	ctx := context.Background()
-	if g, ok := given.(interface{ BaseContext() context.Context }); ok {
-		ctx = g.BaseContext()
+func (s *Server) serveTLS(nc *tls.Conn, given, handler http.Handler) {
+	g, ok := given.(interface{ BaseContext() context.Context })
+	if !ok {
+		s.options.Logger.Error("net/http no longer gives connections of HTTP/2 their context: they are not served")
+		return
 	}
+	ctx := g.BaseContext()
 	// net/http has set a deadline for the handshake.
 	if err := nc.SetDeadline(time.Now().Add(s.options.HandshakeTimeout)); err != nil {
 		return
