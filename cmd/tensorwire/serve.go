@@ -77,6 +77,7 @@ func serve(ctx context.Context, args []string, getenv func(string) string, stdou
 			TLSKeyFile:      c.TLSKey,
 			CORSOrigins:     c.CORSOrigins,
 			MaxMessageBytes: c.MaxMessageBytes,
+			NetHTTP2:        c.NetHTTP2,
 			Metrics:         observe.NewMetrics(statistics(models)).Handler(),
 			Budget:          memory,
 			Logger:          log,
