@@ -67,7 +67,7 @@ func serve(ctx context.Context, args []string, getenv func(string) string, stdou
 
 	state := lifecycle{readiness: &observe.Readiness{}, draining: make(chan struct{})}
 	register, rest := services(c, models, regions, state, levels, log)
-	srv, err := server.New(
+	srv, err := server.New( //nolint:contextcheck // connections have contexts of their own
 		register,
 		rest,
 		web.Handler(),

@@ -31,7 +31,7 @@ func serveFloor(ctx context.Context, stdout io.Writer) error {
 		}
 		fmt.Fprintln(w, n)
 	})
-	srv, err := server.New(func(*connect.Server) {}, http.NotFoundHandler(), page, &observe.Readiness{}, server.Options{})
+	srv, err := server.New(func(*connect.Server) {}, http.NotFoundHandler(), page, &observe.Readiness{}, server.Options{}) //nolint:contextcheck // connections have contexts of their own
 	if err != nil {
 		return err
 	}

@@ -86,15 +86,17 @@ func (s *Server) restOfPreface(nc net.Conn, r *bufio.Reader) (ahead []byte, ok b
 	return ahead, true
 }
 
-// serveTLS serves a connection whose client chose h2. given is a handler of net/http's
+// serveALPN serves a connection whose client chose h2. given is a handler of net/http's
 // that knows the connection's context.
-func (s *Server) serveTLS(nc *tls.Conn, given, handler http.Handler) {
-	g, ok := given.(interface{ BaseContext() context.Context })
-	if !ok {
-		s.options.Logger.Error("net/http no longer gives connections of HTTP/2 their context: they are not served")
+func (s *Server) serveALPN(nc *tls.Conn, given, handler http.Handler) {
+	if g, ok := given.(interface{ BaseContext() context.Context }); ok {
+		s.serveTLS(g.BaseContext(), nc, handler)
 		return
 	}
-	ctx := g.BaseContext()
+	s.options.Logger.Error("net/http no longer gives connections of HTTP/2 their context: they are not served")
+}
+
+func (s *Server) serveTLS(ctx context.Context, nc *tls.Conn, handler http.Handler) {
 	// net/http has set a deadline for the handshake.
 	if err := nc.SetDeadline(time.Now().Add(s.options.HandshakeTimeout)); err != nil {
 		return

@@ -50,7 +50,7 @@ func Configure(srv *http.Server, options Options) *Server {
 		handler = http.NotFoundHandler()
 	}
 	srv.TLSNextProto = map[string]func(*http.Server, *tls.Conn, http.Handler){
-		"h2": func(_ *http.Server, c *tls.Conn, h http.Handler) { s.serveTLS(c, h, handler) },
+		"h2": func(_ *http.Server, c *tls.Conn, h http.Handler) { s.serveALPN(c, h, handler) },
 	}
 	srv.Handler = &upgrader{server: s, next: handler}
 	srv.ConnContext = rememberContext(srv.ConnContext)
