@@ -114,5 +114,8 @@ func serve(ctx context.Context, options server.Options, certificate []byte, stdo
 	}
 	ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
 	defer cancel()
-	return tested.Shutdown(ending)
+	if err := tested.Shutdown(ending); !errors.Is(err, context.DeadlineExceeded) {
+		return err
+	}
+	return nil // the runner's clients leave calls and connections open
 }

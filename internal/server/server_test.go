@@ -178,7 +178,7 @@ func TestPanicIsAnInternalError(t *testing.T) {
 func TestHeadersOfAnErrorAreHeaders(t *testing.T) {
 	for _, options := range []server.Options{{}, {NetHTTP2: true}} {
 		address, _ := start(t, options)
-		req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://"+address+"/modelserving.Predictor/FastPredict", strings.NewReader("\x00\x00\x00\x00\x08\x0a\x06header"))
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://"+address+"/modelserving.Predictor/FastPredict", strings.NewReader("\x00\x00\x00\x00\x08\x12\x06header"))
 		if err != nil {
 			t.Fatal(err)
 		}
