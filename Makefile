@@ -72,11 +72,12 @@ test-page: build setup-tests ## Run the browser's tests alone
 	node web/test/run.mjs
 
 .PHONY: interop
-interop: build setup-interop ## Drive the server with tritonclient, kserve, perf_analyzer, grpcurl, Go and JavaScript
+interop: build setup-interop ## Drive the server with the clients that exist: tritonclient, kserve, grpc's own, curl, Chromium
 	TENSORWIRE_INTEROP=1 go test -count=1 -timeout 10m -v ./$(INTEROP)
 
 .PHONY: setup-interop
-setup-interop: $(CLIENTS)/venv/.installed $(CLIENTS)/perf_analyzer $(CLIENTS)/goclient $(INTEROP)/javascript/node_modules/.package-lock.json build/tools/grpcurl
+setup-interop: $(PACKAGES) $(CLIENTS)/venv/.installed $(CLIENTS)/perf_analyzer $(CLIENTS)/goclient $(INTEROP)/javascript/node_modules/.package-lock.json build/tools/grpcurl
+	@$(TOOLS)/require.sh chromium curl h2load
 
 .PHONY: h2spec
 h2spec: build/tools/h2spec ## Hold the HTTP/2 server to h2spec, as h2c and over TLS
