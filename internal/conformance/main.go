@@ -90,6 +90,7 @@ func serve(ctx context.Context, options server.Options, certificate []byte, stdo
 	register := func(procedures *connect.Server) {
 		conformancev1connect.RegisterConformanceServiceHandler(procedures, &service{})
 	}
+	//nolint:contextcheck // a connection ends by Shutdown, not by the context of the start
 	tested, err := server.New(register, http.NotFoundHandler(), http.NotFoundHandler(), &observe.Readiness{}, options)
 	if err != nil {
 		return err

@@ -48,8 +48,8 @@ func TestHTTP2(t *testing.T) {
 	repository := writeRepository(t)
 	certificate, key := writeCertificate(t)
 	for name, p := range map[string]peer{
-		"h2c": {serve(t, "--models", repository), ""},
-		"TLS": {serve(t, "--models", repository, "--tls-cert", certificate, "--tls-key", key), certificate},
+		"h2c": {serve(t, "--models", repository, "--model-control", "none"), ""},
+		"TLS": {serve(t, "--models", repository, "--model-control", "none", "--tls-cert", certificate, "--tls-key", key), certificate},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Run("grpc-go", func(t *testing.T) { run(t, nil, filepath.Join(root, clients, "goclient"), p.trust()...) })
