@@ -344,7 +344,7 @@ func TestBadInputOnTheWire(t *testing.T) {
 		"malformed JSON":         {predict, "application/json", strings.NewReader(`{"tensorData":[1,`), nil, 400, []string{"invalid_argument"}},
 		"NaN as a size":          {predict, "application/json", strings.NewReader(`{"tensorData":[1,2,3],"width":"NaN"}`), nil, 400, []string{"invalid_argument", "width"}},
 		"malformed protobuf":     {predict, "application/proto", strings.NewReader("\xff\xff\xff"), nil, 400, []string{"invalid_argument"}},
-		"wrong method":           {p.url + "/modelserving.Predictor/Nothing", "application/json", strings.NewReader(`{}`), nil, 404, []string{"unimplemented", "Nothing"}},
+		"wrong method":           {p.url + "/modelserving.Predictor/Nothing", "application/json", strings.NewReader(`{}`), nil, 501, []string{"unimplemented", "Nothing"}},
 		"wrong service":          {p.url + "/some.Service/Nothing", "application/json", strings.NewReader(`{}`), nil, 404, []string{"unimplemented", "/some.Service/Nothing"}},
 		"wrong media type":       {predict, "text/plain", strings.NewReader(`{}`), nil, 415, nil},
 		"body over the limit":    {fast, "application/proto", bytes.NewReader(make([]byte, 100_001)), nil, 429, []string{"resource_exhausted", "100000"}},

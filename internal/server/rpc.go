@@ -112,9 +112,9 @@ func unknownProcedure(page http.Handler) http.Handler {
 	})
 }
 
-// notFoundWriter answers with 404 in place of 501, which is what Connect's protocol makes
-// of unimplemented: caches and proxies see that the path is not there, as connecthttp's own
-// handlers say it, and the body is still an RPC's error.
+// notFoundWriter answers with 404 in place of 501, Connect's status of unimplemented: that
+// is for procedures that a service has not, and Connect's conformance tests hold servers to
+// 404 where the path is nothing to them. The body is an RPC's error all the same.
 type notFoundWriter struct{ http.ResponseWriter }
 
 func (w *notFoundWriter) WriteHeader(status int) {
