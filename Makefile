@@ -21,11 +21,16 @@ export PATH := $(CURDIR)/build/tools:$(CURDIR)/node_modules/.bin:$(PATH)
 INTEROP := internal/interop
 CLIENTS := build/interop
 
+# Connect's conformance tests, and the server that they test: a module of its own.
+CONFORMANCE := internal/conformance
+CONFORMANCE_CODE := $(CONFORMANCE)/gen/connectrpc/conformance/v1/conformancev1connect/service.connect.go
+TESTED := build/conformance
+
 # The bench against other servers, a module of its own, and what it runs.
 BENCH := build/bench
 BENCH_SOURCES := $(wildcard bench/*.go) bench/go.mod bench/go.sum
 
-GO_SOURCES := $(shell find . -name '*.go' -not -path './node_modules/*' -not -path './build/*' -not -path './$(INTEROP)/*' -not -path './bench/*')
+GO_SOURCES := $(shell find . -name '*.go' -not -path './node_modules/*' -not -path './build/*' -not -path './$(INTEROP)/*' -not -path './bench/*' -not -path './$(CONFORMANCE)/*')
 PAGE_SOURCES := $(shell find web/src web/static gen/es -type f) web/build.mjs
 PACKAGES := node_modules/.package-lock.json
 VENV := .venv/.installed
@@ -67,36 +72,49 @@ test-page: build setup-tests ## Run the browser's tests alone
 	node web/test/run.mjs
 
 .PHONY: interop
-interop: build setup-interop ## Drive the server with tritonclient, kserve, perf_analyzer, grpcurl, Go and JavaScript
+interop: build setup-interop ## Drive the server with the clients that exist: tritonclient, kserve, grpc's own, curl, Chromium
 	TENSORWIRE_INTEROP=1 go test -count=1 -timeout 10m -v ./$(INTEROP)
 
 .PHONY: setup-interop
-setup-interop: $(CLIENTS)/venv/.installed $(CLIENTS)/perf_analyzer $(CLIENTS)/goclient $(INTEROP)/javascript/node_modules/.package-lock.json build/tools/grpcurl
+setup-interop: $(PACKAGES) $(CLIENTS)/venv/.installed $(CLIENTS)/perf_analyzer $(CLIENTS)/goclient $(INTEROP)/javascript/node_modules/.package-lock.json build/tools/grpcurl
+	@$(TOOLS)/require.sh chromium curl h2load
 
 .PHONY: h2spec
 h2spec: build/tools/h2spec ## Hold the HTTP/2 server to h2spec, as h2c and over TLS
 	H2SPEC=$(CURDIR)/build/tools/h2spec go test -count=1 -run '^TestH2Spec$$' -v ./internal/h2
 
+# The runner takes no notice of how the server's process ends: a race ends it at once, in
+# the middle of the cases that it then fails, and leaves a report.
+.PHONY: conformance
+conformance: $(TESTED)/connectconformance $(TESTED)/server ## Hold the server to Connect's conformance tests, on its own HTTP/2 and on net/http's
+	rm -f $(TESTED)/race.*
+	for flag in -net-http2=false -net-http2; do \
+		GORACE='halt_on_error=1 log_path=$(CURDIR)/$(TESTED)/race' $(TESTED)/connectconformance --mode server --parallel 16 \
+			--conf $(CONFORMANCE)/config.yaml -- $(TESTED)/server $$flag; done
+	@! cat $(TESTED)/race.* 2>/dev/null
+
 .PHONY: ci
-ci: lint check-generated test h2spec interop fuzz-ci ## What CI runs: lint, generated code, every test, h2spec, the clients that exist, some fuzzing
+ci: lint check-generated test h2spec conformance interop fuzz-ci ## What CI runs: lint, generated code, every test, h2spec, Connect's conformance, the clients that exist, some fuzzing
 
 .PHONY: lint
-lint: $(PACKAGES) build/tools/golangci-lint ## Check the code's style, and the contract's
+lint: $(PACKAGES) build/tools/golangci-lint $(CONFORMANCE_CODE) ## Check the code's style, and the contract's
 	buf lint
 	buf format --diff --exit-code
 	go vet ./...
 	golangci-lint run --allow-parallel-runners
 	cd bench && go vet ./... && golangci-lint run
+	cd $(CONFORMANCE) && go vet . && golangci-lint run .
 
 .PHONY: generate
 generate: $(PACKAGES) ## Generate gen/ from api/
 	buf generate
 
 .PHONY: check-generated
-check-generated: generate ## Fail where gen/ is not what api/ gives, or go.mod is not tidy
+check-generated: generate $(CONFORMANCE_CODE) ## Fail where gen/ is not what api/ gives, or go.mod is not tidy
 	go mod tidy
 	cd bench && go mod tidy
-	@changed="$$(git status --porcelain -- gen go.mod go.sum bench/go.mod bench/go.sum)"; if [ -n "$$changed" ]; then \
+	cd $(CONFORMANCE) && go mod tidy
+	@changed="$$(git status --porcelain -- gen go.mod go.sum {bench,$(CONFORMANCE)}/go.{mod,sum})"; if [ -n "$$changed" ]; then \
 		echo "these differ from what is generated; commit what 'make generate' and 'go mod tidy' write:"; echo "$$changed"; exit 1; fi
 
 .PHONY: fuzz
@@ -124,7 +142,7 @@ screenshot: build setup-tests ## Make docs/page.png anew
 
 .PHONY: clean
 clean: ## Remove what was built and installed
-	rm -rf bin build node_modules .venv $(INTEROP)/javascript/node_modules $(INTEROP)/goclient/inference
+	rm -rf bin build node_modules .venv $(INTEROP)/javascript/node_modules $(INTEROP)/goclient/inference $(CONFORMANCE)/gen
 	find web/dist -type f -not -name README -delete
 
 $(PACKAGES): package.json package-lock.json .npmrc
@@ -155,6 +173,17 @@ $(INTEROP)/javascript/node_modules/.package-lock.json: $(INTEROP)/javascript/pac
 	@$(TOOLS)/require.sh node npm
 	@cd $(INTEROP)/javascript && $(FETCH) npm npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
 	@touch $@
+
+$(CONFORMANCE_CODE): $(CONFORMANCE)/buf.gen.yaml $(CONFORMANCE)/go.mod $(CONFORMANCE)/go.sum $(PACKAGES)
+	@cd $(CONFORMANCE) && $(FETCH) go go mod download connectrpc.com/conformance
+	buf generate --template $(CONFORMANCE)/buf.gen.yaml "$$(cd $(CONFORMANCE) && go list -m -f '{{.Dir}}' connectrpc.com/conformance)/proto"
+	@touch $@
+
+$(TESTED)/connectconformance: $(CONFORMANCE)/go.mod $(CONFORMANCE)/go.sum
+	@cd $(CONFORMANCE) && $(FETCH) go go build -o $(CURDIR)/$@ connectrpc.com/conformance/cmd/connectconformance
+
+$(TESTED)/server: $(GO_SOURCES) $(wildcard $(CONFORMANCE)/*.go) $(CONFORMANCE)/go.mod $(CONFORMANCE)/go.sum $(CONFORMANCE_CODE)
+	@cd $(CONFORMANCE) && $(FETCH) go go build -race -o $(CURDIR)/$@ .
 
 $(BENCH)/bench: $(GO_SOURCES) $(BENCH_SOURCES) go.mod go.sum
 	@cd bench && $(FETCH) go go build -o $(CURDIR)/$@ .

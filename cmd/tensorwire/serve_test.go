@@ -345,7 +345,7 @@ func TestBadInputOnTheWire(t *testing.T) {
 		"NaN as a size":          {predict, "application/json", strings.NewReader(`{"tensorData":[1,2,3],"width":"NaN"}`), nil, 400, []string{"invalid_argument", "width"}},
 		"malformed protobuf":     {predict, "application/proto", strings.NewReader("\xff\xff\xff"), nil, 400, []string{"invalid_argument"}},
 		"wrong method":           {p.url + "/modelserving.Predictor/Nothing", "application/json", strings.NewReader(`{}`), nil, 501, []string{"unimplemented", "Nothing"}},
-		"wrong service":          {p.url + "/some.Service/Nothing", "application/json", strings.NewReader(`{}`), nil, 501, []string{"unimplemented", "/some.Service/Nothing"}},
+		"wrong service":          {p.url + "/some.Service/Nothing", "application/json", strings.NewReader(`{}`), nil, 404, []string{"unimplemented", "/some.Service/Nothing"}},
 		"wrong media type":       {predict, "text/plain", strings.NewReader(`{}`), nil, 415, nil},
 		"body over the limit":    {fast, "application/proto", bytes.NewReader(make([]byte, 100_001)), nil, 429, []string{"resource_exhausted", "100000"}},
 		"gzip bomb":              {fast, "application/proto", zipped(t, make([]byte, 50_000_000)), []string{"Content-Encoding", "gzip"}, 429, []string{"resource_exhausted"}},

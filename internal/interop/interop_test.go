@@ -141,3 +141,13 @@ func run(t *testing.T, env []string, program string, args ...string) string {
 	}
 	return string(out)
 }
+
+// fails runs a client, which must not succeed, and returns what it prints.
+func fails(t *testing.T, program string, args ...string) string {
+	t.Helper()
+	out, err := exec.CommandContext(t.Context(), program, args...).CombinedOutput()
+	if err == nil {
+		t.Fatalf("%s succeeded:\n%s", filepath.Base(program), out)
+	}
+	return string(out)
+}

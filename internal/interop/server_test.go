@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-var pageLine = regexp.MustCompile(`page +http://(\S+)/`)
+var pageLine = regexp.MustCompile(`page +https?://(\S+)/`)
 
 // serve starts the server that `make build` made on a free port, waits until it
 // announces that it is ready, and returns its address, host:port. At the test's end

@@ -105,11 +105,23 @@ func unknownProcedure(page http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method == http.MethodPost && isProcedure(r.URL.Path) && writer.IsSupported(r) {
 			err := connect.NewError(connect.CodeUnimplemented, fmt.Sprintf("no procedure %s on this server", r.URL.Path))
-			_ = writer.Write(w, r, err) // the caller has gone
+			_ = writer.Write(&notFoundWriter{w}, r, err) // the caller has gone
 			return
 		}
 		page.ServeHTTP(w, r)
 	})
+}
+
+// notFoundWriter answers with 404 in place of 501, Connect's status of unimplemented: that
+// is for procedures that a service has not, and Connect's conformance tests hold servers to
+// 404 where the path is nothing to them. The body is an RPC's error all the same.
+type notFoundWriter struct{ http.ResponseWriter }
+
+func (w *notFoundWriter) WriteHeader(status int) {
+	if status == http.StatusNotImplemented {
+		status = http.StatusNotFound
+	}
+	w.ResponseWriter.WriteHeader(status)
 }
 
 // isProcedure reports whether path has the form of an RPC's: /package.Service/Method.

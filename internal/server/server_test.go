@@ -40,13 +40,18 @@ type service struct {
 	during func()
 }
 
-func (s service) FastPredict(_ context.Context, m *modelserving.FastInferenceRequest) (*modelserving.InferenceResponse, error) {
+func (s service) FastPredict(ctx context.Context, m *modelserving.FastInferenceRequest) (*modelserving.InferenceResponse, error) {
 	if s.during != nil {
 		s.during()
 	}
 	switch m.GetModelName() {
 	case "panic":
 		panic("for the test")
+	case "header":
+		call, _ := connect.CallInfoForServerContext(ctx)
+		call.ResponseHeader().Set("X-Header", "h")
+		call.ResponseTrailer().Set("X-Trailer", "t")
+		return nil, connect.NewError(connect.CodeNotFound, "nothing but metadata")
 	case "stack":
 		stack := make([]byte, 64<<10)
 		return &modelserving.InferenceResponse{Id: string(stack[:runtime.Stack(stack, true)])}, nil
@@ -165,6 +170,34 @@ func TestPanicIsAnInternalError(t *testing.T) {
 	}
 	if _, err := c.FastPredict(t.Context(), &modelserving.FastInferenceRequest{}); err != nil {
 		t.Errorf("the server does not serve on: %v", err)
+	}
+}
+
+// A client takes all fields of a Trailers-Only answer for trailers, so there may be no
+// header of the handler's among them.
+func TestHeadersOfAnErrorAreHeaders(t *testing.T) {
+	for _, options := range []server.Options{{}, {NetHTTP2: true}} {
+		address, _ := start(t, options)
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://"+address+"/modelserving.Predictor/FastPredict", strings.NewReader("\x00\x00\x00\x00\x08\x12\x06header"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Content-Type", "application/grpc")
+		req.Header.Set("Te", "trailers")
+		res, err := httpClient(t, true).Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer res.Body.Close()
+		if _, err := io.Copy(io.Discard, res.Body); err != nil {
+			t.Fatal(err)
+		}
+		if res.Header.Get("X-Header") != "h" || res.Header.Get("Grpc-Status") != "" || res.Header.Get("X-Trailer") != "" {
+			t.Errorf("the headers are %v", res.Header)
+		}
+		if res.Trailer.Get("X-Trailer") != "t" || res.Trailer.Get("Grpc-Status") != "5" {
+			t.Errorf("the trailers are %v", res.Trailer)
+		}
 	}
 }
 

@@ -52,11 +52,17 @@ func (w *trailersOnlyWriter) Flush() {
 	_ = http.NewResponseController(w.ResponseWriter).Flush() // the caller may have gone
 }
 
-// promote makes headers of trailers, where they are complete.
+// promote makes headers of trailers, where they are complete and the handler has set no
+// header: a client takes all of Trailers-Only for trailers, and would miss it there.
 func (w *trailersOnlyWriter) promote() bool {
 	header := w.Header()
 	if _, ok := header[http.TrailerPrefix+grpcStatus]; !ok {
 		return false
+	}
+	for name := range header {
+		if !isTransports(name) {
+			return false
+		}
 	}
 	for key, values := range header {
 		if name, ok := strings.CutPrefix(key, http.TrailerPrefix); ok {
@@ -66,6 +72,16 @@ func (w *trailersOnlyWriter) promote() bool {
 	}
 	header["Content-Length"] = nil // there is no body that could have a length
 	return true
+}
+
+// isTransports reports whether a field of an answer is there for the call's transport, and
+// no metadata of the handler's.
+func isTransports(name string) bool {
+	switch name {
+	case "Content-Type", "Content-Length", "Date", "Grpc-Encoding", "Grpc-Accept-Encoding", "Vary":
+		return true
+	}
+	return strings.HasPrefix(name, http.TrailerPrefix) || strings.HasPrefix(name, "Access-Control-")
 }
 
 // Unwrap lets [http.ResponseController] reach the connection.

@@ -2,7 +2,7 @@
 # Check that programs are there. On Debian, as root, what is missing is installed;
 # elsewhere it is said plainly what to install.
 #
-# usage: require.sh PROGRAM...    programs: go cc node npm python3 chromium curl
+# usage: require.sh PROGRAM...    programs: go cc node npm python3 chromium curl h2load
 set -euo pipefail
 
 # at_least FOUND LEAST: compares versions.
@@ -24,6 +24,7 @@ package() {
 	cc) echo gcc libc6-dev ;;
 	python3) echo python3 python3-venv ;;
 	chromium | curl) echo "$1" ;;
+	h2load) echo nghttp2-client ;;
 	esac
 }
 
@@ -34,6 +35,7 @@ advice() {
 	node | npm) echo "Node.js 20 or newer with npm, from https://nodejs.org" ;;
 	python3) echo "Python 3.10 or newer with its venv module" ;;
 	chromium) echo "Chromium or Chrome (or set CHROMIUM to its path), for the page's tests" ;;
+	h2load) echo "h2load, of nghttp2, for the clients of HTTP/2" ;;
 	*) echo "$1" ;;
 	esac
 }

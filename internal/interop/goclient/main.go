@@ -1,9 +1,14 @@
 // Goclient is a client that a Go program would have: the stubs that protoc makes from
 // the public contract, over grpc-go. It runs the calls of such a program against a
 // server with the models of make interop, and prints what it did.
+//
+// usage: goclient HOST:PORT [CA.PEM]
+//
+// With the certificate of who signed the server's, it speaks TLS.
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -15,6 +20,7 @@ import (
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/encoding/gzip"
 	"google.golang.org/grpc/status"
@@ -23,18 +29,26 @@ import (
 )
 
 func main() {
-	if len(os.Args) != 2 {
-		fmt.Fprintln(os.Stderr, "usage: goclient HOST:PORT")
+	if len(os.Args) != 2 && len(os.Args) != 3 {
+		fmt.Fprintln(os.Stderr, "usage: goclient HOST:PORT [CA.PEM]")
 		os.Exit(2)
 	}
-	if err := run(os.Args[1], os.Stdout); err != nil {
+	if err := run(os.Args[1], os.Args[2:], os.Stdout); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
 }
 
-func run(address string, out io.Writer) error {
-	connection, err := grpc.NewClient(address, grpc.WithTransportCredentials(insecure.NewCredentials()))
+func run(address string, authority []string, out io.Writer) error {
+	transport := insecure.NewCredentials()
+	if len(authority) > 0 {
+		secure, err := credentials.NewClientTLSFromFile(authority[0], "")
+		if err != nil {
+			return err
+		}
+		transport = secure
+	}
+	connection, err := grpc.NewClient(address, grpc.WithTransportCredentials(transport))
 	if err != nil {
 		return err
 	}
@@ -52,6 +66,7 @@ func run(address string, out io.Writer) error {
 		{"typed tensors", typed},
 		{"an error has its code", wrong},
 		{"a stream outlives an error", stream},
+		{"20 MB there and back", large},
 	} {
 		if err := check.run(ctx, client); err != nil {
 			return fmt.Errorf("%s: %w", check.name, err)
@@ -214,6 +229,25 @@ func stream(ctx context.Context, client inference.GRPCInferenceServiceClient) er
 	}
 	if _, err := calls.Recv(); !errors.Is(err, io.EOF) {
 		return fmt.Errorf("the stream ends with %w", err)
+	}
+	return nil
+}
+
+// large sends a tensor that is larger than what gRPC's clients take by default, so the
+// limit for the answer is set.
+func large(ctx context.Context, client inference.GRPCInferenceServiceClient) error {
+	const bytesEach, values = 4, 5_000_000
+	tensor := bytes.Repeat([]byte("\x01\x02\x03\x3f\x04\x05\x06\x3f"), bytesEach*values/8)
+	response, err := client.ModelInfer(ctx, &inference.ModelInferRequest{
+		ModelName:        "identity_fp32",
+		Inputs:           []*inference.ModelInferRequest_InferInputTensor{{Name: "INPUT0", Datatype: "FP32", Shape: []int64{1, values}}},
+		RawInputContents: [][]byte{tensor},
+	}, grpc.MaxCallRecvMsgSize(32<<20))
+	if err != nil {
+		return err
+	}
+	if contents := response.GetRawOutputContents(); len(contents) != 1 || !bytes.Equal(contents[0], tensor) {
+		return errors.New("another tensor came back")
 	}
 	return nil
 }

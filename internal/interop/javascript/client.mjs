@@ -2,8 +2,11 @@
 // @grpc/proto-loader makes from the public contract. It runs the calls of such a
 // program against a server with the models of make interop, and prints what it did.
 //
-// usage: node client.mjs HOST:PORT
+// usage: node client.mjs HOST:PORT [CA.PEM]
+//
+// With the certificate of who signed the server's, it speaks TLS.
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import grpc from '@grpc/grpc-js';
 import loader from '@grpc/proto-loader';
@@ -14,7 +17,10 @@ const contract = loader.loadSync('inference/grpc_service.proto', {
 });
 const { inference } = grpc.loadPackageDefinition(contract);
 
-const client = new inference.GRPCInferenceService(process.argv[2], grpc.credentials.createInsecure());
+const [address, authority] = process.argv.slice(2);
+const credentials = authority ? grpc.credentials.createSsl(readFileSync(authority)) : grpc.credentials.createInsecure();
+// What gRPC's clients take by default, 4 MB, is too little for the large tensor.
+const client = new inference.GRPCInferenceService(address, credentials, { 'grpc.max_receive_message_length': 32 << 20 });
 
 // call makes a promise of one of the client's methods.
 function call(method, request = {}) {
@@ -95,6 +101,18 @@ const checks = {
     checkSums(answers[0].infer_response);
     assert.notEqual(answers[1].error_message, '');
     checkSums(answers[2].infer_response);
+  },
+
+  async '20 MB there and back'() {
+    const values = 5_000_000;
+    const tensor = Buffer.from(new Float32Array(values).fill(0.5).buffer);
+    const { raw_output_contents: contents } = await call('ModelInfer', {
+      model_name: 'identity_fp32',
+      inputs: [{ name: 'INPUT0', datatype: 'FP32', shape: [1, values] }],
+      raw_input_contents: [tensor],
+    });
+    assert.equal(contents.length, 1);
+    assert.ok(tensor.equals(contents[0]), 'another tensor came back');
   },
 };
 

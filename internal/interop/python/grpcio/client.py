@@ -1,0 +1,92 @@
+"""grpcio, as a Python program has it: blocking, then with asyncio.
+
+It runs the calls of such a program against a server with the models of make interop.
+
+usage: client.py HOST:PORT [CA.PEM]
+
+With the certificate of who signed the server's, it speaks TLS.
+"""
+
+import asyncio
+import sys
+from pathlib import Path
+
+import grpc
+import numpy as np
+from tritonclient.grpc import service_pb2 as messages
+from tritonclient.grpc import service_pb2_grpc as services
+
+# gRPC's own limit for messages that are received is 4 MB.
+OPTIONS = [("grpc.max_receive_message_length", 32 << 20)]
+TIMEOUT = 60
+
+
+def request(values, model="identity_fp32"):
+    message = messages.ModelInferRequest(model_name=model)
+    message.inputs.add(name="INPUT0", datatype="FP32", shape=values.shape)
+    message.raw_input_contents.append(values.tobytes())
+    return message
+
+
+SMALL = np.arange(6, dtype=np.float32).reshape(2, 3)
+LARGE = np.arange(5_000_000, dtype=np.float32).reshape(1, -1)
+FRAMES = [request(SMALL), request(SMALL, "nowhere"), request(SMALL)]
+
+
+def check(values, answer):
+    assert answer.raw_output_contents[0] == values.tobytes(), "another tensor came back"
+
+
+def check_stream(answers):
+    assert len(answers) == len(FRAMES), f"{len(answers)} answers"
+    check(SMALL, answers[0].infer_response)
+    assert answers[1].error_message, "the unknown model was answered"
+    check(SMALL, answers[2].infer_response)
+
+
+def blocking(channel):
+    stub = services.GRPCInferenceServiceStub(channel)
+    for values in SMALL, LARGE:
+        check(values, stub.ModelInfer(request(values), timeout=TIMEOUT))
+    check(LARGE, stub.ModelInfer(request(LARGE), timeout=TIMEOUT, compression=grpc.Compression.Gzip))
+    try:
+        stub.ModelInfer(FRAMES[1], timeout=TIMEOUT)
+        raise AssertionError("the unknown model was answered")
+    except grpc.RpcError as error:
+        assert error.code() == grpc.StatusCode.NOT_FOUND, error
+    check_stream(list(stub.ModelStreamInfer(iter(FRAMES), timeout=TIMEOUT)))
+
+
+async def concurrent(channel):
+    stub = services.GRPCInferenceServiceStub(channel)
+    calls = [(values, stub.ModelInfer(request(values), timeout=TIMEOUT)) for values in (SMALL, LARGE) * 3]
+    for values, call in calls:
+        check(values, await call)
+    try:
+        await stub.ModelInfer(FRAMES[1], timeout=TIMEOUT)
+        raise AssertionError("the unknown model was answered")
+    except grpc.aio.AioRpcError as error:
+        assert error.code() == grpc.StatusCode.NOT_FOUND, error
+    check_stream([answer async for answer in stub.ModelStreamInfer(iter(FRAMES), timeout=TIMEOUT)])
+
+
+async def with_asyncio(address, credentials):
+    if credentials:
+        channel = grpc.aio.secure_channel(address, credentials, OPTIONS)
+    else:
+        channel = grpc.aio.insecure_channel(address, OPTIONS)
+    async with channel:
+        await concurrent(channel)
+
+
+def main(address, *authority):
+    credentials = grpc.ssl_channel_credentials(Path(authority[0]).read_bytes()) if authority else None
+    channel = grpc.secure_channel(address, credentials, OPTIONS) if credentials else grpc.insecure_channel(address, OPTIONS)
+    with channel:
+        blocking(channel)
+    print("ok: blocking")
+    asyncio.run(with_asyncio(address, credentials))
+    print("ok: asyncio")
+
+
+main(*sys.argv[1:])
