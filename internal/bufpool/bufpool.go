@@ -2,6 +2,11 @@
 // power of two or one and a half of it, so that no more than a third of a buffer is
 // left unused.
 //
+// A buffer has one owner at a time: who has got it by Get, until Put, and then the pool.
+// An owner who cannot know that nobody looks at a buffer any more leaves it to the garbage
+// collector instead of Put. What the pool has is freed by the garbage collector when it
+// has not been used for two of its cycles.
+//
 // It is a leaf, and safe for concurrent use.
 package bufpool
 
@@ -43,7 +48,8 @@ func classOf(n int) int {
 }
 
 // Get returns a buffer of length n, whose content is whatever it was, aligned to 8
-// bytes at least. The caller owns it until Put, or for ever.
+// bytes at least. Its capacity is its class's: up to half as much again, and at least 4
+// KiB. The caller owns it until Put, or for ever.
 func Get(n int) []byte {
 	class := classOf(n)
 	if class >= classes {
@@ -55,7 +61,9 @@ func Get(n int) []byte {
 	return make([]byte, sizeOf(class))[:n]
 }
 
-// Put gives a buffer of Get back. Nobody may look at it any more.
+// Put gives a buffer of Get back: the slice that Get returned or one that begins where it
+// does and has its capacity. Nobody may look at it any more. Slices of other capacities
+// than Get gives are left to the garbage collector, as is nil.
 func Put(b []byte) {
 	class := classOf(cap(b))
 	if cap(b) == 0 || class >= classes || sizeOf(class) != cap(b) {

@@ -37,6 +37,9 @@ var allowed = map[string][]string{
 	"internal/repository":  {"gen/inference", "internal/engine", "internal/modelconfig", "internal/observe"},
 	"internal/pull":        nil,
 	"internal/sharedmem":   nil,
+	"internal/bufpool":     nil,
+	"internal/h2":          {"internal/bufpool"},
+	"internal/rpc":         {"internal/bufpool"},
 	"internal/server":      {"internal/observe"},
 	"internal/digitstest":  nil,
 	// The handlers map the errors of the packages below them to codes, read the

@@ -1,131 +1,118 @@
 package rpc
 
 import (
-	"fmt"
-	"sync"
+	"slices"
 
 	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"github.com/tensorwire/tensorwire/internal/bufpool"
 )
 
 // aliasLeast is the size from which a bytes field is worth being aliased.
 const aliasLeast = 4 << 10
 
-// decode decodes data into m, which is empty. Bytes fields of m itself, not of messages
-// in it, alias data where one of them has aliasLeast bytes or more, which aliases
-// reports.
-func decode(data []byte, m proto.Message) (aliases bool, err error) {
+// decode decodes data into m as proto.Unmarshal does, with the same outcome and errors.
+// Where a bytes field of m itself, not of a message in it, has a value of least bytes or
+// more, all its values alias data, and aliases is true: data must then not change for as
+// long as anyone looks at m. Else nothing of data is kept.
+func decode(data []byte, m proto.Message, least int) (aliases bool, err error) {
+	if len(data) < least {
+		return false, proto.Unmarshal(data, m)
+	}
 	fields := bytesFieldsOf(m.ProtoReflect().Descriptor())
-	if len(data) < aliasLeast || len(fields) == 0 {
+	large, rest, ok := findLarge(data, fields, least)
+	if !ok || large == 0 {
 		return false, proto.Unmarshal(data, m)
 	}
-	large, err := findLarge(data, fields)
-	if err != nil {
-		return false, err
-	}
-	if large == nil {
-		return false, proto.Unmarshal(data, m)
-	}
-	return true, decodeAround(data, m, large)
+	return decodeAround(data, m, fields, large, rest)
 }
 
-// field is a bytes field that is aliased.
-type field struct {
-	descriptor protoreflect.FieldDescriptor
-	list       bool
-}
-
-// bytesFields caches the bytes fields of messages by their descriptors.
-var bytesFields sync.Map // of protoreflect.MessageDescriptor to map[protowire.Number]field
-
-func bytesFieldsOf(d protoreflect.MessageDescriptor) map[protowire.Number]field {
-	if known, ok := bytesFields.Load(d); ok {
-		return known.(map[protowire.Number]field)
-	}
-	fields := map[protowire.Number]field{}
-	for i := range d.Fields().Len() {
-		if fd := d.Fields().Get(i); fd.Kind() == protoreflect.BytesKind {
-			fields[fd.Number()] = field{fd, fd.IsList()}
-		}
-	}
-	bytesFields.Store(d, fields)
-	return fields
-}
-
-// next returns the tag of the field that data begins with, its length with the tag,
-// and its value where it is of the length-delimited type.
-func next(data []byte) (number protowire.Number, size int, value []byte, err error) {
-	number, kind, n := protowire.ConsumeTag(data)
-	if n < 0 {
-		return 0, 0, nil, protowire.ParseError(n)
+// next returns the number of the field that data begins with, its size with the tag, and
+// its value where it has the length-delimited type, else nil. Malformed data has size -1.
+func next(data []byte) (number protowire.Number, size int, value []byte) {
+	number, kind, tag := protowire.ConsumeTag(data)
+	if tag < 0 {
+		return 0, -1, nil
 	}
 	if kind == protowire.BytesType {
-		v, m := protowire.ConsumeBytes(data[n:])
-		if m < 0 {
-			return 0, 0, nil, protowire.ParseError(m)
+		v, n := protowire.ConsumeBytes(data[tag:])
+		if n < 0 {
+			return 0, -1, nil
 		}
-		return number, n + m, v, nil
+		return number, tag + n, v
 	}
-	m := protowire.ConsumeFieldValue(number, kind, data[n:])
-	if m < 0 {
-		return 0, 0, nil, protowire.ParseError(m)
+	n := protowire.ConsumeFieldValue(number, kind, data[tag:])
+	if n < 0 {
+		return 0, -1, nil
 	}
-	return number, n + m, nil, nil
+	return number, tag + n, nil
 }
 
-// findLarge returns the fields that have a large value in data, and what they are.
-func findLarge(data []byte, fields map[protowire.Number]field) (map[protowire.Number]field, error) {
-	var large map[protowire.Number]field
-	for len(data) > 0 {
-		number, size, value, err := next(data)
-		if err != nil {
-			return nil, err
-		}
-		if f, ok := fields[number]; ok && len(value) >= aliasLeast {
-			if large == nil {
-				large = map[protowire.Number]field{}
-			}
-			large[number] = f
-		}
-		data = data[size:]
+// findLarge returns the fields that have a large value in data, and how many bytes all
+// others have with their tags. ok is false where data is malformed.
+func findLarge(data []byte, fields []field, least int) (large fieldSet, rest int, ok bool) {
+	if len(fields) == 0 {
+		return 0, len(data), true
 	}
-	return large, nil
-}
-
-// decodeAround decodes all of data but the large fields, and then sets those.
-func decodeAround(data []byte, m proto.Message, large map[protowire.Number]field) error {
-	rest := make([]byte, 0, 512)
-	reflected := m.ProtoReflect()
-	type found struct {
-		field
-		value []byte
-	}
-	var values []found
+	var sizes [mostFields]int
 	for at := data; len(at) > 0; {
-		number, size, value, err := next(at)
-		if err != nil {
-			return err
+		number, size, value := next(at)
+		if size < 0 {
+			return 0, 0, false
 		}
-		if f, ok := large[number]; ok && value != nil {
-			values = append(values, found{f, value})
-		} else {
-			rest = append(rest, at[:size]...)
+		if value != nil {
+			if i := find(fields, number); i >= 0 && fields[i].alone {
+				sizes[i] += size
+				if len(value) >= least {
+					large |= 1 << i
+				}
+			}
 		}
 		at = at[size:]
 	}
-	if err := proto.Unmarshal(rest, m); err != nil {
-		return err
-	}
-	for _, v := range values {
-		value := protoreflect.ValueOfBytes(v.value[:len(v.value):len(v.value)])
-		if v.list {
-			reflected.Mutable(v.descriptor).List().Append(value)
-		} else {
-			reflected.Set(v.descriptor, value)
+	rest = len(data)
+	for i := range fields {
+		if large&(1<<i) != 0 {
+			rest -= sizes[i]
 		}
 	}
-	return nil
+	return large, rest, true
 }
 
-func notAMessage(msg any) error { return fmt.Errorf("rpc: %T is no protobuf message", msg) }
+// decodeAround decodes all of data but the large fields, rest bytes of it, and then sets
+// those, to the memory of data. The values of one field keep their order; that of the
+// fields among each other says nothing in protobuf.
+func decodeAround(data []byte, m proto.Message, fields []field, large fieldSet, rest int) (aliases bool, err error) {
+	small := bufpool.Get(rest)[:0]
+	defer func() { bufpool.Put(small) }() // proto.Unmarshal keeps nothing of it
+	for at := data; len(at) > 0; {
+		number, size, value := next(at)
+		if i := find(fields, number); i < 0 || value == nil || large&(1<<i) == 0 {
+			small = append(small, at[:size]...)
+		}
+		at = at[size:]
+	}
+	if err := proto.Unmarshal(small, m); err != nil {
+		return false, err
+	}
+	reflected := m.ProtoReflect()
+	for at := data; len(at) > 0; {
+		number, size, value := next(at)
+		at = at[size:]
+		i := find(fields, number)
+		if i < 0 || value == nil || large&(1<<i) == 0 {
+			continue
+		}
+		// The capacity ends with the value: who appends to it does not write over
+		// what follows.
+		v := protoreflect.ValueOfBytes(slices.Clip(value))
+		if fields[i].list {
+			reflected.Mutable(fields[i].descriptor).List().Append(v)
+		} else {
+			reflected.Set(fields[i].descriptor, v)
+		}
+	}
+	return true, nil
+}

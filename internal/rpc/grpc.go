@@ -1,13 +1,11 @@
 package rpc
 
 import (
-	"context"
 	"encoding/binary"
 	"errors"
 	"io"
+	"math"
 	"net/http"
-	"sort"
-	"strings"
 
 	"connectrpc.com/connect/v2"
 	"google.golang.org/protobuf/proto"
@@ -15,203 +13,190 @@ import (
 	"github.com/tensorwire/tensorwire/internal/bufpool"
 )
 
-// grpcStream is a call over gRPC or gRPC-Web.
-type grpcStream struct {
-	w    http.ResponseWriter
-	body io.Reader
-	info *connect.CallInfo
-	// one says that the request is exactly one message, and only whether the answer
-	// is.
-	one, only bool
-	limit     int64
-	received  bool
-	begun     bool // the answer's header is on its way
-	prefix    [prefixSize]byte
-	leases    leases
-	// own is the buffer that the one message of a request aliases.
-	own []byte
+// grpcCall is a call over gRPC or gRPC-Web.
+type grpcCall struct {
+	call
+	web bool
+	// begun says that the answer's header is on its way, and wrote that a part of its
+	// body is.
+	begun, wrote bool
+	prefix       [prefixSize]byte
+	// unread is what is left in the body of a message that was too large.
+	unread int64
 }
 
-var (
-	acceptGzip   = []string{"gzip"}
-	protocolName = map[bool]string{false: connect.ProtocolNameGRPC, true: connect.ProtocolNameGRPCWeb}
-)
-
 func (p *procedure) serveGRPC(w http.ResponseWriter, r *http.Request, web bool) {
-	s := &grpcStream{
-		w: w, body: r.Body, info: p.newInfo(r, protocolName[web]), limit: p.options.MaxMessageBytes,
-		one: p.spec.StreamType&connect.StreamTypeClient == 0, only: p.spec.StreamType == connect.StreamTypeUnary,
-	}
-	header := w.Header()
-	header["Content-Type"] = r.Header["Content-Type"]
-	header["Grpc-Accept-Encoding"] = acceptGzip
-	ctx, cancel, err := withTimeout(r)
-	defer cancel()
-	reusable := true
-	if err == nil {
-		if !s.one {
-			ctx = context.WithValue(ctx, leasesKey{}, &s.leases)
-		}
-		err, reusable = p.call(ctx, s.info, s)
-	}
-	var failure *connect.Error
-	if err != nil {
-		failure = asRPCError(ctx, err)
-	}
+	c := &grpcCall{web: web}
+	protocol := connect.ProtocolNameGRPC
 	if web {
-		s.endWeb(failure)
+		protocol = connect.ProtocolNameGRPCWeb
+	}
+	p.init(&c.call, w, r, protocol, "Grpc-Accept-Encoding")
+	header := w.Header()
+	header["Content-Type"] = r.Header["Content-Type"][:1:1]
+	header["Grpc-Accept-Encoding"] = p.compressors.names
+	if c.compressor != nil {
+		header["Grpc-Encoding"] = []string{c.compressor.Name()}
+	}
+	failure := p.run(r.Context(), &c.call, c, grpcTimeout)
+	if web {
+		c.endWeb(failure)
 	} else {
-		s.end(failure)
+		c.end(failure)
 	}
-	_ = r.Body.Close() // what is left of it is not wanted
-	if reusable && s.own != nil {
-		bufpool.Put(s.own)
-	}
+	// What is left of the body is not wanted, and a caller who sends on not waited for.
+	_ = r.Body.Close()
 }
 
 // Receive implements connect.ServerStream.
-func (s *grpcStream) Receive(msg any) error {
-	m, ok := msg.(proto.Message)
-	if !ok {
-		return notAMessage(msg)
+func (c *grpcCall) Receive(msg any) error {
+	if !c.one {
+		return c.receive(msg)
 	}
-	if s.one && s.received {
+	if c.received {
 		return io.EOF
 	}
-	n, err := readPrefix(s.body, s.prefix[:], s.limit)
-	if err != nil {
-		if s.one && errors.Is(err, io.EOF) {
-			return connect.Errorf(connect.CodeUnimplemented, "the request has no message, and takes one")
-		}
+	c.received = true
+	if err := c.receive(msg); errors.Is(err, io.EOF) {
+		return connect.Errorf(connect.CodeUnimplemented, "unary request has zero messages")
+	} else if err != nil {
 		return err
 	}
-	s.received = true
-	if err := s.read(m, n); err != nil {
-		return err
-	}
-	if !s.one {
-		return nil
-	}
-	switch _, err := readPrefix(s.body, s.prefix[:], s.limit); {
-	case err == nil:
-		return connect.Errorf(connect.CodeUnimplemented, "the request has more than one message, and takes one")
-	case !errors.Is(err, io.EOF):
+	// The end must follow. What follows instead is read as a message, so that what is
+	// wrong with it is told first.
+	if err := c.receive(msg); err == nil {
+		return connect.Errorf(connect.CodeUnimplemented, "unary request has multiple messages")
+	} else if !errors.Is(err, io.EOF) {
 		return err
 	}
 	return nil
 }
 
-// read reads a message of n bytes into m.
-func (s *grpcStream) read(m proto.Message, n int) error {
-	s.info.ReceiveStats = connect.MessageStats{Size: n}
-	if n == 0 {
-		return nil
-	}
-	buf, err := readMessage(s.body, n)
+// receive reads the next message into msg.
+func (c *grpcCall) receive(msg any) error {
+	buf, err := c.next()
 	if err != nil {
 		return err
 	}
-	aliases, err := decode(buf, m)
-	switch {
-	case err != nil:
-		bufpool.Put(buf)
-		return connect.Errorf(connect.CodeInvalidArgument, "the message is no valid %s", m.ProtoReflect().Descriptor().FullName()).WithCause(err)
-	case !aliases:
-		bufpool.Put(buf)
-	case s.one:
-		s.own = buf
-	default:
-		s.leases.hold(m, buf)
+	if len(buf) == 0 {
+		c.info.ReceiveStats = connect.MessageStats{}
+		return nil
 	}
+	return c.decode(buf, msg)
+}
+
+// decode decodes buf, of the pool, into msg, and ends or holds the buffer's lease.
+func (c *call) decode(buf []byte, msg any) error {
+	m, ok := msg.(proto.Message)
+	if !ok {
+		bufpool.Put(buf)
+		return malformed(notAMessage(msg))
+	}
+	aliases, err := decode(buf, m, aliasLeast)
+	if err != nil {
+		bufpool.Put(buf)
+		return malformed(err)
+	}
+	c.info.ReceiveStats = connect.MessageStats{Size: len(buf)}
+	if aliases {
+		c.leases.hold(m, buf)
+		return nil
+	}
+	c.leases.hold(m, nil)
+	bufpool.Put(buf)
 	return nil
 }
 
-// begin sets the answer's header. It goes with the first message.
-func (s *grpcStream) begin() {
-	if s.begun {
+// begin sends the answer's header with what is sent next.
+func (c *grpcCall) begin() {
+	if c.begun {
 		return
 	}
-	s.begun = true
-	copyHeader(s.w.Header(), "", s.info.ResponseHeader())
-	s.w.WriteHeader(http.StatusOK)
+	c.begun = true
+	c.copyHeader()
+	c.w.WriteHeader(http.StatusOK)
 }
 
-// SendHeaders implements connect.ServerStream.
-func (s *grpcStream) SendHeaders() error {
-	if s.only || s.begun {
-		return nil
+// flush sends what was written. It does not fail: the next write does.
+func (c *call) flush() {
+	if flusher, ok := c.w.(http.Flusher); ok {
+		flusher.Flush()
 	}
-	s.begin()
-	return http.NewResponseController(s.w).Flush()
+}
+
+// SendHeaders implements connect.ServerStream. The header of a unary call goes with its
+// answer.
+func (c *grpcCall) SendHeaders() error {
+	if !c.only && !c.begun {
+		c.begin()
+		c.flush()
+	}
+	return nil
 }
 
 // Send implements connect.ServerStream.
-func (s *grpcStream) Send(msg any) error {
+func (c *grpcCall) Send(msg any) error {
+	c.begin()
+	if c.only {
+		c.copyTrailer()
+	}
+	err := c.send(msg)
+	if !c.only || err != nil {
+		c.flush()
+	}
+	return err
+}
+
+// send writes a message in its envelope.
+func (c *grpcCall) send(msg any) error {
 	m, ok := msg.(proto.Message)
 	if !ok {
-		return notAMessage(msg)
+		return unencodable(notAMessage(msg))
 	}
-	e, err := encode(m, prefixSize)
+	if err := c.out.encode(m, prefixSize, detachLeast); err != nil {
+		return unencodable(err)
+	}
+	defer func() { c.out.release(!c.broken) }()
+	if !c.wanted(c.out.size, c.out.large()) {
+		if c.out.size > math.MaxUint32 {
+			return connect.Errorf(connect.CodeResourceExhausted, "the answer has %d bytes, a message has %d at most", c.out.size, math.MaxUint32)
+		}
+		setPrefix(c.out.parts[0], 0, c.out.size)
+		c.info.SendStats = connect.MessageStats{Size: c.out.size}
+		c.wrote = true
+		return c.write(&c.out, "write envelope: ")
+	}
+	data, err := c.compress(c.out.parts[0][prefixSize:], prefixSize)
 	if err != nil {
-		return connect.NewError(connect.CodeInternal, "the answer could not be encoded").WithCause(err)
-	}
-	defer e.release()
-	if uint64(e.size) > 1<<32-1 {
-		return connect.Errorf(connect.CodeResourceExhausted, "the answer has %d bytes, a message has 4 GiB at most", e.size)
-	}
-	e.head[0] = 0
-	binary.BigEndian.PutUint32(e.head[1:], uint32(e.size))
-	s.info.SendStats = connect.MessageStats{Size: e.size}
-	s.begin()
-	err = e.writeTo(func(p []byte) error {
-		_, err := s.w.Write(p)
 		return err
-	})
-	if err == nil && !s.only {
-		err = http.NewResponseController(s.w).Flush()
 	}
-	if err != nil {
-		return connect.NewError(connect.CodeCanceled, "the caller takes no answer").WithCause(err)
-	}
-	return nil
+	setPrefix(data, flagCompressed, len(data)-prefixSize)
+	c.info.SendStats = connect.MessageStats{Size: c.out.size, CompressedSize: len(data) - prefixSize}
+	c.wrote = true
+	return c.write(&encoded{parts: [][]byte{data}}, "write envelope: ")
+}
+
+// setPrefix sets the prefix of an envelope with size bytes after it.
+func setPrefix(envelope []byte, flags byte, size int) {
+	envelope[0] = flags
+	binary.BigEndian.PutUint32(envelope[1:], uint32(size))
 }
 
 // end sends gRPC's status as trailers.
-func (s *grpcStream) end(failure *connect.Error) {
-	s.begin()
-	header := s.w.Header()
-	copyHeader(header, http.TrailerPrefix, s.info.ResponseTrailer())
-	setStatus(header, http.TrailerPrefix, failure)
-}
-
-// endWeb sends gRPC's status as gRPC-Web does: as a last message of fields in text
-// ("Protocol differences" in gRPC's PROTOCOL-WEB.md).
-func (s *grpcStream) endWeb(failure *connect.Error) {
-	trailer := http.Header{}
-	copyHeader(trailer, "", s.info.ResponseTrailer())
-	setStatus(trailer, "", failure)
-	if !s.begun && s.info.ResponseHeader().Len() == 0 {
-		// Nothing else is sent: the trailers are headers then.
-		for name, values := range trailer {
-			s.w.Header()[name] = values
-		}
-		s.begun = true
-		s.w.WriteHeader(http.StatusOK)
-		return
+func (c *grpcCall) end(failure *connect.Error) {
+	c.begin()
+	header := c.w.Header()
+	if failure == nil {
+		header[http.TrailerPrefix+"Grpc-Status"] = statusOK
+	} else {
+		c.setStatus(failure)
 	}
-	s.begin()
-	names := make([]string, 0, len(trailer))
-	for name := range trailer {
-		names = append(names, name)
+	for name, values := range c.trailer {
+		header[http.TrailerPrefix+name] = values
 	}
-	sort.Strings(names)
-	text := make([]byte, prefixSize, 256)
-	for _, name := range names {
-		for _, value := range trailer[name] {
-			text = append(text, strings.ToLower(name)+": "+value+"\r\n"...)
-		}
+	if !c.wrote {
+		// net/http sends no trailers where nothing came before:
+		// https://github.com/golang/go/issues/54723.
+		c.flush()
 	}
-	text[0] = flagTrailer
-	binary.BigEndian.PutUint32(text[1:], uint32(len(text)-prefixSize))
-	_, _ = s.w.Write(text) // the caller has gone
 }

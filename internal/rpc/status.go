@@ -1,60 +1,59 @@
 package rpc
 
 import (
-	"context"
-	"errors"
+	"fmt"
 	"net/http"
 	"strconv"
 	"strings"
 
 	"connectrpc.com/connect/v2"
+	"connectrpc.com/connect/v2/connectproto"
 	"google.golang.org/protobuf/encoding/protowire"
+	"google.golang.org/protobuf/proto"
 )
 
-// asRPCError returns an error as what a caller may see of it: only errors made for
-// callers have a text.
-func asRPCError(ctx context.Context, err error) *connect.Error {
-	if rpc, ok := errors.AsType[*connect.Error](err); ok && !rpc.IsRemote() {
-		return rpc
-	}
-	switch {
-	case errors.Is(err, context.DeadlineExceeded), errors.Is(ctx.Err(), context.DeadlineExceeded):
-		return connect.NewError(connect.CodeDeadlineExceeded, "the deadline passed").WithCause(err)
-	case errors.Is(err, context.Canceled), ctx.Err() != nil:
-		return connect.NewError(connect.CodeCanceled, "the caller has gone").WithCause(err)
-	}
-	return connect.NewError(connect.CodeUnknown, "").WithCause(err)
-}
+var statusOK = []string{"0"}
 
-var okStatus = []string{"0"}
-
-// setStatus sets gRPC's trailers on header, each name behind prefix ("Responses" in
-// gRPC's PROTOCOL-HTTP2.md).
-func setStatus(header http.Header, prefix string, err *connect.Error) {
-	if err == nil {
-		header[prefix+"Grpc-Status"] = okStatus
+// setStatus sets gRPC's status among the trailer's fields ("Responses" in gRPC's
+// PROTOCOL-HTTP2.md).
+func (c *grpcCall) setStatus(failure *connect.Error) {
+	if c.trailer == nil {
+		c.trailer = make(http.Header, 3)
+	}
+	trailer := c.trailer
+	if failure == nil {
+		trailer["Grpc-Status"] = statusOK
 		return
 	}
-	header[prefix+"Grpc-Status"] = []string{strconv.Itoa(int(err.Code()))}
-	header[prefix+"Grpc-Message"] = []string{percentEncode(err.Message())}
-	if details := err.Details(); len(details) > 0 {
-		header[prefix+"Grpc-Status-Details-Bin"] = []string{connect.EncodeBinaryHeader(encodeStatus(err, details))}
+	code, message := failure.Code(), failure.Message()
+	if details := failure.Details(); len(details) > 0 {
+		status, err := encodeStatus(code, message, details)
+		if err != nil {
+			code, message = connect.CodeInternal, fmt.Sprintf("marshal protobuf status: %v", err)
+		} else {
+			trailer["Grpc-Status-Details-Bin"] = []string{connect.EncodeBinaryHeader(status)}
+		}
 	}
+	trailer["Grpc-Status"] = []string{strconv.Itoa(int(code))}
+	trailer["Grpc-Message"] = []string{percentEncode(message)}
 }
 
-// encodeStatus returns a google.rpc.Status: code = 1, message = 2, details = 3, each a
-// google.protobuf.Any with type_url = 1 and value = 2.
-func encodeStatus(err *connect.Error, details []*connect.ErrorDetail) []byte {
-	var b []byte
-	b = protowire.AppendVarint(protowire.AppendTag(b, 1, protowire.VarintType), uint64(err.Code()))
-	b = protowire.AppendString(protowire.AppendTag(b, 2, protowire.BytesType), err.Message())
-	for _, detail := range details {
-		var a []byte
-		a = protowire.AppendString(protowire.AppendTag(a, 1, protowire.BytesType), "type.googleapis.com/"+detail.Type)
-		a = protowire.AppendBytes(protowire.AppendTag(a, 2, protowire.BytesType), detail.Value)
-		b = protowire.AppendBytes(protowire.AppendTag(b, 3, protowire.BytesType), a)
+// encodeStatus returns a google.rpc.Status: code = 1, message = 2, and details = 3, each
+// a google.protobuf.Any. Its type is not generated here, for it would be registered for
+// the whole process.
+func encodeStatus(code connect.Code, message string, details []*connect.ErrorDetail) ([]byte, error) {
+	b := protowire.AppendVarint(protowire.AppendTag(nil, 1, protowire.VarintType), uint64(code))
+	if message != "" {
+		b = protowire.AppendString(protowire.AppendTag(b, 2, protowire.BytesType), message)
 	}
-	return b
+	for _, detail := range details {
+		encoded, err := proto.Marshal(connectproto.ErrorDetailToAny(detail))
+		if err != nil {
+			return nil, err
+		}
+		b = protowire.AppendBytes(protowire.AppendTag(b, 3, protowire.BytesType), encoded)
+	}
+	return b, nil
 }
 
 // percentEncode encodes a text as grpc-message has it: bytes other than printable

@@ -2,6 +2,8 @@ package rpc
 
 import (
 	"context"
+	"fmt"
+	"math"
 	"net/http"
 	"strconv"
 	"time"
@@ -9,20 +11,30 @@ import (
 	"connectrpc.com/connect/v2"
 )
 
-// withTimeout returns the request's context with the deadline that the caller gave.
-func withTimeout(r *http.Request) (context.Context, context.CancelFunc, error) {
-	ctx := r.Context()
-	var timeout time.Duration
-	var err error
-	if value := r.Header["Grpc-Timeout"]; len(value) > 0 {
-		timeout, err = parseGRPCTimeout(value[0])
-	} else if value := r.Header["Connect-Timeout-Ms"]; len(value) > 0 {
-		timeout, err = parseConnectTimeout(value[0])
+// timeoutHeader is the field in which a protocol gives the time that a caller waits.
+type timeoutHeader struct {
+	name string
+	// parse returns the time, and ok: whether there is any bound.
+	parse func(text string) (timeout time.Duration, ok bool, err error)
+}
+
+var (
+	grpcTimeout    = timeoutHeader{"Grpc-Timeout", parseGRPCTimeout}
+	connectTimeout = timeoutHeader{"Connect-Timeout-Ms", parseConnectTimeout}
+)
+
+// set returns the context with the deadline that a caller gives in its header. A
+// malformed time is an invalid argument.
+func (h timeoutHeader) set(ctx context.Context, header http.Header) (context.Context, context.CancelFunc, error) {
+	text := first(header, h.name)
+	if text == "" {
+		return ctx, func() {}, nil
 	}
-	if err != nil || timeout < 0 {
-		return ctx, func() {}, err
+	timeout, ok, err := h.parse(text)
+	if err != nil {
+		return ctx, func() {}, connect.NewError(connect.CodeInvalidArgument, err.Error()).WithCause(err)
 	}
-	if timeout == 0 && len(r.Header["Grpc-Timeout"]) == 0 && len(r.Header["Connect-Timeout-Ms"]) == 0 {
+	if !ok {
 		return ctx, func() {}, nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, timeout)
@@ -32,32 +44,37 @@ func withTimeout(r *http.Request) (context.Context, context.CancelFunc, error) {
 var timeoutUnits = map[byte]time.Duration{'n': time.Nanosecond, 'u': time.Microsecond, 'm': time.Millisecond, 'S': time.Second, 'M': time.Minute, 'H': time.Hour}
 
 // parseGRPCTimeout reads grpc-timeout: up to eight digits and a unit ("Requests" in
-// gRPC's PROTOCOL-HTTP2.md). A time too long for time.Duration is none: -1.
-func parseGRPCTimeout(text string) (time.Duration, error) {
-	if text == "" {
-		return -1, nil
-	}
+// gRPC's PROTOCOL-HTTP2.md). More hours than time.Duration has are no bound.
+func parseGRPCTimeout(text string) (time.Duration, bool, error) {
 	unit, known := timeoutUnits[text[len(text)-1]]
-	digits := text[:len(text)-1]
-	n, err := strconv.ParseUint(digits, 10, 32)
-	if !known || err != nil || len(digits) > 8 {
-		return 0, connect.Errorf(connect.CodeInvalidArgument, "grpc-timeout is %q: give up to eight digits and a unit of n, u, m, S, M or H", text)
+	if !known {
+		return 0, false, fmt.Errorf("protocol error: timeout has invalid unit %q", text[len(text)-1])
 	}
-	if unit == time.Hour && n > uint64(1<<63-1)/uint64(time.Hour) {
-		return -1, nil
+	n, err := strconv.ParseInt(text[:len(text)-1], 10, 64)
+	if err != nil || n < 0 {
+		return 0, false, fmt.Errorf("protocol error: invalid timeout %q", text)
 	}
-	return time.Duration(n) * unit, nil
+	if n > 99_999_999 {
+		return 0, false, fmt.Errorf("protocol error: timeout %q is too long", text)
+	}
+	if unit == time.Hour && n > math.MaxInt64/int64(time.Hour) {
+		return 0, false, nil
+	}
+	return time.Duration(n) * unit, true, nil
 }
 
-// parseConnectTimeout reads Connect-Timeout-Ms: up to ten digits (Connect's protocol
-// reference).
-func parseConnectTimeout(text string) (time.Duration, error) {
-	if text == "" {
-		return -1, nil
+// parseConnectTimeout reads connect-timeout-ms: up to ten digits ("Unary-Request" in
+// Connect's protocol reference).
+func parseConnectTimeout(text string) (time.Duration, bool, error) {
+	if len(text) > 10 {
+		return 0, false, fmt.Errorf("parse timeout: %q has >10 digits", text)
 	}
-	n, err := strconv.ParseUint(text, 10, 63)
-	if err != nil || len(text) > 10 {
-		return 0, connect.Errorf(connect.CodeInvalidArgument, "connect-timeout-ms is %q: give up to ten digits", text)
+	n, err := strconv.ParseInt(text, 10, 64)
+	if err != nil {
+		return 0, false, fmt.Errorf("parse timeout: %w", err)
 	}
-	return time.Duration(n) * time.Millisecond, nil
+	if n < 0 {
+		return 0, false, fmt.Errorf("parse timeout: %q is negative", text)
+	}
+	return time.Duration(n) * time.Millisecond, true, nil
 }

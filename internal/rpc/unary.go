@@ -8,129 +8,98 @@ import (
 
 	"connectrpc.com/connect/v2"
 	"google.golang.org/protobuf/proto"
-
-	"github.com/tensorwire/tensorwire/internal/bufpool"
 )
 
-// unaryStream is a unary call of Connect's protocol: the body is the message.
-type unaryStream struct {
-	w        http.ResponseWriter
-	r        *http.Request
-	info     *connect.CallInfo
-	limit    int64
-	received bool
-	sent     bool
-	own      []byte
+// unaryCall is a unary call of Connect's protocol: the body is the message.
+type unaryCall struct {
+	call
+	sent bool
 }
 
 func (p *procedure) serveUnary(w http.ResponseWriter, r *http.Request) {
-	s := &unaryStream{w: w, r: r, info: p.newInfo(r, connect.ProtocolNameConnect), limit: p.options.MaxMessageBytes}
-	ctx, cancel, err := withTimeout(r)
-	defer cancel()
-	reusable := true
-	if err == nil {
-		err, reusable = p.call(ctx, s.info, s)
-	}
-	if err == nil && !s.sent {
-		err = connect.NewError(connect.CodeInternal, "the handler gave no answer")
-	}
-	if err != nil && !s.sent {
-		copyHeader(w.Header(), "", s.info.ResponseHeader())
-		copyHeader(w.Header(), "Trailer-", s.info.ResponseTrailer())
-		_ = p.errors.Write(w, r, asRPCError(ctx, err)) // the caller has gone
+	c := &unaryCall{}
+	p.init(&c.call, w, r, connect.ProtocolNameConnect, "Accept-Encoding")
+	header := w.Header()
+	header["Content-Type"] = r.Header["Content-Type"]
+	header["Accept-Encoding"] = p.compressors.names
+	failure := p.run(r.Context(), &c.call, c, connectTimeout)
+	if !c.sent {
+		c.mergeTrailer()
+		if failure != nil {
+			_ = p.errors.Write(w, r, failure) // the caller has gone
+		}
 	}
 	_ = r.Body.Close() // what is left of it is not wanted
-	if reusable && s.own != nil {
-		bufpool.Put(s.own)
-	}
 }
 
 // Receive implements connect.ServerStream.
-func (s *unaryStream) Receive(msg any) error {
-	m, ok := msg.(proto.Message)
-	if !ok {
-		return notAMessage(msg)
-	}
-	if s.received {
+func (c *unaryCall) Receive(msg any) error {
+	if c.received {
 		return io.EOF
 	}
-	s.received = true
-	buf, err := s.read()
-	if err != nil {
-		return err
+	c.received = true
+	buf, got, err := readBody(c.r.Body, c.r.ContentLength, c.limit)
+	switch {
+	case err == nil:
+		return c.decode(buf, msg)
+	case errors.Is(err, errMore):
+		c.drain(c.limit - int64(got))
+		return connect.Errorf(connect.CodeResourceExhausted, "message is larger than configured max %d", c.limit)
 	}
-	s.info.ReceiveStats = connect.MessageStats{Size: len(buf)}
-	aliases, err := decode(buf, m)
-	if err == nil && aliases {
-		s.own = buf
-		return nil
+	if over := overReader(err, "read first %d bytes of message", got); over != nil {
+		return over
 	}
-	bufpool.Put(buf)
-	if err != nil {
-		return connect.Errorf(connect.CodeInvalidArgument, "the message is no valid %s", m.ProtoReflect().Descriptor().FullName()).WithCause(err)
-	}
-	return nil
-}
-
-// read reads the body: into one buffer where its length is known, else into one that
-// grows.
-func (s *unaryStream) read() ([]byte, error) {
-	if n := s.r.ContentLength; n > s.limit {
-		return nil, tooLarge(n, s.limit)
-	} else if n >= 0 {
-		return readMessage(s.r.Body, int(n))
-	}
-	buf := bufpool.Get(64 << 10)
-	for got := 0; ; {
-		n, err := s.r.Body.Read(buf[got:])
-		got += n
-		switch {
-		case int64(got) > s.limit:
-			bufpool.Put(buf)
-			return nil, connect.Errorf(connect.CodeResourceExhausted, "the message has more than the %d bytes that the server takes (--max-message-bytes)", s.limit)
-		case errors.Is(err, io.EOF):
-			return buf[:got], nil
-		case err != nil:
-			bufpool.Put(buf)
-			return nil, bodyError(err)
-		case got == len(buf):
-			larger := bufpool.Get(2 * len(buf))
-			copy(larger, buf)
-			bufpool.Put(buf)
-			buf = larger
-		}
-	}
+	return transferError(c.ctx, err, connect.CodeUnknown, "read message: ")
 }
 
 // SendHeaders implements connect.ServerStream: the header waits for the answer, for an
 // error has another status.
-func (s *unaryStream) SendHeaders() error { return nil }
+func (c *unaryCall) SendHeaders() error { return nil }
 
 // Send implements connect.ServerStream.
-func (s *unaryStream) Send(msg any) error {
+func (c *unaryCall) Send(msg any) error {
+	if c.sent {
+		return connect.NewError(connect.CodeInternal, "a unary call has one answer, which has been sent")
+	}
+	c.copyHeader()
+	c.copyTrailer()
 	m, ok := msg.(proto.Message)
 	if !ok {
-		return notAMessage(msg)
+		return unencodable(notAMessage(msg))
 	}
-	e, err := encode(m, 0)
+	if err := c.out.encode(m, 0, detachLeast); err != nil {
+		return unencodable(err)
+	}
+	defer func() { c.out.release(!c.broken) }()
+	header := c.w.Header()
+	if !c.wanted(c.out.size, c.out.large()) {
+		c.begin(header, c.out.size)
+		c.info.SendStats = connect.MessageStats{Size: c.out.size}
+		return c.write(&c.out, "write message: ")
+	}
+	data, err := c.compress(c.out.parts[0], 0)
 	if err != nil {
-		return connect.NewError(connect.CodeInternal, "the answer could not be encoded").WithCause(err)
-	}
-	defer e.release()
-	s.sent = true
-	s.info.SendStats = connect.MessageStats{Size: e.size}
-	header := s.w.Header()
-	copyHeader(header, "", s.info.ResponseHeader())
-	copyHeader(header, "Trailer-", s.info.ResponseTrailer())
-	header["Content-Type"] = []string{"application/proto"}
-	header["Content-Length"] = []string{strconv.Itoa(e.size)}
-	s.w.WriteHeader(http.StatusOK)
-	err = e.writeTo(func(p []byte) error {
-		_, err := s.w.Write(p)
 		return err
-	})
-	if err != nil {
-		return connect.NewError(connect.CodeCanceled, "the caller takes no answer").WithCause(err)
 	}
-	return nil
+	header["Content-Encoding"] = []string{c.compressor.Name()}
+	c.begin(header, len(data))
+	c.info.SendStats = connect.MessageStats{Size: c.out.size, CompressedSize: len(data)}
+	return c.write(&encoded{parts: [][]byte{data}}, "write message: ")
+}
+
+// begin sends the header of an answer of size bytes with what is sent next.
+func (c *unaryCall) begin(header http.Header, size int) {
+	c.sent = true
+	c.mergeTrailer()
+	header["Content-Length"] = []string{strconv.Itoa(size)}
+	c.w.WriteHeader(http.StatusOK)
+}
+
+// mergeTrailer sets the trailer's fields among the header's ("Unary-Response" in
+// Connect's protocol reference).
+func (c *unaryCall) mergeTrailer() {
+	header := c.w.Header()
+	for name, values := range c.trailer {
+		header["Trailer-"+name] = values
+	}
 }
