@@ -213,7 +213,9 @@ func TestBusyClientsAreNotTakenForAttackers(t *testing.T) {
 			t.Fatal(err)
 		}
 		done := repeat(20_000, func(int) error {
-			return first(p.f.WriteData(1, false, make([]byte, 5)), p.f.WriteWindowUpdate(0, 5), p.f.WriteWindowUpdate(1, 5), p.f.WritePing(false, [8]byte{}))
+			err := p.f.WriteData(1, false, make([]byte, 5))
+			synctest.Wait() // for the answer
+			return first(err, p.f.WriteWindowUpdate(0, 5), p.f.WriteWindowUpdate(1, 5), p.f.WritePing(false, [8]byte{}))
 		})
 		if p.wantAlive(t); done != 20_000 {
 			t.Errorf("ended after %d messages", done)

@@ -39,8 +39,9 @@ type sender struct {
 	window int64
 	// first and last are the ring of streams whose handlers wait for DATA to be sent.
 	first, last *stream
-	// progress is that of all DATA, while the connection's window is closed.
-	progress progress
+	// progress is that of all DATA, and roundSize how much of it is being written.
+	progress  progress
+	roundSize int
 	// writing says that the writer is at work; dead that nothing is written any more;
 	// closeAfter that the writer ends the connection when it is done; hurried that its
 	// write deadline is set for good.

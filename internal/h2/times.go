@@ -144,14 +144,21 @@ func (p *progress) add(n int, now time.Time) {
 func (c *conn) stalled(now time.Time) (stalled []*stream, again time.Time) {
 	again = now.Add(c.server.options.PingAfter)
 	for _, st := range c.streams {
-		p := &st.progress
-		switch {
-		case !st.pendingData() || st.writing, st.queued && c.out.window > 0:
-			continue // its turn will come: WriteTimeout of the connection is for those
-		case st.queued:
-			p = &c.out.progress
+		if !st.pendingData() {
+			continue
 		}
-		if by := p.since.Add(c.server.options.WriteTimeout); now.Before(by) {
+		since := st.progress.since
+		if st.queued || st.writing || st.window > 0 {
+			// It may wait for its turn, or its turn be slow: then it is for the others to
+			// move, and for the connection's write deadline.
+			if since.Before(c.out.progress.since) {
+				since = c.out.progress.since
+			}
+			if c.out.writing && c.out.roundSize >= stallLeast {
+				since = now
+			}
+		}
+		if by := since.Add(c.server.options.WriteTimeout); now.Before(by) {
 			again = earlier(again, by)
 		} else {
 			stalled = append(stalled, st)

@@ -1,9 +1,6 @@
 package h2
 
 import (
-	"errors"
-	"net"
-	"os"
 	"runtime"
 	"time"
 
@@ -97,6 +94,7 @@ func (c *conn) written(err error) {
 // round gathers DATA of the streams that wait, each in its turn. The caller holds mu.
 func (c *conn) round() {
 	o := &c.out
+	o.roundSize = 0
 	if o.first == nil {
 		return
 	}
@@ -145,101 +143,6 @@ func (c *conn) round() {
 			o.queue(st)
 		}
 	}
+	o.roundSize = sent
 	o.progress.add(sent, now)
-}
-
-// write writes a round: the frames of buf, then the vector.
-func (c *conn) write(buf []byte) error {
-	vector := c.out.vector
-	if c.tls != nil {
-		return c.writeRecords(buf, vector)
-	}
-	all := vector
-	if len(buf) > 0 && len(vector) > 0 {
-		all = append(net.Buffers{buf}, vector...)
-	}
-	for {
-		if err := c.allowWrite(); err != nil {
-			return err
-		}
-		var n int64
-		var err error
-		if len(vector) == 0 {
-			var short int
-			short, err = c.nc.Write(buf)
-			buf, n = buf[short:], int64(short)
-		} else {
-			n, err = all.WriteTo(c.nc)
-		}
-		// A peer that is slow is not one that takes nothing.
-		if n == 0 || !errors.Is(err, os.ErrDeadlineExceeded) || c.mayNotWait() {
-			return err
-		}
-	}
-}
-
-// recordsMost is how much is given to TLS at once: a write that is cut by its deadline
-// is the connection's last, so that none must take long.
-const recordsMost = 64 << 10
-
-// writeRecords writes a round over TLS, which makes records of each Write's own.
-func (c *conn) writeRecords(buf []byte, vector net.Buffers) error {
-	flat := bufpool.Get(recordsMost)[:0]
-	defer func() { bufpool.Put(flat) }()
-	flush := func() error {
-		if err := c.allowWrite(); err != nil {
-			return err
-		}
-		_, err := c.nc.Write(flat)
-		flat = flat[:0]
-		return err
-	}
-	add := func(b []byte) error {
-		for len(b) > 0 {
-			n := min(len(b), recordsMost-len(flat))
-			flat = append(flat, b[:n]...)
-			if b = b[n:]; len(flat) == recordsMost {
-				if err := flush(); err != nil {
-					return err
-				}
-			}
-		}
-		return nil
-	}
-	if err := add(buf); err != nil {
-		return err
-	}
-	for _, b := range vector {
-		if err := add(b); err != nil {
-			return err
-		}
-	}
-	if len(flat) > 0 {
-		return flush()
-	}
-	return nil
-}
-
-// allowWrite sets the write deadline, not each time anew.
-func (c *conn) allowWrite() error {
-	now := time.Now()
-	if c.out.allowed.Sub(now) >= c.server.options.WriteTimeout/2 {
-		return nil
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.out.hurried {
-		return nil
-	}
-	c.out.allowed = now.Add(c.server.options.WriteTimeout)
-	return c.nc.SetWriteDeadline(c.out.allowed)
-}
-
-// mayNotWait reports whether the write deadline was set for good, and makes the next
-// write set one where it was not.
-func (c *conn) mayNotWait() bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.out.allowed = time.Time{}
-	return c.out.hurried
 }

@@ -84,7 +84,7 @@ func (s *side) answer(t *testing.T, q request) string {
 
 // tooLarge is what is said of a message over the limit. connecthttp reads it to its end
 // first, and tells how that went.
-var tooLarge = regexp.MustCompile(`message (size \d+ )?is larger than configured max \d+( - unable to determine message size: [^",\n]*)?`)
+var tooLarge = regexp.MustCompile(`message (size \d+ )?is larger than configured max \d+( - unable to determine message size: [^",\r\n]*)?`)
 
 // describeBody writes what a body says, so that fields may be in any order.
 func describeBody(b *strings.Builder, header http.Header, body []byte) {
