@@ -23,7 +23,8 @@ type Account struct {
 
 	mu       sync.Mutex
 	closed   bool
-	messages []int64 // what is reserved for each that is not answered, the oldest first
+	messages []int64  // what is reserved for each that is not answered, the oldest first
+	first    [1]int64 // memory of messages, which are mostly one
 }
 
 // NewAccount returns an empty account of a budget, which may be nil, for a transport
@@ -75,6 +76,9 @@ func (a *Account) keep(n int64) error {
 	if a.closed {
 		a.budget.Release(n)
 		return ErrClosed
+	}
+	if a.messages == nil {
+		a.messages = a.first[:0]
 	}
 	a.messages = append(a.messages, n)
 	return nil

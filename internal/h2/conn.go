@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"net"
 	"net/http"
+	"net/url"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -33,6 +34,8 @@ type conn struct {
 	gotSettings      bool
 	within           bool // a frame is being read
 	canonical        map[string]string
+	path             string  // of the latest request
+	target           url.URL // what path says
 
 	// lastRead is when the peer was last heard, in nanoseconds since 1970.
 	lastRead atomic.Int64

@@ -12,11 +12,16 @@ import (
 
 // armWriter sees that what is there to be sent is sent soon. The caller holds mu.
 func (c *conn) armWriter() {
-	if c.out.writing || c.out.dead || len(c.out.buf) == 0 && c.out.first == nil {
-		return
+	if c.mayWrite() {
+		c.out.writing = true
+		c.server.workers.do((*writer)(c))
 	}
-	c.out.writing = true
-	c.server.workers.do((*writer)(c))
+}
+
+// mayWrite reports whether there is something to be sent that nobody sends yet. The
+// caller holds mu.
+func (c *conn) mayWrite() bool {
+	return !c.out.writing && !c.out.dead && (len(c.out.buf) > 0 || c.out.first != nil)
 }
 
 // armControl is armWriter for answers that the peer asks for: one that asks and does
@@ -33,9 +38,14 @@ func (c *conn) armControl() error {
 type writer conn
 
 func (w *writer) run() {
-	c := (*conn)(w)
 	// Others that run now are about to send something too.
 	runtime.Gosched()
+	w.writeAll()
+}
+
+// writeAll writes until there is nothing left. It has set out.writing before.
+func (w *writer) writeAll() {
+	c := (*conn)(w)
 	c.mu.Lock()
 	o := &c.out
 	for !o.dead {
@@ -154,28 +164,39 @@ func (c *conn) write(buf []byte) error {
 	if c.tls != nil {
 		return c.writeRecords(buf, vector)
 	}
-	all := vector
-	if len(buf) > 0 && len(vector) > 0 {
-		all = append(net.Buffers{buf}, vector...)
+	if len(vector) > 0 {
+		return c.writeVector(buf, vector)
 	}
 	for {
 		if err := c.allowWrite(); err != nil {
 			return err
 		}
-		var n int64
-		var err error
-		if len(vector) == 0 {
-			var short int
-			short, err = c.nc.Write(buf)
-			buf, n = buf[short:], int64(short)
-		} else {
-			n, err = all.WriteTo(c.nc)
-		}
-		// A peer that is slow is not one that takes nothing.
-		if n == 0 || !errors.Is(err, os.ErrDeadlineExceeded) || c.mayNotWait() {
+		n, err := c.nc.Write(buf)
+		buf = buf[n:]
+		if err == nil || c.gaveUp(int64(n), err) {
 			return err
 		}
 	}
+}
+
+func (c *conn) writeVector(buf []byte, vector net.Buffers) error {
+	if len(buf) > 0 {
+		vector = append(net.Buffers{buf}, vector...)
+	}
+	for {
+		if err := c.allowWrite(); err != nil {
+			return err
+		}
+		if n, err := vector.WriteTo(c.nc); err == nil || c.gaveUp(n, err) {
+			return err
+		}
+	}
+}
+
+// gaveUp reports whether a write that has failed after n bytes is not to be gone on
+// with: a peer that is slow is not one that takes nothing.
+func (c *conn) gaveUp(n int64, err error) bool {
+	return n == 0 || !errors.Is(err, os.ErrDeadlineExceeded) || c.mayNotWait()
 }
 
 // recordsMost is how much is given to TLS at once: a write that is cut by its deadline
