@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"os"
 
 	"connectrpc.com/connect/v2"
 
@@ -69,6 +70,7 @@ const memoryBudget = 4 << 30
 // serveTensorwire serves work by the product's own server until ctx is done: all of it
 // but the models.
 func serveTensorwire(ctx context.Context, listener net.Listener, do work) error {
+	defer budget.TuneHeap(memoryBudget, os.Getenv)()
 	register := func(procedures *connect.Server) {
 		inferenceconnect.RegisterGRPCInferenceServiceHandler(procedures, service{do: do})
 		modelservingconnect.RegisterPredictorHandler(procedures, lengths{})

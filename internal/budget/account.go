@@ -118,7 +118,9 @@ func (a *Account) Answered() {
 	defer a.mu.Unlock()
 	if len(a.messages) > 0 {
 		a.budget.Release(a.messages[0])
-		a.messages = a.messages[1:]
+		if a.messages = a.messages[1:]; len(a.messages) == 0 {
+			a.messages = nil
+		}
 	}
 }
 
