@@ -56,7 +56,7 @@ func (t grpcTuning) options() ([]grpc.ServerOption, error) {
 		options = append(options, grpc.NumStreamWorkers(uint32(runtime.GOMAXPROCS(0))))
 	}
 	if t == tuningWindows || t == tuningBoth {
-		options = append(options, grpc.StaticStreamWindowSize(8<<20), grpc.StaticConnWindowSize(64<<20))
+		options = append(options, grpc.StaticStreamWindowSize(16<<20), grpc.StaticConnWindowSize(128<<20))
 	}
 	return options, nil
 }
