@@ -26,6 +26,7 @@ type conn struct {
 
 	in     receiver
 	fields *hpack.Decoder
+	direct direct
 	block  headerBlock
 	// starting are requests whose handlers start, and waking streams whose handlers
 	// wake, when the receive buffer is empty.

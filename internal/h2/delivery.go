@@ -89,7 +89,7 @@ func (b *body) grow(n int) bool {
 		b.r = 0
 		return true
 	}
-	larger := bufpool.Get(max(n, min(2*cap(b.buf), n+1<<20), firstHold))
+	larger := bufpool.Get(max(n, min(2*cap(b.buf), n+1<<20), b.room(n), firstHold))
 	server := b.st.conn.server
 	if server.buffered.Add(int64(cap(larger))) > server.options.MaxBufferedBytes {
 		server.buffered.Add(-int64(cap(larger)))
@@ -100,6 +100,19 @@ func (b *body) grow(n int) bool {
 	b.unload()
 	b.buf = larger
 	return true
+}
+
+// holdRatio bounds what is made room for of a message that has begun: so many times of
+// what has come.
+const holdRatio = 8
+
+// room returns the room that holding n bytes suggests: that for the rest of a message.
+func (b *body) room(n int) int {
+	rest := b.frames.left
+	if !b.frames.on {
+		rest = max(b.declared-b.got, 0)
+	}
+	return int(min(int64(n)+rest, int64(n)*holdRatio, int64(n)+1<<20))
 }
 
 // unload gives the buffer back.
