@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -114,6 +115,7 @@ func (c *conn) idle() bool {
 
 // release starts the handlers and wakes the bodies that were set aside.
 func (c *conn) release() {
+	more := false
 	for i, st := range c.starting {
 		c.starting[i] = nil
 		if st.aborted {
@@ -121,9 +123,13 @@ func (c *conn) release() {
 			continue
 		}
 		st.started = true
+		more = more || !st.remoteClosed
 		c.server.workers.do(st)
 	}
 	c.starting = c.starting[:0]
+	if more {
+		runtime.Gosched() // who reads is given what comes next, and it need not be held
+	}
 	for i, st := range c.waking {
 		c.waking[i] = nil
 		st.waking = false

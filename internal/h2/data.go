@@ -3,6 +3,7 @@ package h2
 import (
 	"errors"
 	"net/http"
+	"runtime"
 )
 
 func (c *conn) onData(f frame) error {
@@ -112,6 +113,9 @@ func (c *conn) deliverAll(st *stream, f frame, length int) error {
 		begun += d.begun
 		if d.waits {
 			c.wakeLater(st)
+		}
+		if d.more {
+			runtime.Gosched() // who reads next is given what comes next
 		}
 	}
 	if refused != nil {

@@ -36,6 +36,9 @@ type delivery struct {
 	consumed int
 	// waits says that a Read may have to be woken when nothing more comes.
 	waits bool
+	// more says that a Read that is full now is likely to be followed by one for the rest
+	// of the message.
+	more bool
 	// begun is how many messages began.
 	begun int
 }
@@ -57,6 +60,7 @@ func (b *body) deliver(chunk []byte) (delivery, error) {
 		chunk = chunk[d.consumed:]
 		if b.filled == len(b.dst) {
 			b.release()
+			d.more = b.message()
 		}
 	}
 	if len(chunk) > 0 {

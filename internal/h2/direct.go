@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"os"
+	"runtime"
 
 	"github.com/tensorwire/tensorwire/internal/bufpool"
 )
@@ -37,7 +38,7 @@ type direct struct {
 	repeats int
 	// delivered and frames are what came.
 	delivered, frames int
-	err               error
+	more              bool // a Read is full, and its message has not ended
 	headers           [directMost / minFrameSize][frameHeaderSize]byte
 	pieces            [][]byte
 }
@@ -65,12 +66,15 @@ func (c *conn) readDirect(st *stream, f frame, left int) (int, error) {
 	if d.once == nil {
 		d.once = c.directNow
 	}
-	d.st, d.f, d.left, d.delivered, d.frames, d.err = st, f, left, 0, 0, nil
+	d.st, d.f, d.left, d.delivered, d.frames, d.more = st, f, left, 0, 0, false
 	err := c.wait(d.once)
 	d.st = nil
 	if d.delivered > 0 {
 		st.consumed(d.delivered)
 		c.wakeLater(st)
+	}
+	if d.more {
+		runtime.Gosched() // who reads next is given what comes next
 	}
 	for range d.frames {
 		c.flood.frames.earn(earnMessage)
@@ -146,6 +150,7 @@ func (c *conn) gather(b *body, n int) {
 	clear(d.pieces) // the handler's memory
 	if b.filled == len(b.dst) {
 		b.release()
+		d.more = b.message()
 	}
 }
 
