@@ -49,6 +49,7 @@ func (s service) ModelStreamInfer(ctx context.Context, stream inferenceconnect.G
 			return err
 		}
 		rpc.Release(ctx, req)
+		budget.Answered(ctx)
 	}
 }
 
