@@ -13,7 +13,7 @@ func (b *bench) baseline(ctx context.Context) (*report.Report, error) {
 	texts := map[grpcTuning]string{
 		tuningRecommended: "as it comes, with larger messages allowed",
 		tuningWorkers:     "`NumStreamWorkers`, one a CPU",
-		tuningWindows:     "`StaticStreamWindowSize` 8 MiB, `StaticConnWindowSize` 64 MiB",
+		tuningWindows:     "`StaticStreamWindowSize` 16 MiB, `StaticConnWindowSize` 128 MiB",
 		tuningBoth:        "both of these",
 	}
 	sizes := []int{smallBytes, imageBytes, largeBytes}

@@ -3,12 +3,14 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
 
 	"github.com/tensorwire/tensorwire/gen/inference"
+	"github.com/tensorwire/tensorwire/gen/modelserving"
 	"github.com/tensorwire/tensorwire/internal/tensor"
 )
 
@@ -30,9 +32,37 @@ func dial(base string, conns int) (*client, error) {
 	return c, nil
 }
 
-// unary returns the calls of so many callers, each of which takes the connections in
-// turn. check looks at each answer.
+// unary returns calls of ModelInfer by so many callers, each of which takes the
+// connections in turn. check looks at each answer.
 func (c *client) unary(callers int, req *inference.ModelInferRequest, check func(*inference.ModelInferResponse) error) *caller {
+	return c.calls(callers, func(ctx context.Context, conn *grpc.ClientConn) error {
+		res := new(inference.ModelInferResponse)
+		if err := conn.Invoke(ctx, inferMethod, req, res); err != nil {
+			return err
+		}
+		return check(res)
+	})
+}
+
+// fast returns calls of FastPredict likewise, whose answers are to have the length of
+// the image.
+func (c *client) fast(callers int, image []byte) *caller {
+	req := &modelserving.FastInferenceRequest{RawImage: image}
+	return c.calls(callers, func(ctx context.Context, conn *grpc.ClientConn) error {
+		res := new(modelserving.InferenceResponse)
+		if err := conn.Invoke(ctx, fastMethod, req, res); err != nil {
+			return err
+		}
+		if len(res.GetShape()) != 1 || res.GetShape()[0] != int64(len(image)) {
+			return fmt.Errorf("the answer has shape %v, not [%d]", res.GetShape(), len(image))
+		}
+		return nil
+	})
+}
+
+// calls returns one call as so many callers make it, each of which takes the connections
+// in turn.
+func (c *client) calls(callers int, call func(context.Context, *grpc.ClientConn) error) *caller {
 	// Counters are a cache line apart.
 	type counter struct {
 		n int
@@ -45,11 +75,7 @@ func (c *client) unary(callers int, req *inference.ModelInferRequest, check func
 	return &caller{close: c.close, do: func(ctx context.Context, caller int) error {
 		conn := c.conns[next[caller].n%len(c.conns)]
 		next[caller].n++
-		res := new(inference.ModelInferResponse)
-		if err := conn.Invoke(ctx, inferMethod, req, res); err != nil {
-			return err
-		}
-		return check(res)
+		return call(ctx, conn)
 	}}
 }
 

@@ -12,12 +12,16 @@ import (
 	"google.golang.org/grpc"
 
 	"github.com/tensorwire/tensorwire/gen/inference"
+	"github.com/tensorwire/tensorwire/gen/modelserving"
 )
 
 const (
 	inferService = "inference.GRPCInferenceService"
 	inferMethod  = "/" + inferService + "/ModelInfer"
 	streamMethod = "/" + inferService + "/ModelStreamInfer"
+
+	predictorService = "modelserving.Predictor"
+	fastMethod       = "/" + predictorService + "/FastPredict"
 
 	// mostMessage bounds messages on both sides, above the largest that is sent.
 	mostMessage = 64 << 20
@@ -52,7 +56,7 @@ func (t grpcTuning) options() ([]grpc.ServerOption, error) {
 		options = append(options, grpc.NumStreamWorkers(uint32(runtime.GOMAXPROCS(0))))
 	}
 	if t == tuningWindows || t == tuningBoth {
-		options = append(options, grpc.StaticStreamWindowSize(8<<20), grpc.StaticConnWindowSize(64<<20))
+		options = append(options, grpc.StaticStreamWindowSize(16<<20), grpc.StaticConnWindowSize(128<<20))
 	}
 	return options, nil
 }
@@ -80,6 +84,20 @@ func serveGRPCGo(ctx context.Context, listener net.Listener, do work, tuning grp
 		Streams: []grpc.StreamDesc{{
 			StreamName: "ModelStreamInfer", ServerStreams: true, ClientStreams: true,
 			Handler: func(_ any, stream grpc.ServerStream) error { return streamGRPCGo(stream, do) }, //nolint:contextcheck // it is the stream's
+		}},
+	}, struct{}{})
+	srv.RegisterService(&grpc.ServiceDesc{
+		ServiceName: predictorService,
+		HandlerType: (*any)(nil),
+		Methods: []grpc.MethodDesc{{
+			MethodName: "FastPredict",
+			Handler: func(_ any, _ context.Context, decode func(any) error, _ grpc.UnaryServerInterceptor) (any, error) {
+				req := new(modelserving.FastInferenceRequest)
+				if err := decode(req); err != nil {
+					return nil, err
+				}
+				return lengthOf(req), nil
+			},
 		}},
 	}, struct{}{})
 	served := make(chan error, 1)

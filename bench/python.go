@@ -19,8 +19,6 @@ import (
 	"github.com/tensorwire/tensorwire/internal/tensor"
 )
 
-const fastMethod = "/modelserving.Predictor/FastPredict"
-
 // way is one way to ask for a prediction of the same image.
 type way struct {
 	contender

@@ -6,14 +6,18 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"time"
+	"os"
 
 	"connectrpc.com/connect/v2"
 
 	"github.com/tensorwire/tensorwire/gen/inference"
 	"github.com/tensorwire/tensorwire/gen/inference/inferenceconnect"
-	"github.com/tensorwire/tensorwire/internal/h2"
+	"github.com/tensorwire/tensorwire/gen/modelserving"
+	"github.com/tensorwire/tensorwire/gen/modelserving/modelservingconnect"
+	"github.com/tensorwire/tensorwire/internal/budget"
+	"github.com/tensorwire/tensorwire/internal/observe"
 	"github.com/tensorwire/tensorwire/internal/rpc"
+	"github.com/tensorwire/tensorwire/internal/server"
 )
 
 // service is work as Tensorwire's server takes it.
@@ -45,17 +49,40 @@ func (s service) ModelStreamInfer(ctx context.Context, stream inferenceconnect.G
 			return err
 		}
 		rpc.Release(ctx, req)
+		budget.Answered(ctx)
 	}
 }
 
-// serveTensorwire serves work by Tensorwire's own server until ctx is done.
+// lengths is a service with FastPredict alone, which answers with the length of what it
+// was sent.
+type lengths struct {
+	modelservingconnect.UnimplementedPredictorHandler
+}
+
+// FastPredict implements modelservingconnect.PredictorHandler.
+func (lengths) FastPredict(_ context.Context, req *modelserving.FastInferenceRequest) (*modelserving.InferenceResponse, error) {
+	return lengthOf(req), nil
+}
+
+// memoryBudget bounds what requests' messages take, as the product does with half of the
+// memory by default. No load of the sections reaches it.
+const memoryBudget = 4 << 30
+
+// serveTensorwire serves work by the product's own server until ctx is done: all of it
+// but the models.
 func serveTensorwire(ctx context.Context, listener net.Listener, do work) error {
-	procedures := connect.NewServer()
-	inferenceconnect.RegisterGRPCInferenceServiceHandler(procedures, service{do: do})
-	mux := http.NewServeMux()
-	rpc.Mount(mux, procedures, rpc.Options{MaxMessageBytes: mostMessage})
-	srv := &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second}
-	h2.Configure(srv, h2.Options{}) //nolint:contextcheck // a connection's context is the server's
+	defer budget.TuneHeap(memoryBudget, os.Getenv)()
+	register := func(procedures *connect.Server) {
+		inferenceconnect.RegisterGRPCInferenceServiceHandler(procedures, service{do: do})
+		modelservingconnect.RegisterPredictorHandler(procedures, lengths{})
+	}
+	srv, err := server.New(register, http.NotFoundHandler(), http.NotFoundHandler(), &observe.Readiness{}, server.Options{ //nolint:contextcheck // connections have contexts of their own
+		MaxMessageBytes: mostMessage,
+		Budget:          budget.New(memoryBudget),
+	})
+	if err != nil {
+		return err
+	}
 	served := make(chan error, 1)
 	go func() { served <- srv.Serve(listener) }()
 	select {
@@ -63,9 +90,11 @@ func serveTensorwire(ctx context.Context, listener net.Listener, do work) error 
 		return err
 	case <-ctx.Done():
 	}
-	err := srv.Close()
-	if served := <-served; !errors.Is(served, http.ErrServerClosed) {
-		err = errors.Join(err, served)
+	// Connections of measurements that were broken off are not waited for.
+	ended, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	cancel()
+	if err := srv.Shutdown(ended); err != nil && !errors.Is(err, context.Canceled) {
+		return err
 	}
-	return err
+	return <-served
 }

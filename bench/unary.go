@@ -6,7 +6,6 @@ import (
 	"math/rand/v2"
 	"strconv"
 
-	"github.com/tensorwire/tensorwire/gen/inference"
 	"github.com/tensorwire/tensorwire/internal/bench/report"
 )
 
@@ -26,11 +25,11 @@ func (b *bench) rows() []row {
 	return all
 }
 
-// unary measures every row: against returns the servers, request what the client sends
-// and check what looks at the answer.
+// unary measures every row: against returns the servers, and calls what is called of
+// them.
 func (b *bench) unary(ctx context.Context, text string,
 	against func(row) ([]contender, error),
-	request func(row) (*inference.ModelInferRequest, func(*inference.ModelInferResponse) error),
+	calls func(*client, row) *caller,
 ) (*report.Report, error) {
 	t := report.NewTable(0, "bytes", "callers", "connections", "server CPU per request", "requests/s", "p50", "p99", "peak memory")
 	for _, at := range b.rows() {
@@ -38,13 +37,12 @@ func (b *bench) unary(ctx context.Context, text string,
 		if err != nil {
 			return nil, err
 		}
-		req, check := request(at)
 		seen, err := b.duel(ctx, contenders, at.callers, func(_ contender, base string) (*caller, error) {
 			c, err := dial(base, at.conns)
 			if err != nil {
 				return nil, err
 			}
-			return c.unary(at.callers, req, check), nil
+			return calls(c, at), nil
 		})
 		if err != nil {
 			return nil, fmt.Errorf("%d bytes, %d callers, %d connections: %w", at.size, at.callers, at.conns, err)
@@ -69,25 +67,24 @@ func (b *bench) unaryRow(t *report.Table, at row, ours, base outcome) {
 		memory)
 }
 
-// requests measures large requests with small answers, and no model.
+// requests measures large requests with small answers, and no model. FastPredict's
+// message is the bytes and little else, so that it is the way in that is compared.
 func (b *bench) requests(ctx context.Context) (*report.Report, error) {
-	return b.unary(ctx, "Tensorwire's gRPC, without a model: the handler answers with the length of what it was sent.",
+	return b.unary(ctx, "Tensorwire's server as it comes, without a model: FastPredict's handler answers with the length of the image.",
 		func(at row) ([]contender, error) {
 			return b.without(fmt.Sprintf("requests-%d-%d-%d", at.size, at.callers, at.conns)), nil
 		},
-		func(at row) (*inference.ModelInferRequest, func(*inference.ModelInferResponse) error) {
-			return newRequest(newPayload(at.size)), hasLength(at.size)
-		})
+		func(c *client, at row) *caller { return c.fast(at.callers, newPayload(at.size)) })
 }
 
 // answers measures small requests with large answers, and no model.
 func (b *bench) answers(ctx context.Context) (*report.Report, error) {
-	return b.unary(ctx, fmt.Sprintf("Tensorwire's gRPC, without a model: a request of %d bytes, and an answer of so many.", smallBytes),
+	return b.unary(ctx, fmt.Sprintf("Tensorwire's server as it comes, without a model: a request of %d bytes, and an answer of so many.", smallBytes),
 		func(at row) ([]contender, error) {
 			return b.without(fmt.Sprintf("answers-%d-%d-%d", at.size, at.callers, at.conns), "-answer", strconv.Itoa(at.size)), nil
 		},
-		func(at row) (*inference.ModelInferRequest, func(*inference.ModelInferResponse) error) {
-			return newRequest(newPayload(smallBytes)), hasSize(at.size)
+		func(c *client, at row) *caller {
+			return c.unary(at.callers, newRequest(newPayload(smallBytes)), hasSize(at.size))
 		})
 }
 
@@ -95,9 +92,9 @@ func (b *bench) answers(ctx context.Context) (*report.Report, error) {
 func (b *bench) identity(ctx context.Context) (*report.Report, error) {
 	return b.unary(ctx, "`bin/tensorwire serve` as it comes, and grpc-go's server around the same engine: a model in ONNX Runtime answers with what it was sent.",
 		func(row) ([]contender, error) { return b.withModel() },
-		func(at row) (*inference.ModelInferRequest, func(*inference.ModelInferResponse) error) {
+		func(c *client, at row) *caller {
 			payload := newPayload(at.size)
-			return newRequest(payload), isPayload(payload)
+			return c.unary(at.callers, newRequest(payload), isPayload(payload))
 		})
 }
 

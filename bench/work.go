@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/tensorwire/tensorwire/gen/inference"
+	"github.com/tensorwire/tensorwire/gen/modelserving"
 	"github.com/tensorwire/tensorwire/internal/engine"
 	"github.com/tensorwire/tensorwire/internal/tensor"
 )
@@ -17,6 +18,11 @@ type work func(context.Context, *inference.ModelInferRequest) (*inference.ModelI
 func countBytes(_ context.Context, req *inference.ModelInferRequest) (*inference.ModelInferResponse, error) {
 	length := binary.LittleEndian.AppendUint64(nil, uint64(len(payloadOf(req))))
 	return newAnswer(req, "length", tensor.Int64, []int64{1}, length), nil
+}
+
+// lengthOf answers FastPredict with the length of the image, as its shape.
+func lengthOf(req *modelserving.FastInferenceRequest) *modelserving.InferenceResponse {
+	return &modelserving.InferenceResponse{Shape: []int64{int64(len(req.GetRawImage()))}}
 }
 
 // answerWith answers with size bytes, the same memory each time.

@@ -5,7 +5,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"runtime/debug"
 	"strconv"
 	"strings"
 	"testing"
@@ -104,24 +103,5 @@ func TestStreamIsLongerThanTheBudget(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 		stream.Close()
-	}
-}
-
-func TestHeapFollowsTheBudget(t *testing.T) {
-	before := debug.SetMemoryLimit(-1)
-	for budget, want := range map[int64]int64{
-		0:        before,
-		40 << 20: leastHeap,
-		1 << 30:  3 << 29,
-	} {
-		restore := limitHeap(budget, noEnv)
-		if got := debug.SetMemoryLimit(-1); got != want {
-			t.Errorf("a budget of %d gives %d, want %d", budget, got, want)
-		}
-		restore()
-	}
-	limitHeap(1<<30, func(name string) string { return map[string]string{"GOMEMLIMIT": "1GiB"}[name] })()
-	if got := debug.SetMemoryLimit(-1); got != before {
-		t.Errorf("GOMEMLIMIT is overruled by %d", got)
 	}
 }

@@ -23,7 +23,8 @@ type Account struct {
 
 	mu       sync.Mutex
 	closed   bool
-	messages []int64 // what is reserved for each that is not answered, the oldest first
+	messages []int64  // what is reserved for each that is not answered, the oldest first
+	first    [1]int64 // memory of messages, which are mostly one
 }
 
 // NewAccount returns an empty account of a budget, which may be nil, for a transport
@@ -76,6 +77,9 @@ func (a *Account) keep(n int64) error {
 		a.budget.Release(n)
 		return ErrClosed
 	}
+	if a.messages == nil {
+		a.messages = a.first[:0]
+	}
 	a.messages = append(a.messages, n)
 	return nil
 }
@@ -114,7 +118,9 @@ func (a *Account) Answered() {
 	defer a.mu.Unlock()
 	if len(a.messages) > 0 {
 		a.budget.Release(a.messages[0])
-		a.messages = a.messages[1:]
+		if a.messages = a.messages[1:]; len(a.messages) == 0 {
+			a.messages = nil
+		}
 	}
 }
 

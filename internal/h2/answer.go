@@ -98,18 +98,22 @@ func (c *conn) encodeHeader(header http.Header, skip []string) {
 		if skip != nil && slices.Contains(skip, name) || strings.HasPrefix(name, http.TrailerPrefix) {
 			continue
 		}
-		lower := lowerName(name)
-		if !validName(lower) {
-			continue
-		}
-		switch lower {
-		case "connection", "proxy-connection", "keep-alive", "transfer-encoding", "upgrade":
-			continue
-		}
-		for _, value := range values {
-			if httpguts.ValidHeaderFieldValue(value) {
-				c.encode(lower, value)
-			}
+		c.encodeField(name, values)
+	}
+}
+
+func (c *conn) encodeField(name string, values []string) {
+	lower := lowerName(name)
+	if !validName(lower) {
+		return
+	}
+	switch lower {
+	case "connection", "proxy-connection", "keep-alive", "transfer-encoding", "upgrade":
+		return
+	}
+	for _, value := range values {
+		if httpguts.ValidHeaderFieldValue(value) {
+			c.encode(lower, value)
 		}
 	}
 }
@@ -127,29 +131,30 @@ func announcedTrailers(header http.Header) []string {
 	return names
 }
 
-// trailers returns the fields that go behind the body: those that were announced, and
-// those with http.TrailerPrefix.
-func (w *responseWriter) trailers() http.Header {
-	var trailer http.Header
-	set := func(name string, values []string) {
-		if trailer == nil {
-			trailer = http.Header{}
-		}
-		trailer[name] = values
-	}
+// trailers calls yield with the fields that go behind the body, and their names in
+// canonical form: those that were announced, and those with http.TrailerPrefix.
+func (w *responseWriter) trailers(yield func(name string, values []string) bool) {
 	for _, name := range w.announced {
-		if values := w.header[name]; len(values) > 0 {
-			set(name, values)
+		if values := w.header[name]; len(values) > 0 && !yield(name, values) {
+			return
 		}
 	}
 	for name, values := range w.header {
-		if short, ok := strings.CutPrefix(name, http.TrailerPrefix); ok && len(values) > 0 {
-			if short = http.CanonicalHeaderKey(short); httpguts.ValidTrailerHeader(short) {
-				set(short, values)
-			}
+		if len(name) <= len(http.TrailerPrefix) || name[:len(http.TrailerPrefix)] != http.TrailerPrefix || len(values) == 0 {
+			continue
+		}
+		if short := http.CanonicalHeaderKey(name[len(http.TrailerPrefix):]); httpguts.ValidTrailerHeader(short) && !yield(short, values) {
+			return
 		}
 	}
-	return trailer
+}
+
+// hasTrailers reports whether there are trailers.
+func (w *responseWriter) hasTrailers() bool {
+	for range w.trailers {
+		return true
+	}
+	return false
 }
 
 // informal sends an answer before the answer (RFC 9110, 15.2).

@@ -37,7 +37,7 @@ func (b *body) setDeadline(deadline time.Time) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.deadline = deadline
-	if deadline.IsZero() {
+	if deadline.IsZero() || b.err != nil { // no Read waits for what is all there
 		if b.timer != nil {
 			b.timer.Stop()
 		}

@@ -5,6 +5,8 @@ import (
 	"crypto/tls"
 	"net"
 	"net/http"
+	"net/url"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -25,6 +27,7 @@ type conn struct {
 
 	in     receiver
 	fields *hpack.Decoder
+	direct direct
 	block  headerBlock
 	// starting are requests whose handlers start, and waking streams whose handlers
 	// wake, when the receive buffer is empty.
@@ -33,6 +36,8 @@ type conn struct {
 	gotSettings      bool
 	within           bool // a frame is being read
 	canonical        map[string]string
+	path             string  // of the latest request
+	target           url.URL // what path says
 
 	// lastRead is when the peer was last heard, in nanoseconds since 1970.
 	lastRead atomic.Int64
@@ -110,6 +115,7 @@ func (c *conn) idle() bool {
 
 // release starts the handlers and wakes the bodies that were set aside.
 func (c *conn) release() {
+	more := false
 	for i, st := range c.starting {
 		c.starting[i] = nil
 		if st.aborted {
@@ -117,9 +123,13 @@ func (c *conn) release() {
 			continue
 		}
 		st.started = true
+		more = more || !st.remoteClosed
 		c.server.workers.do(st)
 	}
 	c.starting = c.starting[:0]
+	if more {
+		runtime.Gosched() // who reads is given what comes next, and it need not be held
+	}
 	for i, st := range c.waking {
 		c.waking[i] = nil
 		st.waking = false

@@ -3,6 +3,7 @@ package h2
 import (
 	"errors"
 	"net/http"
+	"runtime"
 )
 
 func (c *conn) onData(f frame) error {
@@ -45,7 +46,7 @@ func (c *conn) onData(f frame) error {
 		}
 		return err
 	}
-	err = c.deliverAll(st, length, f.has(flagEndStream))
+	err = c.deliverAll(st, f, length)
 	if _, refused := errors.AsType[streamError](err); err != nil && !refused {
 		return err
 	}
@@ -83,10 +84,18 @@ func (c *conn) bodyStream(f frame) (*stream, error) {
 
 // deliverAll hands a frame's part of a body to its stream. Where the stream has no room,
 // the rest of the frame is skipped, and the stream is to be reset.
-func (c *conn) deliverAll(st *stream, length int, last bool) error {
+func (c *conn) deliverAll(st *stream, f frame, length int) error {
 	begun := 0
 	var refused error
+	c.direct.follow(f)
 	for left := length; left > 0; {
+		if c.in.raw != nil && c.in.buffered() == 0 && refused == nil && c.direct.suits(f, left) {
+			var err error
+			if left, err = c.readDirect(st, f, left); err != nil {
+				return err
+			}
+			continue
+		}
 		chunk, err := c.chunk(left)
 		if err != nil {
 			return err
@@ -105,6 +114,9 @@ func (c *conn) deliverAll(st *stream, length int, last bool) error {
 		if d.waits {
 			c.wakeLater(st)
 		}
+		if d.more {
+			runtime.Gosched() // who reads next is given what comes next
+		}
 	}
 	if refused != nil {
 		return refused
@@ -112,7 +124,7 @@ func (c *conn) deliverAll(st *stream, length int, last bool) error {
 	switch {
 	case length >= smallData || begun > 0:
 		c.flood.frames.earn(earnMessage)
-	case length > 0 && length < tinyData && !last:
+	case length > 0 && length < tinyData && !f.has(flagEndStream):
 		return c.flood.spend(costTiny)
 	}
 	return nil

@@ -36,6 +36,9 @@ type delivery struct {
 	consumed int
 	// waits says that a Read may have to be woken when nothing more comes.
 	waits bool
+	// more says that a Read that is full now is likely to be followed by one for the rest
+	// of the message.
+	more bool
 	// begun is how many messages began.
 	begun int
 }
@@ -57,6 +60,7 @@ func (b *body) deliver(chunk []byte) (delivery, error) {
 		chunk = chunk[d.consumed:]
 		if b.filled == len(b.dst) {
 			b.release()
+			d.more = b.message()
 		}
 	}
 	if len(chunk) > 0 {
@@ -89,7 +93,7 @@ func (b *body) grow(n int) bool {
 		b.r = 0
 		return true
 	}
-	larger := bufpool.Get(max(n, min(2*cap(b.buf), n+1<<20), firstHold))
+	larger := bufpool.Get(max(n, min(2*cap(b.buf), n+1<<20), b.room(n), firstHold))
 	server := b.st.conn.server
 	if server.buffered.Add(int64(cap(larger))) > server.options.MaxBufferedBytes {
 		server.buffered.Add(-int64(cap(larger)))
@@ -100,6 +104,19 @@ func (b *body) grow(n int) bool {
 	b.unload()
 	b.buf = larger
 	return true
+}
+
+// holdRatio bounds what is made room for of a message that has begun: so many times of
+// what has come.
+const holdRatio = 8
+
+// room returns the room that holding n bytes suggests: that for the rest of a message.
+func (b *body) room(n int) int {
+	rest := b.frames.left
+	if !b.frames.on {
+		rest = max(b.declared-b.got, 0)
+	}
+	return int(min(int64(n)+rest, int64(n)*holdRatio, int64(n)+1<<20))
 }
 
 // unload gives the buffer back.

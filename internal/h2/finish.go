@@ -1,6 +1,9 @@
 package h2
 
-import "net/http"
+import (
+	"net/http"
+	"strings"
+)
 
 // finish ends the answer of a handler that has returned.
 func (w *responseWriter) finish() {
@@ -8,29 +11,25 @@ func (w *responseWriter) finish() {
 	if w.status == 0 {
 		w.WriteHeader(http.StatusOK)
 	}
-	trailer := w.trailers()
+	trailed := w.hasTrailers()
 	switch {
 	case w.declared >= 0 && w.written < w.declared && w.hasBody():
 		// The peer must not take it for the whole.
 		w.st.conn.resetOpen(w.st, codeInternal, http.ErrContentLength)
 	case w.begun:
-		w.end(trailer)
-	case len(trailer) == 0 && (len(w.held) == 0 || !w.hasBody()):
+		w.end(trailed)
+	case !trailed && (len(w.held) == 0 || !w.hasBody()):
 		w.begin(true, w.held)
 	default:
 		w.begin(false, w.held)
-		w.end(trailer)
+		w.end(trailed)
 	}
-	w.ended = true
-	c := w.st.conn
-	c.mu.Lock()
-	c.armWriter()
-	c.mu.Unlock()
+	w.ended = true // stream.finish sees that it is written
 }
 
 // end ends the stream, with trailers where there are any.
-func (w *responseWriter) end(trailer http.Header) {
-	if len(trailer) == 0 {
+func (w *responseWriter) end(trailed bool) {
+	if !trailed {
 		if w.held != nil && w.hasBody() {
 			_ = w.sendHeld(true) // the peer has gone
 		} else {
@@ -47,7 +46,11 @@ func (w *responseWriter) end(trailer http.Header) {
 	if c.cannotSend(w.st) != nil || w.st.localClosed {
 		return
 	}
-	c.encodeHeader(trailer, nil)
+	for name, values := range w.trailers {
+		if !strings.HasPrefix(name, http.TrailerPrefix) {
+			c.encodeField(name, values)
+		}
+	}
 	c.out.headerFrames(w.st.id, true, c.peer.maxFrame)
 	c.ended(w.st)
 }

@@ -29,6 +29,10 @@ type headerBlock struct {
 	timed bool
 }
 
+// mostSmall is how many fields most requests of RPCs have at most. A map of no more is
+// one piece of memory.
+const mostSmall = 8
+
 // maxContinuations bounds the CONTINUATION frames of a block beyond those that a peer
 // needs, since they may be tiny (CVE-2023-45288).
 const maxContinuations = 8
@@ -87,7 +91,7 @@ func (c *conn) onHeaders(f frame) error {
 // openBlock begins the header block of a request, or of the trailers of one that is
 // open.
 func (c *conn) openBlock(f frame) error {
-	c.block = headerBlock{open: true, id: f.id, endStream: f.has(flagEndStream), header: make(http.Header, 12), values: make([]string, 0, 16)}
+	c.block = headerBlock{open: true, id: f.id, endStream: f.has(flagEndStream), header: make(http.Header, mostSmall), values: make([]string, 0, mostSmall)}
 	b := &c.block
 	c.fields.SetEmitEnabled(true)
 	c.mu.Lock()

@@ -87,13 +87,16 @@ func (c *conn) peek(n int) ([]byte, error) {
 }
 
 // fill waits for the network, after all that was set going is going.
-func (c *conn) fill() error {
+func (c *conn) fill() error { return c.wait(nil) }
+
+// wait does so with the receiver's own way to read, or with one that is given.
+func (c *conn) wait(read func(fd uintptr) bool) error {
 	c.release()
 	if c.block.open && !c.block.timed {
 		c.block.timed = true
 		c.timeHeader(true)
 	}
-	err := c.in.fill()
+	err := c.in.fill(read)
 	now := time.Now()
 	c.lastRead.Store(now.UnixNano())
 	c.flood.refill(now)

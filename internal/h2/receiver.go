@@ -27,11 +27,10 @@ type receiver struct {
 	// lent is the buffer while the reading goroutine waits and there is nothing in it:
 	// whoever takes it has it.
 	lent atomic.Pointer[[receiveSize]byte]
-	// once is the function given to raw.Read, made once; idle, n and err are its
-	// argument and results.
+	// once is the function given to raw.Read, made once; idle and err are its argument
+	// and result.
 	once func(fd uintptr) bool
 	idle func() bool
-	n    int
 	err  error
 	// first is what an idle connection without a descriptor is read into.
 	first [frameHeaderSize]byte
@@ -106,9 +105,14 @@ func (in *receiver) release() {
 // connection that has nothing to do is given back until there is: at once, or when
 // its last stream ends. Where Read is waited in, as with TLS, the latter is seen with
 // the next frame, at the latest that of PING.
-func (in *receiver) fill() error {
+//
+// read is called in place of readNow; nil: it is not. It may read elsewhere.
+func (in *receiver) fill(read func(fd uintptr) bool) error {
 	if in.r == in.w {
 		in.r, in.w = 0, 0
+		if len(in.buf) > receiveSize {
+			in.release() // it was for what came at once
+		}
 	} else if in.r > 0 {
 		in.w = copy(in.buf, in.buf[in.r:in.w])
 		in.r = 0
@@ -116,13 +120,12 @@ func (in *receiver) fill() error {
 	if in.raw == nil {
 		return in.read()
 	}
-	in.n, in.err = 0, nil
-	if err := in.raw.Read(in.once); err != nil {
-		return err
+	if read == nil {
+		read = in.once
 	}
-	in.w += in.n
-	if in.err == nil && in.n == 0 {
-		return io.EOF
+	in.err = nil
+	if err := in.raw.Read(read); err != nil {
+		return err
 	}
 	return in.err
 }
@@ -162,10 +165,12 @@ func (in *receiver) readNow(fd uintptr) bool {
 		in.lend()
 		return false
 	}
-	if err != nil {
+	switch {
+	case err != nil:
 		in.err = os.NewSyscallError("read", err)
-	} else {
-		in.n = n
+	case n == 0:
+		in.err = io.EOF
 	}
+	in.w += max(n, 0)
 	return true
 }

@@ -98,16 +98,17 @@ func (st *stream) makeRequest(b *headerBlock) string {
 	if continues {
 		delete(b.header, "Expect") // it is answered here, as in net/http
 	}
-	target, uri := &url.URL{}, b.path
+	var target *url.URL
+	uri := b.path
 	switch {
 	case b.tooLarge:
 		b.method, uri = http.MethodGet, "/"
-		target.Path = uri
+		target = &url.URL{Path: uri}
 	case b.method == http.MethodConnect:
-		target.Host, uri = b.authority, b.authority
+		target, uri = &url.URL{Host: b.authority}, b.authority
 	default:
 		var err error
-		if target, err = url.ParseRequestURI(b.path); err != nil {
+		if target, err = c.parsePath(b.path); err != nil {
 			return ":path is malformed"
 		}
 	}
@@ -130,6 +131,19 @@ func (st *stream) makeRequest(b *headerBlock) string {
 	}
 	st.request = r
 	return ""
+}
+
+// parsePath returns the URL of a path, which is often that of the request before.
+func (c *conn) parsePath(path string) (*url.URL, error) {
+	if path != c.path {
+		target, err := url.ParseRequestURI(path)
+		if err != nil {
+			return nil, err
+		}
+		c.path, c.target = path, *target
+	}
+	target := c.target // handlers may change theirs
+	return &target, nil
 }
 
 // contentLength returns the length of a request's body, -1 where it is not known, and

@@ -94,13 +94,23 @@ func (st *stream) finish() {
 	st.body.abandon()
 	st.answer.release()
 	c.mu.Lock()
-	defer c.mu.Unlock()
 	c.handlers--
 	if c.streams[st.id] == st {
 		// The handler's goroutine has ended without an answer (runtime.Goexit).
 		st.dead = errStreamReset
 		c.resetNow(st.id, codeInternal)
 		c.drop(st)
+	}
+	alone := c.handlers == 0 && c.mayWrite()
+	if alone {
+		c.out.writing = true
+	} else {
+		c.armWriter()
+	}
+	c.mu.Unlock()
+	if alone {
+		// Nobody else is about to send something: waking the writer would cost more.
+		(*writer)(c).writeAll()
 	}
 }
 

@@ -15,28 +15,39 @@ func (c *conn) write(buf []byte) error {
 	if c.tls != nil {
 		return c.writeRecords(buf, vector)
 	}
-	all := vector
-	if len(buf) > 0 && len(vector) > 0 {
-		all = append(net.Buffers{buf}, vector...)
+	if len(vector) > 0 {
+		return c.writeVector(buf, vector)
 	}
 	for {
 		if err := c.allowWrite(); err != nil {
 			return err
 		}
-		var n int64
-		var err error
-		if len(vector) == 0 {
-			var short int
-			short, err = c.nc.Write(buf)
-			buf, n = buf[short:], int64(short)
-		} else {
-			n, err = all.WriteTo(c.nc)
-		}
-		// A peer that is slow is not one that takes nothing.
-		if n == 0 || !errors.Is(err, os.ErrDeadlineExceeded) || c.mayNotWait() {
+		n, err := c.nc.Write(buf)
+		buf = buf[n:]
+		if err == nil || c.gaveUp(int64(n), err) {
 			return err
 		}
 	}
+}
+
+func (c *conn) writeVector(buf []byte, vector net.Buffers) error {
+	if len(buf) > 0 {
+		vector = append(net.Buffers{buf}, vector...)
+	}
+	for {
+		if err := c.allowWrite(); err != nil {
+			return err
+		}
+		if n, err := vector.WriteTo(c.nc); err == nil || c.gaveUp(n, err) {
+			return err
+		}
+	}
+}
+
+// gaveUp reports whether a write that has failed after n bytes is not to be gone on
+// with: a peer that is slow is not one that takes nothing.
+func (c *conn) gaveUp(n int64, err error) bool {
+	return n == 0 || !errors.Is(err, os.ErrDeadlineExceeded) || c.mayNotWait()
 }
 
 // recordsMost is how much is given to TLS at once: a write that is cut by its deadline

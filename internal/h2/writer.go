@@ -9,11 +9,16 @@ import (
 
 // armWriter sees that what is there to be sent is sent soon. The caller holds mu.
 func (c *conn) armWriter() {
-	if c.out.writing || c.out.dead || len(c.out.buf) == 0 && c.out.first == nil {
-		return
+	if c.mayWrite() {
+		c.out.writing = true
+		c.server.workers.do((*writer)(c))
 	}
-	c.out.writing = true
-	c.server.workers.do((*writer)(c))
+}
+
+// mayWrite reports whether there is something to be sent that nobody sends yet. The
+// caller holds mu.
+func (c *conn) mayWrite() bool {
+	return !c.out.writing && !c.out.dead && (len(c.out.buf) > 0 || c.out.first != nil)
 }
 
 // armControl is armWriter for answers that the peer asks for: one that asks and does
@@ -30,9 +35,14 @@ func (c *conn) armControl() error {
 type writer conn
 
 func (w *writer) run() {
-	c := (*conn)(w)
 	// Others that run now are about to send something too.
 	runtime.Gosched()
+	w.writeAll()
+}
+
+// writeAll writes until there is nothing left. It has set out.writing before.
+func (w *writer) writeAll() {
+	c := (*conn)(w)
 	c.mu.Lock()
 	o := &c.out
 	for !o.dead {

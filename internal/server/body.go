@@ -30,21 +30,24 @@ func limitBodies(next http.Handler, streaming map[string]bool, options Options) 
 		account := budget.NewAccount(budgetOf(r, options), HeldTimes)
 		defer account.Close()
 		ctx := budget.WithAccount(r.Context(), account)
-		meter := &meter{account: account, limit: options.MaxMessageBytes}
-		if streaming[r.URL.Path] {
+		b := &bounds{meter: meter{account: account, limit: options.MaxMessageBytes}}
+		b.pace.init(w, options)
+		pace, meter := &b.pace, &b.meter
+		stream := streaming[r.URL.Path]
+		if stream {
 			meter.wait = func(size int64) error { return account.Add(ctx, size) }
 		}
 		// net/http looks at its own request's Body to learn whether a connection
 		// can be used again: replaced there, what a caller left of an unread body
 		// would be taken for its next requests. So the wrappers go into a copy.
 		inner := r.WithContext(ctx)
-		pace := newPace(w, options)
-		paced := streaming[r.URL.Path] && r.ProtoMajor > 1
+		paced := stream && r.ProtoMajor > 1
 		if !paced {
-			inner.Body = newTimedBody(inner.Body, pace)
+			inner.Body = b.timed.init(inner.Body, pace)
 		}
 		if isEnveloped(r.Header.Get("Content-Type")) {
-			body := &envelopeBody{ReadCloser: inner.Body, meter: meter, drain: r.ProtoMajor == 1}
+			body := &b.envelope
+			*body = envelopeBody{ReadCloser: inner.Body, meter: meter, drain: r.ProtoMajor == 1}
 			if paced {
 				body.pace = pace
 			}
@@ -54,6 +57,14 @@ func limitBodies(next http.Handler, streaming map[string]bool, options Options) 
 		}
 		next.ServeHTTP(w, inner)
 	})
+}
+
+// bounds are what one request is bounded by, in one piece of memory.
+type bounds struct {
+	meter    meter
+	pace     pace
+	timed    timedBody
+	envelope envelopeBody
 }
 
 // budgetOf returns the budget that a request counts in. Probes of health count in none:

@@ -16,7 +16,7 @@ const deadlineStep = time.Second
 
 // pace holds what arrives to a least rate, by the connection's read deadline.
 type pace struct {
-	control  *http.ResponseController
+	control  readDeadliner
 	grace    time.Duration
 	rate     int64
 	start    time.Time
@@ -24,8 +24,21 @@ type pace struct {
 	deadline time.Time
 }
 
-func newPace(w http.ResponseWriter, options Options) *pace {
-	return &pace{control: http.NewResponseController(w), grace: options.BodyGrace, rate: options.BodyRate}
+func (p *pace) init(w http.ResponseWriter, options Options) {
+	p.control, p.grace, p.rate = deadlineOf(w), options.BodyGrace, options.BodyRate
+}
+
+// readDeadliner is what http.ResponseController looks for.
+type readDeadliner interface {
+	SetReadDeadline(deadline time.Time) error
+}
+
+// deadlineOf returns what sets the deadline for reading a request's body.
+func deadlineOf(w http.ResponseWriter) readDeadliner {
+	if d, ok := w.(readDeadliner); ok {
+		return d
+	}
+	return http.NewResponseController(w)
 }
 
 // begin starts the clock.
@@ -64,9 +77,10 @@ type timedBody struct {
 	pace *pace
 }
 
-func newTimedBody(body io.ReadCloser, pace *pace) *timedBody {
+func (b *timedBody) init(body io.ReadCloser, pace *pace) *timedBody {
 	pace.begin()
-	return &timedBody{ReadCloser: body, pace: pace}
+	b.ReadCloser, b.pace = body, pace
+	return b
 }
 
 func (b *timedBody) Read(p []byte) (int, error) {

@@ -39,17 +39,8 @@ func recoverPanics(log *slog.Logger) connect.ServerInterceptor {
 // which the service does not.
 func settleMemory(next connect.ServerFunc) connect.ServerFunc {
 	return func(ctx context.Context, spec connect.Spec, stream connect.ServerStream) error {
-		settling := &settlingStream{ServerStream: stream, settle: func() {}, answered: func() {}}
-		if info, ok := connect.CallInfoForServerContext(ctx); ok {
-			settling.settle = func() {
-				if stats := info.ReceiveStats; stats.CompressedSize > 0 {
-					budget.Settle(ctx, int64(stats.Size)+int64(stats.CompressedSize))
-				}
-			}
-		}
-		if strings.HasPrefix(spec.Procedure, reflectionPrefix) {
-			settling.answered = func() { budget.Answered(ctx) }
-		}
+		settling := &settlingStream{ServerStream: stream, ctx: ctx, reflection: strings.HasPrefix(spec.Procedure, reflectionPrefix)}
+		settling.info, _ = connect.CallInfoForServerContext(ctx)
 		return next(ctx, spec, settling)
 	}
 }
@@ -59,20 +50,27 @@ const reflectionPrefix = "/grpc.reflection."
 
 type settlingStream struct {
 	connect.ServerStream
-	settle, answered func()
+	// ctx is here because the methods of connect.ServerStream take none.
+	ctx        context.Context
+	info       *connect.CallInfo // nil: none
+	reflection bool
 }
 
 func (s *settlingStream) Receive(message any) error {
 	if err := s.ServerStream.Receive(message); err != nil {
 		return err
 	}
-	s.settle()
+	if s.info != nil && s.info.ReceiveStats.CompressedSize > 0 {
+		budget.Settle(s.ctx, int64(s.info.ReceiveStats.Size)+int64(s.info.ReceiveStats.CompressedSize))
+	}
 	return nil
 }
 
 func (s *settlingStream) Send(message any) error {
 	err := s.ServerStream.Send(message)
-	s.answered()
+	if s.reflection {
+		budget.Answered(s.ctx)
+	}
 	return err
 }
 

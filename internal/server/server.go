@@ -35,7 +35,7 @@ const (
 const (
 	// A client that uploads over a link of 40 ms needs windows of rate times round
 	// trip to fill it; net/http's default of 1 MiB stops at 24 MB/s there.
-	streamWindow = 8 << 20
+	streamWindow = 16 << 20
 	// The connection's window is given back as handlers read. It is a multiple of
 	// a stream's, so that streams which rest, as StreamPredict's do while their
 	// windows of frames are full, do not stop the other calls of the connection.
