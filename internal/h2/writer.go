@@ -100,9 +100,16 @@ func (c *conn) round() {
 	if o.first == nil {
 		return
 	}
+	most := roundMost
+	if o.near {
+		most = nearRound
+	}
+	if frames := most / minFrameSize * 2; len(o.headers) < frames {
+		o.headers = make([][frameHeaderSize]byte, frames)
+	}
 	now := time.Now()
 	frames, sent := 0, 0
-	for o.first != nil && len(o.buf)+sent < roundMost && frames < len(o.headers) && o.window > 0 {
+	for o.first != nil && len(o.buf)+sent < most && frames < len(o.headers) && o.window > 0 {
 		st := o.first
 		o.unqueue(st)
 		if st.dead != nil {
@@ -151,6 +158,9 @@ func (c *conn) round() {
 // write writes a round: the frames of buf, then the vector.
 func (c *conn) write(buf []byte) error {
 	vector := c.out.vector
+	if len(vector) > 0 {
+		c.lookNear()
+	}
 	if c.tls != nil {
 		return c.writeRecords(buf, vector)
 	}
