@@ -22,8 +22,11 @@ const (
 	// given up.
 	bufferMost  = 256 << 10
 	controlMost = 1 << 20
-	// roundMost is how much is written at once, so that streams take turns.
+	// roundMost is how much is written at once, so that streams take turns, and
+	// nearRound how much of it where the peer is near and takes that in no time: more
+	// are fewer turns of the goroutines.
 	roundMost = 512 << 10
+	nearRound = 1 << 20
 	// turnMost is how much of one stream is written in its turn.
 	turnMost = 128 << 10
 )
@@ -55,10 +58,12 @@ type sender struct {
 
 	// What follows is the writer's.
 
-	headers [roundMost / minFrameSize * 2][frameHeaderSize]byte
+	headers [][frameHeaderSize]byte // of a round's frames; nil before the first
 	vector  net.Buffers
 	sent    []*stream
 	allowed time.Time // of the connection's write deadline
+	looks   int       // at how far the peer is
+	near    bool
 }
 
 func (o *sender) init() {

@@ -12,6 +12,9 @@ import (
 // write writes a round: the frames of buf, then the vector.
 func (c *conn) write(buf []byte) error {
 	vector := c.out.vector
+	if len(vector) > 0 {
+		c.lookNear()
+	}
 	if c.tls != nil {
 		return c.writeRecords(buf, vector)
 	}

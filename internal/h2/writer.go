@@ -108,9 +108,16 @@ func (c *conn) round() {
 	if o.first == nil {
 		return
 	}
+	most := roundMost
+	if o.near {
+		most = nearRound
+	}
+	if frames := most / minFrameSize * 2; len(o.headers) < frames {
+		o.headers = make([][frameHeaderSize]byte, frames)
+	}
 	now := time.Now()
 	frames, sent := 0, 0
-	for o.first != nil && len(o.buf)+sent < roundMost && frames < len(o.headers) && o.window > 0 {
+	for o.first != nil && len(o.buf)+sent < most && frames < len(o.headers) && o.window > 0 {
 		st := o.first
 		o.unqueue(st)
 		if st.dead != nil {
