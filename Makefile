@@ -10,8 +10,10 @@ LISTEN ?= :8080
 MODELS ?= models
 BENCHTIME ?= 2s
 
-# Coverage-guided fuzzing of each target, in CI and on demand.
+# Coverage-guided fuzzing of each target, in CI and on demand. CI takes the parsers of
+# what clients and models' authors send: raw BYTES, REST bodies, config.pbtxt, ONNX files.
 FUZZTIME ?= 30s
+FUZZ_CI := FuzzCheckBytes FuzzRESTInfer FuzzParse FuzzParseModel
 
 export PATH := $(CURDIR)/build/tools:$(CURDIR)/node_modules/.bin:$(PATH)
 
@@ -24,6 +26,9 @@ PAGE_SOURCES := $(shell find web/src web/static gen/es -type f) web/build.mjs
 PACKAGES := node_modules/.package-lock.json
 VENV := .venv/.installed
 TOOLS := internal/tools
+
+# Runs what downloads, and says what to do where it fails.
+FETCH := $(CURDIR)/$(TOOLS)/fetch.sh
 
 .PHONY: help
 help: ## List the targets
@@ -64,7 +69,7 @@ interop: build setup-interop ## Drive the server with tritonclient, kserve, perf
 setup-interop: $(CLIENTS)/venv/.installed $(CLIENTS)/perf_analyzer $(CLIENTS)/goclient $(INTEROP)/javascript/node_modules/.package-lock.json build/tools/grpcurl
 
 .PHONY: ci
-ci: lint check-generated test interop ## What CI runs: lint, generated code, every test, the clients that exist
+ci: lint check-generated test interop fuzz-ci ## What CI runs: lint, generated code, every test, the clients that exist, some fuzzing
 
 .PHONY: lint
 lint: $(PACKAGES) build/tools/golangci-lint ## Check the code's style, and the contract's
@@ -87,6 +92,10 @@ check-generated: generate ## Fail where gen/ is not what api/ gives, or go.mod i
 fuzz: $(PACKAGES) ## Fuzz every target for FUZZTIME each
 	$(TOOLS)/fuzz.sh '$(FUZZTIME)'
 
+.PHONY: fuzz-ci
+fuzz-ci: $(PACKAGES) ## Fuzz the targets that CI fuzzes, for FUZZTIME each
+	$(TOOLS)/fuzz.sh '$(FUZZTIME)' $(FUZZ_CI)
+
 .PHONY: bench
 bench: build ## Measure encodings, protocols and the model's share (BENCHTIME=)
 	go run ./internal/bench -time '$(BENCHTIME)' -server bin/tensorwire $(BENCHFLAGS)
@@ -102,31 +111,31 @@ clean: ## Remove what was built and installed
 
 $(PACKAGES): package.json package-lock.json .npmrc
 	@$(TOOLS)/require.sh node npm
-	npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	@$(FETCH) npm npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
 	@touch $@
 
 $(VENV): examples/python/requirements.txt
 	@$(TOOLS)/require.sh python3
 	python3 -m venv .venv
-	.venv/bin/pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: -r $<
+	@$(FETCH) pip .venv/bin/pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: -r $<
 	@touch $@
 
 $(CLIENTS)/venv/.installed: $(INTEROP)/requirements.txt
 	@$(TOOLS)/require.sh python3
 	python3 -m venv $(CLIENTS)/venv
-	$(CLIENTS)/venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --prefer-binary -r $<
+	@$(FETCH) pip $(CLIENTS)/venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --prefer-binary -r $<
 	@touch $@
 
 $(CLIENTS)/perf_analyzer: $(INTEROP)/perf-analyzer.sh $(INTEROP)/perf-analyzer.txt $(CLIENTS)/venv/.installed
 	$(INTEROP)/perf-analyzer.sh $(CURDIR)/$(CLIENTS)/venv/bin/python $(CLIENTS)
 
 $(CLIENTS)/goclient: $(INTEROP)/goclient/main.go $(INTEROP)/goclient/go.mod $(INTEROP)/goclient/go.sum $(INTEROP)/goclient/buf.gen.yaml $(wildcard api/inference/*.proto) $(PACKAGES)
-	buf generate --template $(INTEROP)/goclient/buf.gen.yaml --path api/inference
-	cd $(INTEROP)/goclient && go build -o $(CURDIR)/$@ .
+	@$(FETCH) go buf generate --template $(INTEROP)/goclient/buf.gen.yaml --path api/inference
+	@cd $(INTEROP)/goclient && $(FETCH) go go build -o $(CURDIR)/$@ .
 
 $(INTEROP)/javascript/node_modules/.package-lock.json: $(INTEROP)/javascript/package.json $(INTEROP)/javascript/package-lock.json $(INTEROP)/javascript/.npmrc
 	@$(TOOLS)/require.sh node npm
-	cd $(INTEROP)/javascript && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	@cd $(INTEROP)/javascript && $(FETCH) npm npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
 	@touch $@
 
 web/dist/app.js: $(PAGE_SOURCES) $(PACKAGES)
@@ -137,7 +146,7 @@ bin/tensorwire: $(GO_SOURCES) go.mod go.sum web/dist/app.js
 	go build -trimpath -o $@ ./cmd/tensorwire
 
 build/tools/grpcurl: $(TOOLS)/go.mod $(TOOLS)/go.sum
-	go build -modfile=$(TOOLS)/go.mod -o $@ github.com/fullstorydev/grpcurl/cmd/grpcurl
+	@$(FETCH) go go build -modfile=$(TOOLS)/go.mod -o $@ github.com/fullstorydev/grpcurl/cmd/grpcurl
 
 build/tools/golangci-lint: $(TOOLS)/lint/go.mod $(TOOLS)/lint/go.sum
-	cd $(TOOLS)/lint && go build -o $(CURDIR)/$@ github.com/golangci/golangci-lint/v2/cmd/golangci-lint
+	@cd $(TOOLS)/lint && $(FETCH) go go build -o $(CURDIR)/$@ github.com/golangci/golangci-lint/v2/cmd/golangci-lint

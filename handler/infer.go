@@ -78,10 +78,16 @@ func (s *Inference) run(ctx context.Context, r *inferRequest) (*inferResult, err
 		return nil, err
 	}
 	defer lease.Release()
+	return s.runOn(ctx, lease, r)
+}
+
+// runOn is run on a version that the caller has leased already, to make the request by
+// it: a version that is acquired twice may have been replaced in between.
+func (s *Inference) runOn(ctx context.Context, lease *repository.Lease, r *inferRequest) (*inferResult, error) {
 	ctx, cancel := ceiling(ctx, s.options.MaxDeadline)
 	defer cancel()
 	lease.Statistics.Arrived()
-	sample, result, err := s.runLeased(r.parameters.schedule(ctx, r.started), lease, r)
+	sample, result, err := s.compute(r.parameters.schedule(ctx, r.started), lease, r)
 	if err != nil {
 		failed(lease, err, time.Since(r.started))
 		return nil, overCeiling(ctx, err)
@@ -92,8 +98,8 @@ func (s *Inference) run(ctx context.Context, r *inferRequest) (*inferResult, err
 	return result, nil
 }
 
-// runLeased answers a request by a leased version, and says how long its steps took.
-func (s *Inference) runLeased(ctx context.Context, lease *repository.Lease, r *inferRequest) (observe.Sample, *inferResult, error) {
+// compute answers a request, and says how long its steps took.
+func (s *Inference) compute(ctx context.Context, lease *repository.Lease, r *inferRequest) (observe.Sample, *inferResult, error) {
 	if r.frame != nil {
 		inTurn, leave, err := r.frame.overtaking(ctx, lease)
 		if err != nil {

@@ -53,7 +53,7 @@ type InferenceOptions struct {
 
 var _ inferenceconnect.GRPCInferenceServiceHandler = (*Inference)(nil)
 
-// Inference serves the Open Inference Protocol: as the RPCs of
+// Inference serves the Open Inference Protocol as the RPCs of
 // inference.GRPCInferenceService. It is safe for concurrent use.
 type Inference struct {
 	models  Repository

@@ -47,7 +47,7 @@ func TestHealthAndMetadata(t *testing.T) {
 		}
 	}
 	_, err := client.ModelReady(ctx, &inference.ModelReadyRequest{Name: "m", Version: "two"})
-	says(t, err, connect.CodeInvalidArgument, `"two"`)
+	says(t, err, connect.CodeInvalidArgument, "'two'")
 
 	server, err := client.ServerMetadata(ctx, &inference.ServerMetadataRequest{})
 	if err != nil || server.GetName() != "tensorwire" || server.GetVersion() != "v1.2.3" || !slices.Contains(server.GetExtensions(), "classification") || slices.Contains(server.GetExtensions(), "system_shared_memory") {

@@ -3,8 +3,6 @@ package handler
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
-	"io"
 	"log/slog"
 	"maps"
 	"net/http"
@@ -61,7 +59,10 @@ func (s *REST) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, r, noPath(p))
 		return
 	}
-	s.mux.ServeHTTP(w, r)
+	// The request stays net/http's own: it looks at the body that it made.
+	inner := *r
+	inner.Body = &watchedBody{ReadCloser: r.Body}
+	s.mux.ServeHTTP(w, &inner)
 }
 
 // methods are the handlers of a path by their method. GET answers HEAD, too.
@@ -121,43 +122,6 @@ func (s *REST) route(pattern string, handlers methods) {
 			s.fail(w, r, err)
 		}
 	})
-}
-
-// statusError is an error of HTTP itself. Its text is for the caller.
-type statusError struct {
-	status int
-	text   string
-}
-
-func (e *statusError) Error() string { return e.text }
-
-func noPath(escaped string) error {
-	return &statusError{http.StatusNotFound, "there is no " + escaped + " in this API; docs/rest.md lists its paths"}
-}
-
-// fail answers with an error in the protocol's form.
-func (s *REST) fail(w http.ResponseWriter, r *http.Request, err error) {
-	var status int
-	var text string
-	if own, ok := errors.AsType[*statusError](err); ok {
-		status, text = own.status, own.text
-	} else {
-		status, text = restError(r.Context(), s.options.Logger.With("path", r.URL.Path), err)
-	}
-	if status == http.StatusUnsupportedMediaType {
-		w.Header().Set("Accept-Encoding", acceptedCodings) // RFC 7694
-	}
-	// A client of HTTP/1.1 that still sends reads no answer, and loses it when the
-	// connection is closed under it. One that waits for leave to send has not begun.
-	if r.ProtoMajor == 1 && r.Header.Get("Expect") == "" {
-		_, _ = io.CopyN(io.Discard, r.Body, s.options.MaxBodyBytes) // what cannot be read is not in the way
-	}
-	s.writeJSON(w, status, restErrorBody{text})
-}
-
-// restErrorBody is the protocol's form of an error.
-type restErrorBody struct {
-	Error string `json:"error"`
 }
 
 // writeJSON answers with value as JSON. It is for what is small: the answers of

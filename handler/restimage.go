@@ -41,9 +41,9 @@ func (s *REST) inferImage(w http.ResponseWriter, r *http.Request, started time.T
 		return &imageError{err}
 	}
 	defer done()
-	result, err := s.inference.run(r.Context(), &inferRequest{
-		model: lease.Model, version: versionName(lease.Version), started: started,
-		inputs: []inferInput{{name: front.input.Name, Tensor: input}},
+	result, err := s.inference.runOn(r.Context(), lease, &inferRequest{
+		inputs:  []inferInput{{name: front.input.Name, Tensor: input}},
+		started: started,
 	})
 	if err != nil {
 		return err

@@ -66,7 +66,7 @@ func TestAnImageIsARequest(t *testing.T) {
 		"a model of values": {"vector/infer", picture, 400, []string{`"vector"`, "does not take an image"}},
 		"a model of two":    {"two/infer", picture, 400, []string{`"two"`, "2 inputs"}},
 		"an unknown model":  {"nobody/infer", picture, 404, []string{"Request for unknown model"}},
-		"no version":        {"labelled/versions/x/infer", picture, 400, []string{`"x"`}},
+		"no version":        {"labelled/versions/x/infer", picture, 400, []string{"'x'"}},
 	} {
 		a := post(test.path, "image/png", test.body)
 		failure := a.failure(t)

@@ -24,8 +24,11 @@ func (s *REST) infer(w http.ResponseWriter, r *http.Request) error {
 	// The inputs lie in the body until the model has taken them, which is when run
 	// returns.
 	defer body.free()
+	if jsonLength == 0 {
+		return s.inferRaw(w, r, body, started)
+	}
 	req := &inferRequest{model: r.PathValue("model"), version: r.PathValue("version"), started: started}
-	binary, err := s.readInfer(req, body, jsonLength)
+	binary, err := readInfer(req, body.bytes(), jsonLength)
 	if err != nil {
 		return err
 	}
@@ -43,11 +46,8 @@ func (s *REST) infer(w http.ResponseWriter, r *http.Request) error {
 
 // readInfer reads a request of its body, and returns whether outputs that are not
 // named are wanted behind the JSON.
-func (s *REST) readInfer(req *inferRequest, body *body, jsonLength int) (binary bool, err error) {
-	content := body.bytes()
+func readInfer(req *inferRequest, content []byte, jsonLength int) (binary bool, err error) {
 	switch {
-	case jsonLength == 0:
-		return true, s.readRaw(req, body)
 	case jsonLength > len(content):
 		return false, invalidf("%s is %d, but the body has %d bytes", jsonLengthHeader, jsonLength, len(content))
 	case jsonLength < 0:

@@ -1,34 +1,54 @@
 package handler
 
 import (
+	"net/http"
+	"time"
+
 	"github.com/tensorwire/tensorwire/internal/engine"
 	"github.com/tensorwire/tensorwire/internal/repository"
 	"github.com/tensorwire/tensorwire/internal/tensor"
 )
 
-// readRaw makes a request of a body that is one tensor, for a model whose input's
-// shape follows from the number of bytes (Triton's extension_binary_data.md, "raw
-// binary request"). A body for a BYTES input is its one element.
-func (s *REST) readRaw(req *inferRequest, body *body) error {
-	lease, err := s.inference.models.Acquire(req.model, req.version)
+// inferRaw runs a model on a body that is one tensor, and answers with all outputs
+// behind the JSON. The model's input gets its shape from the number of bytes (Triton's
+// extension_binary_data.md, "raw binary request").
+func (s *REST) inferRaw(w http.ResponseWriter, r *http.Request, body *body, started time.Time) error {
+	lease, err := s.inference.models.Acquire(r.PathValue("model"), r.PathValue("version"))
 	if err != nil {
 		return err
 	}
 	defer lease.Release()
-	specs := contractOf(lease.Version).inputs
+	input, err := rawInput(lease.Version, body)
+	if err != nil {
+		return err
+	}
+	result, err := s.inference.runOn(r.Context(), lease, &inferRequest{inputs: []inferInput{input}, started: started})
+	if err != nil {
+		return err
+	}
+	for i := range result.outputs {
+		result.outputs[i].binary = true
+	}
+	return s.writeResult(w, r, result)
+}
+
+// rawInput returns the input that a body is. One for an input of BYTES is its one
+// element.
+func rawInput(v *repository.Version, body *body) (inferInput, error) {
+	specs := contractOf(v).inputs
 	if len(specs) != 1 {
-		return invalidf("%s is 0, which says that the body is one tensor, but model %q takes %d inputs: %s", jsonLengthHeader, lease.Model, len(specs), tensorNames(specs))
+		return inferInput{}, invalidf("%s is 0, which says that the body is one tensor, but model %q takes %d inputs: %s", jsonLengthHeader, v.Model, len(specs), tensorNames(specs))
 	}
 	spec := &specs[0]
 	input := inferInput{name: spec.Name, Tensor: tensor.Tensor{DataType: spec.DataType, Data: body.bytes()}}
-	if input.Shape, err = rawShape(lease.Version, spec, len(input.Data)); err != nil {
-		return err
+	var err error
+	if input.Shape, err = rawShape(v, spec, len(input.Data)); err != nil {
+		return inferInput{}, err
 	}
 	if spec.DataType == tensor.Bytes {
 		input.Data = body.element()
 	}
-	req.inputs = []inferInput{input}
-	return nil
+	return input, nil
 }
 
 // rawShape returns the input's shape for so many bytes: the model's own, its batch 1

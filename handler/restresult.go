@@ -14,8 +14,7 @@ const joinedBytes = 32 << 10
 // writeResult answers with a result: its JSON, and behind it the outputs that are
 // wanted so. It is compressed where the caller takes that.
 func (s *REST) writeResult(w http.ResponseWriter, r *http.Request, result *inferResult) error {
-	text := newBuffer()
-	defer text.free()
+	text, compressed := newBuffer(), newBuffer()
 	var err error
 	if text.memory, err = appendResult(text.memory[:0], result); err != nil {
 		return err
@@ -40,8 +39,6 @@ func (s *REST) writeResult(w http.ResponseWriter, r *http.Request, result *infer
 	header := w.Header()
 	header.Add("Vary", "Accept-Encoding")
 	if coding := chooseCoding(r.Header); coding != "" && length >= compressBytes {
-		compressed := newBuffer()
-		defer compressed.free()
 		if compressed.memory, err = compress(compressed.memory[:0], coding, parts); err != nil {
 			return err
 		}
@@ -55,12 +52,22 @@ func (s *REST) writeResult(w http.ResponseWriter, r *http.Request, result *infer
 	}
 	header.Set("Content-Length", strconv.Itoa(length))
 	w.WriteHeader(http.StatusOK)
-	for _, part := range parts {
-		if _, err := w.Write(part); err != nil {
-			break // the caller has gone
-		}
+	if writeAll(w, parts) {
+		text.free()
+		compressed.free()
 	}
 	return nil
+}
+
+// writeAll writes parts and reports whether they are free again. They are not when the
+// caller has gone: HTTP/2 gives up then, and may still be sending what it was given.
+func writeAll(w http.ResponseWriter, parts [][]byte) bool {
+	for _, part := range parts {
+		if _, err := w.Write(part); err != nil {
+			return false
+		}
+	}
+	return true
 }
 
 // appendResult appends the JSON of a result. A tensor has parameters only where it is

@@ -242,8 +242,8 @@ func TestBadInferRequestsOverGRPC(t *testing.T) {
 		"sizes that differ": {func(r *inference.ModelInferRequest) {
 			r.Inputs[1].Shape, r.RawInputContents[1] = []int64{2, 3}, make([]byte, 24)
 		}, invalid, `"batch"`},
-		"version of letters": {func(r *inference.ModelInferRequest) { r.ModelVersion = "one" }, invalid, `"one"`},
-		"version of a path":  {func(r *inference.ModelInferRequest) { r.ModelVersion = "../../1" }, invalid, `"../../1"`},
+		"version of letters": {func(r *inference.ModelInferRequest) { r.ModelVersion = "one" }, invalid, "'one'"},
+		"version of a path":  {func(r *inference.ModelInferRequest) { r.ModelVersion = "../../1" }, invalid, "'../../1'"},
 		"model of a path":    {func(r *inference.ModelInferRequest) { r.ModelName = "../sum" }, connect.CodeNotFound, "Request for unknown model"},
 		"unknown version":    {func(r *inference.ModelInferRequest) { r.ModelVersion = "9" }, connect.CodeNotFound, "Request for unknown model"},
 		"bad model":          {func(r *inference.ModelInferRequest) { r.ModelName = "bad" }, connect.CodeUnavailable, `"bad"`},

@@ -9,6 +9,7 @@ set -euo pipefail
 
 python=$1 directory=$2
 lock=$PWD/internal/interop/perf-analyzer.txt
+fetch=$PWD/internal/tools/fetch.sh
 newer=trixie # the first Debian whose libraries suffice
 libraries=(libc6 libgcc-s1 libssl3t64 libstdc++6 libzstd1 zlib1g)
 
@@ -21,7 +22,7 @@ mkdir -p "$directory"
 cd "$directory"
 rm -rf perf-analyzer perf_analyzer
 machine=$(uname -m)
-"$python" -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: --no-deps \
+"$fetch" pip "$python" -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: --no-deps \
 	--platform "manylinux_2_38_$machine" --platform "manylinux_2_17_$machine" --target perf-analyzer -r "$lock"
 cd perf-analyzer
 program=perf_analyzer/bin/perf_analyzer
@@ -63,7 +64,7 @@ apt=$PWD/apt
 mkdir -p "$apt/lists/partial" "$apt/cache/archives/partial" "$apt/packages"
 echo "deb $from $newer main" >"$apt/sources.list"
 newer_apt() {
-	apt-get -qq -o "Dir::Etc::SourceList=$apt/sources.list" -o Dir::Etc::SourceParts=/dev/null -o "Dir::State::Lists=$apt/lists" \
+	"$fetch" apt apt-get -qq -o APT::Update::Error-Mode=any -o "Dir::Etc::SourceList=$apt/sources.list" -o Dir::Etc::SourceParts=/dev/null -o "Dir::State::Lists=$apt/lists" \
 		-o "Dir::Cache=$apt/cache" -o APT::Sandbox::User=root "$@"
 }
 newer_apt update

@@ -57,7 +57,8 @@ func (r *Repository) atStart(name string) bool {
 //
 // An error is an ErrControl, an ErrName, or an ErrLoad that says why versions could not
 // be loaded; the others are. It is an ErrNotFound too when the repository has no such
-// model, and an ErrOverride when the override is malformed.
+// model, and an ErrOverride when the override is malformed. It is an ErrUnavailable when
+// the repository ends meanwhile.
 //
 // When ctx ends while other models are loaded, LoadModel gives up. When it ends after
 // that, LoadModel returns and the load goes on, for the engine's part in it cannot be
@@ -105,11 +106,11 @@ func (r *Repository) loadNow(ctx context.Context, name string, override *Overrid
 		r.entry(name).settings = d.settings
 	}
 	failures, err := r.reconcile(ctx, name, src, d, true)
-	if err == nil && len(d.versions) == 0 {
-		err = errors.New(d.reason(name))
-	}
 	if err != nil {
-		failures = append(failures, err)
+		return errStopping // ctx ends with the repository alone
+	}
+	if len(d.versions) == 0 {
+		failures = append(failures, errors.New(d.reason(name)))
 	}
 	if len(failures) == 0 {
 		return nil

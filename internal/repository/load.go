@@ -131,9 +131,6 @@ func (r *Repository) open(session engine.Session, from *scratch) *instance {
 		r.mu.Lock()
 		r.closeErr = errors.Join(r.closeErr, err)
 		r.mu.Unlock()
-		if r.options.AfterUnload != nil {
-			r.options.AfterUnload()
-		}
 		if i.after != nil {
 			i.after()
 		}

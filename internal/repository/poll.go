@@ -172,15 +172,13 @@ func (r *Repository) remove(name string) {
 // relist lists the models that could be loaded, and no longer those that are gone and
 // not loaded.
 func (r *Repository) relist(names []string) {
+	listed := r.Snapshot()
 	for _, name := range names {
-		r.update(name, func(m *Model) *Model {
-			if m == nil {
-				m = &Model{Name: name}
-			}
-			return m
-		})
+		if listed.model(name) == nil {
+			r.update(name, func(*Model) *Model { return &Model{Name: name} })
+		}
 	}
-	for _, m := range r.Snapshot().Models {
+	for _, m := range listed.Models {
 		idle := !slices.ContainsFunc(m.Versions, func(v *Version) bool { return v.State != Unavailable })
 		if idle && r.entries[m.Name] == nil && !slices.Contains(names, m.Name) {
 			r.update(m.Name, func(*Model) *Model { return nil })

@@ -2,6 +2,7 @@ package repository
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -64,6 +65,11 @@ func (r *Repository) reconcile(ctx context.Context, name string, src *source, d 
 			return failures, ctx.Err()
 		}
 		e.tried[v.number] = d.key(v)
+		if errors.Is(err, errChanged) {
+			// They are looked at again even when they have changed back since then.
+			delete(e.tried, v.number)
+			e.applied = fingerprint{}
+		}
 		if err == nil {
 			r.swap(loaded)
 			log.Info("model is ready", "took", time.Since(start).Round(time.Millisecond))

@@ -214,6 +214,33 @@ func TestFilesThatChangeWhileTheyAreLoadedAreLoadedAgain(t *testing.T) {
 	})
 }
 
+// A file that comes and goes while its model is loaded leaves the directory as it was
+// looked at, and a version that was not loaded from that.
+func TestFilesThatChangeAndChangeBackAreLoadedAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		dir := write(t, map[string]string{"cat/1/model.onnx": "one"})
+		l := &loader{}
+		r := repository.New(dir, l, repository.Options{Control: repository.ControlPoll, Logger: quiet})
+		must(t, errors.Join(r.Scan(), r.Load(t.Context())))
+		l.before = func(string) {
+			put(t, dir, "cat/labels.txt", "of another\nmodel")
+			l.before = func(string) {}
+			time.AfterFunc(time.Millisecond, func() {
+				if err := os.Remove(filepath.Join(dir, "cat/labels.txt")); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		put(t, dir, "cat/1/model.onnx", "two")
+		go r.Poll(t.Context())
+		time.Sleep(3 * settle)
+		if v := only(t, r, "cat"); v.Reason != "" || answer(t, r, "cat", "") != "two" {
+			t.Errorf("version %+v", v)
+		}
+		must(t, r.Close())
+	})
+}
+
 func TestALoadOfFilesThatChangeMeanwhileFails(t *testing.T) {
 	dir := write(t, map[string]string{"cat/1/model.onnx": "one"})
 	r, l := open(t, dir, repository.Options{Control: repository.ControlExplicit, StartupModels: []string{"cat"}})

@@ -73,9 +73,6 @@ type Options struct {
 	// as Version.Compiled; an error makes the version unavailable, with the
 	// error's text as the reason. Optional.
 	Compile func(*Version) (any, error)
-	// AfterUnload is called each time a session has been closed, from any goroutine.
-	// Optional.
-	AfterUnload func()
 	// Logger is told of what is loaded and what is not. nil: slog.Default.
 	Logger *slog.Logger
 }

@@ -56,24 +56,31 @@ func (s *Snapshot) Lookup(name, version string) (*Model, *Version, error) {
 		return m, v, nil
 	}
 	if len(m.Versions) == 0 {
-		if m.Reason == "" {
-			return nil, nil, notLoaded(name)
-		}
-		return nil, nil, fmt.Errorf("%w: model %q: %s", ErrUnavailable, name, m.Reason)
+		return nil, nil, m.empty()
 	}
 	return m, m.Versions[0], nil
+}
+
+// empty says why a model has no versions.
+func (m *Model) empty() error {
+	if m.Reason == "" {
+		return notLoaded(m.Name)
+	}
+	return fmt.Errorf("%w: model %q: %s", ErrUnavailable, m.Name, m.Reason)
 }
 
 func (m *Model) lookup(version string) (*Version, error) {
 	number, ok := parseVersion(version)
 	if !ok {
-		return nil, fmt.Errorf("%w: model_version %q is not a positive whole number", ErrName, version)
+		// Clients of Triton look for these words.
+		quoted := strconv.Quote(shorten(version))
+		return nil, fmt.Errorf("%w: failed to get model version from specified version string '%s': give model_version as a positive whole number without leading zeros, or leave it out", ErrName, quoted[1:len(quoted)-1])
 	}
 	if v := m.version(number); v != nil {
 		return v, nil
 	}
 	if len(m.Versions) == 0 {
-		return nil, notLoaded(m.Name)
+		return nil, m.empty()
 	}
 	have := make([]string, len(m.Versions))
 	for i, v := range m.Versions {

@@ -6,6 +6,9 @@ import (
 	"os"
 )
 
+// errStopping says that nothing is loaded any more.
+var errStopping = fmt.Errorf("%w: the server is stopping", ErrUnavailable)
+
 // take waits for the repository's turn, by which loads and unloads come one at a time.
 // It ends early with ctx and with the repository.
 func (r *Repository) take(ctx context.Context) (done func(), err error) {
@@ -18,7 +21,7 @@ func (r *Repository) take(ctx context.Context) (done func(), err error) {
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	case <-r.closing:
-		return nil, fmt.Errorf("%w: the server is stopping", ErrUnavailable)
+		return nil, errStopping
 	}
 }
 

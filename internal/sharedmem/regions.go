@@ -9,7 +9,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"syscall"
 )
 
 // Dir is where the system keeps POSIX shared memory.
@@ -91,13 +90,13 @@ func (r *Regions) Register(region Region) error {
 	return nil
 }
 
-// open opens a region's file. O_NONBLOCK keeps a named pipe from blocking.
+// open opens a region's file.
 func (r *Regions) open(region Region) (*os.File, error) {
 	name := strings.TrimPrefix(region.Key, "/")
 	if name == "" || name == "." || name == ".." || len(name) > maxName || strings.ContainsAny(name, "/\\\x00") {
 		return nil, fmt.Errorf("%w: %q: key is %q: give the name of an object in %s, without directories", ErrRegion, region.Name, region.Key, Dir)
 	}
-	file, err := os.OpenFile(filepath.Join(r.dir, name), os.O_RDWR|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0)
+	file, err := os.OpenFile(filepath.Join(r.dir, name), os.O_RDWR|asItIs, 0)
 	if pathError, ok := errors.AsType[*os.PathError](err); ok {
 		err = pathError.Err // without the path
 	}

@@ -12,7 +12,7 @@ import (
 var sourceLocation = regexp.MustCompile(`\S+\.(?:cc|cpp|h|hpp|mm|inc):\d+:? ?`)
 
 // publicReason returns a message of the runtime without paths. That of the model, and
-// of other files in its directory, is the server's own business, and those of the
+// of other files in the repository, is the server's own business, and those of the
 // runtime's source are nobody's.
 func publicReason(message, path string) string {
 	spellings := []string{path}
@@ -27,9 +27,17 @@ func publicReason(message, path string) string {
 	reason := sourceLocation.ReplaceAllString(message, "")
 	for _, s := range spellings {
 		reason = strings.ReplaceAll(reason, s, filepath.Base(path))
-		if dir := filepath.Dir(s); dir != "." {
-			reason = strings.ReplaceAll(reason, strings.TrimSuffix(dir, string(filepath.Separator))+string(filepath.Separator), "")
+		// The version's directory, the model's and the repository's.
+		for dir, level := filepath.Dir(s), 0; level < 3 && dir != filepath.Dir(dir); dir, level = filepath.Dir(dir), level+1 {
+			reason = withoutDir(reason, dir)
 		}
 	}
 	return strings.TrimSpace(reason)
+}
+
+// withoutDir takes a directory out of a message: as the beginning of paths, and in
+// quotes, of which its own name is left.
+func withoutDir(message, dir string) string {
+	message = strings.ReplaceAll(message, dir+string(filepath.Separator), "")
+	return strings.ReplaceAll(message, `"`+dir+`"`, `"`+filepath.Base(dir)+`"`)
 }

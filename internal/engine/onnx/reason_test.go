@@ -18,6 +18,7 @@ func TestReasonsTellNoPaths(t *testing.T) {
 		{absolute, "Load model from " + absolute + " failed:Protobuf parsing failed.", "Load model from model.onnx failed:Protobuf parsing failed."},
 		{relative, "Load model from " + relative + " failed:Protobuf parsing failed.", "Load model from model.onnx failed:Protobuf parsing failed."},
 		{relative, `no data: "` + filepath.Join(filepath.Dir(absolute), "weights.bin") + `"`, `no data: "weights.bin"`},
+		{absolute, `"blob" is at "` + filepath.Join(dir, "models", "blob") + `", allowed is "` + filepath.Dir(absolute) + `"`, `"blob" is at "blob", allowed is "1"`},
 		{"model.onnx", "./model.onnx is no model.", "./model.onnx is no model."},
 		{
 			absolute,

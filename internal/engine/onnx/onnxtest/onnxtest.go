@@ -48,6 +48,7 @@ type Node struct {
 	Outputs []string
 	Ints    map[string]int64
 	Tensors map[string]Initializer
+	Graphs  map[string]Graph
 }
 
 // Value declares an input or output. Dims are ints for fixed sizes, strings for named
@@ -89,6 +90,13 @@ func Unary(op string, elem int, dims ...any) Graph {
 
 // Encode returns the graph as an ONNX file.
 func (g Graph) Encode() []byte {
+	var model []byte
+	model = appendVarint(model, 1, 8) // ir_version
+	model = appendMessage(model, 7, g.encode())
+	return appendMessage(model, 8, appendVarint(nil, 2, 15)) // opset_import
+}
+
+func (g Graph) encode() []byte {
 	var graph []byte
 	for _, n := range g.Nodes {
 		graph = appendMessage(graph, 1, n.encode())
@@ -103,10 +111,7 @@ func (g Graph) Encode() []byte {
 	for _, v := range g.Outputs {
 		graph = appendMessage(graph, 12, v.encode())
 	}
-	var model []byte
-	model = appendVarint(model, 1, 8) // ir_version
-	model = appendMessage(model, 7, graph)
-	return appendMessage(model, 8, appendVarint(nil, 2, 15)) // opset_import
+	return graph
 }
 
 // Write writes the graph to file in a directory that it makes.
@@ -139,6 +144,12 @@ func (n Node) encode() []byte {
 		attribute := appendMessage(nil, 1, []byte(name))
 		attribute = appendMessage(attribute, 5, value.encode())
 		attribute = appendVarint(attribute, 20, 4) // type TENSOR
+		b = appendMessage(b, 5, attribute)
+	}
+	for name, value := range n.Graphs {
+		attribute := appendMessage(nil, 1, []byte(name))
+		attribute = appendMessage(attribute, 6, value.encode())
+		attribute = appendVarint(attribute, 20, 5) // type GRAPH
 		b = appendMessage(b, 5, attribute)
 	}
 	return b

@@ -23,7 +23,7 @@ def test_unknown_version(client):
 
 
 def test_version_that_is_no_number(grpc_client):
-    with fails("invalid", "wrong_specification"):
+    with fails("invalid", "failed to get model version from specified version string 'wrong_specification'"):
         grpc_client.add(model_version="wrong_specification")
 
 

@@ -1,0 +1,33 @@
+package handler_test
+
+import (
+	"net/http"
+	"os"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/tensorwire/tensorwire/handler"
+	"github.com/tensorwire/tensorwire/internal/tensor"
+)
+
+// documentedPath is how docs/rest.md writes a path with its method.
+var documentedPath = regexp.MustCompile("`(GET|POST) (/v2[^`]*)`")
+
+func TestTheDocumentedPathsAreThere(t *testing.T) {
+	page, err := os.ReadFile("../docs/rest.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	h, _ := newREST(t, map[string]*fakeModel{"m": echo(tensor.FP32, -1)}, handler.InferenceOptions{}, handler.RESTOptions{})
+	paths := documentedPath.FindAllStringSubmatch(string(page), -1)
+	if len(paths) < 10 {
+		t.Errorf("docs/rest.md has %d paths", len(paths))
+	}
+	for _, found := range paths {
+		method, path := found[1], strings.NewReplacer("{model}", "m", "{version}", "1").Replace(found[2])
+		if a := ask(t, h, method, path, nil); a.status == http.StatusMethodNotAllowed || strings.Contains(string(a.body), "docs/rest.md") {
+			t.Errorf("%s %s: %d %s", method, path, a.status, a.body)
+		}
+	}
+}
