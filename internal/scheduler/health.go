@@ -57,16 +57,12 @@ func (h *health) failing(now time.Time) error {
 	return refuse(ErrFailing, h.until.Sub(now), "its last %d calls failed; it is tried again in %v", h.failures, h.until.Sub(now).Round(time.Millisecond))
 }
 
-// admit lets a request through, unless the model rests. After a rest one request tries
+// admitted takes note of a request that was let through. After a rest that one tries
 // the model, and the others wait for the outcome or the next rest's end.
-func (h *health) admit(now time.Time) error {
-	if err := h.failing(now); err != nil {
-		return err
-	}
+func (h *health) admitted(now time.Time) {
 	if h.failures >= failuresToRest {
 		h.until = now.Add(h.rest)
 	}
-	return nil
 }
 
 // hanging reports whether every instance is in a call that does not come back. The

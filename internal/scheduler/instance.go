@@ -18,7 +18,8 @@ type instance struct {
 	work      chan []*entry
 	gatherer  gatherer
 
-	// The scheduler's lock guards what follows, while the instance is idle.
+	// The scheduler's lock guards what follows; batch and turn while the instance is
+	// idle. started is when the call began that is under way.
 	batch   []*entry
 	started time.Time
 	running bool
@@ -55,23 +56,12 @@ func send(batch []*entry, answers []answer) {
 
 // answers returns one answer for each request of the batch.
 func (in *instance) answers(batch []*entry) []answer {
-	if len(batch) == 1 {
-		return in.finish(batch, []answer{in.single(batch[0])})
-	}
-	start := time.Now()
-	inputs, rows := in.gatherer.gather(batch)
-	gathered := time.Since(start)
-	result, err := in.call(context.Background(), inputs, rows)
+	answers, err := in.joined(batch)
 	if err == nil {
-		start = time.Now()
-		var answers []answer
-		if answers, err = scatter(result, in.scheduler.Signature(), batch, rows); err == nil {
-			in.scheduler.options.Observer.Executed(rows, gathered, result.Timings.Compute, time.Since(start))
-			return in.finish(batch, answers)
-		}
+		return in.finish(batch, answers)
 	}
 	// One row may have failed all: each request is run for itself.
-	answers := make([]answer, len(batch))
+	answers = make([]answer, len(batch))
 	for i, e := range batch {
 		if errors.Is(err, engine.ErrClosed) {
 			answers[i].err = err
@@ -80,6 +70,46 @@ func (in *instance) answers(batch []*entry) []answer {
 		answers[i] = in.single(e)
 	}
 	return in.finish(batch, answers)
+}
+
+// errOne says that there is nothing to join.
+var errOne = errors.New("one request")
+
+// joined runs all requests of the batch in one call.
+func (in *instance) joined(batch []*entry) ([]answer, error) {
+	if len(batch) == 1 {
+		return nil, errOne
+	}
+	start := time.Now()
+	inputs, rows := in.gatherer.gather(batch)
+	gathered := time.Since(start)
+	result, err := in.call(context.Background(), inputs, rows)
+	in.gatherer.clear(result)
+	if err != nil {
+		return nil, err
+	}
+	start = time.Now()
+	answers, err := scatter(result, in.scheduler.Signature(), batch, rows)
+	in.scheduler.fits(err == nil)
+	if err != nil {
+		return nil, err
+	}
+	in.scheduler.options.Observer.Executed(rows, gathered, result.Timings.Compute, time.Since(start))
+	return answers, nil
+}
+
+// misfitsToStop is after how many batches in a row without the batch's dimension no
+// more are made: each costs a call that is for nothing.
+const misfitsToStop = 3
+
+// fits takes note of whether a batch came out as one.
+func (s *scheduler) fits(ok bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.misfits++
+	if ok {
+		s.misfits = 0
+	}
 }
 
 // single runs one request for itself.
@@ -111,6 +141,9 @@ func (in *instance) finish(batch []*entry, answers []answer) []answer {
 func (in *instance) call(ctx context.Context, inputs []tensor.Tensor, rows int64) (*engine.Result, error) {
 	s := in.scheduler
 	start := time.Now()
+	s.mu.Lock()
+	in.started = start
+	s.mu.Unlock()
 	result, err := in.protected(ctx, inputs)
 	took := time.Since(start)
 	s.mu.Lock()
@@ -130,9 +163,35 @@ func (in *instance) protected(ctx context.Context, inputs []tensor.Tensor) (resu
 		}
 	}()
 	session := in.scheduler.session
-	result, err = session.Run(ctx, inputs)
-	if err == nil && (result == nil || len(result.Outputs) != len(session.Signature().Outputs)) {
-		err = errors.New("the engine gave another number of outputs than the model has")
+	if result, err = session.Run(ctx, inputs); err != nil {
+		return nil, err
 	}
-	return result, err
+	if err := checkOutputs(session.Signature(), result); err != nil {
+		return nil, fmt.Errorf("the engine's answer is none: %w", err)
+	}
+	return result, nil
+}
+
+// checkOutputs reports whether a result has the outputs of the signature, of as many
+// bytes as they say: those who take them apart trust that.
+func checkOutputs(signature *engine.Signature, result *engine.Result) error {
+	if result == nil {
+		return errors.New("it is nil")
+	}
+	if len(result.Outputs) != len(signature.Outputs) {
+		return fmt.Errorf("it has %d outputs, and the model has %d", len(result.Outputs), len(signature.Outputs))
+	}
+	for i := range result.Outputs {
+		out, spec := &result.Outputs[i], &signature.Outputs[i]
+		if out.DataType != spec.DataType {
+			return fmt.Errorf("output %q has datatype %v, and the model gives %v", spec.Name, out.DataType, spec.DataType)
+		}
+		if out.DataType == tensor.Invalid {
+			continue
+		}
+		if err := out.Validate(); err != nil {
+			return fmt.Errorf("output %q: %w", spec.Name, err)
+		}
+	}
+	return nil
 }

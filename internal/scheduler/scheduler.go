@@ -29,6 +29,8 @@ type scheduler struct {
 	delay, hang *time.Timer
 	health      health
 	cost        cost
+	// misfits is how many batches in a row came out without the batch's dimension.
+	misfits int
 	// order is nil where answers go as they come.
 	order     *order
 	closed    bool
@@ -49,7 +51,7 @@ func New(session engine.Session, options Options) engine.Session {
 	s := &scheduler{session: session, options: options.withDefaults()}
 	s.queue = newQueue(s.options.Levels)
 	if b := s.options.Batching; b != nil && b.PreserveOrdering && s.options.Instances > 1 {
-		s.order = &order{}
+		s.order = newOrder(s.options.HangTimeout)
 	}
 	s.delay = time.AfterFunc(time.Hour, s.dispatchLater)
 	s.delay.Stop()
@@ -90,10 +92,14 @@ func (s *scheduler) Run(ctx context.Context, inputs []tensor.Tensor) (*engine.Re
 	e := newEntry(ctx, inputs, s.options.BatchDimension || s.options.Batching != nil)
 	e.level = s.level(request.Priority)
 	e.lane = request.Lane
+	timeout := s.options.Levels[e.level].timeout(request.Timeout)
+	if timeout != 0 {
+		e.expires = e.arrived.Add(timeout)
+	}
 	if err := s.enter(e); err != nil {
 		return nil, err
 	}
-	return s.wait(e, s.options.Levels[e.level].timeout(request.Timeout))
+	return s.wait(e, timeout)
 }
 
 // level returns the index of a priority's level.
@@ -104,9 +110,10 @@ func (s *scheduler) level(priority uint64) int {
 	return int(priority) - 1
 }
 
-// timeout returns how long a request may wait that gives a timeout of its own, or 0.
+// timeout returns how long a request may wait that gives a timeout of its own, or 0. It
+// is negative for one that has waited for too long already.
 func (p *Policy) timeout(own time.Duration) time.Duration {
-	if p.Override && own > 0 && (p.Timeout == 0 || own < p.Timeout) {
+	if p.Override && own != 0 && (p.Timeout == 0 || own < p.Timeout) {
 		return own
 	}
 	return p.Timeout
@@ -115,7 +122,7 @@ func (p *Policy) timeout(own time.Duration) time.Duration {
 // wait returns the answer to a request that has entered the queue.
 func (s *scheduler) wait(e *entry, timeout time.Duration) (*engine.Result, error) {
 	var expired <-chan time.Time
-	if timeout > 0 {
+	if timeout != 0 {
 		timer := time.NewTimer(timeout)
 		defer timer.Stop()
 		expired = timer.C
@@ -144,15 +151,21 @@ func (s *scheduler) wait(e *entry, timeout time.Duration) (*engine.Result, error
 func (s *scheduler) expire(e *entry) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if e.state != waiting {
+	if e.state != waiting || e.delayed {
 		return
 	}
+	s.tooLate(e)
+	s.dispatch()
+}
+
+// tooLate acts on a request that waits, and has for too long. The caller holds the
+// lock.
+func (s *scheduler) tooLate(e *entry) {
 	if s.options.Levels[e.level].Delay {
 		s.queue.delay(e)
 		return
 	}
-	s.leave(e, ReasonTimeout, refuse(ErrTimeout, s.expectedWait(), "the request waited for %v", time.Since(e.arrived).Round(time.Microsecond)))
-	s.dispatch()
+	s.leave(e, ReasonTimeout, refuse(ErrTimeout, s.expectedWait(e.level), "the request waited for %v, and its timeout is %v", time.Since(e.arrived).Round(time.Microsecond), max(e.expires.Sub(e.arrived), 0)))
 }
 
 // abandon takes the request of a caller that has left out of the queue, so that its
