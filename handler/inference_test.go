@@ -349,6 +349,9 @@ func TestRawContentsAreNotCopied(t *testing.T) {
 func TestOutputsThatAreNoTensorsAreLeftOut(t *testing.T) {
 	m := two()
 	m.outputs[1] = engine.TensorSpec{Name: "maps"}
+	m.run = func(_ context.Context, inputs []tensor.Tensor) (*engine.Result, error) {
+		return &engine.Result{Outputs: []tensor.Tensor{inputs[0], {}}}, nil
+	}
 	client := serveInference(t, map[string]*fakeModel{"m": m}, handler.InferenceOptions{})
 	req := &inference.ModelInferRequest{
 		ModelName:        "m",
