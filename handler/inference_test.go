@@ -20,6 +20,7 @@ import (
 	"github.com/tensorwire/tensorwire/handler"
 	"github.com/tensorwire/tensorwire/internal/engine"
 	"github.com/tensorwire/tensorwire/internal/repository"
+	"github.com/tensorwire/tensorwire/internal/respcache"
 	"github.com/tensorwire/tensorwire/internal/scheduler"
 	"github.com/tensorwire/tensorwire/internal/tensor"
 )
@@ -37,6 +38,12 @@ type fakeModel struct {
 	versions []string
 	// instances is how many calls run at once; 16 where it is 0.
 	instances int
+	// batching joins requests; nil: none are.
+	batching *scheduler.Batching
+	// maxQueue is how many requests may wait; 0: the scheduler's default.
+	maxQueue int
+	// cache answers requests a second time; nil: none does.
+	cache *respcache.Cache
 }
 
 func (m *fakeModel) Signature() *engine.Signature {
@@ -110,10 +117,14 @@ func newInference(t testing.TB, models map[string]*fakeModel, options handler.In
 	log := slog.New(slog.DiscardHandler)
 	schedule := func(s engine.Session, v *repository.Version) engine.Session {
 		m := models[v.Model]
-		return scheduler.New(s, scheduler.Options{
-			Instances: cmp.Or(m.instances, 16), BatchDimension: m.config.GetMaxBatchSize() > 0,
+		s = scheduler.New(s, scheduler.Options{
+			Instances: cmp.Or(m.instances, 16), MaxQueue: m.maxQueue, BatchDimension: m.config.GetMaxBatchSize() > 0, Batching: m.batching,
 			Levels: []scheduler.Policy{{Override: true}}, Observer: v.Statistics,
 		})
+		if m.cache != nil {
+			s = m.cache.Wrap(s, v.Statistics)
+		}
+		return s
 	}
 	r := repository.New(dir, fakeLoader(models), repository.Options{Logger: log, Decorate: schedule, Compile: func(v *repository.Version) (any, error) {
 		m := models[v.Model]

@@ -211,3 +211,33 @@ func TestAHungCallDoesNotHoldUpTheAnswersBehindItForEver(t *testing.T) {
 		group.Wait()
 	})
 }
+
+// Where a batch fails and each request is run for itself, each is answered when that is
+// done, and its waiting ends where its own run begins.
+func TestAnswersAfterABatchThatFailed(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		inner := &fake{hold: time.Second, fault: func(_ int, values []float32) (*engine.Result, error) {
+			if len(values) > 2 {
+				return nil, errors.New("one of them")
+			}
+			return nil, nil
+		}}
+		s := open(t, inner, scheduler.Options{Instances: 1, HangTimeout: 2500 * time.Millisecond, Batching: &scheduler.Batching{MaxSize: 3, MaxDelay: time.Millisecond}})
+		start := time.Now()
+		var group sync.WaitGroup
+		for i := range 3 {
+			group.Go(func() {
+				result, err := s.Run(t.Context(), []tensor.Tensor{enginetest.Input(float32(i), 0)})
+				if want := time.Duration(i+2) * time.Second; err != nil || time.Since(start) != want || result.Timings.Queue != want-time.Second {
+					t.Errorf("request %d is answered after %v, want %v: %v, %v", i, time.Since(start), want, result, err)
+				}
+			})
+			synctest.Wait()
+		}
+		time.Sleep(3 * time.Second) // longer than a call may take, but not one call
+		if err := s.(interface{ Failing() error }).Failing(); err != nil {
+			t.Errorf("taken for hanging: %v", err)
+		}
+		group.Wait()
+	})
+}

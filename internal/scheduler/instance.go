@@ -38,48 +38,44 @@ func (in *instance) loop() {
 
 // run computes a batch and answers each of its requests exactly once.
 func (in *instance) run(batch []*entry) {
-	answers := in.answers(batch)
 	order := in.scheduler.order
 	if order == nil {
-		send(batch, answers)
+		in.compute(batch, func(i int, a answer) { batch[i].answer <- a })
 		return
 	}
+	answers := make([]answer, len(batch))
+	in.compute(batch, func(i int, a answer) { answers[i] = a })
 	own := slices.Clone(batch) // the batch's memory is used for the next one
-	order.deliver(in.turn, func() { send(own, answers) })
-}
-
-func send(batch []*entry, answers []answer) {
-	for i, e := range batch {
-		e.answer <- answers[i]
-	}
-}
-
-// answers returns one answer for each request of the batch.
-func (in *instance) answers(batch []*entry) []answer {
-	answers, err := in.joined(batch)
-	if err == nil {
-		return in.finish(batch, answers)
-	}
-	// One row may have failed all: each request is run for itself.
-	answers = make([]answer, len(batch))
-	for i, e := range batch {
-		if errors.Is(err, engine.ErrClosed) {
-			answers[i].err = err
-			continue
+	order.deliver(in.turn, func() {
+		for i, e := range own {
+			e.answer <- answers[i]
 		}
-		answers[i] = in.single(e)
-	}
-	return in.finish(batch, answers)
+	})
 }
 
-// errOne says that there is nothing to join.
-var errOne = errors.New("one request")
+// compute gives the answer of each request of the batch, as soon as it is there.
+func (in *instance) compute(batch []*entry, give func(i int, a answer)) {
+	if len(batch) == 1 {
+		give(0, in.single(batch[0]))
+		return
+	}
+	answers, err := in.joined(batch)
+	for i, e := range batch {
+		switch {
+		case err == nil:
+			give(i, e.timed(answers[i]))
+		case errors.Is(err, engine.ErrClosed):
+			give(i, answer{err: err})
+		default:
+			// One row may have failed all: each request is run for itself.
+			e.began = time.Now()
+			give(i, in.single(e))
+		}
+	}
+}
 
 // joined runs all requests of the batch in one call.
 func (in *instance) joined(batch []*entry) ([]answer, error) {
-	if len(batch) == 1 {
-		return nil, errOne
-	}
 	start := time.Now()
 	inputs, rows := in.gatherer.gather(batch)
 	gathered := time.Since(start)
@@ -124,17 +120,13 @@ func (in *instance) single(e *entry) answer {
 		return answer{err: err}
 	}
 	observer.Executed(max(e.rows, 1), 0, result.Timings.Compute, 0)
-	return answer{result: result}
+	return e.timed(answer{result: result})
 }
 
-// finish adds the wait in the queue to the timings.
-func (in *instance) finish(batch []*entry, answers []answer) []answer {
-	for i, e := range batch {
-		if answers[i].result != nil {
-			answers[i].result.Timings.Queue += e.began.Sub(e.arrived)
-		}
-	}
-	return answers
+// timed adds the wait until the call that answered a request to the answer's timings.
+func (e *entry) timed(a answer) answer {
+	a.result.Timings.Queue += e.began.Sub(e.arrived)
+	return a
 }
 
 // call runs the engine, and keeps account of its health and cost.

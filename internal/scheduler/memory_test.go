@@ -19,7 +19,7 @@ import (
 // are still in memory when all have been answered, and of how many bytes the heap is.
 func kept(t *testing.T, requests, size int) (inputs int, heap uint64) {
 	t.Helper()
-	s := scheduler.New(&shapes{hold: time.Second}, scheduler.Options{Instances: 2, Batching: &scheduler.Batching{MaxSize: requests, MaxDelay: time.Second}})
+	s := scheduler.New(&shapes{hold: time.Second}, scheduler.Options{Instances: 2, MaxQueueBytes: 1 << 30, Batching: &scheduler.Batching{MaxSize: requests, MaxDelay: time.Second}})
 	memory := make([]weak.Pointer[float32], requests)
 	var group sync.WaitGroup
 	for i := range requests {
@@ -58,8 +58,8 @@ func TestNothingIsKeptOfWhatWasAnswered(t *testing.T) {
 		if n, _ := kept(t, 8, 1000); n != 0 {
 			t.Errorf("%d requests are in memory after they were answered", n)
 		}
-		const row = 8 << 20 // so that half the batch has 128 MiB
-		if n, heap := kept(t, 8, row); n != 0 || heap > 64<<20 {
+		const row = 4 << 20 // so that half the batch has 64 MiB
+		if n, heap := kept(t, 8, row); n != 0 || heap > 32<<20 {
 			t.Errorf("%d requests are in memory, and %d MiB", n, heap>>20)
 		}
 	})
