@@ -44,12 +44,20 @@ type fakeModel struct {
 	maxQueue int
 	// cache answers requests a second time; nil: none does.
 	cache *respcache.Cache
+	// closed, where it is set, is called when the model is closed.
+	closed func()
 }
 
 func (m *fakeModel) Signature() *engine.Signature {
 	return &engine.Signature{Inputs: m.inputs, Outputs: m.outputs}
 }
-func (m *fakeModel) Close() error { return nil }
+
+func (m *fakeModel) Close() error {
+	if m.closed != nil {
+		m.closed()
+	}
+	return nil
+}
 
 func (m *fakeModel) Run(ctx context.Context, inputs []tensor.Tensor) (*engine.Result, error) {
 	if err := ctx.Err(); err != nil {

@@ -139,7 +139,7 @@ func (p *Predictor) inferLeased(ctx context.Context, lease *repository.Lease, r 
 	}
 	front := lease.Compiled.(*frontend)
 	var watch stopwatch
-	input, err := p.makeInput(ctx, front, r, &watch)
+	input, err := p.makeInput(ctx, lease, r, &watch)
 	if err != nil {
 		return observe.Sample{}, nil, err
 	}

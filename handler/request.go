@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/tensorwire/tensorwire/gen/modelserving"
+	"github.com/tensorwire/tensorwire/internal/repository"
 	"github.com/tensorwire/tensorwire/internal/tensor"
 )
 
@@ -77,9 +78,15 @@ type stopwatch struct {
 	decode, preprocess time.Duration
 }
 
+// admitter is a session that knows whether it would refuse a request.
+type admitter interface {
+	Admits(ctx context.Context) error
+}
+
 // makeInput makes the model's input of the request. The tensor may alias the
 // request's memory.
-func (p *Predictor) makeInput(ctx context.Context, f *frontend, r *request, watch *stopwatch) (tensor.Tensor, error) {
+func (p *Predictor) makeInput(ctx context.Context, lease *repository.Lease, r *request, watch *stopwatch) (tensor.Tensor, error) {
+	f := lease.Compiled.(*frontend)
 	if f.input == nil {
 		return tensor.Tensor{}, invalidf("model_name: model %q takes %d inputs; Predictor serves models that take one", f.version.Model, len(f.version.Signature.Inputs))
 	}
@@ -110,5 +117,11 @@ func (p *Predictor) makeInput(ctx context.Context, f *frontend, r *request, watc
 		return tensor.Tensor{}, ctx.Err()
 	}
 	defer func() { <-p.decodes }()
+	// Under load an image that would be refused afterwards is not worth decoding.
+	if session, ok := lease.Session().(admitter); ok {
+		if err := session.Admits(ctx); err != nil {
+			return tensor.Tensor{}, err
+		}
+	}
 	return f.fromEncoded(r, p.limits, watch)
 }

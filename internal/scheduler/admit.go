@@ -1,6 +1,7 @@
 package scheduler
 
 import (
+	"context"
 	"time"
 
 	"github.com/tensorwire/tensorwire/internal/engine"
@@ -22,6 +23,7 @@ func (s *scheduler) enter(e *entry) error {
 		s.options.Observer.NotRun(reason)
 		return err
 	}
+	s.health.admitted(e.arrived)
 	if old != nil {
 		s.queue.replace(old, e)
 		old.state = left
@@ -36,6 +38,28 @@ func (s *scheduler) enter(e *entry) error {
 	s.options.Observer.Queued(s.queue.requests, s.queue.bytes)
 	s.dispatch()
 	return nil
+}
+
+// Admits returns how Run would refuse a request that came now, whatever its size; nil
+// where it would wait or run. It is for callers to whom it is work to make a request of
+// what they have, and counts one that is refused.
+func (s *scheduler) Admits(ctx context.Context) error {
+	request := RequestOf(ctx)
+	e := newEntry(ctx, nil, false)
+	e.level = s.level(request.Priority)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return engine.ErrClosed
+	}
+	if request.Lane != nil && request.Lane.waiting != nil {
+		return nil // it has a place
+	}
+	reason, err := s.refusal(e, nil)
+	if err != nil {
+		s.options.Observer.NotRun(reason)
+	}
+	return err
 }
 
 // refusal returns why a request cannot wait, in the place of old where that is not nil:
@@ -56,7 +80,6 @@ func (s *scheduler) refusal(e, old *entry) (string, error) {
 			return ReasonBusy, refuse(ErrBusy, wait-deadline.Sub(now), "the wait to be expected is %v, and the caller's deadline is in %v", wait.Round(time.Microsecond), deadline.Sub(now).Round(time.Microsecond))
 		}
 	}
-	s.health.admitted(now)
 	return "", nil
 }
 
