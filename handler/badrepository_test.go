@@ -56,9 +56,9 @@ func serveDirectory(t *testing.T, dir string) *both {
 
 const goodRequest = `{"inputs":[{"name":"x","datatype":"FP32","shape":[1,2],"data":[1,2]}]}`
 
-// call makes an RPC by its name and the same call of REST, and returns the error of
-// each, checked for what it must not tell.
-func (s *both) call(t *testing.T, rpc, model, version string) (rpcErr error, rest answer) {
+// call makes an RPC by its name and the same call of REST, and returns what
+// each answers, checked for what it must not tell.
+func (s *both) call(t *testing.T, rpc, model, version string) (rest answer, rpcErr error) {
 	t.Helper()
 	path, method, body, suffix := "/v2/models/"+segment(model), http.MethodGet, "", ""
 	if version != "" {
@@ -91,7 +91,7 @@ func (s *both) call(t *testing.T, rpc, model, version string) (rpcErr error, res
 	if rpcErr != nil && strings.Contains(rpcErr.Error(), s.dir) || strings.Contains(string(rest.body), s.dir) {
 		t.Errorf("%s of %q: the answer tells a path of the server: %v, %s", rpc, model, rpcErr, rest.body)
 	}
-	return rpcErr, rest
+	return rest, rpcErr
 }
 
 // segment returns a name as one segment of a path, also where it has only dots.
@@ -103,7 +103,7 @@ func segment(name string) string {
 // of parts.
 func (s *both) fails(t *testing.T, rpc, model, version string, code connect.Code, parts ...string) {
 	t.Helper()
-	err, rest := s.call(t, rpc, model, version)
+	rest, err := s.call(t, rpc, model, version)
 	says(t, err, code, parts...)
 	status := map[connect.Code]int{connect.CodeInvalidArgument: 400, connect.CodeNotFound: 404, connect.CodeUnavailable: 503}[code]
 	text := rest.failure(t)
@@ -137,7 +137,7 @@ func TestNamesThatAreNoModelsOverBoth(t *testing.T) {
 			s.fails(t, rpc, name, "", connect.CodeNotFound, "Request for unknown model")
 		}
 		// Over RPC a model that is not there is not ready, which is no error.
-		if err, rest := s.call(t, "ready", name, ""); err != nil || rest.status != http.StatusNotFound {
+		if rest, err := s.call(t, "ready", name, ""); err != nil || rest.status != http.StatusNotFound {
 			t.Errorf("ready of %q: %v, %d %s", name, err, rest.status, rest.body)
 		}
 		if name == "nobody" || name == "M" {
@@ -159,7 +159,7 @@ func TestVersionsThatAreNoNumbersOverBoth(t *testing.T) {
 		if rpc != "ready" {
 			s.fails(t, rpc, "m", "2", connect.CodeNotFound, "Request for unknown model", `"m"`, "2")
 		}
-		if err, rest := s.call(t, rpc, "m", "1"); err != nil || rest.status != http.StatusOK {
+		if rest, err := s.call(t, rpc, "m", "1"); err != nil || rest.status != http.StatusOK {
 			t.Errorf("%s: %v, %d %s", rpc, err, rest.status, rest.body)
 		}
 	}
@@ -223,7 +223,7 @@ func TestModelsThatCannotBeLoadedOverBoth(t *testing.T) {
 		s.fails(t, "load", name, "", connect.CodeInvalidArgument, append(want, "failed to load '"+name+"'")...)
 		s.fails(t, "infer", name, "", connect.CodeUnavailable, append(want[:1:1], `"`+name+`"`)...)
 	}
-	if err, rest := s.call(t, "infer", "m", ""); err != nil || rest.status != http.StatusOK {
+	if rest, err := s.call(t, "infer", "m", ""); err != nil || rest.status != http.StatusOK {
 		t.Errorf("the model beside them: %v, %d %s", err, rest.status, rest.body)
 	}
 }

@@ -7,11 +7,13 @@ import (
 	"log/slog"
 	"net/http"
 	"strings"
+	"time"
 
 	"connectrpc.com/connect/v2"
 
 	"github.com/tensorwire/tensorwire/internal/engine"
 	"github.com/tensorwire/tensorwire/internal/repository"
+	"github.com/tensorwire/tensorwire/internal/retry"
 	"github.com/tensorwire/tensorwire/internal/scheduler"
 	"github.com/tensorwire/tensorwire/internal/sharedmem"
 	"github.com/tensorwire/tensorwire/internal/tensorjson"
@@ -39,7 +41,8 @@ func invalidf(format string, args ...any) error {
 
 // codes is the one table from the domain's errors to codes, in order: the first
 // that an error matches counts. Their texts are written for callers. Where the Open
-// Inference Protocol has a say, the codes are those that Triton's clients know.
+// Inference Protocol has a say, the codes are those that Triton's clients know. Before
+// it come errors that say when to come again, which are unavailable.
 var codes = []struct {
 	target error
 	code   connect.Code
@@ -56,10 +59,6 @@ var codes = []struct {
 	{repository.ErrOverride, connect.CodeInvalidArgument},
 	{repository.ErrLoad, connect.CodeInvalidArgument},
 	{repository.ErrUnavailable, connect.CodeUnavailable},
-	{scheduler.ErrQueueFull, connect.CodeUnavailable},
-	{scheduler.ErrBusy, connect.CodeUnavailable},
-	{scheduler.ErrTimeout, connect.CodeUnavailable},
-	{scheduler.ErrFailing, connect.CodeUnavailable},
 	{scheduler.ErrOvertaken, connect.CodeAborted},
 	{errCeiling, connect.CodeDeadlineExceeded},
 	{errNotSupported, connect.CodeUnimplemented},
@@ -84,6 +83,9 @@ func rpcError(ctx context.Context, log *slog.Logger, err error) *connect.Error {
 	case errors.Is(err, context.DeadlineExceeded):
 		return connect.NewError(connect.CodeDeadlineExceeded, "the deadline passed").WithCause(err)
 	}
+	if wait, ok := waitOf(err); ok {
+		return retry.Unavailable(wait, clip(err.Error())).WithCause(err)
+	}
 	for _, row := range codes {
 		if errors.Is(err, row.target) {
 			return connect.NewError(row.code, clip(err.Error())).WithCause(err)
@@ -91,6 +93,19 @@ func rpcError(ctx context.Context, log *slog.Logger, err error) *connect.Error {
 	}
 	log.ErrorContext(ctx, "request failed", "error", err)
 	return connect.NewError(connect.CodeInternal, "the model failed on this input; the server's log says why").WithCause(err)
+}
+
+// queueFullWait is when a place in a full queue may be free again, by an error that
+// does not know better.
+const queueFullWait = time.Second
+
+// waitOf returns how long err asks its caller to wait: errors of overload do, by a
+// method RetryAfter() time.Duration.
+func waitOf(err error) (wait time.Duration, ok bool) {
+	if wait, ok := retry.After(err); ok {
+		return wait, true
+	}
+	return queueFullWait, errors.Is(err, scheduler.ErrQueueFull)
 }
 
 // maxErrorBytes bounds the text of an error: it may quote what a request holds, and
@@ -106,9 +121,11 @@ func clip(text string) string {
 }
 
 // restError returns err as the REST of the Open Inference Protocol answers it: the
-// status, and the text of its "error". Code and text are rpcError's.
-func restError(ctx context.Context, log *slog.Logger, err error) (status int, text string) {
+// status, the text of its "error", and in header when to come again. Code and text are
+// rpcError's.
+func restError(ctx context.Context, log *slog.Logger, header http.Header, err error) (status int, text string) {
 	rpc := rpcError(ctx, log, err)
+	retry.SetHeader(header, rpc)
 	return restStatus(rpc.Code()), rpc.Message()
 }
 

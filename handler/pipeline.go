@@ -8,6 +8,8 @@ import (
 	"runtime/debug"
 
 	"connectrpc.com/connect/v2"
+
+	"github.com/tensorwire/tensorwire/internal/budget"
 )
 
 // duplex is what a pipeline needs of its transport. Receive and Send are called on
@@ -64,7 +66,7 @@ func (p *pipeline[Req, Res]) serve(ctx context.Context, stream duplex[Req, Res])
 	pending := make(chan place[Res], max(maxPending, p.window))
 	window := make(chan struct{}, p.window)
 	sent := make(chan error, 1)
-	go func() { sent <- p.send(stream, pending, window, cancel) }()
+	go func() { sent <- p.send(ctx, stream, pending, window, cancel) }()
 
 	err := p.dispatch(ctx, requests, pending, window)
 	close(pending)
@@ -129,19 +131,21 @@ func (p *pipeline[Req, Res]) receive(ctx context.Context, stream duplex[Req, Res
 	return requests
 }
 
-// send sends the answers in the order of pending. When the client is gone it stops
+// send sends the answers in the order of pending, and gives back what the memory budget
+// holds for their requests. When the client is gone it stops
 // the work, and takes the rest off pending so that nobody waits.
-func (p *pipeline[Req, Res]) send(stream duplex[Req, Res], pending <-chan place[Res], window <-chan struct{}, cancel context.CancelFunc) error {
+func (p *pipeline[Req, Res]) send(ctx context.Context, stream duplex[Req, Res], pending <-chan place[Res], window <-chan struct{}, cancel context.CancelFunc) error {
 	var failed error
 	for next := range pending {
 		res := <-next.answer
-		if next.inWindow {
-			<-window
-		}
 		if failed == nil {
 			if failed = stream.Send(res); failed != nil {
 				cancel()
 			}
+		}
+		budget.Answered(ctx) // or will never be
+		if next.inWindow {
+			<-window
 		}
 	}
 	return failed

@@ -10,6 +10,8 @@ import (
 	"sync"
 
 	"connectrpc.com/connect/v2"
+
+	"github.com/tensorwire/tensorwire/internal/budget"
 )
 
 const (
@@ -86,6 +88,9 @@ func (s *REST) readBody(r *http.Request, jsonLength int) (*body, error) {
 	if err := b.read(content, length, limit); err != nil {
 		b.free()
 		return nil, bodyError(err)
+	}
+	if compressed {
+		budget.Settle(r.Context(), int64(len(b.bytes()))) // its size is known now
 	}
 	return b, nil
 }

@@ -38,7 +38,7 @@ func (s *REST) fail(w http.ResponseWriter, r *http.Request, err error) {
 	if own, ok := errors.AsType[*statusError](err); ok {
 		status, text = own.status, own.text
 	} else {
-		status, text = restError(r.Context(), s.options.Logger.With("path", r.URL.Path), err)
+		status, text = restError(r.Context(), s.options.Logger.With("path", r.URL.Path), w.Header(), err)
 	}
 	if status == http.StatusUnsupportedMediaType {
 		w.Header().Set("Accept-Encoding", acceptedCodings) // RFC 7694
@@ -50,10 +50,14 @@ func (s *REST) fail(w http.ResponseWriter, r *http.Request, err error) {
 
 // leaveBody readies a connection for an answer while its request's body has not been
 // read to the end. On HTTP/1.1 a client that sends loses the answer when the connection
-// is closed under it, and so does many a client of HTTP/2 when its stream is reset. So
-// the answer goes out at once, for clients that read while they send, and drain, which
-// is to be called behind it, reads on for those that send all first. How long that may
-// take is the server's to say: bodies that come too slowly end with an error.
+// is closed under it, and so does many a client of HTTP/2 when its stream is reset. How
+// long reading on may take is the server's to say: bodies that come too slowly end with
+// an error.
+//
+// On HTTP/1.1 the answer goes out at once, for clients that read while they send, and
+// drain, which is to be called behind it, reads on for those that send all first. An
+// answer on HTTP/2 ends with its handler, and a client that has its head may send no
+// more while it waits for that end: so there the body goes first.
 func leaveBody(w http.ResponseWriter, r *http.Request) (drain func()) {
 	nothing := func() {}
 	// A client that waits for leave to send has not begun, and reading is that leave.
@@ -65,13 +69,11 @@ func leaveBody(w http.ResponseWriter, r *http.Request) (drain func()) {
 	}
 	control := http.NewResponseController(w)
 	rest := func() { _, _ = io.CopyN(io.Discard, r.Body, drainBytes) } // as above
-	if r.ProtoMajor == 1 {
-		if err := control.EnableFullDuplex(); err != nil {
-			rest()
-			return nothing
-		}
-		w.Header().Set("Connection", "close")
+	if r.ProtoMajor != 1 || control.EnableFullDuplex() != nil {
+		rest()
+		return nothing
 	}
+	w.Header().Set("Connection", "close")
 	return func() {
 		_ = control.Flush() // the caller may have gone
 		rest()

@@ -66,6 +66,18 @@ func readTopK(r *http.Request) (int, error) {
 	return int(k), nil
 }
 
+// checkMeant reports what content that is to be JSON was meant to be, where that can be
+// told: what curl sends with one option left out or another put in.
+func checkMeant(contentType string, content []byte) error {
+	if format := vision.Sniff(content); format != "" {
+		return invalidf("body: it begins like an image, and Content-Type is %q: send it with Content-Type: %s", contentType, format.MediaType())
+	}
+	if strings.HasPrefix(strings.ToLower(contentType), "multipart/") {
+		return invalidf("Content-Type is %q, and forms are not taken: send JSON, or an image with its own Content-Type, as the body itself", contentType)
+	}
+	return nil
+}
+
 // takesImage reports why the model does not take content as an image.
 func (f *frontend) takesImage(contentType string, content []byte) error {
 	switch {
@@ -73,6 +85,8 @@ func (f *frontend) takesImage(contentType string, content []byte) error {
 		return invalidf("Content-Type is %q, but model %q takes %d inputs, and an image is one: send them as JSON", contentType, f.version.Model, len(f.version.Signature.Inputs))
 	case f.image == nil:
 		return invalidf("Content-Type is %q, but model %q does not take an image (its input %q is %v of %v): send it as JSON", contentType, f.version.Model, f.input.Name, f.input.DataType, f.input.Shape)
+	case len(content) == 0:
+		return invalidf("Content-Type is %q, but the body is empty: send the image's bytes", contentType)
 	case vision.Sniff(content) == "":
 		return invalidf("Content-Type is %q, but the %d bytes of the body begin like no JPEG, PNG, GIF, WebP, BMP or TIFF", contentType, len(content))
 	}

@@ -57,7 +57,7 @@ func TestAnImageIsARequest(t *testing.T) {
 		says   []string
 	}{
 		"no image":          {"labelled/infer", []byte("{}"), 400, []string{"image/png", "2 bytes", "PNG"}},
-		"nothing":           {"labelled/infer", nil, 400, []string{"0 bytes"}},
+		"nothing":           {"labelled/infer", nil, 400, []string{"empty"}},
 		"cut off":           {"labelled/infer", picture[:len(picture)-20], 400, []string{"body: "}},
 		"too many pixels":   {"labelled/infer", bomb, 413, []string{"body: ", "--max-image-pixels"}},
 		"too many bytes":    {"labelled/infer", make([]byte, 1<<17), 413, []string{"--max-message-bytes"}},
@@ -74,6 +74,25 @@ func TestAnImageIsARequest(t *testing.T) {
 			if a.status != test.status || !strings.Contains(failure, part) || strings.Contains(failure, "raw_image") {
 				t.Errorf("%s: %d %s, want %d and %q", name, a.status, failure, test.status, part)
 			}
+		}
+	}
+}
+
+// What curl sends by another of its options is told by what it is.
+func TestWhatWasMeantToBeAnImage(t *testing.T) {
+	h, _ := newREST(t, map[string]*fakeModel{"m": echo(tensor.FP32, -1)}, handler.InferenceOptions{}, handler.RESTOptions{})
+	picture, form := []byte("\x89PNG\r\n\x1a\n and more"), []byte("--b\r\nContent-Disposition: form-data; name=\"x\"\r\n\r\n{}\r\n--b--\r\n")
+	for _, test := range []struct {
+		contentType, says string
+		body              []byte
+	}{
+		{"application/x-www-form-urlencoded", "send it with Content-Type: image/png", picture},
+		{"", "send it with Content-Type: image/png", picture},
+		{"multipart/form-data; boundary=b", "forms are not taken", form},
+	} {
+		a := ask(t, h, http.MethodPost, "/v2/models/m/infer", test.body, "Content-Type", test.contentType)
+		if failure := a.failure(t); a.status != http.StatusBadRequest || !strings.Contains(failure, test.says) {
+			t.Errorf("%q: %d %s, want %q", test.contentType, a.status, failure, test.says)
 		}
 	}
 }

@@ -31,6 +31,11 @@ func (s *REST) infer(w http.ResponseWriter, r *http.Request) (err error) {
 	if jsonLength == 0 {
 		return s.inferRaw(w, r, body, started)
 	}
+	if jsonLength < 0 {
+		if err := checkMeant(r.Header.Get("Content-Type"), body.bytes()); err != nil {
+			return err
+		}
+	}
 	req := &inferRequest{model: r.PathValue("model"), version: r.PathValue("version"), started: started}
 	binary, err := readInfer(req, body.bytes(), jsonLength)
 	if err != nil {

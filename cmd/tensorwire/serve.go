@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/tensorwire/tensorwire/handler"
+	"github.com/tensorwire/tensorwire/internal/budget"
 	"github.com/tensorwire/tensorwire/internal/config"
 	"github.com/tensorwire/tensorwire/internal/engine/onnx"
 	"github.com/tensorwire/tensorwire/internal/observe"
@@ -32,6 +33,9 @@ func serve(ctx context.Context, args []string, getenv func(string) string, stdou
 	if err != nil {
 		return fmt.Errorf("%w: %w", config.ErrUsage, err)
 	}
+
+	memory := budget.New(int64(c.MemoryBudget))
+	defer limitHeap(memory.Limit(), getenv)()
 
 	library, err := onnx.Find(c.OnnxRuntimeLib)
 	if err != nil {
@@ -74,6 +78,7 @@ func serve(ctx context.Context, args []string, getenv func(string) string, stdou
 			CORSOrigins:     c.CORSOrigins,
 			MaxMessageBytes: c.MaxMessageBytes,
 			Metrics:         observe.NewMetrics(statistics(models)).Handler(),
+			Budget:          memory,
 			Logger:          log,
 		})
 	if err != nil {

@@ -43,7 +43,7 @@ func newEncodings(image *picture) []*encoding {
 
 // encodings compares what the encodings of one picture cost.
 func encodings(ctx context.Context, b *bench) (*report, error) {
-	if err := b.setBenchTime(); err != nil {
+	if err := setBenchTime(b.duration); err != nil {
 		return nil, err
 	}
 	all := newEncodings(b.image)
@@ -76,10 +76,10 @@ func encodings(ctx context.Context, b *bench) (*report, error) {
 	return r, nil
 }
 
-// setBenchTime makes testing.Benchmark take as long as was asked for.
-func (b *bench) setBenchTime() error {
+// setBenchTime makes testing.Benchmark take that long.
+func setBenchTime(d time.Duration) error {
 	testing.Init()
-	return flag.Set("test.benchtime", b.duration.String())
+	return flag.Set("test.benchtime", d.String())
 }
 
 // check encodes the message, decodes it, and compares the two. What it encodes is

@@ -32,9 +32,6 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	if len(args) > 0 && args[0] == floorCommand {
 		return exitCode(serveFloor(ctx, stdout), stderr)
 	}
-	if len(args) > 0 && args[0] == reloadCommand {
-		return exitCode(reloadRun(ctx, args[1:], stdout), stderr)
-	}
 	o, err := parse(args, stderr)
 	switch {
 	case errors.Is(err, flag.ErrHelp):

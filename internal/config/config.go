@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -52,6 +53,7 @@ type Config struct {
 	StreamWindow       int
 
 	MaxMessageBytes int64
+	MemoryBudget    Size
 	MaxImagePixels  int64
 
 	TLSCert     string
@@ -105,7 +107,7 @@ func Parse(args []string, getenv func(string) string, out io.Writer) (*Config, e
 	if flags.NArg() > 0 {
 		return nil, fmt.Errorf("%w: serve takes no arguments, found %q; see tensorwire serve --help", ErrUsage, flags.Arg(0))
 	}
-	return c, c.validate()
+	return c, errors.Join(c.validate(), c.checkBudget(flags))
 }
 
 func envName(flagName string) string {
@@ -144,6 +146,7 @@ func (c *Config) flags() *flag.FlagSet {
 	flags.Int64Var(&c.ResponseCacheBytes, "response-cache-bytes", respcache.DefaultMaxBytes, "most `bytes` of answers that are kept, of all models whose configuration has response_cache")
 	flags.IntVar(&c.StreamWindow, "stream-window", handler.DefaultStreamWindow, "`frames` of one stream in flight at once")
 	flags.Int64Var(&c.MaxMessageBytes, "max-message-bytes", server.DefaultMaxMessageBytes, "most `bytes` of one request message, decompressed")
+	flags.TextVar(&c.MemoryBudget, "memory-budget", defaultMemoryBudget(system()), "most `bytes`, such as 512MiB or 2GB, that requests' messages may take of memory at once, each of them "+strconv.Itoa(server.HeldTimes)+" times its size; a request that finds no room is answered unavailable before it is read. Go's soft memory limit follows from it, unless GOMEMLIMIT is set. 0 is no bound. By default half of the memory that the process may use, its cgroup's or the machine's")
 	flags.Int64Var(&c.MaxImagePixels, "max-image-pixels", vision.DefaultMaxPixels, "most `pixels` of one image, width times height")
 	flags.StringVar(&c.TLSCert, "tls-cert", "", "PEM `file` of the certificate; the listener then speaks TLS")
 	flags.StringVar(&c.TLSKey, "tls-key", "", "PEM `file` of the certificate's key")
@@ -174,6 +177,18 @@ func PrintFlags(flags *flag.FlagSet, out io.Writer) {
 		}
 		fmt.Fprintln(out)
 	})
+}
+
+// checkBudget reports a memory budget that has no room for the largest message. The
+// default is what the machine has: there, such a message is refused when it comes.
+func (c *Config) checkBudget(flags *flag.FlagSet) error {
+	given := false
+	flags.Visit(func(f *flag.Flag) { given = given || f.Name == "memory-budget" })
+	least := Size(c.MaxMessageBytes * server.HeldTimes)
+	if !given || c.MemoryBudget == 0 || c.MemoryBudget >= least {
+		return nil
+	}
+	return fmt.Errorf("%w: --memory-budget is %v, and a message of --max-message-bytes, %d, takes %v: give that much or more, 0 for no bound, or lower --max-message-bytes to %d", ErrUsage, c.MemoryBudget, c.MaxMessageBytes, least, c.MemoryBudget/server.HeldTimes)
 }
 
 // validate reports every setting that does not fit.

@@ -38,13 +38,16 @@ var allowed = map[string][]string{
 	"internal/repository":  {"gen/inference", "internal/engine", "internal/modelconfig", "internal/observe"},
 	"internal/pull":        nil,
 	"internal/sharedmem":   nil,
-	"internal/server":      {"internal/observe"},
-	"internal/digitstest":  nil,
+	// The form of "not now", and the bytes that are held: leaves, for every transport.
+	"internal/retry":      nil,
+	"internal/budget":     nil,
+	"internal/server":     {"internal/budget", "internal/observe", "internal/retry"},
+	"internal/digitstest": nil,
 	// The handlers map the errors of the packages below them to codes, read the
 	// repository's snapshots, and write models' configurations as JSON.
 	"handler": {
 		"gen/modelserving", "gen/modelserving/modelservingconnect", "gen/inference", "gen/inference/inferenceconnect",
-		"internal/engine", "internal/modelconfig", "internal/observe", "internal/repository", "internal/scheduler", "internal/sharedmem", "internal/tensor", "internal/tensorjson", "internal/vision",
+		"internal/budget", "internal/engine", "internal/modelconfig", "internal/observe", "internal/repository", "internal/retry", "internal/scheduler", "internal/sharedmem", "internal/tensor", "internal/tensorjson", "internal/vision",
 	},
 	// The configuration knows the defaults of the packages that it sets.
 	"internal/config": {"handler", "internal/repository", "internal/respcache", "internal/scheduler", "internal/server", "internal/vision"},

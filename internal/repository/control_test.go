@@ -214,6 +214,9 @@ func TestAnUnloadThatNobodyLeasesClosesTheSession(t *testing.T) {
 	r, l := open(t, write(t, map[string]string{"cat/1/model.onnx": "one"}), explicit)
 	for range 3 {
 		must(t, r.LoadModel(t.Context(), "cat", nil))
+		if l.opened() != 1 {
+			t.Errorf("%d sessions are open, want 1", l.opened())
+		}
 		must(t, r.UnloadModel(t.Context(), "cat"))
 		if l.opened() != 0 {
 			t.Errorf("%d sessions are open", l.opened())

@@ -11,6 +11,8 @@ import (
 
 	"connectrpc.com/connect/v2"
 	"connectrpc.com/connect/v2/connecthttp"
+
+	"github.com/tensorwire/tensorwire/internal/budget"
 )
 
 // recoverPanics returns an interceptor that answers a panic with an internal
@@ -30,6 +32,48 @@ func recoverPanics(log *slog.Logger) connect.ServerInterceptor {
 			return next(ctx, spec, stream)
 		}
 	}
+}
+
+// settleMemory gives back what was reserved for a compressed message beyond what it
+// turned out to take. It also says when a request of reflection has been answered,
+// which the service does not.
+func settleMemory(next connect.ServerFunc) connect.ServerFunc {
+	return func(ctx context.Context, spec connect.Spec, stream connect.ServerStream) error {
+		settling := &settlingStream{ServerStream: stream, settle: func() {}, answered: func() {}}
+		if info, ok := connect.CallInfoForServerContext(ctx); ok {
+			settling.settle = func() {
+				if stats := info.ReceiveStats; stats.CompressedSize > 0 {
+					budget.Settle(ctx, int64(stats.Size)+int64(stats.CompressedSize))
+				}
+			}
+		}
+		if strings.HasPrefix(spec.Procedure, reflectionPrefix) {
+			settling.answered = func() { budget.Answered(ctx) }
+		}
+		return next(ctx, spec, settling)
+	}
+}
+
+// reflectionPrefix begins the procedures of gRPC reflection, in both its versions.
+const reflectionPrefix = "/grpc.reflection."
+
+type settlingStream struct {
+	connect.ServerStream
+	settle, answered func()
+}
+
+func (s *settlingStream) Receive(message any) error {
+	if err := s.ServerStream.Receive(message); err != nil {
+		return err
+	}
+	s.settle()
+	return nil
+}
+
+func (s *settlingStream) Send(message any) error {
+	err := s.ServerStream.Send(message)
+	s.answered()
+	return err
 }
 
 // serviceNames returns the names of the services that have procedures, sorted.

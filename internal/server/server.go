@@ -17,7 +17,9 @@ import (
 	"connectrpc.com/grpcreflect/v2"
 	"golang.org/x/net/http2"
 
+	"github.com/tensorwire/tensorwire/internal/budget"
 	"github.com/tensorwire/tensorwire/internal/observe"
+	"github.com/tensorwire/tensorwire/internal/retry"
 )
 
 // Defaults of Options.
@@ -75,6 +77,10 @@ type Options struct {
 	BodyRate  int64
 	// Metrics answers /metrics. nil: there are none.
 	Metrics http.Handler
+	// Budget bounds the memory that requests' messages take at once, each of them
+	// HeldTimes its size. Other transports may reserve from the same one. nil: without
+	// bound.
+	Budget *budget.Budget
 	// Logger is told of the server's own errors. nil: slog.Default.
 	Logger *slog.Logger
 }
@@ -110,7 +116,7 @@ type Server struct {
 // yet.
 func New(register func(*connect.Server), rest, page http.Handler, readiness *observe.Readiness, options Options) (*Server, error) {
 	options = options.withDefaults()
-	rpc := connect.NewServer(observe.LogCalls(options.Logger), recoverPanics(options.Logger))
+	rpc := connect.NewServer(observe.LogCalls(options.Logger), retry.Interceptor(), recoverPanics(options.Logger), settleMemory)
 	register(rpc)
 	services := serviceNames(rpc)
 	listed := append(slices.Clone(services), healthService)
@@ -135,7 +141,7 @@ func New(register func(*connect.Server), rest, page http.Handler, readiness *obs
 	s := &Server{
 		tls: options.TLSCertFile != "",
 		http: &http.Server{
-			Handler:           limitBodies(origins(splitREST(guardREST(options.Logger, rest), mux)), streamingProcedures(rpc), options),
+			Handler:           limitBodies(origins(splitREST(guardREST(options.Logger, rest), trailersOnly(mux))), streamingProcedures(rpc), options),
 			ReadHeaderTimeout: options.HeaderTimeout,
 			IdleTimeout:       options.IdleTimeout,
 			MaxHeaderBytes:    maxHeaderBytes,

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -25,6 +26,7 @@ import (
 
 	"github.com/tensorwire/tensorwire/gen/modelserving"
 	"github.com/tensorwire/tensorwire/gen/modelserving/modelservingconnect"
+	"github.com/tensorwire/tensorwire/internal/budget"
 	"github.com/tensorwire/tensorwire/internal/observe"
 	"github.com/tensorwire/tensorwire/internal/server"
 )
@@ -34,9 +36,14 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // service stands in for the Predictor: it says what reached it.
 type service struct {
 	modelservingconnect.UnimplementedPredictorHandler
+	// during is called while a request is answered. nil: nothing is.
+	during func()
 }
 
-func (service) FastPredict(_ context.Context, m *modelserving.FastInferenceRequest) (*modelserving.InferenceResponse, error) {
+func (s service) FastPredict(_ context.Context, m *modelserving.FastInferenceRequest) (*modelserving.InferenceResponse, error) {
+	if s.during != nil {
+		s.during()
+	}
 	switch m.GetModelName() {
 	case "panic":
 		panic("for the test")
@@ -47,19 +54,26 @@ func (service) FastPredict(_ context.Context, m *modelserving.FastInferenceReque
 	return &modelserving.InferenceResponse{Shape: []int64{int64(len(m.GetRawImage()))}}, nil
 }
 
-func (service) StreamPredict(ctx context.Context, stream modelservingconnect.PredictorStreamPredictServerStream) error {
+func (s service) StreamPredict(ctx context.Context, stream modelservingconnect.PredictorStreamPredictServerStream) error {
 	for {
 		frame, err := stream.Receive()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
 		if err != nil {
-			return nil //nolint:nilerr // the client has finished
+			return err
 		}
 		if frame.GetId() == "rest" {
 			<-ctx.Done()
 			return ctx.Err()
 		}
+		if s.during != nil {
+			s.during()
+		}
 		if err := stream.Send(&modelserving.InferenceResponse{Id: frame.GetId()}); err != nil {
 			return err
 		}
+		budget.Answered(ctx)
 	}
 }
 
@@ -80,11 +94,16 @@ func rest(w http.ResponseWriter, r *http.Request) {
 // start serves with options on a free port and returns its address.
 func start(t *testing.T, options server.Options) (address string, readiness *observe.Readiness) {
 	t.Helper()
+	return startService(t, service{}, options)
+}
+
+func startService(t *testing.T, service service, options server.Options) (address string, readiness *observe.Readiness) {
+	t.Helper()
 	options.Logger = slog.New(slog.DiscardHandler)
 	readiness = &observe.Readiness{}
 	readiness.Set(true)
 	page := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "the page") })
-	s, err := server.New(func(rpc *connect.Server) { modelservingconnect.RegisterPredictorHandler(rpc, service{}) }, http.HandlerFunc(rest), page, readiness, options)
+	s, err := server.New(func(rpc *connect.Server) { modelservingconnect.RegisterPredictorHandler(rpc, service) }, http.HandlerFunc(rest), page, readiness, options)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -51,9 +51,9 @@ func AppendData(dst []byte, name string, t tensor.Tensor) ([]byte, error) {
 	case tensor.BF16:
 		dst, bad = appendHalves(dst, t.Data, bfloat16)
 	case tensor.FP32:
-		dst, bad = appendFloats[float32](dst, t.Data)
+		dst, bad = appendFloat32s(dst, t.Data)
 	case tensor.FP64:
-		dst, bad = appendFloats[float64](dst, t.Data)
+		dst, bad = appendFloat64s(dst, t.Data)
 	case tensor.Bytes:
 		dst, bad = appendStrings(dst, t.Data)
 	default:

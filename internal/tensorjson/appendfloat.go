@@ -14,18 +14,17 @@ import (
 // 24 others.
 const mostFloat = 32
 
-// appendFloats appends the floats of data, a comma behind each, as the shortest
+// appendFloat64s appends the floats of data, a comma behind each, as the shortest
 // decimals that are read back as the same, written as encoding/json does: with an
 // exponent below 1e-6 and from 1e21 on. It stops at one that is infinite or NaN and
 // returns its index, else -1.
-func appendFloats[T float](dst, data []byte) (out []byte, bad int) {
-	values, _ := tensor.View[T](data)
-	for i, v := range values {
-		f := float64(v)
+func appendFloat64s(dst, data []byte) (out []byte, bad int) {
+	values, _ := tensor.View[float64](data)
+	for i, f := range values {
 		if f-f != 0 {
 			return dst, i
 		}
-		dst = append(appendFloat(dst, f, decompose(v)), ',')
+		dst = append(appendFloat(dst, f, decompose(f)), ',')
 	}
 	return dst, -1
 }

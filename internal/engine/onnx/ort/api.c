@@ -26,8 +26,24 @@ typedef const ort_base *(ORT_CALL *get_base_function)(void);
 
 const char *tw_version(void *get_api_base) { return ((get_base_function)get_api_base)()->version(); }
 
+// bound_malloc bounds what the C library keeps of memory that is freed. glibc raises
+// its two limits with each large block that is freed, up to 64 MB for the end of each
+// arena, of which every thread may have another, and malloc_trim gives back the end of
+// the main one alone. The others are cut when a block beside them is freed, but not
+// where that is done later, as for the small blocks that are kept apart (M_MXFAST).
+// Calls hardly pay for it: their large blocks are in the runtime's own arena, and their small
+// ones in each thread's cache.
+static void bound_malloc(void) {
+#ifdef __GLIBC__
+  mallopt(M_MMAP_THRESHOLD, 1 << 20);
+  mallopt(M_TRIM_THRESHOLD, 2 << 20);
+  mallopt(M_MXFAST, 0);
+#endif
+}
+
 int tw_open(tw_library *l, void *get_api_base, OrtStatus **failure) {
   enum { severity_fatal = 4, device_allocator = 0, default_memory = 0 };
+  bound_malloc();
   l->api = ((get_base_function)get_api_base)()->get_api(TW_API_VERSION);
   if (l->api == NULL) return 0;
   OrtStatus *s = ORT(l, CreateEnv)(severity_fatal, "tensorwire", &l->env);

@@ -1,0 +1,99 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime/debug"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/tensorwire/tensorwire/gen/inference"
+	"github.com/tensorwire/tensorwire/internal/engine/onnx/onnxtest"
+	"github.com/tensorwire/tensorwire/internal/tensor"
+)
+
+// layered is a model of many layers that each have a matrix of 250 kB: less than C's
+// library would have apart from all else.
+func layered(layers int) onnxtest.Graph {
+	const width = 250
+	g := onnxtest.Graph{Inputs: []onnxtest.Value{{Name: "layer0", Elem: onnxtest.Float32, Dims: []any{"batch", width}}}}
+	for i := range layers {
+		weights := make([]float32, width*width)
+		for j := range weights {
+			weights[j] = float32(i+j%7) / 1e5 // unlike those of other layers, or the runtime keeps one of them
+		}
+		matrix, next := fmt.Sprint("matrix", i), fmt.Sprint("layer", i+1)
+		g.Initializers = append(g.Initializers, onnxtest.Initializer{Name: matrix, Dims: []int64{width, width}, Data: weights})
+		g.Nodes = append(g.Nodes, onnxtest.Node{Op: "MatMul", Inputs: []string{fmt.Sprint("layer", i), matrix}, Outputs: []string{next}})
+	}
+	g.Outputs = []onnxtest.Value{{Name: fmt.Sprint("layer", layers), Elem: onnxtest.Float32, Dims: []any{"batch", width}}}
+	return g
+}
+
+// residentMemory returns the memory of this process that is in no file, in bytes, but
+// for what Go keeps for later.
+func residentMemory(t *testing.T) int64 {
+	t.Helper()
+	debug.FreeOSMemory()
+	status, err := os.ReadFile("/proc/self/status")
+	if err != nil {
+		t.Skip("resident memory is read from /proc: ", err)
+	}
+	var kilobytes int64
+	_, rest, _ := strings.Cut(string(status), "RssAnon:")
+	if _, err := fmt.Sscan(rest, &kilobytes); err != nil {
+		t.Fatal(err)
+	}
+	return kilobytes << 10
+}
+
+// TestUnloadedModelsGiveTheirMemoryBack loads, calls and unloads a model again and
+// again. Calls come from several threads at once, which have memory of their own in C.
+func TestUnloadedModelsGiveTheirMemoryBack(t *testing.T) {
+	const layers, rounds, callers = 160, 15, 4
+	dir := t.TempDir()
+	file := filepath.Join(dir, "m", "1", "model.onnx")
+	layered(layers).Write(t, file)
+	info, err := os.Stat(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := grpcClient(t, start(t, "--models", dir, "--model-control", "explicit"))
+	infer := &inference.ModelInferRequest{
+		ModelName:        "m",
+		Inputs:           []*inferInput{{Name: "layer0", Datatype: "FP32", Shape: []int64{1, 250}}},
+		RawInputContents: [][]byte{tensor.AsBytes(make([]float32, 250))},
+	}
+	var first int64
+	for round := range rounds {
+		if _, err := c.RepositoryModelLoad(t.Context(), &inference.RepositoryModelLoadRequest{ModelName: "m"}); err != nil {
+			t.Fatal(err)
+		}
+		var calling sync.WaitGroup
+		for range callers {
+			calling.Go(func() {
+				if _, err := c.ModelInfer(t.Context(), infer); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		calling.Wait()
+		loaded := residentMemory(t)
+		if _, err := c.RepositoryModelUnload(t.Context(), &inference.RepositoryModelUnloadRequest{ModelName: "m"}); err != nil {
+			t.Fatal(err)
+		}
+		left := residentMemory(t)
+		if round == 0 {
+			// What ONNX Runtime makes once stays: the later rounds are compared with it.
+			first = left
+			if loaded-left < info.Size()/2 {
+				t.Errorf("a model of %d bytes gave %d back", info.Size(), loaded-left)
+			}
+		}
+		if more := left - first; more > info.Size()/4 {
+			t.Errorf("after %d rounds, %d bytes more are resident than after the first; the model has %d", round+1, more, info.Size())
+		}
+	}
+}

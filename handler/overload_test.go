@@ -1,0 +1,87 @@
+package handler_test
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"connectrpc.com/connect/v2"
+
+	"github.com/tensorwire/tensorwire/gen/inference"
+	"github.com/tensorwire/tensorwire/handler"
+	"github.com/tensorwire/tensorwire/internal/engine"
+	"github.com/tensorwire/tensorwire/internal/retry"
+	"github.com/tensorwire/tensorwire/internal/scheduler"
+	"github.com/tensorwire/tensorwire/internal/tensor"
+)
+
+// busyError is an error of overload that says when to come again.
+type busyError struct{}
+
+func (busyError) Error() string             { return "too many requests wait" }
+func (busyError) RetryAfter() time.Duration { return 2500 * time.Millisecond }
+
+// Whatever has no room for a request, its caller is told when to come again.
+func TestOverloadSaysWhenToComeAgain(t *testing.T) {
+	const request = `{"inputs":[{"name":"INPUT0","datatype":"FP32","shape":[1],"data":[1]}]}`
+	for want, test := range map[string]struct {
+		err  error
+		text string
+	}{
+		"3": {fmt.Errorf("model m: %w", busyError{}), "model m: too many requests wait"},
+		"1": {fmt.Errorf("%w: 7 requests wait", scheduler.ErrQueueFull), "queue is full: 7 requests wait"},
+	} {
+		m := echo(tensor.FP32, -1)
+		m.run = func(context.Context, []tensor.Tensor) (*engine.Result, error) { return nil, test.err }
+		models := map[string]*fakeModel{"m": m}
+
+		h, _ := newREST(t, models, handler.InferenceOptions{}, handler.RESTOptions{})
+		input := strings.ReplaceAll(request, "INPUT0", m.inputs[0].Name)
+		a := infer(t, h, input, nil)
+		if a.status != http.StatusServiceUnavailable || a.header.Get("Retry-After") != want || !strings.Contains(string(a.body), test.text) {
+			t.Errorf("REST: %d %v %s", a.status, a.header, a.body)
+		}
+
+		client := serveInference(t, models, handler.InferenceOptions{})
+		_, err := client.ModelInfer(t.Context(), &inference.ModelInferRequest{
+			ModelName: "m",
+			Inputs: []*inference.ModelInferRequest_InferInputTensor{{
+				Name: m.inputs[0].Name, Datatype: "FP32", Shape: []int64{1}, Contents: &inference.InferTensorContents{Fp32Contents: []float32{1}},
+			}},
+		})
+		if wait, ok := retry.After(err); connect.CodeOf(err) != connect.CodeUnavailable || !ok || fmt.Sprint(wait) != want+"s" || !strings.Contains(err.Error(), test.text) {
+			t.Errorf("RPC: %v, wait %v", err, wait)
+		}
+	}
+}
+
+// The transport refuses a body that it has no memory for when it is read.
+func TestRESTAnswersARefusedBody(t *testing.T) {
+	h, _ := newREST(t, map[string]*fakeModel{"m": echo(tensor.FP32, -1)}, handler.InferenceOptions{}, handler.RESTOptions{})
+	for _, headers := range []http.Header{
+		{},
+		{"Content-Encoding": {"gzip"}},
+		{"Content-Encoding": {"deflate"}},
+		{"Content-Type": {"image/png"}},
+		{"Inference-Header-Content-Length": {"0"}},
+	} {
+		r := httptest.NewRequest(http.MethodPost, "/v2/models/m/infer", &refusedBody{retry.Unavailable(time.Second, "no memory")})
+		r.Header = headers
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, r)
+		body, _ := io.ReadAll(w.Body)
+		if w.Code != http.StatusServiceUnavailable || w.Header().Get("Retry-After") != "1" || string(body) != `{"error":"no memory"}` {
+			t.Errorf("%v: %d %v %s", headers, w.Code, w.Header(), body)
+		}
+	}
+}
+
+// refusedBody is a body that cannot be read.
+type refusedBody struct{ err error }
+
+func (b *refusedBody) Read([]byte) (int, error) { return 0, b.err }

@@ -1,0 +1,144 @@
+package budget
+
+import (
+	"context"
+	"errors"
+	"math"
+	"sync"
+)
+
+// ErrClosed says that the request of an Account is over.
+var ErrClosed = errors.New("the request is over")
+
+// Account is what one request has reserved of a Budget, message by message. The
+// transport makes it, adds to it before it reads, and closes it when the request is
+// over, which is what keeps a budget from leaking: a closed account holds nothing,
+// and never does again. It is safe for concurrent use.
+//
+// Its methods take the sizes of messages, and reserve a multiple of them, which is how
+// often the transport holds a message.
+type Account struct {
+	budget *Budget
+	times  int64
+
+	mu       sync.Mutex
+	closed   bool
+	messages []int64 // what is reserved for each that is not answered, the oldest first
+}
+
+// NewAccount returns an empty account of a budget, which may be nil, for a transport
+// that holds each message so many times.
+func NewAccount(budget *Budget, times int64) *Account {
+	return &Account{budget: budget, times: times}
+}
+
+// Most returns the size of the largest message that fits into the budget at all.
+func (a *Account) Most() int64 {
+	if limit := a.budget.Limit(); limit > 0 {
+		return limit / a.times
+	}
+	return math.MaxInt64
+}
+
+// TryAdd reserves for a new message of size bytes, if there is room for it now.
+func (a *Account) TryAdd(size int64) bool {
+	n := size * a.times
+	return a.budget.TryReserve(n) && a.keep(n) == nil
+}
+
+// Add reserves for a new message of size bytes, and waits for room until ctx is done.
+// Its errors are those of [Budget.Reserve], and ErrClosed. Only a request whose earlier
+// messages are answered without the new one may wait: else all could wait for each
+// other.
+func (a *Account) Add(ctx context.Context, size int64) error {
+	n := size * a.times
+	if err := a.budget.Reserve(ctx, n); err != nil {
+		return err
+	}
+	return a.keep(n)
+}
+
+// keep puts what has been reserved on the account.
+func (a *Account) keep(n int64) error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.closed {
+		a.budget.Release(n)
+		return ErrClosed
+	}
+	a.messages = append(a.messages, n)
+	return nil
+}
+
+// TryGrow reserves for size more bytes of the newest message, if there is room now.
+func (a *Account) TryGrow(size int64) bool {
+	n := size * a.times
+	if !a.budget.TryReserve(n) {
+		return false
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.closed || len(a.messages) == 0 {
+		a.budget.Release(n)
+		return false
+	}
+	a.messages[len(a.messages)-1] += n
+	return true
+}
+
+// Settle lowers what is reserved for the newest message to what size bytes take, when
+// it is known that they are no more. It does not raise it.
+func (a *Account) Settle(size int64) {
+	n := size * a.times
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if last := len(a.messages) - 1; last >= 0 && n < a.messages[last] {
+		a.budget.Release(a.messages[last] - n)
+		a.messages[last] = n
+	}
+}
+
+// Answered releases the oldest message. Without one it does nothing.
+func (a *Account) Answered() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if len(a.messages) > 0 {
+		a.budget.Release(a.messages[0])
+		a.messages = a.messages[1:]
+	}
+}
+
+// Close releases all that is left. It may be called more than once.
+func (a *Account) Close() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.closed = true
+	for _, n := range a.messages {
+		a.budget.Release(n)
+	}
+	a.messages = nil
+}
+
+type accountKey struct{}
+
+// WithAccount returns a context that carries the account of its request.
+func WithAccount(ctx context.Context, account *Account) context.Context {
+	return context.WithValue(ctx, accountKey{}, account)
+}
+
+// Answered says that the oldest message of the request that ctx belongs to has been
+// answered. Handlers of streams call it after each answer: answers are in the order of
+// the messages. It does nothing where ctx has no account.
+func Answered(ctx context.Context) {
+	if account, ok := ctx.Value(accountKey{}).(*Account); ok {
+		account.Answered()
+	}
+}
+
+// Settle says that the newest message of the request that ctx belongs to has no more
+// than size bytes, once that is known; see [Account.Settle].
+func Settle(ctx context.Context, size int64) {
+	if account, ok := ctx.Value(accountKey{}).(*Account); ok {
+		account.Settle(size)
+	}
+}
