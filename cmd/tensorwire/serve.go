@@ -48,12 +48,13 @@ func serve(ctx context.Context, args []string, getenv func(string) string, stdou
 	defer func() { err = errors.Join(err, ort.Close()) }()
 	log.Info("ONNX Runtime is loaded", "version", ort.Version(), "library", library)
 
+	cache := respcache.New(c.ResponseCacheBytes)
 	models := repository.New(c.Models, ort, repository.Options{
 		Control:       c.ModelControl,
 		PollInterval:  c.PollInterval,
 		StartupModels: c.LoadModels,
 		DefaultModel:  c.DefaultModel,
-		Decorate:      schedule(c, respcache.New(c.ResponseCacheBytes)),
+		Decorate:      schedule(c, cache),
 		Compile:       handler.Compile,
 		Logger:        log,
 	})
@@ -77,7 +78,7 @@ func serve(ctx context.Context, args []string, getenv func(string) string, stdou
 			TLSKeyFile:      c.TLSKey,
 			CORSOrigins:     c.CORSOrigins,
 			MaxMessageBytes: c.MaxMessageBytes,
-			Metrics:         observe.NewMetrics(statistics(models)).Handler(),
+			Metrics:         serverMetrics(models, cache, memory),
 			Budget:          memory,
 			Logger:          log,
 		})
