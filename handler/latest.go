@@ -2,6 +2,7 @@ package handler
 
 import (
 	"context"
+	"errors"
 	"sync"
 
 	"github.com/tensorwire/tensorwire/internal/modelconfig"
@@ -117,9 +118,11 @@ type frame struct {
 func (f *frame) overtaking(ctx context.Context, lease *repository.Lease) (context.Context, func(), error) {
 	lane := f.lanes.find(lease.Version)
 	if err := lane.enter(ctx, f.number); err != nil {
-		if ctx.Err() == nil {
-			lease.Statistics.NotRun(scheduler.ReasonOvertaken)
+		reason := scheduler.ReasonCancelled
+		if errors.Is(err, scheduler.ErrOvertaken) {
+			reason = scheduler.ReasonOvertaken
 		}
+		lease.Statistics.NotRun(reason)
 		return ctx, nil, err
 	}
 	request := scheduler.RequestOf(ctx)

@@ -6,6 +6,7 @@ import (
 
 	"github.com/tensorwire/tensorwire/gen/modelserving"
 	"github.com/tensorwire/tensorwire/internal/repository"
+	"github.com/tensorwire/tensorwire/internal/scheduler"
 	"github.com/tensorwire/tensorwire/internal/tensor"
 )
 
@@ -114,6 +115,7 @@ func (p *Predictor) makeInput(ctx context.Context, lease *repository.Lease, r *r
 	select {
 	case p.decodes <- struct{}{}:
 	case <-ctx.Done():
+		lease.Statistics.NotRun(scheduler.ReasonCancelled)
 		return tensor.Tensor{}, ctx.Err()
 	}
 	defer func() { <-p.decodes }()

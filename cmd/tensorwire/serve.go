@@ -45,7 +45,6 @@ func serve(ctx context.Context, args []string, getenv func(string) string, stdou
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, ort.Close()) }()
 	log.Info("ONNX Runtime is loaded", "version", ort.Version(), "library", library)
 
 	cache := respcache.New(c.ResponseCacheBytes)
@@ -58,11 +57,10 @@ func serve(ctx context.Context, args []string, getenv func(string) string, stdou
 		Compile:       handler.Compile,
 		Logger:        log,
 	})
+	defer func() { err = errors.Join(err, letGo(models, ort, c.ShutdownTimeout)) }()
 	if err := models.Scan(); err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, models.Close()) }()
-
 	regions := sharedMemory(c)
 	defer func() { err = errors.Join(err, regions.Close()) }()
 
@@ -111,6 +109,20 @@ func serve(ctx context.Context, args []string, getenv func(string) string, stdou
 	}
 	close(state.draining)
 	return shutdown(log, srv, served, c.ShutdownTimeout) //nolint:contextcheck // ctx is done: that is why the server stops
+}
+
+// letGo closes the models, and then the engine that runs them. A call into the engine
+// cannot be interrupted: where one does not come back within most, both are left to the
+// end of the process.
+func letGo(models, runtime io.Closer, most time.Duration) error {
+	closed := make(chan error, 1)
+	go func() { closed <- models.Close() }()
+	select {
+	case err := <-closed:
+		return errors.Join(err, runtime.Close())
+	case <-time.After(most):
+		return fmt.Errorf("a model has not come back from a call for %v after the last answer (--shutdown-timeout): it is not waited for any longer", most)
+	}
 }
 
 // newLogger returns the log, and the levels by which it can be changed while the server

@@ -56,6 +56,9 @@ func (s *scheduler) Admits(ctx context.Context) error {
 		return nil // it has a place
 	}
 	reason, err := s.refusal(e, nil)
+	if left := ctx.Err(); left != nil {
+		reason, err = ReasonCancelled, left
+	}
 	if err != nil {
 		s.options.Observer.NotRun(reason)
 	}

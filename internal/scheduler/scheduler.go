@@ -89,7 +89,8 @@ func (s *scheduler) Run(ctx context.Context, inputs []tensor.Tensor) (*engine.Re
 		return nil, err
 	}
 	request := RequestOf(ctx)
-	e := newEntry(ctx, inputs, s.options.BatchDimension || s.options.Batching != nil)
+	b := s.options.Batching
+	e := newEntry(ctx, inputs, s.options.BatchDimension || (b != nil && b.MaxSize > 1))
 	e.level = s.level(request.Priority)
 	e.lane = request.Lane
 	timeout := s.options.Levels[e.level].timeout(request.Timeout)
