@@ -68,7 +68,7 @@ func (in *instance) compute(batch []*entry, give func(i int, a answer)) {
 			give(i, answer{err: err})
 		default:
 			// One row may have failed all: each request is run for itself.
-			e.began = time.Now()
+			e.began = in.again()
 			give(i, in.single(e))
 		}
 	}
@@ -92,6 +92,16 @@ func (in *instance) joined(batch []*entry) ([]answer, error) {
 	}
 	in.scheduler.options.Observer.Executed(rows, gathered, result.Timings.Compute, time.Since(start))
 	return answers, nil
+}
+
+// again notes that an instance begins another call for the batch that it has, and
+// returns when: it is not the whole batch that hangs.
+func (in *instance) again() time.Time {
+	s := in.scheduler
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	in.started = time.Now()
+	return in.started
 }
 
 // misfitsToStop is after how many batches in a row without the batch's dimension no
@@ -133,9 +143,6 @@ func (e *entry) timed(a answer) answer {
 func (in *instance) call(ctx context.Context, inputs []tensor.Tensor, rows int64) (*engine.Result, error) {
 	s := in.scheduler
 	start := time.Now()
-	s.mu.Lock()
-	in.started = start
-	s.mu.Unlock()
 	result, err := in.protected(ctx, inputs)
 	took := time.Since(start)
 	s.mu.Lock()
