@@ -21,7 +21,11 @@ export PATH := $(CURDIR)/build/tools:$(CURDIR)/node_modules/.bin:$(PATH)
 INTEROP := internal/interop
 CLIENTS := build/interop
 
-GO_SOURCES := $(shell find . -name '*.go' -not -path './node_modules/*' -not -path './build/*' -not -path './$(INTEROP)/*')
+# The bench against other servers, a module of its own, and what it runs.
+BENCH := build/bench
+BENCH_SOURCES := $(wildcard bench/*.go) bench/go.mod bench/go.sum
+
+GO_SOURCES := $(shell find . -name '*.go' -not -path './node_modules/*' -not -path './build/*' -not -path './$(INTEROP)/*' -not -path './bench/*')
 PAGE_SOURCES := $(shell find web/src web/static gen/es -type f) web/build.mjs
 PACKAGES := node_modules/.package-lock.json
 VENV := .venv/.installed
@@ -50,6 +54,7 @@ page: web/dist/app.js ## Bundle the page
 .PHONY: test
 test: build setup-tests ## Run every test, installing what they need
 	go test -race -timeout 10m ./...
+	cd bench && go test -race -timeout 10m ./...
 	tsc --noEmit -p web
 	$(MAKE) --no-print-directory test-page
 
@@ -68,15 +73,20 @@ interop: build setup-interop ## Drive the server with tritonclient, kserve, perf
 .PHONY: setup-interop
 setup-interop: $(CLIENTS)/venv/.installed $(CLIENTS)/perf_analyzer $(CLIENTS)/goclient $(INTEROP)/javascript/node_modules/.package-lock.json build/tools/grpcurl
 
+.PHONY: h2spec
+h2spec: build/tools/h2spec ## Hold the HTTP/2 server to h2spec, as h2c and over TLS
+	H2SPEC=$(CURDIR)/build/tools/h2spec go test -count=1 -run '^TestH2Spec$$' -v ./internal/h2
+
 .PHONY: ci
-ci: lint check-generated test interop fuzz-ci ## What CI runs: lint, generated code, every test, the clients that exist, some fuzzing
+ci: lint check-generated test h2spec interop fuzz-ci ## What CI runs: lint, generated code, every test, h2spec, the clients that exist, some fuzzing
 
 .PHONY: lint
 lint: $(PACKAGES) build/tools/golangci-lint ## Check the code's style, and the contract's
 	buf lint
 	buf format --diff --exit-code
 	go vet ./...
-	golangci-lint run
+	golangci-lint run --allow-parallel-runners
+	cd bench && go vet ./... && golangci-lint run
 
 .PHONY: generate
 generate: $(PACKAGES) ## Generate gen/ from api/
@@ -85,7 +95,8 @@ generate: $(PACKAGES) ## Generate gen/ from api/
 .PHONY: check-generated
 check-generated: generate ## Fail where gen/ is not what api/ gives, or go.mod is not tidy
 	go mod tidy
-	@changed="$$(git status --porcelain -- gen go.mod go.sum)"; if [ -n "$$changed" ]; then \
+	cd bench && go mod tidy
+	@changed="$$(git status --porcelain -- gen go.mod go.sum bench/go.mod bench/go.sum)"; if [ -n "$$changed" ]; then \
 		echo "these differ from what is generated; commit what 'make generate' and 'go mod tidy' write:"; echo "$$changed"; exit 1; fi
 
 .PHONY: fuzz
@@ -99,6 +110,13 @@ fuzz-ci: $(PACKAGES) ## Fuzz the targets that CI fuzzes, for FUZZTIME each
 .PHONY: bench
 bench: build ## Measure encodings, protocols and the model's share (BENCHTIME=)
 	go run ./internal/bench -time '$(BENCHTIME)' -server bin/tensorwire $(BENCHFLAGS)
+
+.PHONY: bench-transport
+bench-transport: build setup-bench $(BENCH)/bench ## Measure against grpc-go's server, and Python's (BENCHTIME=, BENCHFLAGS=)
+	$(BENCH)/bench -time '$(BENCHTIME)' $(BENCHFLAGS)
+
+.PHONY: setup-bench
+setup-bench: $(PACKAGES) $(BENCH)/generated/predictor_pb2_grpc.py
 
 .PHONY: screenshot
 screenshot: build setup-tests ## Make docs/page.png anew
@@ -138,6 +156,19 @@ $(INTEROP)/javascript/node_modules/.package-lock.json: $(INTEROP)/javascript/pac
 	@cd $(INTEROP)/javascript && $(FETCH) npm npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
 	@touch $@
 
+$(BENCH)/bench: $(GO_SOURCES) $(BENCH_SOURCES) go.mod go.sum
+	@cd bench && $(FETCH) go go build -o $(CURDIR)/$@ .
+
+$(BENCH)/venv/.installed: bench/python/requirements.txt
+	@$(TOOLS)/require.sh python3
+	python3 -m venv $(BENCH)/venv
+	@$(FETCH) pip $(BENCH)/venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: -r $<
+	@touch $@
+
+$(BENCH)/generated/predictor_pb2_grpc.py: api/modelserving/predictor.proto $(BENCH)/venv/.installed
+	mkdir -p $(@D)
+	$(BENCH)/venv/bin/python -m grpc_tools.protoc -I$(<D) --python_out=$(@D) --grpc_python_out=$(@D) $(<F)
+
 web/dist/app.js: $(PAGE_SOURCES) $(PACKAGES)
 	node web/build.mjs
 
@@ -150,3 +181,6 @@ build/tools/grpcurl: $(TOOLS)/go.mod $(TOOLS)/go.sum
 
 build/tools/golangci-lint: $(TOOLS)/lint/go.mod $(TOOLS)/lint/go.sum
 	@cd $(TOOLS)/lint && $(FETCH) go go build -o $(CURDIR)/$@ github.com/golangci/golangci-lint/v2/cmd/golangci-lint
+
+build/tools/h2spec: $(TOOLS)/h2spec/go.mod $(TOOLS)/h2spec/go.sum
+	@cd $(TOOLS)/h2spec && $(FETCH) go go build -o $(CURDIR)/$@ github.com/summerwind/h2spec/cmd/h2spec

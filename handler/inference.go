@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"connectrpc.com/connect/v2"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/tensorwire/tensorwire/gen/inference"
 	"github.com/tensorwire/tensorwire/gen/inference/inferenceconnect"
@@ -47,6 +48,10 @@ type InferenceOptions struct {
 	// LogLevels are those of the log, which LogSettings changes. nil: levels that no
 	// log follows.
 	LogLevels *observe.LogLevels
+	// Release is told of a message of a stream, with the stream's context or one derived
+	// from it, when it has been answered and nobody looks at its memory any more. nil: it
+	// is left to the garbage collector.
+	Release func(ctx context.Context, message proto.Message)
 	// Logger is told of errors that callers are not told. nil: slog.Default.
 	Logger *slog.Logger
 }
@@ -68,6 +73,9 @@ func NewInference(models Repository, options InferenceOptions) *Inference {
 	}
 	if options.LogLevels == nil {
 		options.LogLevels = &observe.LogLevels{}
+	}
+	if options.Release == nil {
+		options.Release = func(context.Context, proto.Message) {}
 	}
 	if options.Logger == nil {
 		options.Logger = slog.Default()
@@ -118,6 +126,7 @@ func (s *Inference) ModelStreamInfer(ctx context.Context, stream inferenceconnec
 			return s.streamAnswer(ctx, m, nil)
 		},
 		failure: s.streamFailure,
+		release: func(ctx context.Context, m *inference.ModelInferRequest) { s.options.Release(ctx, m) },
 	}
 	if err := requests.serve(ctx, stream); err != nil {
 		return s.failed(ctx, err)

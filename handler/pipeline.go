@@ -37,14 +37,23 @@ type pipeline[Req, Res any] struct {
 	// failure is the answer of a request that failed. The request is nil where it
 	// could not be decoded.
 	failure func(context.Context, *Req, error) *Res
+	// release is told of a request that succeeded, when its answer has been sent: nobody
+	// looks at its memory any more. Of one that failed, the model may still read.
+	release func(context.Context, *Req)
 }
 
 // maxPending bounds the answers of one stream that wait for their place.
 const maxPending = 1024
 
+// outcome is an answer, and the request where it succeeded.
+type outcome[Req, Res any] struct {
+	answer    *Res
+	succeeded *Req
+}
+
 // place is an answer's place in the order of the requests.
-type place[Res any] struct {
-	answer chan *Res
+type place[Req, Res any] struct {
+	outcome chan outcome[Req, Res]
 	// inWindow says that the request is one of the window's.
 	inWindow bool
 }
@@ -63,7 +72,7 @@ func (p *pipeline[Req, Res]) serve(ctx context.Context, stream duplex[Req, Res])
 	requests := p.receive(ctx, stream)
 	// Each answer has a channel of its own, and the channels stand in the order
 	// of the requests.
-	pending := make(chan place[Res], max(maxPending, p.window))
+	pending := make(chan place[Req, Res], max(maxPending, p.window))
 	window := make(chan struct{}, p.window)
 	sent := make(chan error, 1)
 	go func() { sent <- p.send(ctx, stream, pending, window, cancel) }()
@@ -74,7 +83,7 @@ func (p *pipeline[Req, Res]) serve(ctx context.Context, stream duplex[Req, Res])
 }
 
 // dispatch starts the computation of each request until there are no more.
-func (p *pipeline[Req, Res]) dispatch(ctx context.Context, requests <-chan received[Req], pending chan<- place[Res], window chan<- struct{}) error {
+func (p *pipeline[Req, Res]) dispatch(ctx context.Context, requests <-chan received[Req], pending chan<- place[Req, Res], window chan<- struct{}) error {
 	for number := uint64(1); ; number++ {
 		var next received[Req]
 		select {
@@ -90,7 +99,7 @@ func (p *pipeline[Req, Res]) dispatch(ctx context.Context, requests <-chan recei
 		if next.err != nil && connect.CodeOf(next.err) != connect.CodeInvalidArgument {
 			return next.err
 		}
-		here := place[Res]{answer: make(chan *Res, 1), inWindow: next.err != nil || !p.latestOnly(next.request)}
+		here := place[Req, Res]{outcome: make(chan outcome[Req, Res], 1), inWindow: next.err != nil || !p.latestOnly(next.request)}
 		if here.inWindow {
 			select {
 			case window <- struct{}{}:
@@ -104,10 +113,10 @@ func (p *pipeline[Req, Res]) dispatch(ctx context.Context, requests <-chan recei
 			return ctx.Err()
 		}
 		if next.err != nil {
-			here.answer <- p.failure(ctx, nil, next.err)
+			here.outcome <- outcome[Req, Res]{answer: p.failure(ctx, nil, next.err)}
 			continue
 		}
-		go func() { here.answer <- p.compute(ctx, number, next.request) }()
+		go func() { here.outcome <- p.compute(ctx, number, next.request) }()
 	}
 }
 
@@ -134,13 +143,15 @@ func (p *pipeline[Req, Res]) receive(ctx context.Context, stream duplex[Req, Res
 // send sends the answers in the order of pending, and gives back what the memory budget
 // holds for their requests. When the client is gone it stops
 // the work, and takes the rest off pending so that nobody waits.
-func (p *pipeline[Req, Res]) send(ctx context.Context, stream duplex[Req, Res], pending <-chan place[Res], window <-chan struct{}, cancel context.CancelFunc) error {
+func (p *pipeline[Req, Res]) send(ctx context.Context, stream duplex[Req, Res], pending <-chan place[Req, Res], window <-chan struct{}, cancel context.CancelFunc) error {
 	var failed error
 	for next := range pending {
-		res := <-next.answer
+		done := <-next.outcome
 		if failed == nil {
-			if failed = stream.Send(res); failed != nil {
+			if failed = stream.Send(done.answer); failed != nil {
 				cancel()
+			} else if done.succeeded != nil {
+				p.release(ctx, done.succeeded)
 			}
 		}
 		budget.Answered(ctx) // or will never be
@@ -153,16 +164,16 @@ func (p *pipeline[Req, Res]) send(ctx context.Context, stream duplex[Req, Res], 
 
 // compute answers one request. It runs on a goroutine of its own, so it keeps a panic
 // from taking the process down.
-func (p *pipeline[Req, Res]) compute(ctx context.Context, number uint64, request *Req) (res *Res) {
+func (p *pipeline[Req, Res]) compute(ctx context.Context, number uint64, request *Req) (o outcome[Req, Res]) {
 	defer func() {
 		if v := recover(); v != nil {
 			p.log.ErrorContext(ctx, "panic in a stream", "panic", v, "stack", string(debug.Stack()))
-			res = p.failure(ctx, request, connect.NewError(connect.CodeInternal, "internal error"))
+			o = outcome[Req, Res]{answer: p.failure(ctx, request, connect.NewError(connect.CodeInternal, "internal error"))}
 		}
 	}()
 	res, err := p.answer(ctx, number, request)
 	if err != nil {
-		return p.failure(ctx, request, err)
+		return outcome[Req, Res]{answer: p.failure(ctx, request, err)}
 	}
-	return res
+	return outcome[Req, Res]{res, request}
 }

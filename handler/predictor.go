@@ -7,6 +7,8 @@ import (
 	"runtime"
 	"time"
 
+	"google.golang.org/protobuf/proto"
+
 	"github.com/tensorwire/tensorwire/gen/modelserving"
 	"github.com/tensorwire/tensorwire/gen/modelserving/modelservingconnect"
 	"github.com/tensorwire/tensorwire/internal/engine"
@@ -42,6 +44,10 @@ type PredictorOptions struct {
 	// Draining is closed when the server begins to stop: streams then answer the
 	// frames that they have, and end. nil: never.
 	Draining <-chan struct{}
+	// Release is told of a message of a stream, with the stream's context or one derived
+	// from it, when it has been answered and nobody looks at its memory any more. nil: it
+	// is left to the garbage collector.
+	Release func(ctx context.Context, message proto.Message)
 	// Logger is told of errors that callers are not told. nil: slog.Default.
 	Logger *slog.Logger
 }
@@ -66,6 +72,9 @@ func NewPredictor(models Models, options PredictorOptions) *Predictor {
 	}
 	if options.MaxImagePixels == 0 {
 		options.MaxImagePixels = vision.DefaultMaxPixels
+	}
+	if options.Release == nil {
+		options.Release = func(context.Context, proto.Message) {}
 	}
 	if options.Logger == nil {
 		options.Logger = slog.Default()

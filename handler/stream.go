@@ -25,6 +25,7 @@ func (p *Predictor) StreamPredict(ctx context.Context, stream modelservingconnec
 			return p.infer(ctx, r)
 		},
 		failure: p.failedFrame,
+		release: func(ctx context.Context, m *modelserving.InferenceRequest) { p.options.Release(ctx, m) },
 	}
 	if err := frames.serve(ctx, stream); err != nil {
 		return rpcError(ctx, p.options.Logger, err)

@@ -66,7 +66,7 @@ func serve(ctx context.Context, args []string, getenv func(string) string, stdou
 
 	state := lifecycle{readiness: &observe.Readiness{}, draining: make(chan struct{})}
 	register, rest := services(c, models, regions, state, levels, log)
-	srv, err := server.New(
+	srv, err := server.New( //nolint:contextcheck // connections have contexts of their own
 		register,
 		rest,
 		web.Handler(),
@@ -76,6 +76,7 @@ func serve(ctx context.Context, args []string, getenv func(string) string, stdou
 			TLSKeyFile:      c.TLSKey,
 			CORSOrigins:     c.CORSOrigins,
 			MaxMessageBytes: c.MaxMessageBytes,
+			NetHTTP2:        c.NetHTTP2,
 			Metrics:         serverMetrics(models, cache, memory),
 			Budget:          memory,
 			Logger:          log,

@@ -15,6 +15,7 @@ import (
 	"github.com/tensorwire/tensorwire/internal/observe"
 	"github.com/tensorwire/tensorwire/internal/repository"
 	"github.com/tensorwire/tensorwire/internal/respcache"
+	"github.com/tensorwire/tensorwire/internal/rpc"
 	"github.com/tensorwire/tensorwire/internal/sharedmem"
 )
 
@@ -32,6 +33,7 @@ func services(c *config.Config, models *repository.Repository, regions *sharedme
 		StreamWindow:   c.StreamWindow,
 		MaxDeadline:    c.MaxDeadline,
 		Draining:       state.draining,
+		Release:        rpc.Release,
 		Logger:         log,
 	})
 	inference := handler.NewInference(models, handler.InferenceOptions{
@@ -39,14 +41,15 @@ func services(c *config.Config, models *repository.Repository, regions *sharedme
 		StreamWindow: c.StreamWindow,
 		MaxDeadline:  c.MaxDeadline,
 		Draining:     state.draining,
+		Release:      rpc.Release,
 		Readiness:    state.readiness,
 		SharedMemory: regions,
 		LogLevels:    levels,
 		Logger:       log,
 	})
-	register := func(rpc *connect.Server) {
-		modelservingconnect.RegisterPredictorHandler(rpc, predictor)
-		inferenceconnect.RegisterGRPCInferenceServiceHandler(rpc, inference)
+	register := func(server *connect.Server) {
+		modelservingconnect.RegisterPredictorHandler(server, predictor)
+		inferenceconnect.RegisterGRPCInferenceServiceHandler(server, inference)
 	}
 	return register, handler.NewREST(inference, predictor, handler.RESTOptions{MaxBodyBytes: c.MaxMessageBytes, Logger: log})
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/tensorwire/tensorwire/gen/modelserving"
 	"github.com/tensorwire/tensorwire/gen/modelserving/modelservingconnect"
+	"github.com/tensorwire/tensorwire/internal/bench/process"
 )
 
 // httpVersion is what carries a protocol.
@@ -33,8 +34,8 @@ func newHTTPClient(version httpVersion) *http.Client {
 }
 
 // dial returns a client of a server, as the generated code makes it.
-func dial(server *process, version httpVersion, options ...connecthttp.Option) modelservingconnect.PredictorClient {
-	transport := connecthttp.NewTransport(newHTTPClient(version), server.base, options...)
+func dial(server *process.Process, version httpVersion, options ...connecthttp.Option) modelservingconnect.PredictorClient {
+	transport := connecthttp.NewTransport(newHTTPClient(version), server.Base, options...)
 	return modelservingconnect.NewPredictorClient(connect.NewClient(transport))
 }
 
@@ -63,10 +64,10 @@ func general(client modelservingconnect.PredictorClient, req *modelserving.Infer
 
 // put returns a request of body to the floor. It is no POST, which the server would
 // take for a call of an unknown procedure.
-func put(floor *process, version httpVersion, body []byte) call {
+func put(floor *process.Process, version httpVersion, body []byte) call {
 	client := newHTTPClient(version)
 	return func(ctx context.Context) (*modelserving.Timings, error) {
-		req, err := http.NewRequestWithContext(ctx, http.MethodPut, floor.base, bytes.NewReader(body))
+		req, err := http.NewRequestWithContext(ctx, http.MethodPut, floor.Base, bytes.NewReader(body))
 		if err != nil {
 			return nil, err
 		}

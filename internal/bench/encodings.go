@@ -14,6 +14,8 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/tensorwire/tensorwire/gen/modelserving"
+	"github.com/tensorwire/tensorwire/internal/bench/model"
+	"github.com/tensorwire/tensorwire/internal/bench/report"
 )
 
 // encoding is one way to put the picture into a request.
@@ -42,7 +44,7 @@ func newEncodings(image *picture) []*encoding {
 }
 
 // encodings compares what the encodings of one picture cost.
-func encodings(ctx context.Context, b *bench) (*report, error) {
+func encodings(ctx context.Context, b *bench) (*report.Report, error) {
 	if err := setBenchTime(b.duration); err != nil {
 		return nil, err
 	}
@@ -59,19 +61,19 @@ func encodings(ctx context.Context, b *bench) (*report, error) {
 			}
 		}
 	}
-	t := newTable(1, "request", "bytes", "encode", "decode", "encode allocates", "decode allocates")
+	t := report.NewTable(1, "request", "bytes", "encode", "decode", "encode allocates", "decode allocates")
 	base := all[0]
 	for _, e := range all {
-		t.row(e.name,
-			compared(formatCount(int64(len(e.wire))), len(e.wire), len(base.wire)),
+		t.Row(e.name,
+			report.Compared(report.Count(int64(len(e.wire))), len(e.wire), len(base.wire)),
 			comparedTime(e.encode, base.encode), comparedTime(e.decode, base.decode),
 			comparedMemory(e.encode, base.encode), comparedMemory(e.decode, base.decode))
 	}
-	r := &report{}
-	r.add(
-		paragraph(fmt.Sprintf("One image of %d x %d x %d float32 values, %s bytes of them, as a request message. × is against the first row.",
-			imageSize, imageSize, imageChannels, formatCount(4*imageValues))), t,
-		paragraph("Encoding and decoding are the codecs that the server and the Go client use, into and out of buffers that are used again, as there. "+
+	r := &report.Report{}
+	r.Add(
+		report.Paragraph(fmt.Sprintf("One image of %d x %d x %d float32 values, %s bytes of them, as a request message. × is against the first row.",
+			model.ImageSize, model.ImageSize, model.ImageChannels, report.Count(4*model.ImageValues))), t,
+		report.Paragraph("Encoding and decoding are the codecs that the server and the Go client use, into and out of buffers that are used again, as there. "+
 			"Allocations are the bytes that one message takes from the heap, and in how many pieces."))
 	return r, nil
 }
@@ -130,14 +132,9 @@ func (e *encoding) measure(ctx context.Context) error {
 	return errors.Join(failed, ctx.Err())
 }
 
-// compared writes a figure with its ratio to a base.
-func compared[T ~int | ~int64](figure string, value, base T) string {
-	return fmt.Sprintf("%s (%s)", figure, formatRatio(value, base))
-}
-
 func comparedTime(rounds, base []testing.BenchmarkResult) string {
-	value, of := medianOf(rounds, timePerOp), medianOf(base, timePerOp)
-	return compared(formatTime(value), value, of)
+	value, of := report.MedianOf(rounds, timePerOp), report.MedianOf(base, timePerOp)
+	return report.Compared(report.Time(value), value, of)
 }
 
 func timePerOp(r testing.BenchmarkResult) time.Duration { return time.Duration(r.NsPerOp()) }
@@ -149,10 +146,10 @@ const leastMemory = 1 << 10
 // comparedMemory writes the bytes and the number of allocations of a message, with
 // the bytes' ratio to a base.
 func comparedMemory(rounds, base []testing.BenchmarkResult) string {
-	value, of := medianOf(rounds, testing.BenchmarkResult.AllocedBytesPerOp), medianOf(base, testing.BenchmarkResult.AllocedBytesPerOp)
-	figure := fmt.Sprintf("%s in %s", formatBytes(value), formatCount(medianOf(rounds, testing.BenchmarkResult.AllocsPerOp)))
+	value, of := report.MedianOf(rounds, testing.BenchmarkResult.AllocedBytesPerOp), report.MedianOf(base, testing.BenchmarkResult.AllocedBytesPerOp)
+	figure := fmt.Sprintf("%s in %s", report.Bytes(value), report.Count(report.MedianOf(rounds, testing.BenchmarkResult.AllocsPerOp)))
 	if of < leastMemory {
 		return figure
 	}
-	return compared(figure, value, of)
+	return report.Compared(figure, value, of)
 }

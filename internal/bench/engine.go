@@ -7,8 +7,16 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/tensorwire/tensorwire/internal/bench/model"
 	"github.com/tensorwire/tensorwire/internal/engine"
 	"github.com/tensorwire/tensorwire/internal/engine/onnx"
+)
+
+// Names of the models in the repository that the command writes.
+const (
+	digitsModel = "digits"
+	imageModel  = "image224"
+	heavyModel  = "conv224"
 )
 
 // localEngine is ONNX Runtime in this process, with the options that the server
@@ -48,29 +56,29 @@ func (e *localEngine) writeModels(digits string) error {
 	if err := os.CopyFS(filepath.Join(e.models, digitsModel), os.DirFS(digits)); err != nil {
 		return fmt.Errorf("copy the digits model: %w", err)
 	}
-	heavy, multiplications := newHeavyModel()
+	heavy, multiplications := model.Heavy()
 	e.multiplications = multiplications
-	for name, g := range map[string]*graph{imageModel: newImageModel(), heavyModel: heavy} {
+	for name, g := range map[string]*model.Graph{imageModel: model.Image(), heavyModel: heavy} {
 		file := e.file(name)
 		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
 			return err
 		}
-		if err := os.WriteFile(file, g.encode(), 0o644); err != nil {
+		if err := os.WriteFile(file, g.Encode(), 0o644); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (e *localEngine) file(model string) string {
-	return filepath.Join(e.models, model, "1", "model.onnx")
+func (e *localEngine) file(name string) string {
+	return filepath.Join(e.models, name, "1", "model.onnx")
 }
 
 // load returns a session of a model, which close closes.
-func (e *localEngine) load(ctx context.Context, model string) (engine.Session, error) {
-	s, err := e.runtime.Load(ctx, e.file(model), engine.LoadOptions{})
+func (e *localEngine) load(ctx context.Context, name string) (engine.Session, error) {
+	s, err := e.runtime.Load(ctx, e.file(name), engine.LoadOptions{})
 	if err != nil {
-		return nil, fmt.Errorf("model %s: %w", model, err)
+		return nil, fmt.Errorf("model %s: %w", name, err)
 	}
 	e.sessions = append(e.sessions, s)
 	return s, nil

@@ -10,6 +10,7 @@ import (
 
 	"connectrpc.com/connect/v2"
 
+	"github.com/tensorwire/tensorwire/internal/bench/process"
 	"github.com/tensorwire/tensorwire/internal/observe"
 	"github.com/tensorwire/tensorwire/internal/server"
 )
@@ -30,7 +31,7 @@ func serveFloor(ctx context.Context, stdout io.Writer) error {
 		}
 		fmt.Fprintln(w, n)
 	})
-	srv, err := server.New(func(*connect.Server) {}, http.NotFoundHandler(), page, &observe.Readiness{}, server.Options{})
+	srv, err := server.New(func(*connect.Server) {}, http.NotFoundHandler(), page, &observe.Readiness{}, server.Options{}) //nolint:contextcheck // connections have contexts of their own
 	if err != nil {
 		return err
 	}
@@ -47,7 +48,7 @@ func serveFloor(ctx context.Context, stdout io.Writer) error {
 	case <-ctx.Done():
 	}
 	// The context of the caller is done: that is why the server stops.
-	stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTimeout/2)
+	stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), process.StopTimeout/2)
 	defer cancel()
 	return errors.Join(srv.Shutdown(stopping), <-served)
 }

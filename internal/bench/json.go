@@ -6,6 +6,9 @@ import (
 	"fmt"
 	"slices"
 	"testing"
+
+	"github.com/tensorwire/tensorwire/internal/bench/model"
+	"github.com/tensorwire/tensorwire/internal/bench/report"
 )
 
 // numbers are a tensor's values as decimal numbers, and how they are read and written.
@@ -31,7 +34,7 @@ type numbersWay struct {
 func numbersColumns() []string { return []string{"Tensorwire", "`encoding/json`", "`protojson`"} }
 
 // jsonNumbers compares what reads and writes a tensor as JSON numbers.
-func jsonNumbers(ctx context.Context, b *bench) (*report, error) {
+func jsonNumbers(ctx context.Context, b *bench) (*report.Report, error) {
 	// There are many rows, and none that takes long.
 	if err := setBenchTime(b.duration / 4); err != nil {
 		return nil, err
@@ -50,29 +53,29 @@ func jsonNumbers(ctx context.Context, b *bench) (*report, error) {
 		}
 	}
 	allocates := []string{"Tensorwire allocates", "`protojson` allocates"}
-	reading := newTable(1, slices.Concat([]string{"read", "bytes"}, numbersColumns(), allocates)...)
-	writing := newTable(1, slices.Concat([]string{"write", "bytes"}, numbersColumns())...)
+	reading := report.NewTable(1, slices.Concat([]string{"read", "bytes"}, numbersColumns(), allocates)...)
+	writing := report.NewTable(1, slices.Concat([]string{"write", "bytes"}, numbersColumns())...)
 	for _, n := range all {
-		read, written := []string{n.name, formatCount(int64(len(n.ways[0].text)))}, []string{n.name, formatCount(int64(len(n.ways[0].text)))}
+		read, written := []string{n.name, report.Count(int64(len(n.ways[0].text)))}, []string{n.name, report.Count(int64(len(n.ways[0].text)))}
 		for _, way := range n.ways {
 			read = append(read, way.compared(n.ways[0], func(w *numbersWay) []testing.BenchmarkResult { return w.decoding }))
 			written = append(written, way.compared(n.ways[0], func(w *numbersWay) []testing.BenchmarkResult { return w.encoding }))
 		}
 		first, last := n.ways[0], n.ways[len(n.ways)-1]
 		if last == nil {
-			reading.row(append(read, comparedMemory(first.decoding, first.decoding), "–")...)
+			reading.Row(append(read, comparedMemory(first.decoding, first.decoding), "–")...)
 			continue
 		}
-		reading.row(append(read, comparedMemory(first.decoding, first.decoding), comparedMemory(last.decoding, first.decoding))...)
-		writing.row(written...)
+		reading.Row(append(read, comparedMemory(first.decoding, first.decoding), comparedMemory(last.decoding, first.decoding))...)
+		writing.Row(written...)
 	}
-	r := &report{}
-	r.add(paragraph(fmt.Sprintf("%s float32 values as JSON numbers: as a request of the Open Inference Protocol's REST API by Tensorwire, as an array by `encoding/json`, from and to `[]float32`, "+
-		"and in `fp32_contents` of `ModelInferRequest` by `protojson`. × is against Tensorwire, for the same values.", formatCount(imageValues))),
+	r := &report.Report{}
+	r.Add(report.Paragraph(fmt.Sprintf("%s float32 values as JSON numbers: as a request of the Open Inference Protocol's REST API by Tensorwire, as an array by `encoding/json`, from and to `[]float32`, "+
+		"and in `fp32_contents` of `ModelInferRequest` by `protojson`. × is against Tensorwire, for the same values.", report.Count(model.ImageValues))),
 		reading,
-		paragraph("Each reads into memory that it makes, `encoding/json` into a slice that is large enough from the start. Nested arrays, as the shape says, are `[][][][]float32` to `encoding/json`; `protojson` has none."),
+		report.Paragraph("Each reads into memory that it makes, `encoding/json` into a slice that is large enough from the start. Nested arrays, as the shape says, are `[][][][]float32` to `encoding/json`; `protojson` has none."),
 		writing,
-		paragraph("Each writes into a buffer that is used again, but for `encoding/json`, which has no such way."))
+		report.Paragraph("Each writes into a buffer that is used again, but for `encoding/json`, which has no such way."))
 	return r, nil
 }
 

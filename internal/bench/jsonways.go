@@ -10,6 +10,7 @@ import (
 	"google.golang.org/protobuf/encoding/protojson"
 
 	"github.com/tensorwire/tensorwire/gen/inference"
+	"github.com/tensorwire/tensorwire/internal/bench/model"
 	"github.com/tensorwire/tensorwire/internal/tensor"
 	"github.com/tensorwire/tensorwire/internal/tensorjson"
 )
@@ -18,7 +19,7 @@ import (
 func newNumbers(image *picture) ([]*numbers, error) {
 	random := rand.New(rand.NewPCG(5, 6))
 	draw := func(next func() float32) []float32 {
-		values := make([]float32, imageValues)
+		values := make([]float32, model.ImageValues)
 		for i := range values {
 			values[i] = next()
 		}
@@ -68,7 +69,9 @@ func (w *numbersWay) prepare(values []float32) error {
 }
 
 // imageShape is the shape of the values.
-func imageShape() tensor.Shape { return tensor.Shape{1, imageChannels, imageSize, imageSize} }
+func imageShape() tensor.Shape {
+	return tensor.Shape{1, model.ImageChannels, model.ImageSize, model.ImageSize}
+}
 
 // requestHead is a REST request up to its data.
 const requestHead = `{"inputs":[{"name":"input","shape":[1,3,224,224],"datatype":"FP32","data":`
@@ -92,7 +95,7 @@ func nestedRequest(values []float32) *numbersWay {
 // flatArray is an array in the standard library.
 func flatArray(values []float32) *numbersWay {
 	return &numbersWay{decode: func(text []byte) ([]float32, error) {
-		values := make([]float32, 0, imageValues)
+		values := make([]float32, 0, model.ImageValues)
 		err := json.Unmarshal(text, &values)
 		return values, err
 	}, encode: func([]byte) ([]byte, error) { return json.Marshal(values) }}
@@ -113,8 +116,8 @@ func nestedArray(values []float32) *numbersWay {
 // nest returns the values as arrays of the image's shape.
 func nest(values []float32) [][][][]float32 {
 	var planes [][][]float32
-	for plane := range slices.Chunk(values, imageSize*imageSize) {
-		planes = append(planes, slices.Collect(slices.Chunk(plane, imageSize)))
+	for plane := range slices.Chunk(values, model.ImageSize*model.ImageSize) {
+		planes = append(planes, slices.Collect(slices.Chunk(plane, model.ImageSize)))
 	}
 	return [][][][]float32{planes}
 }

@@ -15,9 +15,10 @@ import (
 	"io"
 	"os"
 	"os/signal"
-	"slices"
-	"strings"
 	"time"
+
+	"github.com/tensorwire/tensorwire/internal/bench/process"
+	"github.com/tensorwire/tensorwire/internal/bench/report"
 )
 
 func main() {
@@ -56,13 +57,10 @@ type options struct {
 	// duration is how long one measurement of a round lasts.
 	duration time.Duration
 	// rounds is how often everything is measured; the tables show medians.
-	rounds   int
-	server   string
-	digits   string
-	only     []string
-	markdown bool
-	// update lists the documents whose tables are replaced.
-	update []string
+	rounds int
+	server string
+	digits string
+	report.Options
 }
 
 func parse(args []string, out io.Writer) (*options, error) {
@@ -73,33 +71,23 @@ func parse(args []string, out io.Writer) (*options, error) {
 	flags.IntVar(&o.rounds, "rounds", 3, "how often everything is measured, in turns")
 	flags.StringVar(&o.server, "server", "bin/tensorwire", "`path` of the server's binary")
 	flags.StringVar(&o.digits, "digits", "models/digits", "`directory` of the digits model")
-	flags.BoolVar(&o.markdown, "markdown", false, "print the tables as GitHub's markdown")
-	update := flags.Bool("update", false, "replace the tables in the documents that are named after the flags")
-	only := flags.String("only", strings.Join(sectionNames(), ","), "`sections` to measure")
+	o.Flags(flags, sectionNames())
 	if err := flags.Parse(args); err != nil {
 		return nil, err
 	}
-	o.only = strings.Split(*only, ",")
-	for _, name := range o.only {
-		if !slices.Contains(sectionNames(), name) {
-			return nil, fmt.Errorf("-only: no section %q; there are %s", name, strings.Join(sectionNames(), ", "))
-		}
+	if err := o.Parsed(flags); err != nil {
+		return nil, err
 	}
 	if o.duration <= 0 || o.rounds < 1 {
 		return nil, errors.New("-time and -rounds are more than zero")
 	}
-	if *update != (flags.NArg() > 0) {
-		return nil, errors.New("-update goes with the documents to update, after all flags: -update docs/performance.md")
-	}
-	o.update = flags.Args()
 	return o, nil
 }
 
 // section is one part of the report.
 type section struct {
-	// name is the one that the documents' markers carry.
-	name, title string
-	run         func(context.Context, *bench) (*report, error)
+	name, title string // see report.Section
+	run         func(context.Context, *bench) (*report.Report, error)
 }
 
 func sections() []section {
@@ -127,46 +115,25 @@ type bench struct {
 	image  *picture
 	engine *localEngine
 	// tensorwire is the server that is measured, floor the one it is compared with.
-	tensorwire, floor *process
+	tensorwire, floor *process.Process
 }
 
 // measure runs the sections, prints their tables, and puts them into the
 // documents.
 func measure(ctx context.Context, o *options, stdout, stderr io.Writer) (err error) {
-	// A document without markers is told now, not after minutes of measuring.
-	for _, path := range o.update {
-		if _, err := readDocument(path); err != nil {
-			return err
-		}
+	if err := o.Check(); err != nil {
+		return err
 	}
 	b := &bench{options: o, image: newPicture()}
 	defer func() { err = errors.Join(err, b.close()) }()
 	if err := b.start(ctx, stderr); err != nil {
 		return err
 	}
-	reports := map[string]*report{}
-	for _, s := range sections() {
-		if !slices.Contains(o.only, s.name) {
-			continue
-		}
-		fmt.Fprintf(stderr, "bench: measuring %s\n", s.name)
-		r, err := s.run(ctx, b)
-		if err != nil {
-			return fmt.Errorf("%s: %w", s.name, err)
-		}
-		reports[s.name] = r
-		text := r.text()
-		if o.markdown {
-			text = r.markdown()
-		}
-		fmt.Fprintf(stdout, "## %s\n\n%s\n", s.title, text)
+	var all []report.Section
+	for _, part := range sections() {
+		all = append(all, report.Section{Name: part.name, Title: part.title, Run: func(ctx context.Context) (*report.Report, error) { return part.run(ctx, b) }})
 	}
-	for _, path := range o.update {
-		if err := updateDocument(path, reports); err != nil {
-			return err
-		}
-	}
-	return nil
+	return o.Measure(ctx, "bench", all, stdout, stderr)
 }
 
 // start loads ONNX Runtime, writes the models, and starts the processes.
@@ -175,7 +142,7 @@ func (b *bench) start(ctx context.Context, stderr io.Writer) error {
 	if b.engine, err = openEngine(b.digits); err != nil {
 		return err
 	}
-	b.tensorwire, err = startProcess(ctx, stderr, b.server, "serve", "--listen", "127.0.0.1:0", "--models", b.engine.models,
+	b.tensorwire, err = process.Start(ctx, stderr, b.server, "serve", "--listen", "127.0.0.1:0", "--models", b.engine.models,
 		"--log-level", "warn", "--onnxruntime-lib", b.engine.library)
 	if err != nil {
 		return err
@@ -184,10 +151,10 @@ func (b *bench) start(ctx context.Context, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	b.floor, err = startProcess(ctx, stderr, self, floorCommand)
+	b.floor, err = process.Start(ctx, stderr, self, floorCommand)
 	return err
 }
 
 func (b *bench) close() error {
-	return errors.Join(b.tensorwire.stop(), b.floor.stop(), b.engine.close())
+	return errors.Join(b.tensorwire.Stop(), b.floor.Stop(), b.engine.close())
 }

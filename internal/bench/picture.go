@@ -8,14 +8,15 @@ import (
 	"math/rand/v2"
 
 	"github.com/tensorwire/tensorwire/gen/modelserving"
+	"github.com/tensorwire/tensorwire/internal/bench/model"
 	"github.com/tensorwire/tensorwire/internal/tensor"
 )
 
 // ImageNet's mean and standard deviation of each channel, with which most image
 // models are trained.
 var (
-	imageMean   = [imageChannels]float32{0.485, 0.456, 0.406}
-	imageSpread = [imageChannels]float32{0.229, 0.224, 0.225}
+	imageMean   = [model.ImageChannels]float32{0.485, 0.456, 0.406}
+	imageSpread = [model.ImageChannels]float32{0.229, 0.224, 0.225}
 )
 
 // picture is one image as a client sends it after preprocessing: channel by
@@ -25,9 +26,9 @@ type picture struct{ values []float32 }
 
 func newPicture() *picture {
 	random := rand.New(rand.NewPCG(3, 4))
-	values := make([]float32, imageValues)
+	values := make([]float32, model.ImageValues)
 	for i := range values {
-		channel := i / (imageSize * imageSize)
+		channel := i / (model.ImageSize * model.ImageSize)
 		values[i] = (float32(random.IntN(256))/255 - imageMean[channel]) / imageSpread[channel]
 	}
 	return &picture{values: values}
@@ -37,13 +38,13 @@ func newPicture() *picture {
 func (p *picture) bytes() []byte { return tensor.AsBytes(p.values) }
 
 // asBytes is the request that carries the values as bytes.
-func (p *picture) asBytes(model string) *modelserving.FastInferenceRequest {
-	return &modelserving.FastInferenceRequest{ModelName: model, RawImage: p.bytes(), Datatype: "FP32", Layout: "NCHW"}
+func (p *picture) asBytes(name string) *modelserving.FastInferenceRequest {
+	return &modelserving.FastInferenceRequest{ModelName: name, RawImage: p.bytes(), Datatype: "FP32", Layout: "NCHW"}
 }
 
 // asFloats is the request that carries the values as numbers.
-func (p *picture) asFloats(model string) *modelserving.InferenceRequest {
-	return &modelserving.InferenceRequest{ModelName: model, TensorData: p.values}
+func (p *picture) asFloats(name string) *modelserving.InferenceRequest {
+	return &modelserving.InferenceRequest{ModelName: name, TensorData: p.values}
 }
 
 // digitSize is the width and height of the digits model's images.

@@ -10,6 +10,8 @@ import (
 	"connectrpc.com/connect/v2/connecthttp"
 
 	"github.com/tensorwire/tensorwire/gen/modelserving"
+	"github.com/tensorwire/tensorwire/internal/bench/process"
+	"github.com/tensorwire/tensorwire/internal/bench/report"
 )
 
 // mostCallers is the larger number of requests in flight; the smaller is 1.
@@ -23,7 +25,7 @@ type route struct {
 	protocol string
 	version  httpVersion
 	input    string
-	server   *process
+	server   *process.Process
 	predict  predict // nil for the floor
 	do       call
 	// rounds has the samples by the number of callers.
@@ -64,7 +66,7 @@ func newRoutes(b *bench) []*route {
 }
 
 // roundTrips compares the protocols against the running server.
-func roundTrips(ctx context.Context, b *bench) (*report, error) {
+func roundTrips(ctx context.Context, b *bench) (*report.Report, error) {
 	routes := newRoutes(b)
 	if err := checkRoutes(ctx, routes); err != nil {
 		return nil, err
@@ -72,14 +74,14 @@ func roundTrips(ctx context.Context, b *bench) (*report, error) {
 	callers := []int{1, mostCallers}
 	for _, r := range routes {
 		r.rounds = map[int][]sample{}
-		if _, err := (load{callers: mostCallers, duration: warmUp}).run(ctx, r.do); err != nil {
+		if _, err := (timedLoad{callers: mostCallers, duration: warmUp}).run(ctx, r.do); err != nil {
 			return nil, fmt.Errorf("%s: %w", r, err)
 		}
 	}
 	for range b.rounds {
 		for _, n := range callers {
 			for _, r := range routes {
-				s, err := load{callers: n, duration: b.duration, server: r.server}.run(ctx, r.do)
+				s, err := timedLoad{callers: n, duration: b.duration, server: r.server}.run(ctx, r.do)
 				if err != nil {
 					return nil, fmt.Errorf("%s: %w", r, err)
 				}
@@ -87,13 +89,13 @@ func roundTrips(ctx context.Context, b *bench) (*report, error) {
 			}
 		}
 	}
-	out := &report{}
-	out.add(paragraph(fmt.Sprintf("The same image to `%s`, a model that costs next to nothing, in the server's own process; the Go client runs on the same machine and shares its cores. "+
+	out := &report.Report{}
+	out.Add(report.Paragraph(fmt.Sprintf("The same image to `%s`, a model that costs next to nothing, in the server's own process; the Go client runs on the same machine and shares its cores. "+
 		"× is against gRPC with `bytes`, the first row.", imageModel)))
 	for _, n := range callers {
-		out.add(paragraph(inFlight(n)), routesTable(routes, n))
+		out.Add(report.Paragraph(inFlight(n)), routesTable(routes, n))
 	}
-	out.add(paragraph("HTTP/2 is h2c on one connection, HTTP/1.1 one connection for each request in flight. " +
+	out.Add(report.Paragraph("HTTP/2 is h2c on one connection, HTTP/1.1 one connection for each request in flight. " +
 		"HTTP alone is the same HTTP server that reads as many bytes and answers, without RPC, message and model. " +
 		"CPU is the user and system time of the server's process."))
 	return out, nil
@@ -106,17 +108,17 @@ func inFlight(callers int) string {
 	return fmt.Sprintf("%d requests in flight:", callers)
 }
 
-func routesTable(routes []*route, callers int) *table {
-	t := newTable(3, "protocol", "over", "input", "p50", "p99", "requests/s", "server CPU per request")
+func routesTable(routes []*route, callers int) *report.Table {
+	t := report.NewTable(3, "protocol", "over", "input", "p50", "p99", "requests/s", "server CPU per request")
 	base := medians(routes[baseRoute].rounds[callers])
 	for _, r := range routes {
 		m := medians(r.rounds[callers])
 		cpu := "n/a"
-		if m.cpu > 0 {
-			cpu = compared(formatTime(m.cpu), m.cpu, base.cpu)
+		if m.CPU > 0 {
+			cpu = report.Compared(report.Time(m.CPU), m.CPU, base.CPU)
 		}
-		t.row(r.protocol, string(r.version), r.input,
-			compared(formatTime(m.p50), m.p50, base.p50), formatTime(m.p99), formatCount(m.rate), cpu)
+		t.Row(r.protocol, string(r.version), r.input,
+			report.Compared(report.Time(m.P50), m.P50, base.P50), report.Time(m.P99), report.Count(m.Rate), cpu)
 	}
 	return t
 }

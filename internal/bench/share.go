@@ -8,13 +8,15 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/tensorwire/tensorwire/gen/modelserving"
+	"github.com/tensorwire/tensorwire/internal/bench/model"
+	"github.com/tensorwire/tensorwire/internal/bench/report"
 	"github.com/tensorwire/tensorwire/internal/engine"
 	"github.com/tensorwire/tensorwire/internal/tensor"
 )
 
-// load1 is how the share is measured: one request at a time, so that nothing
+// oneCaller is how the share is measured: one request at a time, so that nothing
 // waits for another.
-const load1 = 1
+const oneCaller = 1
 
 // shareCase is one model whose round trip is taken apart.
 type shareCase struct {
@@ -30,38 +32,38 @@ type shareCase struct {
 }
 
 // share compares the round trip of three models with the model alone.
-func share(ctx context.Context, b *bench) (*report, error) {
+func share(ctx context.Context, b *bench) (*report.Report, error) {
 	cases, err := newShareCases(ctx, b)
 	if err != nil {
 		return nil, err
 	}
 	for _, c := range cases {
-		if err := c.measure(ctx, load{callers: load1, duration: warmUp}); err != nil {
+		if err := c.measure(ctx, timedLoad{callers: oneCaller, duration: warmUp}); err != nil {
 			return nil, fmt.Errorf("%s: %w", c.name, err)
 		}
 		c.alone, c.transport, c.rounds = nil, nil, nil
 	}
 	for range b.rounds {
 		for _, c := range cases {
-			if err := c.measure(ctx, load{callers: load1, duration: b.duration}); err != nil {
+			if err := c.measure(ctx, timedLoad{callers: oneCaller, duration: b.duration}); err != nil {
 				return nil, fmt.Errorf("%s: %w", c.name, err)
 			}
 		}
 	}
-	t := newTable(1, "model and input", "model alone", "round trip", "model's share", "decode", "preprocess", "queue", "model in the server", "HTTP alone", "other")
+	t := report.NewTable(1, "model and input", "model alone", "round trip", "model's share", "decode", "preprocess", "queue", "model in the server", "HTTP alone", "other")
 	for _, c := range cases {
 		alone, transport, whole := medians(c.alone), medians(c.transport), medians(c.rounds)
-		other := whole.p50 - whole.decode - whole.preprocess - whole.queue - whole.compute - transport.p50
-		t.row(c.name, formatTime(alone.p50), formatTime(whole.p50), formatPercent(alone.p50, whole.p50),
-			formatMicroseconds(whole.decode), formatMicroseconds(whole.preprocess), formatMicroseconds(whole.queue), formatMicroseconds(whole.compute),
-			formatTime(transport.p50), formatTime(max(other, 0)))
+		other := whole.P50 - whole.decode - whole.preprocess - whole.queue - whole.compute - transport.P50
+		t.Row(c.name, report.Time(alone.P50), report.Time(whole.P50), report.Percent(alone.P50, whole.P50),
+			report.Microseconds(whole.decode), report.Microseconds(whole.preprocess), report.Microseconds(whole.queue), report.Microseconds(whole.compute),
+			report.Time(transport.P50), report.Time(max(other, 0)))
 	}
-	r := &report{}
-	r.add(paragraph("gRPC, one request in flight, medians. The model alone is ONNX Runtime called in the client's process, on an input of the same shape and with the server's options (one thread to a call): no server can be faster."), t,
-		paragraph(fmt.Sprintf("`%s` is a convolutional network of %s million multiplications with 1,000 classes. "+
+	r := &report.Report{}
+	r.Add(report.Paragraph("gRPC, one request in flight, medians. The model alone is ONNX Runtime called in the client's process, on an input of the same shape and with the server's options (one thread to a call): no server can be faster."), t,
+		report.Paragraph(fmt.Sprintf("`%s` is a convolutional network of %s million multiplications with 1,000 classes. "+
 			"Decode, preprocess, queue and model are the server's own timings, in whole microseconds. HTTP alone is a request of the same size to the same HTTP server without RPC and model. "+
 			"Other is what is left of the round trip: messages encoded and decoded on both sides, the RPC protocol, and handing over between goroutines.",
-			heavyModel, formatCount(b.engine.multiplications/1e6))))
+			heavyModel, report.Count(b.engine.multiplications/1e6))))
 	return r, nil
 }
 
@@ -72,7 +74,7 @@ func newShareCases(ctx context.Context, b *bench) ([]*shareCase, error) {
 	}
 	client := dial(b.tensorwire, http2, connecthttp.WithGRPC())
 	digit := tensor.Tensor{DataType: tensor.FP32, Shape: tensor.Shape{1, 1, digitSize, digitSize}, Data: b.image.bytes()[:4*digitSize*digitSize]}
-	image := tensor.Tensor{DataType: tensor.FP32, Shape: tensor.Shape{1, imageChannels, imageSize, imageSize}, Data: b.image.bytes()}
+	image := tensor.Tensor{DataType: tensor.FP32, Shape: tensor.Shape{1, model.ImageChannels, model.ImageSize, model.ImageSize}, Data: b.image.bytes()}
 	var cases []*shareCase
 	for _, c := range []struct {
 		name, model string
@@ -110,7 +112,7 @@ func runModel(session engine.Session, input tensor.Tensor) call {
 }
 
 // measure adds one round.
-func (c *shareCase) measure(ctx context.Context, l load) error {
+func (c *shareCase) measure(ctx context.Context, l timedLoad) error {
 	for _, m := range []struct {
 		do   call
 		into *[]sample

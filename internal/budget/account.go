@@ -32,6 +32,16 @@ func NewAccount(budget *Budget, times int64) *Account {
 	return &Account{budget: budget, times: times}
 }
 
+// SetTimes changes how many times the transport holds each message, before the first
+// is added.
+func (a *Account) SetTimes(times int64) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if len(a.messages) == 0 {
+		a.times = times
+	}
+}
+
 // Most returns the size of the largest message that fits into the budget at all.
 func (a *Account) Most() int64 {
 	if limit := a.budget.Limit(); limit > 0 {
@@ -132,6 +142,14 @@ func WithAccount(ctx context.Context, account *Account) context.Context {
 func Answered(ctx context.Context) {
 	if account, ok := ctx.Value(accountKey{}).(*Account); ok {
 		account.Answered()
+	}
+}
+
+// SetTimes says how many times each message of the request that ctx belongs to is held,
+// before the first is read; see [Account.SetTimes].
+func SetTimes(ctx context.Context, times int64) {
+	if account, ok := ctx.Value(accountKey{}).(*Account); ok {
+		account.SetTimes(times)
 	}
 }
 

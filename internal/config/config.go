@@ -60,6 +60,8 @@ type Config struct {
 	TLSCert     string
 	TLSKey      string
 	CORSOrigins []string
+	// NetHTTP2 has HTTP/2 served by net/http.
+	NetHTTP2 bool
 
 	AllowSharedMemory bool
 
@@ -154,6 +156,13 @@ func (c *Config) flags() *flag.FlagSet {
 	flags.StringVar(&c.TLSKey, "tls-key", "", "PEM `file` of the certificate's key")
 	flags.Func("cors-origin", "`origin` whose pages may call, such as https://app.example.com; several by commas or by repeating; * is all (default: none but the server's own)", func(value string) error {
 		c.CORSOrigins = append(c.CORSOrigins, splitList(value)...)
+		return nil
+	})
+	flags.Func("http2", "`server` of HTTP/2: auto (Tensorwire's own) or net/http (Go's, to compare) (default: auto)", func(value string) error {
+		if value != "auto" && value != "net/http" {
+			return errors.New("give auto or net/http")
+		}
+		c.NetHTTP2 = value == "net/http"
 		return nil
 	})
 	flags.BoolVar(&c.AllowSharedMemory, "allow-shared-memory", false, "let clients on this machine register objects of /dev/shm, and have tensors read from them and written to them")

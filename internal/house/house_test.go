@@ -41,7 +41,10 @@ var allowed = map[string][]string{
 	// The form of "not now", and the bytes that are held: leaves, for every transport.
 	"internal/retry":      nil,
 	"internal/budget":     nil,
-	"internal/server":     {"internal/budget", "internal/observe", "internal/retry"},
+	"internal/bufpool":    nil,
+	"internal/h2":         {"internal/bufpool"},
+	"internal/rpc":        {"internal/budget", "internal/bufpool"},
+	"internal/server":     {"internal/budget", "internal/h2", "internal/observe", "internal/retry", "internal/rpc"},
 	"internal/digitstest": nil,
 	// The handlers map the errors of the packages below them to codes, read the
 	// repository's snapshots, and write models' configurations as JSON.

@@ -13,13 +13,14 @@ import (
 
 	"connectrpc.com/connect/v2"
 	"connectrpc.com/connect/v2/connectgzip"
-	"connectrpc.com/connect/v2/connecthttp"
 	"connectrpc.com/grpcreflect/v2"
 	"golang.org/x/net/http2"
 
 	"github.com/tensorwire/tensorwire/internal/budget"
+	"github.com/tensorwire/tensorwire/internal/h2"
 	"github.com/tensorwire/tensorwire/internal/observe"
 	"github.com/tensorwire/tensorwire/internal/retry"
+	"github.com/tensorwire/tensorwire/internal/rpc"
 )
 
 // Defaults of Options.
@@ -75,6 +76,9 @@ type Options struct {
 	// has BodyGrace and a second for each BodyRate bytes. 0: 10 s and 100 kB/s.
 	BodyGrace time.Duration
 	BodyRate  int64
+	// NetHTTP2 has HTTP/2 served by net/http's and golang.org/x/net's own server, for
+	// comparison and in need. false: by internal/h2.
+	NetHTTP2 bool
 	// Metrics answers /metrics. nil: there are none.
 	Metrics http.Handler
 	// Budget bounds the memory that requests' messages take at once, each of them
@@ -107,7 +111,9 @@ func setDefault[T comparable](value *T, to T) {
 // Server is the one HTTP server.
 type Server struct {
 	http *http.Server
-	tls  bool
+	// http2 has the connections of HTTP/2, which are not http's; nil: they are.
+	http2 *h2.Server
+	tls   bool
 }
 
 // New returns a server of the procedures that register adds, with gRPC reflection
@@ -116,18 +122,18 @@ type Server struct {
 // yet.
 func New(register func(*connect.Server), rest, page http.Handler, readiness *observe.Readiness, options Options) (*Server, error) {
 	options = options.withDefaults()
-	rpc := connect.NewServer(observe.LogCalls(options.Logger), retry.Interceptor(), recoverPanics(options.Logger), settleMemory)
-	register(rpc)
-	services := serviceNames(rpc)
+	procedures := connect.NewServer(observe.LogCalls(options.Logger), retry.Interceptor(), recoverPanics(options.Logger), settleMemory)
+	register(procedures)
+	services := serviceNames(procedures)
 	listed := append(slices.Clone(services), healthService)
-	grpcreflect.Register(rpc, grpcreflect.WithNamer(grpcreflect.NamerFunc(func() []string { return listed })))
+	grpcreflect.Register(procedures, grpcreflect.WithNamer(grpcreflect.NamerFunc(func() []string { return listed })))
 
 	mux := http.NewServeMux()
-	connecthttp.Mount(mux, rpc,
-		connecthttp.WithReadMaxBytes(int(options.MaxMessageBytes)),
-		connecthttp.WithCompressors(connectgzip.New(), &deflate{}),
-		connecthttp.WithCompressMinBytes(compressMinBytes),
-	)
+	rpc.Mount(mux, procedures, rpc.Options{
+		MaxMessageBytes:  options.MaxMessageBytes,
+		Compressors:      []connect.Compressor{connectgzip.New(), &deflate{}},
+		CompressMinBytes: compressMinBytes,
+	})
 	mountHealth(mux, readiness, services)
 	if options.Metrics != nil {
 		mux.Handle("GET /metrics", options.Metrics)
@@ -141,7 +147,7 @@ func New(register func(*connect.Server), rest, page http.Handler, readiness *obs
 	s := &Server{
 		tls: options.TLSCertFile != "",
 		http: &http.Server{
-			Handler:           limitBodies(origins(splitREST(guardREST(options.Logger, rest), trailersOnly(mux))), streamingProcedures(rpc), options),
+			Handler:           limitBodies(origins(splitREST(guardREST(options.Logger, rest), trailersOnly(mux))), streamingProcedures(procedures), options),
 			ReadHeaderTimeout: options.HeaderTimeout,
 			IdleTimeout:       options.IdleTimeout,
 			MaxHeaderBytes:    maxHeaderBytes,
@@ -151,7 +157,21 @@ func New(register func(*connect.Server), rest, page http.Handler, readiness *obs
 	if err := s.loadCertificate(options); err != nil {
 		return nil, err
 	}
-	return s, s.useHTTP2()
+	if options.NetHTTP2 {
+		return s, s.useNetHTTP2()
+	}
+	s.http2 = h2.Configure(s.http, h2.Options{
+		StreamWindow:     streamWindow,
+		ConnectionWindow: connectionWindow,
+		MaxFrameSize:     maxFrameBytes,
+		HandshakeTimeout: options.HeaderTimeout,
+		IdleTimeout:      http2IdleTimeout,
+		PingAfter:        http2PingAfter,
+		PingTimeout:      http2PingTimeout,
+		WriteTimeout:     http2WriteTimeout,
+		Logger:           options.Logger,
+	})
+	return s, nil
 }
 
 func (s *Server) loadCertificate(options Options) error {
@@ -169,10 +189,10 @@ func (s *Server) loadCertificate(options Options) error {
 	return nil
 }
 
-// useHTTP2 puts HTTP/2, over TLS and as h2c with prior knowledge, on
+// useNetHTTP2 puts HTTP/2, over TLS and as h2c with prior knowledge, on
 // golang.org/x/net's server. The one that is bundled with Go 1.26.8 has known
 // holes (CVE-2026-97032 and three more) that are fixed in x/net v0.61.
-func (s *Server) useHTTP2() error {
+func (s *Server) useNetHTTP2() error {
 	s.http.Protocols = new(http.Protocols)
 	s.http.Protocols.SetHTTP1(true)
 	s.http.Protocols.SetHTTP2(true)
@@ -207,8 +227,15 @@ func (s *Server) Serve(listener net.Listener) error {
 // first, it cuts them off and returns ctx's error.
 func (s *Server) Shutdown(ctx context.Context) error {
 	err := s.http.Shutdown(ctx)
-	if err != nil {
-		return errors.Join(err, s.http.Close())
+	if s.http2 != nil {
+		err = errors.Join(err, s.http2.Shutdown(ctx))
 	}
-	return nil
+	if err == nil {
+		return nil
+	}
+	err = errors.Join(err, s.http.Close())
+	if s.http2 != nil {
+		err = errors.Join(err, s.http2.Close())
+	}
+	return err
 }

@@ -1,0 +1,98 @@
+// Package load calls a server in a closed loop, and says how it answered.
+package load
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/tensorwire/tensorwire/internal/bench/report"
+)
+
+// Load is a closed loop: callers that each send the next request when the answer to
+// the last has come.
+type Load struct {
+	Callers  int
+	Duration time.Duration
+	// Server is whose CPU time is taken; nil for none.
+	Server Server
+}
+
+// Server is what is known of the process that answers.
+type Server interface {
+	// CPUTime returns the time that the process has taken; ok is false when unknown.
+	CPUTime() (_ time.Duration, ok bool)
+}
+
+// Sample is what one measurement saw.
+type Sample struct {
+	P50, P99 time.Duration
+	// Rate is the answers in a second.
+	Rate int64
+	// CPU is the server's CPU time for each request; 0 when unknown.
+	CPU time.Duration
+}
+
+// Run calls do for the duration, with the number of the caller, from 0. It ends early
+// with the first error.
+func (l Load) Run(ctx context.Context, do func(ctx context.Context, caller int) error) (Sample, error) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	latencies := make([][]time.Duration, l.Callers)
+	cpu := startClock(l.Server)
+	start := time.Now()
+	deadline := start.Add(l.Duration)
+	var callers sync.WaitGroup
+	for i := range latencies {
+		callers.Go(func() {
+			for at := time.Now(); at.Before(deadline); {
+				if err := do(ctx, i); err != nil {
+					cancel(err)
+					return
+				}
+				end := time.Now()
+				latencies[i] = append(latencies[i], end.Sub(at))
+				at = end
+			}
+		})
+	}
+	callers.Wait()
+	elapsed, spent := time.Since(start), cpu()
+	if err := context.Cause(ctx); err != nil {
+		return Sample{}, err
+	}
+	all := slices.Concat(latencies...)
+	slices.Sort(all)
+	return Sample{
+		P50: report.Percentile(all, 50), P99: report.Percentile(all, 99),
+		Rate: int64(float64(len(all)) / elapsed.Seconds()),
+		CPU:  spent / time.Duration(max(len(all), 1)),
+	}, nil
+}
+
+// startClock returns what tells the CPU time since now; 0 when unknown.
+func startClock(s Server) func() time.Duration {
+	if s == nil {
+		return func() time.Duration { return 0 }
+	}
+	before, known := s.CPUTime()
+	return func() time.Duration {
+		after, ok := s.CPUTime()
+		if !known || !ok {
+			return 0
+		}
+		return after - before
+	}
+}
+
+// Medians returns the median of each figure over the rounds.
+func Medians(rounds []Sample) Sample {
+	of := func(field func(Sample) time.Duration) time.Duration { return report.MedianOf(rounds, field) }
+	return Sample{
+		P50:  of(func(s Sample) time.Duration { return s.P50 }),
+		P99:  of(func(s Sample) time.Duration { return s.P99 }),
+		CPU:  of(func(s Sample) time.Duration { return s.CPU }),
+		Rate: report.MedianOf(rounds, func(s Sample) int64 { return s.Rate }),
+	}
+}

@@ -1,0 +1,74 @@
+// Package bufpool has buffers of bytes that are used again, in classes of size: a
+// power of two or one and a half of it, so that no more than a third of a buffer is
+// left unused.
+//
+// A buffer has one owner at a time: who has got it by Get, until Put, and then the pool.
+// An owner who cannot know that nobody looks at a buffer any more leaves it to the garbage
+// collector instead of Put. What the pool has is freed by the garbage collector when it
+// has not been used for two of its cycles.
+//
+// It is a leaf, and safe for concurrent use.
+package bufpool
+
+import (
+	"math/bits"
+	"sync"
+	"unsafe"
+)
+
+const (
+	// The smallest class has 4 KiB, the largest 96 MiB; what is larger is left to the
+	// garbage collector.
+	minShift = 12
+	classes  = 30
+)
+
+var pools [classes]sync.Pool // of unsafe.Pointer to the first byte
+
+// sizeOf returns the size of a class.
+func sizeOf(class int) int {
+	size := 1 << (minShift + class/2)
+	if class%2 == 1 {
+		size += size / 2
+	}
+	return size
+}
+
+// classOf returns the smallest class that holds n bytes.
+func classOf(n int) int {
+	if n <= 1<<minShift {
+		return 0
+	}
+	shift := bits.Len(uint(n-1)) - 1 // 2^shift < n <= 2^(shift+1)
+	class := 2 * (shift - minShift)
+	if n > 1<<shift+1<<(shift-1) {
+		return class + 2
+	}
+	return class + 1
+}
+
+// Get returns a buffer of length n, whose content is whatever it was, aligned to 8
+// bytes at least. Its capacity is its class's: up to half as much again, and at least 4
+// KiB. The caller owns it until Put, or for ever.
+func Get(n int) []byte {
+	class := classOf(n)
+	if class >= classes {
+		return make([]byte, n)
+	}
+	if p, _ := pools[class].Get().(unsafe.Pointer); p != nil {
+		return unsafe.Slice((*byte)(p), sizeOf(class))[:n]
+	}
+	return make([]byte, sizeOf(class))[:n]
+}
+
+// Put gives a buffer of Get back: the slice that Get returned or one that begins where it
+// does and has its capacity. Nobody may look at it any more. Slices of other capacities
+// than Get gives are left to the garbage collector, as is nil.
+func Put(b []byte) {
+	class := classOf(cap(b))
+	if cap(b) == 0 || class >= classes || sizeOf(class) != cap(b) {
+		return // not one of ours, or too large to keep
+	}
+	poison(b)
+	pools[class].Put(unsafe.Pointer(unsafe.SliceData(b)))
+}

@@ -1,0 +1,32 @@
+package h2
+
+import "time"
+
+// SetReadDeadline implements the method of http.ResponseController.
+func (w *responseWriter) SetReadDeadline(deadline time.Time) error {
+	w.st.body.setDeadline(deadline)
+	return nil
+}
+
+// SetWriteDeadline implements the method of http.ResponseController: at deadline the
+// stream is reset.
+func (w *responseWriter) SetWriteDeadline(deadline time.Time) error {
+	if w.timer != nil {
+		w.timer.Stop()
+	}
+	if w.ended {
+		return nil
+	}
+	if deadline.IsZero() {
+		w.timer = nil
+		return nil
+	}
+	w.timer = time.AfterFunc(max(time.Until(deadline), 0), func() {
+		w.expired.Store(true)
+		w.st.conn.resetOpen(w.st, codeInternal, errDeadline)
+	})
+	return nil
+}
+
+// EnableFullDuplex implements the method of http.ResponseController: HTTP/2 always is.
+func (w *responseWriter) EnableFullDuplex() error { return nil }

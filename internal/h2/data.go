@@ -1,0 +1,154 @@
+package h2
+
+import (
+	"errors"
+	"net/http"
+)
+
+func (c *conn) onData(f frame) error {
+	if f.id == 0 {
+		return connError{codeProtocol, "DATA without a stream"}
+	}
+	length, padding := f.length, 0
+	if f.has(flagPadded) {
+		if length < 1 {
+			return connError{codeFrameSize, "DATA without room for its padding"}
+		}
+		b, err := c.peek(1)
+		if err != nil {
+			return err
+		}
+		padding = int(b[0])
+		c.in.discard(1)
+		if length--; padding > length {
+			return connError{codeProtocol, "DATA with more padding than payload"}
+		}
+		length -= padding
+	}
+	if c.allowed.Add(-int64(f.length)) < 0 {
+		return connError{codeFlowControl, "more DATA than the connection's window"}
+	}
+	if length == 0 && !f.has(flagEndStream) {
+		if err := c.flood.spend(costEmpty); err != nil {
+			return err
+		}
+	}
+	st, err := c.bodyStream(f)
+	if err == nil && st != nil {
+		err = st.body.take(f.length, length)
+	}
+	if err != nil || st == nil {
+		// The bytes count against the connection's window all the same.
+		c.consumed(f.length)
+		if err := c.skip(length + padding); err != nil {
+			return err
+		}
+		return err
+	}
+	err = c.deliverAll(st, length, f.has(flagEndStream))
+	if _, refused := errors.AsType[streamError](err); err != nil && !refused {
+		return err
+	}
+	if err := c.skip(padding); err != nil {
+		return err
+	}
+	if overhead := f.length - length; overhead > 0 {
+		st.consumed(overhead)
+	}
+	if err != nil || !f.has(flagEndStream) {
+		return err
+	}
+	return c.endBody(st, nil)
+}
+
+// bodyStream returns the stream that a DATA frame belongs to; nil where it was reset,
+// and the peer may not know yet.
+func (c *conn) bodyStream(f frame) (*stream, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	st := c.streams[f.id]
+	switch {
+	case st == nil && f.id > c.lastID:
+		return nil, connError{codeProtocol, "DATA on a stream that is idle"}
+	case st == nil:
+		if c.out.resets.has(f.id) {
+			return nil, nil
+		}
+		return nil, streamError{f.id, codeStreamClosed, "DATA on a stream that is closed"}
+	case st.remoteClosed:
+		return nil, streamError{f.id, codeStreamClosed, "DATA on a stream that the peer has ended"}
+	}
+	return st, nil
+}
+
+// deliverAll hands a frame's part of a body to its stream. Where the stream has no room,
+// the rest of the frame is skipped, and the stream is to be reset.
+func (c *conn) deliverAll(st *stream, length int, last bool) error {
+	begun := 0
+	var refused error
+	for left := length; left > 0; {
+		chunk, err := c.chunk(left)
+		if err != nil {
+			return err
+		}
+		left -= len(chunk)
+		if refused != nil {
+			c.consumed(len(chunk))
+			continue
+		}
+		var d delivery
+		d, refused = st.body.deliver(chunk)
+		if d.consumed > 0 {
+			st.consumed(d.consumed)
+		}
+		begun += d.begun
+		if d.waits {
+			c.wakeLater(st)
+		}
+	}
+	if refused != nil {
+		return refused
+	}
+	switch {
+	case length >= smallData || begun > 0:
+		c.flood.frames.earn(earnMessage)
+	case length > 0 && length < tinyData && !last:
+		return c.flood.spend(costTiny)
+	}
+	return nil
+}
+
+func (c *conn) wakeLater(st *stream) {
+	if !st.waking {
+		st.waking = true
+		c.waking = append(c.waking, st)
+	}
+}
+
+// endBody ends a stream's body, with the trailers that came, if any did.
+func (c *conn) endBody(st *stream, trailer http.Header) error {
+	c.mu.Lock()
+	st.remoteClosed = true
+	c.mu.Unlock()
+	if !st.body.complete() {
+		return streamError{st.id, codeProtocol, "the body is shorter than content-length"}
+	}
+	st.body.finish(trailer)
+	c.wakeLater(st)
+	return nil
+}
+
+// consumed gives the peer credit for n bytes of the connection's window, when enough
+// have come together.
+func (c *conn) consumed(n int) {
+	if c.credit.Add(int64(n)) < int64(c.server.options.ConnectionWindow)/4 {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if credit := c.credit.Swap(0); credit > 0 {
+		c.allowed.Add(credit)
+		c.out.windowUpdate(0, uint32(credit))
+		c.armWriter()
+	}
+}

@@ -1,0 +1,74 @@
+package h2
+
+import (
+	"net/http"
+	"strings"
+
+	"golang.org/x/net/http/httpguts"
+)
+
+// validName reports whether a field's name is a token in lower case (RFC 9113, 8.2.1).
+func validName(name string) bool {
+	if name == "" {
+		return false
+	}
+	for i := range len(name) {
+		if b := name[i]; b >= 0x80 || (b >= 'A' && b <= 'Z') || !httpguts.IsTokenRune(rune(b)) {
+			return false
+		}
+	}
+	return true
+}
+
+// maxCanonical bounds the names that a connection remembers, and maxCanonicalLength
+// their length.
+const maxCanonical, maxCanonicalLength = 64, 64
+
+// canonicalName returns a field's name as http.Header has it.
+func (c *conn) canonicalName(name string) string {
+	if known, ok := commonNames[name]; ok {
+		return known
+	}
+	if known, ok := c.canonical[name]; ok {
+		return known
+	}
+	canonical := http.CanonicalHeaderKey(name)
+	if len(c.canonical) < maxCanonical && len(name) <= maxCanonicalLength {
+		if c.canonical == nil {
+			c.canonical = map[string]string{}
+		}
+		c.canonical[name] = canonical
+	}
+	return canonical
+}
+
+// commonNames are the fields of usual RPCs, which need no work.
+var commonNames = func() map[string]string {
+	names := map[string]string{}
+	for _, name := range []string{
+		"Accept", "Accept-Encoding", "Accept-Language", "Authorization", "Cache-Control", "Connect-Accept-Encoding", "Connect-Content-Encoding",
+		"Connect-Protocol-Version", "Connect-Timeout-Ms", "Content-Encoding", "Content-Length", "Content-Type", "Date", "Expect",
+		"Grpc-Accept-Encoding", "Grpc-Encoding", "Grpc-Message", "Grpc-Status", "Grpc-Timeout", "Origin", "Referer", "Te", "Trailer",
+		"User-Agent", "X-Grpc-Web", "X-User-Agent", "Allow", "Etag", "If-None-Match", "Vary", "Retry-After", "X-Content-Type-Options",
+		"Sec-Fetch-Dest", "Sec-Fetch-Mode", "Sec-Fetch-Site", "Inference-Header-Content-Length", "Grpc-Status-Details-Bin",
+	} {
+		names[strings.ToLower(name)] = name
+	}
+	return names
+}()
+
+// lowerName returns the name of a field as HTTP/2 sends it.
+func lowerName(name string) string {
+	if lower, ok := commonLower[name]; ok {
+		return lower
+	}
+	return strings.ToLower(name)
+}
+
+var commonLower = func() map[string]string {
+	names := map[string]string{}
+	for lower, name := range commonNames {
+		names[name] = lower
+	}
+	return names
+}()

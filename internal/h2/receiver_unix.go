@@ -1,0 +1,24 @@
+//go:build unix
+
+package h2
+
+import (
+	"errors"
+	"syscall"
+)
+
+// canReadNow says that a descriptor can be read without waiting.
+const canReadNow = true
+
+// errNothingYet is the error of a read that would wait.
+var errNothingYet error = syscall.EAGAIN
+
+// readDescriptor reads what there is.
+func readDescriptor(fd uintptr, p []byte) (int, error) {
+	for {
+		n, err := syscall.Read(int(fd), p)
+		if !errors.Is(err, syscall.EINTR) {
+			return n, err
+		}
+	}
+}

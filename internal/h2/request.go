@@ -1,0 +1,206 @@
+package h2
+
+import (
+	"context"
+	"net/http"
+	"net/textproto"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"golang.org/x/net/http/httpguts"
+)
+
+// openStream makes the request of the header block that was read, and sets it aside to
+// start.
+func (c *conn) openStream() error {
+	b := &c.block
+	if reason := b.check(); reason != "" {
+		return streamError{b.id, codeProtocol, reason}
+	}
+	st := newStream(c, b.id)
+	st.remoteClosed = b.endStream
+	switch {
+	case b.tooLarge:
+		st.handler = http.HandlerFunc(answerTooLarge)
+		b.header = http.Header{}
+	case b.path == "*" && !c.server.http.DisableGeneralOptionsHandler:
+		st.handler = http.HandlerFunc(answerOptions)
+	}
+	if reason := st.makeRequest(b); reason != "" {
+		return streamError{b.id, codeProtocol, reason}
+	}
+	c.mu.Lock()
+	st.window = c.peer.initialWindow
+	c.streams[b.id] = st
+	c.handlers++
+	c.mu.Unlock()
+	c.starting = append(c.starting, st)
+	return nil
+}
+
+// check reports what is wrong with a request's fields (RFC 9113, 8.3).
+func (b *headerBlock) check() string {
+	hosts := b.header["Host"]
+	switch {
+	case b.malformed != "":
+		return b.malformed
+	case b.tooLarge:
+		return "" // answered with 431
+	case b.method == "":
+		return ":method is missing"
+	case !isToken(b.method):
+		return ":method is malformed"
+	case len(hosts) > 1, len(hosts) == 1 && b.authority != "" && !strings.EqualFold(hosts[0], b.authority):
+		return "host is given twice, or is not :authority" // RFC 9113, 8.3.1
+	case !httpguts.ValidHostHeader(b.authority), strings.Contains(b.authority, "@"):
+		return ":authority is malformed"
+	case b.method == http.MethodConnect:
+		if b.scheme != "" || b.path != "" || b.authority == "" {
+			return "CONNECT takes :authority alone" // RFC 9113, 8.5
+		}
+	case b.scheme == "" || b.path == "":
+		return ":scheme or :path is missing"
+	case b.path[0] != '/' && (b.path != "*" || b.method != http.MethodOptions):
+		return ":path does not begin with a slash"
+	case b.scheme != "http" && b.scheme != "https":
+		return ":scheme is neither http nor https"
+	}
+	return ""
+}
+
+func isToken(s string) bool {
+	for _, r := range s {
+		if !httpguts.IsTokenRune(r) {
+			return false
+		}
+	}
+	return s != ""
+}
+
+// makeRequest makes the stream's request, and returns what is wrong with it.
+func (st *stream) makeRequest(b *headerBlock) string {
+	c := st.conn
+	host := b.authority
+	if host == "" {
+		host = b.header.Get("Host")
+	}
+	delete(b.header, "Host")
+	if len(b.cookies) > 0 {
+		b.add("Cookie", strings.Join(b.cookies, "; ")) // RFC 9113, 8.2.3
+	}
+	length, reason := b.contentLength()
+	if reason != "" {
+		return reason
+	}
+	continues := httpguts.HeaderValuesContainsToken(b.header["Expect"], "100-continue")
+	if continues {
+		delete(b.header, "Expect") // it is answered here, as in net/http
+	}
+	target, uri := &url.URL{}, b.path
+	switch {
+	case b.tooLarge:
+		b.method, uri = http.MethodGet, "/"
+		target.Path = uri
+	case b.method == http.MethodConnect:
+		target.Host, uri = b.authority, b.authority
+	default:
+		var err error
+		if target, err = url.ParseRequestURI(b.path); err != nil {
+			return ":path is malformed"
+		}
+	}
+	ctx, cancel := context.WithCancelCause(c.ctx)
+	st.cancel = cancel
+	r := noRequest.WithContext(ctx)
+	r.Method, r.URL, r.RequestURI, r.Host, r.Header = b.method, target, uri, host, b.header
+	r.Proto, r.ProtoMajor, r.RemoteAddr, r.TLS = "HTTP/2.0", 2, c.remote, c.tls
+	r.ContentLength, r.Body = length, http.NoBody
+	if b.header["Trailer"] != nil {
+		st.trailer = declaredTrailers(b.header)
+		r.Trailer = st.trailer
+	}
+	if !b.endStream {
+		st.body.init(st, length, b.header, continues)
+		r.Body = &st.body
+		if limit := c.server.http.ReadTimeout; limit > 0 {
+			st.body.setDeadline(time.Now().Add(limit))
+		}
+	}
+	st.request = r
+	return ""
+}
+
+// contentLength returns the length of a request's body, -1 where it is not known, and
+// what is wrong with it.
+func (b *headerBlock) contentLength() (length int64, reason string) {
+	length = -1
+	if values, ok := b.header["Content-Length"]; ok {
+		n, err := strconv.ParseUint(textproto.TrimString(values[0]), 10, 63)
+		if err != nil {
+			return 0, "content-length is no number"
+		}
+		for _, other := range values[1:] {
+			if other != values[0] {
+				return 0, "content-length is given twice"
+			}
+		}
+		length = int64(n)
+	}
+	if b.endStream {
+		if length > 0 {
+			return 0, "content-length is given, and there is no body"
+		}
+		length = 0
+	}
+	return length, ""
+}
+
+// noRequest is what a request is made from with its context, in one piece.
+var noRequest = &http.Request{}
+
+// declaredTrailers takes the names of Trailer out of a header. net/http lists them in
+// Request.Trailer before the body is read.
+func declaredTrailers(header http.Header) http.Header {
+	trailer := http.Header{}
+	for _, value := range header["Trailer"] {
+		for name := range strings.SplitSeq(value, ",") {
+			switch name = http.CanonicalHeaderKey(textproto.TrimString(name)); name {
+			case "", "Transfer-Encoding", "Trailer", "Content-Length":
+			default:
+				trailer[name] = nil
+			}
+		}
+	}
+	delete(header, "Trailer")
+	return trailer
+}
+
+// endWithTrailers ends the body of the stream whose trailers were read.
+func (c *conn) endWithTrailers() error {
+	b := &c.block
+	c.mu.Lock()
+	st := c.streams[b.id]
+	c.mu.Unlock()
+	if st == nil {
+		return nil // it has ended meanwhile
+	}
+	if b.malformed != "" {
+		return streamError{b.id, codeProtocol, b.malformed}
+	}
+	if b.tooLarge {
+		return streamError{b.id, codeEnhanceCalm, "the trailers are too large"}
+	}
+	return c.endBody(st, b.header)
+}
+
+func answerTooLarge(w http.ResponseWriter, _ *http.Request) {
+	http.Error(w, "the request's header fields are too large", http.StatusRequestHeaderFieldsTooLarge)
+}
+
+// answerOptions answers OPTIONS *, which asks for the server and not for a resource of
+// its handler's, as net/http does.
+func answerOptions(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Length", "0")
+}

@@ -1,0 +1,161 @@
+package h2
+
+import (
+	"errors"
+	"time"
+)
+
+// times are a connection's; conn.mu guards them. One timer serves all.
+type times struct {
+	timer *time.Timer
+	// next is when the timer fires.
+	next     time.Time
+	began    time.Time
+	idleFrom time.Time
+	pinged   time.Time // when the peer was asked for a sign of life; zero when not
+	warned   time.Time // when the peer was told that the connection will end
+	headerBy time.Time // until when a header block must be complete; zero when there is none
+}
+
+// tickBy makes the timer fire by t. The caller holds mu.
+func (c *conn) tickBy(t time.Time) {
+	if c.closed == nil && t.Before(c.times.next) {
+		c.times.next = t
+		c.times.timer.Reset(time.Until(t))
+	}
+}
+
+// timeHeader begins or ends the time of a header block.
+func (c *conn) timeHeader(begins bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.times.headerBy = (time.Time{}); begins {
+		c.times.headerBy = time.Now().Add(c.server.headerTimeout())
+		c.tickBy(c.times.headerBy)
+	}
+}
+
+var errStalled = errors.New("h2: the peer does not take what is sent")
+
+// tick looks after the connection's times: the handshake's, the peer's silence, that
+// of an idle connection, and those of streams whose window stays closed.
+func (c *conn) tick() {
+	c.mu.Lock()
+	if c.closed != nil {
+		c.mu.Unlock()
+		return
+	}
+	now := time.Now()
+	next, alive := c.look(now)
+	stalled, again := c.stalled(now)
+	if again.Before(next) {
+		next = again
+	}
+	if c.closed == nil {
+		c.times.next = next
+		c.times.timer.Reset(max(next.Sub(now), time.Millisecond))
+	}
+	c.mu.Unlock()
+	for _, st := range stalled {
+		c.resetOpen(st, codeCancel, errStalled)
+	}
+	if !alive {
+		_ = c.kill() // nobody is left to tell
+	}
+}
+
+// look acts on what is due, and returns when to look again, and whether the peer still
+// lives. The caller holds mu.
+func (c *conn) look(now time.Time) (next time.Time, alive bool) {
+	o, t := &c.server.options, &c.times
+	heard := time.Unix(0, c.lastRead.Load())
+	waits := !t.pinged.IsZero() && heard.Before(t.pinged)
+	switch {
+	case c.unacked && now.Sub(t.began) >= o.HandshakeTimeout:
+		c.give(codeSettingsTimeout, "SETTINGS were not acknowledged")
+		return now, true
+	case !t.headerBy.IsZero() && !now.Before(t.headerBy):
+		c.give(codeEnhanceCalm, "a header block takes too long")
+		return now, true
+	case waits && now.Sub(t.pinged) >= o.PingTimeout:
+		return now.Add(o.PingTimeout), false
+	case waits:
+		next = t.pinged.Add(o.PingTimeout)
+	case now.Sub(heard) >= o.PingAfter:
+		t.pinged = now
+		c.out.ping([8]byte{})
+		c.armWriter()
+		next = now.Add(o.PingTimeout)
+	default:
+		t.pinged = time.Time{}
+		next = heard.Add(o.PingAfter)
+	}
+	if c.draining == drainWarned {
+		if by := t.warned.Add(drainPatience); now.Before(by) {
+			next = earlier(next, by)
+		} else {
+			c.drained()
+		}
+	}
+	if len(c.streams) == 0 && c.draining == drainNone {
+		if by := t.idleFrom.Add(o.IdleTimeout); now.Before(by) {
+			next = earlier(next, by)
+		} else {
+			c.drained() // at once: nothing is under way
+		}
+	}
+	if !t.headerBy.IsZero() {
+		next = earlier(next, t.headerBy)
+	}
+	if c.unacked {
+		next = earlier(next, t.began.Add(o.HandshakeTimeout))
+	}
+	return next, true
+}
+
+func earlier(a, b time.Time) time.Time {
+	if b.Before(a) {
+		return b
+	}
+	return a
+}
+
+// stallLeast is how much a peer must take in a WriteTimeout, at least, of a stream
+// that waits for its window or for the connection's. It makes windows of a byte
+// useless.
+const stallLeast = 16 << 10
+
+// progress is how far DATA gets.
+type progress struct {
+	since time.Time // when it was last enough
+	bytes int
+}
+
+func (p *progress) restart(now time.Time) { p.since, p.bytes = now, 0 }
+
+func (p *progress) add(n int, now time.Time) {
+	if p.bytes += n; p.bytes >= stallLeast {
+		p.restart(now)
+	}
+}
+
+// stalled returns the streams whose handlers have waited too long for a window, and
+// when to look again. The caller holds mu.
+func (c *conn) stalled(now time.Time) (stalled []*stream, again time.Time) {
+	again = now.Add(c.server.options.PingAfter)
+	for _, st := range c.streams {
+		p := &st.progress
+		switch {
+		case !st.pendingData() || st.writing, st.queued && c.out.window > 0:
+			continue // its turn will come: WriteTimeout of the connection is for those
+		case st.queued:
+			p = &c.out.progress
+		}
+		if by := p.since.Add(c.server.options.WriteTimeout); now.Before(by) {
+			again = earlier(again, by)
+		} else {
+			stalled = append(stalled, st)
+		}
+	}
+	return stalled, again
+}

@@ -1,0 +1,149 @@
+package rpc
+
+import (
+	"context"
+	"reflect"
+	"sync"
+	"unsafe"
+	"weak"
+
+	"connectrpc.com/connect/v2"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/tensorwire/tensorwire/internal/bufpool"
+)
+
+// Release gives back the memory of a message that a handler has received with ctx, or one
+// derived from it. Nobody may look at the message's bytes fields any more, nor at what
+// aliases them; its other fields stay. A handler of a stream calls it when it is done
+// with a message, in any order; one of a unary call may, to give it back before it
+// returns. For messages that alias nothing, of other calls, or released before, it does
+// nothing. It is safe for concurrent use, also after the call has ended.
+func Release(ctx context.Context, message proto.Message) {
+	if buf := take(ctx, message); buf != nil {
+		bufpool.Put(buf)
+	}
+}
+
+// Keep takes the memory of a message that a handler has received with ctx, or one
+// derived from it, from the pool for good: whoever holds a view of it may look for ever,
+// and the garbage collector frees it. A later Release does nothing. It is safe for
+// concurrent use until the handler returns.
+func Keep(ctx context.Context, message proto.Message) { _ = take(ctx, message) }
+
+// take ends the lease of a message, and returns its buffer.
+func take(ctx context.Context, message proto.Message) []byte {
+	info, ok := connect.CallInfoForServerContext(ctx)
+	if !ok {
+		return nil
+	}
+	l, ok := info.TransportInfo.(*leases)
+	if !ok {
+		return nil
+	}
+	return l.take(pointer(message))
+}
+
+// leases are the buffers of the pool that a call's messages alias.
+type leases struct {
+	mu sync.Mutex
+	// one says that the call has one message. It is held until the call ends.
+	one  bool
+	own  []byte
+	from unsafe.Pointer // the message that aliases own
+	// held are the buffers of a stream's messages. Weak pointers keep neither alive: of
+	// a message that is dropped without Release, nothing is left but an entry here, and
+	// what takes its place in memory is not taken for it.
+	held map[weak.Pointer[byte]]lease // by message
+	// prune is how many are held when those that have gone are looked for.
+	prune int
+}
+
+// lease is a buffer of the pool that its message keeps alive.
+type lease struct {
+	first weak.Pointer[byte]
+	size  int
+}
+
+// pointer returns where a message is, or nil for one that is no pointer.
+func pointer(message proto.Message) unsafe.Pointer {
+	if v := reflect.ValueOf(message); v.Kind() == reflect.Pointer {
+		return v.UnsafePointer()
+	}
+	return nil
+}
+
+// hold remembers that message aliases buf, a whole buffer of the pool; nil: it aliases
+// none.
+func (l *leases) hold(message proto.Message, buf []byte) {
+	at := pointer(message)
+	if at == nil {
+		return
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.one {
+		l.own, l.from = buf, at
+		return
+	}
+	if buf == nil {
+		if len(l.held) > 0 { // the message may have been used before
+			delete(l.held, weak.Make((*byte)(at)))
+		}
+		return
+	}
+	if len(l.held) >= l.prune {
+		l.forget()
+	}
+	l.held[weak.Make((*byte)(at))] = lease{weak.Make(unsafe.SliceData(buf)), cap(buf)}
+}
+
+// forget drops what has gone.
+func (l *leases) forget() {
+	if l.held == nil {
+		l.held = map[weak.Pointer[byte]]lease{}
+	}
+	for key := range l.held {
+		if key.Value() == nil {
+			delete(l.held, key)
+		}
+	}
+	l.prune = max(16, 2*len(l.held))
+}
+
+func (l *leases) take(at unsafe.Pointer) []byte {
+	if at == nil {
+		return nil
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.one {
+		if at != l.from {
+			return nil
+		}
+		buf := l.own
+		l.own = nil
+		return buf
+	}
+	key := weak.Make((*byte)(at))
+	held, ok := l.held[key]
+	if !ok {
+		return nil
+	}
+	delete(l.held, key)
+	first := held.first.Value()
+	if first == nil {
+		return nil
+	}
+	return unsafe.Slice(first, held.size)
+}
+
+// end ends the lease of a call's one message. reuse says that nobody looks any more.
+func (l *leases) end(reuse bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if reuse && l.own != nil {
+		bufpool.Put(l.own)
+	}
+	l.own = nil
+}
