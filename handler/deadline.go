@@ -19,6 +19,12 @@ func ceiling(ctx context.Context, most time.Duration) (context.Context, context.
 	return context.WithTimeoutCause(ctx, most, errCeiling)
 }
 
+// abandoned reports whether err, of an inference, leaves the possibility that the model
+// still runs, and reads the memory of the inputs: then nobody may use that again.
+func abandoned(err error) bool {
+	return errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, errCeiling)
+}
+
 // overCeiling returns the error of an inference with ctx, and says where it was the
 // ceiling that ended it.
 func overCeiling(ctx context.Context, err error) error {

@@ -20,6 +20,7 @@ import (
 	"github.com/tensorwire/tensorwire/handler"
 	"github.com/tensorwire/tensorwire/internal/engine"
 	"github.com/tensorwire/tensorwire/internal/repository"
+	"github.com/tensorwire/tensorwire/internal/respcache"
 	"github.com/tensorwire/tensorwire/internal/scheduler"
 	"github.com/tensorwire/tensorwire/internal/tensor"
 )
@@ -37,12 +38,26 @@ type fakeModel struct {
 	versions []string
 	// instances is how many calls run at once; 16 where it is 0.
 	instances int
+	// batching joins requests; nil: none are.
+	batching *scheduler.Batching
+	// maxQueue is how many requests may wait; 0: the scheduler's default.
+	maxQueue int
+	// cache answers requests a second time; nil: none does.
+	cache *respcache.Cache
+	// closed, where it is set, is called when the model is closed.
+	closed func()
 }
 
 func (m *fakeModel) Signature() *engine.Signature {
 	return &engine.Signature{Inputs: m.inputs, Outputs: m.outputs}
 }
-func (m *fakeModel) Close() error { return nil }
+
+func (m *fakeModel) Close() error {
+	if m.closed != nil {
+		m.closed()
+	}
+	return nil
+}
 
 func (m *fakeModel) Run(ctx context.Context, inputs []tensor.Tensor) (*engine.Result, error) {
 	if err := ctx.Err(); err != nil {
@@ -110,10 +125,14 @@ func newInference(t testing.TB, models map[string]*fakeModel, options handler.In
 	log := slog.New(slog.DiscardHandler)
 	schedule := func(s engine.Session, v *repository.Version) engine.Session {
 		m := models[v.Model]
-		return scheduler.New(s, scheduler.Options{
-			Instances: cmp.Or(m.instances, 16), BatchDimension: m.config.GetMaxBatchSize() > 0,
+		s = scheduler.New(s, scheduler.Options{
+			Instances: cmp.Or(m.instances, 16), MaxQueue: m.maxQueue, BatchDimension: m.config.GetMaxBatchSize() > 0, Batching: m.batching,
 			Levels: []scheduler.Policy{{Override: true}}, Observer: v.Statistics,
 		})
+		if m.cache != nil {
+			s = m.cache.Wrap(s, v.Statistics)
+		}
+		return s
 	}
 	r := repository.New(dir, fakeLoader(models), repository.Options{Logger: log, Decorate: schedule, Compile: func(v *repository.Version) (any, error) {
 		m := models[v.Model]
@@ -349,6 +368,9 @@ func TestRawContentsAreNotCopied(t *testing.T) {
 func TestOutputsThatAreNoTensorsAreLeftOut(t *testing.T) {
 	m := two()
 	m.outputs[1] = engine.TensorSpec{Name: "maps"}
+	m.run = func(_ context.Context, inputs []tensor.Tensor) (*engine.Result, error) {
+		return &engine.Result{Outputs: []tensor.Tensor{inputs[0], {}}}, nil
+	}
 	client := serveInference(t, map[string]*fakeModel{"m": m}, handler.InferenceOptions{})
 	req := &inference.ModelInferRequest{
 		ModelName:        "m",

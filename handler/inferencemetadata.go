@@ -30,8 +30,8 @@ func (s *Inference) ServerReady(context.Context, *inference.ServerReadyRequest) 
 }
 
 // ModelReady implements [inferenceconnect.GRPCInferenceServiceHandler]. A model or
-// version that is not there is not ready, as Triton answers, and neither is one that keeps failing; a
-// version that is no number is an error.
+// version that is not there is not ready, as Triton answers, and neither is one that
+// keeps failing; a version that is no number is an error.
 func (s *Inference) ModelReady(ctx context.Context, m *inference.ModelReadyRequest) (*inference.ModelReadyResponse, error) {
 	_, version, err := s.models.Snapshot().Lookup(m.GetName(), m.GetVersion())
 	switch {

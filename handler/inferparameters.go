@@ -131,7 +131,9 @@ func wholeParameter(name string, value any) (uint64, error) {
 func (p *inferParameters) schedule(ctx context.Context, started time.Time) context.Context {
 	request := scheduler.Request{Priority: p.priority}
 	if p.timeout > 0 {
-		request.Timeout = max(p.timeout-time.Since(started), 1)
+		if request.Timeout = p.timeout - time.Since(started); request.Timeout == 0 {
+			request.Timeout = -1 // it has passed
+		}
 	}
 	if request == (scheduler.Request{}) {
 		return ctx

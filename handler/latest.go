@@ -2,6 +2,8 @@ package handler
 
 import (
 	"context"
+	"errors"
+	"maps"
 	"sync"
 
 	"github.com/tensorwire/tensorwire/internal/modelconfig"
@@ -41,6 +43,8 @@ func (l *lanes) find(v *repository.Version) *lane {
 	defer l.mu.Unlock()
 	found := l.of[v]
 	if found == nil {
+		// A stream outlives versions, and is not to keep them in memory.
+		maps.DeleteFunc(l.of, func(_ *repository.Version, old *lane) bool { return old.idle() })
 		found = &lane{most: max(modelconfig.Instances(v.Config), 1)}
 		if l.of == nil {
 			l.of = map[*repository.Version]*lane{}
@@ -48,6 +52,13 @@ func (l *lanes) find(v *repository.Version) *lane {
 		l.of[v] = found
 	}
 	return found
+}
+
+// idle reports whether no frame is under way or waits.
+func (l *lane) idle() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.underWay == 0 && l.waiting == nil
 }
 
 // enter waits until the frame of that number may go, for which leave is called when it
@@ -117,9 +128,11 @@ type frame struct {
 func (f *frame) overtaking(ctx context.Context, lease *repository.Lease) (context.Context, func(), error) {
 	lane := f.lanes.find(lease.Version)
 	if err := lane.enter(ctx, f.number); err != nil {
-		if ctx.Err() == nil {
-			lease.Statistics.NotRun(scheduler.ReasonOvertaken)
+		reason := scheduler.ReasonCancelled
+		if errors.Is(err, scheduler.ErrOvertaken) {
+			reason = scheduler.ReasonOvertaken
 		}
+		lease.Statistics.NotRun(reason)
 		return ctx, nil, err
 	}
 	request := scheduler.RequestOf(ctx)

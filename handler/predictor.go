@@ -148,11 +148,10 @@ func (p *Predictor) inferLeased(ctx context.Context, lease *repository.Lease, r 
 	}
 	front := lease.Compiled.(*frontend)
 	var watch stopwatch
-	input, done, err := p.makeInput(ctx, front, r, &watch)
+	input, err := p.makeInput(ctx, lease, r, &watch)
 	if err != nil {
 		return observe.Sample{}, nil, err
 	}
-	defer done()
 	inputs := []tensor.Tensor{input}
 	batch, err := batchSize(lease.Version, inputs)
 	if err != nil {

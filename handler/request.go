@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"github.com/tensorwire/tensorwire/gen/modelserving"
+	"github.com/tensorwire/tensorwire/internal/repository"
+	"github.com/tensorwire/tensorwire/internal/scheduler"
 	"github.com/tensorwire/tensorwire/internal/tensor"
 )
 
@@ -77,46 +79,51 @@ type stopwatch struct {
 	decode, preprocess time.Duration
 }
 
-// largeInput is the size in bytes from which an input that was made of an image
-// keeps its place among the decodes until the model has taken it.
-const largeInput = 1 << 20
+// admitter is a session that knows whether it would refuse a request.
+type admitter interface {
+	Admits(ctx context.Context) error
+}
 
 // makeInput makes the model's input of the request. The tensor may alias the
-// request's memory. The caller calls done when the model has taken the tensor.
-func (p *Predictor) makeInput(ctx context.Context, f *frontend, r *request, watch *stopwatch) (_ tensor.Tensor, done func(), _ error) {
-	done = func() {}
+// request's memory.
+func (p *Predictor) makeInput(ctx context.Context, lease *repository.Lease, r *request, watch *stopwatch) (tensor.Tensor, error) {
+	f := lease.Compiled.(*frontend)
 	if f.input == nil {
-		return tensor.Tensor{}, done, invalidf("model_name: model %q takes %d inputs; Predictor serves models that take one", f.version.Model, len(f.version.Signature.Inputs))
+		return tensor.Tensor{}, invalidf("model_name: model %q takes %d inputs; Predictor serves models that take one", f.version.Model, len(f.version.Signature.Inputs))
 	}
 	if len(r.tensorData) > 0 {
 		start := time.Now()
 		t, err := f.fromTensorData(r)
 		watch.preprocess = time.Since(start)
-		return t, done, err
+		return t, err
 	}
 	encoded, err := f.isEncoded(r)
 	if err != nil {
-		return tensor.Tensor{}, done, err
+		return tensor.Tensor{}, err
 	}
 	if !encoded {
 		start := time.Now()
 		t, err := f.fromArray(r)
 		watch.preprocess = time.Since(start)
-		return t, done, err
+		return t, err
 	}
 	// A small file can hold many pixels, and can be resized to as many, so that not
 	// its bytes are what takes memory. As many images are decoded at once as there
-	// are CPUs, the others wait, and a large tensor does not queue outside of that.
+	// are CPUs, and the others wait. What comes of them waits in the queue of the
+	// model, which bounds its bytes: a place that was kept until then would let one
+	// slow model hold up the images of all.
 	select {
 	case p.decodes <- struct{}{}:
 	case <-ctx.Done():
-		return tensor.Tensor{}, done, ctx.Err()
+		lease.Statistics.NotRun(scheduler.ReasonCancelled)
+		return tensor.Tensor{}, ctx.Err()
 	}
-	t, err := f.fromEncoded(r, p.limits, watch)
-	release := func() { <-p.decodes }
-	if err == nil && len(t.Data) >= largeInput {
-		return t, release, nil
+	defer func() { <-p.decodes }()
+	// Under load an image that would be refused afterwards is not worth decoding.
+	if session, ok := lease.Session().(admitter); ok {
+		if err := session.Admits(ctx); err != nil {
+			return tensor.Tensor{}, err
+		}
 	}
-	release()
-	return t, done, err
+	return f.fromEncoded(r, p.limits, watch)
 }

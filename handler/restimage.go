@@ -36,11 +36,12 @@ func (s *REST) inferImage(w http.ResponseWriter, r *http.Request, started time.T
 		return err
 	}
 	picture := &request{rawImage: body.bytes(), contentType: r.Header.Get("Content-Type")}
-	input, done, err := s.predictor.makeInput(r.Context(), front, picture, &stopwatch{})
+	input, err := s.predictor.makeInput(r.Context(), lease, picture, &stopwatch{})
 	if err != nil {
+		lease.Statistics.Arrived()
+		lease.Statistics.Failed(time.Since(started))
 		return &imageError{err}
 	}
-	defer done()
 	result, err := s.inference.runOn(r.Context(), lease, &inferRequest{
 		inputs:  []inferInput{{name: front.input.Name, Tensor: input}},
 		started: started,

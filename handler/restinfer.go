@@ -8,7 +8,7 @@ import (
 // infer runs a model. The body is the protocol's JSON, with tensors behind it where
 // the header says so; or one tensor; or an encoded image. Its media type decides on
 // images alone: clients of the protocol send any, and no two the same.
-func (s *REST) infer(w http.ResponseWriter, r *http.Request) error {
+func (s *REST) infer(w http.ResponseWriter, r *http.Request) (err error) {
 	started := time.Now()
 	if isImageType(r.Header.Get("Content-Type")) {
 		return s.inferImage(w, r, started)
@@ -22,8 +22,12 @@ func (s *REST) infer(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	// The inputs lie in the body until the model has taken them, which is when run
-	// returns.
-	defer body.free()
+	// returns, unless its caller has left.
+	defer func() {
+		if !abandoned(err) {
+			body.free()
+		}
+	}()
 	if jsonLength == 0 {
 		return s.inferRaw(w, r, body, started)
 	}

@@ -33,15 +33,18 @@ func (s *REST) serverReady(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// modelReady answers 503 where a model is there but cannot be run, and 404 where there
-// is none.
+// modelReady answers 503 where a model is there but cannot be run, or keeps failing, and
+// 404 where there is none.
 func (s *REST) modelReady(w http.ResponseWriter, r *http.Request) error {
 	name, version := r.PathValue("model"), r.PathValue("version")
 	lease, err := s.inference.models.Acquire(name, version)
 	if err != nil {
 		return err
 	}
-	lease.Release()
+	defer lease.Release()
+	if err := lease.Failing(); err != nil {
+		return err
+	}
 	s.writeJSON(w, http.StatusOK, struct {
 		Name  string `json:"name"`
 		Ready bool   `json:"ready"`

@@ -38,6 +38,7 @@ func schedulerOptions(c *config.Config, model *inference.ModelConfig) scheduler.
 		Instances:      modelconfig.Instances(model),
 		MaxQueue:       c.MaxQueue,
 		MaxQueueBytes:  c.MaxQueueBytes,
+		HangTimeout:    c.HangTimeout,
 		BatchDimension: model.GetMaxBatchSize() > 0,
 		// Without a queue policy, a request's own timeout counts.
 		Levels: []scheduler.Policy{{Override: true}},
@@ -50,9 +51,10 @@ func schedulerOptions(c *config.Config, model *inference.ModelConfig) scheduler.
 	if batching == nil {
 		return options
 	}
-	if model.GetMaxBatchSize() > 1 {
+	// A batch of one joins nothing, and still has its place in the order.
+	if model.GetMaxBatchSize() > 1 || batching.GetPreserveOrdering() {
 		options.Batching = &scheduler.Batching{
-			MaxSize:          int(model.GetMaxBatchSize()),
+			MaxSize:          max(int(model.GetMaxBatchSize()), 1),
 			Preferred:        preferredSizes(batching),
 			MaxDelay:         microseconds(batching.GetMaxQueueDelayMicroseconds()),
 			PreserveOrdering: batching.GetPreserveOrdering(),

@@ -79,6 +79,10 @@ func TestTheSchedulerFollowsTheConfiguration(t *testing.T) {
 			Instances: 3, MaxQueue: 10, MaxQueueBytes: 1000, BatchDimension: true,
 			Batching: &scheduler.Batching{MaxSize: 8, Preferred: []int{}}, Levels: []scheduler.Policy{{}},
 		},
+		`dynamic_batching { preserve_ordering: true }`: {
+			Instances: 3, MaxQueue: 10, MaxQueueBytes: 1000,
+			Batching: &scheduler.Batching{MaxSize: 1, Preferred: []int{}, PreserveOrdering: true}, Levels: []scheduler.Policy{{}},
+		},
 		`max_batch_size: 8
 		dynamic_batching {
 		  preferred_batch_size: [ 8, 4 ]
@@ -115,4 +119,33 @@ func TestTheSchedulerFollowsTheConfiguration(t *testing.T) {
 			t.Errorf("%s\ngives %+v\nwant  %+v", text, got, want)
 		}
 	}
+}
+
+// closer is closed after a while.
+type closer struct {
+	takes  time.Duration
+	closed atomic.Bool
+}
+
+func (c *closer) Close() error {
+	time.Sleep(c.takes)
+	c.closed.Store(true)
+	return nil
+}
+
+// The engine is not taken from under a call that does not come back, and the server ends
+// all the same.
+func TestAModelThatHangsDoesNotKeepTheServer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		runtime := &closer{}
+		if err := letGo(&closer{takes: time.Second}, runtime, time.Minute); err != nil || !runtime.closed.Load() {
+			t.Errorf("closed %v: %v", runtime.closed.Load(), err)
+		}
+		runtime = &closer{}
+		start := time.Now()
+		if err := letGo(&closer{takes: time.Hour}, runtime, time.Minute); err == nil || time.Since(start) != time.Minute || runtime.closed.Load() {
+			t.Errorf("closed %v after %v: %v", runtime.closed.Load(), time.Since(start), err)
+		}
+		time.Sleep(time.Hour)
+	})
 }

@@ -45,23 +45,22 @@ func serve(ctx context.Context, args []string, getenv func(string) string, stdou
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, ort.Close()) }()
 	log.Info("ONNX Runtime is loaded", "version", ort.Version(), "library", library)
 
+	cache := respcache.New(c.ResponseCacheBytes)
 	models := repository.New(c.Models, ort, repository.Options{
 		Control:       c.ModelControl,
 		PollInterval:  c.PollInterval,
 		StartupModels: c.LoadModels,
 		DefaultModel:  c.DefaultModel,
-		Decorate:      schedule(c, respcache.New(c.ResponseCacheBytes)),
+		Decorate:      schedule(c, cache),
 		Compile:       handler.Compile,
 		Logger:        log,
 	})
+	defer func() { err = errors.Join(err, letGo(models, ort, c.ShutdownTimeout)) }()
 	if err := models.Scan(); err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, models.Close()) }()
-
 	regions := sharedMemory(c)
 	defer func() { err = errors.Join(err, regions.Close()) }()
 
@@ -78,7 +77,7 @@ func serve(ctx context.Context, args []string, getenv func(string) string, stdou
 			CORSOrigins:     c.CORSOrigins,
 			MaxMessageBytes: c.MaxMessageBytes,
 			NetHTTP2:        c.NetHTTP2,
-			Metrics:         observe.NewMetrics(statistics(models)).Handler(),
+			Metrics:         serverMetrics(models, cache, memory),
 			Budget:          memory,
 			Logger:          log,
 		})
@@ -111,6 +110,20 @@ func serve(ctx context.Context, args []string, getenv func(string) string, stdou
 	}
 	close(state.draining)
 	return shutdown(log, srv, served, c.ShutdownTimeout) //nolint:contextcheck // ctx is done: that is why the server stops
+}
+
+// letGo closes the models, and then the engine that runs them. A call into the engine
+// cannot be interrupted: where one does not come back within most, both are left to the
+// end of the process.
+func letGo(models, runtime io.Closer, most time.Duration) error {
+	closed := make(chan error, 1)
+	go func() { closed <- models.Close() }()
+	select {
+	case err := <-closed:
+		return errors.Join(err, runtime.Close())
+	case <-time.After(most):
+		return fmt.Errorf("a model has not come back from a call for %v after the last answer (--shutdown-timeout): it is not waited for any longer", most)
+	}
 }
 
 // newLogger returns the log, and the levels by which it can be changed while the server

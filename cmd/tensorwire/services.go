@@ -10,9 +10,11 @@ import (
 	"github.com/tensorwire/tensorwire/gen/inference/inferenceconnect"
 	"github.com/tensorwire/tensorwire/gen/modelserving/modelservingconnect"
 	"github.com/tensorwire/tensorwire/handler"
+	"github.com/tensorwire/tensorwire/internal/budget"
 	"github.com/tensorwire/tensorwire/internal/config"
 	"github.com/tensorwire/tensorwire/internal/observe"
 	"github.com/tensorwire/tensorwire/internal/repository"
+	"github.com/tensorwire/tensorwire/internal/respcache"
 	"github.com/tensorwire/tensorwire/internal/rpc"
 	"github.com/tensorwire/tensorwire/internal/sharedmem"
 )
@@ -65,6 +67,15 @@ func statistics(models *repository.Repository) func() []observe.ModelSums {
 		}
 		return all
 	}
+}
+
+// serverMetrics returns what answers /metrics.
+func serverMetrics(models *repository.Repository, cache *respcache.Cache, memory *budget.Budget) http.Handler {
+	metrics := observe.NewMetrics(statistics(models))
+	metrics.Gauge("response_cache_bytes", "Bytes that the response cache holds, of all models.", func() float64 { return float64(cache.Bytes()) })
+	metrics.Gauge("memory_budget_bytes", "The memory budget for requests' messages; 0 where there is none.", func() float64 { return float64(memory.Limit()) })
+	metrics.Gauge("memory_budget_used_bytes", "Bytes that are reserved of the memory budget.", func() float64 { return float64(memory.Used()) })
+	return metrics.Handler()
 }
 
 // sharedMemory returns the regions that clients may register; nil where they may not.

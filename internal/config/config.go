@@ -48,6 +48,7 @@ type Config struct {
 	MaxQueue       int
 	MaxQueueBytes  int64
 	MaxDeadline    time.Duration
+	HangTimeout    time.Duration
 	// ResponseCacheBytes bounds the answers that are kept of the models that ask for it.
 	ResponseCacheBytes int64
 	StreamWindow       int
@@ -145,6 +146,7 @@ func (c *Config) flags() *flag.FlagSet {
 	flags.IntVar(&c.MaxQueue, "max-queue", scheduler.DefaultMaxQueue, "`calls` of one model that may wait; more are answered unavailable")
 	flags.Int64Var(&c.MaxQueueBytes, "max-queue-bytes", scheduler.DefaultMaxQueueBytes, "most `bytes` of inputs that wait for one model; more are answered unavailable")
 	flags.DurationVar(&c.MaxDeadline, "max-deadline", 0, "most `time` that an inference may take, whatever deadline its caller gives (default: as long as the caller waits)")
+	flags.DurationVar(&c.HangTimeout, "hang-timeout", scheduler.DefaultHangTimeout, "`time` that a model may take for a call; where none of its instances has come back for so long, it is taken for failing")
 	flags.Int64Var(&c.ResponseCacheBytes, "response-cache-bytes", respcache.DefaultMaxBytes, "most `bytes` of answers that are kept, of all models whose configuration has response_cache")
 	flags.IntVar(&c.StreamWindow, "stream-window", handler.DefaultStreamWindow, "`frames` of one stream in flight at once")
 	flags.Int64Var(&c.MaxMessageBytes, "max-message-bytes", server.DefaultMaxMessageBytes, "most `bytes` of one request message, decompressed")
@@ -230,6 +232,9 @@ func (c *Config) validate() error {
 	}
 	if len(c.LoadModels) > 1 && slices.Contains(c.LoadModels, "*") {
 		wrong("load-model", strings.Join(c.LoadModels, ","), "* is every model: give it alone")
+	}
+	if c.HangTimeout <= 0 {
+		wrong("hang-timeout", c.HangTimeout, "give a time such as 1m, longer than any call of a model takes")
 	}
 	if c.MaxDeadline < 0 {
 		wrong("max-deadline", c.MaxDeadline, "give a time such as 30s")

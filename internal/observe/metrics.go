@@ -49,7 +49,7 @@ func desc(name, help string, labels ...string) *prometheus.Desc {
 
 var (
 	requests       = desc("requests_total", "Requests that were answered, by outcome: success or failure.", "outcome")
-	notRun         = desc("requests_not_run_total", "Requests that were answered without having been run, by reason.", "reason")
+	notRun         = desc("requests_not_run_total", "Requests that were never run, by reason.", "reason")
 	inFlight       = desc("requests_in_flight", "Requests that have arrived and have no answer yet.")
 	waiting        = desc("queue_requests", "Requests that wait in the model's queue.")
 	waitingBytes   = desc("queue_bytes", "Bytes of the inputs of the requests that wait in the model's queue.")

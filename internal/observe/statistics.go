@@ -32,8 +32,9 @@ func (d *Duration) add(total time.Duration) {
 type Sums struct {
 	// Success and Fail are the times from a request's arrival to its answer.
 	Success, Fail Duration
-	// The steps of the requests that succeeded and were computed: waiting, making
-	// tensors of the request, running the model, making the answer.
+	// The steps of the requests that succeeded: waiting, which includes those that were
+	// answered from the cache, as Triton counts it, and of those that were computed
+	// making tensors of the request, running the model, making the answer.
 	Queue, ComputeInput, ComputeInfer, ComputeOutput Duration
 	// CacheHit and CacheMiss are the look-ups of the response cache.
 	CacheHit, CacheMiss Duration
@@ -100,12 +101,12 @@ func (s *Statistics) Succeeded(now time.Time, sample Sample) {
 	}
 	t.Success.add(sample.Total)
 	t.RequestSeconds.addTime(sample.Total)
+	t.Queue.add(sample.Queue)
+	t.QueueSeconds.addTime(sample.Queue)
 	if sample.Cached {
 		return
 	}
 	t.Inferences += sample.BatchSize
-	t.Queue.add(sample.Queue)
-	t.QueueSeconds.addTime(sample.Queue)
 	t.ComputeInput.add(sample.ComputeInput)
 	t.ComputeInfer.add(sample.ComputeInfer)
 	t.ComputeSeconds.addTime(sample.ComputeInfer)

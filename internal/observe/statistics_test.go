@@ -23,7 +23,7 @@ func TestStatisticsSumUp(t *testing.T) {
 	if got.InFlight != 1 || got.Inferences != 5 || got.Success != (observe.Duration{Count: 3, Total: 16}) || got.Fail != (observe.Duration{Count: 1, Total: 7}) {
 		t.Errorf("%+v", got)
 	}
-	if got.Queue != (observe.Duration{Count: 2, Total: 1}) || got.ComputeInput.Total != 2 || got.ComputeInfer.Total != 8 || got.ComputeOutput.Total != 4 {
+	if got.Queue != (observe.Duration{Count: 3, Total: 1}) || got.QueueSeconds.Count != 3 || got.ComputeInput.Count != 2 || got.ComputeInput.Total != 2 || got.ComputeInfer.Total != 8 || got.ComputeOutput.Total != 4 {
 		t.Errorf("%+v", got)
 	}
 	if !got.LastInference.Equal(now.Add(time.Second)) || got.NotRun["queue_full"] != 1 {

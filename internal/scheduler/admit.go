@@ -1,6 +1,7 @@
 package scheduler
 
 import (
+	"context"
 	"time"
 
 	"github.com/tensorwire/tensorwire/internal/engine"
@@ -14,20 +15,23 @@ func (s *scheduler) enter(e *entry) error {
 	if s.closed {
 		return engine.ErrClosed
 	}
-	if e.lane != nil && e.lane.waiting != nil {
-		old := e.lane.waiting
+	var old *entry // whose place the request takes
+	if e.lane != nil {
+		old = e.lane.waiting
+	}
+	if reason, err := s.refusal(e, old); err != nil {
+		s.options.Observer.NotRun(reason)
+		return err
+	}
+	s.health.admitted(e.arrived)
+	if old != nil {
 		s.queue.replace(old, e)
 		old.state = left
 		old.answer <- answer{err: ErrOvertaken}
 		s.options.Observer.NotRun(ReasonOvertaken)
-		s.dispatch()
-		return nil
+	} else {
+		s.queue.push(e)
 	}
-	if reason, err := s.refusal(e); err != nil {
-		s.options.Observer.NotRun(reason)
-		return err
-	}
-	s.queue.push(e)
 	if e.lane != nil {
 		e.lane.waiting = e
 	}
@@ -36,30 +40,70 @@ func (s *scheduler) enter(e *entry) error {
 	return nil
 }
 
-// refusal returns why a request cannot wait: the model fails, the queue is full, or
-// the caller would have left before its turn.
-func (s *scheduler) refusal(e *entry) (string, error) {
+// Admits returns how Run would refuse a request that came now, whatever its size; nil
+// where it would wait or run. It is for callers to whom it is work to make a request of
+// what they have, and counts one that is refused.
+func (s *scheduler) Admits(ctx context.Context) error {
+	request := RequestOf(ctx)
+	e := newEntry(ctx, nil, false)
+	e.level = s.level(request.Priority)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return engine.ErrClosed
+	}
+	if request.Lane != nil && request.Lane.waiting != nil {
+		return nil // it has a place
+	}
+	reason, err := s.refusal(e, nil)
+	if left := ctx.Err(); left != nil {
+		reason, err = ReasonCancelled, left
+	}
+	if err != nil {
+		s.options.Observer.NotRun(reason)
+	}
+	return err
+}
+
+// refusal returns why a request cannot wait, in the place of old where that is not nil:
+// the model fails, the queue is full, or the caller would have left before its turn.
+func (s *scheduler) refusal(e, old *entry) (string, error) {
 	now := e.arrived
 	if s.hanging(now) {
 		return ReasonFailing, s.refuseHanging()
 	}
-	if err := s.health.admit(now); err != nil {
+	if err := s.health.failing(now); err != nil {
 		return ReasonFailing, err
 	}
-	if s.queue.requests >= s.options.MaxQueue {
-		return ReasonQueueFull, refuse(ErrQueueFull, s.expectedWait(), "%d requests wait for this model already; try again later", s.queue.requests)
+	if reason, err := s.noRoom(e, old); err != nil {
+		return reason, err
 	}
-	if s.queue.requests > 0 && s.queue.bytes+e.bytes > s.options.MaxQueueBytes {
-		return ReasonQueueFull, refuse(ErrQueueFull, s.expectedWait(), "requests of %d bytes wait for this model already, and this one has %d more; the most is %d", s.queue.bytes, e.bytes, s.options.MaxQueueBytes)
-	}
-	l := &s.queue.levels[e.level]
-	if most := l.policy.MaxQueue; most > 0 && l.inTime.size+l.delayed.size >= most {
-		return ReasonQueueFull, refuse(ErrQueueFull, s.expectedWait(), "%d requests of priority %d wait for this model already; try again later", most, e.level+1)
-	}
-	if deadline, ok := e.ctx.Deadline(); ok && len(s.idle) == 0 {
-		if wait := s.expectedWait(); now.Add(wait).After(deadline) {
+	if deadline, ok := e.ctx.Deadline(); ok && old == nil && len(s.idle) == 0 {
+		if wait := s.expectedWait(e.level); now.Add(wait).After(deadline) {
 			return ReasonBusy, refuse(ErrBusy, wait-deadline.Sub(now), "the wait to be expected is %v, and the caller's deadline is in %v", wait.Round(time.Microsecond), deadline.Sub(now).Round(time.Microsecond))
 		}
+	}
+	return "", nil
+}
+
+// noRoom returns how the queue is full for a request, in the place of old where that is
+// not nil.
+func (s *scheduler) noRoom(e, old *entry) (string, error) {
+	requests, bytes := s.queue.requests, s.queue.bytes
+	l := &s.queue.levels[e.level]
+	onLevel := l.inTime.size + l.delayed.size
+	if old != nil {
+		requests, bytes, onLevel = requests-1, bytes-old.bytes, 0
+	}
+	wait := s.expectedWait(e.level)
+	if requests >= s.options.MaxQueue {
+		return ReasonQueueFull, refuse(ErrQueueFull, wait, "%d requests wait for this model already; try again later", requests)
+	}
+	if requests > 0 && bytes+e.bytes > s.options.MaxQueueBytes {
+		return ReasonQueueFull, refuse(ErrQueueFull, wait, "requests of %d bytes wait for this model already, and this one has %d more; the most is %d", bytes, e.bytes, s.options.MaxQueueBytes)
+	}
+	if most := l.policy.MaxQueue; most > 0 && onLevel >= most {
+		return ReasonQueueFull, refuse(ErrQueueFull, wait, "%d requests of priority %d wait for this model already; try again later", most, e.level+1)
 	}
 	return "", nil
 }

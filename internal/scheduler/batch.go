@@ -2,10 +2,15 @@ package scheduler
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/tensorwire/tensorwire/internal/engine"
 	"github.com/tensorwire/tensorwire/internal/tensor"
 )
+
+// keptBytes is the most memory for one input that a gatherer keeps for the next batch. A
+// larger one costs so much to compute that its memory is nothing beside that.
+const keptBytes = 8 << 20
 
 // gatherer joins the inputs of requests into those of one call, in memory that it uses
 // again for the next. It is for one goroutine.
@@ -45,10 +50,25 @@ func (g *gatherer) gather(batch []*entry) ([]tensor.Tensor, int64) {
 // buffer returns an empty buffer for input i that holds size bytes, aligned for every
 // datatype.
 func (g *gatherer) buffer(i, size int) []byte {
-	if cap(g.buffers[i]) < size {
-		g.buffers[i] = tensor.AsBytes(make([]uint64, (size+7)/8))
+	if cap(g.buffers[i]) >= size {
+		return g.buffers[i][:0]
 	}
-	return g.buffers[i][:0]
+	data := tensor.AsBytes(make([]uint64, (size+7)/8))[:0]
+	if size <= keptBytes {
+		g.buffers[i] = data
+	}
+	return data
+}
+
+// clear lets go of the inputs, and of memory that is in use elsewhere: an engine may
+// give an input back as an output, which is then the callers'.
+func (g *gatherer) clear(result *engine.Result) {
+	clear(g.inputs)
+	for i, buffer := range g.buffers {
+		if result != nil && slices.ContainsFunc(result.Outputs, func(out tensor.Tensor) bool { return tensor.ShareMemory(buffer, out.Data) }) {
+			g.buffers[i] = nil
+		}
+	}
 }
 
 // scatter divides the result of a batch of rows among its requests: each gets its own

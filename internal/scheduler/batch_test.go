@@ -153,6 +153,7 @@ func stringsOf(request, rows int) tensor.Tensor {
 // shapes gives its inputs back, FP32 and BYTES, and records the first one's shape.
 type shapes struct {
 	hold   time.Duration
+	start  time.Time // where it is set, calls are recorded with their times
 	mu     sync.Mutex
 	shapes []string
 }
@@ -167,7 +168,11 @@ func (s *shapes) Signature() *engine.Signature {
 
 func (s *shapes) Run(_ context.Context, inputs []tensor.Tensor) (*engine.Result, error) {
 	s.mu.Lock()
-	s.shapes = append(s.shapes, inputs[0].Shape.String())
+	call := inputs[0].Shape.String()
+	if !s.start.IsZero() {
+		call = time.Since(s.start).String() + ":" + call
+	}
+	s.shapes = append(s.shapes, call)
 	s.mu.Unlock()
 	time.Sleep(s.hold)
 	result := &engine.Result{}

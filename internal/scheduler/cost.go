@@ -21,11 +21,16 @@ func (c *cost) record(took time.Duration, rows int64) {
 	c.perRow += (sample - c.perRow) / enoughCalls
 }
 
-// expectedWait returns how long a request that enters the queue now is likely to wait;
-// 0 while too little is known. The caller holds the lock.
-func (s *scheduler) expectedWait() time.Duration {
+// expectedWait returns how long a request that enters the queue now on that level is
+// likely to wait for those before it; 0 while too little is known. The caller holds the
+// lock.
+func (s *scheduler) expectedWait(level int) time.Duration {
 	if s.cost.calls < enoughCalls {
 		return 0
 	}
-	return s.cost.perRow * time.Duration(s.queue.rows) / time.Duration(len(s.instances))
+	rows := int64(0)
+	for i := range s.queue.levels[:level+1] {
+		rows += s.queue.levels[i].rows
+	}
+	return s.cost.perRow * time.Duration(rows) / time.Duration(len(s.instances))
 }

@@ -9,11 +9,12 @@ import (
 // Where that is nothing yet, it returns how long until a delay ends; 0 where the queue
 // is empty. The caller holds the lock.
 func (s *scheduler) due(batch []*entry, now time.Time) ([]*entry, time.Duration) {
-	candidates, full := s.candidates(batch)
+	candidates, full := s.candidates(batch, now)
 	if len(candidates) == 0 {
 		return nil, 0
 	}
 	n, wait := s.cut(candidates, full, now)
+	clear(candidates[n:]) // the memory of a batch does not keep what stays in the queue
 	if n == 0 {
 		return nil, wait
 	}
@@ -26,44 +27,57 @@ func (s *scheduler) due(batch []*entry, now time.Time) ([]*entry, time.Duration)
 }
 
 // candidates appends the request that is due first and those that can be joined to it,
-// in their order, up to the most rows of a batch. full says that no more fit. Requests
-// whose callers have left are dropped on the way: they are never run.
-func (s *scheduler) candidates(batch []*entry) (_ []*entry, full bool) {
+// in their order, up to the most rows of a batch. full says that there is nothing to
+// wait for: no more fit, or a request that cannot be joined waits behind the first.
+// Requests whose callers have left, or that have waited for too long, are dropped on
+// the way: they are never run.
+func (s *scheduler) candidates(batch []*entry, now time.Time) (_ []*entry, full bool) {
 	rows := int64(0)
 	s.queue.all(func(e *entry) bool {
 		if err := e.ctx.Err(); err != nil {
 			s.leave(e, ReasonCancelled, err)
 			return true
 		}
+		if e.expired(now) {
+			s.tooLate(e)
+			return true
+		}
 		if len(batch) == 0 {
 			batch, rows = append(batch, e), e.rows
-			full = s.options.Batching == nil || rows == 0 || rows >= int64(s.options.Batching.MaxSize)
+			full = !s.joinable() || rows == 0 || rows >= int64(s.options.Batching.MaxSize)
 			return !full
 		}
 		if !batch[0].joins(e) {
-			return true
+			full = true
+			return !s.options.Batching.PreserveOrdering
 		}
 		if rows+e.rows > int64(s.options.Batching.MaxSize) {
 			full = true
 			return false
 		}
 		batch, rows = append(batch, e), rows+e.rows
-		full = rows == int64(s.options.Batching.MaxSize)
-		return !full
+		if rows == int64(s.options.Batching.MaxSize) {
+			full = true
+			return false
+		}
+		return true
 	})
 	return batch, full
 }
 
 // cut returns how many of the candidates are sent now: the largest preferred size
-// that they can make, or all of them when no more fit or the first has waited for as
-// long as it may. Else it returns how long that still takes.
+// that they can make, or all of them when there is nothing to wait for or one has
+// waited for as long as it may. Else it returns how long that still takes.
 func (s *scheduler) cut(candidates []*entry, full bool, now time.Time) (int, time.Duration) {
 	b := s.options.Batching
-	if b == nil || candidates[0].rows == 0 {
+	if !s.joinable() || candidates[0].rows == 0 {
 		return 1, 0
 	}
-	best, rows := 0, int64(0)
+	best, rows, since := 0, int64(0), candidates[0].since
 	for i, e := range candidates {
+		if e.since.Before(since) {
+			since = e.since
+		}
 		rows += e.rows
 		if slices.Contains(b.Preferred, int(rows)) {
 			best = i + 1
@@ -72,8 +86,15 @@ func (s *scheduler) cut(candidates []*entry, full bool, now time.Time) (int, tim
 	if best > 0 {
 		return best, 0
 	}
-	if wait := b.MaxDelay - now.Sub(candidates[0].arrived); !full && wait > 0 {
+	// More rows than the largest preferred size will not make one.
+	full = full || (len(b.Preferred) > 0 && rows > int64(b.Preferred[len(b.Preferred)-1]))
+	if wait := b.MaxDelay - now.Sub(since); !full && wait > 0 {
 		return 0, wait
 	}
 	return len(candidates), 0
+}
+
+// joinable reports whether requests are joined at all. The caller holds the lock.
+func (s *scheduler) joinable() bool {
+	return s.options.Batching != nil && s.misfits < misfitsToStop
 }

@@ -28,6 +28,10 @@ type entry struct {
 	level   int
 	lane    *Lane
 	arrived time.Time
+	// since is from when on the request waits for others to be joined with.
+	since time.Time
+	// expires is when it has waited for as long as its policy lets it; zero: never.
+	expires time.Time
 	// began is when an instance took the request.
 	began time.Time
 	state state
@@ -48,7 +52,8 @@ type answer struct {
 }
 
 func newEntry(ctx context.Context, inputs []tensor.Tensor, batching bool) *entry {
-	e := &entry{ctx: ctx, inputs: inputs, rows: 1, arrived: time.Now(), answer: make(chan answer, 1)}
+	now := time.Now()
+	e := &entry{ctx: ctx, inputs: inputs, rows: 1, arrived: now, since: now, answer: make(chan answer, 1)}
 	if batching {
 		e.rows = rowsOf(inputs)
 	}
@@ -56,6 +61,12 @@ func newEntry(ctx context.Context, inputs []tensor.Tensor, batching bool) *entry
 		e.bytes += int64(len(inputs[i].Data))
 	}
 	return e
+}
+
+// expired reports whether the request has waited for as long as its policy lets it, and
+// nothing has been done about that.
+func (e *entry) expired(now time.Time) bool {
+	return !e.delayed && !e.expires.IsZero() && !now.Before(e.expires)
 }
 
 // rowsOf returns the size of the batch's dimension, the first of every input; 0 where

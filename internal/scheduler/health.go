@@ -11,7 +11,8 @@ import (
 const (
 	// failuresToRest is after how many failures in a row a model is given a rest.
 	failuresToRest = 5
-	// A rest doubles from the first to the longest while the model keeps failing.
+	// A rest doubles from the first to the longest each time that the model is tried in
+	// vain.
 	firstRest   = time.Second
 	longestRest = 30 * time.Second
 )
@@ -22,6 +23,8 @@ type health struct {
 	failures int
 	rest     time.Duration
 	until    time.Time
+	// tried says that a request was let through after the last rest.
+	tried bool
 }
 
 // record takes note of a call's outcome. An error that is the request's own says
@@ -32,9 +35,13 @@ func (h *health) record(err error, now time.Time) {
 		*h = health{}
 	case isOfRequest(err):
 	default:
+		// What waited already when the model began to fail, and fails, too, is no reason
+		// for a longer rest.
 		h.failures++
+		if h.failures == failuresToRest || h.tried {
+			h.rest, h.tried = min(max(2*h.rest, firstRest), longestRest), false
+		}
 		if h.failures >= failuresToRest {
-			h.rest = min(max(2*h.rest, firstRest), longestRest)
 			h.until = now.Add(h.rest)
 		}
 	}
@@ -57,16 +64,12 @@ func (h *health) failing(now time.Time) error {
 	return refuse(ErrFailing, h.until.Sub(now), "its last %d calls failed; it is tried again in %v", h.failures, h.until.Sub(now).Round(time.Millisecond))
 }
 
-// admit lets a request through, unless the model rests. After a rest one request tries
+// admitted takes note of a request that was let through. After a rest that one tries
 // the model, and the others wait for the outcome or the next rest's end.
-func (h *health) admit(now time.Time) error {
-	if err := h.failing(now); err != nil {
-		return err
-	}
+func (h *health) admitted(now time.Time) {
 	if h.failures >= failuresToRest {
-		h.until = now.Add(h.rest)
+		h.until, h.tried = now.Add(h.rest), true
 	}
-	return nil
 }
 
 // hanging reports whether every instance is in a call that does not come back. The

@@ -55,6 +55,29 @@ func TestModelThatKeepsFailingRestsAndComesBack(t *testing.T) {
 	})
 }
 
+// A rest is as long as what has been tried says, however many requests waited when the
+// model began to fail.
+func TestTheFirstRestIsShort(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		failure := errors.New("broken")
+		s := open(t, &fake{hold: time.Millisecond, fault: func(int, []float32) (*engine.Result, error) { return nil, failure }}, scheduler.Options{Instances: 1})
+		c := callers{t: t, session: s}
+		for range 50 {
+			c.call(t.Context(), 1, failure)
+		}
+		c.group.Wait()
+		for _, rest := range []time.Duration{time.Second, 2 * time.Second, 4 * time.Second} {
+			_, err := s.Run(t.Context(), []tensor.Tensor{enginetest.Input(1, 2)})
+			if refused, ok := errors.AsType[*scheduler.RefusedError](err); !ok || refused.RetryAfter() != rest {
+				t.Errorf("%v, want a rest of %v", err, rest)
+			}
+			time.Sleep(rest)
+			c.call(t.Context(), 1, failure) // tries it
+			c.group.Wait()
+		}
+	})
+}
+
 // A request that is wrong says nothing of the model.
 func TestBadRequestsDoNotMakeAModelFail(t *testing.T) {
 	bubble(t, func(t *testing.T) {

@@ -18,7 +18,8 @@ type instance struct {
 	work      chan []*entry
 	gatherer  gatherer
 
-	// The scheduler's lock guards what follows, while the instance is idle.
+	// The scheduler's lock guards what follows; batch and turn while the instance is
+	// idle. started is when the call began that is under way.
 	batch   []*entry
 	started time.Time
 	running bool
@@ -37,49 +38,84 @@ func (in *instance) loop() {
 
 // run computes a batch and answers each of its requests exactly once.
 func (in *instance) run(batch []*entry) {
-	answers := in.answers(batch)
 	order := in.scheduler.order
 	if order == nil {
-		send(batch, answers)
+		in.compute(batch, func(i int, a answer) { batch[i].answer <- a })
 		return
 	}
+	answers := make([]answer, len(batch))
+	in.compute(batch, func(i int, a answer) { answers[i] = a })
 	own := slices.Clone(batch) // the batch's memory is used for the next one
-	order.deliver(in.turn, func() { send(own, answers) })
+	order.deliver(in.turn, func() {
+		for i, e := range own {
+			e.answer <- answers[i]
+		}
+	})
 }
 
-func send(batch []*entry, answers []answer) {
-	for i, e := range batch {
-		e.answer <- answers[i]
-	}
-}
-
-// answers returns one answer for each request of the batch.
-func (in *instance) answers(batch []*entry) []answer {
+// compute gives the answer of each request of the batch, as soon as it is there.
+func (in *instance) compute(batch []*entry, give func(i int, a answer)) {
 	if len(batch) == 1 {
-		return in.finish(batch, []answer{in.single(batch[0])})
+		give(0, in.single(batch[0]))
+		return
 	}
+	answers, err := in.joined(batch)
+	for i, e := range batch {
+		switch {
+		case err == nil:
+			give(i, e.timed(answers[i]))
+		case errors.Is(err, engine.ErrClosed):
+			give(i, answer{err: err})
+		default:
+			// One row may have failed all: each request is run for itself.
+			e.began = in.again()
+			give(i, in.single(e))
+		}
+	}
+}
+
+// joined runs all requests of the batch in one call.
+func (in *instance) joined(batch []*entry) ([]answer, error) {
 	start := time.Now()
 	inputs, rows := in.gatherer.gather(batch)
 	gathered := time.Since(start)
 	result, err := in.call(context.Background(), inputs, rows)
-	if err == nil {
-		start = time.Now()
-		var answers []answer
-		if answers, err = scatter(result, in.scheduler.Signature(), batch, rows); err == nil {
-			in.scheduler.options.Observer.Executed(rows, gathered, result.Timings.Compute, time.Since(start))
-			return in.finish(batch, answers)
-		}
+	in.gatherer.clear(result)
+	if err != nil {
+		return nil, err
 	}
-	// One row may have failed all: each request is run for itself.
-	answers := make([]answer, len(batch))
-	for i, e := range batch {
-		if errors.Is(err, engine.ErrClosed) {
-			answers[i].err = err
-			continue
-		}
-		answers[i] = in.single(e)
+	start = time.Now()
+	answers, err := scatter(result, in.scheduler.Signature(), batch, rows)
+	in.scheduler.fits(err == nil)
+	if err != nil {
+		return nil, err
 	}
-	return in.finish(batch, answers)
+	in.scheduler.options.Observer.Executed(rows, gathered, result.Timings.Compute, time.Since(start))
+	return answers, nil
+}
+
+// again notes that an instance begins another call for the batch that it has, and
+// returns when: it is not the whole batch that hangs.
+func (in *instance) again() time.Time {
+	s := in.scheduler
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	in.started = time.Now()
+	return in.started
+}
+
+// misfitsToStop is after how many batches in a row without the batch's dimension no
+// more are made: each costs a call that is for nothing.
+const misfitsToStop = 3
+
+// fits takes note of whether a batch came out as one.
+func (s *scheduler) fits(ok bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.misfits++
+	if ok {
+		s.misfits = 0
+	}
 }
 
 // single runs one request for itself.
@@ -94,17 +130,13 @@ func (in *instance) single(e *entry) answer {
 		return answer{err: err}
 	}
 	observer.Executed(max(e.rows, 1), 0, result.Timings.Compute, 0)
-	return answer{result: result}
+	return e.timed(answer{result: result})
 }
 
-// finish adds the wait in the queue to the timings.
-func (in *instance) finish(batch []*entry, answers []answer) []answer {
-	for i, e := range batch {
-		if answers[i].result != nil {
-			answers[i].result.Timings.Queue += e.began.Sub(e.arrived)
-		}
-	}
-	return answers
+// timed adds the wait until the call that answered a request to the answer's timings.
+func (e *entry) timed(a answer) answer {
+	a.result.Timings.Queue += e.began.Sub(e.arrived)
+	return a
 }
 
 // call runs the engine, and keeps account of its health and cost.
@@ -130,9 +162,35 @@ func (in *instance) protected(ctx context.Context, inputs []tensor.Tensor) (resu
 		}
 	}()
 	session := in.scheduler.session
-	result, err = session.Run(ctx, inputs)
-	if err == nil && (result == nil || len(result.Outputs) != len(session.Signature().Outputs)) {
-		err = errors.New("the engine gave another number of outputs than the model has")
+	if result, err = session.Run(ctx, inputs); err != nil {
+		return nil, err
 	}
-	return result, err
+	if err := checkOutputs(session.Signature(), result); err != nil {
+		return nil, fmt.Errorf("the engine's answer is none: %w", err)
+	}
+	return result, nil
+}
+
+// checkOutputs reports whether a result has the outputs of the signature, of as many
+// bytes as they say: those who take them apart trust that.
+func checkOutputs(signature *engine.Signature, result *engine.Result) error {
+	if result == nil {
+		return errors.New("it is nil")
+	}
+	if len(result.Outputs) != len(signature.Outputs) {
+		return fmt.Errorf("it has %d outputs, and the model has %d", len(result.Outputs), len(signature.Outputs))
+	}
+	for i := range result.Outputs {
+		out, spec := &result.Outputs[i], &signature.Outputs[i]
+		if out.DataType != spec.DataType {
+			return fmt.Errorf("output %q has datatype %v, and the model gives %v", spec.Name, out.DataType, spec.DataType)
+		}
+		if out.DataType == tensor.Invalid {
+			continue
+		}
+		if err := out.Validate(); err != nil {
+			return fmt.Errorf("output %q: %w", spec.Name, err)
+		}
+	}
+	return nil
 }

@@ -41,17 +41,21 @@ type Options struct {
 }
 
 // Batching says how requests are joined, along the first dimension of every input
-// and output, which is a batch's.
+// and output, which is a batch's. Where the outputs turn out not to have it, again and
+// again, requests are run for themselves from then on.
 type Batching struct {
 	// MaxSize is the most rows of a batch. A request of more runs alone.
 	MaxSize int
 	// Preferred are sizes that are sent as soon as they can be formed, ascending.
 	Preferred []int
 	// MaxDelay is how long a request waits for others that would make a batch of a
-	// preferred size, or of MaxSize where none is preferred. 0: not at all.
+	// preferred size, or of MaxSize where none is preferred. 0: not at all. It does not
+	// wait while a request that cannot be joined with it waits behind it.
 	MaxDelay time.Duration
-	// PreserveOrdering gives answers in the order in which requests were taken from
-	// the queue, also where instances finish in another.
+	// PreserveOrdering gives answers in the order in which requests came, also where
+	// instances finish in another: then no request is joined with those before others
+	// that it does not fit. A call that takes longer than HangTimeout is not waited
+	// for, so that it does not hold up all others.
 	PreserveOrdering bool
 }
 

@@ -6,12 +6,12 @@ package scheduler
 type queue struct {
 	levels   []level
 	requests int
-	rows     int64
 	bytes    int64
 }
 
 type level struct {
 	policy  Policy
+	rows    int64 // of both lists
 	inTime  list
 	delayed list
 }
@@ -26,14 +26,14 @@ func newQueue(policies []Policy) queue {
 
 func (q *queue) push(e *entry) {
 	q.requests++
-	q.rows += max(e.rows, 1)
+	q.levels[e.level].rows += max(e.rows, 1)
 	q.bytes += e.bytes
 	q.listOf(e).push(e)
 }
 
 func (q *queue) remove(e *entry) {
 	q.requests--
-	q.rows -= max(e.rows, 1)
+	q.levels[e.level].rows -= max(e.rows, 1)
 	q.bytes -= e.bytes
 	q.listOf(e).remove(e)
 	if e.lane != nil && e.lane.waiting == e {
@@ -48,14 +48,15 @@ func (q *queue) delay(e *entry) {
 	q.listOf(e).push(e)
 }
 
-// replace puts e where old stands, so that a newer frame does not begin to wait anew.
+// replace puts e where old stands, so that a newer frame does not begin to wait anew:
+// frames that come faster than a batch's delay would else never be sent.
 func (q *queue) replace(old, e *entry) {
-	e.level, e.delayed, e.lane = old.level, old.delayed, old.lane
+	e.level, e.delayed, e.lane, e.since = old.level, old.delayed, old.lane, old.since
 	list := q.listOf(old)
 	list.insertAfter(old, e)
 	list.size++
 	q.requests++
-	q.rows += max(e.rows, 1)
+	q.levels[e.level].rows += max(e.rows, 1)
 	q.bytes += e.bytes
 	q.remove(old)
 	e.lane.waiting = e

@@ -12,7 +12,7 @@ type Request struct {
 	// have, mean the model's default.
 	Priority uint64
 	// Timeout is how long the request may wait in the queue, where the level's policy
-	// allows it; 0: what the policy says.
+	// allows it to say so. A negative one has passed already. 0: what the policy says.
 	Timeout time.Duration
 	// Lane, where it is not nil, makes the request overtake those of the same lane
 	// that still wait.

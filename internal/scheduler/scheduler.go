@@ -29,6 +29,8 @@ type scheduler struct {
 	delay, hang *time.Timer
 	health      health
 	cost        cost
+	// misfits is how many batches in a row came out without the batch's dimension.
+	misfits int
 	// order is nil where answers go as they come.
 	order     *order
 	closed    bool
@@ -49,7 +51,7 @@ func New(session engine.Session, options Options) engine.Session {
 	s := &scheduler{session: session, options: options.withDefaults()}
 	s.queue = newQueue(s.options.Levels)
 	if b := s.options.Batching; b != nil && b.PreserveOrdering && s.options.Instances > 1 {
-		s.order = &order{}
+		s.order = newOrder(s.options.HangTimeout)
 	}
 	s.delay = time.AfterFunc(time.Hour, s.dispatchLater)
 	s.delay.Stop()
@@ -87,13 +89,18 @@ func (s *scheduler) Run(ctx context.Context, inputs []tensor.Tensor) (*engine.Re
 		return nil, err
 	}
 	request := RequestOf(ctx)
-	e := newEntry(ctx, inputs, s.options.BatchDimension || s.options.Batching != nil)
+	b := s.options.Batching
+	e := newEntry(ctx, inputs, s.options.BatchDimension || (b != nil && b.MaxSize > 1))
 	e.level = s.level(request.Priority)
 	e.lane = request.Lane
+	timeout := s.options.Levels[e.level].timeout(request.Timeout)
+	if timeout != 0 {
+		e.expires = e.arrived.Add(timeout)
+	}
 	if err := s.enter(e); err != nil {
 		return nil, err
 	}
-	return s.wait(e, s.options.Levels[e.level].timeout(request.Timeout))
+	return s.wait(e, timeout)
 }
 
 // level returns the index of a priority's level.
@@ -102,78 +109,6 @@ func (s *scheduler) level(priority uint64) int {
 		return s.options.DefaultLevel - 1
 	}
 	return int(priority) - 1
-}
-
-// timeout returns how long a request may wait that gives a timeout of its own, or 0.
-func (p *Policy) timeout(own time.Duration) time.Duration {
-	if p.Override && own > 0 && (p.Timeout == 0 || own < p.Timeout) {
-		return own
-	}
-	return p.Timeout
-}
-
-// wait returns the answer to a request that has entered the queue.
-func (s *scheduler) wait(e *entry, timeout time.Duration) (*engine.Result, error) {
-	var expired <-chan time.Time
-	if timeout > 0 {
-		timer := time.NewTimer(timeout)
-		defer timer.Stop()
-		expired = timer.C
-	}
-	for {
-		select {
-		case a := <-e.answer:
-			return a.result, a.err
-		case <-expired:
-			expired = nil
-			s.expire(e)
-		case <-e.ctx.Done():
-			s.abandon(e)
-			// Where the answer has come meanwhile, it counts.
-			select {
-			case a := <-e.answer:
-				return a.result, a.err
-			default:
-				return nil, e.ctx.Err()
-			}
-		}
-	}
-}
-
-// expire acts on a request that has waited for as long as its policy lets it.
-func (s *scheduler) expire(e *entry) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if e.state != waiting {
-		return
-	}
-	if s.options.Levels[e.level].Delay {
-		s.queue.delay(e)
-		return
-	}
-	s.leave(e, ReasonTimeout, refuse(ErrTimeout, s.expectedWait(), "the request waited for %v", time.Since(e.arrived).Round(time.Microsecond)))
-	s.dispatch()
-}
-
-// abandon takes the request of a caller that has left out of the queue, so that its
-// place is free at once.
-func (s *scheduler) abandon(e *entry) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if e.state == waiting {
-		s.leave(e, ReasonCancelled, e.ctx.Err())
-		s.dispatch()
-	}
-}
-
-// leave takes a request out of the queue and answers it with err. The caller holds the
-// lock.
-func (s *scheduler) leave(e *entry, reason string, err error) {
-	s.queue.remove(e)
-	e.state = left
-	e.answer <- answer{err: err}
-	s.options.Observer.NotRun(reason)
-	s.options.Observer.Queued(s.queue.requests, s.queue.bytes)
 }
 
 // Close answers what waits with engine.ErrClosed, waits for the calls that run, and

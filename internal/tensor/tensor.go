@@ -76,3 +76,12 @@ func View[T Number](data []byte) (values []T, shared bool) {
 func Aligned(data []byte, d DataType) bool {
 	return len(data) == 0 || d.Size() <= 1 || uintptr(unsafe.Pointer(unsafe.SliceData(data)))%uintptr(d.Size()) == 0
 }
+
+// ShareMemory reports whether a, to its capacity, and b have a byte in common.
+func ShareMemory(a, b []byte) bool {
+	if cap(a) == 0 || len(b) == 0 {
+		return false
+	}
+	first, other := uintptr(unsafe.Pointer(unsafe.SliceData(a))), uintptr(unsafe.Pointer(unsafe.SliceData(b)))
+	return other < first+uintptr(cap(a)) && first < other+uintptr(len(b))
+}

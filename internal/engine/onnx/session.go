@@ -108,6 +108,8 @@ func (s *session) compute(call *ort.Call, inputs, outputs []tensor.Tensor) error
 	switch {
 	case errors.Is(err, ort.ErrStrings):
 		return fmt.Errorf("%w: the data of an input changed while it was read", engine.ErrBadInput)
+	case isRefused(err):
+		return fmt.Errorf("%w: the model cannot compute these values: %s", engine.ErrBadInput, sourceLocation.ReplaceAllString(err.Error(), ""))
 	case err != nil:
 		return fmt.Errorf("run the model: %w", err)
 	}
@@ -129,4 +131,11 @@ func (s *session) compute(call *ort.Call, inputs, outputs []tensor.Tensor) error
 func isShapeMismatch(err error) bool {
 	failure, ok := errors.AsType[*ort.Error](err)
 	return ok && strings.Contains(failure.Message, "OrtValue")
+}
+
+// isRefused reports whether the runtime found fault with the values that it was given,
+// and not with the model or itself.
+func isRefused(err error) bool {
+	failure, ok := errors.AsType[*ort.Error](err)
+	return ok && failure.InvalidArgument
 }

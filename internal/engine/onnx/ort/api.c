@@ -61,6 +61,8 @@ void tw_close(tw_library *l) {
   l->env = NULL;
 }
 
+int tw_code(const tw_library *l, const OrtStatus *status) { return ORT(l, GetErrorCode)(status); }
+
 const char *tw_message(const tw_library *l, const OrtStatus *status) { return ORT(l, GetErrorMessage)(status); }
 
 void tw_release_status(const tw_library *l, OrtStatus *status) { ORT(l, ReleaseStatus)(status); }

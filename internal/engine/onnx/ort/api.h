@@ -31,6 +31,7 @@ typedef struct OrtAllocator OrtAllocator;
 // line is FUNCTION(slot, name, result, arguments). slots_test.go proves every slot by
 // what its function does. Enumerations are passed as int, which is their type in C.
 #define ORT_FUNCTIONS(FUNCTION)                                                                           \
+  FUNCTION(1, GetErrorCode, int, const OrtStatus *)                                                       \
   FUNCTION(2, GetErrorMessage, const char *, const OrtStatus *)                                           \
   FUNCTION(3, CreateEnv, OrtStatus *, int severity, const char *log_id, OrtEnv **)                        \
   FUNCTION(7, CreateSession, OrtStatus *, const OrtEnv *, const tw_path *, const OrtSessionOptions *,     \
@@ -136,6 +137,7 @@ const char *tw_version(void *get_api_base);
 int tw_open(tw_library *l, void *get_api_base, OrtStatus **failure);
 void tw_close(tw_library *l);
 
+int tw_code(const tw_library *l, const OrtStatus *status);
 const char *tw_message(const tw_library *l, const OrtStatus *status);
 void tw_release_status(const tw_library *l, OrtStatus *status);
 

@@ -65,7 +65,15 @@ func (l *Library) Close() error {
 
 // Error is a failure that the runtime reports, in its own words: they may hold paths,
 // of the server's models and of the runtime's source.
-type Error struct{ Message string }
+type Error struct {
+	Message string
+	// InvalidArgument says that the runtime does not blame itself or the model, but what
+	// it was given: of a run, an input's values, such as an index past a table's end.
+	InvalidArgument bool
+}
+
+// invalidArgument is ORT_INVALID_ARGUMENT of OrtErrorCode.
+const invalidArgument = 2
 
 func (e *Error) Error() string { return e.Message }
 
@@ -76,5 +84,5 @@ func (l *Library) statusError(s *C.OrtStatus) error {
 		return nil
 	}
 	defer C.tw_release_status(l.c, s)
-	return &Error{Message: C.GoString(C.tw_message(l.c, s))}
+	return &Error{Message: C.GoString(C.tw_message(l.c, s)), InvalidArgument: C.tw_code(l.c, s) == invalidArgument}
 }

@@ -21,6 +21,15 @@ import (
 // proofs has for each function of the C API a test of what it does. A wrong slot calls
 // another function: it crashes, or the test does not find what it looks for.
 var proofs = map[string]func(*testing.T){
+	"GetErrorCode": func(t *testing.T) {
+		wrong := loadError(t, "missing.onnx", ort.Options{Level: ort.LevelAll, Config: []string{"", "1"}})
+		missing := loadError(t, "missing.onnx", ort.Options{Level: ort.LevelAll})
+		for err, want := range map[error]bool{wrong: true, missing: false} {
+			if failure, ok := errors.AsType[*ort.Error](err); !ok || failure.InvalidArgument != want {
+				t.Errorf("%+v", err)
+			}
+		}
+	},
 	"GetErrorMessage": func(t *testing.T) {
 		err := loadError(t, "missing.onnx", ort.Options{Level: ort.LevelAll})
 		if !strings.Contains(err.Error(), "missing.onnx") {

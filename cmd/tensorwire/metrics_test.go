@@ -1,0 +1,55 @@
+package main
+
+import (
+	"net/http"
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+)
+
+var (
+	documentedMetric = regexp.MustCompile("(?m)^\\| `(tensorwire_[a-z_]+)` \\| ([a-z]+) \\|")
+	servedMetric     = regexp.MustCompile(`(?m)^# TYPE (tensorwire_[a-z_]+) ([a-z]+)$`)
+)
+
+// TestTheDocumentedMetricsAreThere holds docs/metrics.md to what the server answers, and
+// that to the document.
+func TestTheDocumentedMetricsAreThere(t *testing.T) {
+	dir := t.TempDir()
+	configured(t, dir, "m", `max_batch_size: 8`)
+	p := start(t, "--models", dir)
+	// Reasons are there from when they have happened: a timeout of a microsecond has
+	// passed when the request has been read.
+	body := `{"inputs":[{"name":"x","datatype":"FP32","shape":[1,3],"data":[1,2,3]}],"parameters":{"timeout":1}}`
+	res, err := newClient(t, false, nil).Post(p.url+"/v2/models/m/infer", "application/json", strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	res.Body.Close()
+	if res.StatusCode != http.StatusServiceUnavailable || res.Header.Get("Retry-After") == "" {
+		t.Errorf("%s, %v", res.Status, res.Header)
+	}
+	page, err := os.ReadFile("../../docs/metrics.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	list := func(found [][]string) []string {
+		var all []string
+		for _, match := range found {
+			all = append(all, match[1]+" "+match[2])
+		}
+		slices.Sort(all)
+		return all
+	}
+	documented, served := list(documentedMetric.FindAllStringSubmatch(string(page), -1)), list(servedMetric.FindAllStringSubmatch(metrics(t, p), -1))
+	if len(served) < 10 || !slices.Equal(documented, served) {
+		t.Errorf("docs/metrics.md has\n%s\nand the server\n%s", strings.Join(documented, "\n"), strings.Join(served, "\n"))
+	}
+	for _, reason := range []string{"queue_full", "busy", "timeout", "failing", "cancelled", "overtaken"} {
+		if !strings.Contains(string(page), "\n| `"+reason+"` |") {
+			t.Errorf("docs/metrics.md does not tell of the reason %s", reason)
+		}
+	}
+}

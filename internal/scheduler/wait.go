@@ -1,0 +1,86 @@
+package scheduler
+
+import (
+	"time"
+
+	"github.com/tensorwire/tensorwire/internal/engine"
+)
+
+// timeout returns how long a request may wait that gives a timeout of its own, or 0. It
+// is negative for one that has waited for too long already.
+func (p *Policy) timeout(own time.Duration) time.Duration {
+	if p.Override && own != 0 && (p.Timeout == 0 || own < p.Timeout) {
+		return own
+	}
+	return p.Timeout
+}
+
+// wait returns the answer to a request that has entered the queue.
+func (s *scheduler) wait(e *entry, timeout time.Duration) (*engine.Result, error) {
+	var expired <-chan time.Time
+	if timeout != 0 {
+		timer := time.NewTimer(timeout)
+		defer timer.Stop()
+		expired = timer.C
+	}
+	for {
+		select {
+		case a := <-e.answer:
+			return a.result, a.err
+		case <-expired:
+			expired = nil
+			s.expire(e)
+		case <-e.ctx.Done():
+			s.abandon(e)
+			// Where the answer has come meanwhile, it counts.
+			select {
+			case a := <-e.answer:
+				return a.result, a.err
+			default:
+				return nil, e.ctx.Err()
+			}
+		}
+	}
+}
+
+// expire acts on a request that has waited for as long as its policy lets it.
+func (s *scheduler) expire(e *entry) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if e.state != waiting || e.delayed {
+		return
+	}
+	s.tooLate(e)
+	s.dispatch()
+}
+
+// tooLate acts on a request that waits, and has for too long. The caller holds the
+// lock.
+func (s *scheduler) tooLate(e *entry) {
+	if s.options.Levels[e.level].Delay {
+		s.queue.delay(e)
+		return
+	}
+	s.leave(e, ReasonTimeout, refuse(ErrTimeout, s.expectedWait(e.level), "the request waited for %v, and its timeout is %v", time.Since(e.arrived).Round(time.Microsecond), max(e.expires.Sub(e.arrived), 0)))
+}
+
+// abandon takes the request of a caller that has left out of the queue, so that its
+// place is free at once.
+func (s *scheduler) abandon(e *entry) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if e.state == waiting {
+		s.leave(e, ReasonCancelled, e.ctx.Err())
+		s.dispatch()
+	}
+}
+
+// leave takes a request out of the queue and answers it with err. The caller holds the
+// lock.
+func (s *scheduler) leave(e *entry, reason string, err error) {
+	s.queue.remove(e)
+	e.state = left
+	e.answer <- answer{err: err}
+	s.options.Observer.NotRun(reason)
+	s.options.Observer.Queued(s.queue.requests, s.queue.bytes)
+}
