@@ -8,7 +8,7 @@ import (
 // Defaults of Options.
 const (
 	DefaultMaxQueue      = 1024
-	DefaultMaxQueueBytes = 256 << 20
+	DefaultMaxQueueBytes = 1 << 30
 	DefaultHangTimeout   = time.Minute
 )
 
