@@ -26,6 +26,9 @@ func (s *scheduler) wait(e *entry, timeout time.Duration) (*engine.Result, error
 	for {
 		select {
 		case a := <-e.answer:
+			if a.err == nil {
+				s.answered(e)
+			}
 			return a.result, a.err
 		case <-expired:
 			expired = nil
@@ -41,6 +44,17 @@ func (s *scheduler) wait(e *entry, timeout time.Duration) (*engine.Result, error
 			}
 		}
 	}
+}
+
+// answered takes note of when a request was answered.
+func (s *scheduler) answered(e *entry) {
+	if e.expected == 0 {
+		return
+	}
+	took := time.Since(e.arrived)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.queue.levels[e.level].lateness.record(e.expected, took)
 }
 
 // expire acts on a request that has waited for as long as its policy lets it.
@@ -61,7 +75,7 @@ func (s *scheduler) tooLate(e *entry) {
 		s.queue.delay(e)
 		return
 	}
-	s.leave(e, ReasonTimeout, refuse(ErrTimeout, s.expectedWait(e.level), "the request waited for %v, and its timeout is %v", time.Since(e.arrived).Round(time.Microsecond), max(e.expires.Sub(e.arrived), 0)))
+	s.leave(e, ReasonTimeout, refuse(ErrTimeout, s.expectedWait(e.level, time.Now()), "the request waited for %v, and its timeout is %v", time.Since(e.arrived).Round(time.Microsecond), max(e.expires.Sub(e.arrived), 0)))
 }
 
 // abandon takes the request of a caller that has left out of the queue, so that its
@@ -69,6 +83,10 @@ func (s *scheduler) tooLate(e *entry) {
 func (s *scheduler) abandon(e *entry) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	// One that leaves before its answer was expected says nothing of how late that is.
+	if took := time.Since(e.arrived); e.expected > 0 && took > e.expected {
+		s.queue.levels[e.level].lateness.record(e.expected, took)
+	}
 	if e.state == waiting {
 		s.leave(e, ReasonCancelled, e.ctx.Err())
 		s.dispatch()
