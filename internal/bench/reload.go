@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
 
 	"connectrpc.com/connect/v2"
 	"connectrpc.com/connect/v2/connecthttp"
@@ -64,29 +63,15 @@ type footprint struct {
 
 // measureReload starts a server of one model and has it load and unload that.
 func measureReload(ctx context.Context, b *bench, layer reloadLayer) (f *footprint, err error) {
-	dir, err := os.MkdirTemp("", "tensorwire-bench-")
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 	const name = "reload"
-	version := filepath.Join(dir, name, "1")
-	encoded := model.Dense(layer.count, layer.width).Encode()
-	f = &footprint{file: int64(len(encoded))}
-	if err := os.MkdirAll(version, 0o755); err != nil {
-		return nil, err
-	}
-	if err := os.WriteFile(filepath.Join(version, "model.onnx"), encoded, 0o644); err != nil {
-		return nil, err
-	}
-	server, err := process.Start(ctx, os.Stderr, b.server, "serve", "--listen", "127.0.0.1:0", "--models", dir,
-		"--model-control", "explicit", "--log-level", "warn", "--onnxruntime-lib", b.engine.library)
+	server, err := startOwn(ctx, b, name, model.Dense(layer.count, layer.width), "--model-control", "explicit")
 	if err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, server.Stop()) }()
+	f = &footprint{file: server.fileSize}
 	transport := connecthttp.NewTransport(newHTTPClient(http2), server.Base, connecthttp.WithGRPC())
-	err = f.measure(ctx, server, &reloadRound{
+	err = f.measure(ctx, server.Process, &reloadRound{
 		client: inferenceconnect.NewGRPCInferenceServiceClient(connect.NewClient(transport)),
 		infer: &inference.ModelInferRequest{
 			ModelName:        name,

@@ -40,7 +40,7 @@ func (l Load) Run(ctx context.Context, do func(ctx context.Context, caller int) 
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	latencies := make([][]time.Duration, l.Callers)
-	cpu := startClock(l.Server)
+	cpu := StartClock(l.Server)
 	start := time.Now()
 	deadline := start.Add(l.Duration)
 	var callers sync.WaitGroup
@@ -71,8 +71,9 @@ func (l Load) Run(ctx context.Context, do func(ctx context.Context, caller int) 
 	}, nil
 }
 
-// startClock returns what tells the CPU time since now; 0 when unknown.
-func startClock(s Server) func() time.Duration {
+// StartClock returns what tells the CPU time that the process of s, which may be nil, has
+// taken since now; 0 when unknown.
+func StartClock(s Server) func() time.Duration {
 	if s == nil {
 		return func() time.Duration { return 0 }
 	}

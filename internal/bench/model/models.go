@@ -30,13 +30,7 @@ func Image() *Graph {
 // network, and the multiplications that it does for one picture.
 func Heavy() (*Graph, int64) {
 	const classes = 1000
-	n := &network{
-		Graph:    Graph{input: value{name: "image", dims: []int64{ImageChannels, ImageSize, ImageSize}}},
-		random:   rand.New(rand.NewPCG(1, 2)),
-		last:     "image",
-		channels: ImageChannels,
-		size:     ImageSize,
-	}
+	n := pictureNetwork(ImageSize)
 	n.conv(32, 7, 2)
 	n.conv(64, 3, 2)
 	n.conv(64, 3, 1)
@@ -51,6 +45,20 @@ func Heavy() (*Graph, int64) {
 	n.add("Softmax", nil)
 	n.output = value{name: n.last, dims: []int64{classes}}
 	return &n.Graph, n.multiplications
+}
+
+// Plain returns a network whose cost has nothing to do with the size of what is sent for
+// it: of layers convolutions of as many filters, each at the full size of the picture of
+// size x size pixels. It gives the mean of each filter.
+func Plain(size, layers int, filters int64) *Graph {
+	n := pictureNetwork(size)
+	for range layers {
+		n.conv(filters, 3, 1)
+	}
+	n.add("GlobalAveragePool", nil)
+	n.add("Flatten", nil)
+	n.output = value{name: n.last, dims: []int64{filters}}
+	return &n.Graph
 }
 
 // Identity returns a model that gives what it takes: a vector of any length.
@@ -84,6 +92,17 @@ type network struct {
 	last            string // the value that the next layer takes
 	channels, size  int    // and its dimensions
 	multiplications int64
+}
+
+// pictureNetwork returns a network without layers, of a picture of size x size pixels.
+func pictureNetwork(size int) *network {
+	return &network{
+		Graph:    Graph{input: value{name: "image", dims: []int64{ImageChannels, int64(size), int64(size)}}},
+		random:   rand.New(rand.NewPCG(1, 2)),
+		last:     "image",
+		channels: ImageChannels,
+		size:     size,
+	}
 }
 
 // conv adds a convolution with as much padding as keeps the size where stride is
