@@ -41,3 +41,27 @@ func TestOutcomes(t *testing.T) {
 		t.Errorf("the slowest answer took %v", got)
 	}
 }
+
+// What the server took and what its callers have are counted on either side: lost is the
+// difference, and who gave up beyond that had not been taken.
+func TestLostIsWhatWasAcceptedWithoutAnAnswer(t *testing.T) {
+	t.Parallel()
+	f := overloadFigures{served: serverCounts{succeeded: 10, failed: 25, refused: 20, failing: time.Second}}
+	now := time.Now()
+	for range 9 { // the tenth came too late
+		f.add(now, now, nil)
+	}
+	for range 15 { // the others gave up before their refusal came
+		f.add(now, now, retry.Unavailable(time.Second, "busy"))
+	}
+	for range 12 {
+		f.add(now, now, connect.NewError(connect.CodeDeadlineExceeded, "too late"))
+	}
+	if f.served.accepted() != 15 || f.lost() != 6 || f.unheard() != 6 || f.served.refusal() != "–" {
+		t.Errorf("%d accepted, %d lost, %d unheard, refusals took %s", f.served.accepted(), f.lost(), f.unheard(), f.served.refusal())
+	}
+	f.served.failed = f.served.refused
+	if got := f.served.refusal(); got != "50.0 ms" {
+		t.Errorf("refusals took %s", got)
+	}
+}
