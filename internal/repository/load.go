@@ -71,10 +71,9 @@ func (r *Repository) load(ctx context.Context, name string, src *source, d *dire
 	if r.options.Decorate != nil {
 		session = r.options.Decorate(session, loaded)
 	}
-	if err := r.prove(ctx, loaded, session, src); err != nil {
+	if err := r.prove(ctx, loaded, engines, src); err != nil {
 		return nil, err
 	}
-	loaded.Statistics.Reset()
 	if examine(src.root, src.dir, d.settings).keyOf(v.number) != d.key(v) {
 		return nil, errChanged
 	}
@@ -82,7 +81,9 @@ func (r *Repository) load(ctx context.Context, name string, src *source, d *dire
 	return loaded, nil
 }
 
-// prove completes a version from its files, compiles it and runs its warmups.
+// prove completes a version from its files, compiles it and runs its warmups. They go to
+// the engine's own session, since they are nobody's requests: none is refused, answered
+// from a cache or counted.
 func (r *Repository) prove(ctx context.Context, v *Version, session engine.Session, src *source) (err error) {
 	if err := v.readOutputLabels(src.root, src.dir, v.Config.GetOutput()); err != nil {
 		return err
