@@ -3,12 +3,14 @@ package handler_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"image/color"
 	"net/http"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/tensorwire/tensorwire/handler"
 	"github.com/tensorwire/tensorwire/internal/engine"
@@ -74,6 +76,34 @@ func TestAnImageIsARequest(t *testing.T) {
 			if a.status != test.status || !strings.Contains(failure, part) || strings.Contains(failure, "raw_image") {
 				t.Errorf("%s: %d %s, want %d and %q", name, a.status, failure, test.status, part)
 			}
+		}
+	}
+}
+
+// An image that is refused before it is decoded is not what is wrong.
+func TestAnImageThatIsRefused(t *testing.T) {
+	picture := encodePNG(t, 7, 5, func(int, int) color.Color { return color.White })
+	fails := takesPictures()
+	fails.run = func(context.Context, []tensor.Tensor) (*engine.Result, error) {
+		return nil, errors.New("out of memory")
+	}
+	for name, test := range map[string]struct {
+		model   *fakeModel
+		options handler.InferenceOptions
+		before  int // requests
+		status  int
+		says    string
+	}{
+		"a model that fails": {fails, handler.InferenceOptions{}, 5, http.StatusServiceUnavailable, "model is failing: "},
+		"a late one":         {takesPictures(), handler.InferenceOptions{MaxDeadline: time.Nanosecond}, 0, http.StatusGatewayTimeout, "--max-deadline"},
+	} {
+		h, _ := newREST(t, map[string]*fakeModel{"m": test.model}, test.options, handler.RESTOptions{})
+		for range test.before {
+			ask(t, h, http.MethodPost, "/v2/models/m/infer", picture, "Content-Type", "image/png")
+		}
+		a := ask(t, h, http.MethodPost, "/v2/models/m/infer", picture[:len(picture)-20], "Content-Type", "image/png")
+		if failure := a.failure(t); a.status != test.status || !strings.Contains(failure, test.says) || strings.Contains(failure, "body") {
+			t.Errorf("%s: %d %s", name, a.status, failure)
 		}
 	}
 }
