@@ -7,11 +7,16 @@ import (
 	"fmt"
 	"image/color"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"connectrpc.com/connect/v2"
+
+	"github.com/tensorwire/tensorwire/gen/inference"
+	"github.com/tensorwire/tensorwire/gen/modelserving"
 	"github.com/tensorwire/tensorwire/handler"
 	"github.com/tensorwire/tensorwire/internal/engine"
 	"github.com/tensorwire/tensorwire/internal/tensor"
@@ -77,6 +82,42 @@ func TestAnImageIsARequest(t *testing.T) {
 				t.Errorf("%s: %d %s, want %d and %q", name, a.status, failure, test.status, part)
 			}
 		}
+	}
+}
+
+// The configuration may fix sizes that the model leaves open: an image is resized to
+// them, and Predictor takes no others, too.
+func TestAnImageHasTheConfiguredSize(t *testing.T) {
+	var ran []tensor.Shape
+	open := takesPictures("cat", "dog", "eel")
+	answer := open.run
+	open.inputs[0].Shape = tensor.Shape{tensor.Dynamic, 3, tensor.Dynamic, tensor.Dynamic}
+	open.config = &inference.ModelConfig{MaxBatchSize: 8, Input: []*inference.ModelInput{{Name: "picture", Dims: []int64{3, 4, 6}}}}
+	open.run = func(ctx context.Context, inputs []tensor.Tensor) (*engine.Result, error) {
+		ran = append(ran, inputs[0].Shape.Clone())
+		return answer(ctx, inputs)
+	}
+	picture := encodePNG(t, 7, 5, func(int, int) color.Color { return color.White })
+	service, models := newInference(t, map[string]*fakeModel{"m": open}, handler.InferenceOptions{})
+	predictor := handler.NewPredictor(models, handler.PredictorOptions{})
+	h := handler.NewREST(service, predictor, handler.RESTOptions{})
+	if a := ask(t, h, http.MethodPost, "/v2/models/m/infer", picture, "Content-Type", "image/png"); a.status != http.StatusOK {
+		t.Errorf("%d %s", a.status, a.body)
+	}
+	if _, err := predictor.Predict(t.Context(), &modelserving.InferenceRequest{RawImage: picture}); err != nil {
+		t.Error(err)
+	}
+	for _, shape := range ran {
+		if !slices.Equal(shape, tensor.Shape{1, 3, 4, 6}) {
+			t.Errorf("the model was run with %v", shape)
+		}
+	}
+	if _, err := predictor.Predict(t.Context(), &modelserving.InferenceRequest{TensorData: make([]float32, 3*5*6), Width: 6, Height: 5}); connect.CodeOf(err) != connect.CodeInvalidArgument || !strings.Contains(err.Error(), "[-1, 3, 4, 6]") {
+		t.Errorf("another size gives %v", err)
+	}
+	model, err := predictor.GetModel(t.Context(), &modelserving.GetModelRequest{ModelName: "m"})
+	if err != nil || model.GetModel().GetImage().GetWidth() != 6 || model.GetModel().GetImage().GetHeight() != 4 || !slices.Equal(model.GetModel().GetInputs()[0].GetShape(), []int64{-1, 3, 4, 6}) {
+		t.Errorf("%v, %v", model, err)
 	}
 }
 
