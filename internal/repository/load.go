@@ -7,7 +7,9 @@ import (
 	"os"
 	"path/filepath"
 	"runtime/debug"
+	"slices"
 	"strconv"
+	"unicode/utf8"
 
 	"github.com/tensorwire/tensorwire/internal/engine"
 	"github.com/tensorwire/tensorwire/internal/modelconfig"
@@ -65,6 +67,9 @@ func (r *Repository) load(ctx context.Context, name string, src *source, d *dire
 		return nil, withoutPath(err, path)
 	}
 	session, loaded.Signature = engines, engines.Signature()
+	if err := checkNames(loaded.Signature); err != nil {
+		return nil, err
+	}
 	if loaded.Config, err = modelconfig.Complete(d.settings.config, name, loaded.Signature); err != nil {
 		return nil, err
 	}
@@ -79,6 +84,16 @@ func (r *Repository) load(ctx context.Context, name string, src *source, d *dire
 	}
 	loaded.instance = r.open(session, src.scratch)
 	return loaded, nil
+}
+
+// checkNames reports a tensor whose name clients could not be told.
+func checkNames(signature *engine.Signature) error {
+	for _, spec := range slices.Concat(signature.Inputs, signature.Outputs) {
+		if !utf8.ValidString(spec.Name) {
+			return fmt.Errorf("the model has a tensor of the name %q, which is not UTF-8", spec.Name)
+		}
+	}
+	return nil
 }
 
 // prove completes a version from its files, compiles it and runs its warmups. They go to
