@@ -87,7 +87,7 @@ func (s *Inference) runOn(ctx context.Context, lease *repository.Lease, r *infer
 	ctx, cancel := ceiling(ctx, s.options.MaxDeadline)
 	defer cancel()
 	lease.Statistics.Arrived()
-	sample, result, err := s.compute(r.parameters.schedule(ctx, r.started), lease, r)
+	sample, result, err := s.compute(ctx, lease, r)
 	if err != nil {
 		failed(lease, err, time.Since(r.started))
 		return nil, overCeiling(ctx, err)
@@ -100,8 +100,9 @@ func (s *Inference) runOn(ctx context.Context, lease *repository.Lease, r *infer
 
 // compute answers a request, and says how long its steps took.
 func (s *Inference) compute(ctx context.Context, lease *repository.Lease, r *inferRequest) (observe.Sample, *inferResult, error) {
+	waited := time.Duration(0)
 	if r.frame != nil {
-		inTurn, leave, err := r.frame.overtaking(ctx, lease)
+		inTurn, leave, err := r.frame.overtaking(ctx, lease, &waited)
 		if err != nil {
 			return observe.Sample{}, nil, err
 		}
@@ -120,7 +121,7 @@ func (s *Inference) compute(ctx context.Context, lease *repository.Lease, r *inf
 		return observe.Sample{}, nil, err
 	}
 	ready := time.Now()
-	computed, err := lease.Session().Run(ctx, inputs)
+	computed, err := lease.Session().Run(r.parameters.schedule(ctx, r.started), inputs)
 	if err != nil {
 		return observe.Sample{}, nil, err
 	}
@@ -132,8 +133,8 @@ func (s *Inference) compute(ctx context.Context, lease *repository.Lease, r *inf
 	return observe.Sample{
 		BatchSize:     batch,
 		Cached:        computed.Cached,
-		Queue:         computed.Timings.Queue,
-		ComputeInput:  ready.Sub(r.started),
+		Queue:         waited + computed.Timings.Queue,
+		ComputeInput:  ready.Sub(r.started) - waited,
 		ComputeInfer:  computed.Timings.Compute,
 		ComputeOutput: time.Since(answering),
 	}, result, nil

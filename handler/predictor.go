@@ -138,8 +138,9 @@ func (p *Predictor) infer(ctx context.Context, r *request) (*modelserving.Infere
 // inferLeased answers a request by a leased version, and says how long its steps
 // took.
 func (p *Predictor) inferLeased(ctx context.Context, lease *repository.Lease, r *request, started time.Time) (observe.Sample, *modelserving.InferenceResponse, error) {
+	waited := time.Duration(0)
 	if r.frame != nil {
-		inTurn, leave, err := r.frame.overtaking(ctx, lease)
+		inTurn, leave, err := r.frame.overtaking(ctx, lease, &waited)
 		if err != nil {
 			return observe.Sample{}, nil, err
 		}
@@ -163,6 +164,7 @@ func (p *Predictor) inferLeased(ctx context.Context, lease *repository.Lease, r 
 		return observe.Sample{}, nil, err
 	}
 	answering := time.Now()
+	queue := waited + result.Timings.Queue
 	res := &modelserving.InferenceResponse{
 		ModelName:    lease.Model,
 		ModelVersion: versionName(lease.Version),
@@ -170,7 +172,7 @@ func (p *Predictor) inferLeased(ctx context.Context, lease *repository.Lease, r 
 		Timings: &modelserving.Timings{
 			DecodeUs:     watch.decode.Microseconds(),
 			PreprocessUs: watch.preprocess.Microseconds(),
-			QueueUs:      result.Timings.Queue.Microseconds(),
+			QueueUs:      queue.Microseconds(),
 			ComputeUs:    result.Timings.Compute.Microseconds(),
 		},
 	}
@@ -180,8 +182,8 @@ func (p *Predictor) inferLeased(ctx context.Context, lease *repository.Lease, r 
 	return observe.Sample{
 		BatchSize:     batch,
 		Cached:        result.Cached,
-		Queue:         result.Timings.Queue,
-		ComputeInput:  ready.Sub(started),
+		Queue:         queue,
+		ComputeInput:  ready.Sub(started) - waited,
 		ComputeInfer:  result.Timings.Compute,
 		ComputeOutput: time.Since(answering),
 	}, res, nil
