@@ -27,7 +27,7 @@ func (w *responseWriter) begin(end bool, first []byte) {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.cannotSend(w.st) != nil {
+	if c.waitToSend(w.st) != nil {
 		return
 	}
 	c.encode(":status", statusText(w.status))
@@ -162,7 +162,7 @@ func (w *responseWriter) informal(status int, header http.Header) {
 	c := w.st.conn
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.cannotSend(w.st) != nil || w.st.localClosed || w.st.answered {
+	if c.waitToSend(w.st) != nil || w.st.localClosed || w.st.answered {
 		return
 	}
 	c.encode(":status", strconv.Itoa(status))

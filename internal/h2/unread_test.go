@@ -1,0 +1,69 @@
+package h2_test
+
+import (
+	"io"
+	"net/http"
+	"testing"
+	"testing/synctest"
+
+	"golang.org/x/net/http2"
+
+	"github.com/tensorwire/tensorwire/internal/h2"
+)
+
+// deaf returns a peer that reads what a connection begins with, and nothing after.
+func (l *listener) deaf(t *testing.T) *peer {
+	t.Helper()
+	p := l.raw(t)
+	p.write(t, func() error { _, err := p.nc.Write([]byte(http2.ClientPreface)); return err })
+	read := make(chan struct{})
+	go func() { // SETTINGS, their acknowledgement and the window
+		defer close(read)
+		for range 3 {
+			_, _ = p.f.ReadFrame()
+		}
+	}()
+	p.write(t, func() error { return p.f.WriteSettings() })
+	p.write(t, p.f.WriteSettingsAck)
+	<-read
+	return p
+}
+
+// Flow control does not count header fields: a peer that asks on and reads no answer must
+// be stopped otherwise (CVE-2019-9517 with answers that have no body).
+func TestAnswersThatAreNotReadAreBounded(t *testing.T) {
+	// No table of HPACK takes a field so large: each answer has it in full.
+	fields := func(w http.ResponseWriter) { w.Header().Set("Etag", long(5000)) }
+	for name, handler := range map[string]http.HandlerFunc{
+		"headers alone": func(w http.ResponseWriter, _ *http.Request) { fields(w) },
+		"trailers": func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set(http.TrailerPrefix+"Sum", long(5000))
+		},
+		"a short body": func(w http.ResponseWriter, _ *http.Request) {
+			fields(w)
+			_, _ = io.WriteString(w, "x")
+		},
+		"answers before the answer": func(w http.ResponseWriter, _ *http.Request) {
+			fields(w)
+			for range 10 {
+				w.WriteHeader(http.StatusEarlyHints)
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, serverOf(handler), h2.Options{}, func(t *testing.T, l *listener) {
+				p := l.deaf(t)
+				most := 0
+				repeat(500, func(i int) error {
+					err := p.request(id(i), true, get("/")...)
+					synctest.Wait()
+					most = max(most, l.server.Unsent())
+					return err
+				})
+				if most > 2*h2.BufferMost {
+					t.Errorf("%d bytes waited to be read", most)
+				}
+			})
+		})
+	}
+}
