@@ -95,6 +95,30 @@ func TestPeersThatAnswerPingsStay(t *testing.T) {
 	})
 }
 
+// A client that reads slowly, and gives credit seldom, is silent for long: the PING that
+// asks it for a sign of life stands behind what it has yet to read.
+func TestSlowReadersAreNotTakenForGone(t *testing.T) {
+	const size = 4 << 20
+	handler := func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(make([]byte, size)) }
+	bubble(t, serverOf(handler), h2.Options{}, func(t *testing.T, l *listener) {
+		p := l.deaf(t, http2.Setting{ID: http2.SettingInitialWindowSize, Val: 1 << 30})
+		p.write(t, func() error { return p.f.WriteWindowUpdate(0, 1<<30) })
+		p.write(t, func() error { return p.request(1, true, get("/")...) })
+		for got := 0; got < size; {
+			time.Sleep(time.Second / 2) // 32 KiB a second: two minutes
+			f, err := p.f.ReadFrame()
+			if err != nil {
+				t.Fatalf("ended after %d bytes: %v", got, err)
+			}
+			if data, ok := f.(*http2.DataFrame); ok {
+				got += len(data.Data())
+			}
+		}
+		go p.readAll()
+		p.wantAlive(t)
+	})
+}
+
 // A peer that does not read: the connection ends, and with it what the handler writes.
 func TestSlowReadersAreGivenUp(t *testing.T) {
 	result := make(chan error, 1)

@@ -49,6 +49,9 @@ type sender struct {
 	// closeAfter that the writer ends the connection when it is done; hurried that its
 	// write deadline is set for good.
 	writing, dead, closeAfter, hurried bool
+	// busy says that a write is under way, and slow that one was when the peer was to answer
+	// a PING, which may stand behind it.
+	busy, slow bool
 	// gone is the last stream of the latest GOAWAY, plus one; 0 when there was none.
 	gone uint32
 	// drained is told when buf has been written.

@@ -69,7 +69,7 @@ func (c *conn) tick() {
 func (c *conn) look(now time.Time) (next time.Time, alive bool) {
 	o, t := &c.server.options, &c.times
 	heard := time.Unix(0, c.lastRead.Load())
-	waits := !t.pinged.IsZero() && heard.Before(t.pinged)
+	waits := c.waitsForPeer(heard)
 	switch {
 	case c.unacked && now.Sub(t.began) >= o.HandshakeTimeout:
 		c.give(codeSettingsTimeout, "SETTINGS were not acknowledged")
@@ -77,12 +77,16 @@ func (c *conn) look(now time.Time) (next time.Time, alive bool) {
 	case !t.headerBy.IsZero() && !now.Before(t.headerBy):
 		c.give(codeEnhanceCalm, "a header block takes too long")
 		return now, true
+	case waits && c.out.busy:
+		// Whether it takes what is written is for the write's deadline to say.
+		c.out.slow = true
+		next = now.Add(o.PingTimeout)
 	case waits && now.Sub(t.pinged) >= o.PingTimeout:
 		return now.Add(o.PingTimeout), false
 	case waits:
 		next = t.pinged.Add(o.PingTimeout)
 	case now.Sub(heard) >= o.PingAfter:
-		t.pinged = now
+		t.pinged, c.out.slow = now, c.out.busy
 		c.out.ping([8]byte{})
 		c.armWriter()
 		next = now.Add(o.PingTimeout)
@@ -111,6 +115,24 @@ func (c *conn) look(now time.Time) (next time.Time, alive bool) {
 		next = earlier(next, t.began.Add(o.HandshakeTimeout))
 	}
 	return next, true
+}
+
+// waitsForPeer reports whether the peer was asked for a sign of life, and has given none.
+// The caller holds mu.
+func (c *conn) waitsForPeer(heard time.Time) bool {
+	return !c.times.pinged.IsZero() && heard.Before(c.times.pinged)
+}
+
+// restartPing gives a peer that has taken its time for a write the whole time for the PING
+// behind it. The caller holds mu.
+func (c *conn) restartPing() {
+	if !c.out.slow {
+		return
+	}
+	c.out.slow = false
+	if c.waitsForPeer(time.Unix(0, c.lastRead.Load())) {
+		c.times.pinged = time.Now()
+	}
 }
 
 func earlier(a, b time.Time) time.Time {

@@ -12,7 +12,7 @@ import (
 )
 
 // deaf returns a peer that reads what a connection begins with, and nothing after.
-func (l *listener) deaf(t *testing.T) *peer {
+func (l *listener) deaf(t *testing.T, settings ...http2.Setting) *peer {
 	t.Helper()
 	p := l.raw(t)
 	p.write(t, func() error { _, err := p.nc.Write([]byte(http2.ClientPreface)); return err })
@@ -23,7 +23,7 @@ func (l *listener) deaf(t *testing.T) *peer {
 			_, _ = p.f.ReadFrame()
 		}
 	}()
-	p.write(t, func() error { return p.f.WriteSettings() })
+	p.write(t, func() error { return p.f.WriteSettings(settings...) })
 	p.write(t, p.f.WriteSettingsAck)
 	<-read
 	return p

@@ -51,7 +51,7 @@ func (w *writer) writeAll() {
 		if len(buf) == 0 && len(o.vector) == 0 {
 			break
 		}
-		o.buf = nil
+		o.buf, o.busy = nil, true
 		c.mu.Unlock()
 		err := c.write(buf)
 		bufpool.Put(buf)
@@ -86,6 +86,8 @@ func (c *conn) closeWhenWritten() {
 // mu.
 func (c *conn) written(err error) {
 	o := &c.out
+	o.busy = false
+	c.restartPing()
 	clear(o.vector) // handlers' memory
 	o.vector = o.vector[:0]
 	for i, st := range o.sent {
