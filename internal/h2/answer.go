@@ -54,7 +54,7 @@ func (w *responseWriter) fill(header http.Header, first []byte) (extra [][2]stri
 	if _, has := header["Content-Type"]; !has && len(first) > 0 && header.Get("Content-Encoding") == "" {
 		extra = append(extra, [2]string{"content-type", http.DetectContentType(first)})
 	}
-	if w.declared < 0 && w.complete && (len(w.held) > 0 || w.hasBody()) {
+	if _, has := header["Content-Length"]; !has && w.complete && (len(w.held) > 0 || w.hasBody()) {
 		extra = append(extra, [2]string{"content-length", strconv.Itoa(len(w.held))})
 	}
 	return extra
