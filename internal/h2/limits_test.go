@@ -465,20 +465,28 @@ func TestLargeHeadersAreAnswered431(t *testing.T) {
 		p.wantStatus(t, 1, "200")
 		p.write(t, func() error { return p.request(3, true, append(get("/"), "x", long(9<<10))...) })
 		p.wantStatus(t, 3, "431")
+		// An answer to HEAD has no body, whatever it says.
+		p.write(t, func() error {
+			return p.request(5, true, ":method", "HEAD", ":scheme", "http", ":authority", "host", ":path", "/", "x", long(9<<10))
+		})
+		p.wantStatus(t, 5, "431")
+		if e, ok := p.find(http2.FrameData, 5); ok {
+			t.Errorf("HEAD is answered with a body: %+v", e)
+		}
 		// References to the table are short, what they stand for is not (HPACK bomb).
 		bomb := append(p.block(append(get("/"), "x", long(3<<10))...), make([]byte, 8000)...)
 		for i := len(bomb) - 8000; i < len(bomb); i++ {
 			bomb[i] = 0x80 | 62
 		}
 		p.write(t, func() error {
-			return p.f.WriteHeaders(http2.HeadersFrameParam{StreamID: 5, EndHeaders: true, EndStream: true, BlockFragment: bomb})
+			return p.f.WriteHeaders(http2.HeadersFrameParam{StreamID: 7, EndHeaders: true, EndStream: true, BlockFragment: bomb})
 		})
-		p.wantStatus(t, 5, "431")
+		p.wantStatus(t, 7, "431")
 		// The table is in step all the same.
-		p.write(t, func() error { return p.request(7, true, get("/")...) })
-		p.wantStatus(t, 7, "200")
+		p.write(t, func() error { return p.request(9, true, get("/")...) })
+		p.wantStatus(t, 9, "200")
 		// Beyond twice as much it is an attack.
-		p.write(t, func() error { return p.request(9, true, append(get("/"), "x", long(40<<10))...) })
+		p.write(t, func() error { return p.request(11, true, append(get("/"), "x", long(40<<10))...) })
 		if e := p.wantGoAway(t, http2.ErrCodeEnhanceYourCalm); e.debug == "" {
 			t.Error("no reason is given")
 		}
