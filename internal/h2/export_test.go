@@ -23,4 +23,5 @@ const (
 	ResetBudget = resetBudget
 	StallLeast  = stallLeast
 	BufferMost  = bufferMost
+	ControlMost = controlMost
 )

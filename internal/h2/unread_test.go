@@ -67,3 +67,25 @@ func TestAnswersThatAreNotReadAreBounded(t *testing.T) {
 		})
 	}
 }
+
+// A peer whose messages earn it PINGs, and which reads no answer to those.
+func TestControlAnswersThatAreNotReadAreBounded(t *testing.T) {
+	handler := func(_ http.ResponseWriter, r *http.Request) { _, _ = io.Copy(io.Discard, r.Body) }
+	bubble(t, serverOf(handler), h2.Options{}, func(t *testing.T, l *listener) {
+		p := l.deaf(t)
+		p.write(t, func() error { return p.request(1, false, post("/", "content-type", "application/grpc")...) })
+		const many = 2 * h2.ControlMost / 17 // bytes that an answer has
+		most := 0
+		done := repeat(many, func(int) error {
+			err := first(p.f.WriteData(1, false, make([]byte, 5)), p.f.WritePing(false, [8]byte{}))
+			most = max(most, l.server.Unsent())
+			return err
+		})
+		if synctest.Wait(); done == many || l.server.Conns() > 0 {
+			t.Errorf("the connection goes on after %d PINGs", done)
+		}
+		if most > h2.ControlMost+1000 {
+			t.Errorf("%d bytes waited to be read", most)
+		}
+	})
+}
