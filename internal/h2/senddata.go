@@ -65,12 +65,20 @@ func appendData(b, p []byte, end bool, id uint32, maxFrame int) []byte {
 // not count: a peer that asks on and reads no answer keeps its own streams open. The
 // caller holds mu, which is let go of meanwhile. The error is cannotSend's.
 func (c *conn) waitToSend(st *stream) error {
-	o := &c.out
-	for st.dead == nil && !o.dead && len(o.buf) > bufferMost {
-		c.armWriter()
-		o.drained.Wait()
+	for st.dead == nil && c.full() {
+		c.out.drained.Wait()
 	}
 	return c.cannotSend(st)
+}
+
+// full reports whether much is to be written already, and sees that it is. The caller holds
+// mu.
+func (c *conn) full() bool {
+	if c.out.dead || len(c.out.buf) <= bufferMost {
+		return false
+	}
+	c.armWriter()
+	return true
 }
 
 // cannotSend returns why nothing can be sent on a stream; nil where it can. The caller

@@ -68,6 +68,25 @@ func TestAnswersThatAreNotReadAreBounded(t *testing.T) {
 	}
 }
 
+// A handler that panics costs no more than a short frame, which must be bounded all the
+// same.
+func TestResetsThatAreNotReadAreBounded(t *testing.T) {
+	handler := func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }
+	bubble(t, serverOf(handler), h2.Options{}, func(t *testing.T, l *listener) {
+		p := l.deaf(t)
+		const many = 3 * h2.BufferMost / 13 // bytes that RST_STREAM has
+		done := repeat(many, func(i int) error {
+			if i%100 == 0 {
+				synctest.Wait()
+			}
+			return p.request(id(i), true, get("/")...)
+		})
+		if synctest.Wait(); done == many || l.server.Unsent() > 2*h2.BufferMost {
+			t.Errorf("%d requests were taken, and %d bytes waited to be read", done, l.server.Unsent())
+		}
+	})
+}
+
 // A peer whose messages earn it PINGs, and which reads no answer to those.
 func TestControlAnswersThatAreNotReadAreBounded(t *testing.T) {
 	handler := func(_ http.ResponseWriter, r *http.Request) { _, _ = io.Copy(io.Discard, r.Body) }
