@@ -55,6 +55,10 @@ func (w *writer) writeAll() {
 		c.mu.Unlock()
 		err := c.write(buf)
 		bufpool.Put(buf)
+		if err != nil {
+			// Not under mu: closing waits for the reading goroutine, which may want it.
+			_ = c.kill() // that one sees it and ends the connection
+		}
 		c.mu.Lock()
 		c.written(err)
 	}
@@ -98,7 +102,6 @@ func (c *conn) written(err error) {
 	o.sent = o.sent[:0]
 	if err != nil {
 		o.dead = true
-		_ = c.kill() // the reading goroutine sees it and ends the connection
 	}
 	o.drained.Broadcast()
 }
@@ -164,4 +167,5 @@ func (c *conn) round() {
 	}
 	o.roundSize = sent
 	o.progress.add(sent, now)
+	o.turns.bytes += sent
 }
