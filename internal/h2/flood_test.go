@@ -196,7 +196,12 @@ func TestFloodsAreBounded(t *testing.T) {
 
 // Frames of a stream that the server has reset are ignored, but not for ever.
 func TestLateFramesAreBounded(t *testing.T) {
-	early := func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "no", http.StatusForbidden) }
+	early := func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/wait" { // the receive buffer of an idle connection is given back with each frame
+			<-r.Context().Done()
+		}
+		http.Error(w, "no", http.StatusForbidden)
+	}
 	attacks := map[string]struct {
 		cost  int
 		frame func(p *peer) error
@@ -209,7 +214,7 @@ func TestLateFramesAreBounded(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			bubble(t, serverOf(early), h2.Options{}, func(t *testing.T, l *listener) {
 				p := l.dial(t)
-				p.write(t, func() error { return p.request(1, false, post("/")...) })
+				p.write(t, func() error { return first(p.request(1, false, post("/")...), p.request(3, true, get("/wait")...)) })
 				p.wantReset(t, 1, http2.ErrCodeNo)
 				done := repeat(3*h2.FrameBudget, func(int) error { return attack.frame(p) })
 				p.wantGoAway(t, http2.ErrCodeEnhanceYourCalm)

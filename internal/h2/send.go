@@ -45,6 +45,7 @@ type sender struct {
 	// progress is that of all DATA, and roundSize how much of it is being written.
 	progress  progress
 	roundSize int
+	turns     turns
 	// writing says that the writer is at work; dead that nothing is written any more;
 	// closeAfter that the writer ends the connection when it is done; hurried that its
 	// write deadline is set for good.

@@ -32,6 +32,7 @@ func (c *conn) sendData(st *stream, p []byte, end bool) error {
 	st.progress.restart(now)
 	if o.first == nil {
 		o.progress.restart(now)
+		o.turns = turns{since: now}
 	}
 	o.queue(st)
 	c.armWriter()

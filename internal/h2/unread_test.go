@@ -3,8 +3,10 @@ package h2_test
 import (
 	"io"
 	"net/http"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"golang.org/x/net/http2"
 
@@ -105,6 +107,30 @@ func TestControlAnswersThatAreNotReadAreBounded(t *testing.T) {
 		}
 		if most > h2.ControlMost+1000 {
 			t.Errorf("%d bytes waited to be read", most)
+		}
+	})
+}
+
+// Many answers that wait for the connection's window need more than one of them would: what
+// is given to one is no progress of the others'.
+func TestATrickleDoesNotKeepManyAnswersWaiting(t *testing.T) {
+	var running atomic.Int64
+	handler := func(w http.ResponseWriter, _ *http.Request) {
+		running.Add(1)
+		defer running.Add(-1)
+		_, _ = w.Write(make([]byte, 1<<20))
+	}
+	bubble(t, serverOf(handler), h2.Options{}, func(t *testing.T, l *listener) {
+		p := l.dial(t, http2.Setting{ID: http2.SettingInitialWindowSize, Val: 1 << 30})
+		for i := range 100 {
+			p.write(t, func() error { return p.request(id(i), true, get("/")...) })
+		}
+		for range 300 {
+			time.Sleep(time.Second)
+			p.write(t, func() error { return p.f.WriteWindowUpdate(0, h2.StallLeast/30) })
+		}
+		if left := running.Load(); left > 10 {
+			t.Errorf("%d handlers still wait after five minutes", left)
 		}
 	})
 }
