@@ -346,7 +346,9 @@ func TestUnreadMessagesAreBoundedByTheBudget(t *testing.T) {
 	}
 	cancel()
 	for range streams - 1 {
-		<-ended
+		if err := <-ended; err == nil {
+			t.Error("a stream that rests has ended well")
+		}
 	}
 }
 
