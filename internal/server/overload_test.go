@@ -322,6 +322,37 @@ func TestStreamWaitsForRoom(t *testing.T) {
 	}
 }
 
+// What is sent to streams that rest waits unread, and unreserved: of all connections
+// together it is bounded by the budget too.
+func TestUnreadMessagesAreBoundedByTheBudget(t *testing.T) {
+	const streams, each = 6, 15 * mb // more than is held for a budget so small
+	address, _ := start(t, server.Options{Budget: budget.New(30 * mb)})
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	ended := make(chan error, streams)
+	for range streams {
+		go func() {
+			stream, err := grpcClient(t, address).StreamPredict(ctx)
+			if err == nil {
+				defer stream.Close()
+				_ = stream.Send(&modelserving.InferenceRequest{Id: "rest"})
+				_ = stream.Send(&modelserving.InferenceRequest{TensorData: make([]float32, each/4)})
+				_, err = stream.Receive()
+			}
+			ended <- err
+		}()
+	}
+	if err := <-ended; connect.CodeOf(err) != connect.CodeResourceExhausted {
+		t.Errorf("error %v", err)
+	}
+	cancel()
+	for range streams - 1 {
+		if err := <-ended; err == nil {
+			t.Error("a stream that rests has ended well")
+		}
+	}
+}
+
 func TestLaterMessageLargerThanTheBudgetEndsTheStream(t *testing.T) {
 	b := budget.New(3 * mb)
 	address, _ := start(t, server.Options{Budget: b})
