@@ -27,7 +27,7 @@ var allowed = map[string][]string{
 	"gen/inference":                        nil,
 	"gen/inference/inferenceconnect":       {"gen/inference"},
 	"internal/engine":                      {"internal/tensor"},
-	"internal/engine/onnx":                 {"internal/engine", "internal/engine/onnx/ort", "internal/tensor"},
+	"internal/engine/onnx":                 {"internal/bufpool", "internal/engine", "internal/engine/onnx/ort", "internal/tensor"},
 	"internal/engine/onnx/ort":             {"internal/tensor"},
 	"internal/engine/onnx/onnxtest":        nil,
 	"internal/engine/enginetest":           {"internal/engine", "internal/tensor"},
