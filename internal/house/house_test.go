@@ -28,7 +28,7 @@ var allowed = map[string][]string{
 	"gen/inference/inferenceconnect":       {"gen/inference"},
 	"internal/engine":                      {"internal/tensor"},
 	"internal/engine/onnx":                 {"internal/bufpool", "internal/engine", "internal/engine/onnx/ort", "internal/tensor"},
-	"internal/engine/onnx/ort":             {"internal/tensor"},
+	"internal/engine/onnx/ort":             {"internal/bufpool", "internal/tensor"},
 	"internal/engine/onnx/onnxtest":        nil,
 	"internal/engine/enginetest":           {"internal/engine", "internal/tensor"},
 	"internal/scheduler":                   {"internal/engine", "internal/tensor"},
