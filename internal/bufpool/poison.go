@@ -18,7 +18,6 @@ func poison(b []byte) {
 	if !poisoning.Load() {
 		return
 	}
-	b = b[:cap(b)]
 	for i := range b {
 		b[i] = Poisoned
 	}
