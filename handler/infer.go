@@ -59,13 +59,16 @@ type inferResult struct {
 	model, version string
 	id             string
 	outputs        []inferredOutput
+	// computed is what the model gave, whose memory the outputs are of: who answers with
+	// them releases it when that has been written.
+	computed *engine.Result
 }
 
 // inferredOutput is an output of a result, with what was asked for.
 type inferredOutput struct {
 	inferOutput
-	// Tensor belongs to the result's receiver, and Data can be written to the wire as
-	// it is. Data is nil where the values went to a region, which then has the
+	// Tensor belongs to the result's receiver, until the result is released, and Data can
+	// be written to the wire as it is. Data is nil where the values went to a region, which then has the
 	// tensor's size in bytes.
 	tensor.Tensor
 }
@@ -126,7 +129,7 @@ func (s *Inference) compute(ctx context.Context, lease *repository.Lease, r *inf
 		return observe.Sample{}, nil, err
 	}
 	answering := time.Now()
-	result := &inferResult{model: lease.Model, version: versionName(lease.Version), id: r.id}
+	result := &inferResult{model: lease.Model, version: versionName(lease.Version), id: r.id, computed: computed}
 	if result.outputs, err = s.takeOutputs(lease.Version, computed, wanted); err != nil {
 		return observe.Sample{}, nil, err
 	}

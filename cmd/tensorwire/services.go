@@ -34,6 +34,7 @@ func services(c *config.Config, models *repository.Repository, regions *sharedme
 		MaxDeadline:    c.MaxDeadline,
 		Draining:       state.draining,
 		Release:        rpc.Release,
+		Lend:           rpc.Lend,
 		Logger:         log,
 	})
 	inference := handler.NewInference(models, handler.InferenceOptions{
@@ -42,6 +43,7 @@ func services(c *config.Config, models *repository.Repository, regions *sharedme
 		MaxDeadline:  c.MaxDeadline,
 		Draining:     state.draining,
 		Release:      rpc.Release,
+		Lend:         rpc.Lend,
 		Readiness:    state.readiness,
 		SharedMemory: regions,
 		LogLevels:    levels,

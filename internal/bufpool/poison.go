@@ -18,7 +18,6 @@ func poison(b []byte) {
 	if !poisoning.Load() {
 		return
 	}
-	b = b[:cap(b)]
 	b[0] = Poisoned
 	for n := 1; n < len(b); n *= 2 { // a write at a time takes the race detector seconds
 		copy(b[n:], b[:n])
