@@ -29,9 +29,12 @@ func Heavy() (*Graph, int64) {
 	n := newImageNetwork()
 	for _, c := range []convolution{
 		{filters: 32, kernel: 7, stride: 2},
-		{filters: 64, kernel: 3, stride: 2}, {filters: 64, kernel: 3},
-		{filters: 128, kernel: 3, stride: 2}, {filters: 128, kernel: 3},
-		{filters: 256, kernel: 3, stride: 2}, {filters: 256, kernel: 3},
+		{filters: 64, kernel: 3, stride: 2},
+		{filters: 64, kernel: 3},
+		{filters: 128, kernel: 3, stride: 2},
+		{filters: 128, kernel: 3},
+		{filters: 256, kernel: 3, stride: 2},
+		{filters: 256, kernel: 3},
 	} {
 		n.convolve(c)
 		n.add("Relu", nil)
