@@ -143,7 +143,7 @@ func (r *efficiencyRow) measureAlone(ctx context.Context, l load.Load, alone *pr
 }
 
 func efficiencyTable(rows []*efficiencyRow) *report.Table {
-	t := report.NewTable(1, "model", "callers", "server CPU", "CPU alone", "requests/s", "alone", "client CPU")
+	t := report.NewTable(2, "model", "callers", "server CPU", "CPU alone", "requests/s", "alone", "client CPU")
 	for _, r := range rows {
 		served, alone := load.Medians(r.served), load.Medians(r.alone)
 		t.Row(r.title, fmt.Sprint(r.callers),

@@ -25,7 +25,7 @@ func divisions(cpus int) []division {
 	all := []division{{cpus, 1}, {1, 1}, {1, cpus}, {max(cpus/2, 1), 2}, {cpus, cpus}, {2 * cpus, 1}}
 	var different []division
 	for _, d := range all {
-		if !slices.Contains(different, d) && (d.threads <= cpus) {
+		if !slices.Contains(different, d) && d.threads <= cpus {
 			different = append(different, d)
 		}
 	}
