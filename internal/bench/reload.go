@@ -6,10 +6,6 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
-
-	"connectrpc.com/connect/v2"
-	"connectrpc.com/connect/v2/connecthttp"
 
 	"github.com/tensorwire/tensorwire/gen/inference"
 	"github.com/tensorwire/tensorwire/gen/inference/inferenceconnect"
@@ -63,36 +59,15 @@ type footprint struct {
 }
 
 // measureReload starts a server of one model and has it load and unload that.
-func measureReload(ctx context.Context, b *bench, layer reloadLayer) (f *footprint, err error) {
-	dir, err := os.MkdirTemp("", "tensorwire-bench-")
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+func measureReload(ctx context.Context, b *bench, layer reloadLayer) (*footprint, error) {
 	const name = "reload"
-	version := filepath.Join(dir, name, "1")
-	encoded := model.Dense(layer.count, layer.width).Encode()
-	f = &footprint{file: int64(len(encoded))}
-	if err := os.MkdirAll(version, 0o755); err != nil {
-		return nil, err
-	}
-	if err := os.WriteFile(filepath.Join(version, "model.onnx"), encoded, 0o644); err != nil {
-		return nil, err
-	}
-	server, err := process.Start(ctx, os.Stderr, b.server, "serve", "--listen", "127.0.0.1:0", "--models", dir,
-		"--model-control", "explicit", "--log-level", "warn", "--onnxruntime-lib", b.engine.library)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, server.Stop()) }()
-	transport := connecthttp.NewTransport(newHTTPClient(http2), server.Base, connecthttp.WithGRPC())
-	err = f.measure(ctx, server, &reloadRound{
-		client: inferenceconnect.NewGRPCInferenceServiceClient(connect.NewClient(transport)),
-		infer: &inference.ModelInferRequest{
-			ModelName:        name,
-			Inputs:           []*inference.ModelInferRequest_InferInputTensor{{Name: "x", Datatype: "FP32", Shape: []int64{1, layer.width}}},
-			RawInputContents: [][]byte{tensor.AsBytes(make([]float32, layer.width))},
-		},
+	m := servedModel{name: name, file: model.Dense(layer.count, layer.width).Encode()}
+	f := &footprint{file: int64(len(m.file))}
+	err := b.withServer(ctx, []servedModel{m}, []string{"--model-control", "explicit"}, func(_ string, server *process.Process) error {
+		return f.measure(ctx, server, &reloadRound{
+			client: dialInference(server),
+			infer:  newInferRequest(name, "x", []int64{1, layer.width}, tensor.AsBytes(make([]float32, layer.width))),
+		})
 	})
 	return f, err
 }

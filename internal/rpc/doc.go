@@ -41,7 +41,10 @@
 //
 // # What differs from connecthttp
 //
-// Answers with large bytes fields are not compressed, also for callers who would take
-// that: tensors gain little by it, and it costs more than all the rest of a call. And
-// connecthttp.ServerInfoForContext finds nothing, since only connecthttp can make one.
+// Answers that are little but bytes fields are not compressed, also for callers who would
+// take that, as gRPC's clients in C and Python and Connect's all say unless they are told
+// otherwise: tensors gain little by it, and it costs more than all the rest of a call.
+// Whoever compresses the request itself is answered by connecthttp, which compresses
+// these, too. And connecthttp.ServerInfoForContext finds nothing, since only connecthttp
+// can make one.
 package rpc

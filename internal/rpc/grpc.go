@@ -158,7 +158,7 @@ func (c *grpcCall) send(msg any) error {
 		return unencodable(err)
 	}
 	defer func() { c.out.release(!c.broken) }()
-	if !c.wanted(c.out.size, c.out.large()) {
+	if !c.wanted(c.out.compressible()) {
 		if c.out.size > math.MaxUint32 {
 			return connect.Errorf(connect.CodeResourceExhausted, "the answer has %d bytes, a message has %d at most", c.out.size, math.MaxUint32)
 		}

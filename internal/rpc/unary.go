@@ -72,7 +72,7 @@ func (c *unaryCall) Send(msg any) error {
 	}
 	defer func() { c.out.release(!c.broken) }()
 	header := c.w.Header()
-	if !c.wanted(c.out.size, c.out.large()) {
+	if !c.wanted(c.out.compressible()) {
 		c.begin(header, c.out.size)
 		c.info.SendStats = connect.MessageStats{Size: c.out.size}
 		return c.write(&c.out, "write message: ")
