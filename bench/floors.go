@@ -50,7 +50,7 @@ func atMost[T ~int64](b *bench, figure string, value, base T, most float64) stri
 }
 
 // atLeast does so where the ratio is below least.
-func atLeast[T ~int64](b *bench, figure string, value, base T, least float64) string {
+func atLeast[T ~int64 | ~float64](b *bench, figure string, value, base T, least float64) string {
 	return b.marked(report.Compared(figure, value, base), base > 0 && hundredths(value, base) < least)
 }
 
@@ -63,7 +63,7 @@ func (b *bench) marked(cell string, misses bool) string {
 }
 
 // hundredths returns a ratio as it is shown.
-func hundredths[T ~int64](value, base T) float64 {
+func hundredths[T ~int64 | ~float64](value, base T) float64 {
 	return math.Round(100*float64(value)/float64(base)) / 100
 }
 

@@ -12,11 +12,8 @@ import (
 	"connectrpc.com/connect/v2"
 	"connectrpc.com/connect/v2/connecthttp"
 
-	"github.com/tensorwire/tensorwire/gen/inference"
-	"github.com/tensorwire/tensorwire/gen/inference/inferenceconnect"
 	"github.com/tensorwire/tensorwire/internal/bench/model"
 	"github.com/tensorwire/tensorwire/internal/bench/report"
-	"github.com/tensorwire/tensorwire/internal/tensor"
 )
 
 const (
@@ -29,21 +26,21 @@ const (
 
 // cancelled has callers leave the queue, and sees whether what they asked for is run, and
 // when their places are free.
-func cancelled(ctx context.Context, b *bench) (_ *report.Report, err error) {
-	server, err := startOwn(ctx, b, plainModel, plain(), "--instances", strconv.Itoa(plainInstances), "--max-queue", strconv.Itoa(cancelledCallers))
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, server.Stop()) }()
+func cancelled(ctx context.Context, b *bench) (*report.Report, error) {
 	var free, looks []time.Duration
-	for range cancelledWaves {
-		w := &cancelWave{server: server, predict: fast(dial(server.Process, http2, connecthttp.WithGRPC()), plainRequest(b))}
-		if err := w.run(ctx, b); err != nil {
-			return nil, err
+	var counts serverCounts
+	err := b.withOneInstance(ctx, plain(), []string{"--max-queue", strconv.Itoa(cancelledCallers)}, func(server watched) error {
+		for range cancelledWaves {
+			w := &cancelWave{server: server, predict: fast(dial(server.Process, http2, connecthttp.WithGRPC()), plainRequest(b))}
+			if err := w.run(ctx, b); err != nil {
+				return err
+			}
+			free, looks = append(free, w.free...), append(looks, w.looks...)
 		}
-		free, looks = append(free, w.free...), append(looks, w.looks...)
-	}
-	counts, err := server.counts(ctx)
+		var err error
+		counts, err = server.counts(ctx)
+		return err
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -67,7 +64,7 @@ func cancelled(ctx context.Context, b *bench) (_ *report.Report, err error) {
 
 // cancelWave is one full queue behind one long run.
 type cancelWave struct {
-	server  *ownServer
+	server  watched
 	predict predict
 	// free is how long it took from each caller's leaving until its place was seen to be
 	// free, and looks how long each look took.
@@ -134,15 +131,8 @@ func (w *cancelWave) await(ctx context.Context, name string, done func(float64) 
 }
 
 // longRun sends pictures that are computed in one run.
-func longRun(ctx context.Context, server *ownServer, b *bench) error {
-	transport := connecthttp.NewTransport(newHTTPClient(http2), server.Base, connecthttp.WithGRPC())
-	picture := plainRequest(b).GetRawImage()
-	_, err := inferenceconnect.NewGRPCInferenceServiceClient(connect.NewClient(transport)).ModelInfer(ctx, &inference.ModelInferRequest{
-		ModelName: plainModel,
-		Inputs: []*inference.ModelInferRequest_InferInputTensor{{
-			Name: "image", Datatype: tensor.FP32.String(), Shape: []int64{cancelledPictures, model.ImageChannels, plainSize, plainSize},
-		}},
-		RawInputContents: [][]byte{slices.Repeat(picture, cancelledPictures)},
-	})
+func longRun(ctx context.Context, server watched, b *bench) error {
+	pictures := slices.Repeat(plainRequest(b).GetRawImage(), cancelledPictures)
+	_, err := dialInference(server.Process).ModelInfer(ctx, newInferRequest(plainModel, "image", []int64{cancelledPictures, model.ImageChannels, plainSize, plainSize}, pictures))
 	return err
 }

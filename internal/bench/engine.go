@@ -59,20 +59,14 @@ func (e *localEngine) writeModels(digits string) error {
 	heavy, multiplications := model.Heavy()
 	e.multiplications = multiplications
 	for name, g := range map[string]*model.Graph{imageModel: model.Image(), heavyModel: heavy} {
-		file := e.file(name)
-		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
-			return err
-		}
-		if err := os.WriteFile(file, g.Encode(), 0o644); err != nil {
+		if err := (servedModel{name: name, file: g.Encode()}).write(e.models); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (e *localEngine) file(name string) string {
-	return filepath.Join(e.models, name, "1", "model.onnx")
-}
+func (e *localEngine) file(name string) string { return modelFile(e.models, name) }
 
 // load returns a session of a model, which close closes.
 func (e *localEngine) load(ctx context.Context, name string) (engine.Session, error) {

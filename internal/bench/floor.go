@@ -23,14 +23,19 @@ const floorCommand = "floor"
 // settings, without RPC, codec and model: it reads a body to its end and answers
 // with its length. What a call costs above that is the server's own doing.
 func serveFloor(ctx context.Context, stdout io.Writer) error {
-	page := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	return servePage(ctx, stdout, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		n, err := io.Copy(io.Discard, r.Body)
 		if err != nil {
 			http.Error(w, err.Error(), http.StatusBadRequest)
 			return
 		}
 		fmt.Fprintln(w, n)
-	})
+	}))
+}
+
+// servePage serves a page at / by Tensorwire's own HTTP server, and says where on
+// stdout, until ctx is done.
+func servePage(ctx context.Context, stdout io.Writer, page http.Handler) error {
 	srv, err := server.New(func(*connect.Server) {}, http.NotFoundHandler(), page, &observe.Readiness{}, server.Options{}) //nolint:contextcheck // connections have contexts of their own
 	if err != nil {
 		return err

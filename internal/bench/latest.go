@@ -29,47 +29,54 @@ type videoFigures struct {
 }
 
 // latest sends a live video of more frames than the model can do.
-func latest(ctx context.Context, b *bench) (_ *report.Report, err error) {
-	server, err := startOwn(ctx, b, plainModel, plain(), "--instances", strconv.Itoa(plainInstances))
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, server.Stop()) }()
-	client := dial(server.Process, http2, connecthttp.WithGRPC())
-	capacity, err := peakRate(ctx, fast(client, plainRequest(b)))
-	if err != nil {
-		return nil, err
-	}
-	rows := []struct {
-		name string
-		v    video
-		f    videoFigures
-	}{{name: "`latest_only`", v: video{latestOnly: true}}, {name: "every frame"}}
-	for range b.rounds {
-		for i := range rows {
-			v := &rows[i].v
-			v.client, v.frame, v.rate, v.duration = client, plainRequest(b), latestTimes*capacity, b.duration
-			if err := v.play(ctx, &rows[i].f); err != nil {
-				return nil, fmt.Errorf("%s: %w", rows[i].name, err)
+func latest(ctx context.Context, b *bench) (*report.Report, error) {
+	rows := []*videoRow{{name: "`latest_only`", latestOnly: true}, {name: "every frame"}}
+	err := b.withOneInstance(ctx, plain(), nil, func(server watched) error {
+		client := dial(server.Process, http2, connecthttp.WithGRPC())
+		capacity, err := peakRate(ctx, fast(client, plainRequest(b)))
+		if err != nil {
+			return err
+		}
+		v := video{client: client, frame: plainRequest(b), rate: latestTimes * capacity, duration: b.duration}
+		for range b.rounds {
+			for _, r := range rows {
+				v.latestOnly = r.latestOnly
+				if err := v.play(ctx, &r.videoFigures); err != nil {
+					return fmt.Errorf("%s: %w", r.name, err)
+				}
 			}
 		}
-	}
-	t := report.NewTable(1, "stream", "frames/s sent", "computed/s", "dropped", "inference", "age p50", "age p99", "p99 in inferences")
-	seconds := b.duration.Seconds() * float64(b.rounds)
-	for i := range rows {
-		f := &rows[i].f
-		slices.Sort(f.ages)
-		inference := report.Median(f.compute)
-		p99 := report.Percentile(f.ages, 99)
-		t.Row(rows[i].name, report.Count(int64(float64(f.sent)/seconds)), report.Count(int64(float64(len(f.ages))/seconds)),
-			fmt.Sprintf("%.0f %%", 100*float64(f.dropped)/float64(f.sent)), report.Time(inference),
-			report.Time(report.Percentile(f.ages, 50)), report.Time(p99), report.Ratio(p99, inference))
+		return nil
+	})
+	if err != nil {
+		return nil, err
 	}
 	r := &report.Report{}
-	r.Add(report.Paragraph(fmt.Sprintf("A stream of pictures to `%s` at %d times the rate that the server has at its peak, `--instances %d`.", plainModel, latestTimes, plainInstances)), t,
+	r.Add(report.Paragraph(fmt.Sprintf("A stream of pictures to `%s` at %d times the rate that the server has at its peak, `--instances %d`.", plainModel, latestTimes, oneInstance)),
+		latestTable(rows, b.duration*time.Duration(b.rounds)),
 		report.Paragraph("Age is the time from when a frame was taken to its answer, of those that were computed. Inference is what the model took for them, the median. "+
 			"The stream of every frame is ended with what has piled up."))
 	return r, nil
+}
+
+// videoRow is one way to send the frames.
+type videoRow struct {
+	name       string
+	latestOnly bool
+	videoFigures
+}
+
+// latestTable has the figures of streams that lasted for so long.
+func latestTable(rows []*videoRow, lasted time.Duration) *report.Table {
+	t := report.NewTable(1, "stream", "frames/s sent", "computed/s", "dropped", "inference", "age p50", "age p99", "p99 in inferences")
+	perSecond := func(n int) string { return report.Count(float64(n) / lasted.Seconds()) }
+	for _, r := range rows {
+		slices.Sort(r.ages)
+		inference, p99 := report.Median(r.compute), report.Percentile(r.ages, 99)
+		t.Row(r.name, perSecond(r.sent), perSecond(len(r.ages)), fmt.Sprintf("%.0f %%", 100*float64(r.dropped)/float64(r.sent)),
+			report.Time(inference), report.Time(report.Percentile(r.ages, 50)), report.Time(p99), report.Ratio(p99, inference))
+	}
+	return t
 }
 
 // video is a stream of frames at a rate, as a camera gives them.
@@ -78,7 +85,7 @@ type video struct {
 	frame      *modelserving.FastInferenceRequest
 	latestOnly bool
 	// rate is the frames in a second.
-	rate     int64
+	rate     float64
 	duration time.Duration
 }
 
@@ -109,7 +116,7 @@ func (v video) play(ctx context.Context, f *videoFigures) error {
 
 // taken returns when a frame is taken, from the start on.
 func (v video) taken(frame int) time.Duration {
-	return time.Duration(frame) * time.Second / time.Duration(v.rate)
+	return time.Duration(float64(frame) / v.rate * float64(time.Second))
 }
 
 // send sends frames as a camera takes them, and returns how many. Their ids are their

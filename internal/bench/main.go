@@ -31,8 +31,13 @@ func main() {
 
 // run is the program: it ends with an exit code, and early when ctx is done.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
-	if len(args) > 0 && args[0] == floorCommand {
-		return exitCode(serveFloor(ctx, stdout), stderr)
+	if len(args) > 0 {
+		switch args[0] {
+		case floorCommand:
+			return exitCode(serveFloor(ctx, stdout), stderr)
+		case aloneCommand:
+			return exitCode(serveAlone(ctx, args[1:], stdout), stderr)
+		}
 	}
 	o, err := parse(args, stderr)
 	switch {
@@ -101,6 +106,9 @@ func sections() []section {
 		{"roundtrips", "Round trips", roundTrips},
 		{"share", "The model's share", share},
 		{"reload", "Memory", reload},
+		{"batching", "Batching", batching},
+		{"efficiency", "Efficiency", efficiency},
+		{"instances", "Instances", instances},
 		{"overload", "Overload", overload},
 		{"cancelled", "Callers that leave", cancelled},
 		{"latest", "Live video", latest},
@@ -119,6 +127,7 @@ func sectionNames() []string {
 // bench is what the sections share.
 type bench struct {
 	*options
+	stderr io.Writer
 	image  *picture
 	engine *localEngine
 	// tensorwire is the server that is measured, floor the one it is compared with.
@@ -131,9 +140,9 @@ func measure(ctx context.Context, o *options, stdout, stderr io.Writer) (err err
 	if err := o.Check(); err != nil {
 		return err
 	}
-	b := &bench{options: o, image: newPicture()}
+	b := &bench{options: o, stderr: stderr, image: newPicture()}
 	defer func() { err = errors.Join(err, b.close()) }()
-	if err := b.start(ctx, stderr); err != nil {
+	if err := b.start(ctx); err != nil {
 		return err
 	}
 	var all []report.Section
@@ -144,21 +153,19 @@ func measure(ctx context.Context, o *options, stdout, stderr io.Writer) (err err
 }
 
 // start loads ONNX Runtime, writes the models, and starts the processes.
-func (b *bench) start(ctx context.Context, stderr io.Writer) error {
+func (b *bench) start(ctx context.Context) error {
 	var err error
 	if b.engine, err = openEngine(b.digits); err != nil {
 		return err
 	}
-	b.tensorwire, err = process.Start(ctx, stderr, b.server, "serve", "--listen", "127.0.0.1:0", "--models", b.engine.models,
-		"--log-level", "warn", "--onnxruntime-lib", b.engine.library)
-	if err != nil {
+	if b.tensorwire, err = b.serve(ctx, b.engine.models); err != nil {
 		return err
 	}
 	self, err := os.Executable()
 	if err != nil {
 		return err
 	}
-	b.floor, err = process.Start(ctx, stderr, self, floorCommand)
+	b.floor, err = process.Start(ctx, b.stderr, self, floorCommand)
 	return err
 }
 

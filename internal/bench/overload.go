@@ -36,12 +36,13 @@ type overloadCase struct {
 	name     string
 	times    int
 	deadline time.Duration
-	graph    *model.Graph
+	model    servedModel
 	request  *modelserving.FastInferenceRequest
 }
 
 func overloadCases(b *bench) []overloadCase {
-	heavy, _ := model.Heavy()
+	graph, _ := model.Heavy()
+	heavy := servedModel{name: heavyModel, file: graph.Encode()}
 	small, large := plainRequest(b), b.image.asBytes(heavyModel)
 	return []overloadCase{
 		{"2 times", 2, 0, plain(), small},
@@ -56,7 +57,7 @@ func overloadCases(b *bench) []overloadCase {
 type overloadFigures struct {
 	tally
 	// peak is the closed loop's answers in a second, before and after the overload.
-	peak         int64
+	peak         float64
 	sent, unsent int
 	// served is what the server counted in the open loop.
 	served serverCounts
@@ -86,9 +87,8 @@ func overload(ctx context.Context, b *bench) (*report.Report, error) {
 			return nil, fmt.Errorf("%s: %w", c.name, err)
 		}
 		unsent += f.unsent
-		perSecond := func(n int) int64 { return int64(float64(n) / b.overload.Seconds()) }
-		counts.Row(c.name, report.Count(f.peak), report.Count(perSecond(f.sent)), report.Count(perSecond(f.inTime)),
-			report.Percent(time.Duration(perSecond(f.inTime)), time.Duration(f.peak)),
+		sent, goodput := float64(f.sent)/b.overload.Seconds(), float64(f.inTime)/b.overload.Seconds()
+		counts.Row(c.name, report.Count(f.peak), report.Count(sent), report.Count(goodput), fmt.Sprintf("%.0f %%", 100*goodput/f.peak),
 			report.Count(f.served.accepted()), report.Count(f.lost()), report.Count(f.count(refused)), report.Count(f.unheard()))
 		costs.Row(c.name, report.Time(f.percentile(answered, 50)), report.Time(f.percentile(answered, 99)),
 			report.Time(f.percentile(refused, 50)), report.Time(f.percentile(refused, 99)), f.served.refusal(),
@@ -98,7 +98,7 @@ func overload(ctx context.Context, b *bench) (*report.Report, error) {
 	r := &report.Report{}
 	r.Add(report.Paragraph(fmt.Sprintf("Requests that come at so many times the rate that the server has at its peak, independently of each other, for %v. "+
 		"The model is `%s`, a network for pictures of 3 kB, and `%s` for those of 602 kB; the server has `--instances %d --memory-budget %dMiB`, and is a fresh one for each row. "+
-		"The peak is that of %d callers in a closed loop, before and after.", b.overload, plainModel, heavyModel, plainInstances, overloadBudget>>20, peakCallers)), counts,
+		"The peak is that of %d callers in a closed loop, before and after.", b.overload, plainModel, heavyModel, oneInstance, overloadBudget>>20, peakCallers)), counts,
 		report.Paragraph("Accepted is what the server did not refuse, as it counts itself; lost, what of that has no answer. Refused was told when to come again. "+
 			"Unheard gave up before they heard of either."), costs,
 		report.Paragraph("Refusals are timed by the client; in the server is the mean from their coming to the handler, where all that failed were refusals. "+
@@ -110,45 +110,49 @@ func overload(ctx context.Context, b *bench) (*report.Report, error) {
 }
 
 // measureOverload starts a server, finds its capacity, and sends it more.
-func measureOverload(ctx context.Context, b *bench, c overloadCase) (f *overloadFigures, err error) {
-	server, err := startOwn(ctx, b, c.request.GetModelName(), c.graph, "--instances", strconv.Itoa(plainInstances),
-		"--memory-budget", strconv.Itoa(overloadBudget), "--max-message-bytes", strconv.Itoa(overloadBudget/4))
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, server.Stop()) }()
-	predict := fast(dial(server.Process, http2, connecthttp.WithGRPC()), c.request)
-	before, err := peakRate(ctx, predict)
-	if err != nil {
-		return nil, err
-	}
-	f = &overloadFigures{}
+func measureOverload(ctx context.Context, b *bench, c overloadCase) (*overloadFigures, error) {
+	f := &overloadFigures{}
+	args := []string{"--memory-budget", strconv.Itoa(overloadBudget), "--max-message-bytes", strconv.Itoa(overloadBudget / 4)}
+	err := b.withOneInstance(ctx, c.model, args, func(server watched) error {
+		predict := fast(dial(server.Process, http2, connecthttp.WithGRPC()), c.request)
+		before, err := peakRate(ctx, predict)
+		if err != nil {
+			return err
+		}
+		if err := f.measure(ctx, server, c.deadline, predict, load.Open{
+			Rate: float64(c.times) * before, Duration: b.overload, Most: overloadMost, Random: rand.New(rand.NewPCG(5, 6)),
+		}); err != nil {
+			return err
+		}
+		after, err := peakRate(ctx, predict)
+		f.peak = (before + after) / 2
+		return errors.Join(err, f.first)
+	})
+	return f, err
+}
+
+// measure runs the open loop, and asks the server what it has seen of it.
+func (f *overloadFigures) measure(ctx context.Context, server watched, deadline time.Duration, predict predict, open load.Open) error {
+	var err error
 	if f.before, _, err = server.Memory(); err != nil {
-		return nil, err
+		return err
 	}
 	served, err := server.counts(ctx)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	f.send(ctx, server, c.deadline, predict, load.Open{
-		Rate: float64(c.times) * float64(before), Duration: b.overload, Most: overloadMost, Random: rand.New(rand.NewPCG(5, 6)),
-	})
+	f.send(ctx, server, deadline, predict, open)
 	if _, f.most, err = server.Memory(); err != nil {
-		return nil, err
+		return err
 	}
 	now, err := server.counts(ctx)
-	if err != nil {
-		return nil, err
-	}
 	f.served = now.since(served)
-	after, err := peakRate(ctx, predict)
-	f.peak = (before + after) / 2
-	return f, errors.Join(err, f.first)
+	return err
 }
 
 // send runs the open loop, of requests that each have so long; 0: for ever.
-func (f *overloadFigures) send(ctx context.Context, server *ownServer, deadline time.Duration, predict predict, open load.Open) {
-	serverClock, clientClock, start := load.StartClock(server), load.StartClock(process.Own{}), time.Now()
+func (f *overloadFigures) send(ctx context.Context, server watched, deadline time.Duration, predict predict, open load.Open) {
+	serverClock, clientClock, start := load.StartClock(server), load.StartClock(process.Self()), time.Now()
 	f.end = start.Add(open.Duration)
 	f.sent, f.unsent = open.Run(ctx, func(ctx context.Context, came time.Time) {
 		if deadline > 0 {
@@ -163,7 +167,7 @@ func (f *overloadFigures) send(ctx context.Context, server *ownServer, deadline 
 }
 
 // peakRate returns the answers in a second of a closed loop.
-func peakRate(ctx context.Context, predict predict) (int64, error) {
+func peakRate(ctx context.Context, predict predict) (float64, error) {
 	if _, err := (timedLoad{callers: peakCallers, duration: warmUp}).run(ctx, predict.call()); err != nil {
 		return 0, err
 	}

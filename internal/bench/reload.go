@@ -7,9 +7,6 @@ import (
 	"io/fs"
 	"os"
 
-	"connectrpc.com/connect/v2"
-	"connectrpc.com/connect/v2/connecthttp"
-
 	"github.com/tensorwire/tensorwire/gen/inference"
 	"github.com/tensorwire/tensorwire/gen/inference/inferenceconnect"
 	"github.com/tensorwire/tensorwire/internal/bench/model"
@@ -62,22 +59,15 @@ type footprint struct {
 }
 
 // measureReload starts a server of one model and has it load and unload that.
-func measureReload(ctx context.Context, b *bench, layer reloadLayer) (f *footprint, err error) {
+func measureReload(ctx context.Context, b *bench, layer reloadLayer) (*footprint, error) {
 	const name = "reload"
-	server, err := startOwn(ctx, b, name, model.Dense(layer.count, layer.width), "--model-control", "explicit")
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, server.Stop()) }()
-	f = &footprint{file: server.fileSize}
-	transport := connecthttp.NewTransport(newHTTPClient(http2), server.Base, connecthttp.WithGRPC())
-	err = f.measure(ctx, server.Process, &reloadRound{
-		client: inferenceconnect.NewGRPCInferenceServiceClient(connect.NewClient(transport)),
-		infer: &inference.ModelInferRequest{
-			ModelName:        name,
-			Inputs:           []*inference.ModelInferRequest_InferInputTensor{{Name: "x", Datatype: "FP32", Shape: []int64{1, layer.width}}},
-			RawInputContents: [][]byte{tensor.AsBytes(make([]float32, layer.width))},
-		},
+	m := servedModel{name: name, file: model.Dense(layer.count, layer.width).Encode()}
+	f := &footprint{file: int64(len(m.file))}
+	err := b.withServer(ctx, []servedModel{m}, []string{"--model-control", "explicit"}, func(_ string, server *process.Process) error {
+		return f.measure(ctx, server, &reloadRound{
+			client: dialInference(server),
+			infer:  newInferRequest(name, "x", []int64{1, layer.width}, tensor.AsBytes(make([]float32, layer.width))),
+		})
 	})
 	return f, err
 }

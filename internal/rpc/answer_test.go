@@ -59,7 +59,7 @@ func (q request) build(ctx context.Context) *http.Request {
 // answer is what a caller sees, as text.
 func (s *side) answer(t *testing.T, q request) string {
 	t.Helper()
-	s.seen = nil
+	s.seen, s.raw = nil, false
 	w := httptest.NewRecorder()
 	if q.still {
 		s.handler.ServeHTTP(struct{ http.ResponseWriter }{w}, q.build(t.Context()))
@@ -109,7 +109,7 @@ func describeBody(b *strings.Builder, header http.Header, body []byte) {
 		if zipped {
 			body = unzip(body)
 		}
-		if isLarge(len(body)) {
+		if isRaw(body) {
 			header.Del("Content-Encoding")
 		}
 		describeMessage(b, body, zipped)
@@ -123,12 +123,22 @@ func describeMessage(b *strings.Builder, data []byte, zipped bool) {
 	if err := proto.Unmarshal(data, &m); err != nil {
 		fmt.Fprintf(b, "bad message %v\n", err)
 	}
-	fmt.Fprintf(b, "message, zipped %v: %s\n", zipped && !isLarge(len(data)), prototext.Format(&m))
+	fmt.Fprintf(b, "message, zipped %v: %s\n", zipped && !isRaw(data), prototext.Format(&m))
 }
 
-// isLarge reports whether an answer has large fields, which the short road does not
-// compress. It is the one thing that a caller may see.
-func isLarge(size int) bool { return size > 16<<10 }
+// isRaw reports whether an answer is little but bytes fields, which the short road does
+// not compress. It is the one thing that a caller may see.
+func isRaw(data []byte) bool {
+	var m inference.ModelInferResponse
+	if err := proto.Unmarshal(data, &m); err != nil {
+		return false
+	}
+	size := len(data)
+	for _, raw := range m.GetRawOutputContents() {
+		size -= len(raw)
+	}
+	return size < sameCompress
+}
 
 func unzip(data []byte) []byte {
 	r, err := gzip.NewReader(bytes.NewReader(data))

@@ -41,10 +41,10 @@ func (c *compressors) choose(accept string) connect.Compressor {
 	return nil
 }
 
-// wanted reports whether an answer is to be compressed. One that has a large part is
-// not: the package's comment says why.
-func (c *call) wanted(size int, large bool) bool {
-	return c.compressor != nil && !large && size >= c.compressLeast
+// wanted reports whether an answer is to be compressed of which so many bytes are
+// compressible.
+func (c *call) wanted(compressible int) bool {
+	return c.compressor != nil && compressible > 0 && compressible >= c.compressLeast
 }
 
 // compress returns data in the call's compression, behind room for prefix bytes.

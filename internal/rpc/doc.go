@@ -36,11 +36,15 @@
 //
 // An answer's large bytes fields are read until Send returns, and not after, unless Send
 // returns an error: then they are to be left alone. Send only reads the message, so that
-// several calls may send one at once.
+// several calls may send one at once. The handler of a unary call does not see its answer
+// sent: it says by Lend whose memory that is.
 //
 // # What differs from connecthttp
 //
-// Answers with large bytes fields are not compressed, also for callers who would take
-// that: tensors gain little by it, and it costs more than all the rest of a call. And
-// connecthttp.ServerInfoForContext finds nothing, since only connecthttp can make one.
+// Answers that are little but bytes fields are not compressed, also for callers who would
+// take that, as gRPC's clients in C and Python and Connect's all say unless they are told
+// otherwise: tensors gain little by it, and it costs more than all the rest of a call.
+// Whoever compresses the request itself is answered by connecthttp, which compresses
+// these, too. And connecthttp.ServerInfoForContext finds nothing, since only connecthttp
+// can make one.
 package rpc

@@ -23,8 +23,8 @@ type encoded struct {
 	// parts are what is to be written, in order: pieces of buf, and between them the
 	// large fields where they are.
 	parts [][]byte
-	// size is the message's, without the prefix.
-	size int
+	// size is the message's, without the prefix, and raw that of its bytes fields' values.
+	size, raw int
 	// few is room for the parts of most messages.
 	few [3][]byte
 }
@@ -36,7 +36,7 @@ type encoded struct {
 func (e *encoded) encode(m proto.Message, prefix, least int) error {
 	reflected := m.ProtoReflect()
 	fields := bytesFieldsOf(reflected.Descriptor())
-	large, room := detachable(reflected, fields, least)
+	large, room, raw := detachable(reflected, fields, least)
 	rest := m
 	if large != 0 {
 		rest = without(reflected, fields, large)
@@ -50,14 +50,15 @@ func (e *encoded) encode(m proto.Message, prefix, least int) error {
 		bufpool.Put(buf)
 		return err
 	}
-	e.buf, e.size, e.parts = buf, size, e.few[:0]
+	e.buf, e.size, e.raw, e.parts = buf, size, raw, e.few[:0]
 	e.assemble(head, reflected, fields, large, least)
 	return nil
 }
 
-// detachable returns the fields with a large value, and the size of what stands for them
-// in the encoding beside their large values: tags, lengths, and small values of lists.
-func detachable(m protoreflect.Message, fields []field, least int) (large fieldSet, room int) {
+// detachable returns the fields with a large value, the size of what stands for them in
+// the encoding beside their large values (tags, lengths, and small values of lists), and
+// that of all fields' values.
+func detachable(m protoreflect.Message, fields []field, least int) (large fieldSet, room, raw int) {
 	for i := range fields {
 		f := &fields[i]
 		if !m.Has(f.descriptor) {
@@ -65,6 +66,7 @@ func detachable(m protoreflect.Message, fields []field, least int) (large fieldS
 		}
 		found, own := false, 0
 		for value := range values(m, f) {
+			raw += len(value)
 			own += protowire.SizeTag(f.number) + protowire.SizeVarint(uint64(len(value)))
 			if len(value) >= least {
 				found = true
@@ -77,7 +79,7 @@ func detachable(m protoreflect.Message, fields []field, least int) (large fieldS
 			room += own
 		}
 	}
-	return large, room
+	return large, room, raw
 }
 
 // values yields the values of a field that m has: one, or the list's.
@@ -135,8 +137,14 @@ func (e *encoded) assemble(head []byte, m protoreflect.Message, fields []field, 
 	}
 }
 
-// large reports whether a part is sent from where it is.
-func (e *encoded) large() bool { return len(e.parts) > 1 }
+// compressible returns how many bytes may be fewer when they are compressed: those
+// beside the values of bytes fields. It is 0 where a part is sent from where it is.
+func (e *encoded) compressible() int {
+	if len(e.parts) > 1 {
+		return 0
+	}
+	return e.size - e.raw
+}
 
 // write writes the parts to w.
 func (e *encoded) write(w io.Writer) error {
@@ -155,5 +163,5 @@ func (e *encoded) release(reuse bool) {
 		bufpool.Put(e.buf)
 	}
 	clear(e.parts)
-	e.buf, e.parts, e.size = nil, nil, 0
+	e.buf, e.parts, e.size, e.raw = nil, nil, 0, 0
 }

@@ -92,13 +92,14 @@ func (c *call) decode(buf []byte, msg any) error {
 		bufpool.Put(buf)
 		return malformed(notAMessage(msg))
 	}
-	aliases, err := decode(buf, m, aliasLeast)
+	largest, err := decode(buf, m, aliasLeast)
 	if err != nil {
 		bufpool.Put(buf)
 		return malformed(err)
 	}
 	c.info.ReceiveStats = connect.MessageStats{Size: len(buf)}
-	if aliases {
+	if largest != nil {
+		c.places.learn(buf, largest)
 		c.leases.hold(m, buf)
 		return nil
 	}
@@ -157,7 +158,7 @@ func (c *grpcCall) send(msg any) error {
 		return unencodable(err)
 	}
 	defer func() { c.out.release(!c.broken) }()
-	if !c.wanted(c.out.size, c.out.large()) {
+	if !c.wanted(c.out.compressible()) {
 		if c.out.size > math.MaxUint32 {
 			return connect.Errorf(connect.CodeResourceExhausted, "the answer has %d bytes, a message has %d at most", c.out.size, math.MaxUint32)
 		}

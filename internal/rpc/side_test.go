@@ -15,6 +15,7 @@ import (
 	"connectrpc.com/connect/v2/connecthttp"
 	"connectrpc.com/connect/v2/connectproto"
 	"google.golang.org/protobuf/encoding/prototext"
+	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/durationpb"
 
 	"github.com/tensorwire/tensorwire/gen/inference"
@@ -31,6 +32,8 @@ const (
 type side struct {
 	handler http.Handler
 	seen    []string
+	// raw says that the last answer isRaw.
+	raw bool
 }
 
 // sides are connecthttp's own handlers, and the short road before them.
@@ -52,7 +55,7 @@ func (s *side) server() *connect.Server {
 		return func(ctx context.Context, spec connect.Spec, stream connect.ServerStream) error {
 			err := next(ctx, spec, stream)
 			info, _ := connect.CallInfoForServerContext(ctx)
-			if isLarge(info.SendStats.Size) {
+			if s.raw {
 				info.SendStats.CompressedSize = 0
 			}
 			s.see("received %v, sent %v", info.ReceiveStats, info.SendStats)
@@ -97,6 +100,11 @@ func (s *side) handle(ctx context.Context, spec connect.Spec, stream connect.Ser
 			return
 		}
 		sent = true
+		if m, ok := msg.(proto.Message); ok {
+			if data, err := proto.Marshal(m); err == nil {
+				s.raw = isRaw(data)
+			}
+		}
 		err := stream.Send(msg)
 		s.see("sent: %v, %v", err, connect.CodeOf(err))
 	}

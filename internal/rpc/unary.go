@@ -38,7 +38,7 @@ func (c *unaryCall) Receive(msg any) error {
 		return io.EOF
 	}
 	c.received = true
-	buf, got, err := readBody(c.r.Body, c.r.ContentLength, c.limit)
+	buf, got, err := readBody(c.r.Body, c.places.lead(int(max(c.r.ContentLength, 0))), c.r.ContentLength, c.limit)
 	switch {
 	case err == nil:
 		return c.decode(buf, msg)
@@ -72,7 +72,7 @@ func (c *unaryCall) Send(msg any) error {
 	}
 	defer func() { c.out.release(!c.broken) }()
 	header := c.w.Header()
-	if !c.wanted(c.out.size, c.out.large()) {
+	if !c.wanted(c.out.compressible()) {
 		c.begin(header, c.out.size)
 		c.info.SendStats = connect.MessageStats{Size: c.out.size}
 		return c.write(&c.out, "write message: ")

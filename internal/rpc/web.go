@@ -35,7 +35,7 @@ func (c *grpcCall) endWeb(failure *connect.Error) {
 		return
 	}
 	data, flags := text.Bytes(), byte(flagTrailer)
-	if c.wanted(len(data)-prefixSize, false) {
+	if c.wanted(len(data) - prefixSize) {
 		compressed, err := c.compress(data[prefixSize:], prefixSize)
 		if err != nil {
 			return // without an end, the caller knows that the answer is cut

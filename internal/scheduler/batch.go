@@ -3,6 +3,7 @@ package scheduler
 import (
 	"fmt"
 	"slices"
+	"sync/atomic"
 
 	"github.com/tensorwire/tensorwire/internal/engine"
 	"github.com/tensorwire/tensorwire/internal/tensor"
@@ -72,12 +73,13 @@ func (g *gatherer) clear(result *engine.Result) {
 }
 
 // scatter divides the result of a batch of rows among its requests: each gets its own
-// part of the outputs' memory, and nothing is copied. An output that does not have the
-// batch's rows is an error.
+// part of the outputs' memory, and nothing is copied: the last of them to be released
+// releases that. An output that does not have the batch's rows is an error.
 func scatter(result *engine.Result, signature *engine.Signature, batch []*entry, rows int64) ([]answer, error) {
 	answers := make([]answer, len(batch))
+	free := freeLast(result, len(batch))
 	for i := range batch {
-		answers[i].result = &engine.Result{Outputs: make([]tensor.Tensor, len(result.Outputs)), Timings: result.Timings}
+		answers[i].result = &engine.Result{Outputs: make([]tensor.Tensor, len(result.Outputs)), Timings: result.Timings, Free: free}
 	}
 	for o, out := range result.Outputs {
 		if out.DataType == tensor.Invalid {
@@ -100,6 +102,20 @@ func scatter(result *engine.Result, signature *engine.Signature, batch []*entry,
 		}
 	}
 	return answers, nil
+}
+
+// freeLast returns what each of the parts of a result calls when it is released; nil where
+// that does nothing. A part that never is keeps all of the result from being released.
+func freeLast(result *engine.Result, parts int) func() {
+	if result.Free == nil {
+		return nil
+	}
+	var freed atomic.Int64
+	return func() {
+		if freed.Add(1) == int64(parts) {
+			result.Release()
+		}
+	}
 }
 
 // partSize returns how many bytes of data, which begins with part's elements, are

@@ -186,6 +186,18 @@ func TestPriorities(t *testing.T) {
 	})
 }
 
+// A timeout counts from the request's arrival, and may have passed on the way.
+func TestATimeoutThatHasPassedIsSaidToHave(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		s := open(t, &fake{}, scheduler.Options{Levels: []scheduler.Policy{{Override: true}}})
+		ctx := scheduler.WithRequest(t.Context(), scheduler.Request{Timeout: -time.Millisecond})
+		_, err := s.Run(ctx, []tensor.Tensor{enginetest.Input(1, 0)})
+		if want := "timed out in the queue: the request's timeout had passed by 1ms when it came to the queue"; err == nil || err.Error() != want {
+			t.Errorf("error %v, want %s", err, want)
+		}
+	})
+}
+
 func TestLatestOfALane(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		inner := &fake{hold: time.Second}

@@ -1,6 +1,7 @@
 package scheduler
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/tensorwire/tensorwire/internal/engine"
@@ -75,7 +76,11 @@ func (s *scheduler) tooLate(e *entry) {
 		s.queue.delay(e)
 		return
 	}
-	s.leave(e, ReasonTimeout, refuse(ErrTimeout, s.expectedWait(e.level, time.Now()), "the request waited for %v, and its timeout is %v", time.Since(e.arrived).Round(time.Microsecond), max(e.expires.Sub(e.arrived), 0)))
+	text := fmt.Sprintf("the request waited for %v, and its timeout is %v", time.Since(e.arrived).Round(time.Microsecond), e.expires.Sub(e.arrived))
+	if late := e.arrived.Sub(e.expires); late > 0 {
+		text = fmt.Sprintf("the request's timeout had passed by %v when it came to the queue", late)
+	}
+	s.leave(e, ReasonTimeout, refuse(ErrTimeout, s.expectedWait(e.level, time.Now()), "%s", text))
 }
 
 // abandon takes the request of a caller that has left out of the queue, so that its

@@ -15,12 +15,13 @@ import (
 type Load struct {
 	Callers  int
 	Duration time.Duration
-	// Server is whose CPU time is taken; nil for none.
-	Server Server
+	// Server is the process that answers, and Client the one that calls, whose CPU times
+	// are taken; nil for none.
+	Server, Client Clock
 }
 
-// Server is what is known of the process that answers.
-type Server interface {
+// Clock is what is known of a process.
+type Clock interface {
 	// CPUTime returns the time that the process has taken; ok is false when unknown.
 	CPUTime() (_ time.Duration, ok bool)
 }
@@ -29,9 +30,10 @@ type Server interface {
 type Sample struct {
 	P50, P99 time.Duration
 	// Rate is the answers in a second.
-	Rate int64
-	// CPU is the server's CPU time for each request; 0 when unknown.
-	CPU time.Duration
+	Rate float64
+	// CPU is the server's CPU time for each request, and ClientCPU the client's; 0 when
+	// unknown.
+	CPU, ClientCPU time.Duration
 }
 
 // Run calls do for the duration, with the number of the caller, from 0. It ends early
@@ -40,7 +42,7 @@ func (l Load) Run(ctx context.Context, do func(ctx context.Context, caller int) 
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	latencies := make([][]time.Duration, l.Callers)
-	cpu := StartClock(l.Server)
+	server, client := StartClock(l.Server), StartClock(l.Client)
 	start := time.Now()
 	deadline := start.Add(l.Duration)
 	var callers sync.WaitGroup
@@ -58,28 +60,29 @@ func (l Load) Run(ctx context.Context, do func(ctx context.Context, caller int) 
 		})
 	}
 	callers.Wait()
-	elapsed, spent := time.Since(start), cpu()
+	elapsed, spent, own := time.Since(start), server(), client()
 	if err := context.Cause(ctx); err != nil {
 		return Sample{}, err
 	}
 	all := slices.Concat(latencies...)
 	slices.Sort(all)
+	calls := time.Duration(max(len(all), 1))
 	return Sample{
 		P50: report.Percentile(all, 50), P99: report.Percentile(all, 99),
-		Rate: int64(float64(len(all)) / elapsed.Seconds()),
-		CPU:  spent / time.Duration(max(len(all), 1)),
+		Rate: float64(len(all)) / elapsed.Seconds(),
+		CPU:  spent / calls, ClientCPU: own / calls,
 	}, nil
 }
 
-// StartClock returns what tells the CPU time that the process of s, which may be nil, has
-// taken since now; 0 when unknown.
-func StartClock(s Server) func() time.Duration {
-	if s == nil {
+// StartClock returns what tells the CPU time that the process c, which may be nil, has taken
+// since now; 0 when unknown.
+func StartClock(c Clock) func() time.Duration {
+	if c == nil {
 		return func() time.Duration { return 0 }
 	}
-	before, known := s.CPUTime()
+	before, known := c.CPUTime()
 	return func() time.Duration {
-		after, ok := s.CPUTime()
+		after, ok := c.CPUTime()
 		if !known || !ok {
 			return 0
 		}
@@ -91,9 +94,10 @@ func StartClock(s Server) func() time.Duration {
 func Medians(rounds []Sample) Sample {
 	of := func(field func(Sample) time.Duration) time.Duration { return report.MedianOf(rounds, field) }
 	return Sample{
-		P50:  of(func(s Sample) time.Duration { return s.P50 }),
-		P99:  of(func(s Sample) time.Duration { return s.P99 }),
-		CPU:  of(func(s Sample) time.Duration { return s.CPU }),
-		Rate: report.MedianOf(rounds, func(s Sample) int64 { return s.Rate }),
+		P50:       of(func(s Sample) time.Duration { return s.P50 }),
+		P99:       of(func(s Sample) time.Duration { return s.P99 }),
+		CPU:       of(func(s Sample) time.Duration { return s.CPU }),
+		ClientCPU: of(func(s Sample) time.Duration { return s.ClientCPU }),
+		Rate:      report.MedianOf(rounds, func(s Sample) float64 { return s.Rate }),
 	}
 }

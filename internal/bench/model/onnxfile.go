@@ -27,6 +27,7 @@ const (
 	nodeAttributes = 5
 
 	attributeName = 1
+	attributeInt  = 3
 	attributeInts = 8
 	attributeType = 20
 
@@ -43,6 +44,7 @@ const (
 	initName        = 8
 	initRawData     = 9
 	elemFloat       = 1 // TensorProto.FLOAT
+	attributeIsInt  = 2 // AttributeProto.INT
 	attributeIsInts = 7 // AttributeProto.INTS
 )
 
@@ -60,7 +62,7 @@ type Graph struct {
 	input, output value
 }
 
-// node is an operator with one output. Attributes are lists of integers.
+// node is an operator with one output.
 type node struct {
 	op         string
 	inputs     []string
@@ -68,9 +70,11 @@ type node struct {
 	attributes []attribute
 }
 
+// attribute is a list of integers, or where that is nil one integer.
 type attribute struct {
 	name string
 	ints []int64
+	one  int64
 }
 
 // value is an input or output, with the dimensions that follow the batch.
@@ -79,6 +83,7 @@ type value struct {
 	dims []int64
 }
 
+// weight is a tensor of the graph's own. One without dimensions is a number.
 type weight struct {
 	name string
 	dims []int64
@@ -111,14 +116,21 @@ func (n node) encode() []byte {
 	b = appendMessage(b, nodeOutputs, []byte(n.output))
 	b = appendMessage(b, nodeOp, []byte(n.op))
 	for _, a := range n.attributes {
-		encoded := appendMessage(nil, attributeName, []byte(a.name))
-		for _, i := range a.ints {
-			encoded = appendInt(encoded, attributeInts, i)
-		}
-		encoded = appendInt(encoded, attributeType, attributeIsInts)
-		b = appendMessage(b, nodeAttributes, encoded)
+		b = appendMessage(b, nodeAttributes, a.encode())
 	}
 	return b
+}
+
+func (a attribute) encode() []byte {
+	b := appendMessage(nil, attributeName, []byte(a.name))
+	if a.ints == nil {
+		b = appendInt(b, attributeInt, a.one)
+		return appendInt(b, attributeType, attributeIsInt)
+	}
+	for _, i := range a.ints {
+		b = appendInt(b, attributeInts, i)
+	}
+	return appendInt(b, attributeType, attributeIsInts)
 }
 
 func (v value) encode() []byte {

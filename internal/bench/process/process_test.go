@@ -1,7 +1,6 @@
 package process
 
 import (
-	"os"
 	"testing"
 	"time"
 )
@@ -9,7 +8,7 @@ import (
 // The clock counts this process's own work.
 func TestCPUTime(t *testing.T) {
 	t.Parallel()
-	p := &Process{pid: os.Getpid()}
+	p := Self()
 	before, ok := p.CPUTime()
 	if !ok {
 		t.Skip("this system does not tell")

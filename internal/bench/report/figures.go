@@ -9,6 +9,9 @@ import (
 	"time"
 )
 
+// number is what figures are of.
+type number interface{ ~int | ~int64 | ~float64 }
+
 // Percentile returns the smallest of values that at least p percent of them do not
 // exceed (nearest rank); zero of none. values are sorted.
 func Percentile[T any](values []T, p float64) T {
@@ -71,9 +74,14 @@ func Bytes(n int64) string {
 	}
 }
 
-// Count writes a whole number with commas between its thousands.
-func Count(n int64) string {
-	digits := strconv.FormatInt(n, 10)
+// Count writes a whole number with commas between its thousands, and a number with a
+// fraction, such as a rate, with three significant digits where it has fewer before it.
+func Count[T number](n T) string {
+	f := float64(n)
+	if f != math.Trunc(f) && math.Abs(f) < 99.95 {
+		return significant(f)
+	}
+	digits := strconv.FormatInt(int64(math.Round(f)), 10)
 	for at := len(digits) - 3; at > 0 && digits[at-1] != '-'; at -= 3 {
 		digits = digits[:at] + "," + digits[at:]
 	}
@@ -81,7 +89,7 @@ func Count(n int64) string {
 }
 
 // Ratio writes how many times base value is; a dash when base is nothing.
-func Ratio[T ~int | ~int64](value, base T) string {
+func Ratio[T number](value, base T) string {
 	if base == 0 {
 		return "–"
 	}
@@ -101,7 +109,7 @@ func Percent(part, whole time.Duration) string {
 }
 
 // Compared writes a figure with its ratio to a base.
-func Compared[T ~int | ~int64](figure string, value, base T) string {
+func Compared[T number](figure string, value, base T) string {
 	return fmt.Sprintf("%s (%s)", figure, Ratio(value, base))
 }
 

@@ -11,8 +11,10 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"time"
 	"unsafe"
 
+	"github.com/tensorwire/tensorwire/internal/bufpool"
 	"github.com/tensorwire/tensorwire/internal/tensor"
 )
 
@@ -33,6 +35,8 @@ type Call struct {
 	c               *C.tw_call
 	inputs, outputs []C.tw_tensor // in C's memory
 	pinner          runtime.Pinner
+	aligned         [][]byte // the pool's, with copies of inputs
+	thread          thread
 }
 
 // SetInput gives the input at index i, which must be valid (see tensor.Validate). The
@@ -40,9 +44,10 @@ type Call struct {
 // datatype is copied. More dimensions than MaxRank are an ErrRank.
 func (c *Call) SetInput(i int, t tensor.Tensor) error {
 	if t.DataType != tensor.Bytes && !tensor.Aligned(t.Data, t.DataType) {
-		aligned := NewBuffer(int64(len(t.Data)))
+		aligned := bufpool.Get(len(t.Data))
 		copy(aligned, t.Data)
 		t.Data = aligned
+		c.aligned = append(c.aligned, aligned)
 	}
 	return c.set(&c.inputs[i], t)
 }
@@ -88,7 +93,24 @@ func (c *Call) TakeBackOutputs() {
 // *Error. BYTES that changed since they were checked are an ErrStrings, and an output
 // that the runtime made with more dimensions than MaxRank is an ErrRank.
 func (c *Call) Run() error {
-	return c.check(C.tw_run(c.c))
+	start := time.Now()
+	status := c.run()
+	if long := time.Since(start) >= c.session.longRun; long != c.session.long.Load() {
+		c.session.long.Store(long)
+	}
+	return c.check(status)
+}
+
+// longRun is how long a run takes that is given a thread: handing it over costs some
+// 40 µs.
+const longRun = 500 * time.Microsecond
+
+// run runs the model where the session's last run, which was about as long, says.
+func (c *Call) run() *C.OrtStatus {
+	if c.session.long.Load() && c.thread.start(c.c) {
+		return c.thread.run()
+	}
+	return C.tw_run(c.c)
 }
 
 // check returns the failure of a function of C.
@@ -151,6 +173,11 @@ func (c *Call) Release() {
 	}
 	c.TakeBackOutputs()
 	c.pinner.Unpin()
+	for i, b := range c.aligned {
+		bufpool.Put(b)
+		c.aligned[i] = nil
+	}
+	c.aligned = c.aligned[:0]
 	c.session.mu.Lock()
 	c.session.idle = append(c.session.idle, c)
 	c.session.mu.Unlock()

@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
+	"time"
 	"unsafe"
 )
 
@@ -43,6 +45,10 @@ type Session struct {
 	ort     *C.OrtSession
 	inputs  int
 	names   []*C.char // of the inputs, and then of the outputs, in C's memory
+	// longRun is how long a run takes that is given a thread, and long says that the last
+	// one did.
+	longRun time.Duration
+	long    atomic.Bool
 
 	mu   sync.Mutex
 	idle []*Call // released, for callers to come
@@ -65,7 +71,7 @@ func (l *Library) NewSession(path string, inputs, outputs []string, o Options) (
 		return nil, err
 	}
 	defer C.free(p)
-	s := &Session{library: l, inputs: len(inputs)}
+	s := &Session{library: l, inputs: len(inputs), longRun: longRun}
 	if err := s.open(p, o); err != nil {
 		return nil, err
 	}
@@ -115,6 +121,7 @@ func freeStrings(table []*C.char) {
 // have been released.
 func (s *Session) Close() {
 	for _, c := range s.idle {
+		c.thread.stop()
 		C.tw_free_call(c.c)
 	}
 	s.idle = nil

@@ -2,15 +2,25 @@ package main
 
 import (
 	"context"
+	"net/http"
 	"time"
 
-	"connectrpc.com/connect/v2"
-	"connectrpc.com/connect/v2/connecthttp"
-
 	"github.com/tensorwire/tensorwire/gen/inference"
-	"github.com/tensorwire/tensorwire/gen/inference/inferenceconnect"
+	"github.com/tensorwire/tensorwire/internal/bench/process"
 	"github.com/tensorwire/tensorwire/internal/bench/report"
 )
+
+// watched is a server that is asked what it has seen.
+type watched struct {
+	*process.Process
+	// scraper reads the metrics, on a connection that nothing else uses.
+	scraper *http.Client
+}
+
+// metrics reads the server's.
+func (w watched) metrics(ctx context.Context) (metrics, error) {
+	return scrape(ctx, w.scraper, w.Base)
+}
 
 // serverCounts is what a server says of its requests.
 type serverCounts struct {
@@ -18,22 +28,20 @@ type serverCounts struct {
 	// latter, which took failing in sum.
 	succeeded, failed int64
 	failing           time.Duration
-	// refused is how many were told to come again, and cancelled how many were given up by
-	// their callers before they were run.
+	// refused is how many of a model's requests were told to come again, and cancelled
+	// how many were given up by their callers before they were run.
 	refused, cancelled int64
-	// executions are the model's runs, and inferences what was computed in them for
-	// requests that succeeded.
-	executions, inferences int64
+	// executions are the model's runs.
+	executions int64
 }
 
 // counts asks the server.
-func (s *ownServer) counts(ctx context.Context) (serverCounts, error) {
-	m, err := s.metrics(ctx)
+func (w watched) counts(ctx context.Context) (serverCounts, error) {
+	m, err := w.metrics(ctx)
 	if err != nil {
 		return serverCounts{}, err
 	}
-	transport := connecthttp.NewTransport(s.scraper, s.Base)
-	statistics, err := inferenceconnect.NewGRPCInferenceServiceClient(connect.NewClient(transport)).ModelStatistics(ctx, &inference.ModelStatisticsRequest{})
+	statistics, err := dialInference(w.Process).ModelStatistics(ctx, &inference.ModelStatisticsRequest{})
 	if err != nil {
 		return serverCounts{}, err
 	}
@@ -43,7 +51,6 @@ func (s *ownServer) counts(ctx context.Context) (serverCounts, error) {
 		c.failed += int64(stats.GetInferenceStats().GetFail().GetCount())
 		c.failing += time.Duration(stats.GetInferenceStats().GetFail().GetNs())
 		c.executions += int64(stats.GetExecutionCount())
-		c.inferences += int64(stats.GetInferenceCount())
 	}
 	for _, reason := range []string{"queue_full", "busy", "timeout", "failing"} {
 		c.refused += int64(m.of("tensorwire_requests_not_run_total", `reason="`+reason+`"`))
@@ -56,8 +63,7 @@ func (s *ownServer) counts(ctx context.Context) (serverCounts, error) {
 func (c serverCounts) since(former serverCounts) serverCounts {
 	return serverCounts{
 		succeeded: c.succeeded - former.succeeded, failed: c.failed - former.failed, failing: c.failing - former.failing,
-		refused: c.refused - former.refused, cancelled: c.cancelled - former.cancelled,
-		executions: c.executions - former.executions, inferences: c.inferences - former.inferences,
+		refused: c.refused - former.refused, cancelled: c.cancelled - former.cancelled, executions: c.executions - former.executions,
 	}
 }
 

@@ -1,0 +1,116 @@
+package ort_test
+
+import (
+	"errors"
+	"os"
+	"runtime"
+	"slices"
+	"sync"
+	"testing"
+
+	"github.com/tensorwire/tensorwire/internal/engine/onnx/onnxtest"
+	"github.com/tensorwire/tensorwire/internal/engine/onnx/ort"
+	"github.com/tensorwire/tensorwire/internal/tensor"
+)
+
+// onThreads opens a session whose runs are given threads, by the functions that open has.
+func onThreads(t *testing.T, g onnxtest.Graph) *ort.Session {
+	t.Helper()
+	s := open(t, write(t, g), []string{"x"}, []string{"y"})
+	s.GiveThreads()
+	return s
+}
+
+// add runs a model of weights, and checks what it makes of n numbers.
+func add(t *testing.T, s *ort.Session, value float32, n int) error {
+	t.Helper()
+	call, err := s.Call()
+	if err != nil {
+		return err
+	}
+	defer call.Release()
+	out := make([]float32, n)
+	in := tensor.Tensor{DataType: tensor.FP32, Shape: tensor.Shape{int64(n)}, Data: tensor.AsBytes(slices.Repeat([]float32{value}, n))}
+	err = errors.Join(
+		call.SetInput(0, in),
+		call.GiveOutput(0, tensor.Tensor{DataType: tensor.FP32, Shape: in.Shape, Data: tensor.AsBytes(out)}))
+	if err != nil {
+		return err
+	}
+	if err := call.Run(); err != nil {
+		return err
+	}
+	if want := slices.Repeat([]float32{value + 1}, n); !slices.Equal(out, want) {
+		t.Errorf("1 more than %v is %v, %d times", value, out[0], n)
+	}
+	return nil
+}
+
+func TestRunsOnThreads(t *testing.T) {
+	s := onThreads(t, weights(1000))
+	defer s.Close()
+	var callers sync.WaitGroup
+	for caller := range 8 {
+		callers.Go(func() {
+			for i := range 200 {
+				if err := add(t, s, float32(1000*caller+i), 1000); err != nil {
+					t.Error(err)
+				}
+				if i%50 == 0 {
+					runtime.GC()
+				}
+			}
+		})
+	}
+	callers.Wait()
+}
+
+// A thread that made a run which failed makes the next.
+func TestRunsThatFailOnThreads(t *testing.T) {
+	s := onThreads(t, weights(3))
+	defer s.Close()
+	for range 3 {
+		if failure, ok := errors.AsType[*ort.Error](add(t, s, 1, 4)); !ok || !failure.InvalidArgument {
+			t.Errorf("4 numbers for 3: %v", failure)
+		}
+		if err := add(t, s, 1, 3); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// Sessions leave neither threads nor files.
+func TestThreadsEndWithTheirSession(t *testing.T) {
+	file := write(t, weights(3))
+	l := library(t)
+	files := func() int {
+		list, err := os.ReadDir("/proc/self/fd")
+		if err != nil {
+			t.Skip("no /proc here")
+		}
+		return len(list)
+	}
+	threads, opened := tasks(t), files()
+	for range 50 {
+		s, err := l.NewSession(file, []string{"x"}, []string{"y"}, ort.Options{IntraOpThreads: 1, Level: ort.LevelAll})
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.GiveThreads()
+		before := tasks(t)
+		if err := add(t, s, 1, 3); err != nil {
+			t.Fatal(err)
+		}
+		if runtime.GOOS == "linux" && tasks(t) <= before {
+			t.Error("the run had no thread")
+		}
+		s.Close()
+	}
+	// Go, and other tests, may start a few meanwhile.
+	if more := tasks(t) - threads; more > 10 {
+		t.Errorf("%d threads more", more)
+	}
+	if more := files() - opened; more > 10 {
+		t.Errorf("%d open files more", more)
+	}
+}
