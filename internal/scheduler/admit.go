@@ -75,27 +75,43 @@ func (s *scheduler) refusal(e, old *entry) (string, error) {
 	if err := s.health.failing(now); err != nil {
 		return ReasonFailing, err
 	}
-	if reason, err := s.noRoom(e, old); err != nil {
+	wait := s.expectedWait(e.level, now)
+	if reason, err := s.noRoom(e, old, wait); err != nil {
 		return reason, err
 	}
-	if deadline, ok := e.ctx.Deadline(); ok && old == nil && len(s.idle) == 0 {
-		if wait := s.expectedWait(e.level); now.Add(wait).After(deadline) {
-			return ReasonBusy, refuse(ErrBusy, wait-deadline.Sub(now), "the wait to be expected is %v, and the caller's deadline is in %v", wait.Round(time.Microsecond), deadline.Sub(now).Round(time.Microsecond))
-		}
+	if old == nil && s.cost.known() {
+		return s.beyondDeadline(e, wait)
 	}
 	return "", nil
 }
 
-// noRoom returns how the queue is full for a request, in the place of old where that is
-// not nil.
-func (s *scheduler) noRoom(e, old *entry) (string, error) {
+// beyondDeadline returns how a request that waits for so long would be answered too late
+// for its caller's deadline. One that is admitted is to be answered in time: a refusal that
+// comes at once leaves the caller the time to ask elsewhere. So it is not the likely time
+// that counts, but one that is hardly ever exceeded. Where an instance is idle it is tried.
+func (s *scheduler) beyondDeadline(e *entry, wait time.Duration) (string, error) {
+	e.expected = wait + s.cost.run(e.rows)
+	deadline, ok := e.ctx.Deadline()
+	if !ok || len(s.idle) > 0 {
+		return "", nil
+	}
+	within := e.expected + s.queue.levels[e.level].lateness.margin(e.expected)
+	left := deadline.Sub(e.arrived)
+	if over := within - (left - left/wayShare); over > 0 {
+		return ReasonBusy, refuse(ErrBusy, over, "the answer is to be expected within %v, and the caller's deadline is in %v", within.Round(time.Microsecond), left.Round(time.Microsecond))
+	}
+	return "", nil
+}
+
+// noRoom returns how the queue is full for a request that would wait for so long, in the
+// place of old where that is not nil.
+func (s *scheduler) noRoom(e, old *entry, wait time.Duration) (string, error) {
 	requests, bytes := s.queue.requests, s.queue.bytes
 	l := &s.queue.levels[e.level]
 	onLevel := l.inTime.size + l.delayed.size
 	if old != nil {
 		requests, bytes, onLevel = requests-1, bytes-old.bytes, 0
 	}
-	wait := s.expectedWait(e.level)
 	if requests >= s.options.MaxQueue {
 		return ReasonQueueFull, refuse(ErrQueueFull, wait, "%d requests wait for this model already; try again later", requests)
 	}

@@ -14,6 +14,9 @@ type level struct {
 	rows    int64 // of both lists
 	inTime  list
 	delayed list
+	// lateness is of the level's answers: those of a lower one wait for requests that come
+	// after them.
+	lateness lateness
 }
 
 func newQueue(policies []Policy) queue {

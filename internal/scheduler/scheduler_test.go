@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -152,30 +151,6 @@ func TestCancelledWorkNeverRuns(t *testing.T) {
 	if got := fmt.Sprint(inner.ran()); got != "[[1] [3]]" {
 		t.Errorf("calls that ran: %v", got)
 	}
-}
-
-func TestRequestThatWouldWaitForTooLongIsRefusedAtOnce(t *testing.T) {
-	bubble(t, func(t *testing.T) {
-		s := open(t, &fake{hold: time.Second}, scheduler.Options{Instances: 1})
-		for range 10 { // learns what a call costs
-			if _, err := s.Run(t.Context(), []tensor.Tensor{enginetest.Input(1, 2)}); err != nil {
-				t.Fatal(err)
-			}
-		}
-		c := callers{t: t, session: s}
-		for range 10 {
-			c.call(t.Context(), 1, nil)
-		}
-		synctest.Wait()
-		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
-		defer cancel()
-		start := time.Now()
-		_, err := s.Run(ctx, []tensor.Tensor{enginetest.Input(1, 2)})
-		if !errors.Is(err, scheduler.ErrBusy) || time.Since(start) != 0 || !strings.Contains(err.Error(), "9s") {
-			t.Errorf("error %v after %v", err, time.Since(start))
-		}
-		c.group.Wait()
-	})
 }
 
 func TestPriorities(t *testing.T) {

@@ -27,6 +27,9 @@ func (s *scheduler) wait(e *entry, timeout time.Duration) (*engine.Result, error
 	for {
 		select {
 		case a := <-e.answer:
+			if a.err == nil {
+				s.answered(e)
+			}
 			return a.result, a.err
 		case <-expired:
 			expired = nil
@@ -42,6 +45,17 @@ func (s *scheduler) wait(e *entry, timeout time.Duration) (*engine.Result, error
 			}
 		}
 	}
+}
+
+// answered takes note of when a request was answered.
+func (s *scheduler) answered(e *entry) {
+	if e.expected == 0 {
+		return
+	}
+	took := time.Since(e.arrived)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.queue.levels[e.level].lateness.record(e.expected, took)
 }
 
 // expire acts on a request that has waited for as long as its policy lets it.
@@ -66,7 +80,7 @@ func (s *scheduler) tooLate(e *entry) {
 	if late := e.arrived.Sub(e.expires); late > 0 {
 		text = fmt.Sprintf("the request's timeout had passed by %v when it came to the queue", late)
 	}
-	s.leave(e, ReasonTimeout, refuse(ErrTimeout, s.expectedWait(e.level), "%s", text))
+	s.leave(e, ReasonTimeout, refuse(ErrTimeout, s.expectedWait(e.level, time.Now()), "%s", text))
 }
 
 // abandon takes the request of a caller that has left out of the queue, so that its
@@ -74,6 +88,10 @@ func (s *scheduler) tooLate(e *entry) {
 func (s *scheduler) abandon(e *entry) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	// One that leaves before its answer was expected says nothing of how late that is.
+	if took := time.Since(e.arrived); e.expected > 0 && took > e.expected {
+		s.queue.levels[e.level].lateness.record(e.expected, took)
+	}
 	if e.state == waiting {
 		s.leave(e, ReasonCancelled, e.ctx.Err())
 		s.dispatch()
