@@ -116,4 +116,5 @@ func (s *scheduler) checkHang() {
 		s.leave(e, ReasonFailing, s.refuseHanging())
 		return true
 	})
+	s.tell()
 }
