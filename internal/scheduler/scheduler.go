@@ -27,8 +27,9 @@ type scheduler struct {
 	idle      []*instance
 	woken     int
 	// delay ends the wait for a fuller batch. hang looks after calls that do not come
-	// back.
+	// back, while watching.
 	delay, hang *time.Timer
+	watching    bool
 	health      health
 	cost        cost
 	// misfits is how many batches in a row came out without the batch's dimension, and
