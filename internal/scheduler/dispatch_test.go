@@ -120,6 +120,28 @@ func TestWhatAnIdleInstanceIsWokenForDoesNotWait(t *testing.T) {
 	})
 }
 
+// What an instance is about to run counts for the wait of those who come then.
+func TestTheWaitToBeExpectedHasWhatIsAboutToRun(t *testing.T) {
+	oneProcessor(t)
+	bubble(t, func(t *testing.T) {
+		inner := &fake{hold: time.Second}
+		s := open(t, inner, scheduler.Options{Instances: 1, Batching: &scheduler.Batching{MaxSize: 8}})
+		learn(t, s)
+		var group sync.WaitGroup
+		for range 5 {
+			group.Go(func() {
+				if err, atOnce := within(t, s, 1700*time.Millisecond); err != nil && (!errors.Is(err, scheduler.ErrBusy) || !atOnce) {
+					t.Error(err)
+				}
+			})
+		}
+		group.Wait()
+		if calls := inner.ran()[10:]; len(calls) != 1 || len(calls[0]) != 1 {
+			t.Errorf("where one row can be computed in time, %v are", calls)
+		}
+	})
+}
+
 // Of two frames that come at the same time only the newer is run, though an instance has
 // been woken for the other.
 func TestAFrameIsOvertakenUntilItIsRun(t *testing.T) {

@@ -7,10 +7,10 @@ type queue struct {
 	levels   []level
 	requests int
 	bytes    int64
-	// called is how many requests there are besides, for which instances have been
-	// woken. They keep their places until they are taken, and count nowhere else: they
-	// do not wait for others to be answered.
-	called int
+	// called is how many rows there are besides, of requests for which instances have
+	// been woken. They keep their places until they are taken, and count nowhere else:
+	// they do not wait for others to be answered.
+	called int64
 }
 
 type level struct {
@@ -62,7 +62,7 @@ func (q *queue) count(e *entry, n int) {
 func (q *queue) call(e *entry) {
 	if !e.called {
 		q.count(e, -1)
-		q.called++
+		q.called += max(e.rows, 1)
 		e.called = true
 	}
 }
@@ -71,7 +71,7 @@ func (q *queue) call(e *entry) {
 func (q *queue) recall(e *entry) {
 	if e.called {
 		q.count(e, 1)
-		q.called--
+		q.called -= max(e.rows, 1)
 		e.called = false
 	}
 }
