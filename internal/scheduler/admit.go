@@ -7,8 +7,8 @@ import (
 	"github.com/tensorwire/tensorwire/internal/engine"
 )
 
-// enter puts a request into the queue, and gives an idle instance work. An error says
-// why there is no place for it.
+// enter puts a request into the queue, and has an idle instance woken for it. An error
+// says why there is no place for it.
 func (s *scheduler) enter(e *entry) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -35,8 +35,7 @@ func (s *scheduler) enter(e *entry) error {
 	if e.lane != nil {
 		e.lane.waiting = e
 	}
-	s.options.Observer.Queued(s.queue.requests, s.queue.bytes)
-	s.dispatch()
+	s.dispatch(e.arrived)
 	return nil
 }
 
@@ -122,62 +121,4 @@ func (s *scheduler) noRoom(e, old *entry, wait time.Duration) (string, error) {
 		return ReasonQueueFull, refuse(ErrQueueFull, wait, "%d requests of priority %d wait for this model already; try again later", most, e.level+1)
 	}
 	return "", nil
-}
-
-// dispatch gives idle instances what is due. The caller holds the lock.
-func (s *scheduler) dispatch() {
-	if s.closed {
-		return
-	}
-	now := time.Now()
-	for len(s.idle) > 0 && s.queue.requests > 0 {
-		in := s.idle[len(s.idle)-1]
-		batch, wait := s.due(in.batch[:0], now)
-		if batch == nil {
-			if wait > 0 {
-				s.delay.Reset(wait)
-			}
-			return
-		}
-		s.idle = s.idle[:len(s.idle)-1]
-		s.start(in, batch, now)
-		in.work <- batch
-	}
-	s.watch(now)
-}
-
-func (s *scheduler) dispatchLater() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.dispatch()
-}
-
-// start notes that an instance takes a batch. The caller holds the lock.
-func (s *scheduler) start(in *instance, batch []*entry, now time.Time) {
-	in.batch, in.started, in.running = batch, now, true
-	in.turn = s.order.take()
-	s.options.Observer.Running(len(s.instances) - len(s.idle))
-}
-
-// next notes that an instance has finished, and returns its next batch; nil when there
-// is none, and the instance is idle.
-func (s *scheduler) next(in *instance) []*entry {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	in.running = false
-	clear(in.batch) // what was answered is not kept
-	if !s.closed {
-		now := time.Now()
-		batch, wait := s.due(in.batch[:0], now)
-		if batch != nil {
-			s.start(in, batch, now)
-			return batch
-		}
-		if wait > 0 {
-			s.delay.Reset(wait)
-		}
-	}
-	s.idle = append(s.idle, in)
-	s.options.Observer.Running(len(s.instances) - len(s.idle))
-	return nil
 }

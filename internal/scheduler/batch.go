@@ -76,10 +76,12 @@ func (g *gatherer) clear(result *engine.Result) {
 // part of the outputs' memory, and nothing is copied: the last of them to be released
 // releases that. An output that does not have the batch's rows is an error.
 func scatter(result *engine.Result, signature *engine.Signature, batch []*entry, rows int64) ([]answer, error) {
-	answers := make([]answer, len(batch))
-	free := freeLast(result, len(batch))
+	// What all answers consist of is made at once: it costs less than half.
+	n, free := len(result.Outputs), freeLast(result, len(batch))
+	answers, results, outputs := make([]answer, len(batch)), make([]engine.Result, len(batch)), make([]tensor.Tensor, len(batch)*n)
 	for i := range batch {
-		answers[i].result = &engine.Result{Outputs: make([]tensor.Tensor, len(result.Outputs)), Timings: result.Timings, Free: free}
+		results[i] = engine.Result{Outputs: outputs[i*n : (i+1)*n : (i+1)*n], Timings: result.Timings, Free: free}
+		answers[i].result = &results[i]
 	}
 	for o, out := range result.Outputs {
 		if out.DataType == tensor.Invalid {
@@ -88,10 +90,10 @@ func scatter(result *engine.Result, signature *engine.Signature, batch []*entry,
 		if len(out.Shape) == 0 || out.Shape[0] != rows {
 			return nil, fmt.Errorf("output %q of a batch of %d rows has shape %v: the model does not keep the batch's dimension", signature.Outputs[o].Name, rows, out.Shape)
 		}
-		data := out.Data
+		data, shapes, rank := out.Data, slices.Repeat(out.Shape, len(batch)), len(out.Shape)
 		for i, e := range batch {
 			part := out
-			part.Shape = out.Shape.Clone()
+			part.Shape = shapes[i*rank : (i+1)*rank : (i+1)*rank]
 			part.Shape[0] = e.rows
 			size, err := partSize(part, data, int64(len(out.Data))/rows)
 			if err != nil {

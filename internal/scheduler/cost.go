@@ -74,13 +74,13 @@ func (l *lateness) margin(expected time.Duration) time.Duration {
 }
 
 // expectedWait returns how long a request that enters the queue now on that level is
-// likely to wait for those before it and for the calls that are under way; 0 while too
-// little is known. The caller holds the lock.
+// likely to wait for those before it and for the calls that are under way, or about to
+// be; 0 while too little is known. The caller holds the lock.
 func (s *scheduler) expectedWait(level int, now time.Time) time.Duration {
 	if !s.cost.known() {
 		return 0
 	}
-	rows := int64(0)
+	rows := s.queue.called
 	for i := range s.queue.levels[:level+1] {
 		rows += s.queue.levels[i].rows
 	}

@@ -40,6 +40,8 @@ type entry struct {
 	state state
 	// delayed says that the request waits behind those that have not timed out.
 	delayed bool
+	// called says that an instance has been woken to take the request.
+	called bool
 
 	// prev and next are the neighbours in the level's list.
 	prev, next *entry

@@ -66,7 +66,7 @@ func (s *scheduler) expire(e *entry) {
 		return
 	}
 	s.tooLate(e)
-	s.dispatch()
+	s.dispatch(time.Now())
 }
 
 // tooLate acts on a request that waits, and has for too long. The caller holds the
@@ -94,7 +94,7 @@ func (s *scheduler) abandon(e *entry) {
 	}
 	if e.state == waiting {
 		s.leave(e, ReasonCancelled, e.ctx.Err())
-		s.dispatch()
+		s.dispatch(time.Now())
 	}
 }
 
@@ -105,5 +105,4 @@ func (s *scheduler) leave(e *entry, reason string, err error) {
 	e.state = left
 	e.answer <- answer{err: err}
 	s.options.Observer.NotRun(reason)
-	s.options.Observer.Queued(s.queue.requests, s.queue.bytes)
 }
