@@ -78,8 +78,25 @@ func (s *scheduler) refusal(e, old *entry) (string, error) {
 	if reason, err := s.noRoom(e, old, wait); err != nil {
 		return reason, err
 	}
-	if old == nil && s.cost.known() {
-		return s.beyondDeadline(e, wait)
+	if old != nil || !s.cost.known() {
+		return "", nil
+	}
+	if reason, err := s.beyondTimeout(e, wait); err != nil {
+		return reason, err
+	}
+	return s.beyondDeadline(e, wait)
+}
+
+// beyondTimeout returns how a request that is likely to wait for so long would be refused
+// in the end, since its queue policy lets it wait for less. One that the policy puts behind
+// the others is not.
+func (s *scheduler) beyondTimeout(e *entry, wait time.Duration) (string, error) {
+	if e.expires.IsZero() || s.options.Levels[e.level].Delay || len(s.idle) > 0 {
+		return "", nil
+	}
+	timeout := e.expires.Sub(e.arrived)
+	if over := wait - timeout; timeout > 0 && over > 0 {
+		return ReasonBusy, refuse(ErrBusy, over, "the wait to be expected is %v, and the request's timeout is %v", wait.Round(time.Microsecond), timeout.Round(time.Microsecond))
 	}
 	return "", nil
 }

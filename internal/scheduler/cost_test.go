@@ -65,6 +65,27 @@ func TestRequestThatWouldBeAnsweredTooLateIsRefusedAtOnce(t *testing.T) {
 	})
 }
 
+// A request that its queue policy will not let wait for as long as it has to is refused at
+// once, unless the policy keeps it then.
+func TestRequestThatWouldTimeOutInTheQueueIsRefusedAtOnce(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		levels := []scheduler.Policy{{Timeout: 2500 * time.Millisecond}, {Timeout: 2500 * time.Millisecond, Delay: true}}
+		s := open(t, &fake{hold: time.Second}, scheduler.Options{Instances: 1, Levels: levels, DefaultLevel: 1})
+		learn(t, s)
+		c := callers{t: t, session: s}
+		for range 3 { // of which the last waits 2 s
+			c.call(t.Context(), 1, nil)
+			synctest.Wait()
+		}
+		err, atOnce := within(t, s, time.Minute)
+		if !errors.Is(err, scheduler.ErrBusy) || !atOnce || !strings.Contains(err.Error(), "timeout is 2.5s") {
+			t.Errorf("a wait of 3 s with a timeout of 2.5: error %v", err)
+		}
+		c.call(scheduler.WithRequest(t.Context(), scheduler.Request{Priority: 2}), 1, nil)
+		c.group.Wait()
+	})
+}
+
 // Callers that leave by themselves say nothing of how late answers are.
 func TestCallersThatLeaveDoNotMakeTheModelLookLate(t *testing.T) {
 	bubble(t, func(t *testing.T) {
