@@ -113,7 +113,7 @@ func (s *scheduler) beyondDeadline(e *entry, wait time.Duration) (string, error)
 	}
 	within := e.expected + s.queue.levels[e.level].lateness.margin(e.expected)
 	left := deadline.Sub(e.arrived)
-	if over := within - (left - left/wayShare); over > 0 {
+	if over := within - (left - min(left/wayShare, wayMost)); over > 0 {
 		return ReasonBusy, refuse(ErrBusy, over, "the answer is to be expected within %v, and the caller's deadline is in %v", within.Round(time.Microsecond), left.Round(time.Microsecond))
 	}
 	return "", nil

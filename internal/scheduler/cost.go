@@ -15,9 +15,10 @@ const (
 	// TCP's timeout (RFC 6298, section 2).
 	deviations = 4
 	// wayShare is the part of a caller's time that is left to what happens outside of the
-	// queue: a deadline comes as the time that is left, so that the request's way to the
-	// server is not counted, and the answer has its own way yet to go.
-	wayShare = 16
+	// queue, up to wayMost: a deadline comes as the time that is left, so that the request's
+	// way to the server is not counted, and the answer has its own way yet to go.
+	wayShare = 8
+	wayMost  = 50 * time.Millisecond
 )
 
 // cost follows what the model takes, as moving averages that forget old calls.
