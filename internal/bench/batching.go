@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"slices"
 
 	"github.com/tensorwire/tensorwire/internal/bench/load"
 	"github.com/tensorwire/tensorwire/internal/bench/model"
@@ -97,7 +98,8 @@ func newBatchingRows(b *bench, server *process.Process) []*batchingRow {
 	return rows
 }
 
-// measureBatching measures the rows in turns.
+// measureBatching measures the rows in turns, in every other round the last first: so
+// that none always follows the same.
 func measureBatching(ctx context.Context, b *bench, rows []*batchingRow, server *process.Process) error {
 	for _, r := range rows {
 		if err := r.measure(ctx, load.Load{Callers: r.callers, Duration: min(warmUp, b.duration)}); err != nil {
@@ -105,12 +107,14 @@ func measureBatching(ctx context.Context, b *bench, rows []*batchingRow, server 
 		}
 		r.rounds, r.runs = nil, runs{}
 	}
+	turns := slices.Clone(rows)
 	for range b.rounds {
-		for _, r := range rows {
+		for _, r := range turns {
 			if err := r.measure(ctx, load.Load{Callers: r.callers, Duration: b.duration, Server: server, Client: process.Self()}); err != nil {
 				return err
 			}
 		}
+		slices.Reverse(turns)
 	}
 	return nil
 }

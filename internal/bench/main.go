@@ -1,7 +1,8 @@
 // Command bench measures what Tensorwire costs: the encodings of a request, tensors
 // as JSON numbers, round trips over every protocol against a running server, the
-// model's share of them, the memory that is left of a model that is unloaded, and what
-// becomes of requests when there are too many.
+// model's share of them, the memory that is left of a model that is unloaded, what
+// batching gains, an inference costs and the division of the machine makes of a model,
+// and what becomes of requests when there are too many.
 // Each figure stands beside its baseline, which is measured in the same run.
 //
 // docs/performance.md explains the tables, and holds them; -update writes them
