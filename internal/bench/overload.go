@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"math/rand/v2"
 	"strconv"
@@ -80,13 +79,18 @@ func (f *overloadFigures) unheard() int64 { return f.count(expired) + f.count(fa
 func overload(ctx context.Context, b *bench) (*report.Report, error) {
 	counts := report.NewTable(1, "load", "peak, answers/s", "sent/s", "answers/s", "of the peak", "accepted", "lost", "refused", "unheard")
 	costs := report.NewTable(1, "load", "answer p50", "answer p99", "refusal p50", "refusal p99", "in the server", "server CPU", "client CPU", "memory before", "bound", "peak")
-	unsent := 0
+	var notes []report.Block
 	for _, c := range overloadCases(b) {
 		f, err := measureOverload(ctx, b, c)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", c.name, err)
 		}
-		unsent += f.unsent
+		if f.unsent > 0 {
+			notes = append(notes, report.Paragraph(fmt.Sprintf("%s: %s requests were not sent, since %s were in flight.", c.name, report.Count(f.unsent), report.Count(overloadMost))))
+		}
+		if f.first != nil {
+			notes = append(notes, report.Paragraph(fmt.Sprintf("%s: the first of %s that failed otherwise: %v", c.name, report.Count(f.count(failed)), f.first)))
+		}
 		sent, goodput := float64(f.sent)/b.overload.Seconds(), float64(f.inTime)/b.overload.Seconds()
 		counts.Row(c.name, report.Count(f.peak), report.Count(sent), report.Count(goodput), fmt.Sprintf("%.0f %%", 100*goodput/f.peak),
 			report.Count(f.served.accepted()), report.Count(f.lost()), report.Count(f.count(refused)), report.Count(f.unheard()))
@@ -103,9 +107,7 @@ func overload(ctx context.Context, b *bench) (*report.Report, error) {
 			"Unheard gave up before they heard of either."), costs,
 		report.Paragraph("Refusals are timed by the client; in the server is the mean from their coming to the handler, where all that failed were refusals. "+
 			"CPU is of one core. Memory is resident: after the first peak, that with the memory budget, and the most that there ever was."))
-	if unsent > 0 {
-		r.Add(report.Paragraph(fmt.Sprintf("%s requests were not sent, since %s were in flight.", report.Count(int64(unsent)), report.Count(overloadMost))))
-	}
+	r.Add(notes...)
 	return r, nil
 }
 
@@ -126,7 +128,7 @@ func measureOverload(ctx context.Context, b *bench, c overloadCase) (*overloadFi
 		}
 		after, err := peakRate(ctx, predict)
 		f.peak = (before + after) / 2
-		return errors.Join(err, f.first)
+		return err
 	})
 	return f, err
 }
@@ -134,7 +136,7 @@ func measureOverload(ctx context.Context, b *bench, c overloadCase) (*overloadFi
 // measure runs the open loop, and asks the server what it has seen of it.
 func (f *overloadFigures) measure(ctx context.Context, server watched, deadline time.Duration, predict predict, open load.Open) error {
 	var err error
-	if f.before, _, err = server.Memory(); err != nil {
+	if f.before, _, err = server.memory(); err != nil {
 		return err
 	}
 	served, err := server.counts(ctx)
@@ -142,7 +144,7 @@ func (f *overloadFigures) measure(ctx context.Context, server watched, deadline 
 		return err
 	}
 	f.send(ctx, server, deadline, predict, open)
-	if _, f.most, err = server.Memory(); err != nil {
+	if _, f.most, err = server.memory(); err != nil {
 		return err
 	}
 	now, err := server.counts(ctx)

@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"errors"
+	"io/fs"
 	"net/http"
 	"time"
 
@@ -22,6 +24,16 @@ func (w watched) metrics(ctx context.Context) (metrics, error) {
 	return scrape(ctx, w.scraper, w.Base)
 }
 
+// memory returns the server's resident memory, and the most that it had, in bytes; 0 where
+// the system does not tell.
+func (w watched) memory() (now, peak int64, _ error) {
+	now, peak, err := w.Memory()
+	if errors.Is(err, fs.ErrNotExist) {
+		return 0, 0, nil
+	}
+	return now, peak, err
+}
+
 // serverCounts is what a server says of its requests.
 type serverCounts struct {
 	// succeeded and failed are the requests that had their answer, refusals among the
@@ -35,9 +47,13 @@ type serverCounts struct {
 	executions int64
 }
 
-// counts asks the server.
+// counts asks the server, when it has no request any more: that callers gave up, it may
+// not have heard yet.
 func (w watched) counts(ctx context.Context) (serverCounts, error) {
 	m, err := w.metrics(ctx)
+	for err == nil && m.of("tensorwire_requests_in_flight") > 0 {
+		m, err = w.metrics(ctx)
+	}
 	if err != nil {
 		return serverCounts{}, err
 	}

@@ -205,7 +205,7 @@ func TestAdmittedRequestsAreAnsweredInTime(t *testing.T) {
 	}{
 		"all calls alike":       {flood{instances: 1, mean: 5 * time.Millisecond}, 0},
 		"irregular calls":       {flood{instances: 1, mean: 5 * time.Millisecond, spread: 1}, 20},
-		"two instances":         {flood{instances: 2, mean: 5 * time.Millisecond, spread: 1}, 20},
+		"two instances":         {flood{instances: 2, mean: 10 * time.Millisecond, spread: 1}, 20},
 		"few calls":             {flood{instances: 1, mean: 100 * time.Millisecond, spread: 0.2}, 5},
 		"a long way":            {flood{instances: 1, mean: 5 * time.Millisecond, spread: 0.3, way: 5 * time.Millisecond}, 5},
 		"other work comes":      {flood{instances: 1, mean: 5 * time.Millisecond, spread: 0.2, slow: 50 * time.Millisecond}, 10},
