@@ -13,7 +13,9 @@ import (
 // and an answer of its outputs. It is immutable.
 type frontend struct {
 	version *repository.Version
-	input   *engine.TensorSpec
+	// input is the one input of a model that has one, as the contract has it; a scalar
+	// as the model has it.
+	input *engine.TensorSpec
 	// image is nil when the model does not take an image.
 	image      *imageInput
 	classifier classifier
@@ -40,6 +42,9 @@ func Compile(version *repository.Version) (any, error) {
 		return f, nil // served by APIs that name their tensors
 	}
 	f.input = &version.Signature.Inputs[0]
+	if !isScalar(f.input.Shape) {
+		f.input = &f.contract.inputs[0]
+	}
 	var err error
 	f.image, err = newImageInput(f.input, version.Preprocessor)
 	return f, err

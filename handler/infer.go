@@ -59,13 +59,16 @@ type inferResult struct {
 	model, version string
 	id             string
 	outputs        []inferredOutput
+	// computed is what the model gave, whose memory the outputs are of: who answers with
+	// them releases it when that has been written.
+	computed *engine.Result
 }
 
 // inferredOutput is an output of a result, with what was asked for.
 type inferredOutput struct {
 	inferOutput
-	// Tensor belongs to the result's receiver, and Data can be written to the wire as
-	// it is. Data is nil where the values went to a region, which then has the
+	// Tensor belongs to the result's receiver, until the result is released, and Data can
+	// be written to the wire as it is. Data is nil where the values went to a region, which then has the
 	// tensor's size in bytes.
 	tensor.Tensor
 }
@@ -87,7 +90,7 @@ func (s *Inference) runOn(ctx context.Context, lease *repository.Lease, r *infer
 	ctx, cancel := ceiling(ctx, s.options.MaxDeadline)
 	defer cancel()
 	lease.Statistics.Arrived()
-	sample, result, err := s.compute(r.parameters.schedule(ctx, r.started), lease, r)
+	sample, result, err := s.compute(ctx, lease, r)
 	if err != nil {
 		failed(lease, err, time.Since(r.started))
 		return nil, overCeiling(ctx, err)
@@ -100,8 +103,9 @@ func (s *Inference) runOn(ctx context.Context, lease *repository.Lease, r *infer
 
 // compute answers a request, and says how long its steps took.
 func (s *Inference) compute(ctx context.Context, lease *repository.Lease, r *inferRequest) (observe.Sample, *inferResult, error) {
+	waited := time.Duration(0)
 	if r.frame != nil {
-		inTurn, leave, err := r.frame.overtaking(ctx, lease)
+		inTurn, leave, err := r.frame.overtaking(ctx, lease, &waited)
 		if err != nil {
 			return observe.Sample{}, nil, err
 		}
@@ -120,20 +124,20 @@ func (s *Inference) compute(ctx context.Context, lease *repository.Lease, r *inf
 		return observe.Sample{}, nil, err
 	}
 	ready := time.Now()
-	computed, err := lease.Session().Run(ctx, inputs)
+	computed, err := lease.Session().Run(r.parameters.schedule(ctx, r.started), inputs)
 	if err != nil {
 		return observe.Sample{}, nil, err
 	}
 	answering := time.Now()
-	result := &inferResult{model: lease.Model, version: versionName(lease.Version), id: r.id}
+	result := &inferResult{model: lease.Model, version: versionName(lease.Version), id: r.id, computed: computed}
 	if result.outputs, err = s.takeOutputs(lease.Version, computed, wanted); err != nil {
 		return observe.Sample{}, nil, err
 	}
 	return observe.Sample{
 		BatchSize:     batch,
 		Cached:        computed.Cached,
-		Queue:         computed.Timings.Queue,
-		ComputeInput:  ready.Sub(r.started),
+		Queue:         waited + computed.Timings.Queue,
+		ComputeInput:  ready.Sub(r.started) - waited,
 		ComputeInfer:  computed.Timings.Compute,
 		ComputeOutput: time.Since(answering),
 	}, result, nil

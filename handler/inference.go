@@ -11,6 +11,7 @@ import (
 
 	"github.com/tensorwire/tensorwire/gen/inference"
 	"github.com/tensorwire/tensorwire/gen/inference/inferenceconnect"
+	"github.com/tensorwire/tensorwire/internal/engine"
 	"github.com/tensorwire/tensorwire/internal/observe"
 	"github.com/tensorwire/tensorwire/internal/repository"
 	"github.com/tensorwire/tensorwire/internal/scheduler"
@@ -52,6 +53,10 @@ type InferenceOptions struct {
 	// from it, when it has been answered and nobody looks at its memory any more. nil: it
 	// is left to the garbage collector.
 	Release func(ctx context.Context, message proto.Message)
+	// Lend is told, with the context of a unary call or one derived from it, what to call
+	// when its answer has been written and nobody looks at the answer's memory any more. nil:
+	// that is left to the garbage collector.
+	Lend func(ctx context.Context, free func())
 	// Logger is told of errors that callers are not told. nil: slog.Default.
 	Logger *slog.Logger
 }
@@ -77,6 +82,9 @@ func NewInference(models Repository, options InferenceOptions) *Inference {
 	if options.Release == nil {
 		options.Release = func(context.Context, proto.Message) {}
 	}
+	if options.Lend == nil {
+		options.Lend = func(context.Context, func()) {}
+	}
 	if options.Logger == nil {
 		options.Logger = slog.Default()
 	}
@@ -85,10 +93,11 @@ func NewInference(models Repository, options InferenceOptions) *Inference {
 
 // ModelInfer implements [inferenceconnect.GRPCInferenceServiceHandler].
 func (s *Inference) ModelInfer(ctx context.Context, m *inference.ModelInferRequest) (*inference.ModelInferResponse, error) {
-	res, err := s.infer(ctx, m, nil)
+	res, computed, err := s.infer(ctx, m, nil)
 	if err != nil {
 		return nil, s.failedInfer(ctx, m, err)
 	}
+	s.options.Lend(ctx, computed.Release)
 	return res, nil
 }
 
@@ -97,18 +106,19 @@ func (s *Inference) failedInfer(ctx context.Context, m *inference.ModelInferRequ
 	return rpcError(ctx, s.options.Logger.With("model", m.GetModelName()), err)
 }
 
-// infer answers one message. frame is nil but for latest_only requests of a stream.
-func (s *Inference) infer(ctx context.Context, m *inference.ModelInferRequest, frame *frame) (*inference.ModelInferResponse, error) {
+// infer answers one message, by what the model computed, whose memory the answer has.
+// frame is nil but for latest_only requests of a stream.
+func (s *Inference) infer(ctx context.Context, m *inference.ModelInferRequest, frame *frame) (*inference.ModelInferResponse, *engine.Result, error) {
 	r, err := fromInferMessage(m, time.Now())
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	r.frame = frame
 	result, err := s.run(ctx, r)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return result.message(), nil
+	return result.message(), result.computed, nil
 }
 
 // ModelStreamInfer implements [inferenceconnect.GRPCInferenceServiceHandler].
@@ -119,7 +129,7 @@ func (s *Inference) ModelStreamInfer(ctx context.Context, stream inferenceconnec
 		draining:   s.options.Draining,
 		log:        s.options.Logger,
 		latestOnly: latestOnly,
-		answer: func(ctx context.Context, number uint64, m *inference.ModelInferRequest) (*inference.ModelStreamInferResponse, error) {
+		answer: func(ctx context.Context, number uint64, m *inference.ModelInferRequest) (*inference.ModelStreamInferResponse, *engine.Result, error) {
 			if latestOnly(m) {
 				return s.streamAnswer(ctx, m, &frame{lanes: &lanes, number: number})
 			}
@@ -147,12 +157,12 @@ func latestOnly(m *inference.ModelInferRequest) bool {
 }
 
 // streamAnswer answers one request of a stream.
-func (s *Inference) streamAnswer(ctx context.Context, m *inference.ModelInferRequest, frame *frame) (*inference.ModelStreamInferResponse, error) {
-	res, err := s.infer(ctx, m, frame)
+func (s *Inference) streamAnswer(ctx context.Context, m *inference.ModelInferRequest, frame *frame) (*inference.ModelStreamInferResponse, *engine.Result, error) {
+	res, computed, err := s.infer(ctx, m, frame)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return finalResponse(res, ""), nil
+	return finalResponse(res, ""), computed, nil
 }
 
 // streamFailure answers a request of a stream that failed. Clients match it to the

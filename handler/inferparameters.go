@@ -127,16 +127,18 @@ func wholeParameter(name string, value any) (uint64, error) {
 	return 0, invalidf("parameter %s is %v: give a whole number from 0", name, value)
 }
 
-// schedule returns ctx with what the scheduler is to know of the request.
+// schedule returns ctx with what else the scheduler is to know of the request, which is
+// about to enter its queue.
 func (p *inferParameters) schedule(ctx context.Context, started time.Time) context.Context {
-	request := scheduler.Request{Priority: p.priority}
+	if p.priority == 0 && p.timeout == 0 {
+		return ctx
+	}
+	request := scheduler.RequestOf(ctx)
+	request.Priority = p.priority
 	if p.timeout > 0 {
 		if request.Timeout = p.timeout - time.Since(started); request.Timeout == 0 {
 			request.Timeout = -1 // it has passed
 		}
-	}
-	if request == (scheduler.Request{}) {
-		return ctx
 	}
 	return scheduler.WithRequest(ctx, request)
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"maps"
 	"sync"
+	"time"
 
 	"github.com/tensorwire/tensorwire/internal/modelconfig"
 	"github.com/tensorwire/tensorwire/internal/repository"
@@ -124,10 +125,14 @@ type frame struct {
 }
 
 // overtaking lets a latest_only frame go when it is its turn, and returns the context
-// to run it with, and what to call when it has been answered.
-func (f *frame) overtaking(ctx context.Context, lease *repository.Lease) (context.Context, func(), error) {
+// to run it with, and what to call when it has been answered. It sets waited to how long
+// that took: a wait for the model, as one in its queue is.
+func (f *frame) overtaking(ctx context.Context, lease *repository.Lease, waited *time.Duration) (context.Context, func(), error) {
 	lane := f.lanes.find(lease.Version)
-	if err := lane.enter(ctx, f.number); err != nil {
+	came := time.Now()
+	err := lane.enter(ctx, f.number)
+	*waited = time.Since(came)
+	if err != nil {
 		reason := scheduler.ReasonCancelled
 		if errors.Is(err, scheduler.ErrOvertaken) {
 			reason = scheduler.ReasonOvertaken

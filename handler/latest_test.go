@@ -3,7 +3,9 @@ package handler_test
 import (
 	"context"
 	"strconv"
+	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"connectrpc.com/connect/v2"
@@ -148,5 +150,57 @@ func TestAStreamThatEndsLeavesNoFrameBehind(t *testing.T) {
 		if time.Now().After(deadline) {
 			t.Fatalf("%+v", statistics.Sums())
 		}
+	}
+}
+
+// TestAWaitForTheTurnIsOneInTheQueue lets a frame wait for a minute while the one before
+// it is run: it counts as a wait for the model, and against the frame's own timeout.
+func TestAWaitForTheTurnIsOneInTheQueue(t *testing.T) {
+	inBubble := func(timeout time.Duration) func(t *testing.T) {
+		return func(t *testing.T) {
+			m, began, let := heldModel()
+			service, r := newInference(t, map[string]*fakeModel{"m": m}, handler.InferenceOptions{})
+			stream, err := inferenceClient(service).ModelStreamInfer(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			frame := func(p parameters) {
+				req := vectorRequest("", 1, 2)
+				req.Inputs[0].Shape, req.Parameters = []int64{1, 2}, p
+				p["latest_only"] = boolParam(true)
+				if err := stream.Send(req); err != nil {
+					t.Fatal(err)
+				}
+			}
+			frame(parameters{})
+			<-began
+			frame(parameters{"timeout": int64Param(timeout.Microseconds())})
+			time.Sleep(time.Minute)
+			close(let)
+			var failures []string
+			for range 2 {
+				res, err := stream.Receive()
+				if err != nil {
+					t.Fatal(err)
+				}
+				failures = append(failures, res.GetErrorMessage())
+			}
+			sums := r.Snapshot().Models[0].Newest().Statistics.Sums()
+			if timeout != 0 {
+				if !strings.Contains(failures[1], "timed out in the queue") || sums.NotRun[scheduler.ReasonTimeout] != 1 {
+					t.Errorf("%q, %+v", failures, sums)
+				}
+				return
+			}
+			if failures[1] != "" || sums.Queue.Total != time.Minute || sums.ComputeInput.Total != 0 {
+				t.Errorf("%q, queue %+v, input %+v", failures, sums.Queue, sums.ComputeInput)
+			}
+			if err := stream.CloseSend(); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+	for _, timeout := range []time.Duration{0, 10 * time.Second} {
+		t.Run(timeout.String(), func(t *testing.T) { synctest.Test(t, inBubble(timeout)) })
 	}
 }

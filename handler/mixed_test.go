@@ -39,8 +39,10 @@ func (o *outcomes) add(err error, rows uint64) {
 		o.of["success"]++
 		o.rows += rows
 		return
-	case connect.CodeOf(err) == connect.CodeDeadlineExceeded:
-		o.of["deadline"]++
+	case connect.CodeOf(err) == connect.CodeDeadlineExceeded, connect.CodeOf(err) == connect.CodeCanceled:
+		o.of["left"]++
+	case strings.Contains(err.Error(), scheduler.ErrBusy.Error()):
+		o.of["busy"]++
 	case strings.Contains(err.Error(), scheduler.ErrQueueFull.Error()):
 		o.of["queue_full"]++
 	case strings.Contains(err.Error(), scheduler.ErrTimeout.Error()):
@@ -77,8 +79,12 @@ func mixed(t *testing.T, service *handler.Inference) *outcomes {
 			wait = time.Duration(1+random.IntN(100)) * time.Millisecond
 		}
 		group.Go(func() {
-			ctx, cancel := context.WithTimeout(t.Context(), wait)
+			ctx, cancel := context.WithCancel(t.Context())
+			if i%2 == 0 { // others leave without having said so before
+				ctx, cancel = context.WithTimeout(t.Context(), wait)
+			}
 			defer cancel()
+			defer time.AfterFunc(wait, cancel).Stop()
 			_, err := service.ModelInfer(ctx, request)
 			got.add(err, uint64(rows))
 		})
@@ -113,7 +119,7 @@ func TestStatisticsAreWhatCallersSaw(t *testing.T) {
 		}
 		service, models := newInference(t, map[string]*fakeModel{"m": m}, handler.InferenceOptions{})
 		got := mixed(t, service)
-		for _, kind := range []string{"success", "deadline", "queue_full", "timeout", "error"} {
+		for _, kind := range []string{"success", "left", "busy", "queue_full", "timeout", "error"} {
 			if got.of[kind] < 10 {
 				t.Errorf("only %d answers of %q: %v", got.of[kind], kind, got.of)
 			}
@@ -148,7 +154,7 @@ func TestStatisticsAreWhatCallersSaw(t *testing.T) {
 		}
 		statistics := models.Snapshot().Models[0].Newest().Statistics
 		notRun := statistics.Sums().NotRun
-		if notRun["queue_full"] != got.of["queue_full"] || notRun["timeout"] != got.of["timeout"] || notRun["cancelled"] == 0 || notRun["cancelled"] > got.of["deadline"] {
+		if notRun["queue_full"] != got.of["queue_full"] || notRun["timeout"] != got.of["timeout"] || notRun["cancelled"] == 0 || notRun["cancelled"] > got.of["left"] || notRun["busy"] != got.of["busy"] {
 			t.Errorf("not run: %v, callers saw %v", notRun, got.of)
 		}
 		text := metrics(statistics)

@@ -62,11 +62,16 @@ func describe(model *repository.Model, version *repository.Version) *modelservin
 	if version == nil || version.State != repository.Ready {
 		return m
 	}
+	front := version.Compiled.(*frontend)
+	inputs := version.Signature.Inputs
+	if front.input != nil {
+		inputs = []engine.TensorSpec{*front.input}
+	}
 	m.Version = versionName(version)
-	m.Inputs, m.Outputs = tensorInfos(version.Signature.Inputs), tensorInfos(version.Signature.Outputs)
+	m.Inputs, m.Outputs = tensorInfos(inputs), tensorInfos(version.Signature.Outputs)
 	m.Labels = version.Labels
-	if image := version.Compiled.(*frontend).image; image != nil {
-		m.Image = image.info()
+	if front.image != nil {
+		m.Image = front.image.info()
 	}
 	return m
 }

@@ -10,6 +10,7 @@ import (
 	"connectrpc.com/connect/v2"
 
 	"github.com/tensorwire/tensorwire/internal/budget"
+	"github.com/tensorwire/tensorwire/internal/engine"
 )
 
 // duplex is what a pipeline needs of its transport. Receive and Send are called on
@@ -32,8 +33,9 @@ type pipeline[Req, Res any] struct {
 	// draining is closed when the server begins to stop.
 	draining <-chan struct{}
 	log      *slog.Logger
-	// answer answers the request of that number, which count up. Several run at once.
-	answer func(ctx context.Context, number uint64, request *Req) (*Res, error)
+	// answer answers the request of that number, which count up, by what a model computed,
+	// whose memory is released when the answer has been sent. Several run at once.
+	answer func(ctx context.Context, number uint64, request *Req) (*Res, *engine.Result, error)
 	// failure is the answer of a request that failed. The request is nil where it
 	// could not be decoded.
 	failure func(context.Context, *Req, error) *Res
@@ -45,10 +47,11 @@ type pipeline[Req, Res any] struct {
 // maxPending bounds the answers of one stream that wait for their place.
 const maxPending = 1024
 
-// outcome is an answer, and the request where it succeeded.
+// outcome is an answer, and the request where it succeeded, with what was computed for it.
 type outcome[Req, Res any] struct {
 	answer    *Res
 	succeeded *Req
+	computed  *engine.Result
 }
 
 // place is an answer's place in the order of the requests.
@@ -152,6 +155,7 @@ func (p *pipeline[Req, Res]) send(ctx context.Context, stream duplex[Req, Res], 
 				cancel()
 			} else if done.succeeded != nil {
 				p.release(ctx, done.succeeded)
+				done.computed.Release()
 			}
 		}
 		budget.Answered(ctx) // or will never be
@@ -171,9 +175,9 @@ func (p *pipeline[Req, Res]) compute(ctx context.Context, number uint64, request
 			o = outcome[Req, Res]{answer: p.failure(ctx, request, connect.NewError(connect.CodeInternal, "internal error"))}
 		}
 	}()
-	res, err := p.answer(ctx, number, request)
+	res, computed, err := p.answer(ctx, number, request)
 	if err != nil {
 		return outcome[Req, Res]{answer: p.failure(ctx, request, err)}
 	}
-	return outcome[Req, Res]{res, request}
+	return outcome[Req, Res]{res, request, computed}
 }

@@ -48,6 +48,10 @@ type PredictorOptions struct {
 	// from it, when it has been answered and nobody looks at its memory any more. nil: it
 	// is left to the garbage collector.
 	Release func(ctx context.Context, message proto.Message)
+	// Lend is told, with the context of a unary call or one derived from it, what to call
+	// when its answer has been written and nobody looks at the answer's memory any more. nil:
+	// that is left to the garbage collector.
+	Lend func(ctx context.Context, free func())
 	// Logger is told of errors that callers are not told. nil: slog.Default.
 	Logger *slog.Logger
 }
@@ -76,6 +80,9 @@ func NewPredictor(models Models, options PredictorOptions) *Predictor {
 	if options.Release == nil {
 		options.Release = func(context.Context, proto.Message) {}
 	}
+	if options.Lend == nil {
+		options.Lend = func(context.Context, func()) {}
+	}
 	if options.Logger == nil {
 		options.Logger = slog.Default()
 	}
@@ -102,46 +109,48 @@ func (p *Predictor) FastPredict(ctx context.Context, m *modelserving.FastInferen
 }
 
 func (p *Predictor) answer(ctx context.Context, r *request) (*modelserving.InferenceResponse, error) {
-	res, err := p.infer(ctx, r)
+	res, computed, err := p.infer(ctx, r)
 	if err != nil {
 		return nil, rpcError(ctx, p.options.Logger.With("model", r.model), err)
 	}
+	p.options.Lend(ctx, computed.Release)
 	return res, nil
 }
 
-// infer is the walk of one request: lease, input, model, answer. It records the
-// version's statistics.
-func (p *Predictor) infer(ctx context.Context, r *request) (*modelserving.InferenceResponse, error) {
+// infer is the walk of one request: lease, input, model, answer, which has the memory of
+// what the model computed. It records the version's statistics.
+func (p *Predictor) infer(ctx context.Context, r *request) (*modelserving.InferenceResponse, *engine.Result, error) {
 	started := time.Now()
 	if err := r.validate(); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	lease, err := p.models.Acquire(r.model, r.version)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	defer lease.Release()
 	ctx, cancel := ceiling(ctx, p.options.MaxDeadline)
 	defer cancel()
 	lease.Statistics.Arrived()
-	sample, res, err := p.inferLeased(ctx, lease, r, started)
+	sample, res, computed, err := p.inferLeased(ctx, lease, r, started)
 	if err != nil {
 		failed(lease, err, time.Since(started))
-		return nil, overCeiling(ctx, err)
+		return nil, nil, overCeiling(ctx, err)
 	}
 	now := time.Now()
 	sample.Total = now.Sub(started)
 	lease.Statistics.Succeeded(now, sample)
-	return res, nil
+	return res, computed, nil
 }
 
 // inferLeased answers a request by a leased version, and says how long its steps
 // took.
-func (p *Predictor) inferLeased(ctx context.Context, lease *repository.Lease, r *request, started time.Time) (observe.Sample, *modelserving.InferenceResponse, error) {
+func (p *Predictor) inferLeased(ctx context.Context, lease *repository.Lease, r *request, started time.Time) (observe.Sample, *modelserving.InferenceResponse, *engine.Result, error) {
+	waited := time.Duration(0)
 	if r.frame != nil {
-		inTurn, leave, err := r.frame.overtaking(ctx, lease)
+		inTurn, leave, err := r.frame.overtaking(ctx, lease, &waited)
 		if err != nil {
-			return observe.Sample{}, nil, err
+			return observe.Sample{}, nil, nil, err
 		}
 		defer leave()
 		ctx = inTurn
@@ -150,19 +159,20 @@ func (p *Predictor) inferLeased(ctx context.Context, lease *repository.Lease, r 
 	var watch stopwatch
 	input, err := p.makeInput(ctx, lease, r, &watch)
 	if err != nil {
-		return observe.Sample{}, nil, err
+		return observe.Sample{}, nil, nil, err
 	}
 	inputs := []tensor.Tensor{input}
 	batch, err := batchSize(lease.Version, inputs)
 	if err != nil {
-		return observe.Sample{}, nil, err
+		return observe.Sample{}, nil, nil, err
 	}
 	ready := time.Now()
 	result, err := lease.Session().Run(ctx, inputs)
 	if err != nil {
-		return observe.Sample{}, nil, err
+		return observe.Sample{}, nil, nil, err
 	}
 	answering := time.Now()
+	queue := waited + result.Timings.Queue
 	res := &modelserving.InferenceResponse{
 		ModelName:    lease.Model,
 		ModelVersion: versionName(lease.Version),
@@ -170,21 +180,21 @@ func (p *Predictor) inferLeased(ctx context.Context, lease *repository.Lease, r 
 		Timings: &modelserving.Timings{
 			DecodeUs:     watch.decode.Microseconds(),
 			PreprocessUs: watch.preprocess.Microseconds(),
-			QueueUs:      result.Timings.Queue.Microseconds(),
+			QueueUs:      queue.Microseconds(),
 			ComputeUs:    result.Timings.Compute.Microseconds(),
 		},
 	}
 	if err := front.fill(res, result, r.classes()); err != nil {
-		return observe.Sample{}, nil, err
+		return observe.Sample{}, nil, nil, err
 	}
 	return observe.Sample{
 		BatchSize:     batch,
 		Cached:        result.Cached,
-		Queue:         result.Timings.Queue,
-		ComputeInput:  ready.Sub(started),
+		Queue:         queue,
+		ComputeInput:  ready.Sub(started) - waited,
 		ComputeInfer:  result.Timings.Compute,
 		ComputeOutput: time.Since(answering),
-	}, res, nil
+	}, res, result, nil
 }
 
 // failed records a request that has no answer: it failed, or was overtaken.

@@ -107,6 +107,11 @@ func (p *Predictor) makeInput(ctx context.Context, lease *repository.Lease, r *r
 		watch.preprocess = time.Since(start)
 		return t, err
 	}
+	// Under load an image that would be refused afterwards is not worth decoding, nor
+	// keeping until it could be.
+	if err := admits(ctx, lease); err != nil {
+		return tensor.Tensor{}, err
+	}
 	// A small file can hold many pixels, and can be resized to as many, so that not
 	// its bytes are what takes memory. As many images are decoded at once as there
 	// are CPUs, and the others wait. What comes of them waits in the queue of the
@@ -119,11 +124,16 @@ func (p *Predictor) makeInput(ctx context.Context, lease *repository.Lease, r *r
 		return tensor.Tensor{}, ctx.Err()
 	}
 	defer func() { <-p.decodes }()
-	// Under load an image that would be refused afterwards is not worth decoding.
-	if session, ok := lease.Session().(admitter); ok {
-		if err := session.Admits(ctx); err != nil {
-			return tensor.Tensor{}, err
-		}
+	if err := admits(ctx, lease); err != nil { // which may have changed meanwhile
+		return tensor.Tensor{}, err
 	}
 	return f.fromEncoded(r, p.limits, watch)
+}
+
+// admits returns how the lease's session would refuse a request now.
+func admits(ctx context.Context, lease *repository.Lease) error {
+	if session, ok := lease.Session().(admitter); ok {
+		return session.Admits(ctx)
+	}
+	return nil
 }

@@ -36,13 +36,15 @@ func (s *REST) inferImage(w http.ResponseWriter, r *http.Request, started time.T
 		return err
 	}
 	picture := &request{rawImage: body.bytes(), contentType: r.Header.Get("Content-Type")}
-	input, err := s.predictor.makeInput(r.Context(), lease, picture, &stopwatch{})
+	ctx, cancel := ceiling(r.Context(), s.inference.options.MaxDeadline)
+	defer cancel()
+	input, err := s.predictor.makeInput(ctx, lease, picture, &stopwatch{})
 	if err != nil {
 		lease.Statistics.Arrived()
 		lease.Statistics.Failed(time.Since(started))
-		return &imageError{err}
+		return &imageError{overCeiling(ctx, err)}
 	}
-	result, err := s.inference.runOn(r.Context(), lease, &inferRequest{
+	result, err := s.inference.runOn(ctx, lease, &inferRequest{
 		inputs:  []inferInput{{name: front.input.Name, Tensor: input}},
 		started: started,
 	})
@@ -93,13 +95,18 @@ func (f *frontend) takesImage(contentType string, content []byte) error {
 	return nil
 }
 
-// imageError is an error of the Predictor about its field raw_image, which is the
-// body here.
+// imageError is an error of the Predictor. What it says of its field raw_image is said of
+// the body here.
 type imageError struct{ cause error }
 
 func (e *imageError) Error() string {
-	return "body: " + strings.TrimPrefix(e.cause.Error(), "raw_image: ")
+	text := e.cause.Error()
+	if about, ok := strings.CutPrefix(text, "raw_image: "); ok {
+		return "body: " + about
+	}
+	return text
 }
+
 func (e *imageError) Unwrap() error { return e.cause }
 
 // label puts the best classes of the first output in the place of all outputs, where

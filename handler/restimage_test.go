@@ -3,13 +3,20 @@ package handler_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"image/color"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
+	"connectrpc.com/connect/v2"
+
+	"github.com/tensorwire/tensorwire/gen/inference"
+	"github.com/tensorwire/tensorwire/gen/modelserving"
 	"github.com/tensorwire/tensorwire/handler"
 	"github.com/tensorwire/tensorwire/internal/engine"
 	"github.com/tensorwire/tensorwire/internal/tensor"
@@ -74,6 +81,70 @@ func TestAnImageIsARequest(t *testing.T) {
 			if a.status != test.status || !strings.Contains(failure, part) || strings.Contains(failure, "raw_image") {
 				t.Errorf("%s: %d %s, want %d and %q", name, a.status, failure, test.status, part)
 			}
+		}
+	}
+}
+
+// The configuration may fix sizes that the model leaves open: an image is resized to
+// them, and Predictor takes no others, too.
+func TestAnImageHasTheConfiguredSize(t *testing.T) {
+	var ran []tensor.Shape
+	open := takesPictures("cat", "dog", "eel")
+	answer := open.run
+	open.inputs[0].Shape = tensor.Shape{tensor.Dynamic, 3, tensor.Dynamic, tensor.Dynamic}
+	open.config = &inference.ModelConfig{MaxBatchSize: 8, Input: []*inference.ModelInput{{Name: "picture", Dims: []int64{3, 4, 6}}}}
+	open.run = func(ctx context.Context, inputs []tensor.Tensor) (*engine.Result, error) {
+		ran = append(ran, inputs[0].Shape.Clone())
+		return answer(ctx, inputs)
+	}
+	picture := encodePNG(t, 7, 5, func(int, int) color.Color { return color.White })
+	service, models := newInference(t, map[string]*fakeModel{"m": open}, handler.InferenceOptions{})
+	predictor := handler.NewPredictor(models, handler.PredictorOptions{})
+	h := handler.NewREST(service, predictor, handler.RESTOptions{})
+	if a := ask(t, h, http.MethodPost, "/v2/models/m/infer", picture, "Content-Type", "image/png"); a.status != http.StatusOK {
+		t.Errorf("%d %s", a.status, a.body)
+	}
+	if _, err := predictor.Predict(t.Context(), &modelserving.InferenceRequest{RawImage: picture}); err != nil {
+		t.Error(err)
+	}
+	for _, shape := range ran {
+		if !slices.Equal(shape, tensor.Shape{1, 3, 4, 6}) {
+			t.Errorf("the model was run with %v", shape)
+		}
+	}
+	if _, err := predictor.Predict(t.Context(), &modelserving.InferenceRequest{TensorData: make([]float32, 3*5*6), Width: 6, Height: 5}); connect.CodeOf(err) != connect.CodeInvalidArgument || !strings.Contains(err.Error(), "[-1, 3, 4, 6]") {
+		t.Errorf("another size gives %v", err)
+	}
+	model, err := predictor.GetModel(t.Context(), &modelserving.GetModelRequest{ModelName: "m"})
+	if err != nil || model.GetModel().GetImage().GetWidth() != 6 || model.GetModel().GetImage().GetHeight() != 4 || !slices.Equal(model.GetModel().GetInputs()[0].GetShape(), []int64{-1, 3, 4, 6}) {
+		t.Errorf("%v, %v", model, err)
+	}
+}
+
+// An image that is refused before it is decoded is not what is wrong.
+func TestAnImageThatIsRefused(t *testing.T) {
+	picture := encodePNG(t, 7, 5, func(int, int) color.Color { return color.White })
+	fails := takesPictures()
+	fails.run = func(context.Context, []tensor.Tensor) (*engine.Result, error) {
+		return nil, errors.New("out of memory")
+	}
+	for name, test := range map[string]struct {
+		model   *fakeModel
+		options handler.InferenceOptions
+		before  int // requests
+		status  int
+		says    string
+	}{
+		"a model that fails": {fails, handler.InferenceOptions{}, 5, http.StatusServiceUnavailable, "model is failing: "},
+		"a late one":         {takesPictures(), handler.InferenceOptions{MaxDeadline: time.Nanosecond}, 0, http.StatusGatewayTimeout, "--max-deadline"},
+	} {
+		h, _ := newREST(t, map[string]*fakeModel{"m": test.model}, test.options, handler.RESTOptions{})
+		for range test.before {
+			ask(t, h, http.MethodPost, "/v2/models/m/infer", picture, "Content-Type", "image/png")
+		}
+		a := ask(t, h, http.MethodPost, "/v2/models/m/infer", picture[:len(picture)-20], "Content-Type", "image/png")
+		if failure := a.failure(t); a.status != test.status || !strings.Contains(failure, test.says) || strings.Contains(failure, "body") {
+			t.Errorf("%s: %d %s", name, a.status, failure)
 		}
 	}
 }

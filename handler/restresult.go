@@ -55,6 +55,7 @@ func (s *REST) writeResult(w http.ResponseWriter, r *http.Request, result *infer
 	if writeAll(w, parts) {
 		text.free()
 		compressed.free()
+		result.computed.Release()
 	}
 	return nil
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/tensorwire/tensorwire/gen/modelserving"
 	"github.com/tensorwire/tensorwire/gen/modelserving/modelservingconnect"
+	"github.com/tensorwire/tensorwire/internal/engine"
 	"github.com/tensorwire/tensorwire/internal/scheduler"
 )
 
@@ -17,7 +18,7 @@ func (p *Predictor) StreamPredict(ctx context.Context, stream modelservingconnec
 		draining:   p.options.Draining,
 		log:        p.options.Logger,
 		latestOnly: func(m *modelserving.InferenceRequest) bool { return m.GetLatestOnly() },
-		answer: func(ctx context.Context, number uint64, m *modelserving.InferenceRequest) (*modelserving.InferenceResponse, error) {
+		answer: func(ctx context.Context, number uint64, m *modelserving.InferenceRequest) (*modelserving.InferenceResponse, *engine.Result, error) {
 			r := fromInferenceRequest(m)
 			if m.GetLatestOnly() {
 				r.frame = &frame{lanes: &lanes, number: number}

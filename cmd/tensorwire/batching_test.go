@@ -113,6 +113,23 @@ func TestAnswersAreKeptWhereTheConfigurationSaysSo(t *testing.T) {
 	}
 }
 
+// TestWarmupsAreNotRequests warms up a model whose queue would not let a request wait for
+// the batch's delay, and whose cache would answer all requests but the first.
+func TestWarmupsAreNotRequests(t *testing.T) {
+	dir := t.TempDir()
+	configured(t, dir, "m", `max_batch_size: 8 response_cache { enable: true }
+		dynamic_batching { max_queue_delay_microseconds: 60000000 default_queue_policy { default_timeout_microseconds: 1 } }
+		model_warmup { name: "w" count: 3 inputs { key: "x" value { data_type: TYPE_FP32 dims: [ 3 ] zero_data: true } } }`)
+	p := start(t, "--models", dir)
+	got := statisticsOf(t, p, "m") // which only a version that is ready has
+	if stats := got.GetInferenceStats(); got.GetExecutionCount() != 0 || stats.GetCacheMiss().GetCount() != 0 || stats.GetFail().GetCount() != 0 {
+		t.Errorf("%v", got)
+	}
+	if lines := metrics(t, p); !strings.Contains(lines, "tensorwire_response_cache_bytes 0\n") {
+		t.Errorf("the cache has what nobody asked for:\n%s", lines)
+	}
+}
+
 func TestTheServersCeilingOnDeadlines(t *testing.T) {
 	dir := t.TempDir()
 	configured(t, dir, "m", `max_batch_size: 8 dynamic_batching { max_queue_delay_microseconds: 60000000 }`)

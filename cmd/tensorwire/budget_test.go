@@ -5,6 +5,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"regexp"
 	"strconv"
 	"strings"
 	"testing"
@@ -62,6 +63,9 @@ func TestMemoryBudgetIsServedByEveryAPI(t *testing.T) {
 	}
 	if status, text, after := post("/modelserving.Predictor/FastPredict", "{}", "Content-Type", "application/json"); status != http.StatusServiceUnavailable || after != "1" || !strings.Contains(text, "google.rpc.RetryInfo") {
 		t.Errorf("RPC: %d %s, Retry-After %s", status, text, after)
+	}
+	if text := metrics(t, p); !regexp.MustCompile(`(?m)^tensorwire_memory_budget_refused_total ([2-9]|1\d+)$`).MatchString(text) {
+		t.Errorf("refusals are not counted in\n%s", text)
 	}
 	conn.Close()
 	until(http.StatusBadRequest) // there are no inputs: it has been read

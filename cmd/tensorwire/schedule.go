@@ -60,7 +60,11 @@ func schedulerOptions(c *config.Config, model *inference.ModelConfig) scheduler.
 			PreserveOrdering: batching.GetPreserveOrdering(),
 		}
 	}
-	options.Levels = make([]scheduler.Policy, max(batching.GetPriorityLevels(), 1))
+	if batching.GetPriorityLevels() == 0 {
+		options.Levels = []scheduler.Policy{queuePolicy(batching.GetDefaultQueuePolicy())}
+		return options
+	}
+	options.Levels = make([]scheduler.Policy, batching.GetPriorityLevels())
 	for i := range options.Levels {
 		policy, own := batching.GetPriorityQueuePolicy()[uint64(i)+1]
 		if !own {

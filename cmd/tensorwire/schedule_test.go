@@ -85,6 +85,14 @@ func TestTheSchedulerFollowsTheConfiguration(t *testing.T) {
 		},
 		`max_batch_size: 8
 		dynamic_batching {
+		  default_queue_policy { max_queue_size: 7 }
+		  priority_queue_policy { key: 1 value { max_queue_size: 1 } }
+		}`: {
+			Instances: 3, MaxQueue: 10, MaxQueueBytes: 1000, BatchDimension: true,
+			Batching: &scheduler.Batching{MaxSize: 8, Preferred: []int{}}, Levels: []scheduler.Policy{{MaxQueue: 7}},
+		},
+		`max_batch_size: 8
+		dynamic_batching {
 		  preferred_batch_size: [ 8, 4 ]
 		  max_queue_delay_microseconds: 500
 		  preserve_ordering: true

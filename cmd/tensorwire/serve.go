@@ -41,7 +41,7 @@ func serve(ctx context.Context, args []string, getenv func(string) string, stdou
 	if err != nil {
 		return err
 	}
-	ort, err := onnx.Open(library, onnx.Options{IntraOpThreads: c.IntraOpThreads})
+	ort, err := onnx.Open(library, onnx.Options{IntraOpThreads: c.IntraOpThreads, ReuseOutputs: true})
 	if err != nil {
 		return err
 	}

@@ -34,6 +34,7 @@ func services(c *config.Config, models *repository.Repository, regions *sharedme
 		MaxDeadline:    c.MaxDeadline,
 		Draining:       state.draining,
 		Release:        rpc.Release,
+		Lend:           rpc.Lend,
 		Logger:         log,
 	})
 	inference := handler.NewInference(models, handler.InferenceOptions{
@@ -42,6 +43,7 @@ func services(c *config.Config, models *repository.Repository, regions *sharedme
 		MaxDeadline:  c.MaxDeadline,
 		Draining:     state.draining,
 		Release:      rpc.Release,
+		Lend:         rpc.Lend,
 		Readiness:    state.readiness,
 		SharedMemory: regions,
 		LogLevels:    levels,
@@ -75,6 +77,7 @@ func serverMetrics(models *repository.Repository, cache *respcache.Cache, memory
 	metrics.Gauge("response_cache_bytes", "Bytes that the response cache holds, of all models.", func() float64 { return float64(cache.Bytes()) })
 	metrics.Gauge("memory_budget_bytes", "The memory budget for requests' messages; 0 where there is none.", func() float64 { return float64(memory.Limit()) })
 	metrics.Gauge("memory_budget_used_bytes", "Bytes that are reserved of the memory budget.", func() float64 { return float64(memory.Used()) })
+	metrics.Counter("memory_budget_refused_total", "Requests that were refused before they were read, for want of room in the memory budget.", func() float64 { return float64(memory.Refused()) })
 	return metrics.Handler()
 }
 

@@ -1,7 +1,8 @@
 // Command bench measures what Tensorwire costs: the encodings of a request, tensors
 // as JSON numbers, round trips over every protocol against a running server, the
-// model's share of them, the memory that is left of a model that is unloaded, and what
-// batching gains, an inference costs, and the division of the machine makes of a model.
+// model's share of them, the memory that is left of a model that is unloaded, what
+// batching gains, an inference costs and the division of the machine makes of a model,
+// and what becomes of requests when there are too many.
 // Each figure stands beside its baseline, which is measured in the same run.
 //
 // docs/performance.md explains the tables, and holds them; -update writes them
@@ -64,8 +65,10 @@ type options struct {
 	duration time.Duration
 	// rounds is how often everything is measured; the tables show medians.
 	rounds int
-	server string
-	digits string
+	// overload is how long each row of the overload lasts.
+	overload time.Duration
+	server   string
+	digits   string
 	report.Options
 }
 
@@ -75,6 +78,7 @@ func parse(args []string, out io.Writer) (*options, error) {
 	flags.SetOutput(out)
 	flags.DurationVar(&o.duration, "time", 2*time.Second, "how long one measurement of a round lasts")
 	flags.IntVar(&o.rounds, "rounds", 3, "how often everything is measured, in turns")
+	flags.DurationVar(&o.overload, "overload", 20*time.Second, "how long each row of the overload lasts")
 	flags.StringVar(&o.server, "server", "bin/tensorwire", "`path` of the server's binary")
 	flags.StringVar(&o.digits, "digits", "models/digits", "`directory` of the digits model")
 	o.Flags(flags, sectionNames())
@@ -84,8 +88,8 @@ func parse(args []string, out io.Writer) (*options, error) {
 	if err := o.Parsed(flags); err != nil {
 		return nil, err
 	}
-	if o.duration <= 0 || o.rounds < 1 {
-		return nil, errors.New("-time and -rounds are more than zero")
+	if o.duration <= 0 || o.rounds < 1 || o.overload <= 0 {
+		return nil, errors.New("-time, -rounds and -overload are more than zero")
 	}
 	return o, nil
 }
@@ -106,6 +110,9 @@ func sections() []section {
 		{"batching", "Batching", batching},
 		{"efficiency", "Efficiency", efficiency},
 		{"instances", "Instances", instances},
+		{"overload", "Overload", overload},
+		{"cancelled", "Callers that leave", cancelled},
+		{"latest", "Live video", latest},
 		{"machine", "Machine", machine},
 	}
 }

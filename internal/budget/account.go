@@ -54,7 +54,17 @@ func (a *Account) Most() int64 {
 // TryAdd reserves for a new message of size bytes, if there is room for it now.
 func (a *Account) TryAdd(size int64) bool {
 	n := size * a.times
-	return a.budget.TryReserve(n) && a.keep(n) == nil
+	return a.tryReserve(n) && a.keep(n) == nil
+}
+
+// tryReserve reserves n bytes if there is room now; where there is not, the request is
+// refused.
+func (a *Account) tryReserve(n int64) bool {
+	ok := a.budget.TryReserve(n)
+	if !ok {
+		a.budget.refuse()
+	}
+	return ok
 }
 
 // Add reserves for a new message of size bytes, and waits for room until ctx is done.
@@ -87,7 +97,7 @@ func (a *Account) keep(n int64) error {
 // TryGrow reserves for size more bytes of the newest message, if there is room now.
 func (a *Account) TryGrow(size int64) bool {
 	n := size * a.times
-	if !a.budget.TryReserve(n) {
+	if !a.tryReserve(n) {
 		return false
 	}
 	a.mu.Lock()

@@ -40,6 +40,9 @@ func TestNewestMessageGrowsAndSettles(t *testing.T) {
 	if !account.TryAdd(10) || !account.TryAdd(20) || !account.TryGrow(70) || account.TryGrow(1) || account.TryAdd(1) {
 		t.Errorf("%d are reserved", b.Used())
 	}
+	if b.Refused() != 2 { // the first had room, and nothing to grow
+		t.Errorf("%d were refused", b.Refused())
+	}
 	budget.Settle(ctx, 95)
 	budget.Settle(ctx, 15)
 	if b.Used() != 25 {

@@ -21,6 +21,7 @@ type Budget struct {
 	mu      sync.Mutex
 	used    int64
 	peak    int64
+	refused uint64
 	waiting []*waiter // in the order of their coming
 }
 
@@ -108,6 +109,24 @@ func (b *Budget) Peak() int64 {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.peak
+}
+
+// refuse counts a request for which there was no room.
+func (b *Budget) refuse() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.refused++
+}
+
+// Refused returns how many requests were refused, since there was no room for a message
+// that could not wait for it.
+func (b *Budget) Refused() uint64 {
+	if b == nil {
+		return 0
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.refused
 }
 
 // Limit returns the most bytes that can be reserved at once. 0 is without bound.

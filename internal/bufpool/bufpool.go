@@ -23,6 +23,9 @@ const (
 	classes  = 30
 )
 
+// Alignment is that of buffers: of every datatype's elements.
+const Alignment = 8
+
 var pools [classes]sync.Pool // of unsafe.Pointer to the first byte
 
 // sizeOf returns the size of a class.
@@ -47,8 +50,8 @@ func classOf(n int) int {
 	return class + 1
 }
 
-// Get returns a buffer of length n, whose content is whatever it was, aligned to 8
-// bytes at least. Its capacity is its class's: up to half as much again, and at least 4
+// Get returns a buffer of length n, whose content is whatever it was, aligned to
+// Alignment at least. Its capacity is its class's: up to half as much again, and at least 4
 // KiB. The caller owns it until Put, or for ever.
 func Get(n int) []byte {
 	class := classOf(n)
@@ -61,14 +64,21 @@ func Get(n int) []byte {
 	return make([]byte, sizeOf(class))[:n]
 }
 
-// Put gives a buffer of Get back: the slice that Get returned or one that begins where it
-// does and has its capacity. Nobody may look at it any more. Slices of other capacities
-// than Get gives are left to the garbage collector, as is nil.
+// Put gives a buffer of Get back: the slice that Get returned, or one that begins where it
+// does or less than Alignment bytes after, and has the rest of its capacity. Nobody may
+// look at it any more. Slices of other capacities are left to the garbage collector, as is
+// nil.
 func Put(b []byte) {
-	class := classOf(cap(b))
-	if cap(b) == 0 || class >= classes || sizeOf(class) != cap(b) {
+	if cap(b) == 0 {
+		return
+	}
+	first := unsafe.Pointer(unsafe.SliceData(b))
+	lead := int(uintptr(first) % Alignment)
+	class := classOf(lead + cap(b))
+	if class >= classes || sizeOf(class) != lead+cap(b) {
 		return // not one of ours, or too large to keep
 	}
-	poison(b)
-	pools[class].Put(unsafe.Pointer(unsafe.SliceData(b)))
+	first = unsafe.Add(first, -lead)
+	poison(unsafe.Slice((*byte)(first), sizeOf(class)))
+	pools[class].Put(first)
 }

@@ -40,12 +40,24 @@ func TestBuffersFit(t *testing.T) {
 
 func TestPoisonShowsWhoStillLooks(t *testing.T) {
 	defer bufpool.Poison(bufpool.Poison(true))
-	b := bufpool.Get(10_000)
-	clear(b)
-	bufpool.Put(b[:1])
-	for i, c := range b[:cap(b)] {
-		if c != bufpool.Poisoned {
-			t.Fatalf("byte %d is %#x after Put", i, c)
+	for _, part := range []struct{ from, to int }{{0, 10_000}, {0, 1}, {1, 1}, {bufpool.Alignment - 1, 10_000}} {
+		b := bufpool.Get(10_000)
+		clear(b)
+		bufpool.Put(b[part.from:part.to])
+		for i, c := range b[:cap(b)] {
+			if c != bufpool.Poisoned {
+				t.Fatalf("byte %d is %#x after Put of %v", i, c, part)
+			}
+		}
+	}
+	for name, of := range map[string]func([]byte) []byte{
+		"behind the beginning": func(b []byte) []byte { return b[bufpool.Alignment:] },
+		"shorter":              func(b []byte) []byte { return b[: 5000 : cap(b)-1] },
+	} {
+		b := bufpool.Get(10_000)
+		clear(b)
+		if bufpool.Put(of(b)); b[5000] == bufpool.Poisoned {
+			t.Errorf("a slice that is %s is taken for a buffer", name)
 		}
 	}
 }

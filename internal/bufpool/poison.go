@@ -18,8 +18,8 @@ func poison(b []byte) {
 	if !poisoning.Load() {
 		return
 	}
-	b = b[:cap(b)]
-	for i := range b {
-		b[i] = Poisoned
+	b[0] = Poisoned
+	for n := 1; n < len(b); n *= 2 { // a write at a time takes the race detector seconds
+		copy(b[n:], b[:n])
 	}
 }

@@ -105,12 +105,28 @@ type TensorSpec struct {
 // Result is the answer of a Run.
 type Result struct {
 	// Outputs has one tensor for each of Signature.Outputs, in their order. Their
-	// memory is the caller's. An output that is no tensor has DataType
-	// tensor.Invalid and no data.
+	// memory is the caller's, until Release or for ever. An output that is no tensor
+	// has DataType tensor.Invalid and no data.
 	Outputs []tensor.Tensor
 	// Cached says that the outputs are those of an earlier Run of the same inputs.
 	Cached  bool
 	Timings Timings
+	// Free, which Release calls, takes the outputs' memory back. nil: it is the garbage
+	// collector's.
+	Free func()
+}
+
+// Release lets the outputs' memory be used again, for outputs of other requests. The
+// caller of Run may call it when nobody looks at that memory any more, nor at what
+// aliases it; whoever cannot know that does not, and the memory is garbage in its time.
+// A second call does nothing, nor does one of nil. It is for one goroutine at a time.
+func (r *Result) Release() {
+	if r == nil || r.Free == nil {
+		return
+	}
+	free := r.Free
+	r.Free, r.Outputs = nil, nil
+	free()
 }
 
 // Timings say where the time of a Run went.

@@ -27,7 +27,7 @@ func (w *responseWriter) begin(end bool, first []byte) {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.cannotSend(w.st) != nil {
+	if c.waitToSend(w.st) != nil {
 		return
 	}
 	c.encode(":status", statusText(w.status))
@@ -54,7 +54,7 @@ func (w *responseWriter) fill(header http.Header, first []byte) (extra [][2]stri
 	if _, has := header["Content-Type"]; !has && len(first) > 0 && header.Get("Content-Encoding") == "" {
 		extra = append(extra, [2]string{"content-type", http.DetectContentType(first)})
 	}
-	if w.declared < 0 && w.complete && (len(w.held) > 0 || w.hasBody()) {
+	if _, has := header["Content-Length"]; !has && w.complete && (len(w.held) > 0 || w.hasBody()) {
 		extra = append(extra, [2]string{"content-length", strconv.Itoa(len(w.held))})
 	}
 	return extra
@@ -162,7 +162,7 @@ func (w *responseWriter) informal(status int, header http.Header) {
 	c := w.st.conn
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.cannotSend(w.st) != nil || w.st.localClosed || w.st.answered {
+	if c.waitToSend(w.st) != nil || w.st.localClosed || w.st.answered {
 		return
 	}
 	c.encode(":status", strconv.Itoa(status))

@@ -85,13 +85,14 @@ var contracts = map[string]contract{
 	},
 	"what is described is not described anew": {
 		handler: func(w http.ResponseWriter, _ *http.Request) {
-			w.Header()["Date"], w.Header()["Content-Type"] = nil, nil
+			w.Header()["Date"], w.Header()["Content-Type"], w.Header()["Content-Length"] = nil, nil, nil
 			_, _ = io.WriteString(w, "<html>")
 		},
 		client: func(t *testing.T, s *site) {
 			res, _ := fetch(t, s, "GET", "/", nil)
 			wants(t, "date", res.Header.Get("Date"), "")
 			wants(t, "type", res.Header.Get("Content-Type"), "")
+			wants(t, "length", res.Header.Get("Content-Length"), "")
 		},
 	},
 	"the type is that of the first bytes, however they are written": {

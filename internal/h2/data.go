@@ -41,8 +41,11 @@ func (c *conn) onData(f frame) error {
 	if err != nil || st == nil {
 		// The bytes count against the connection's window all the same.
 		c.consumed(f.length)
-		if err := c.skip(length + padding); err != nil {
-			return err
+		if skipped := c.skip(length + padding); skipped != nil {
+			return skipped
+		}
+		if err == nil && length < tinyData {
+			err = c.flood.spend(costTiny)
 		}
 		return err
 	}

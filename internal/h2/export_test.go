@@ -6,9 +6,22 @@ func (s *Server) Buffered() int64 { return s.buffered.Load() }
 // Conns returns how many connections there are.
 func (s *Server) Conns() int { return len(s.open()) }
 
+// Unsent returns how many bytes of frames wait to be written, of all connections.
+func (s *Server) Unsent() int {
+	n := 0
+	for _, c := range s.open() {
+		c.mu.Lock()
+		n += len(c.out.buf)
+		c.mu.Unlock()
+	}
+	return n
+}
+
 // Budgets and bounds that tests attack.
 const (
 	FrameBudget = frameBudget
 	ResetBudget = resetBudget
 	StallLeast  = stallLeast
+	BufferMost  = bufferMost
+	ControlMost = controlMost
 )

@@ -43,7 +43,7 @@ func (w *responseWriter) end(trailed bool) {
 	c := w.st.conn
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.cannotSend(w.st) != nil || w.st.localClosed {
+	if c.waitToSend(w.st) != nil || w.st.localClosed {
 		return
 	}
 	for name, values := range w.trailers {

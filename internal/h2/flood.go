@@ -39,10 +39,10 @@ const (
 
 // What frames cost and earn of the frames' budget.
 const (
-	costControl = 2 // PING, SETTINGS, PRIORITY, unknown frames
+	costControl = 2 // PING, SETTINGS, PRIORITY, unknown frames, late RST_STREAM and HEADERS
 	costWindow  = 1 // WINDOW_UPDATE
 	costEmpty   = 5 // DATA or CONTINUATION without payload
-	costTiny    = 1 // DATA of less than tinyData bytes that is no message of its own
+	costTiny    = 1 // DATA of less than tinyData bytes that is late, or no message of its own
 	earnRequest = 8 // a request that was answered
 	earnMessage = 2 // DATA that begins a message, or has smallData bytes
 	tinyData    = frameHeaderSize

@@ -194,6 +194,38 @@ func TestFloodsAreBounded(t *testing.T) {
 	}
 }
 
+// Frames of a stream that the server has reset are ignored, but not for ever.
+func TestLateFramesAreBounded(t *testing.T) {
+	early := func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/wait" { // the receive buffer of an idle connection is given back with each frame
+			<-r.Context().Done()
+		}
+		http.Error(w, "no", http.StatusForbidden)
+	}
+	attacks := map[string]struct {
+		cost  int
+		frame func(p *peer) error
+	}{
+		"DATA of a byte": {1, func(p *peer) error { return p.f.WriteData(1, false, []byte("x")) }},
+		"padding":        {1, func(p *peer) error { return p.f.WriteDataPadded(1, true, nil, make([]byte, 200)) }},
+		"trailers":       {2, func(p *peer) error { return p.request(1, true, "x-late", "1") }},
+	}
+	for name, attack := range attacks {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, serverOf(early), h2.Options{}, func(t *testing.T, l *listener) {
+				p := l.dial(t)
+				p.write(t, func() error { return first(p.request(1, false, post("/")...), p.request(3, true, get("/wait")...)) })
+				p.wantReset(t, 1, http2.ErrCodeNo)
+				done := repeat(3*h2.FrameBudget, func(int) error { return attack.frame(p) })
+				p.wantGoAway(t, http2.ErrCodeEnhanceYourCalm)
+				if most := h2.FrameBudget/attack.cost + 20; done > most {
+					t.Errorf("%d frames were taken, more than %d", done, most)
+				}
+			})
+		})
+	}
+}
+
 // What clients do while they work: messages of a few bytes in both directions, each
 // followed by WINDOW_UPDATE and PING, as gRPC's clients send them.
 func TestBusyClientsAreNotTakenForAttackers(t *testing.T) {

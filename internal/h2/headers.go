@@ -185,7 +185,7 @@ func (c *conn) closeBlock() error {
 	defer func() { c.block = headerBlock{} }() // it holds what is the request's
 	switch {
 	case b.ignored:
-		return nil
+		return c.flood.spend(costControl)
 	case b.refused != codeNone:
 		return streamError{b.id, b.refused, "the request is refused"}
 	case b.trailers:

@@ -95,6 +95,30 @@ func TestPeersThatAnswerPingsStay(t *testing.T) {
 	})
 }
 
+// A client that reads slowly, and gives credit seldom, is silent for long: the PING that
+// asks it for a sign of life stands behind what it has yet to read.
+func TestSlowReadersAreNotTakenForGone(t *testing.T) {
+	const size = 4 << 20
+	handler := func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(make([]byte, size)) }
+	bubble(t, serverOf(handler), h2.Options{}, func(t *testing.T, l *listener) {
+		p := l.deaf(t, http2.Setting{ID: http2.SettingInitialWindowSize, Val: 1 << 30})
+		p.write(t, func() error { return p.f.WriteWindowUpdate(0, 1<<30) })
+		p.write(t, func() error { return p.request(1, true, get("/")...) })
+		for got := 0; got < size; {
+			time.Sleep(time.Second / 2) // 32 KiB a second: two minutes
+			f, err := p.f.ReadFrame()
+			if err != nil {
+				t.Fatalf("ended after %d bytes: %v", got, err)
+			}
+			if data, ok := f.(*http2.DataFrame); ok {
+				got += len(data.Data())
+			}
+		}
+		go p.readAll()
+		p.wantAlive(t)
+	})
+}
+
 // A peer that does not read: the connection ends, and with it what the handler writes.
 func TestSlowReadersAreGivenUp(t *testing.T) {
 	result := make(chan error, 1)
@@ -441,20 +465,28 @@ func TestLargeHeadersAreAnswered431(t *testing.T) {
 		p.wantStatus(t, 1, "200")
 		p.write(t, func() error { return p.request(3, true, append(get("/"), "x", long(9<<10))...) })
 		p.wantStatus(t, 3, "431")
+		// An answer to HEAD has no body, whatever it says.
+		p.write(t, func() error {
+			return p.request(5, true, ":method", "HEAD", ":scheme", "http", ":authority", "host", ":path", "/", "x", long(9<<10))
+		})
+		p.wantStatus(t, 5, "431")
+		if e, ok := p.find(http2.FrameData, 5); ok {
+			t.Errorf("HEAD is answered with a body: %+v", e)
+		}
 		// References to the table are short, what they stand for is not (HPACK bomb).
 		bomb := append(p.block(append(get("/"), "x", long(3<<10))...), make([]byte, 8000)...)
 		for i := len(bomb) - 8000; i < len(bomb); i++ {
 			bomb[i] = 0x80 | 62
 		}
 		p.write(t, func() error {
-			return p.f.WriteHeaders(http2.HeadersFrameParam{StreamID: 5, EndHeaders: true, EndStream: true, BlockFragment: bomb})
+			return p.f.WriteHeaders(http2.HeadersFrameParam{StreamID: 7, EndHeaders: true, EndStream: true, BlockFragment: bomb})
 		})
-		p.wantStatus(t, 5, "431")
+		p.wantStatus(t, 7, "431")
 		// The table is in step all the same.
-		p.write(t, func() error { return p.request(7, true, get("/")...) })
-		p.wantStatus(t, 7, "200")
+		p.write(t, func() error { return p.request(9, true, get("/")...) })
+		p.wantStatus(t, 9, "200")
 		// Beyond twice as much it is an attack.
-		p.write(t, func() error { return p.request(9, true, append(get("/"), "x", long(40<<10))...) })
+		p.write(t, func() error { return p.request(11, true, append(get("/"), "x", long(40<<10))...) })
 		if e := p.wantGoAway(t, http2.ErrCodeEnhanceYourCalm); e.debug == "" {
 			t.Error("no reason is given")
 		}

@@ -35,11 +35,12 @@ type Options struct {
 	// IdleTimeout or ReadTimeout, or an hour.
 	IdleTimeout time.Duration
 	// PingAfter is how long a connection may be silent before the peer is asked for a
-	// sign of life, and PingTimeout how long that may take. 0: 30 s and 15 s.
+	// sign of life, and PingTimeout how long that may take, once all that was to be sent
+	// before is written. 0: 30 s and 15 s.
 	PingAfter, PingTimeout time.Duration
-	// WriteTimeout is how long a peer may take nothing of what is sent: the connection
-	// ends where it does not read, and a stream where its window stays closed. 0: a
-	// minute.
+	// WriteTimeout is how long a peer may take nothing of what is sent, or too little: the
+	// connection ends where it does not read, after half of the time at the earliest, and
+	// a stream where its window stays closed or its turn does not come. 0: a minute.
 	WriteTimeout time.Duration
 	// Logger is told of panics. nil: slog.Default.
 	Logger *slog.Logger

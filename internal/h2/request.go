@@ -102,8 +102,10 @@ func (st *stream) makeRequest(b *headerBlock) string {
 	uri := b.path
 	switch {
 	case b.tooLarge:
-		b.method, uri = http.MethodGet, "/"
-		target = &url.URL{Path: uri}
+		if b.method != http.MethodHead { // whose answer has no body
+			b.method = http.MethodGet
+		}
+		uri, target = "/", &url.URL{Path: "/"}
 	case b.method == http.MethodConnect:
 		target, uri = &url.URL{Host: b.authority}, b.authority
 	default:

@@ -167,6 +167,7 @@ func TestConnectionErrors(t *testing.T) {
 		"PING of 7 bytes":              {http2.ErrCodeFrameSize, func(p *peer) error { return p.f.WriteRawFrame(http2.FramePing, 0, 0, make([]byte, 7)) }},
 		"PING on a stream":             {http2.ErrCodeProtocol, func(p *peer) error { return p.f.WriteRawFrame(http2.FramePing, 0, 1, make([]byte, 8)) }},
 		"SETTINGS of 5 bytes":          {http2.ErrCodeFrameSize, func(p *peer) error { return p.f.WriteRawFrame(http2.FrameSettings, 0, 0, make([]byte, 5)) }},
+		"SETTINGS of 4 KiB":            {http2.ErrCodeEnhanceYourCalm, func(p *peer) error { return p.f.WriteSettings(make([]http2.Setting, 683)...) }},
 		"SETTINGS on a stream":         {http2.ErrCodeProtocol, func(p *peer) error { return p.f.WriteRawFrame(http2.FrameSettings, 0, 1, nil) }},
 		"a frame size that is none":    {http2.ErrCodeProtocol, func(p *peer) error { return p.f.WriteSettings(http2.Setting{ID: http2.SettingMaxFrameSize, Val: 1}) }},
 		"a window that is none": {http2.ErrCodeFlowControl, func(p *peer) error {

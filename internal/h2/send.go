@@ -45,10 +45,14 @@ type sender struct {
 	// progress is that of all DATA, and roundSize how much of it is being written.
 	progress  progress
 	roundSize int
+	turns     turns
 	// writing says that the writer is at work; dead that nothing is written any more;
 	// closeAfter that the writer ends the connection when it is done; hurried that its
 	// write deadline is set for good.
 	writing, dead, closeAfter, hurried bool
+	// busy says that a write is under way, and slow that one was when the peer was to answer
+	// a PING, which may stand behind it.
+	busy, slow bool
 	// gone is the last stream of the latest GOAWAY, plus one; 0 when there was none.
 	gone uint32
 	// drained is told when buf has been written.

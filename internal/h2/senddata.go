@@ -9,11 +9,7 @@ func (c *conn) sendData(st *stream, p []byte, end bool) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	o := &c.out
-	for st.dead == nil && !o.dead && len(o.buf) > bufferMost {
-		c.armWriter()
-		o.drained.Wait()
-	}
-	if err := c.cannotSend(st); err != nil {
+	if err := c.waitToSend(st); err != nil {
 		return err
 	}
 	if st.localClosed {
@@ -36,6 +32,7 @@ func (c *conn) sendData(st *stream, p []byte, end bool) error {
 	st.progress.restart(now)
 	if o.first == nil {
 		o.progress.restart(now)
+		o.turns = turns{since: now}
 	}
 	o.queue(st)
 	c.armWriter()
@@ -63,6 +60,26 @@ func appendData(b, p []byte, end bool, id uint32, maxFrame int) []byte {
 			return b
 		}
 	}
+}
+
+// waitToSend waits while much is to be written already, also for what flow control does
+// not count: a peer that asks on and reads no answer keeps its own streams open. The
+// caller holds mu, which is let go of meanwhile. The error is cannotSend's.
+func (c *conn) waitToSend(st *stream) error {
+	for st.dead == nil && c.full() {
+		c.out.drained.Wait()
+	}
+	return c.cannotSend(st)
+}
+
+// full reports whether much is to be written already, and sees that it is. The caller holds
+// mu.
+func (c *conn) full() bool {
+	if c.out.dead || len(c.out.buf) <= bufferMost {
+		return false
+	}
+	c.armWriter()
+	return true
 }
 
 // cannotSend returns why nothing can be sent on a stream; nil where it can. The caller

@@ -94,6 +94,9 @@ func (st *stream) finish() {
 	st.body.abandon()
 	st.answer.release()
 	c.mu.Lock()
+	for c.full() {
+		c.out.drained.Wait() // who has been reset, by a panic, adds to it too
+	}
 	c.handlers--
 	if c.streams[st.id] == st {
 		// The handler's goroutine has ended without an answer (runtime.Goexit).

@@ -69,7 +69,7 @@ func (c *conn) tick() {
 func (c *conn) look(now time.Time) (next time.Time, alive bool) {
 	o, t := &c.server.options, &c.times
 	heard := time.Unix(0, c.lastRead.Load())
-	waits := !t.pinged.IsZero() && heard.Before(t.pinged)
+	waits := c.waitsForPeer(heard)
 	switch {
 	case c.unacked && now.Sub(t.began) >= o.HandshakeTimeout:
 		c.give(codeSettingsTimeout, "SETTINGS were not acknowledged")
@@ -77,12 +77,16 @@ func (c *conn) look(now time.Time) (next time.Time, alive bool) {
 	case !t.headerBy.IsZero() && !now.Before(t.headerBy):
 		c.give(codeEnhanceCalm, "a header block takes too long")
 		return now, true
+	case waits && c.out.busy:
+		// Whether it takes what is written is for the write's deadline to say.
+		c.out.slow = true
+		next = now.Add(o.PingTimeout)
 	case waits && now.Sub(t.pinged) >= o.PingTimeout:
 		return now.Add(o.PingTimeout), false
 	case waits:
 		next = t.pinged.Add(o.PingTimeout)
 	case now.Sub(heard) >= o.PingAfter:
-		t.pinged = now
+		t.pinged, c.out.slow = now, c.out.busy
 		c.out.ping([8]byte{})
 		c.armWriter()
 		next = now.Add(o.PingTimeout)
@@ -113,56 +117,27 @@ func (c *conn) look(now time.Time) (next time.Time, alive bool) {
 	return next, true
 }
 
+// waitsForPeer reports whether the peer was asked for a sign of life, and has given none.
+// The caller holds mu.
+func (c *conn) waitsForPeer(heard time.Time) bool {
+	return !c.times.pinged.IsZero() && heard.Before(c.times.pinged)
+}
+
+// restartPing gives a peer that has taken its time for a write the whole time for the PING
+// behind it. The caller holds mu.
+func (c *conn) restartPing() {
+	if !c.out.slow {
+		return
+	}
+	c.out.slow = false
+	if c.waitsForPeer(time.Unix(0, c.lastRead.Load())) {
+		c.times.pinged = time.Now()
+	}
+}
+
 func earlier(a, b time.Time) time.Time {
 	if b.Before(a) {
 		return b
 	}
 	return a
-}
-
-// stallLeast is how much a peer must take in a WriteTimeout, at least, of a stream
-// that waits for its window or for the connection's. It makes windows of a byte
-// useless.
-const stallLeast = 16 << 10
-
-// progress is how far DATA gets.
-type progress struct {
-	since time.Time // when it was last enough
-	bytes int
-}
-
-func (p *progress) restart(now time.Time) { p.since, p.bytes = now, 0 }
-
-func (p *progress) add(n int, now time.Time) {
-	if p.bytes += n; p.bytes >= stallLeast {
-		p.restart(now)
-	}
-}
-
-// stalled returns the streams whose handlers have waited too long for a window, and
-// when to look again. The caller holds mu.
-func (c *conn) stalled(now time.Time) (stalled []*stream, again time.Time) {
-	again = now.Add(c.server.options.PingAfter)
-	for _, st := range c.streams {
-		if !st.pendingData() {
-			continue
-		}
-		since := st.progress.since
-		if st.queued || st.writing || st.window > 0 {
-			// It may wait for its turn, or its turn be slow: then it is for the others to
-			// move, and for the connection's write deadline.
-			if since.Before(c.out.progress.since) {
-				since = c.out.progress.since
-			}
-			if c.out.writing && c.out.roundSize >= stallLeast {
-				since = now
-			}
-		}
-		if by := since.Add(c.server.options.WriteTimeout); now.Before(by) {
-			again = earlier(again, by)
-		} else {
-			stalled = append(stalled, st)
-		}
-	}
-	return stalled, again
 }

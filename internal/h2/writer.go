@@ -51,10 +51,14 @@ func (w *writer) writeAll() {
 		if len(buf) == 0 && len(o.vector) == 0 {
 			break
 		}
-		o.buf = nil
+		o.buf, o.busy = nil, true
 		c.mu.Unlock()
 		err := c.write(buf)
 		bufpool.Put(buf)
+		if err != nil {
+			// Not under mu: closing waits for the reading goroutine, which may want it.
+			_ = c.kill() // that one sees it and ends the connection
+		}
 		c.mu.Lock()
 		c.written(err)
 	}
@@ -86,6 +90,8 @@ func (c *conn) closeWhenWritten() {
 // mu.
 func (c *conn) written(err error) {
 	o := &c.out
+	o.busy = false
+	c.restartPing()
 	clear(o.vector) // handlers' memory
 	o.vector = o.vector[:0]
 	for i, st := range o.sent {
@@ -96,7 +102,6 @@ func (c *conn) written(err error) {
 	o.sent = o.sent[:0]
 	if err != nil {
 		o.dead = true
-		_ = c.kill() // the reading goroutine sees it and ends the connection
 	}
 	o.drained.Broadcast()
 }
@@ -162,4 +167,5 @@ func (c *conn) round() {
 	}
 	o.roundSize = sent
 	o.progress.add(sent, now)
+	o.turns.bytes += sent
 }

@@ -41,10 +41,17 @@ func checkBatching(r *report, config *inference.ModelConfig) {
 // maxPriorityLevels bounds the levels of a queue, which are all looked through.
 const maxPriorityLevels = 1024
 
-// checkPriorities checks the levels of priority.
+// checkPriorities checks the levels of priority. Without any, what is said of them is
+// not followed, as with Triton.
 func checkPriorities(r *report, batching *inference.ModelDynamicBatching) {
 	levels := batching.GetPriorityLevels()
 	if levels == 0 {
+		if batching.GetDefaultPriorityLevel() > 0 {
+			r.warn("dynamic_batching.default_priority_level is not followed: priority_levels is 0")
+		}
+		if len(batching.GetPriorityQueuePolicy()) > 0 {
+			r.warn("dynamic_batching.priority_queue_policy is not followed: priority_levels is 0, and all requests have default_queue_policy")
+		}
 		return
 	}
 	if levels > maxPriorityLevels {

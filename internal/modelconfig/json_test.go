@@ -51,7 +51,7 @@ func TestParseJSONTakesEveryForm(t *testing.T) {
 	config, warnings, err := modelconfig.ParseJSON([]byte(`{
 		"name": "m", "maxBatchSize": "4", "version_policy": {"specific": {"versions": [1, "2", 3.0]}}, "sequence_batching": null,
 		"input": [{"name": "x", "data_type": 11, "dims": ["-1", 3]}],
-		"dynamicBatching": {"max_queue_delay_microseconds": "100", "priority_queue_policy": {"1": {"maxQueueSize": 7, "speed": 1}}},
+		"dynamicBatching": {"max_queue_delay_microseconds": "100", "priorityLevels": 1, "default_priority_level": "1", "priority_queue_policy": {"1": {"maxQueueSize": 7, "speed": 1}}},
 		"instance_group": [{"kind": "KIND_GPU", "color": "red"}], "parameters": {"execution_mode": {"string_value": "1", "note": {}}},
 		"flavour": [{}]}`))
 	if err != nil {
@@ -59,7 +59,7 @@ func TestParseJSONTakesEveryForm(t *testing.T) {
 	}
 	same(t, config, `name: "m" max_batch_size: 4 version_policy { specific { versions: [1, 2, 3] } }
 		input { name: "x" data_type: TYPE_FP32 dims: [-1, 3] }
-		dynamic_batching { max_queue_delay_microseconds: 100 priority_queue_policy { key: 1 value { max_queue_size: 7 } } }
+		dynamic_batching { max_queue_delay_microseconds: 100 priority_levels: 1 default_priority_level: 1 priority_queue_policy { key: 1 value { max_queue_size: 7 } } }
 		instance_group { kind: KIND_GPU } parameters { key: "execution_mode" value { string_value: "1" } }`)
 	want := []string{
 		`config: dynamicBatching.priority_queue_policy["1"].speed is an unknown field, and is not followed`,

@@ -55,6 +55,10 @@ func TestGoodTextsWarnOfWhatIsNotFollowed(t *testing.T) {
 			`instance_group[0].kind is KIND_GPU: the model runs on the CPU, and the group's count is not used`,
 			`parameters["enable_mem_arena"] is not followed`,
 		},
+		"no_levels.good.pbtxt": {
+			`dynamic_batching.default_priority_level is not followed: priority_levels is 0`,
+			`dynamic_batching.priority_queue_policy is not followed: priority_levels is 0, and all requests have default_queue_policy`,
+		},
 		"unknown.good.pbtxt": {
 			`line 2, column 1: tags is an unknown field, and is not followed`,
 			`line 2, column 39: colour is an unknown field, and is not followed`,

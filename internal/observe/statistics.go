@@ -177,14 +177,6 @@ func (s *Statistics) LookedUp(hit bool, took time.Duration) {
 	}
 }
 
-// Reset forgets all: what a model is proved with, before it is in service, is nobody's
-// request.
-func (s *Statistics) Reset() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.sums = Sums{}
-}
-
 // Sums returns the statistics at this moment.
 func (s *Statistics) Sums() Sums {
 	s.mu.Lock()

@@ -51,9 +51,6 @@ func TestStatisticsOfExecutions(t *testing.T) {
 	if got.Running != 2 || got.Waiting != 3 || got.WaitingBytes != 300 || got.CacheHit.Total != 5 || got.CacheMiss.Total != 6 {
 		t.Errorf("%+v", got)
 	}
-	if s.Reset(); s.Sums().Executions != 0 {
-		t.Error("Reset forgets nothing")
-	}
 }
 
 func TestHistogramsCountBySize(t *testing.T) {

@@ -117,7 +117,7 @@ func (r *Repository) loadNow(ctx context.Context, name string, override *Overrid
 	}
 	texts := make([]string, len(failures))
 	for i, failure := range failures {
-		texts[i] = failure.Error()
+		texts[i] = readable(failure)
 	}
 	return fmt.Errorf("%w '%s', %s", ErrLoad, name, strings.Join(texts, "; "))
 }

@@ -102,6 +102,29 @@ func TestAModelThatIsLoadedWhileItUnloads(t *testing.T) {
 	})
 }
 
+// TestASessionThatDoesNotCloseKeepsNobodyWaiting stands for a call into the engine that
+// does not come back: its caller has gone, and the session can only close after it.
+func TestASessionThatDoesNotCloseKeepsNobodyWaiting(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r, l := open(t, write(t, map[string]string{"cat/1/model.onnx": "one", "dog/1/model.onnx": "bark"}), explicit)
+		must(t, r.LoadModel(t.Context(), "cat", nil))
+		l.closing = make(chan struct{})
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		unloaded := make(chan error, 1)
+		go func() { unloaded <- r.UnloadModel(ctx, "cat") }()
+		synctest.Wait()
+		expect(t, r, "cat/1 unloading, dog")
+		if err := r.LoadModel(ctx, "dog", nil); err != nil {
+			t.Errorf("another model: %v", err)
+		}
+		close(l.closing)
+		must(t, <-unloaded)
+		synctest.Wait()
+		expect(t, r, "cat/1 unavailable, dog/1 ready")
+	})
+}
+
 func TestLoadSaysWhatIsWrong(t *testing.T) {
 	r, _ := open(t, write(t, map[string]string{
 		"cat/1/model.onnx": "one", "cat/2/model.onnx": "corrupt", "dog/config.pbtxt": "name: dog\nmax_batch_size: x", "dog/1/model.onnx": "", "empty/x": "",

@@ -23,7 +23,8 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 var quiet = slog.New(slog.DiscardHandler)
 
 // loader loads any file whose content does not begin with "corrupt". Files that are
-// "cold" load, and cannot be run.
+// "cold" load, and cannot be run; the input of those that are "odd" has a name that is
+// not UTF-8.
 type loader struct {
 	// before, when not nil, is called at the beginning of each load.
 	before func(path string)
@@ -91,7 +92,11 @@ func (s *session) Signature() *engine.Signature {
 	spec := func(name string) []engine.TensorSpec {
 		return []engine.TensorSpec{{Name: name, DataType: tensor.FP32, Shape: tensor.Shape{1, 2}, DimNames: []string{"", ""}}}
 	}
-	return &engine.Signature{Inputs: spec("x"), Outputs: spec("y")}
+	input := "x"
+	if s.content == "odd" {
+		input = "x\xff"
+	}
+	return &engine.Signature{Inputs: spec(input), Outputs: spec("y")}
 }
 
 func (s *session) Run(_ context.Context, inputs []tensor.Tensor) (*engine.Result, error) {

@@ -2,6 +2,7 @@ package repository
 
 import (
 	"sync/atomic"
+	"time"
 
 	"github.com/tensorwire/tensorwire/internal/engine"
 )
@@ -35,11 +36,25 @@ func (i *instance) acquire() bool {
 // caller's to call.
 func (i *instance) release() bool { return i.refs.Add(-1) == 0 }
 
+// closeWait is how long those who take a version out of service wait for its session to
+// be closed. A call into the engine whose caller has gone is waited for by Close, and may
+// never come back: other models are not kept waiting for it.
+const closeWait = time.Second
+
 // letGo drops the repository's own reference. Where no lease is out, the session is
-// closed when it returns.
+// closed when it returns, or will be as soon as that can be.
 func (i *instance) letGo() {
-	if i.release() {
+	if !i.release() {
+		return
+	}
+	closed := make(chan struct{})
+	go func() {
+		defer close(closed)
 		i.close()
+	}()
+	select {
+	case <-closed:
+	case <-time.After(closeWait):
 	}
 }
 

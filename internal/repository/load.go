@@ -7,7 +7,9 @@ import (
 	"os"
 	"path/filepath"
 	"runtime/debug"
+	"slices"
 	"strconv"
+	"unicode/utf8"
 
 	"github.com/tensorwire/tensorwire/internal/engine"
 	"github.com/tensorwire/tensorwire/internal/modelconfig"
@@ -65,16 +67,18 @@ func (r *Repository) load(ctx context.Context, name string, src *source, d *dire
 		return nil, withoutPath(err, path)
 	}
 	session, loaded.Signature = engines, engines.Signature()
+	if err := checkNames(loaded.Signature); err != nil {
+		return nil, err
+	}
 	if loaded.Config, err = modelconfig.Complete(d.settings.config, name, loaded.Signature); err != nil {
 		return nil, err
 	}
 	if r.options.Decorate != nil {
 		session = r.options.Decorate(session, loaded)
 	}
-	if err := r.prove(ctx, loaded, session, src); err != nil {
+	if err := r.prove(ctx, loaded, engines, src); err != nil {
 		return nil, err
 	}
-	loaded.Statistics.Reset()
 	if examine(src.root, src.dir, d.settings).keyOf(v.number) != d.key(v) {
 		return nil, errChanged
 	}
@@ -82,7 +86,19 @@ func (r *Repository) load(ctx context.Context, name string, src *source, d *dire
 	return loaded, nil
 }
 
-// prove completes a version from its files, compiles it and runs its warmups.
+// checkNames reports a tensor whose name clients could not be told.
+func checkNames(signature *engine.Signature) error {
+	for _, spec := range slices.Concat(signature.Inputs, signature.Outputs) {
+		if !utf8.ValidString(spec.Name) {
+			return fmt.Errorf("the model has a tensor of the name %q, which is not UTF-8", spec.Name)
+		}
+	}
+	return nil
+}
+
+// prove completes a version from its files, compiles it and runs its warmups. They go to
+// the engine's own session, since they are nobody's requests: none is refused, answered
+// from a cache or counted.
 func (r *Repository) prove(ctx context.Context, v *Version, session engine.Session, src *source) (err error) {
 	if err := v.readOutputLabels(src.root, src.dir, v.Config.GetOutput()); err != nil {
 		return err

@@ -55,6 +55,10 @@ func cause(err error) error {
 	return err
 }
 
+// readable returns the text of an error for clients. Names of files can be any bytes, and
+// the protocols' texts are UTF-8.
+func readable(err error) string { return strings.ToValidUTF8(err.Error(), "\ufffd") }
+
 // readFile returns the content of a regular file in root that has at most that many
 // bytes.
 func readFile(root *os.Root, name string, most int64) ([]byte, error) {

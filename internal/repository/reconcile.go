@@ -76,7 +76,7 @@ func (r *Repository) reconcile(ctx context.Context, name string, src *source, d 
 			continue
 		}
 		failures = append(failures, fmt.Errorf("version %d: %w", v.number, err))
-		if r.fail(name, v.number, err.Error()) {
+		if r.fail(name, v.number, readable(err)) {
 			log.Error("model could not be loaded anew: what was loaded before serves on", "reason", err)
 		} else {
 			log.Error("model is unavailable", "reason", err)

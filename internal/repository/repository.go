@@ -85,6 +85,9 @@ type Repository struct {
 	options Options
 
 	snapshot atomic.Pointer[Snapshot]
+	// oddName is done when a name was logged that is no model's: it comes up at each
+	// look.
+	oddName sync.Once
 	// sessions counts those that are open.
 	sessions sync.WaitGroup
 

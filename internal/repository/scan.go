@@ -135,7 +135,7 @@ func (d *directory) selected() []versionDir {
 func (d *directory) reason(name string) string {
 	switch {
 	case d.err != nil:
-		return d.err.Error()
+		return readable(d.err)
 	case len(d.versions) == 0:
 		return fmt.Sprintf("it has no version: put the model at %s", filepath.Join(name, "1", modelconfig.ModelFile(d.settings.config)))
 	}

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"slices"
+	"unicode/utf8"
 )
 
 // errStopping says that nothing is loaded any more.
@@ -42,6 +44,9 @@ func (r *Repository) untilClose(ctx context.Context) (context.Context, context.C
 // look opens the models directory and returns the names of the models in it. It is
 // opened anew each time: it may be a symbolic link that leads elsewhere by now. The
 // caller closes root.
+//
+// A name that is not UTF-8 is no model's: no client could ask for it, and no protocol
+// could list it.
 func (r *Repository) look() (root *os.Root, names []string, err error) {
 	if root, err = os.OpenRoot(r.dir); err != nil {
 		return nil, nil, err
@@ -50,5 +55,14 @@ func (r *Repository) look() (root *os.Root, names []string, err error) {
 		root.Close()
 		return nil, nil, err
 	}
+	names = slices.DeleteFunc(names, func(name string) bool {
+		if utf8.ValidString(name) {
+			return false
+		}
+		r.oddName.Do(func() {
+			r.options.Logger.Warn("a directory is passed over, since its name is not UTF-8: give it another", "name", name)
+		})
+		return true
+	})
 	return root, names, nil
 }

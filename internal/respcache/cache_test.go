@@ -16,10 +16,10 @@ import (
 
 // double gives twice its input, and counts its runs.
 type double struct {
-	runs   int
-	fail   error
-	closed bool
-	mu     sync.Mutex
+	runs, refused int
+	fail          error
+	closed        bool
+	mu            sync.Mutex
 }
 
 func (d *double) Signature() *engine.Signature {
@@ -27,9 +27,13 @@ func (d *double) Signature() *engine.Signature {
 	return &engine.Signature{Inputs: []engine.TensorSpec{spec}, Outputs: []engine.TensorSpec{spec}}
 }
 
-func (d *double) Run(_ context.Context, inputs []tensor.Tensor) (*engine.Result, error) {
+func (d *double) Run(ctx context.Context, inputs []tensor.Tensor) (*engine.Result, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	if err := ctx.Err(); err != nil {
+		d.refused++
+		return nil, err
+	}
 	d.runs++
 	if d.fail != nil {
 		return nil, d.fail
@@ -111,6 +115,19 @@ func TestFailuresAreNotKept(t *testing.T) {
 	ask(t, s, 1, 2)
 }
 
+// The session counts the requests that are never run, those of callers that have left
+// among them.
+func TestWhoHasLeftIsTheSessionsToCount(t *testing.T) {
+	inner, seen := &double{}, &lookups{}
+	s := respcache.New(1<<20).Wrap(inner, seen)
+	ask(t, s, 1, 2)
+	ctx, leave := context.WithCancel(t.Context())
+	leave()
+	if _, err := s.Run(ctx, []tensor.Tensor{enginetest.Input(1, 2)}); !errors.Is(err, context.Canceled) || inner.refused != 1 || seen.hits != 0 {
+		t.Errorf("error %v, %d refused, %+v", err, inner.refused, seen)
+	}
+}
+
 func TestIsBoundedAndDropsTheOldest(t *testing.T) {
 	const most = 10_000
 	cache, inner := respcache.New(most), &double{}
@@ -147,7 +164,10 @@ type identity struct {
 	closed bool
 }
 
-func (s *identity) Run(_ context.Context, inputs []tensor.Tensor) (*engine.Result, error) {
+func (s *identity) Run(ctx context.Context, inputs []tensor.Tensor) (*engine.Result, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	if s.closed {

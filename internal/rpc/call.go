@@ -31,6 +31,7 @@ type call struct {
 	compressor    connect.Compressor
 	compressLeast int
 	leases        leases
+	places        *places // the procedure's
 	out           encoded
 	// broken says that an answer could not be written: it may still be on its way, and
 	// its memory is nobody's to use again.
@@ -45,6 +46,7 @@ func (p *procedure) init(c *call, w http.ResponseWriter, r *http.Request, protoc
 	c.only = p.spec.StreamType == connect.StreamTypeUnary
 	c.one = c.only || p.spec.StreamType == connect.StreamTypeServer
 	c.leases.one = c.one
+	c.places = &p.places
 	c.compressor, c.compressLeast = p.compressors.choose(first(r.Header, accept)), p.options.CompressMinBytes
 	c.info = connect.CallInfo{
 		Spec: p.spec, PeerAddr: r.RemoteAddr, Protocol: protocol, Codec: connect.CodecNameProto,

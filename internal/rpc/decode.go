@@ -15,16 +15,16 @@ const aliasLeast = 4 << 10
 
 // decode decodes data into m as proto.Unmarshal does, with the same outcome and errors.
 // Where a bytes field of m itself, not of a message in it, has a value of least bytes or
-// more, all its values alias data, and aliases is true: data must then not change for as
-// long as anyone looks at m. Else nothing of data is kept.
-func decode(data []byte, m proto.Message, least int) (aliases bool, err error) {
+// more, all its values alias data, and largest is the largest of them: data must then not
+// change for as long as anyone looks at m. Else nothing of data is kept, and largest is nil.
+func decode(data []byte, m proto.Message, least int) (largest []byte, err error) {
 	if len(data) < least {
-		return false, proto.Unmarshal(data, m)
+		return nil, proto.Unmarshal(data, m)
 	}
 	fields := bytesFieldsOf(m.ProtoReflect().Descriptor())
 	large, rest, ok := findLarge(data, fields, least)
 	if !ok || large == 0 {
-		return false, proto.Unmarshal(data, m)
+		return nil, proto.Unmarshal(data, m)
 	}
 	return decodeAround(data, m, fields, large, rest)
 }
@@ -84,7 +84,7 @@ func findLarge(data []byte, fields []field, least int) (large fieldSet, rest int
 // decodeAround decodes all of data but the large fields, rest bytes of it, and then sets
 // those, to the memory of data. The values of one field keep their order; that of the
 // fields among each other says nothing in protobuf.
-func decodeAround(data []byte, m proto.Message, fields []field, large fieldSet, rest int) (aliases bool, err error) {
+func decodeAround(data []byte, m proto.Message, fields []field, large fieldSet, rest int) (largest []byte, err error) {
 	small := bufpool.Get(rest)[:0]
 	defer func() { bufpool.Put(small) }() // proto.Unmarshal keeps nothing of it
 	for at := data; len(at) > 0; {
@@ -95,7 +95,7 @@ func decodeAround(data []byte, m proto.Message, fields []field, large fieldSet, 
 		at = at[size:]
 	}
 	if err := proto.Unmarshal(small, m); err != nil {
-		return false, err
+		return nil, err
 	}
 	reflected := m.ProtoReflect()
 	for at := data; len(at) > 0; {
@@ -104,6 +104,9 @@ func decodeAround(data []byte, m proto.Message, fields []field, large fieldSet, 
 		i := find(fields, number)
 		if i < 0 || value == nil || large&(1<<i) == 0 {
 			continue
+		}
+		if largest == nil || len(value) > len(largest) {
+			largest = value
 		}
 		// The capacity ends with the value: who appends to it does not write over
 		// what follows.
@@ -114,5 +117,5 @@ func decodeAround(data []byte, m proto.Message, fields []field, large fieldSet, 
 			reflected.Set(fields[i].descriptor, v)
 		}
 	}
-	return true, nil
+	return largest, nil
 }

@@ -36,7 +36,8 @@
 //
 // An answer's large bytes fields are read until Send returns, and not after, unless Send
 // returns an error: then they are to be left alone. Send only reads the message, so that
-// several calls may send one at once.
+// several calls may send one at once. The handler of a unary call does not see its answer
+// sent: it says by Lend whose memory that is.
 //
 // # What differs from connecthttp
 //

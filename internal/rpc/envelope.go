@@ -53,7 +53,7 @@ func (c *grpcCall) next() ([]byte, error) {
 	var buf []byte
 	if size > 0 {
 		var got int
-		if buf, got, err = readMessage(c.r.Body, int(size)); err != nil {
+		if buf, got, err = readMessage(c.r.Body, c.places.lead(int(size)), int(size)); err != nil {
 			return nil, c.cut(err, int(size), got)
 		}
 	}

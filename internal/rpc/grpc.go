@@ -92,13 +92,14 @@ func (c *call) decode(buf []byte, msg any) error {
 		bufpool.Put(buf)
 		return malformed(notAMessage(msg))
 	}
-	aliases, err := decode(buf, m, aliasLeast)
+	largest, err := decode(buf, m, aliasLeast)
 	if err != nil {
 		bufpool.Put(buf)
 		return malformed(err)
 	}
 	c.info.ReceiveStats = connect.MessageStats{Size: len(buf)}
-	if aliases {
+	if largest != nil {
+		c.places.learn(buf, largest)
 		c.leases.hold(m, buf)
 		return nil
 	}

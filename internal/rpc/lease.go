@@ -31,17 +31,33 @@ func Release(ctx context.Context, message proto.Message) {
 // concurrent use until the handler returns.
 func Keep(ctx context.Context, message proto.Message) { _ = take(ctx, message) }
 
+// Lend lends memory to the one answer of the call with ctx, or one that ctx is derived
+// from. free is called when the handler has returned and nobody looks at that memory any
+// more, on the same terms as the memory of the call's message goes back to the pool. Else,
+// and on other roads than the short one, it is not called. It is safe for concurrent use
+// until the handler returns.
+func Lend(ctx context.Context, free func()) {
+	if l := leasesOf(ctx); l != nil {
+		l.lend(free)
+	}
+}
+
 // take ends the lease of a message, and returns its buffer.
 func take(ctx context.Context, message proto.Message) []byte {
+	if l := leasesOf(ctx); l != nil {
+		return l.take(pointer(message))
+	}
+	return nil
+}
+
+// leasesOf returns those of a call of the short road, else nil.
+func leasesOf(ctx context.Context) *leases {
 	info, ok := connect.CallInfoForServerContext(ctx)
 	if !ok {
 		return nil
 	}
-	l, ok := info.TransportInfo.(*leases)
-	if !ok {
-		return nil
-	}
-	return l.take(pointer(message))
+	l, _ := info.TransportInfo.(*leases)
+	return l
 }
 
 // leases are the buffers of the pool that a call's messages alias.
@@ -57,6 +73,8 @@ type leases struct {
 	held map[weak.Pointer[byte]]lease // by message
 	// prune is how many are held when those that have gone are looked for.
 	prune int
+	// lent frees what the answer was lent.
+	lent []func()
 }
 
 // lease is a buffer of the pool that its message keeps alive.
@@ -138,12 +156,24 @@ func (l *leases) take(at unsafe.Pointer) []byte {
 	return unsafe.Slice(first, held.size)
 }
 
-// end ends the lease of a call's one message. reuse says that nobody looks any more.
-func (l *leases) end(reuse bool) {
+func (l *leases) lend(free func()) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if reuse && l.own != nil {
-		bufpool.Put(l.own)
+	l.lent = append(l.lent, free)
+}
+
+// end ends the lease of a call's one message, and what its answer was lent. reuse says
+// that nobody looks any more.
+func (l *leases) end(reuse bool) {
+	l.mu.Lock()
+	own, lent := l.own, l.lent
+	l.own, l.lent = nil, nil
+	l.mu.Unlock()
+	if !reuse {
+		return
 	}
-	l.own = nil
+	bufpool.Put(own)
+	for _, free := range lent {
+		free()
+	}
 }

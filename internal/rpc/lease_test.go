@@ -64,7 +64,8 @@ type brokenWriter struct{ *httptest.ResponseRecorder }
 func (brokenWriter) Write([]byte) (int, error) { return 0, errors.New("broken") }
 
 // The memory of a message goes back when its handler has returned and it is known that
-// nobody looks, and else never: a look at it afterwards would see the pool's poison.
+// nobody looks, and else never: a look at it afterwards would see the pool's poison. What
+// the answer was lent does likewise.
 func TestMemoryGoesBackOnceNobodyLooks(t *testing.T) {
 	answer := &inference.ModelInferResponse{Id: "answer"}
 	for name, test := range map[string]struct {
@@ -137,6 +138,7 @@ func TestMemoryGoesBackOnceNobodyLooks(t *testing.T) {
 					continue
 				}
 				var held *inference.ModelInferRequest
+				freed, early := 0, 0
 				func() {
 					defer func() { _ = recover() }() // of the panicking one
 					ctx, cancel := context.WithCancel(t.Context())
@@ -148,7 +150,12 @@ func TestMemoryGoesBackOnceNobodyLooks(t *testing.T) {
 					}
 					serve(ctx, t, w, kind, contentType, func(ctx context.Context, stream connect.ServerStream) error {
 						held = receive(t, stream, 100_000)
-						return test.handler(ctx, cancel, stream, held)
+						for range 2 {
+							rpc.Lend(ctx, func() { freed++ })
+						}
+						err := test.handler(ctx, cancel, stream, held)
+						early = freed
+						return err
 					}, script(t, "", 100_000))
 					if name == "echoed" && !bytes.Contains(recorder.Body.Bytes(), pattern(100_000)) {
 						t.Errorf("%s over %s: the answer is another", name, contentType)
@@ -157,8 +164,33 @@ func TestMemoryGoesBackOnceNobodyLooks(t *testing.T) {
 				if back := !isPattern(held, 100_000); back != test.back {
 					t.Errorf("%s over %s, %v: given back is %v", name, contentType, kind, back)
 				}
+				want := 0
+				if test.back || name == "kept" { // which is the message alone
+					want = 2
+				}
+				if freed != want || early != 0 {
+					t.Errorf("%s over %s, %v: of what was lent %d is freed, want %d; before the handler returned: %d", name, contentType, kind, freed, want, early)
+				}
 			}
 		}
+	}
+}
+
+// What other roads send may be read for longer.
+func TestNothingIsLentOnOtherRoads(t *testing.T) {
+	free := func() { t.Error("it is freed") }
+	rpc.Lend(t.Context(), free) // of no call
+	answered := false
+	serve(t.Context(), t, httptest.NewRecorder(), connect.StreamTypeUnary, "application/json", func(ctx context.Context, stream connect.ServerStream) error {
+		rpc.Lend(ctx, free)
+		answered = true
+		if err := stream.Receive(&inference.ModelInferRequest{}); err != nil {
+			return err
+		}
+		return stream.Send(&inference.ModelInferResponse{})
+	}, []byte("{}"))
+	if !answered {
+		t.Error("the handler was not called")
 	}
 }
 

@@ -54,7 +54,7 @@ type router struct {
 // Handle implements connecthttp.ServeMux.
 func (m *router) Handle(pattern string, handler http.Handler) {
 	if spec, ok := m.specs[pattern]; ok {
-		handler = &procedure{m.shared, spec, handler}
+		handler = &procedure{shared: m.shared, spec: spec, connect: handler}
 	}
 	m.ServeMux.Handle(pattern, handler)
 }
@@ -73,6 +73,7 @@ type procedure struct {
 	spec connect.Spec
 	// connect serves what does not take the short road.
 	connect http.Handler
+	places  places
 }
 
 // road is how a call is served.

@@ -42,19 +42,19 @@ func fill(body io.Reader, buf []byte) (int, error) {
 	}
 }
 
-// grow returns a buffer of the pool with n bytes that begins as buf does, which it gives
-// back.
-func grow(buf []byte, n int) []byte {
-	larger := bufpool.Get(n)
+// grow returns a buffer of the pool with n bytes behind a lead that begins as buf does,
+// which it gives back.
+func grow(buf []byte, lead, n int) []byte {
+	larger := getBehind(lead, n)
 	copy(larger, buf)
 	bufpool.Put(buf)
 	return larger
 }
 
-// readMessage reads a message of n bytes into one buffer of the pool. got says how many
-// have come where there was an error.
-func readMessage(body io.Reader, n int) (buf []byte, got int, err error) {
-	buf = bufpool.Get(roomFor(n))
+// readMessage reads a message of n bytes into one buffer of the pool, behind a lead. got
+// says how many have come where there was an error.
+func readMessage(body io.Reader, lead, n int) (buf []byte, got int, err error) {
+	buf = getBehind(lead, roomFor(n))
 	for {
 		more, err := fill(body, buf[got:])
 		got += more
@@ -65,14 +65,14 @@ func readMessage(body io.Reader, n int) (buf []byte, got int, err error) {
 		case got == n:
 			return buf, got, nil
 		}
-		buf = grow(buf, min(n, got*trustRatio))
+		buf = grow(buf, lead, min(n, got*trustRatio))
 	}
 }
 
-// readBody reads a body to its end, into one buffer of the pool, which is of its length
-// where announced, not -1, is right. Of a body that is longer than limit it reads no
+// readBody reads a body to its end, into one buffer of the pool, behind a lead. The buffer
+// is of the body's length where announced, not -1, is right. Of a body that is longer than limit it reads no
 // more than it must to know, and returns errMore. got says how many bytes have come.
-func readBody(body io.Reader, announced, limit int64) (buf []byte, got int, err error) {
+func readBody(body io.Reader, lead int, announced, limit int64) (buf []byte, got int, err error) {
 	if announced > limit {
 		return nil, 0, errMore
 	}
@@ -80,7 +80,7 @@ func readBody(body io.Reader, announced, limit int64) (buf []byte, got int, err 
 	if announced >= 0 {
 		room = roomFor(int(announced))
 	}
-	buf = bufpool.Get(room)
+	buf = getBehind(lead, room)
 	for err == nil {
 		switch {
 		case got < len(buf):
@@ -88,13 +88,13 @@ func readBody(body io.Reader, announced, limit int64) (buf []byte, got int, err 
 			n, err = body.Read(buf[got:])
 			got += n
 		case int64(got) < announced:
-			buf = grow(buf, min(int(announced), got*trustRatio))
+			buf = grow(buf, lead, min(int(announced), got*trustRatio))
 		default:
 			// The end must follow: nothing is made room for until it does not.
 			var one [1]byte
 			var n int
 			if n, err = body.Read(one[:]); n > 0 {
-				buf = grow(buf, max(firstRoom, 2*got))
+				buf = grow(buf, lead, max(firstRoom, 2*got))
 				buf[got] = one[0]
 				got++
 			}

@@ -32,19 +32,19 @@ func (r *trickle) Read(p []byte) (int, error) {
 func TestRoomFollowsWhatHasCome(t *testing.T) {
 	for _, n := range []int{1, 5000, trustLeast - 1, trustLeast, trustLeast + 1, 20_000_000, trustLeast*trustRatio + 1, 70 << 20} {
 		data := bytes.Repeat([]byte("0123456789"), n/10+1)[:n]
-		buf, got, err := readMessage(&trickle{data, 100_000, 0, t}, n)
+		buf, got, err := readMessage(&trickle{data, 100_000, 0, t}, 5, n)
 		if err != nil || got != n || !bytes.Equal(buf, data) {
 			t.Errorf("message of %d bytes: %d, %v", n, got, err)
 		}
-		buf, got, err = readBody(&trickle{data, 100_000, 0, t}, int64(n), int64(n))
+		buf, got, err = readBody(&trickle{data, 100_000, 0, t}, 5, int64(n), int64(n))
 		if err != nil || got != n || !bytes.Equal(buf, data) {
 			t.Errorf("body of %d bytes: %d, %v", n, got, err)
 		}
-		if _, got, err := readMessage(&trickle{data[:n/2], 100_000, 0, t}, n); !errors.Is(err, io.EOF) || got != n/2 {
+		if _, got, err := readMessage(&trickle{data[:n/2], 100_000, 0, t}, 0, n); !errors.Is(err, io.EOF) || got != n/2 {
 			t.Errorf("message of %d bytes that is cut: %d, %v", n, got, err)
 		}
 	}
-	if _, _, err := readMessage(&trickle{nil, 1, 0, t}, 1<<32-1); !errors.Is(err, io.EOF) {
+	if _, _, err := readMessage(&trickle{nil, 1, 0, t}, 0, 1<<32-1); !errors.Is(err, io.EOF) {
 		t.Errorf("a message that does not come: %v", err)
 	}
 }
@@ -57,20 +57,20 @@ func TestBodiesOfEveryLength(t *testing.T) {
 				"plain": func(r io.Reader) io.Reader { return r }, "with its end": iotest.DataErrReader, "in halves": iotest.HalfReader,
 			} {
 				data := bytes.Repeat([]byte("x"), n)
-				buf, got, err := readBody(wrap(bytes.NewReader(data)), announced, 400_000)
+				buf, got, err := readBody(wrap(bytes.NewReader(data)), 3, announced, 400_000)
 				if err != nil || got != n || !bytes.Equal(buf, data) {
 					t.Errorf("%d bytes, %d announced, %s: %d, %v", n, announced, name, got, err)
 				}
 				if n == 0 || announced >= int64(n) {
 					continue
 				}
-				if _, _, err := readBody(wrap(bytes.NewReader(data)), announced, int64(n)-1); !errors.Is(err, errMore) {
+				if _, _, err := readBody(wrap(bytes.NewReader(data)), 3, announced, int64(n)-1); !errors.Is(err, errMore) {
 					t.Errorf("%d bytes, %d announced, %s: more than the limit is %v", n, announced, name, err)
 				}
 			}
 		}
 	}
-	if _, got, err := readBody(iotest.ErrReader(io.ErrUnexpectedEOF), -1, 10); !errors.Is(err, io.ErrUnexpectedEOF) || got != 0 {
+	if _, got, err := readBody(iotest.ErrReader(io.ErrUnexpectedEOF), 0, -1, 10); !errors.Is(err, io.ErrUnexpectedEOF) || got != 0 {
 		t.Errorf("a body that breaks: %v", err)
 	}
 }

@@ -38,7 +38,7 @@ func (c *unaryCall) Receive(msg any) error {
 		return io.EOF
 	}
 	c.received = true
-	buf, got, err := readBody(c.r.Body, c.r.ContentLength, c.limit)
+	buf, got, err := readBody(c.r.Body, c.places.lead(int(max(c.r.ContentLength, 0))), c.r.ContentLength, c.limit)
 	switch {
 	case err == nil:
 		return c.decode(buf, msg)

@@ -7,8 +7,8 @@ import (
 	"github.com/tensorwire/tensorwire/internal/engine"
 )
 
-// enter puts a request into the queue, and gives an idle instance work. An error says
-// why there is no place for it.
+// enter puts a request into the queue, and has an idle instance woken for it. An error
+// says why there is no place for it.
 func (s *scheduler) enter(e *entry) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -35,8 +35,7 @@ func (s *scheduler) enter(e *entry) error {
 	if e.lane != nil {
 		e.lane.waiting = e
 	}
-	s.options.Observer.Queued(s.queue.requests, s.queue.bytes)
-	s.dispatch()
+	s.dispatch(e.arrived)
 	return nil
 }
 
@@ -75,27 +74,60 @@ func (s *scheduler) refusal(e, old *entry) (string, error) {
 	if err := s.health.failing(now); err != nil {
 		return ReasonFailing, err
 	}
-	if reason, err := s.noRoom(e, old); err != nil {
+	wait := s.expectedWait(e.level, now)
+	if reason, err := s.noRoom(e, old, wait); err != nil {
 		return reason, err
 	}
-	if deadline, ok := e.ctx.Deadline(); ok && old == nil && len(s.idle) == 0 {
-		if wait := s.expectedWait(e.level); now.Add(wait).After(deadline) {
-			return ReasonBusy, refuse(ErrBusy, wait-deadline.Sub(now), "the wait to be expected is %v, and the caller's deadline is in %v", wait.Round(time.Microsecond), deadline.Sub(now).Round(time.Microsecond))
-		}
+	if old != nil || !s.cost.known() {
+		return "", nil
+	}
+	if reason, err := s.beyondTimeout(e, wait); err != nil {
+		return reason, err
+	}
+	return s.beyondDeadline(e, wait)
+}
+
+// beyondTimeout returns how a request that is likely to wait for so long would be refused
+// in the end, since its queue policy lets it wait for less. One that the policy puts behind
+// the others is not.
+func (s *scheduler) beyondTimeout(e *entry, wait time.Duration) (string, error) {
+	if e.expires.IsZero() || s.options.Levels[e.level].Delay || len(s.idle) > 0 {
+		return "", nil
+	}
+	timeout := e.expires.Sub(e.arrived)
+	if over := wait - timeout; timeout > 0 && over > 0 {
+		return ReasonBusy, refuse(ErrBusy, over, "the wait to be expected is %v, and the request's timeout is %v", wait.Round(time.Microsecond), timeout.Round(time.Microsecond))
 	}
 	return "", nil
 }
 
-// noRoom returns how the queue is full for a request, in the place of old where that is
-// not nil.
-func (s *scheduler) noRoom(e, old *entry) (string, error) {
+// beyondDeadline returns how a request that waits for so long would be answered too late
+// for its caller's deadline. One that is admitted is to be answered in time: a refusal that
+// comes at once leaves the caller the time to ask elsewhere. So it is not the likely time
+// that counts, but one that is hardly ever exceeded. Where an instance is idle it is tried.
+func (s *scheduler) beyondDeadline(e *entry, wait time.Duration) (string, error) {
+	e.expected = wait + s.cost.run(e.rows)
+	deadline, ok := e.ctx.Deadline()
+	if !ok || len(s.idle) > 0 {
+		return "", nil
+	}
+	within := e.expected + s.queue.levels[e.level].lateness.margin(e.expected)
+	left := deadline.Sub(e.arrived)
+	if over := within - (left - min(left/wayShare, wayMost)); over > 0 {
+		return ReasonBusy, refuse(ErrBusy, over, "the answer is to be expected within %v, and the caller's deadline is in %v", within.Round(time.Microsecond), left.Round(time.Microsecond))
+	}
+	return "", nil
+}
+
+// noRoom returns how the queue is full for a request that would wait for so long, in the
+// place of old where that is not nil.
+func (s *scheduler) noRoom(e, old *entry, wait time.Duration) (string, error) {
 	requests, bytes := s.queue.requests, s.queue.bytes
 	l := &s.queue.levels[e.level]
 	onLevel := l.inTime.size + l.delayed.size
 	if old != nil {
 		requests, bytes, onLevel = requests-1, bytes-old.bytes, 0
 	}
-	wait := s.expectedWait(e.level)
 	if requests >= s.options.MaxQueue {
 		return ReasonQueueFull, refuse(ErrQueueFull, wait, "%d requests wait for this model already; try again later", requests)
 	}
@@ -106,62 +138,4 @@ func (s *scheduler) noRoom(e, old *entry) (string, error) {
 		return ReasonQueueFull, refuse(ErrQueueFull, wait, "%d requests of priority %d wait for this model already; try again later", most, e.level+1)
 	}
 	return "", nil
-}
-
-// dispatch gives idle instances what is due. The caller holds the lock.
-func (s *scheduler) dispatch() {
-	if s.closed {
-		return
-	}
-	now := time.Now()
-	for len(s.idle) > 0 && s.queue.requests > 0 {
-		in := s.idle[len(s.idle)-1]
-		batch, wait := s.due(in.batch[:0], now)
-		if batch == nil {
-			if wait > 0 {
-				s.delay.Reset(wait)
-			}
-			return
-		}
-		s.idle = s.idle[:len(s.idle)-1]
-		s.start(in, batch, now)
-		in.work <- batch
-	}
-	s.watch(now)
-}
-
-func (s *scheduler) dispatchLater() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.dispatch()
-}
-
-// start notes that an instance takes a batch. The caller holds the lock.
-func (s *scheduler) start(in *instance, batch []*entry, now time.Time) {
-	in.batch, in.started, in.running = batch, now, true
-	in.turn = s.order.take()
-	s.options.Observer.Running(len(s.instances) - len(s.idle))
-}
-
-// next notes that an instance has finished, and returns its next batch; nil when there
-// is none, and the instance is idle.
-func (s *scheduler) next(in *instance) []*entry {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	in.running = false
-	clear(in.batch) // what was answered is not kept
-	if !s.closed {
-		now := time.Now()
-		batch, wait := s.due(in.batch[:0], now)
-		if batch != nil {
-			s.start(in, batch, now)
-			return batch
-		}
-		if wait > 0 {
-			s.delay.Reset(wait)
-		}
-	}
-	s.idle = append(s.idle, in)
-	s.options.Observer.Running(len(s.instances) - len(s.idle))
-	return nil
 }

@@ -3,6 +3,7 @@ package scheduler
 import (
 	"fmt"
 	"slices"
+	"sync/atomic"
 
 	"github.com/tensorwire/tensorwire/internal/engine"
 	"github.com/tensorwire/tensorwire/internal/tensor"
@@ -72,12 +73,15 @@ func (g *gatherer) clear(result *engine.Result) {
 }
 
 // scatter divides the result of a batch of rows among its requests: each gets its own
-// part of the outputs' memory, and nothing is copied. An output that does not have the
-// batch's rows is an error.
+// part of the outputs' memory, and nothing is copied: the last of them to be released
+// releases that. An output that does not have the batch's rows is an error.
 func scatter(result *engine.Result, signature *engine.Signature, batch []*entry, rows int64) ([]answer, error) {
-	answers := make([]answer, len(batch))
+	// What all answers consist of is made at once: it costs less than half.
+	n, free := len(result.Outputs), freeLast(result, len(batch))
+	answers, results, outputs := make([]answer, len(batch)), make([]engine.Result, len(batch)), make([]tensor.Tensor, len(batch)*n)
 	for i := range batch {
-		answers[i].result = &engine.Result{Outputs: make([]tensor.Tensor, len(result.Outputs)), Timings: result.Timings}
+		results[i] = engine.Result{Outputs: outputs[i*n : (i+1)*n : (i+1)*n], Timings: result.Timings, Free: free}
+		answers[i].result = &results[i]
 	}
 	for o, out := range result.Outputs {
 		if out.DataType == tensor.Invalid {
@@ -86,10 +90,10 @@ func scatter(result *engine.Result, signature *engine.Signature, batch []*entry,
 		if len(out.Shape) == 0 || out.Shape[0] != rows {
 			return nil, fmt.Errorf("output %q of a batch of %d rows has shape %v: the model does not keep the batch's dimension", signature.Outputs[o].Name, rows, out.Shape)
 		}
-		data := out.Data
+		data, shapes, rank := out.Data, slices.Repeat(out.Shape, len(batch)), len(out.Shape)
 		for i, e := range batch {
 			part := out
-			part.Shape = out.Shape.Clone()
+			part.Shape = shapes[i*rank : (i+1)*rank : (i+1)*rank]
 			part.Shape[0] = e.rows
 			size, err := partSize(part, data, int64(len(out.Data))/rows)
 			if err != nil {
@@ -100,6 +104,20 @@ func scatter(result *engine.Result, signature *engine.Signature, batch []*entry,
 		}
 	}
 	return answers, nil
+}
+
+// freeLast returns what each of the parts of a result calls when it is released; nil where
+// that does nothing. A part that never is keeps all of the result from being released.
+func freeLast(result *engine.Result, parts int) func() {
+	if result.Free == nil {
+		return nil
+	}
+	var freed atomic.Int64
+	return func() {
+		if freed.Add(1) == int64(parts) {
+			result.Release()
+		}
+	}
 }
 
 // partSize returns how many bytes of data, which begins with part's elements, are

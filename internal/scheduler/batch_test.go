@@ -103,6 +103,55 @@ func TestBadRowFailsItsOwnCallerAlone(t *testing.T) {
 	}
 }
 
+// The outputs of a batch are one memory, which goes back when all its callers have released
+// their parts, and never where one of them has left, or does not release.
+func TestABatchIsFreedWithItsLastPart(t *testing.T) {
+	for name, leaves := range map[string]bool{"all release": false, "one has left": true} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				inner := &fake{hold: time.Second}
+				s := scheduler.New(inner, scheduler.Options{Instances: 1, Batching: &scheduler.Batching{MaxSize: 4}})
+				results := make([]*engine.Result, 5) // the first is alone, and the others are joined meanwhile
+				contexts := slices.Repeat([]context.Context{t.Context()}, len(results))
+				last, leave := context.WithTimeout(t.Context(), 1500*time.Millisecond)
+				defer leave()
+				if leaves {
+					contexts[4] = last
+				}
+				var group sync.WaitGroup
+				for i := range results {
+					group.Go(func() { results[i], _ = s.Run(contexts[i], []tensor.Tensor{enginetest.Input(float32(i), 0)}) })
+					synctest.Wait()
+				}
+				group.Wait()
+				if len(inner.calls) != 2 || (results[4] == nil) != leaves {
+					t.Fatalf("calls %v, results %v", inner.calls, results)
+				}
+				results[0].Release()
+				for i := 1; i < len(results); i++ {
+					if inner.freed != 1 {
+						t.Errorf("%d results are freed when %d of the batch are released", inner.freed, i-1)
+					}
+					if results[i] == nil {
+						break
+					}
+					if got := enginetest.Input(float32(i), 0).Data; !slices.Equal(results[i].Outputs[0].Data, got) {
+						t.Errorf("output %d is %x", i, results[i].Outputs[0].Data)
+					}
+					results[i].Release()
+					results[i].Release()
+				}
+				if want := map[bool]int{false: 2, true: 1}[leaves]; inner.freed != want {
+					t.Errorf("%d results are freed, want %d", inner.freed, want)
+				}
+				if err := s.Close(); err != nil {
+					t.Error(err)
+				}
+			})
+		})
+	}
+}
+
 // Requests whose other dimensions or datatypes differ are not mixed; those of several
 // rows keep them together.
 func TestOnlyWhatFitsIsJoined(t *testing.T) {
@@ -242,6 +291,9 @@ func TestEveryCallerGetsItsOwnAnswer(t *testing.T) {
 					t.Errorf("caller %d got the answer of another", caller)
 				}
 				if err == nil {
+					if rand.N(4) != 0 {
+						result.Release()
+					}
 					mu.Lock()
 					succeeded++
 					mu.Unlock()

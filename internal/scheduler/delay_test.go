@@ -170,7 +170,7 @@ func TestTheWaitToBeExpectedIsThatOfThePriority(t *testing.T) {
 			c.call(t.Context(), 1, nil)
 		}
 		synctest.Wait()
-		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), 4*time.Second)
 		defer cancel()
 		for priority, want := range map[uint64]error{1: nil, 2: scheduler.ErrBusy} {
 			_, err := s.Run(scheduler.WithRequest(ctx, scheduler.Request{Priority: priority}), []tensor.Tensor{enginetest.Input(1, 2)})

@@ -3,11 +3,11 @@
 // no RPC.
 //
 // A model has instances: goroutines of which each makes one call into the engine at a
-// time. A request that finds one idle goes to it at once; others wait in a queue, by
-// priority and then by arrival, and an instance that becomes idle takes what is due:
-// one request, or, where the model takes batches, as many as fit together. What is due
-// is decided in one place (due.go), under one lock, when a request comes, when an
-// instance becomes idle, and when a delay ends.
+// time. Requests wait in a queue, by priority and then by arrival. One that finds an
+// instance idle wakes it, and an instance that is awake takes what is due: one request,
+// or, where the model takes batches, as many as fit together. What is due is decided in
+// one place (due.go), under one lock: when a request comes or a delay ends, to wake an
+// instance, and when that is about to run, to take a batch.
 //
 // Words are Triton's: preferred batch size, queue delay, priority level, queue policy.
 package scheduler

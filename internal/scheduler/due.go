@@ -5,11 +5,11 @@ import (
 	"time"
 )
 
-// due takes from the queue what an idle instance should run now, appended to batch.
-// Where that is nothing yet, it returns how long until a delay ends; 0 where the queue
-// is empty. The caller holds the lock.
-func (s *scheduler) due(batch []*entry, now time.Time) ([]*entry, time.Duration) {
-	candidates, full := s.candidates(batch, now)
+// due returns what an instance should run now, of all requests or of those that no
+// instance has been woken for, appended to batch. Where that is nothing yet, it returns
+// how long until a delay ends; 0 where there is no request. The caller holds the lock.
+func (s *scheduler) due(batch []*entry, now time.Time, all bool) ([]*entry, time.Duration) {
+	candidates, full := s.candidates(batch, now, all)
 	if len(candidates) == 0 {
 		return nil, 0
 	}
@@ -18,11 +18,6 @@ func (s *scheduler) due(batch []*entry, now time.Time) ([]*entry, time.Duration)
 	if n == 0 {
 		return nil, wait
 	}
-	for _, e := range candidates[:n] {
-		s.queue.remove(e)
-		e.state, e.began = taken, now
-	}
-	s.options.Observer.Queued(s.queue.requests, s.queue.bytes)
 	return candidates[:n], 0
 }
 
@@ -31,9 +26,12 @@ func (s *scheduler) due(batch []*entry, now time.Time) ([]*entry, time.Duration)
 // wait for: no more fit, or a request that cannot be joined waits behind the first.
 // Requests whose callers have left, or that have waited for too long, are dropped on
 // the way: they are never run.
-func (s *scheduler) candidates(batch []*entry, now time.Time) (_ []*entry, full bool) {
+func (s *scheduler) candidates(batch []*entry, now time.Time, all bool) (_ []*entry, full bool) {
 	rows := int64(0)
 	s.queue.all(func(e *entry) bool {
+		if e.called && !all {
+			return true
+		}
 		if err := e.ctx.Err(); err != nil {
 			s.leave(e, ReasonCancelled, err)
 			return true
@@ -91,7 +89,25 @@ func (s *scheduler) cut(candidates []*entry, full bool, now time.Time) (int, tim
 	if wait := b.MaxDelay - now.Sub(since); !full && wait > 0 {
 		return 0, wait
 	}
-	return len(candidates), 0
+	return s.share(candidates, rows), 0
+}
+
+// share returns how many of the candidates, of so many rows, one instance takes where
+// others have been woken, too: those run at the same time as this one, and where a row
+// costs as much as the next all are done sooner when each has a part. Where sizes are
+// preferred, or a delay is to make batches fuller, they are not divided.
+func (s *scheduler) share(candidates []*entry, rows int64) int {
+	b := s.options.Batching
+	if s.woken == 0 || len(b.Preferred) > 0 || b.MaxDelay > 0 {
+		return len(candidates)
+	}
+	instances, part := int64(s.woken+1), int64(0)
+	for i, e := range candidates {
+		if part += e.rows; part*instances >= rows {
+			return i + 1
+		}
+	}
+	return len(candidates)
 }
 
 // joinable reports whether requests are joined at all. The caller holds the lock.

@@ -32,11 +32,16 @@ type entry struct {
 	since time.Time
 	// expires is when it has waited for as long as its policy lets it; zero: never.
 	expires time.Time
+	// expected is how long the answer was expected to take when the request came; 0: too
+	// little was known.
+	expected time.Duration
 	// began is when an instance took the request.
 	began time.Time
 	state state
 	// delayed says that the request waits behind those that have not timed out.
 	delayed bool
+	// called says that an instance has been woken to take the request.
+	called bool
 
 	// prev and next are the neighbours in the level's list.
 	prev, next *entry

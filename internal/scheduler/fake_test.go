@@ -20,7 +20,8 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // fake is an engine of faults. It gives its input, FP32 [rows, 2], back after hold,
 // and records what ran: the first value of each row, by call. fault, where it is set,
-// is asked before each call what goes wrong with it.
+// is asked before each call what goes wrong with it. Outputs that are released are
+// overwritten.
 type fake struct {
 	hold  time.Duration
 	fault func(call int, values []float32) (*engine.Result, error)
@@ -32,6 +33,7 @@ type fake struct {
 	running int
 	most    int
 	calls   [][]float32
+	freed   int // results
 }
 
 func (s *fake) Signature() *engine.Signature {
@@ -75,7 +77,19 @@ func (s *fake) Run(ctx context.Context, inputs []tensor.Tensor) (*engine.Result,
 	}
 	out := inputs[0]
 	out.Data = slices.Clone(out.Data)
-	return &engine.Result{Outputs: []tensor.Tensor{out}, Timings: engine.Timings{Compute: max(s.hold, 1)}}, nil
+	return &engine.Result{
+		Outputs: []tensor.Tensor{out}, Timings: engine.Timings{Compute: max(s.hold, 1)},
+		Free: func() { s.free(out.Data) },
+	}, nil
+}
+
+func (s *fake) free(data []byte) {
+	for i := range data {
+		data[i] = 0xdb
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.freed++
 }
 
 func (s *fake) Close() error {

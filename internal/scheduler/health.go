@@ -90,9 +90,10 @@ func (s *scheduler) refuseHanging() error {
 // watch sees that what waits while the model hangs is answered. The caller holds the
 // lock.
 func (s *scheduler) watch(now time.Time) {
-	if s.queue.requests == 0 || len(s.idle) > 0 {
+	if s.watching || s.queue.requests == 0 || len(s.idle) > 0 {
 		return
 	}
+	s.watching = true
 	latest := s.instances[0].started
 	for _, in := range s.instances {
 		if in.started.After(latest) {
@@ -106,6 +107,7 @@ func (s *scheduler) watch(now time.Time) {
 func (s *scheduler) checkHang() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.watching = false
 	if now := time.Now(); s.closed || !s.hanging(now) {
 		if !s.closed {
 			s.watch(now)
@@ -116,4 +118,5 @@ func (s *scheduler) checkHang() {
 		s.leave(e, ReasonFailing, s.refuseHanging())
 		return true
 	})
+	s.tell()
 }

@@ -114,3 +114,27 @@ func TestHangingModelAnswersWhatWaits(t *testing.T) {
 		c.group.Wait()
 	})
 }
+
+// What waits is answered as well where the model hangs later, in a call that began when
+// others waited already.
+func TestModelThatHangsLaterAnswersWhatWaits(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		inner := &fake{fault: func(call int, _ []float32) (*engine.Result, error) {
+			time.Sleep(time.Duration(min(call-1, 1))*time.Hour + 40*time.Second)
+			return nil, nil
+		}}
+		seen := &tally{notRun: map[string]int{}}
+		s := open(t, inner, scheduler.Options{Instances: 1, HangTimeout: time.Minute, Observer: seen})
+		c := callers{t: t, session: s}
+		for i, want := range []error{nil, nil, scheduler.ErrFailing} {
+			c.call(t.Context(), float32(i), want)
+			synctest.Wait()
+		}
+		time.Sleep(100 * time.Second)
+		synctest.Wait()
+		if seen.notRun[scheduler.ReasonFailing] != 1 || seen.queued != 0 {
+			t.Errorf("a minute after the second call began, %v were refused and %d wait", seen.notRun, seen.queued)
+		}
+		c.group.Wait()
+	})
+}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"runtime/debug"
 	"slices"
 	"time"
@@ -15,11 +16,15 @@ import (
 // instance makes one call into the engine at a time, on a goroutine of its own.
 type instance struct {
 	scheduler *scheduler
-	work      chan []*entry
+	wake      chan struct{}
 	gatherer  gatherer
+	// yields, which is set before the instance is woken, has it let others go first.
+	yields bool
 
 	// The scheduler's lock guards what follows; batch and turn while the instance is
-	// idle. started is when the call began that is under way.
+	// idle. woken says that it has been woken and has not taken a batch yet. started is
+	// when the call began that is under way.
+	woken   bool
 	batch   []*entry
 	started time.Time
 	running bool
@@ -28,10 +33,12 @@ type instance struct {
 
 // loop runs batches until the scheduler closes.
 func (in *instance) loop() {
-	for batch := range in.work {
-		for batch != nil {
+	for range in.wake {
+		if in.yields {
+			runtime.Gosched()
+		}
+		for batch := in.scheduler.next(in); batch != nil; batch = in.scheduler.next(in) {
 			in.run(batch)
-			batch = in.scheduler.next(in)
 		}
 	}
 }
@@ -147,7 +154,7 @@ func (in *instance) call(ctx context.Context, inputs []tensor.Tensor, rows int64
 	took := time.Since(start)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.health.record(err, time.Now())
+	s.health.record(err, start.Add(took))
 	if err == nil {
 		s.cost.record(took, max(rows, 1))
 	}

@@ -49,8 +49,9 @@ type Batching struct {
 	// Preferred are sizes that are sent as soon as they can be formed, ascending.
 	Preferred []int
 	// MaxDelay is how long a request waits for others that would make a batch of a
-	// preferred size, or of MaxSize where none is preferred. 0: not at all. It does not
-	// wait while a request that cannot be joined with it waits behind it.
+	// preferred size, or of MaxSize where none is preferred. 0: not at all, so that it is
+	// joined with those that come together with it, or while all instances are busy. It
+	// does not wait while a request that cannot be joined with it waits behind it.
 	MaxDelay time.Duration
 	// PreserveOrdering gives answers in the order in which requests came, also where
 	// instances finish in another: then no request is joined with those before others

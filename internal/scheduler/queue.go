@@ -7,6 +7,10 @@ type queue struct {
 	levels   []level
 	requests int
 	bytes    int64
+	// called is how many rows there are besides, of requests for which instances have
+	// been woken. They keep their places until they are taken, and count nowhere else:
+	// they do not wait for others to be answered.
+	called int64
 }
 
 type level struct {
@@ -14,6 +18,9 @@ type level struct {
 	rows    int64 // of both lists
 	inTime  list
 	delayed list
+	// lateness is of the level's answers: those of a lower one wait for requests that come
+	// after them.
+	lateness lateness
 }
 
 func newQueue(policies []Policy) queue {
@@ -25,39 +32,66 @@ func newQueue(policies []Policy) queue {
 }
 
 func (q *queue) push(e *entry) {
-	q.requests++
-	q.levels[e.level].rows += max(e.rows, 1)
-	q.bytes += e.bytes
+	q.count(e, 1)
 	q.listOf(e).push(e)
 }
 
 func (q *queue) remove(e *entry) {
-	q.requests--
-	q.levels[e.level].rows -= max(e.rows, 1)
-	q.bytes -= e.bytes
-	q.listOf(e).remove(e)
+	q.unlink(e)
 	if e.lane != nil && e.lane.waiting == e {
 		e.lane.waiting = nil
 	}
 }
 
+// unlink takes a request out of its list and the counts.
+func (q *queue) unlink(e *entry) {
+	q.recall(e)
+	q.count(e, -1)
+	q.listOf(e).remove(e)
+}
+
+// count counts a request in, by n = 1, or out, by -1.
+func (q *queue) count(e *entry, n int) {
+	q.requests += n
+	q.levels[e.level].rows += int64(n) * max(e.rows, 1)
+	q.bytes += int64(n) * e.bytes
+	q.listOf(e).size += n
+}
+
+// call marks a request for which an instance has been woken.
+func (q *queue) call(e *entry) {
+	if !e.called {
+		q.count(e, -1)
+		q.called += max(e.rows, 1)
+		e.called = true
+	}
+}
+
+// recall undoes call.
+func (q *queue) recall(e *entry) {
+	if e.called {
+		q.count(e, 1)
+		q.called -= max(e.rows, 1)
+		e.called = false
+	}
+}
+
 // delay moves a request behind those of its level that are in time.
 func (q *queue) delay(e *entry) {
-	q.listOf(e).remove(e)
+	q.unlink(e)
 	e.delayed = true
-	q.listOf(e).push(e)
+	q.push(e)
 }
 
 // replace puts e where old stands, so that a newer frame does not begin to wait anew:
 // frames that come faster than a batch's delay would else never be sent.
 func (q *queue) replace(old, e *entry) {
 	e.level, e.delayed, e.lane, e.since = old.level, old.delayed, old.lane, old.since
-	list := q.listOf(old)
-	list.insertAfter(old, e)
-	list.size++
-	q.requests++
-	q.levels[e.level].rows += max(e.rows, 1)
-	q.bytes += e.bytes
+	q.listOf(old).insertAfter(old, e)
+	q.count(e, 1)
+	if old.called {
+		q.call(e)
+	}
 	q.remove(old)
 	e.lane.waiting = e
 }
@@ -89,13 +123,10 @@ func (q *queue) all(visit func(*entry) bool) {
 // middle at once.
 type list struct {
 	first, last *entry
-	size        int
+	size        int // of those that count
 }
 
-func (l *list) push(e *entry) {
-	l.size++
-	l.insertAfter(l.last, e)
-}
+func (l *list) push(e *entry) { l.insertAfter(l.last, e) }
 
 // insertAfter links e behind after; before all where after is nil.
 func (l *list) insertAfter(after, e *entry) {
@@ -113,7 +144,6 @@ func (l *list) insertAfter(after, e *entry) {
 }
 
 func (l *list) remove(e *entry) {
-	l.size--
 	if e.prev == nil {
 		l.first = e.next
 	} else {

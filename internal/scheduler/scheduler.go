@@ -21,16 +21,21 @@ type scheduler struct {
 	mu    sync.Mutex
 	queue queue
 	// instances are all; idle are those that wait for work, of which the last to
-	// become idle is used first, since its memory is warm.
+	// become idle is used first, since its memory is warm. woken is how many are not
+	// idle any more, and have not taken a batch yet.
 	instances []*instance
 	idle      []*instance
+	woken     int
 	// delay ends the wait for a fuller batch. hang looks after calls that do not come
-	// back.
+	// back, while watching.
 	delay, hang *time.Timer
+	watching    bool
 	health      health
 	cost        cost
-	// misfits is how many batches in a row came out without the batch's dimension.
-	misfits int
+	// misfits is how many batches in a row came out without the batch's dimension, and
+	// alone how many had one request.
+	misfits, alone int
+	told           counts
 	// order is nil where answers go as they come.
 	order     *order
 	closed    bool
@@ -58,7 +63,7 @@ func New(session engine.Session, options Options) engine.Session {
 	s.hang = time.AfterFunc(time.Hour, s.checkHang)
 	s.hang.Stop()
 	for range s.options.Instances {
-		in := &instance{scheduler: s, work: make(chan []*entry, 1)}
+		in := &instance{scheduler: s, wake: make(chan struct{}, 1)}
 		s.instances = append(s.instances, in)
 		s.idle = append(s.idle, in)
 		s.loops.Go(in.loop)
@@ -126,7 +131,7 @@ func (s *scheduler) Close() error {
 		s.delay.Stop()
 		s.hang.Stop()
 		for _, in := range s.instances {
-			close(in.work)
+			close(in.wake)
 		}
 	}
 	s.mu.Unlock()

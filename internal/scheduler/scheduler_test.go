@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -154,30 +153,6 @@ func TestCancelledWorkNeverRuns(t *testing.T) {
 	}
 }
 
-func TestRequestThatWouldWaitForTooLongIsRefusedAtOnce(t *testing.T) {
-	bubble(t, func(t *testing.T) {
-		s := open(t, &fake{hold: time.Second}, scheduler.Options{Instances: 1})
-		for range 10 { // learns what a call costs
-			if _, err := s.Run(t.Context(), []tensor.Tensor{enginetest.Input(1, 2)}); err != nil {
-				t.Fatal(err)
-			}
-		}
-		c := callers{t: t, session: s}
-		for range 10 {
-			c.call(t.Context(), 1, nil)
-		}
-		synctest.Wait()
-		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
-		defer cancel()
-		start := time.Now()
-		_, err := s.Run(ctx, []tensor.Tensor{enginetest.Input(1, 2)})
-		if !errors.Is(err, scheduler.ErrBusy) || time.Since(start) != 0 || !strings.Contains(err.Error(), "9s") {
-			t.Errorf("error %v after %v", err, time.Since(start))
-		}
-		c.group.Wait()
-	})
-}
-
 func TestPriorities(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		inner := &fake{hold: time.Second}
@@ -207,6 +182,18 @@ func TestPriorities(t *testing.T) {
 		c.group.Wait()
 		if got := fmt.Sprint(inner.ran()); got != "[[0] [10] [20] [21] [30] [42] [40] [41]]" {
 			t.Errorf("calls ran as %v", got)
+		}
+	})
+}
+
+// A timeout counts from the request's arrival, and may have passed on the way.
+func TestATimeoutThatHasPassedIsSaidToHave(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		s := open(t, &fake{}, scheduler.Options{Levels: []scheduler.Policy{{Override: true}}})
+		ctx := scheduler.WithRequest(t.Context(), scheduler.Request{Timeout: -time.Millisecond})
+		_, err := s.Run(ctx, []tensor.Tensor{enginetest.Input(1, 0)})
+		if want := "timed out in the queue: the request's timeout had passed by 1ms when it came to the queue"; err == nil || err.Error() != want {
+			t.Errorf("error %v, want %s", err, want)
 		}
 	})
 }

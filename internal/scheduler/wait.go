@@ -1,6 +1,7 @@
 package scheduler
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/tensorwire/tensorwire/internal/engine"
@@ -26,6 +27,9 @@ func (s *scheduler) wait(e *entry, timeout time.Duration) (*engine.Result, error
 	for {
 		select {
 		case a := <-e.answer:
+			if a.err == nil {
+				s.answered(e)
+			}
 			return a.result, a.err
 		case <-expired:
 			expired = nil
@@ -43,6 +47,17 @@ func (s *scheduler) wait(e *entry, timeout time.Duration) (*engine.Result, error
 	}
 }
 
+// answered takes note of when a request was answered.
+func (s *scheduler) answered(e *entry) {
+	if e.expected == 0 {
+		return
+	}
+	took := time.Since(e.arrived)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.queue.levels[e.level].lateness.record(e.expected, took)
+}
+
 // expire acts on a request that has waited for as long as its policy lets it.
 func (s *scheduler) expire(e *entry) {
 	s.mu.Lock()
@@ -51,7 +66,7 @@ func (s *scheduler) expire(e *entry) {
 		return
 	}
 	s.tooLate(e)
-	s.dispatch()
+	s.dispatch(time.Now())
 }
 
 // tooLate acts on a request that waits, and has for too long. The caller holds the
@@ -61,7 +76,11 @@ func (s *scheduler) tooLate(e *entry) {
 		s.queue.delay(e)
 		return
 	}
-	s.leave(e, ReasonTimeout, refuse(ErrTimeout, s.expectedWait(e.level), "the request waited for %v, and its timeout is %v", time.Since(e.arrived).Round(time.Microsecond), max(e.expires.Sub(e.arrived), 0)))
+	text := fmt.Sprintf("the request waited for %v, and its timeout is %v", time.Since(e.arrived).Round(time.Microsecond), e.expires.Sub(e.arrived))
+	if late := e.arrived.Sub(e.expires); late > 0 {
+		text = fmt.Sprintf("the request's timeout had passed by %v when it came to the queue", late)
+	}
+	s.leave(e, ReasonTimeout, refuse(ErrTimeout, s.expectedWait(e.level, time.Now()), "%s", text))
 }
 
 // abandon takes the request of a caller that has left out of the queue, so that its
@@ -69,9 +88,13 @@ func (s *scheduler) tooLate(e *entry) {
 func (s *scheduler) abandon(e *entry) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	// One that leaves before its answer was expected says nothing of how late that is.
+	if took := time.Since(e.arrived); e.expected > 0 && took > e.expected {
+		s.queue.levels[e.level].lateness.record(e.expected, took)
+	}
 	if e.state == waiting {
 		s.leave(e, ReasonCancelled, e.ctx.Err())
-		s.dispatch()
+		s.dispatch(time.Now())
 	}
 }
 
@@ -82,5 +105,4 @@ func (s *scheduler) leave(e *entry, reason string, err error) {
 	e.state = left
 	e.answer <- answer{err: err}
 	s.options.Observer.NotRun(reason)
-	s.options.Observer.Queued(s.queue.requests, s.queue.bytes)
 }

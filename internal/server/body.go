@@ -32,6 +32,7 @@ func limitBodies(next http.Handler, streaming map[string]bool, options Options) 
 		ctx := budget.WithAccount(r.Context(), account)
 		b := &bounds{meter: meter{account: account, limit: options.MaxMessageBytes}}
 		b.pace.init(w, options)
+		defer b.pace.stop()
 		pace, meter := &b.pace, &b.meter
 		stream := streaming[r.URL.Path]
 		if stream {

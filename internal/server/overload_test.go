@@ -248,7 +248,8 @@ func TestManyUploadsStayWithinTheBudget(t *testing.T) {
 	// Those that came in stay until one has been refused.
 	refusal := make(chan struct{})
 	first := sync.OnceFunc(func() { close(refusal) })
-	address, _ := startService(t, service{during: func() { <-refusal }}, server.Options{Budget: b})
+	// How fast 64 uploads come is the machine's business.
+	address, _ := startService(t, service{during: func() { <-refusal }}, server.Options{Budget: b, BodyGrace: time.Hour})
 	message, err := proto.Marshal(&modelserving.FastInferenceRequest{RawImage: make([]byte, 10*mb-100)})
 	if err != nil {
 		t.Fatal(err)
@@ -318,6 +319,37 @@ func TestStreamWaitsForRoom(t *testing.T) {
 	idle(t, b)
 	if b.Peak() > b.Limit() {
 		t.Errorf("%d were reserved of %d", b.Peak(), b.Limit())
+	}
+}
+
+// What is sent to streams that rest waits unread, and unreserved: of all connections
+// together it is bounded by the budget too.
+func TestUnreadMessagesAreBoundedByTheBudget(t *testing.T) {
+	const streams, each = 6, 15 * mb // more than is held for a budget so small
+	address, _ := start(t, server.Options{Budget: budget.New(30 * mb)})
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	defer cancel()
+	ended := make(chan error, streams)
+	for range streams {
+		go func() {
+			stream, err := grpcClient(t, address).StreamPredict(ctx)
+			if err == nil {
+				defer stream.Close()
+				_ = stream.Send(&modelserving.InferenceRequest{Id: "rest"})
+				_ = stream.Send(&modelserving.InferenceRequest{RawImage: make([]byte, each)})
+				_, err = stream.Receive()
+			}
+			ended <- err
+		}()
+	}
+	if err := <-ended; connect.CodeOf(err) != connect.CodeResourceExhausted {
+		t.Errorf("error %v", err)
+	}
+	cancel()
+	for range streams - 1 {
+		if err := <-ended; err == nil {
+			t.Error("a stream that rests has ended well")
+		}
 	}
 }
 

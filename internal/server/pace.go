@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"sync"
 	"time"
 
 	"connectrpc.com/connect/v2"
@@ -14,8 +15,12 @@ import (
 // it on HTTP/2 takes a turn of the connection's loop.
 const deadlineStep = time.Second
 
-// pace holds what arrives to a least rate, by the connection's read deadline.
+// pace holds what arrives to a least rate, by the connection's read deadline. It is for
+// one goroutine that reads, which may read on when the handler has returned: the handler of
+// a stream leaves it behind. stop is for another.
 type pace struct {
+	mu sync.Mutex
+	// control is nil when the handler has returned: nobody may set deadlines any more.
 	control  readDeadliner
 	grace    time.Duration
 	rate     int64
@@ -52,12 +57,27 @@ func (p *pace) extend() {
 	deadline := p.start.Add(p.grace + time.Duration(float64(p.read)/float64(p.rate)*float64(time.Second)))
 	if p.deadline.IsZero() || deadline.Sub(p.deadline) >= deadlineStep {
 		p.deadline = deadline
-		_ = p.control.SetReadDeadline(deadline) // a connection that has none is no network's
+		p.set(deadline)
 	}
 }
 
 // end stops the clock. The connection is read on to learn whether the caller leaves.
-func (p *pace) end() { _ = p.control.SetReadDeadline(time.Time{}) }
+func (p *pace) end() { p.set(time.Time{}) }
+
+func (p *pace) set(deadline time.Time) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.control != nil {
+		_ = p.control.SetReadDeadline(deadline) // a connection that has none is no network's
+	}
+}
+
+// stop is called when the handler has returned.
+func (p *pace) stop() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.control = nil
+}
 
 // count takes note of n bytes that were read, and words the error of the deadline.
 func (p *pace) count(n int, err error) error {

@@ -40,6 +40,9 @@ const (
 	// a stream's, so that streams which rest, as StreamPredict's do while their
 	// windows of frames are full, do not stop the other calls of the connection.
 	connectionWindow = 8 * streamWindow
+	// Bytes of bodies that nobody has read yet are held in memory, up to so many; beyond,
+	// the streams that send more are reset.
+	maxUnread = 1 << 30
 	// Frames of the smallest size that clients may be told to send are 16 KiB;
 	// larger ones cost less CPU per byte.
 	maxFrameBytes = 1 << 20
@@ -164,6 +167,7 @@ func New(register func(*connect.Server), rest, page http.Handler, readiness *obs
 		StreamWindow:     streamWindow,
 		ConnectionWindow: connectionWindow,
 		MaxFrameSize:     maxFrameBytes,
+		MaxBufferedBytes: mostUnread(options.Budget),
 		HandshakeTimeout: options.HeaderTimeout,
 		IdleTimeout:      http2IdleTimeout,
 		PingAfter:        http2PingAfter,
@@ -172,6 +176,16 @@ func New(register func(*connect.Server), rest, page http.Handler, readiness *obs
 		Logger:           options.Logger,
 	})
 	return s, nil
+}
+
+// mostUnread returns how many bytes that nobody has read yet may be held, of all HTTP/2
+// connections: they come before their message is reserved for, and are half a budget more.
+// That is room for a few streams that rest with full windows, however small the budget is.
+func mostUnread(b *budget.Budget) int64 {
+	if b.Limit() == 0 {
+		return maxUnread
+	}
+	return min(max(b.Limit()/2, 4*streamWindow), maxUnread)
 }
 
 func (s *Server) loadCertificate(options Options) error {

@@ -42,7 +42,7 @@ func (l Load) Run(ctx context.Context, do func(ctx context.Context, caller int) 
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	latencies := make([][]time.Duration, l.Callers)
-	server, client := startClock(l.Server), startClock(l.Client)
+	server, client := StartClock(l.Server), StartClock(l.Client)
 	start := time.Now()
 	deadline := start.Add(l.Duration)
 	var callers sync.WaitGroup
@@ -74,8 +74,9 @@ func (l Load) Run(ctx context.Context, do func(ctx context.Context, caller int) 
 	}, nil
 }
 
-// startClock returns what tells the CPU time since now; 0 when unknown.
-func startClock(c Clock) func() time.Duration {
+// StartClock returns what tells the CPU time that the process c, which may be nil, has taken
+// since now; 0 when unknown.
+func StartClock(c Clock) func() time.Duration {
 	if c == nil {
 		return func() time.Duration { return 0 }
 	}

@@ -44,6 +44,22 @@ func Heavy() (*Graph, int64) {
 	return n.finish(Classes)
 }
 
+// Plain returns a network whose cost has nothing to do with the size of what is sent for
+// it: of layers convolutions of as many filters, each at the full size of the picture of
+// size x size pixels. It gives the mean of each filter.
+func Plain(size int64, layers int, filters int64) *Graph {
+	n := newNetwork("image", ImageChannels, size, size)
+	n.at.channels, n.at.size = ImageChannels, size
+	for range layers {
+		n.convolve(convolution{filters: filters, kernel: 3})
+		n.add("Relu", nil)
+	}
+	n.add("GlobalAveragePool", nil)
+	n.add("Flatten", nil)
+	g, _ := n.finish(filters)
+	return g
+}
+
 // Identity returns a model that gives what it takes: a vector of any length.
 func Identity() *Graph {
 	return &Graph{

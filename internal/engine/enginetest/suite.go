@@ -52,6 +52,7 @@ func Test(t *testing.T, open func(t *testing.T) engine.Session) {
 		}
 		checkIdentity(t, first, in)
 	})
+	t.Run("takes outputs back that are released, and no others", func(t *testing.T) { testRelease(t, opened(t, open)) })
 	t.Run("refuses inputs that do not fit", func(t *testing.T) { testBadInput(t, opened(t, open)) })
 	t.Run("does not start for a caller that has left", func(t *testing.T) {
 		s := opened(t, open)
@@ -95,6 +96,35 @@ func checkIdentity(t *testing.T, got *engine.Result, want tensor.Tensor) {
 	t.Helper()
 	if len(got.Outputs) != 1 || got.Outputs[0].DataType != tensor.FP32 || !slices.Equal(got.Outputs[0].Shape, want.Shape) || !slices.Equal(got.Outputs[0].Data, want.Data) {
 		t.Errorf("outputs are %+v, want %+v", got.Outputs, want)
+	}
+}
+
+// testRelease releases every other result, of sizes whose memory may be used again, while
+// others are held.
+func testRelease(t *testing.T, s engine.Session) {
+	t.Helper()
+	var held []*engine.Result
+	var inputs []tensor.Tensor
+	for i := range 20 {
+		values := make([]float32, 10_000)
+		for at := range values {
+			values[at] = float32(i + at)
+		}
+		in := Input(values...)
+		result, err := s.Run(t.Context(), []tensor.Tensor{in})
+		if err != nil {
+			t.Fatal(err)
+		}
+		checkIdentity(t, result, in)
+		if i%2 == 0 {
+			held, inputs = append(held, result), append(inputs, in)
+			continue
+		}
+		result.Release()
+		result.Release()
+	}
+	for i := range held {
+		checkIdentity(t, held[i], inputs[i])
 	}
 }
 

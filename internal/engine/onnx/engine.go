@@ -25,6 +25,9 @@ type Options struct {
 	// Go ends the process when it cannot get memory, and a few numbers of input can
 	// ask for a huge product.
 	MaxOutputBytes int64
+	// ReuseOutputs takes the memory of large outputs from bufpool, for callers who
+	// release results.
+	ReuseOutputs bool
 }
 
 // Engine loads ONNX models. It is safe for concurrent use. Several in a process are
@@ -85,7 +88,7 @@ func (e *Engine) Load(_ context.Context, path string, options engine.LoadOptions
 	if err != nil {
 		return nil, fmt.Errorf("load the model: %w", err)
 	}
-	return &session{signature: signature, outputs: outputs, model: model}, nil
+	return &session{signature: signature, outputs: outputs, reuse: e.options.ReuseOutputs, model: model}, nil
 }
 
 // levels maps how far a graph is optimized to the runtime's own levels.

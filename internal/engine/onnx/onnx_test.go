@@ -11,6 +11,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/tensorwire/tensorwire/internal/bufpool"
 	"github.com/tensorwire/tensorwire/internal/engine"
 	"github.com/tensorwire/tensorwire/internal/engine/enginetest"
 	"github.com/tensorwire/tensorwire/internal/engine/onnx"
@@ -18,13 +19,16 @@ import (
 	"github.com/tensorwire/tensorwire/internal/tensor"
 )
 
-var runtime *onnx.Engine // opened by TestMain: a process has one
+// runtime is opened by TestMain. It uses outputs' memory again, and all tests see who looks
+// at it then.
+var runtime *onnx.Engine
 
 func TestMain(m *testing.M) {
+	bufpool.Poison(true)
 	os.Exit(func() int {
 		library, err := onnx.Find(os.Getenv("TENSORWIRE_ONNXRUNTIME_LIB"))
 		if err == nil {
-			runtime, err = onnx.Open(library, onnx.Options{})
+			runtime, err = onnx.Open(library, onnx.Options{ReuseOutputs: true})
 		}
 		if err != nil {
 			fmt.Fprintln(os.Stderr, err)

@@ -55,9 +55,9 @@ func openDimOf(s *engine.Signature, name string) (openDim, bool) {
 	return openDim{}, false
 }
 
-// make returns the tensor of an output that follows, with new memory. One of more bytes
-// than limit is an engine.ErrTooLarge.
-func (o *output) make(inputs []tensor.Tensor) (tensor.Tensor, error) {
+// make returns the tensor of an output that follows, with memory of m for the runtime to
+// write to. One of more bytes than limit is an engine.ErrTooLarge.
+func (o *output) make(inputs []tensor.Tensor, m *memory) (tensor.Tensor, error) {
 	shape := make(tensor.Shape, len(o.spec.Shape)) // not nil, also a scalar's
 	copy(shape, o.spec.Shape)
 	for _, d := range o.dims {
@@ -67,11 +67,12 @@ func (o *output) make(inputs []tensor.Tensor) (tensor.Tensor, error) {
 	if err != nil || size > o.limit {
 		return tensor.Tensor{}, o.tooLarge(shape)
 	}
-	return tensor.Tensor{DataType: o.spec.DataType, Shape: shape, Data: ort.NewBuffer(size)}, nil
+	return tensor.Tensor{DataType: o.spec.DataType, Shape: shape, Data: m.give(size)}, nil
 }
 
-// read returns the output at index i of a call that has run, which the runtime made.
-func (o *output) read(call *ort.Call, i int) (tensor.Tensor, error) {
+// read returns the output at index i of a call that has run, which the runtime made, in
+// memory of m.
+func (o *output) read(call *ort.Call, i int, m *memory) (tensor.Tensor, error) {
 	d, shape, size, err := call.Made(i)
 	switch {
 	case err != nil:
@@ -81,7 +82,7 @@ func (o *output) read(call *ort.Call, i int) (tensor.Tensor, error) {
 	case size > o.limit:
 		return tensor.Tensor{}, o.tooLarge(shape)
 	}
-	t := tensor.Tensor{DataType: d, Shape: shape, Data: ort.NewBuffer(size)}
+	t := tensor.Tensor{DataType: d, Shape: shape, Data: m.get(size)}
 	if err := call.ReadOutput(i, t.Data); err != nil {
 		return tensor.Tensor{}, fmt.Errorf("output %q: %w", o.spec.Name, err)
 	}

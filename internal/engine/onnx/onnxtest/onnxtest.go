@@ -33,7 +33,7 @@ const (
 	Float8E4M3 = 17
 )
 
-// Graph is an ONNX graph of opset 15.
+// Graph is an ONNX graph of opset 15, and of ONNX Runtime's own operators.
 type Graph struct {
 	Nodes        []Node
 	Inputs       []Value
@@ -41,9 +41,13 @@ type Graph struct {
 	Initializers []Initializer
 }
 
-// Node is an operator with its attributes.
+// Microsoft is the domain of ONNX Runtime's own operators.
+const Microsoft = "com.microsoft"
+
+// Node is an operator with its attributes. Domain is "" for ONNX's own.
 type Node struct {
 	Op      string
+	Domain  string
 	Inputs  []string
 	Outputs []string
 	Ints    map[string]int64
@@ -93,7 +97,8 @@ func (g Graph) Encode() []byte {
 	var model []byte
 	model = appendVarint(model, 1, 8) // ir_version
 	model = appendMessage(model, 7, g.encode())
-	return appendMessage(model, 8, appendVarint(nil, 2, 15)) // opset_import
+	model = appendMessage(model, 8, appendVarint(nil, 2, 15)) // opset_import
+	return appendMessage(model, 8, appendVarint(appendMessage(nil, 1, []byte(Microsoft)), 2, 1))
 }
 
 func (g Graph) encode() []byte {
@@ -134,6 +139,9 @@ func (n Node) encode() []byte {
 		b = appendMessage(b, 2, []byte(out))
 	}
 	b = appendMessage(b, 4, []byte(n.Op))
+	if n.Domain != "" {
+		b = appendMessage(b, 7, []byte(n.Domain))
+	}
 	for name, value := range n.Ints {
 		attribute := appendMessage(nil, 1, []byte(name))
 		attribute = appendVarint(attribute, 3, uint64(value))

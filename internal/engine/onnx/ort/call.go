@@ -14,6 +14,7 @@ import (
 	"time"
 	"unsafe"
 
+	"github.com/tensorwire/tensorwire/internal/bufpool"
 	"github.com/tensorwire/tensorwire/internal/tensor"
 )
 
@@ -34,6 +35,7 @@ type Call struct {
 	c               *C.tw_call
 	inputs, outputs []C.tw_tensor // in C's memory
 	pinner          runtime.Pinner
+	aligned         [][]byte // the pool's, with copies of inputs
 	thread          thread
 }
 
@@ -42,9 +44,10 @@ type Call struct {
 // datatype is copied. More dimensions than MaxRank are an ErrRank.
 func (c *Call) SetInput(i int, t tensor.Tensor) error {
 	if t.DataType != tensor.Bytes && !tensor.Aligned(t.Data, t.DataType) {
-		aligned := NewBuffer(int64(len(t.Data)))
+		aligned := bufpool.Get(len(t.Data))
 		copy(aligned, t.Data)
 		t.Data = aligned
+		c.aligned = append(c.aligned, aligned)
 	}
 	return c.set(&c.inputs[i], t)
 }
@@ -170,6 +173,11 @@ func (c *Call) Release() {
 	}
 	c.TakeBackOutputs()
 	c.pinner.Unpin()
+	for i, b := range c.aligned {
+		bufpool.Put(b)
+		c.aligned[i] = nil
+	}
+	c.aligned = c.aligned[:0]
 	c.session.mu.Lock()
 	c.session.idle = append(c.session.idle, c)
 	c.session.mu.Unlock()
