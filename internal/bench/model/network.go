@@ -8,12 +8,16 @@ import (
 
 // network adds layer upon layer to a graph.
 type network struct {
-	graph  Graph
-	random *rand.Rand
+	graph Graph
+	// normal are random numbers, normally distributed, of which all weights are made.
+	normal [normals]float64
 	// at is the value that the next layer takes.
 	at              place
 	multiplications int64
 }
+
+// normals is a prime, so that the rows of a matrix begin at different numbers.
+const normals = 65_521
 
 // place is a value of the network, of so many channels of size x size, where it is a
 // picture.
@@ -25,11 +29,12 @@ type place struct {
 // newNetwork returns a network without layers, whose input has these dimensions behind
 // the batch's.
 func newNetwork(input string, dims ...int64) *network {
-	return &network{
-		graph:  Graph{input: value{name: input, dims: dims}},
-		random: rand.New(rand.NewPCG(1, 2)),
-		at:     place{name: input},
+	n := &network{graph: Graph{input: value{name: input, dims: dims}}, at: place{name: input}}
+	random := rand.New(rand.NewPCG(1, 2))
+	for i := range n.normal {
+		n.normal[i] = random.NormFloat64()
 	}
+	return n
 }
 
 // newImageNetwork returns a network without layers that takes a picture.
@@ -100,7 +105,7 @@ func (n *network) weights(dims ...int64) string {
 	data := make([]float32, count)
 	spread := math.Sqrt(2 / float64(inputs))
 	for i := range data {
-		data[i] = float32(n.random.NormFloat64() * spread)
+		data[i] = float32(n.normal[i%len(n.normal)] * spread)
 	}
 	return n.constant(dims, data)
 }

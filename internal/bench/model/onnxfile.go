@@ -1,9 +1,9 @@
 package model
 
 import (
-	"math"
-
 	"google.golang.org/protobuf/encoding/protowire"
+
+	"github.com/tensorwire/tensorwire/internal/tensor"
 )
 
 // Field numbers of onnx.proto in the ONNX project, as far as these models need
@@ -151,11 +151,7 @@ func (w weight) encode() []byte {
 	}
 	b = appendInt(b, initDataType, elemFloat)
 	b = appendMessage(b, initName, []byte(w.name))
-	raw := make([]byte, 0, 4*len(w.data))
-	for _, f := range w.data {
-		raw = protowire.AppendFixed32(raw, math.Float32bits(f))
-	}
-	return appendMessage(b, initRawData, raw)
+	return appendMessage(b, initRawData, tensor.AsBytes(w.data))
 }
 
 func appendMessage(b []byte, field protowire.Number, message []byte) []byte {
