@@ -60,7 +60,7 @@ func mixed(t *testing.T, service *handler.Inference) *outcomes {
 	got := &outcomes{of: map[string]uint64{}}
 	random := rand.New(rand.NewPCG(1, 2))
 	var group sync.WaitGroup
-	for i := range 1000 {
+	for i := range 1500 {
 		rows := 1 + random.IntN(3)
 		values := make([]float32, rows)
 		for j := range values {
@@ -72,7 +72,7 @@ func mixed(t *testing.T, service *handler.Inference) *outcomes {
 		request := vectorRequest("", values...)
 		request.Inputs[0].Shape = []int64{int64(rows), 1}
 		if random.IntN(5) == 0 {
-			request.Parameters = parameters{"timeout": int64Param(int64(1000 * random.IntN(40)))}
+			request.Parameters = parameters{"timeout": int64Param(int64(1000 * random.IntN(1+random.IntN(20))))}
 		}
 		wait := time.Hour
 		if random.IntN(5) == 0 {
@@ -89,6 +89,9 @@ func mixed(t *testing.T, service *handler.Inference) *outcomes {
 			got.add(err, uint64(rows))
 		})
 		time.Sleep(time.Duration(random.IntN(8)) * time.Millisecond)
+		if i%25 == 0 { // the queue empties: an idle model refuses nothing, and waits for a batch
+			time.Sleep(200 * time.Millisecond)
+		}
 	}
 	group.Wait()
 	time.Sleep(time.Minute) // those whose callers have left have been computed

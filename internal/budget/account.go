@@ -15,11 +15,12 @@ var ErrClosed = errors.New("the request is over")
 // over, which is what keeps a budget from leaking: a closed account holds nothing,
 // and never does again. It is safe for concurrent use.
 //
-// Its methods take the sizes of messages, and reserve a multiple of them, which is how
-// often the transport holds a message.
+// Its methods take the sizes of messages, and reserve what the transport holds for one of
+// that size: by NewAccount a multiple, else what SetRoom says.
 type Account struct {
 	budget *Budget
 	times  int64
+	room   func(size int64) int64 // nil: times as much
 
 	mu       sync.Mutex
 	closed   bool
@@ -33,14 +34,27 @@ func NewAccount(budget *Budget, times int64) *Account {
 	return &Account{budget: budget, times: times}
 }
 
-// SetTimes changes how many times the transport holds each message, before the first
-// is added.
-func (a *Account) SetTimes(times int64) {
+// SetRoom changes what the transport holds for a message, before the first is added:
+// room returns it, which is the message's size or somewhat more.
+func (a *Account) SetRoom(room func(size int64) int64) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if len(a.messages) == 0 {
-		a.times = times
+		a.times, a.room = 1, room
 	}
+}
+
+// held returns what is reserved for size bytes. A message that fits into the whole budget
+// is not refused for what it is rounded up to.
+func (a *Account) held(size int64) int64 {
+	if a.room == nil {
+		return size * a.times
+	}
+	n := a.room(size)
+	if limit := a.budget.Limit(); limit > 0 {
+		n = max(min(n, limit), size)
+	}
+	return n
 }
 
 // Most returns the size of the largest message that fits into the budget at all.
@@ -53,7 +67,7 @@ func (a *Account) Most() int64 {
 
 // TryAdd reserves for a new message of size bytes, if there is room for it now.
 func (a *Account) TryAdd(size int64) bool {
-	n := size * a.times
+	n := a.held(size)
 	return a.tryReserve(n) && a.keep(n) == nil
 }
 
@@ -72,7 +86,7 @@ func (a *Account) tryReserve(n int64) bool {
 // messages are answered without the new one may wait: else all could wait for each
 // other.
 func (a *Account) Add(ctx context.Context, size int64) error {
-	n := size * a.times
+	n := a.held(size)
 	if err := a.budget.Reserve(ctx, n); err != nil {
 		return err
 	}
@@ -96,7 +110,7 @@ func (a *Account) keep(n int64) error {
 
 // TryGrow reserves for size more bytes of the newest message, if there is room now.
 func (a *Account) TryGrow(size int64) bool {
-	n := size * a.times
+	n := a.held(size)
 	if !a.tryReserve(n) {
 		return false
 	}
@@ -113,7 +127,7 @@ func (a *Account) TryGrow(size int64) bool {
 // Settle lowers what is reserved for the newest message to what size bytes take, when
 // it is known that they are no more. It does not raise it.
 func (a *Account) Settle(size int64) {
-	n := size * a.times
+	n := a.held(size)
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if last := len(a.messages) - 1; last >= 0 && n < a.messages[last] {
@@ -161,11 +175,11 @@ func Answered(ctx context.Context) {
 	}
 }
 
-// SetTimes says how many times each message of the request that ctx belongs to is held,
-// before the first is read; see [Account.SetTimes].
-func SetTimes(ctx context.Context, times int64) {
+// SetRoom says what is held for each message of the request that ctx belongs to, before
+// the first is read; see [Account.SetRoom].
+func SetRoom(ctx context.Context, room func(size int64) int64) {
 	if account, ok := ctx.Value(accountKey{}).(*Account); ok {
-		account.SetTimes(times)
+		account.SetRoom(room)
 	}
 }
 

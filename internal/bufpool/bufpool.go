@@ -1,6 +1,6 @@
-// Package bufpool has buffers of bytes that are used again, in classes of size: a
-// power of two or one and a half of it, so that no more than a third of a buffer is
-// left unused.
+// Package bufpool has buffers of bytes that are used again, in classes of size: four
+// from each power of two to the next, so that no more than a fifth of a buffer is left
+// unused.
 //
 // A buffer has one owner at a time: who has got it by Get, until Put, and then the pool.
 // An owner who cannot know that nobody looks at a buffer any more leaves it to the garbage
@@ -20,7 +20,7 @@ const (
 	// The smallest class has 4 KiB, the largest 96 MiB; what is larger is left to the
 	// garbage collector.
 	minShift = 12
-	classes  = 30
+	classes  = 59
 )
 
 // Alignment is that of buffers: of every datatype's elements.
@@ -30,11 +30,11 @@ var pools [classes]sync.Pool // of unsafe.Pointer to the first byte
 
 // sizeOf returns the size of a class.
 func sizeOf(class int) int {
-	size := 1 << (minShift + class/2)
-	if class%2 == 1 {
-		size += size / 2
+	if class == 0 {
+		return 1 << minShift
 	}
-	return size
+	shift, quarters := minShift+(class-1)/4, (class-1)%4+1
+	return 1<<shift + quarters<<(shift-2)
 }
 
 // classOf returns the smallest class that holds n bytes.
@@ -43,16 +43,21 @@ func classOf(n int) int {
 		return 0
 	}
 	shift := bits.Len(uint(n-1)) - 1 // 2^shift < n <= 2^(shift+1)
-	class := 2 * (shift - minShift)
-	if n > 1<<shift+1<<(shift-1) {
-		return class + 2
+	quarter := 1 << (shift - 2)
+	return 4*(shift-minShift) + (n-1<<shift+quarter-1)/quarter
+}
+
+// Size returns how much memory a buffer of length n takes.
+func Size(n int) int {
+	if class := classOf(n); class < classes {
+		return sizeOf(class)
 	}
-	return class + 1
+	return n
 }
 
 // Get returns a buffer of length n, whose content is whatever it was, aligned to
-// Alignment at least. Its capacity is its class's: up to half as much again, and at least 4
-// KiB. The caller owns it until Put, or for ever.
+// Alignment at least. Its capacity is its class's, [Size]: up to a quarter as much again, and at least
+// 4 KiB. The caller owns it until Put, or for ever.
 func Get(n int) []byte {
 	class := classOf(n)
 	if class >= classes {

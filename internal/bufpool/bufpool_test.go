@@ -14,12 +14,12 @@ func TestBuffersFit(t *testing.T) {
 	var sizes []int
 	for edge := 1 << 10; edge <= 1<<18; edge *= 2 {
 		for near := -2; near <= 2; near++ {
-			sizes = append(sizes, edge+near, edge+edge/2+near, edge+edge/3+near)
+			sizes = append(sizes, edge+near, edge+edge/4+near, edge+edge/2+near, edge+edge/3+near, edge+3*edge/4+near)
 		}
 	}
 	for _, n := range append(sizes, 0, 1, 2) {
 		b := bufpool.Get(n)
-		if len(b) != n || (n > 4096 && cap(b)*2 > n*3+8) {
+		if len(b) != n || cap(b) != bufpool.Size(n) || (n > 4096 && cap(b)*4 > n*5+8) {
 			t.Fatalf("%d bytes: length %d, capacity %d", n, len(b), cap(b))
 		}
 		if uintptr(unsafe.Pointer(unsafe.SliceData(b)))%8 != 0 {

@@ -150,7 +150,7 @@ func (c *Config) flags() *flag.FlagSet {
 	flags.Int64Var(&c.ResponseCacheBytes, "response-cache-bytes", respcache.DefaultMaxBytes, "most `bytes` of answers that are kept, of all models whose configuration has response_cache")
 	flags.IntVar(&c.StreamWindow, "stream-window", handler.DefaultStreamWindow, "`frames` of one stream in flight at once")
 	flags.Int64Var(&c.MaxMessageBytes, "max-message-bytes", server.DefaultMaxMessageBytes, "most `bytes` of one request message, decompressed")
-	flags.TextVar(&c.MemoryBudget, "memory-budget", defaultMemoryBudget(system()), "most `bytes`, such as 512MiB or 2GB, that requests' messages may take of memory at once, each of them "+strconv.Itoa(server.HeldTimes)+" times its size; a request that finds no room is answered unavailable before it is read. Go's soft memory limit follows from it, unless GOMEMLIMIT is set. 0 is no bound. By default half of the memory that the process may use, its cgroup's or the machine's")
+	flags.TextVar(&c.MemoryBudget, "memory-budget", defaultMemoryBudget(system()), "most `bytes`, such as 512MiB or 2GB, that requests' messages may take of memory at once, each of them up to "+strconv.Itoa(server.HeldTimes)+" times its size; a request that finds no room is answered unavailable before it is read. Go's soft memory limit follows from it, unless GOMEMLIMIT is set. 0 is no bound. By default half of the memory that the process may use, its cgroup's or the machine's")
 	flags.Int64Var(&c.MaxImagePixels, "max-image-pixels", vision.DefaultMaxPixels, "most `pixels` of one image, width times height")
 	flags.StringVar(&c.TLSCert, "tls-cert", "", "PEM `file` of the certificate; the listener then speaks TLS")
 	flags.StringVar(&c.TLSKey, "tls-key", "", "PEM `file` of the certificate's key")

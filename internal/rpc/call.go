@@ -42,7 +42,7 @@ type call struct {
 // accept lists.
 func (p *procedure) init(c *call, w http.ResponseWriter, r *http.Request, protocol, accept string) {
 	c.ctx, c.w, c.r, c.limit = r.Context(), w, r, p.options.MaxMessageBytes
-	budget.SetTimes(r.Context(), 1) // what a message is decoded to is the memory that it came into
+	budget.SetRoom(r.Context(), roomOf) // what a message is decoded to is the memory that it came into
 	c.only = p.spec.StreamType == connect.StreamTypeUnary
 	c.one = c.only || p.spec.StreamType == connect.StreamTypeServer
 	c.leases.one = c.one

@@ -28,6 +28,14 @@ func roomFor(n int) int {
 	return n
 }
 
+// roomOf returns how much memory a message of n bytes takes, wherever in it its tensor lies.
+func roomOf(n int64) int64 {
+	if n == 0 {
+		return 0
+	}
+	return int64(bufpool.Size(int(n) + bufpool.Alignment))
+}
+
 // fill reads until buf is full. An error beside the last bytes is left for the next
 // read, which gives it again.
 func fill(body io.Reader, buf []byte) (int, error) {

@@ -84,7 +84,7 @@ type Options struct {
 	NetHTTP2 bool
 	// Metrics answers /metrics. nil: there are none.
 	Metrics http.Handler
-	// Budget bounds the memory that requests' messages take at once, each of them
+	// Budget bounds the memory that requests' messages take at once, each of them up to
 	// HeldTimes its size. Other transports may reserve from the same one. nil: without
 	// bound.
 	Budget *budget.Budget
