@@ -9,8 +9,11 @@ import (
 // network adds layer upon layer to a graph.
 type network struct {
 	graph Graph
-	// normal are random numbers, normally distributed, of which all weights are made.
+	// normal are random numbers, normally distributed, of which all weights are made, in
+	// turn: next is where the next layer's begin. Layers that begin alike are alike, and
+	// ONNX Runtime keeps weights that are alike once.
 	normal [normals]float64
+	next   int
 	// at is the value that the next layer takes.
 	at              place
 	multiplications int64
@@ -105,8 +108,9 @@ func (n *network) weights(dims ...int64) string {
 	data := make([]float32, count)
 	spread := math.Sqrt(2 / float64(inputs))
 	for i := range data {
-		data[i] = float32(n.normal[i%len(n.normal)] * spread)
+		data[i] = float32(n.normal[(n.next+i)%normals] * spread)
 	}
+	n.next = (n.next + len(data)) % normals
 	return n.constant(dims, data)
 }
 
