@@ -106,6 +106,9 @@ func overStream(h *http.Client, url string, options ...connecthttp.Option) negat
 			if err != nil {
 				return false, err
 			}
+			if message := res.GetErrorMessage(); message != "" {
+				return false, errors.New(message) // an item's own, such as that its deadline passed: the stream goes on
+			}
 			right = right && isNegation(res.GetInferResponse(), first+float32(i))
 		}
 		return right, stream.CloseSend()
