@@ -33,7 +33,7 @@ func latest(ctx context.Context, b *bench) (*report.Report, error) {
 	rows := []*videoRow{{name: "`latest_only`", latestOnly: true}, {name: "every frame"}}
 	err := b.withOneInstance(ctx, plain(), nil, func(server watched) error {
 		client := dial(server.Process, http2, connecthttp.WithGRPC())
-		capacity, err := peakRate(ctx, fast(client, plainRequest(b)))
+		capacity, err := peakRate(ctx, fast(client, plainRequest(b)).call())
 		if err != nil {
 			return err
 		}

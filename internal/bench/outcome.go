@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"slices"
 	"sync"
 	"time"
@@ -8,7 +9,7 @@ import (
 	"connectrpc.com/connect/v2"
 
 	"github.com/tensorwire/tensorwire/internal/bench/report"
-	"github.com/tensorwire/tensorwire/internal/retry"
+	"github.com/tensorwire/tensorwire/internal/bench/wire"
 )
 
 // outcome is how a request of an open loop ended, as its caller sees it.
@@ -32,13 +33,13 @@ func outcomeOf(err error) outcome {
 	if err == nil {
 		return answered
 	}
-	code := connect.CodeOf(err)
-	_, told := retry.After(err)
-	switch {
-	case told && (code == connect.CodeUnavailable || code == connect.CodeResourceExhausted):
-		return refused
-	case code == connect.CodeDeadlineExceeded:
-		return expired
+	if told, ok := errors.AsType[*wire.Error](err); ok {
+		switch {
+		case told.Pushback && (told.Code == connect.CodeUnavailable || told.Code == connect.CodeResourceExhausted):
+			return refused
+		case told.Code == connect.CodeDeadlineExceeded:
+			return expired
+		}
 	}
 	return failed
 }

@@ -7,8 +7,11 @@ import (
 
 	"connectrpc.com/connect/v2"
 
-	"github.com/tensorwire/tensorwire/internal/retry"
+	"github.com/tensorwire/tensorwire/internal/bench/wire"
 )
+
+// busy is a refusal.
+var busy = &wire.Error{Code: connect.CodeUnavailable, Message: "busy", Pushback: true}
 
 // Only who is told when to come again was refused: all others that have no answer were
 // lost.
@@ -21,11 +24,11 @@ func TestOutcomes(t *testing.T) {
 		want outcome
 	}{
 		{nil, answered},
-		{retry.Unavailable(time.Second, "busy"), refused},
-		{connect.NewError(connect.CodeUnavailable, "connection reset"), failed},
-		{connect.NewError(connect.CodeResourceExhausted, "too large"), failed},
-		{connect.NewError(connect.CodeDeadlineExceeded, "too late"), expired},
-		{connect.NewError(connect.CodeInternal, "broken"), failed},
+		{busy, refused},
+		{&wire.Error{Code: connect.CodeUnavailable, Message: "connection reset"}, failed},
+		{&wire.Error{Code: connect.CodeResourceExhausted, Message: "too large"}, failed},
+		{&wire.Error{Code: connect.CodeDeadlineExceeded, Message: "too late"}, expired},
+		{&wire.Error{Code: connect.CodeInternal, Message: "broken"}, failed},
 		{errors.New("no answer"), failed},
 	} {
 		if got := outcomeOf(test.err); got != test.want {
@@ -52,10 +55,10 @@ func TestLostIsWhatWasAcceptedWithoutAnAnswer(t *testing.T) {
 		f.add(now, now, nil)
 	}
 	for range 15 { // the others gave up before their refusal came
-		f.add(now, now, retry.Unavailable(time.Second, "busy"))
+		f.add(now, now, busy)
 	}
 	for range 12 {
-		f.add(now, now, connect.NewError(connect.CodeDeadlineExceeded, "too late"))
+		f.add(now, now, &wire.Error{Code: connect.CodeDeadlineExceeded, Message: "too late"})
 	}
 	if f.served.accepted() != 15 || f.lost() != 6 || f.unheard() != 6 || f.served.refusal() != "–" {
 		t.Errorf("%d accepted, %d lost, %d unheard, refusals took %s", f.served.accepted(), f.lost(), f.unheard(), f.served.refusal())

@@ -2,18 +2,22 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"strconv"
+	"strings"
 	"time"
 
-	"connectrpc.com/connect/v2/connecthttp"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/tensorwire/tensorwire/gen/modelserving"
+	"github.com/tensorwire/tensorwire/gen/modelserving/modelservingconnect"
 	"github.com/tensorwire/tensorwire/internal/bench/load"
 	"github.com/tensorwire/tensorwire/internal/bench/model"
 	"github.com/tensorwire/tensorwire/internal/bench/process"
 	"github.com/tensorwire/tensorwire/internal/bench/report"
+	"github.com/tensorwire/tensorwire/internal/bench/wire"
 )
 
 const (
@@ -113,28 +117,53 @@ func overload(ctx context.Context, b *bench) (*report.Report, error) {
 
 // measureOverload starts a server, finds its capacity, and sends it more.
 func measureOverload(ctx context.Context, b *bench, c overloadCase) (*overloadFigures, error) {
+	message, err := proto.Marshal(c.request)
+	if err != nil {
+		return nil, err
+	}
+	request := wire.NewRequest(modelservingconnect.PredictorFastPredictProcedure, message, c.deadline)
+	patient := wire.NewRequest(modelservingconnect.PredictorFastPredictProcedure, message, 0)
 	f := &overloadFigures{}
 	args := []string{"--memory-budget", strconv.Itoa(overloadBudget), "--max-message-bytes", strconv.Itoa(overloadBudget / 4)}
-	err := b.withOneInstance(ctx, c.model, args, func(server watched) error {
-		predict := fast(dial(server.Process, http2, connecthttp.WithGRPC()), c.request)
-		before, err := peakRate(ctx, predict)
+	err = b.withOneInstance(ctx, c.model, args, func(server watched) error {
+		client := wire.New(strings.TrimPrefix(server.Base, "http://"))
+		defer client.Close()
+		defer context.AfterFunc(ctx, client.Close)() // nobody waits any more
+		peak := func() (float64, error) {
+			return peakRate(ctx, func(ctx context.Context) (*modelserving.Timings, error) {
+				return nil, client.Call(ctx, patient, isAnswer)
+			})
+		}
+		before, err := peak()
 		if err != nil {
 			return err
 		}
-		if err := f.measure(ctx, server, c.deadline, predict, load.Open{
+		if err := f.measure(ctx, server, client, request, load.Open{
 			Rate: float64(c.times) * before, Duration: b.overload, Most: overloadMost, Random: rand.New(rand.NewPCG(5, 6)),
 		}); err != nil {
 			return err
 		}
-		after, err := peakRate(ctx, predict)
+		after, err := peak()
 		f.peak = (before + after) / 2
 		return err
 	})
 	return f, err
 }
 
+// isAnswer returns why a message is not an answer of the model.
+func isAnswer(message []byte) error {
+	var answer modelserving.InferenceResponse
+	if err := proto.Unmarshal(message, &answer); err != nil {
+		return err
+	}
+	if len(answer.GetPredictions()) == 0 {
+		return errors.New("an answer without predictions")
+	}
+	return nil
+}
+
 // measure runs the open loop, and asks the server what it has seen of it.
-func (f *overloadFigures) measure(ctx context.Context, server watched, deadline time.Duration, predict predict, open load.Open) error {
+func (f *overloadFigures) measure(ctx context.Context, server watched, client *wire.Client, request *wire.Request, open load.Open) error {
 	var err error
 	if f.before, _, err = server.memory(); err != nil {
 		return err
@@ -143,7 +172,7 @@ func (f *overloadFigures) measure(ctx context.Context, server watched, deadline 
 	if err != nil {
 		return err
 	}
-	f.send(ctx, server, deadline, predict, open)
+	f.send(ctx, server, client, request, open)
 	if _, f.most, err = server.memory(); err != nil {
 		return err
 	}
@@ -152,27 +181,27 @@ func (f *overloadFigures) measure(ctx context.Context, server watched, deadline 
 	return err
 }
 
-// send runs the open loop, of requests that each have so long; 0: for ever.
-func (f *overloadFigures) send(ctx context.Context, server watched, deadline time.Duration, predict predict, open load.Open) {
+// send runs the open loop.
+func (f *overloadFigures) send(ctx context.Context, server watched, client *wire.Client, request *wire.Request, open load.Open) {
 	serverClock, clientClock, start := load.StartClock(server), load.StartClock(process.Self()), time.Now()
 	f.end = start.Add(open.Duration)
-	f.sent, f.unsent = open.Run(ctx, func(ctx context.Context, came time.Time) {
-		if deadline > 0 {
-			var cancel context.CancelFunc
-			ctx, cancel = context.WithDeadline(ctx, came.Add(deadline))
-			defer cancel()
-		}
-		_, err := predict(ctx)
-		f.add(came, time.Now(), err)
+	f.sent, f.unsent = open.Run(ctx, func(came time.Time, ended func()) {
+		client.Send(ctx, request, func(message []byte, err error) {
+			defer ended()
+			if err == nil {
+				err = isAnswer(message)
+			}
+			f.add(came, time.Now(), err)
+		})
 	})
 	f.server, f.client, f.took = serverClock(), clientClock(), time.Since(start)
 }
 
 // peakRate returns the answers in a second of a closed loop.
-func peakRate(ctx context.Context, predict predict) (float64, error) {
-	if _, err := (timedLoad{callers: peakCallers, duration: warmUp}).run(ctx, predict.call()); err != nil {
+func peakRate(ctx context.Context, do call) (float64, error) {
+	if _, err := (timedLoad{callers: peakCallers, duration: warmUp}).run(ctx, do); err != nil {
 		return 0, err
 	}
-	s, err := timedLoad{callers: peakCallers, duration: peakTime}.run(ctx, predict.call())
+	s, err := timedLoad{callers: peakCallers, duration: peakTime}.run(ctx, do)
 	return s.Rate, err
 }

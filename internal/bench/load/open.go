@@ -21,12 +21,16 @@ type Open struct {
 	Random *rand.Rand
 }
 
-// Run calls do for each request, on a goroutine of its own, with the time at which the
-// request came. It returns when all have returned: how many were sent, and how many were
-// not for want of room. When ctx is done no more are sent.
-func (o Open) Run(ctx context.Context, do func(ctx context.Context, came time.Time)) (sent, unsent int) {
+// Run calls do for each request, with the time at which the request came and what to call
+// when it has ended, which do must not wait for. It returns when all have ended: how many
+// were sent, and how many were not for want of room. When ctx is done no more are sent.
+func (o Open) Run(ctx context.Context, do func(came time.Time, ended func())) (sent, unsent int) {
 	var requests sync.WaitGroup
 	places := make(chan struct{}, o.Most)
+	ended := func() {
+		<-places
+		requests.Done()
+	}
 	start := time.Now()
 	for at := range arrivals(o.Rate, o.Duration, o.Random) {
 		// Behind time there is nothing to wait for, and no timer is made.
@@ -43,11 +47,8 @@ func (o Open) Run(ctx context.Context, do func(ctx context.Context, came time.Ti
 			continue
 		}
 		sent++
-		came := time.Now()
-		requests.Go(func() {
-			do(ctx, came)
-			<-places
-		})
+		requests.Add(1)
+		do(time.Now(), ended)
 	}
 	requests.Wait()
 	return sent, unsent

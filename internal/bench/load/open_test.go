@@ -23,9 +23,9 @@ func TestOpenLoopDoesNotWaitForAnswers(t *testing.T) {
 		start := time.Now()
 		each := make(chan time.Time, 2000)
 		open := load.Open{Rate: 100, Duration: 10 * time.Second, Most: 2000, Random: rand.New(rand.NewPCG(1, 2))}
-		sent, unsent := open.Run(t.Context(), func(_ context.Context, at time.Time) {
+		sent, unsent := open.Run(t.Context(), func(at time.Time, ended func()) {
 			each <- at
-			time.Sleep(time.Minute)
+			time.AfterFunc(time.Minute, ended)
 		})
 		close(each)
 		for at := range each {
@@ -51,10 +51,12 @@ func TestOpenLoopBoundsWhatIsInFlight(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var now, most atomic.Int64
 		open := load.Open{Rate: 100, Duration: time.Second, Most: 7, Random: rand.New(rand.NewPCG(1, 2))}
-		sent, unsent := open.Run(t.Context(), func(context.Context, time.Time) {
+		sent, unsent := open.Run(t.Context(), func(_ time.Time, ended func()) {
 			most.Store(max(most.Load(), now.Add(1)))
-			time.Sleep(100 * time.Millisecond)
-			now.Add(-1)
+			time.AfterFunc(100*time.Millisecond, func() {
+				now.Add(-1)
+				ended()
+			})
 		})
 		if most.Load() != 7 || unsent == 0 || now.Load() != 0 || sent > 7*11 {
 			t.Errorf("%d in flight, %d sent, %d not, %d not waited for", most.Load(), sent, unsent, now.Load())
@@ -68,7 +70,7 @@ func TestOpenLoopEndsWithItsContext(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		open := load.Open{Rate: 10, Duration: time.Hour, Most: 100, Random: rand.New(rand.NewPCG(1, 2))}
-		if sent, _ := open.Run(ctx, func(ctx context.Context, _ time.Time) { <-ctx.Done() }); sent == 0 || sent > 50 {
+		if sent, _ := open.Run(ctx, func(_ time.Time, ended func()) { context.AfterFunc(ctx, ended) }); sent == 0 || sent > 50 {
 			t.Errorf("%d were sent", sent)
 		}
 	})
