@@ -35,7 +35,7 @@ func serve(ctx context.Context, args []string, getenv func(string) string, stdou
 	}
 
 	memory := budget.New(int64(c.MemoryBudget))
-	defer budget.TuneHeap(memory.Limit(), getenv)()
+	defer budget.TuneHeap(memory, getenv)()
 
 	library, err := onnx.Find(c.OnnxRuntimeLib)
 	if err != nil {

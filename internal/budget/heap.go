@@ -17,24 +17,32 @@ const (
 )
 
 // TuneHeap sets Go's soft memory limit, as it follows from the budget of requests'
-// messages, and the least heap that is collected, and returns what puts the former ones
-// back. The half more is for what comes of messages: decoded images, answers, garbage.
-// It leaves a quarter of the memory by default, where the budget is half of it, for what
-// Go neither sees nor collects: ONNX Runtime with the models' weights and its arenas.
+// messages, and how much garbage may come together, which is no more than messages leave
+// of it, and returns what puts the former ones back. The limit is half more than the budget, for what comes of messages: decoded
+// images, answers, garbage. It leaves a quarter of the memory by default, where the budget
+// is half of it, for what Go neither sees nor collects: ONNX Runtime with the models'
+// weights and its arenas.
 //
-// Without a budget, or with GOMEMLIMIT in the environment that getenv looks into, the
-// limit stays as it is; with GOGC the collector does.
-func TuneHeap(budget int64, getenv func(string) string) (restore func()) {
-	var ballast []byte
+// Without a limit of the budget, or with GOMEMLIMIT in the environment that getenv looks
+// into, the soft limit stays as it is; with GOGC the collector does. There is one heap: it
+// is tuned for one budget at a time.
+func TuneHeap(b *Budget, getenv func(string) string) (restore func()) {
+	var undo []func()
+	limit := b.Limit()
 	if getenv("GOGC") == "" {
-		ballast = make([]byte, heapBallast)
+		ballast := make([]byte, heapBallast)
+		undo = append(undo, func() { runtime.KeepAlive(ballast) })
+		if limit > 0 {
+			undo = append(undo, startPacer(b))
+		}
 	}
-	if budget == 0 || getenv("GOMEMLIMIT") != "" {
-		return func() { runtime.KeepAlive(ballast) }
+	if limit > 0 && getenv("GOMEMLIMIT") == "" {
+		former := debug.SetMemoryLimit(max(limit+limit/2, leastHeap))
+		undo = append(undo, func() { debug.SetMemoryLimit(former) })
 	}
-	former := debug.SetMemoryLimit(max(budget+budget/2, leastHeap))
 	return func() {
-		debug.SetMemoryLimit(former)
-		runtime.KeepAlive(ballast)
+		for _, f := range undo {
+			f()
+		}
 	}
 }

@@ -16,13 +16,13 @@ func TestHeapFollowsTheBudget(t *testing.T) {
 		40 << 20: 256 << 20,
 		1 << 30:  3 << 29,
 	} {
-		restore := budget.TuneHeap(limit, noEnv)
+		restore := budget.TuneHeap(budget.New(limit), noEnv)
 		if got := debug.SetMemoryLimit(-1); got != want {
 			t.Errorf("a budget of %d gives %d, want %d", limit, got, want)
 		}
 		restore()
 	}
-	budget.TuneHeap(1<<30, func(name string) string { return map[string]string{"GOMEMLIMIT": "1GiB"}[name] })()
+	budget.TuneHeap(budget.New(1<<30), func(name string) string { return map[string]string{"GOMEMLIMIT": "1GiB"}[name] })()
 	if got := debug.SetMemoryLimit(-1); got != before {
 		t.Errorf("GOMEMLIMIT is overruled by %d", got)
 	}
@@ -31,7 +31,7 @@ func TestHeapFollowsTheBudget(t *testing.T) {
 // A small heap is not collected all the time, and GOGC has the last word.
 func TestSmallHeapIsLeftAlone(t *testing.T) {
 	next := func(env string) uint64 {
-		defer budget.TuneHeap(0, func(name string) string { return map[string]string{"GOGC": env}[name] })()
+		defer budget.TuneHeap(budget.New(0), func(name string) string { return map[string]string{"GOGC": env}[name] })()
 		runtime.GC()
 		var stats runtime.MemStats
 		runtime.ReadMemStats(&stats)
