@@ -61,7 +61,9 @@ func batching(ctx context.Context, b *bench) (*report.Report, error) {
 	}
 	var rows []*batchingRow
 	err = b.withServer(ctx, models, nil, func(_ string, server *process.Process) error {
-		rows = newBatchingRows(b, server)
+		client := newInferClient(server)
+		defer client.close()
+		rows = newBatchingRows(b, client)
 		return measureBatching(ctx, b, rows, server)
 	})
 	if err != nil {
@@ -77,8 +79,7 @@ func batching(ctx context.Context, b *bench) (*report.Report, error) {
 }
 
 // newBatchingRows returns the rows in their order.
-func newBatchingRows(b *bench, server *process.Process) []*batchingRow {
-	client := dialInference(server)
+func newBatchingRows(b *bench, client *inferClient) []*batchingRow {
 	var rows []*batchingRow
 	for _, m := range []struct {
 		name string

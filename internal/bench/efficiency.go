@@ -63,7 +63,9 @@ func efficiency(ctx context.Context, b *bench) (*report.Report, error) {
 			return err
 		}
 		defer func() { err = errors.Join(err, alone.Stop()) }()
-		rows = newEfficiencyRows(b, networks, server)
+		client := newInferClient(server)
+		defer client.close()
+		rows = newEfficiencyRows(b, networks, client)
 		return measureEfficiency(ctx, b, rows, server, alone)
 	})
 	if err != nil {
@@ -78,8 +80,7 @@ func efficiency(ctx context.Context, b *bench) (*report.Report, error) {
 	return r, nil
 }
 
-func newEfficiencyRows(b *bench, networks []imageNetwork, server *process.Process) []*efficiencyRow {
-	client := dialInference(server)
+func newEfficiencyRows(b *bench, networks []imageNetwork, client *inferClient) []*efficiencyRow {
 	var rows []*efficiencyRow
 	for _, n := range networks {
 		call := imageCall(client, n.name, b.image.bytes())

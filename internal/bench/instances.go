@@ -88,7 +88,8 @@ func instances(ctx context.Context, b *bench) (*report.Report, error) {
 }
 
 func measureInstances(ctx context.Context, b *bench, rows []*instancesRow, server *process.Process) error {
-	client := dialInference(server)
+	client := newInferClient(server)
+	defer client.close()
 	data := b.image.bytes()
 	for _, r := range rows {
 		if r.call = imageCall(client, r.name(), data); r.model == digitsModel {

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"strconv"
-	"strings"
 	"time"
 
 	"google.golang.org/protobuf/proto"
@@ -126,7 +125,7 @@ func measureOverload(ctx context.Context, b *bench, c overloadCase) (*overloadFi
 	f := &overloadFigures{}
 	args := []string{"--memory-budget", strconv.Itoa(overloadBudget), "--max-message-bytes", strconv.Itoa(overloadBudget / 4)}
 	err = b.withOneInstance(ctx, c.model, args, func(server watched) error {
-		client := wire.New(strings.TrimPrefix(server.Base, "http://"))
+		client := newWire(server.Process)
 		defer client.Close()
 		defer context.AfterFunc(ctx, client.Close)() // nobody waits any more
 		peak := func() (float64, error) {
