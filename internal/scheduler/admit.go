@@ -116,6 +116,7 @@ func (s *scheduler) beyondDeadline(e *entry, wait time.Duration) (string, error)
 	if over := within - (left - min(left/wayShare, wayMost)); over > 0 {
 		return ReasonBusy, refuse(ErrBusy, over, "the answer is to be expected within %v, and the caller's deadline is in %v", within.Round(time.Microsecond), left.Round(time.Microsecond))
 	}
+	e.promised = true
 	return "", nil
 }
 

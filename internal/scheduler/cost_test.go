@@ -86,6 +86,40 @@ func TestRequestThatWouldTimeOutInTheQueueIsRefusedAtOnce(t *testing.T) {
 	})
 }
 
+// When a call takes much longer than the others, who can no longer be answered in time is
+// refused instead of run in vain, and those behind are answered in time.
+func TestRequestThatCannotBeAnsweredInTimeAnyMoreIsNotRun(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		const learnt = 10
+		engine := &fake{hold: time.Second, fault: func(call int, _ []float32) (*engine.Result, error) {
+			if call == learnt+1 {
+				time.Sleep(4 * time.Second)
+			}
+			return nil, nil
+		}}
+		s := open(t, engine, scheduler.Options{Instances: 1})
+		learn(t, s)
+		c := callers{t: t, session: s}
+		c.call(t.Context(), 1, nil)
+		synctest.Wait()
+		// The call takes 5 s instead of 1. Run in vain, the first would have the second be
+		// answered after 7 s.
+		for _, waits := range []struct {
+			deadline time.Duration
+			want     error
+		}{{5500 * time.Millisecond, scheduler.ErrBusy}, {6700 * time.Millisecond, nil}} {
+			ctx, cancel := context.WithTimeout(t.Context(), waits.deadline)
+			defer cancel()
+			c.call(ctx, 2, waits.want)
+			synctest.Wait()
+		}
+		c.group.Wait()
+		if ran := len(engine.ran()); ran != learnt+2 {
+			t.Errorf("%d calls, want %d", ran, learnt+2)
+		}
+	})
+}
+
 // Callers that leave by themselves say nothing of how late answers are.
 func TestCallersThatLeaveDoNotMakeTheModelLookLate(t *testing.T) {
 	bubble(t, func(t *testing.T) {

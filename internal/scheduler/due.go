@@ -24,8 +24,8 @@ func (s *scheduler) due(batch []*entry, now time.Time, all bool) ([]*entry, time
 // candidates appends the request that is due first and those that can be joined to it,
 // in their order, up to the most rows of a batch. full says that there is nothing to
 // wait for: no more fit, or a request that cannot be joined waits behind the first.
-// Requests whose callers have left, or that have waited for too long, are dropped on
-// the way: they are never run.
+// Requests whose callers have left, that have waited for too long, or that would be answered
+// too late are dropped on the way: they are never run.
 func (s *scheduler) candidates(batch []*entry, now time.Time, all bool) (_ []*entry, full bool) {
 	rows := int64(0)
 	s.queue.all(func(e *entry) bool {
@@ -38,6 +38,10 @@ func (s *scheduler) candidates(batch []*entry, now time.Time, all bool) (_ []*en
 		}
 		if e.expired(now) {
 			s.tooLate(e)
+			return true
+		}
+		if s.hopeless(e, now) {
+			s.giveUp(e, now)
 			return true
 		}
 		if len(batch) == 0 {

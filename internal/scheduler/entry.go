@@ -35,6 +35,9 @@ type entry struct {
 	// expected is how long the answer was expected to take when the request came; 0: too
 	// little was known.
 	expected time.Duration
+	// promised says that the request waits because its answer was expected before its
+	// caller's deadline.
+	promised bool
 	// began is when an instance took the request.
 	began time.Time
 	state state

@@ -27,7 +27,8 @@ type Request struct {
 }
 
 // NewRequest returns a request that calls a procedure, such as /package.Service/Method, with
-// an encoded message. Its caller waits for timeout, which is sent along; 0 is for ever.
+// an encoded message. Its caller waits for timeout, of whole milliseconds, which is sent
+// along; 0 is for ever.
 func NewRequest(procedure string, message []byte, timeout time.Duration) *Request {
 	fields := []hpack.HeaderField{
 		{Name: ":method", Value: "POST"},
@@ -38,7 +39,7 @@ func NewRequest(procedure string, message []byte, timeout time.Duration) *Reques
 		{Name: "te", Value: "trailers"},
 	}
 	if timeout > 0 {
-		fields = append(fields, hpack.HeaderField{Name: "grpc-timeout", Value: strconv.FormatInt(timeout.Microseconds(), 10) + "u"})
+		fields = append(fields, hpack.HeaderField{Name: "grpc-timeout", Value: strconv.FormatInt(timeout.Milliseconds(), 10) + "m"})
 	}
 	var headers bytes.Buffer
 	encoder := hpack.NewEncoder(&headers)

@@ -89,7 +89,7 @@ func TestAnswersThatAreNone(t *testing.T) {
 			_, _ = w.Write([]byte{0, 0, 0, 0, 9, 1})
 			w.Header().Set(http.TrailerPrefix+"Grpc-Status", "0")
 		case "/late":
-			if timeout := r.Header.Get("Grpc-Timeout"); timeout != "50000u" {
+			if timeout := r.Header.Get("Grpc-Timeout"); timeout != "50m" {
 				t.Errorf("the timeout is %q", timeout)
 			}
 			<-r.Context().Done()
