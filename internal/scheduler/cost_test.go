@@ -102,12 +102,12 @@ func TestRequestThatCannotBeAnsweredInTimeAnyMoreIsNotRun(t *testing.T) {
 		c := callers{t: t, session: s}
 		c.call(t.Context(), 1, nil)
 		synctest.Wait()
-		// The call takes 5 s instead of 1. Run in vain, the first would have the second be
-		// answered after 7 s.
+		// The call takes 5 s instead of 1. Run in vain, the others would have the last be
+		// answered after 8 s.
 		for _, waits := range []struct {
 			deadline time.Duration
 			want     error
-		}{{5500 * time.Millisecond, scheduler.ErrBusy}, {6700 * time.Millisecond, nil}} {
+		}{{5500 * time.Millisecond, scheduler.ErrBusy}, {6500 * time.Millisecond, scheduler.ErrBusy}, {7300 * time.Millisecond, nil}} {
 			ctx, cancel := context.WithTimeout(t.Context(), waits.deadline)
 			defer cancel()
 			c.call(ctx, 2, waits.want)

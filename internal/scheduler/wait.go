@@ -84,24 +84,32 @@ func (s *scheduler) tooLate(e *entry) {
 }
 
 // hopeless reports whether a request was to be answered before its caller's deadline and
-// will not be, even if it is run now: calls before it took longer than they usually do.
+// may well not be, even if it is run now: calls before it took longer than they usually do.
 // The caller holds the lock.
 func (s *scheduler) hopeless(e *entry, now time.Time) bool {
 	if !e.promised {
 		return false
 	}
 	deadline, _ := e.ctx.Deadline()
-	return now.Add(s.cost.run(e.rows)).After(deadline)
+	return now.Add(s.runWithin(e)).After(deadline)
+}
+
+// runWithin returns a time that the call of a request hardly ever exceeds. It is no more
+// than half as long again as the usual: a request that has waited is not given up because
+// others were late.
+func (s *scheduler) runWithin(e *entry) time.Duration {
+	run := s.cost.run(e.rows)
+	return run + min(s.queue.levels[e.level].lateness.margin(run), run/2)
 }
 
 // giveUp refuses a request that waits in vain while its caller still hears of it. Those
 // behind it gain the time that it would have taken from them. The caller holds the lock.
 func (s *scheduler) giveUp(e *entry, now time.Time) {
-	run := s.cost.run(e.rows)
-	s.queue.levels[e.level].lateness.record(e.expected, now.Add(run).Sub(e.arrived))
+	within := s.runWithin(e)
+	s.queue.levels[e.level].lateness.record(e.expected, now.Add(s.cost.run(e.rows)).Sub(e.arrived))
 	deadline, _ := e.ctx.Deadline()
 	s.leave(e, ReasonBusy, refuse(ErrBusy, s.expectedWait(e.level, now), "after %v in the queue the answer is to be expected within %v, and the caller's deadline is in %v",
-		now.Sub(e.arrived).Round(time.Microsecond), run.Round(time.Microsecond), deadline.Sub(now).Round(time.Microsecond)))
+		now.Sub(e.arrived).Round(time.Microsecond), within.Round(time.Microsecond), deadline.Sub(now).Round(time.Microsecond)))
 }
 
 // abandon takes the request of a caller that has left out of the queue, so that its
