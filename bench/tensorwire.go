@@ -71,14 +71,15 @@ const memoryBudget = 4 << 30
 // serveTensorwire serves work by the product's own server until ctx is done: all of it
 // but the models.
 func serveTensorwire(ctx context.Context, listener net.Listener, do work) error {
-	defer budget.TuneHeap(memoryBudget, os.Getenv)()
+	memory := budget.New(memoryBudget)
+	defer budget.TuneHeap(memory, os.Getenv)()
 	register := func(procedures *connect.Server) {
 		inferenceconnect.RegisterGRPCInferenceServiceHandler(procedures, service{do: do})
 		modelservingconnect.RegisterPredictorHandler(procedures, lengths{})
 	}
 	srv, err := server.New(register, http.NotFoundHandler(), http.NotFoundHandler(), &observe.Readiness{}, server.Options{ //nolint:contextcheck // connections have contexts of their own
 		MaxMessageBytes: mostMessage,
-		Budget:          budget.New(memoryBudget),
+		Budget:          memory,
 	})
 	if err != nil {
 		return err
