@@ -385,6 +385,9 @@ pageTest("a snippet can be copied where there is no clipboard for scripts", asyn
 });
 
 pageTest("everything works by keyboard", async (page) => {
+  // Who listens for choosers gets them instead of a dialog: from now on, and not from a
+  // moment that the key below may come before.
+  page.on("filechooser", () => {});
   await ready(page);
   await choose(page, digitPNG(0));
   await labelIs(page, "0");
@@ -411,7 +414,9 @@ pageTest("everything works by keyboard", async (page) => {
   await page.focus("input[value=connect]");
   const sent = page.waitForRequest(fastPredict);
   await page.keyboard.press("ArrowRight");
-  assert.equal((await sent).headers()["content-type"], "application/grpc-web+proto");
+  const request = await sent;
+  assert.equal(request.headers()["content-type"], "application/grpc-web+proto");
+  await (await request.response()).finished(); // the label is that of the answer before, too
   await labelIs(page, "0");
 
   await page.focus("#file");
