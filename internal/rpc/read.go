@@ -14,6 +14,13 @@ const (
 	trustRatio = 32
 	// firstRoom is for a body of unknown length.
 	firstRoom = 64 << 10
+	// callRoom is what a call takes in memory beside its message: measured, a goroutine's
+	// stack of 14 KiB, and a few hundred small objects.
+	callRoom = 16 << 10
+	// keptRatio is the part of the heap that Go keeps for later when it is free, beyond
+	// what lives: a tenth of what the heap may grow to (retainExtraPercent in
+	// runtime/mgcscavenge.go). Buffers that come and go fill it.
+	keptRatio = 8
 )
 
 // errMore says that a body has more than a limit.
@@ -28,12 +35,14 @@ func roomFor(n int) int {
 	return n
 }
 
-// roomOf returns how much memory a message of n bytes takes, wherever in it its tensor lies.
+// roomOf returns how much memory a message of n bytes takes, wherever in it its tensor
+// lies, with its call and its part of what Go keeps.
 func roomOf(n int64) int64 {
 	if n == 0 {
 		return 0
 	}
-	return int64(bufpool.Size(int(n) + bufpool.Alignment))
+	size := int64(bufpool.Size(int(n) + bufpool.Alignment))
+	return size + size/keptRatio + callRoom
 }
 
 // fill reads until buf is full. An error beside the last bytes is left for the next

@@ -244,7 +244,7 @@ func (u *uploader) upload(ctx context.Context, address string, refused func()) e
 }
 
 func TestManyUploadsStayWithinTheBudget(t *testing.T) {
-	b := budget.New(42 * mb) // for four of 10 MB, whose buffers are of 10 MiB
+	b := budget.New(48 * mb) // for four of 10 MB, each of which reserves 10 MiB, an eighth more, and 16 KiB
 	// Those that came in stay until one has been refused.
 	refusal := make(chan struct{})
 	first := sync.OnceFunc(func() { close(refusal) })
