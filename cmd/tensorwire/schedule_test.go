@@ -4,6 +4,7 @@ import (
 	"context"
 	"math"
 	"reflect"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -146,12 +147,12 @@ func (c *closer) Close() error {
 func TestAModelThatHangsDoesNotKeepTheServer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		runtime := &closer{}
-		if err := letGo(&closer{takes: time.Second}, runtime, time.Minute); err != nil || !runtime.closed.Load() {
+		if err := letGo(new(sync.WaitGroup), &closer{takes: time.Second}, runtime, time.Minute); err != nil || !runtime.closed.Load() {
 			t.Errorf("closed %v: %v", runtime.closed.Load(), err)
 		}
 		runtime = &closer{}
 		start := time.Now()
-		if err := letGo(&closer{takes: time.Hour}, runtime, time.Minute); err == nil || time.Since(start) != time.Minute || runtime.closed.Load() {
+		if err := letGo(new(sync.WaitGroup), &closer{takes: time.Hour}, runtime, time.Minute); err == nil || time.Since(start) != time.Minute || runtime.closed.Load() {
 			t.Errorf("closed %v after %v: %v", runtime.closed.Load(), time.Since(start), err)
 		}
 		time.Sleep(time.Hour)

@@ -57,7 +57,10 @@ func serve(ctx context.Context, args []string, getenv func(string) string, stdou
 		Compile:       handler.Compile,
 		Logger:        log,
 	})
-	defer func() { err = errors.Join(err, letGo(models, ort, c.ShutdownTimeout)) }()
+	var following sync.WaitGroup // what loads models
+	defer func() { err = errors.Join(err, letGo(&following, models, ort, c.ShutdownTimeout)) }()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
 	if err := models.Scan(); err != nil {
 		return err
 	}
@@ -91,15 +94,23 @@ func serve(ctx context.Context, args []string, getenv func(string) string, stdou
 	served := make(chan error, 1)
 	go func() { served <- srv.Serve(listener) }()
 
-	if err := models.Load(ctx); err == nil {
-		state.readiness.Set(true)
-		announce(stdout, c, listener.Addr(), models.Snapshot())
-	}
-	defer poll(ctx, models)()
-	select {
-	case err := <-served:
-		return err
-	case <-ctx.Done():
+	loaded := make(chan struct{})
+	following.Go(func() {
+		if models.Load(ctx) == nil {
+			close(loaded)
+			models.Poll(ctx)
+		}
+	})
+	for ctx.Err() == nil {
+		select {
+		case err := <-served:
+			return err
+		case <-loaded:
+			state.readiness.Set(true)
+			announce(stdout, c, listener.Addr(), models.Snapshot())
+			loaded = nil
+		case <-ctx.Done():
+		}
 	}
 	log.Info("stopping", "timeout", c.ShutdownTimeout)
 	state.readiness.Set(false)
@@ -112,17 +123,20 @@ func serve(ctx context.Context, args []string, getenv func(string) string, stdou
 	return shutdown(log, srv, served, c.ShutdownTimeout) //nolint:contextcheck // ctx is done: that is why the server stops
 }
 
-// letGo closes the models, and then the engine that runs them. A call into the engine
-// cannot be interrupted: where one does not come back within most, both are left to the
-// end of the process.
-func letGo(models, runtime io.Closer, most time.Duration) error {
+// letGo waits for what loads models, closes them, and then the engine that runs them. A
+// call into the engine cannot be interrupted: where one does not come back within most,
+// all are left to the end of the process.
+func letGo(following *sync.WaitGroup, models, runtime io.Closer, most time.Duration) error {
 	closed := make(chan error, 1)
-	go func() { closed <- models.Close() }()
+	go func() {
+		following.Wait()
+		closed <- models.Close()
+	}()
 	select {
 	case err := <-closed:
 		return errors.Join(err, runtime.Close())
 	case <-time.After(most):
-		return fmt.Errorf("a model has not come back from a call for %v after the last answer (--shutdown-timeout): it is not waited for any longer", most)
+		return fmt.Errorf("a model has not come back from its load or a call for %v after the last answer (--shutdown-timeout): it is not waited for any longer", most)
 	}
 }
 
@@ -135,18 +149,6 @@ func newLogger(c *config.Config, out io.Writer) (*slog.Logger, *observe.LogLevel
 	}
 	log, err := observe.NewLogger(out, levels, c.LogFormat)
 	return log, levels, err
-}
-
-// poll follows the models directory until ctx ends or stop is called, which waits for
-// the end of it.
-func poll(ctx context.Context, models *repository.Repository) (stop func()) {
-	ctx, cancel := context.WithCancel(ctx)
-	var polling sync.WaitGroup
-	polling.Go(func() { models.Poll(ctx) })
-	return func() {
-		cancel()
-		polling.Wait()
-	}
 }
 
 // listen binds before anything is served, so that a taken port is the first thing

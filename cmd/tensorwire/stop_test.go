@@ -1,0 +1,83 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/tensorwire/tensorwire/internal/engine/onnx/onnxtest"
+)
+
+// asProgram has the test's binary be the program, for what is left to the end of the
+// process: a test in that process would leave it to those after it.
+const asProgram = "TENSORWIRE_TEST_AS_PROGRAM"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(asProgram) != "" {
+		main()
+	}
+	os.Exit(m.Run())
+}
+
+// TestStopsWhileAModelLoads sends SIGTERM while the engine is at work on a model, which
+// nothing can interrupt.
+func TestStopsWhileAModelLoads(t *testing.T) {
+	dir := t.TempDir()
+	slowToLoad().Write(t, filepath.Join(dir, "slow/1/model.onnx"))
+	for wait := 50 * time.Millisecond; ; wait *= 2 {
+		code, out := stopAfter(t, wait, "serve", "--models", dir, "--model-control", "none", "--listen", "127.0.0.1:0", "--shutdown-timeout", "100ms")
+		switch {
+		case code == exitOK, code == -1:
+			// The load had not begun, or the program.
+		case code != exitError || !strings.Contains(out, "--shutdown-timeout"):
+			t.Fatalf("the server ended with %d:\n%s", code, out)
+		default:
+			return
+		}
+	}
+}
+
+// stopAfter runs the program, sends it SIGTERM after a while, and returns its exit code, -1
+// where a signal ended it, and what it printed.
+func stopAfter(t *testing.T, wait time.Duration, args ...string) (code int, out string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute) // one that does not stop would hold up the test
+	defer cancel()
+	cmd := exec.CommandContext(ctx, os.Args[0], args...)
+	cmd.Env = append(os.Environ(), asProgram+"=1")
+	var printed bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &printed, &printed
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	time.Sleep(wait)
+	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	_ = cmd.Wait() // what ended it is the exit code
+	if ctx.Err() != nil {
+		t.Fatalf("the server does not stop:\n%s", &printed)
+	}
+	return cmd.ProcessState.ExitCode(), printed.String()
+}
+
+// slowToLoad is a graph of constants, which the engine multiplies while it loads it, for
+// minutes.
+func slowToLoad() onnxtest.Graph {
+	g := onnxtest.Unary("Identity", onnxtest.Float32, 1)
+	g.Initializers = append(g.Initializers, onnxtest.Initializer{Name: "shape", Elem: onnxtest.Int64, Dims: []int64{2}, Raw: []byte("\x00\x08\x00\x00\x00\x00\x00\x00\x00\x08\x00\x00\x00\x00\x00\x00")})
+	g.Nodes = append(g.Nodes, onnxtest.Node{Op: "ConstantOfShape", Inputs: []string{"shape"}, Outputs: []string{"product0"}})
+	const products = 1000
+	for i := range products {
+		g.Nodes = append(g.Nodes, onnxtest.Node{Op: "MatMul", Inputs: []string{"product" + strconv.Itoa(i), "product0"}, Outputs: []string{"product" + strconv.Itoa(i+1)}})
+	}
+	g.Outputs = append(g.Outputs, onnxtest.Value{Name: "product" + strconv.Itoa(products), Elem: onnxtest.Float32, Dims: []any{2048, 2048}})
+	return g
+}
