@@ -106,7 +106,7 @@ func (s *scheduler) beyondTimeout(e *entry, wait time.Duration) (string, error) 
 // comes at once leaves the caller the time to ask elsewhere. So it is not the likely time
 // that counts, but one that is hardly ever exceeded. Where an instance is idle it is tried.
 func (s *scheduler) beyondDeadline(e *entry, wait time.Duration) (string, error) {
-	e.expected = wait + s.cost.run(e.rows)
+	e.expected = wait + s.cost.run(e.size, e.rows)
 	deadline, ok := e.ctx.Deadline()
 	if !ok || len(s.idle) > 0 {
 		return "", nil

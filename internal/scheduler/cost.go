@@ -2,6 +2,7 @@ package scheduler
 
 import (
 	"math"
+	"math/bits"
 	"time"
 )
 
@@ -21,30 +22,92 @@ const (
 	wayMost  = 50 * time.Millisecond
 )
 
+// class is a class of requests by the bytes of their inputs, of which each is four times
+// the one before: what a call of one size takes says little of another. Where the first
+// dimension is that of a batch all are of class 0, and what they take goes by their rows,
+// of which a batch has few.
+type class uint8
+
+const classes = 33
+
+func classOf(bytes int64) class { return class(bits.Len64(uint64(bytes)) / 2) }
+
+// work is how many rows there are of requests of each class.
+type work struct {
+	rows  [classes]int64
+	total int64
+}
+
+// count counts a request in, by n = 1, or out, by -1.
+func (w *work) count(e *entry, n int) {
+	rows := int64(n) * max(e.rows, 1)
+	w.rows[e.size] += rows
+	w.total += rows
+}
+
 // cost follows what the model takes, as moving averages that forget old calls.
 type cost struct {
+	of    [classes]average
+	calls int
+}
+
+// average is what calls of one class take.
+type average struct {
 	perRow, perCall time.Duration
 	calls           int
 }
 
-func (c *cost) record(took time.Duration, rows int64) {
-	if c.calls < enoughCalls {
-		c.calls++
-	}
-	n := time.Duration(c.calls)
-	c.perRow += (took/time.Duration(rows) - c.perRow) / n
-	c.perCall += (took - c.perCall) / n
+func (c *cost) record(took time.Duration, size class, rows int64) {
+	c.calls = min(c.calls+1, enoughCalls)
+	a := &c.of[size]
+	a.calls = min(a.calls+1, enoughCalls)
+	n := time.Duration(a.calls)
+	a.perRow += (took/time.Duration(rows) - a.perRow) / n
+	a.perCall += (took - a.perCall) / n
 }
 
 // known reports whether there have been calls enough.
 func (c *cost) known() bool { return c.calls == enoughCalls }
 
-// of returns what so many rows take.
-func (c *cost) of(rows int64) time.Duration { return c.perRow * time.Duration(rows) }
+// nearest returns the average of the class, or of that next to it, the smaller first, of
+// which there have been calls.
+func (c *cost) nearest(size class) *average {
+	for off := range class(classes) {
+		if off <= size && c.of[size-off].calls > 0 {
+			return &c.of[size-off]
+		}
+		if size+off < classes && c.of[size+off].calls > 0 {
+			return &c.of[size+off]
+		}
+	}
+	return &average{}
+}
+
+// rows returns what so many rows take of requests of a class.
+func (c *cost) rows(size class, n int64) time.Duration {
+	return c.nearest(size).perRow * time.Duration(n)
+}
 
 // run returns how long the call takes that a request of so many rows is part of: others may
 // join it.
-func (c *cost) run(rows int64) time.Duration { return max(c.perCall, c.of(rows)) }
+func (c *cost) run(size class, rows int64) time.Duration {
+	a := c.nearest(size)
+	return max(a.perCall, a.perRow*time.Duration(rows))
+}
+
+// all returns what all work takes.
+func (c *cost) all(w *work) time.Duration {
+	if w.total == 0 {
+		return 0
+	}
+	took := time.Duration(0)
+	for size, n := range w.rows {
+		if n > 0 {
+			took += c.rows(class(size), n)
+		}
+	}
+	return took
+}
 
 // lateness follows how far answers come from when they were expected.
 type lateness struct {
@@ -81,20 +144,19 @@ func (s *scheduler) expectedWait(level int, now time.Time) time.Duration {
 	if !s.cost.known() {
 		return 0
 	}
-	rows := s.queue.called
+	took := s.cost.all(&s.queue.called)
 	for i := range s.queue.levels[:level+1] {
-		rows += s.queue.levels[i].rows
+		took += s.cost.all(&s.queue.levels[i].work)
 	}
-	work := s.cost.of(rows)
 	for _, in := range s.instances {
 		if !in.running {
 			continue
 		}
-		rows := int64(0)
+		var under work
 		for _, e := range in.batch {
-			rows += max(e.rows, 1)
+			under.count(e, 1)
 		}
-		work += max(in.started.Add(s.cost.of(rows)).Sub(now), 0)
+		took += max(in.started.Add(s.cost.all(&under)).Sub(now), 0)
 	}
-	return work / time.Duration(len(s.instances))
+	return took / time.Duration(len(s.instances))
 }

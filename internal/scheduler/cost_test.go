@@ -262,3 +262,47 @@ func TestAdmittedRequestsAreAnsweredInTime(t *testing.T) {
 		})
 	}
 }
+
+// What a large request takes is not held against small ones: neither while nothing is known
+// of large ones, nor by what is known of them afterwards.
+func TestSmallRequestsAreNotRefusedForWhatLargeOnesTake(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		engine := &fake{hold: time.Millisecond, fault: func(_ int, values []float32) (*engine.Result, error) {
+			if len(values) > 2 {
+				time.Sleep(time.Second)
+			}
+			return nil, nil
+		}}
+		s := open(t, engine, scheduler.Options{Instances: 1})
+		learn(t, s)
+		large := []tensor.Tensor{enginetest.Input(make([]float32, 10_000)...)}
+		c := callers{t: t, session: s}
+		burst := func() {
+			for range 50 {
+				ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+				defer cancel()
+				c.call(ctx, 1, nil)
+				synctest.Wait()
+			}
+			c.group.Wait()
+		}
+		c.group.Go(func() {
+			if _, err := s.Run(t.Context(), large); err != nil {
+				t.Error(err)
+			}
+		})
+		synctest.Wait()
+		burst() // behind the large one
+		if _, err := s.Run(t.Context(), large); err != nil {
+			t.Error(err)
+		}
+		burst() // after it
+		// Of large ones it is known now what they take.
+		c.group.Go(func() { _, _ = s.Run(t.Context(), large) })
+		synctest.Wait()
+		if err, atOnce := within(t, s, 500*time.Millisecond); !errors.Is(err, scheduler.ErrBusy) || !atOnce {
+			t.Errorf("behind a second of work, with half a second of time: error %v", err)
+		}
+		c.group.Wait()
+	})
+}

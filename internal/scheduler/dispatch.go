@@ -66,7 +66,7 @@ func (s *scheduler) next(in *instance) []*entry {
 		s.dispatchIn(wait)
 		s.idle = append(s.idle, in)
 	}
-	if s.woken == 0 && s.queue.called > 0 {
+	if s.woken == 0 && s.queue.called.total > 0 {
 		// Others were taken in their stead, and nobody is coming for them any more.
 		s.queue.all(func(e *entry) bool {
 			s.queue.recall(e)

@@ -21,10 +21,12 @@ const (
 // entry is one request. It is guarded by the scheduler's lock until it is taken, and
 // then belongs to the instance that took it.
 type entry struct {
-	ctx     context.Context
-	inputs  []tensor.Tensor
-	rows    int64
-	bytes   int64
+	ctx    context.Context
+	inputs []tensor.Tensor
+	rows   int64
+	bytes  int64
+	// size is the class of what the request costs.
+	size    class
 	level   int
 	lane    *Lane
 	arrived time.Time
@@ -67,6 +69,9 @@ func newEntry(ctx context.Context, inputs []tensor.Tensor, batching bool) *entry
 	}
 	for i := range inputs {
 		e.bytes += int64(len(inputs[i].Data))
+	}
+	if !batching {
+		e.size = classOf(e.bytes)
 	}
 	return e
 }

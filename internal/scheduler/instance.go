@@ -86,7 +86,7 @@ func (in *instance) joined(batch []*entry) ([]answer, error) {
 	start := time.Now()
 	inputs, rows := in.gatherer.gather(batch)
 	gathered := time.Since(start)
-	result, err := in.call(context.Background(), inputs, rows)
+	result, err := in.call(context.Background(), inputs, batch[0].size, rows)
 	in.gatherer.clear(result)
 	if err != nil {
 		return nil, err
@@ -132,7 +132,7 @@ func (in *instance) single(e *entry) answer {
 		observer.NotRun(ReasonCancelled)
 		return answer{err: err}
 	}
-	result, err := in.call(e.ctx, e.inputs, e.rows)
+	result, err := in.call(e.ctx, e.inputs, e.size, e.rows)
 	if err != nil {
 		return answer{err: err}
 	}
@@ -147,7 +147,7 @@ func (e *entry) timed(a answer) answer {
 }
 
 // call runs the engine, and keeps account of its health and cost.
-func (in *instance) call(ctx context.Context, inputs []tensor.Tensor, rows int64) (*engine.Result, error) {
+func (in *instance) call(ctx context.Context, inputs []tensor.Tensor, size class, rows int64) (*engine.Result, error) {
 	s := in.scheduler
 	start := time.Now()
 	result, err := in.protected(ctx, inputs)
@@ -156,7 +156,7 @@ func (in *instance) call(ctx context.Context, inputs []tensor.Tensor, rows int64
 	defer s.mu.Unlock()
 	s.health.record(err, start.Add(took))
 	if err == nil {
-		s.cost.record(took, max(rows, 1))
+		s.cost.record(took, size, max(rows, 1))
 	}
 	return result, err
 }

@@ -7,15 +7,15 @@ type queue struct {
 	levels   []level
 	requests int
 	bytes    int64
-	// called is how many rows there are besides, of requests for which instances have
-	// been woken. They keep their places until they are taken, and count nowhere else:
+	// called is what work there is besides, of requests for which instances have been
+	// woken. They keep their places until they are taken, and count nowhere else:
 	// they do not wait for others to be answered.
-	called int64
+	called work
 }
 
 type level struct {
 	policy  Policy
-	rows    int64 // of both lists
+	work    work // of both lists
 	inTime  list
 	delayed list
 	// lateness is of the level's answers: those of a lower one wait for requests that come
@@ -53,7 +53,7 @@ func (q *queue) unlink(e *entry) {
 // count counts a request in, by n = 1, or out, by -1.
 func (q *queue) count(e *entry, n int) {
 	q.requests += n
-	q.levels[e.level].rows += int64(n) * max(e.rows, 1)
+	q.levels[e.level].work.count(e, n)
 	q.bytes += int64(n) * e.bytes
 	q.listOf(e).size += n
 }
@@ -62,7 +62,7 @@ func (q *queue) count(e *entry, n int) {
 func (q *queue) call(e *entry) {
 	if !e.called {
 		q.count(e, -1)
-		q.called += max(e.rows, 1)
+		q.called.count(e, 1)
 		e.called = true
 	}
 }
@@ -71,7 +71,7 @@ func (q *queue) call(e *entry) {
 func (q *queue) recall(e *entry) {
 	if e.called {
 		q.count(e, 1)
-		q.called -= max(e.rows, 1)
+		q.called.count(e, -1)
 		e.called = false
 	}
 }

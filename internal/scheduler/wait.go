@@ -98,7 +98,7 @@ func (s *scheduler) hopeless(e *entry, now time.Time) bool {
 // than half as long again as the usual: a request that has waited is not given up because
 // others were late.
 func (s *scheduler) runWithin(e *entry) time.Duration {
-	run := s.cost.run(e.rows)
+	run := s.cost.run(e.size, e.rows)
 	return run + min(s.queue.levels[e.level].lateness.margin(run), run/2)
 }
 
@@ -106,7 +106,7 @@ func (s *scheduler) runWithin(e *entry) time.Duration {
 // behind it gain the time that it would have taken from them. The caller holds the lock.
 func (s *scheduler) giveUp(e *entry, now time.Time) {
 	within := s.runWithin(e)
-	s.queue.levels[e.level].lateness.record(e.expected, now.Add(s.cost.run(e.rows)).Sub(e.arrived))
+	s.queue.levels[e.level].lateness.record(e.expected, now.Add(s.cost.run(e.size, e.rows)).Sub(e.arrived))
 	deadline, _ := e.ctx.Deadline()
 	s.leave(e, ReasonBusy, refuse(ErrBusy, s.expectedWait(e.level, now), "after %v in the queue the answer is to be expected within %v, and the caller's deadline is in %v",
 		now.Sub(e.arrived).Round(time.Microsecond), within.Round(time.Microsecond), deadline.Sub(now).Round(time.Microsecond)))
