@@ -88,7 +88,7 @@ h2spec: build/tools/h2spec ## Hold the HTTP/2 server to h2spec, as h2c and over 
 .PHONY: conformance
 conformance: $(TESTED)/connectconformance $(TESTED)/server ## Hold the server to Connect's conformance tests (CONFORMANCE_FLAGS=-net-http2: on net/http's HTTP/2)
 	rm -f $(TESTED)/race.*
-	GORACE='halt_on_error=1 log_path=$(CURDIR)/$(TESTED)/race' $(TESTED)/connectconformance --mode server --parallel 8 \
+	GORACE='halt_on_error=1 log_path=$(CURDIR)/$(TESTED)/race' $(TESTED)/connectconformance --mode server --parallel 4 \
 		--conf $(CONFORMANCE)/config.yaml -- $(TESTED)/server $(CONFORMANCE_FLAGS)
 	@! cat $(TESTED)/race.* 2>/dev/null
 
