@@ -18,11 +18,11 @@ FUZZ_CI := FuzzCheckBytes FuzzRESTInfer FuzzParse FuzzParseModel
 export PATH := $(CURDIR)/build/tools:$(CURDIR)/node_modules/.bin:$(PATH)
 
 # Clients that make interop drives the server with.
-INTEROP := internal/interop
+INTEROP := internal/test/interop
 CLIENTS := build/interop
 
 # Connect's conformance tests, and the server that they test: a module of its own.
-CONFORMANCE := internal/conformance
+CONFORMANCE := internal/test/conformance
 CONFORMANCE_CODE := $(CONFORMANCE)/gen/connectrpc/conformance/v1/conformancev1connect/service.connect.go
 TESTED := build/conformance
 
@@ -81,7 +81,7 @@ setup-interop: $(PACKAGES) $(CLIENTS)/venv/.installed $(CLIENTS)/perf_analyzer $
 
 .PHONY: h2spec
 h2spec: build/tools/h2spec ## Hold the HTTP/2 server to h2spec, as h2c and over TLS
-	H2SPEC=$(CURDIR)/build/tools/h2spec go test -count=1 -run '^TestH2Spec$$' -v ./internal/h2
+	H2SPEC=$(CURDIR)/build/tools/h2spec go test -count=1 -run '^TestH2Spec$$' -v ./internal/transport/h2
 
 # The runner takes no notice of how the server's process ends: a race ends it at once, in
 # the middle of the cases that it then fails, and leaves a report.

@@ -14,9 +14,9 @@ import (
 	"slices"
 
 	"github.com/tensorwire/tensorwire/gen/modelserving"
+	"github.com/tensorwire/tensorwire/internal/base/tensor"
 	"github.com/tensorwire/tensorwire/internal/bench/model"
 	"github.com/tensorwire/tensorwire/internal/bench/report"
-	"github.com/tensorwire/tensorwire/internal/tensor"
 )
 
 // way is one way to ask for a prediction of the same image.

@@ -12,7 +12,7 @@ import (
 
 	"github.com/tensorwire/tensorwire/internal/engine"
 	"github.com/tensorwire/tensorwire/internal/engine/onnx"
-	"github.com/tensorwire/tensorwire/internal/scheduler"
+	"github.com/tensorwire/tensorwire/internal/sched/scheduler"
 )
 
 // serveCommand makes this program one of the servers that are measured.

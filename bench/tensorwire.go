@@ -14,10 +14,10 @@ import (
 	"github.com/tensorwire/tensorwire/gen/inference/inferenceconnect"
 	"github.com/tensorwire/tensorwire/gen/modelserving"
 	"github.com/tensorwire/tensorwire/gen/modelserving/modelservingconnect"
-	"github.com/tensorwire/tensorwire/internal/budget"
-	"github.com/tensorwire/tensorwire/internal/observe"
-	"github.com/tensorwire/tensorwire/internal/rpc"
-	"github.com/tensorwire/tensorwire/internal/server"
+	"github.com/tensorwire/tensorwire/internal/telemetry"
+	"github.com/tensorwire/tensorwire/internal/transport/admission"
+	"github.com/tensorwire/tensorwire/internal/transport/rpcfast"
+	"github.com/tensorwire/tensorwire/internal/transport/server"
 )
 
 // service is work as Tensorwire's server takes it.
@@ -48,8 +48,8 @@ func (s service) ModelStreamInfer(ctx context.Context, stream inferenceconnect.G
 		if err := stream.Send(&inference.ModelStreamInferResponse{InferResponse: res}); err != nil {
 			return err
 		}
-		rpc.Release(ctx, req)
-		budget.Answered(ctx)
+		rpcfast.Release(ctx, req)
+		admission.Answered(ctx)
 	}
 }
 
@@ -71,13 +71,13 @@ const memoryBudget = 4 << 30
 // serveTensorwire serves work by the product's own server until ctx is done: all of it
 // but the models.
 func serveTensorwire(ctx context.Context, listener net.Listener, do work) error {
-	memory := budget.New(memoryBudget)
-	defer budget.TuneHeap(memory, os.Getenv)()
+	memory := admission.New(memoryBudget)
+	defer admission.TuneHeap(memory, os.Getenv)()
 	register := func(procedures *connect.Server) {
 		inferenceconnect.RegisterGRPCInferenceServiceHandler(procedures, service{do: do})
 		modelservingconnect.RegisterPredictorHandler(procedures, lengths{})
 	}
-	srv, err := server.New(register, http.NotFoundHandler(), http.NotFoundHandler(), &observe.Readiness{}, server.Options{ //nolint:contextcheck // connections have contexts of their own
+	srv, err := server.New(register, http.NotFoundHandler(), http.NotFoundHandler(), &telemetry.Readiness{}, server.Options{ //nolint:contextcheck // connections have contexts of their own
 		MaxMessageBytes: mostMessage,
 		Budget:          memory,
 	})

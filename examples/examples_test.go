@@ -23,7 +23,7 @@ import (
 
 	"github.com/tensorwire/tensorwire/gen/modelserving"
 	"github.com/tensorwire/tensorwire/gen/modelserving/modelservingconnect"
-	"github.com/tensorwire/tensorwire/internal/digitstest"
+	"github.com/tensorwire/tensorwire/internal/test/digitstest"
 )
 
 // tolerance is by how much a score may be off: the examples print six decimals,

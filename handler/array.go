@@ -4,8 +4,8 @@ import (
 	"fmt"
 	"math"
 
-	"github.com/tensorwire/tensorwire/internal/tensor"
-	"github.com/tensorwire/tensorwire/internal/vision"
+	"github.com/tensorwire/tensorwire/internal/base/tensor"
+	"github.com/tensorwire/tensorwire/internal/base/vision"
 )
 
 // describeArray says how the bytes of raw_image are read as an array: what the

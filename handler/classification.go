@@ -5,8 +5,8 @@ import (
 	"slices"
 	"strconv"
 
-	"github.com/tensorwire/tensorwire/internal/repository"
-	"github.com/tensorwire/tensorwire/internal/tensor"
+	"github.com/tensorwire/tensorwire/internal/base/tensor"
+	"github.com/tensorwire/tensorwire/internal/models/repository"
 )
 
 // classify answers the protocol's classification extension: the best classes of each

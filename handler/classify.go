@@ -6,8 +6,8 @@ import (
 	"slices"
 
 	"github.com/tensorwire/tensorwire/gen/modelserving"
-	"github.com/tensorwire/tensorwire/internal/repository"
-	"github.com/tensorwire/tensorwire/internal/tensor"
+	"github.com/tensorwire/tensorwire/internal/base/tensor"
+	"github.com/tensorwire/tensorwire/internal/models/repository"
 )
 
 const defaultTopK = 5

@@ -3,10 +3,10 @@ package handler
 import (
 	"fmt"
 
+	"github.com/tensorwire/tensorwire/internal/base/tensor"
+	"github.com/tensorwire/tensorwire/internal/base/vision"
 	"github.com/tensorwire/tensorwire/internal/engine"
-	"github.com/tensorwire/tensorwire/internal/repository"
-	"github.com/tensorwire/tensorwire/internal/tensor"
-	"github.com/tensorwire/tensorwire/internal/vision"
+	"github.com/tensorwire/tensorwire/internal/models/repository"
 )
 
 // frontend is what the APIs need to know of a version to make its inputs of a request

@@ -4,9 +4,9 @@ import (
 	"slices"
 
 	"github.com/tensorwire/tensorwire/gen/inference"
+	"github.com/tensorwire/tensorwire/internal/base/tensor"
 	"github.com/tensorwire/tensorwire/internal/engine"
-	"github.com/tensorwire/tensorwire/internal/repository"
-	"github.com/tensorwire/tensorwire/internal/tensor"
+	"github.com/tensorwire/tensorwire/internal/models/repository"
 )
 
 // contract is what a version takes and gives by the Open Inference Protocol: its

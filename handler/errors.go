@@ -11,13 +11,13 @@ import (
 
 	"connectrpc.com/connect/v2"
 
+	"github.com/tensorwire/tensorwire/internal/base/sharedmem"
+	"github.com/tensorwire/tensorwire/internal/base/tensorjson"
+	"github.com/tensorwire/tensorwire/internal/base/vision"
 	"github.com/tensorwire/tensorwire/internal/engine"
-	"github.com/tensorwire/tensorwire/internal/repository"
-	"github.com/tensorwire/tensorwire/internal/retry"
-	"github.com/tensorwire/tensorwire/internal/scheduler"
-	"github.com/tensorwire/tensorwire/internal/sharedmem"
-	"github.com/tensorwire/tensorwire/internal/tensorjson"
-	"github.com/tensorwire/tensorwire/internal/vision"
+	"github.com/tensorwire/tensorwire/internal/models/repository"
+	"github.com/tensorwire/tensorwire/internal/sched/scheduler"
+	"github.com/tensorwire/tensorwire/internal/transport/admission"
 )
 
 // errInvalid is what every invalidError is.
@@ -84,7 +84,7 @@ func rpcError(ctx context.Context, log *slog.Logger, err error) *connect.Error {
 		return connect.NewError(connect.CodeDeadlineExceeded, "the deadline passed").WithCause(err)
 	}
 	if wait, ok := waitOf(err); ok {
-		return retry.Unavailable(wait, clip(err.Error())).WithCause(err)
+		return admission.Unavailable(wait, clip(err.Error())).WithCause(err)
 	}
 	for _, row := range codes {
 		if errors.Is(err, row.target) {
@@ -102,7 +102,7 @@ const queueFullWait = time.Second
 // waitOf returns how long err asks its caller to wait: errors of overload do, by a
 // method RetryAfter() time.Duration.
 func waitOf(err error) (wait time.Duration, ok bool) {
-	if wait, ok := retry.After(err); ok {
+	if wait, ok := admission.RetryAfter(err); ok {
 		return wait, true
 	}
 	return queueFullWait, errors.Is(err, scheduler.ErrQueueFull)
@@ -125,7 +125,7 @@ func clip(text string) string {
 // rpcError's.
 func restError(ctx context.Context, log *slog.Logger, header http.Header, err error) (status int, text string) {
 	rpc := rpcError(ctx, log, err)
-	retry.SetHeader(header, rpc)
+	admission.SetRetryAfter(header, rpc)
 	return restStatus(rpc.Code()), rpc.Message()
 }
 

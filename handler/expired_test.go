@@ -22,9 +22,9 @@ import (
 	"github.com/tensorwire/tensorwire/gen/inference/inferenceconnect"
 	"github.com/tensorwire/tensorwire/gen/modelserving/modelservingconnect"
 	"github.com/tensorwire/tensorwire/handler"
+	"github.com/tensorwire/tensorwire/internal/base/tensor"
 	"github.com/tensorwire/tensorwire/internal/engine"
-	"github.com/tensorwire/tensorwire/internal/scheduler"
-	"github.com/tensorwire/tensorwire/internal/tensor"
+	"github.com/tensorwire/tensorwire/internal/sched/scheduler"
 )
 
 // listen serves all APIs over models on a port, by both versions of HTTP, and returns

@@ -15,8 +15,8 @@ import (
 	"github.com/tensorwire/tensorwire/gen/inference"
 	"github.com/tensorwire/tensorwire/gen/modelserving"
 	"github.com/tensorwire/tensorwire/handler"
+	"github.com/tensorwire/tensorwire/internal/base/tensor"
 	"github.com/tensorwire/tensorwire/internal/engine"
-	"github.com/tensorwire/tensorwire/internal/tensor"
 )
 
 // conditions returns what each API says of whether a model is ready.

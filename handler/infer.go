@@ -6,10 +6,10 @@ import (
 	"strings"
 	"time"
 
+	"github.com/tensorwire/tensorwire/internal/base/tensor"
 	"github.com/tensorwire/tensorwire/internal/engine"
-	"github.com/tensorwire/tensorwire/internal/observe"
-	"github.com/tensorwire/tensorwire/internal/repository"
-	"github.com/tensorwire/tensorwire/internal/tensor"
+	"github.com/tensorwire/tensorwire/internal/models/repository"
+	"github.com/tensorwire/tensorwire/internal/telemetry"
 )
 
 // inferRequest is a request of the protocol, whatever it came over.
@@ -102,38 +102,38 @@ func (s *Inference) runOn(ctx context.Context, lease *repository.Lease, r *infer
 }
 
 // compute answers a request, and says how long its steps took.
-func (s *Inference) compute(ctx context.Context, lease *repository.Lease, r *inferRequest) (observe.Sample, *inferResult, error) {
+func (s *Inference) compute(ctx context.Context, lease *repository.Lease, r *inferRequest) (telemetry.Sample, *inferResult, error) {
 	waited := time.Duration(0)
 	if r.frame != nil {
 		inTurn, leave, err := r.frame.overtaking(ctx, lease, &waited)
 		if err != nil {
-			return observe.Sample{}, nil, err
+			return telemetry.Sample{}, nil, err
 		}
 		defer leave()
 		ctx = inTurn
 	}
 	wanted, err := contractOf(lease.Version).wanted(r.outputs)
 	if err != nil {
-		return observe.Sample{}, nil, err
+		return telemetry.Sample{}, nil, err
 	}
 	if err := s.checkOutputRegions(wanted); err != nil {
-		return observe.Sample{}, nil, err
+		return telemetry.Sample{}, nil, err
 	}
 	inputs, batch, err := s.arrangeInputs(lease.Version, r.inputs)
 	if err != nil {
-		return observe.Sample{}, nil, err
+		return telemetry.Sample{}, nil, err
 	}
 	ready := time.Now()
 	computed, err := lease.Session().Run(r.parameters.schedule(ctx, r.started), inputs)
 	if err != nil {
-		return observe.Sample{}, nil, err
+		return telemetry.Sample{}, nil, err
 	}
 	answering := time.Now()
 	result := &inferResult{model: lease.Model, version: versionName(lease.Version), id: r.id, computed: computed}
 	if result.outputs, err = s.takeOutputs(lease.Version, computed, wanted); err != nil {
-		return observe.Sample{}, nil, err
+		return telemetry.Sample{}, nil, err
 	}
-	return observe.Sample{
+	return telemetry.Sample{
 		BatchSize:     batch,
 		Cached:        computed.Cached,
 		Queue:         waited + computed.Timings.Queue,

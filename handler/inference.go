@@ -11,11 +11,11 @@ import (
 
 	"github.com/tensorwire/tensorwire/gen/inference"
 	"github.com/tensorwire/tensorwire/gen/inference/inferenceconnect"
+	"github.com/tensorwire/tensorwire/internal/base/sharedmem"
 	"github.com/tensorwire/tensorwire/internal/engine"
-	"github.com/tensorwire/tensorwire/internal/observe"
-	"github.com/tensorwire/tensorwire/internal/repository"
-	"github.com/tensorwire/tensorwire/internal/scheduler"
-	"github.com/tensorwire/tensorwire/internal/sharedmem"
+	"github.com/tensorwire/tensorwire/internal/models/repository"
+	"github.com/tensorwire/tensorwire/internal/sched/scheduler"
+	"github.com/tensorwire/tensorwire/internal/telemetry"
 )
 
 // Repository is what the Open Inference Protocol needs of a model repository.
@@ -42,13 +42,13 @@ type InferenceOptions struct {
 	// requests that they have, and end. nil: never.
 	Draining <-chan struct{}
 	// Readiness says whether the server should be sent work. nil: always.
-	Readiness *observe.Readiness
+	Readiness *telemetry.Readiness
 	// SharedMemory has the regions of shared memory that clients register. nil:
 	// shared memory is off.
 	SharedMemory *sharedmem.Regions
 	// LogLevels are those of the log, which LogSettings changes. nil: levels that no
 	// log follows.
-	LogLevels *observe.LogLevels
+	LogLevels *telemetry.LogLevels
 	// Release is told of a message of a stream, with the stream's context or one derived
 	// from it, when it has been answered and nobody looks at its memory any more. nil: it
 	// is left to the garbage collector.
@@ -77,7 +77,7 @@ func NewInference(models Repository, options InferenceOptions) *Inference {
 		options.StreamWindow = DefaultStreamWindow
 	}
 	if options.LogLevels == nil {
-		options.LogLevels = &observe.LogLevels{}
+		options.LogLevels = &telemetry.LogLevels{}
 	}
 	if options.Release == nil {
 		options.Release = func(context.Context, proto.Message) {}

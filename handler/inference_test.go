@@ -18,11 +18,11 @@ import (
 	"github.com/tensorwire/tensorwire/gen/inference"
 	"github.com/tensorwire/tensorwire/gen/inference/inferenceconnect"
 	"github.com/tensorwire/tensorwire/handler"
+	"github.com/tensorwire/tensorwire/internal/base/tensor"
 	"github.com/tensorwire/tensorwire/internal/engine"
-	"github.com/tensorwire/tensorwire/internal/repository"
-	"github.com/tensorwire/tensorwire/internal/respcache"
-	"github.com/tensorwire/tensorwire/internal/scheduler"
-	"github.com/tensorwire/tensorwire/internal/tensor"
+	"github.com/tensorwire/tensorwire/internal/models/repository"
+	"github.com/tensorwire/tensorwire/internal/sched/respcache"
+	"github.com/tensorwire/tensorwire/internal/sched/scheduler"
 )
 
 // fakeModel is a model that is not ONNX's: its outputs are its inputs, in their order,

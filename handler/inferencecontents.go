@@ -5,7 +5,7 @@ import (
 	"math"
 
 	"github.com/tensorwire/tensorwire/gen/inference"
-	"github.com/tensorwire/tensorwire/internal/tensor"
+	"github.com/tensorwire/tensorwire/internal/base/tensor"
 )
 
 // contentsFieldOf returns the field of InferTensorContents that has the elements of a

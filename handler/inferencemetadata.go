@@ -8,7 +8,7 @@ import (
 
 	"github.com/tensorwire/tensorwire/gen/inference"
 	"github.com/tensorwire/tensorwire/internal/engine"
-	"github.com/tensorwire/tensorwire/internal/repository"
+	"github.com/tensorwire/tensorwire/internal/models/repository"
 )
 
 // platform is the name that the protocol has for models of ONNX Runtime.

@@ -16,17 +16,17 @@ import (
 	"github.com/tensorwire/tensorwire/gen/inference"
 	"github.com/tensorwire/tensorwire/gen/modelserving"
 	"github.com/tensorwire/tensorwire/handler"
+	"github.com/tensorwire/tensorwire/internal/base/sharedmem"
+	"github.com/tensorwire/tensorwire/internal/base/tensor"
 	"github.com/tensorwire/tensorwire/internal/engine"
-	"github.com/tensorwire/tensorwire/internal/observe"
-	"github.com/tensorwire/tensorwire/internal/repository"
-	"github.com/tensorwire/tensorwire/internal/sharedmem"
-	"github.com/tensorwire/tensorwire/internal/tensor"
+	"github.com/tensorwire/tensorwire/internal/models/repository"
+	"github.com/tensorwire/tensorwire/internal/telemetry"
 )
 
 func TestHealthAndMetadata(t *testing.T) {
 	m := echo(tensor.FP32, -1, 3)
 	m.versions, m.config = []string{"2", "10"}, &inference.ModelConfig{Name: "m", MaxBatchSize: 4}
-	readiness := &observe.Readiness{}
+	readiness := &telemetry.Readiness{}
 	client := serveInference(t, map[string]*fakeModel{"m": m}, handler.InferenceOptions{Version: "v1.2.3", Readiness: readiness})
 	ctx := t.Context()
 	if live, err := client.ServerLive(ctx, &inference.ServerLiveRequest{}); err != nil || !live.GetLive() {
@@ -310,7 +310,7 @@ func TestModelsAreLoadedAndUnloadedByRequest(t *testing.T) {
 }
 
 func TestLogSettings(t *testing.T) {
-	levels, err := observe.ParseLogLevels("warn")
+	levels, err := telemetry.ParseLogLevels("warn")
 	if err != nil {
 		t.Fatal(err)
 	}

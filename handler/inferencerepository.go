@@ -9,7 +9,7 @@ import (
 	"strings"
 
 	"github.com/tensorwire/tensorwire/gen/inference"
-	"github.com/tensorwire/tensorwire/internal/repository"
+	"github.com/tensorwire/tensorwire/internal/models/repository"
 )
 
 // ready returns a version that is ready, and its model.

@@ -5,7 +5,7 @@ import (
 	"time"
 
 	"github.com/tensorwire/tensorwire/gen/inference"
-	"github.com/tensorwire/tensorwire/internal/tensor"
+	"github.com/tensorwire/tensorwire/internal/base/tensor"
 )
 
 // fromInferMessage returns the request that m is. Raw contents, and typed ones where

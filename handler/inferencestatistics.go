@@ -5,8 +5,8 @@ import (
 	"time"
 
 	"github.com/tensorwire/tensorwire/gen/inference"
-	"github.com/tensorwire/tensorwire/internal/observe"
-	"github.com/tensorwire/tensorwire/internal/repository"
+	"github.com/tensorwire/tensorwire/internal/models/repository"
+	"github.com/tensorwire/tensorwire/internal/telemetry"
 )
 
 // ModelStatistics implements [inferenceconnect.GRPCInferenceServiceHandler]. Versions
@@ -79,6 +79,6 @@ func statisticsOf(v *repository.Version) *inference.ModelStatistics {
 	return stats
 }
 
-func durationOf(d observe.Duration) *inference.StatisticDuration {
+func durationOf(d telemetry.Duration) *inference.StatisticDuration {
 	return &inference.StatisticDuration{Count: d.Count, Ns: uint64(d.Total / time.Nanosecond)}
 }

@@ -4,9 +4,9 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/tensorwire/tensorwire/internal/base/tensor"
 	"github.com/tensorwire/tensorwire/internal/engine"
-	"github.com/tensorwire/tensorwire/internal/repository"
-	"github.com/tensorwire/tensorwire/internal/tensor"
+	"github.com/tensorwire/tensorwire/internal/models/repository"
 )
 
 // wantedOutput is an output that is wanted.

@@ -8,7 +8,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/tensorwire/tensorwire/internal/scheduler"
+	"github.com/tensorwire/tensorwire/internal/sched/scheduler"
 )
 
 // inferParameters are the parameters of a request that mean something here.

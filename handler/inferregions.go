@@ -3,7 +3,7 @@ package handler
 import (
 	"fmt"
 
-	"github.com/tensorwire/tensorwire/internal/tensor"
+	"github.com/tensorwire/tensorwire/internal/base/tensor"
 )
 
 // errSharedMemoryOff says that the operator has not allowed shared memory.

@@ -7,9 +7,9 @@ import (
 	"sync"
 	"time"
 
-	"github.com/tensorwire/tensorwire/internal/modelconfig"
-	"github.com/tensorwire/tensorwire/internal/repository"
-	"github.com/tensorwire/tensorwire/internal/scheduler"
+	"github.com/tensorwire/tensorwire/internal/models/modelconfig"
+	"github.com/tensorwire/tensorwire/internal/models/repository"
+	"github.com/tensorwire/tensorwire/internal/sched/scheduler"
 )
 
 // lanes are those of one stream: one for each version that its latest_only frames run

@@ -3,7 +3,7 @@ package handler
 import (
 	"testing"
 
-	"github.com/tensorwire/tensorwire/internal/repository"
+	"github.com/tensorwire/tensorwire/internal/models/repository"
 )
 
 // A stream goes on while its model is replaced: it keeps the lanes of versions on which

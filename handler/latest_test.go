@@ -15,10 +15,10 @@ import (
 	"github.com/tensorwire/tensorwire/gen/modelserving"
 	"github.com/tensorwire/tensorwire/gen/modelserving/modelservingconnect"
 	"github.com/tensorwire/tensorwire/handler"
+	"github.com/tensorwire/tensorwire/internal/base/tensor"
 	"github.com/tensorwire/tensorwire/internal/engine"
-	"github.com/tensorwire/tensorwire/internal/observe"
-	"github.com/tensorwire/tensorwire/internal/scheduler"
-	"github.com/tensorwire/tensorwire/internal/tensor"
+	"github.com/tensorwire/tensorwire/internal/sched/scheduler"
+	"github.com/tensorwire/tensorwire/internal/telemetry"
 )
 
 // heldModel answers its first call when let is closed, and the others at once.
@@ -38,7 +38,7 @@ func heldModel() (m *fakeModel, began, let chan struct{}) {
 const frames = 50
 
 // waitOvertaken waits until all frames but the first and the last were overtaken.
-func waitOvertaken(t *testing.T, statistics *observe.Statistics) {
+func waitOvertaken(t *testing.T, statistics *telemetry.Statistics) {
 	t.Helper()
 	for deadline := time.Now().Add(30 * time.Second); statistics.Sums().NotRun[scheduler.ReasonOvertaken] < frames-2; time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
@@ -47,7 +47,7 @@ func waitOvertaken(t *testing.T, statistics *observe.Statistics) {
 	}
 }
 
-func checkOvertaken(t *testing.T, statistics *observe.Statistics) {
+func checkOvertaken(t *testing.T, statistics *telemetry.Statistics) {
 	t.Helper()
 	if sums := statistics.Sums(); sums.Success.Count != 2 || sums.Fail.Count != 0 || sums.InFlight != 0 || sums.NotRun[scheduler.ReasonOvertaken] != frames-2 {
 		t.Errorf("%+v", sums)

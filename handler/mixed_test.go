@@ -17,11 +17,11 @@ import (
 
 	"github.com/tensorwire/tensorwire/gen/inference"
 	"github.com/tensorwire/tensorwire/handler"
+	"github.com/tensorwire/tensorwire/internal/base/tensor"
 	"github.com/tensorwire/tensorwire/internal/engine"
-	"github.com/tensorwire/tensorwire/internal/observe"
-	"github.com/tensorwire/tensorwire/internal/respcache"
-	"github.com/tensorwire/tensorwire/internal/scheduler"
-	"github.com/tensorwire/tensorwire/internal/tensor"
+	"github.com/tensorwire/tensorwire/internal/sched/respcache"
+	"github.com/tensorwire/tensorwire/internal/sched/scheduler"
+	"github.com/tensorwire/tensorwire/internal/telemetry"
 )
 
 // outcomes are the answers that callers got, by what they said.
@@ -176,10 +176,10 @@ func TestStatisticsAreWhatCallersSaw(t *testing.T) {
 	})
 }
 
-func metrics(statistics *observe.Statistics) string {
+func metrics(statistics *telemetry.Statistics) string {
 	w := httptest.NewRecorder()
-	observe.NewMetrics(func() []observe.ModelSums {
-		return []observe.ModelSums{{Model: "m", Version: "1", Sums: statistics.Sums()}}
+	telemetry.NewMetrics(func() []telemetry.ModelSums {
+		return []telemetry.ModelSums{{Model: "m", Version: "1", Sums: statistics.Sums()}}
 	}).Handler().ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/metrics", nil))
 	return w.Body.String()
 }

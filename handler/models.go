@@ -12,9 +12,9 @@ import (
 	"connectrpc.com/connect/v2/connecthttp"
 
 	"github.com/tensorwire/tensorwire/gen/modelserving"
+	"github.com/tensorwire/tensorwire/internal/base/vision"
 	"github.com/tensorwire/tensorwire/internal/engine"
-	"github.com/tensorwire/tensorwire/internal/repository"
-	"github.com/tensorwire/tensorwire/internal/vision"
+	"github.com/tensorwire/tensorwire/internal/models/repository"
 )
 
 // ListModels implements [modelservingconnect.PredictorHandler].

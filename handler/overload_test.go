@@ -14,10 +14,10 @@ import (
 
 	"github.com/tensorwire/tensorwire/gen/inference"
 	"github.com/tensorwire/tensorwire/handler"
+	"github.com/tensorwire/tensorwire/internal/base/tensor"
 	"github.com/tensorwire/tensorwire/internal/engine"
-	"github.com/tensorwire/tensorwire/internal/retry"
-	"github.com/tensorwire/tensorwire/internal/scheduler"
-	"github.com/tensorwire/tensorwire/internal/tensor"
+	"github.com/tensorwire/tensorwire/internal/sched/scheduler"
+	"github.com/tensorwire/tensorwire/internal/transport/admission"
 )
 
 // busyError is an error of overload that says when to come again.
@@ -54,7 +54,7 @@ func TestOverloadSaysWhenToComeAgain(t *testing.T) {
 				Name: m.inputs[0].Name, Datatype: "FP32", Shape: []int64{1}, Contents: &inference.InferTensorContents{Fp32Contents: []float32{1}},
 			}},
 		})
-		if wait, ok := retry.After(err); connect.CodeOf(err) != connect.CodeUnavailable || !ok || fmt.Sprint(wait) != want+"s" || !strings.Contains(err.Error(), test.text) {
+		if wait, ok := admission.RetryAfter(err); connect.CodeOf(err) != connect.CodeUnavailable || !ok || fmt.Sprint(wait) != want+"s" || !strings.Contains(err.Error(), test.text) {
 			t.Errorf("RPC: %v, wait %v", err, wait)
 		}
 	}
@@ -70,7 +70,7 @@ func TestRESTAnswersARefusedBody(t *testing.T) {
 		{"Content-Type": {"image/png"}},
 		{"Inference-Header-Content-Length": {"0"}},
 	} {
-		r := httptest.NewRequest(http.MethodPost, "/v2/models/m/infer", &refusedBody{retry.Unavailable(time.Second, "no memory")})
+		r := httptest.NewRequest(http.MethodPost, "/v2/models/m/infer", &refusedBody{admission.Unavailable(time.Second, "no memory")})
 		r.Header = headers
 		w := httptest.NewRecorder()
 		h.ServeHTTP(w, r)

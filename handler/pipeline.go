@@ -9,8 +9,8 @@ import (
 
 	"connectrpc.com/connect/v2"
 
-	"github.com/tensorwire/tensorwire/internal/budget"
 	"github.com/tensorwire/tensorwire/internal/engine"
+	"github.com/tensorwire/tensorwire/internal/transport/admission"
 )
 
 // duplex is what a pipeline needs of its transport. Receive and Send are called on
@@ -158,7 +158,7 @@ func (p *pipeline[Req, Res]) send(ctx context.Context, stream duplex[Req, Res], 
 				done.computed.Release()
 			}
 		}
-		budget.Answered(ctx) // or will never be
+		admission.Answered(ctx) // or will never be
 		if next.inWindow {
 			<-window
 		}

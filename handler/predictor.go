@@ -11,12 +11,12 @@ import (
 
 	"github.com/tensorwire/tensorwire/gen/modelserving"
 	"github.com/tensorwire/tensorwire/gen/modelserving/modelservingconnect"
+	"github.com/tensorwire/tensorwire/internal/base/tensor"
+	"github.com/tensorwire/tensorwire/internal/base/vision"
 	"github.com/tensorwire/tensorwire/internal/engine"
-	"github.com/tensorwire/tensorwire/internal/observe"
-	"github.com/tensorwire/tensorwire/internal/repository"
-	"github.com/tensorwire/tensorwire/internal/scheduler"
-	"github.com/tensorwire/tensorwire/internal/tensor"
-	"github.com/tensorwire/tensorwire/internal/vision"
+	"github.com/tensorwire/tensorwire/internal/models/repository"
+	"github.com/tensorwire/tensorwire/internal/sched/scheduler"
+	"github.com/tensorwire/tensorwire/internal/telemetry"
 )
 
 // Models is what the handlers need of a model repository.
@@ -145,12 +145,12 @@ func (p *Predictor) infer(ctx context.Context, r *request) (*modelserving.Infere
 
 // inferLeased answers a request by a leased version, and says how long its steps
 // took.
-func (p *Predictor) inferLeased(ctx context.Context, lease *repository.Lease, r *request, started time.Time) (observe.Sample, *modelserving.InferenceResponse, *engine.Result, error) {
+func (p *Predictor) inferLeased(ctx context.Context, lease *repository.Lease, r *request, started time.Time) (telemetry.Sample, *modelserving.InferenceResponse, *engine.Result, error) {
 	waited := time.Duration(0)
 	if r.frame != nil {
 		inTurn, leave, err := r.frame.overtaking(ctx, lease, &waited)
 		if err != nil {
-			return observe.Sample{}, nil, nil, err
+			return telemetry.Sample{}, nil, nil, err
 		}
 		defer leave()
 		ctx = inTurn
@@ -159,17 +159,17 @@ func (p *Predictor) inferLeased(ctx context.Context, lease *repository.Lease, r 
 	var watch stopwatch
 	input, err := p.makeInput(ctx, lease, r, &watch)
 	if err != nil {
-		return observe.Sample{}, nil, nil, err
+		return telemetry.Sample{}, nil, nil, err
 	}
 	inputs := []tensor.Tensor{input}
 	batch, err := batchSize(lease.Version, inputs)
 	if err != nil {
-		return observe.Sample{}, nil, nil, err
+		return telemetry.Sample{}, nil, nil, err
 	}
 	ready := time.Now()
 	result, err := lease.Session().Run(ctx, inputs)
 	if err != nil {
-		return observe.Sample{}, nil, nil, err
+		return telemetry.Sample{}, nil, nil, err
 	}
 	answering := time.Now()
 	queue := waited + result.Timings.Queue
@@ -185,9 +185,9 @@ func (p *Predictor) inferLeased(ctx context.Context, lease *repository.Lease, r 
 		},
 	}
 	if err := front.fill(res, result, r.classes()); err != nil {
-		return observe.Sample{}, nil, nil, err
+		return telemetry.Sample{}, nil, nil, err
 	}
-	return observe.Sample{
+	return telemetry.Sample{
 		BatchSize:     batch,
 		Cached:        result.Cached,
 		Queue:         queue,

@@ -5,8 +5,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/tensorwire/tensorwire/internal/tensor"
-	"github.com/tensorwire/tensorwire/internal/vision"
+	"github.com/tensorwire/tensorwire/internal/base/tensor"
+	"github.com/tensorwire/tensorwire/internal/base/vision"
 )
 
 // isEncoded tells an encoded image in raw_image from an array. An explicit datatype,

@@ -5,9 +5,9 @@ import (
 	"time"
 
 	"github.com/tensorwire/tensorwire/gen/modelserving"
-	"github.com/tensorwire/tensorwire/internal/repository"
-	"github.com/tensorwire/tensorwire/internal/scheduler"
-	"github.com/tensorwire/tensorwire/internal/tensor"
+	"github.com/tensorwire/tensorwire/internal/base/tensor"
+	"github.com/tensorwire/tensorwire/internal/models/repository"
+	"github.com/tensorwire/tensorwire/internal/sched/scheduler"
 )
 
 // request is what InferenceRequest and FastInferenceRequest have in common. Its

@@ -13,10 +13,10 @@ import (
 	"connectrpc.com/connect/v2"
 
 	"github.com/tensorwire/tensorwire/gen/modelserving"
+	"github.com/tensorwire/tensorwire/internal/base/tensor"
 	"github.com/tensorwire/tensorwire/internal/engine"
-	"github.com/tensorwire/tensorwire/internal/repository"
-	"github.com/tensorwire/tensorwire/internal/scheduler"
-	"github.com/tensorwire/tensorwire/internal/tensor"
+	"github.com/tensorwire/tensorwire/internal/models/repository"
+	"github.com/tensorwire/tensorwire/internal/sched/scheduler"
 )
 
 // full is a model of images whose queue is full.

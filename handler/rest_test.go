@@ -17,7 +17,7 @@ import (
 	"testing"
 
 	"github.com/tensorwire/tensorwire/handler"
-	"github.com/tensorwire/tensorwire/internal/tensor"
+	"github.com/tensorwire/tensorwire/internal/base/tensor"
 )
 
 var update = flag.Bool("update", false, "write the golden files of REST anew")

@@ -10,8 +10,8 @@ import (
 
 	"github.com/tensorwire/tensorwire/gen/inference"
 	"github.com/tensorwire/tensorwire/handler"
+	"github.com/tensorwire/tensorwire/internal/base/tensor"
 	"github.com/tensorwire/tensorwire/internal/engine"
-	"github.com/tensorwire/tensorwire/internal/tensor"
 )
 
 // TestRESTBadRequests wants each in the protocol's form of an error, with the tensor

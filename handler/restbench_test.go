@@ -11,8 +11,8 @@ import (
 	"testing"
 
 	"github.com/tensorwire/tensorwire/handler"
+	"github.com/tensorwire/tensorwire/internal/base/tensor"
 	"github.com/tensorwire/tensorwire/internal/engine"
-	"github.com/tensorwire/tensorwire/internal/tensor"
 )
 
 // photo has the values of a photo of 224 x 224 pixels, normalised as models take it.

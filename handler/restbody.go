@@ -11,7 +11,7 @@ import (
 
 	"connectrpc.com/connect/v2"
 
-	"github.com/tensorwire/tensorwire/internal/budget"
+	"github.com/tensorwire/tensorwire/internal/transport/admission"
 )
 
 const (
@@ -90,7 +90,7 @@ func (s *REST) readBody(r *http.Request, jsonLength int) (*body, error) {
 		return nil, bodyError(err)
 	}
 	if compressed {
-		budget.Settle(r.Context(), int64(len(b.bytes()))) // its size is known now
+		admission.Settle(r.Context(), int64(len(b.bytes()))) // its size is known now
 	}
 	return b, nil
 }

@@ -18,7 +18,7 @@ import (
 	"time"
 
 	"github.com/tensorwire/tensorwire/handler"
-	"github.com/tensorwire/tensorwire/internal/tensor"
+	"github.com/tensorwire/tensorwire/internal/base/tensor"
 )
 
 // compressed returns content in a content coding.

@@ -8,7 +8,7 @@ import (
 	"testing"
 
 	"github.com/tensorwire/tensorwire/handler"
-	"github.com/tensorwire/tensorwire/internal/tensor"
+	"github.com/tensorwire/tensorwire/internal/base/tensor"
 )
 
 // documentedPath is how docs/rest.md writes a path with its method.

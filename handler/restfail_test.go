@@ -12,7 +12,7 @@ import (
 	"testing"
 
 	"github.com/tensorwire/tensorwire/handler"
-	"github.com/tensorwire/tensorwire/internal/tensor"
+	"github.com/tensorwire/tensorwire/internal/base/tensor"
 )
 
 // Most clients read nothing before all is sent. They must learn what was wrong, too,

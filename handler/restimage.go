@@ -8,8 +8,8 @@ import (
 	"time"
 
 	"github.com/tensorwire/tensorwire/gen/modelserving"
-	"github.com/tensorwire/tensorwire/internal/tensor"
-	"github.com/tensorwire/tensorwire/internal/vision"
+	"github.com/tensorwire/tensorwire/internal/base/tensor"
+	"github.com/tensorwire/tensorwire/internal/base/vision"
 )
 
 // inferImage runs a model on a body that is an encoded image, which the Predictor

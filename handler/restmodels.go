@@ -5,7 +5,7 @@ import (
 	"net/http"
 
 	"github.com/tensorwire/tensorwire/gen/inference"
-	"github.com/tensorwire/tensorwire/internal/modelconfig"
+	"github.com/tensorwire/tensorwire/internal/models/modelconfig"
 )
 
 // serverLive says that the process answers. Triton's answer is empty and KServe's

@@ -14,10 +14,10 @@ import (
 
 	"github.com/tensorwire/tensorwire/gen/inference"
 	"github.com/tensorwire/tensorwire/handler"
-	"github.com/tensorwire/tensorwire/internal/observe"
-	"github.com/tensorwire/tensorwire/internal/repository"
-	"github.com/tensorwire/tensorwire/internal/sharedmem"
-	"github.com/tensorwire/tensorwire/internal/tensor"
+	"github.com/tensorwire/tensorwire/internal/base/sharedmem"
+	"github.com/tensorwire/tensorwire/internal/base/tensor"
+	"github.com/tensorwire/tensorwire/internal/models/repository"
+	"github.com/tensorwire/tensorwire/internal/telemetry"
 )
 
 // TestRESTMetadataIsGolden are the answers that tell of the server and its models.
@@ -29,7 +29,7 @@ func TestRESTMetadataIsGolden(t *testing.T) {
 		Input:  []*inference.ModelInput{{Name: "x", DataType: inference.DataType_TYPE_FP32, Dims: []int64{2}}},
 		Output: []*inference.ModelOutput{{Name: "y", DataType: inference.DataType_TYPE_FP32, Dims: []int64{2}}},
 	}
-	readiness := &observe.Readiness{}
+	readiness := &telemetry.Readiness{}
 	h, _ := newREST(t, map[string]*fakeModel{"m": m, "other": echo(tensor.Bytes, -1)}, handler.InferenceOptions{Version: "v1.2.3", Readiness: readiness}, handler.RESTOptions{})
 	ask(t, h, http.MethodGet, "/v2/health/ready", nil).golden(t, "health not ready")
 	readiness.Set(true)
@@ -122,7 +122,7 @@ func TestRESTLoadsAndUnloads(t *testing.T) {
 }
 
 func TestRESTSettings(t *testing.T) {
-	levels, err := observe.ParseLogLevels("info")
+	levels, err := telemetry.ParseLogLevels("info")
 	if err != nil {
 		t.Fatal(err)
 	}

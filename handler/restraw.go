@@ -4,9 +4,9 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/tensorwire/tensorwire/internal/base/tensor"
 	"github.com/tensorwire/tensorwire/internal/engine"
-	"github.com/tensorwire/tensorwire/internal/repository"
-	"github.com/tensorwire/tensorwire/internal/tensor"
+	"github.com/tensorwire/tensorwire/internal/models/repository"
 )
 
 // inferRaw runs a model on a body that is one tensor, and answers with all outputs

@@ -5,7 +5,7 @@ import (
 	"iter"
 	"maps"
 
-	"github.com/tensorwire/tensorwire/internal/tensorjson"
+	"github.com/tensorwire/tensorwire/internal/base/tensorjson"
 )
 
 const (

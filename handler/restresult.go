@@ -4,7 +4,7 @@ import (
 	"net/http"
 	"strconv"
 
-	"github.com/tensorwire/tensorwire/internal/tensorjson"
+	"github.com/tensorwire/tensorwire/internal/base/tensorjson"
 )
 
 // joinedBytes is the size up to which an answer's tensors are copied behind its JSON,

@@ -5,8 +5,8 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/tensorwire/tensorwire/internal/tensor"
-	"github.com/tensorwire/tensorwire/internal/tensorjson"
+	"github.com/tensorwire/tensorwire/internal/base/tensor"
+	"github.com/tensorwire/tensorwire/internal/base/tensorjson"
 )
 
 // input reads an input. Its elements go straight from the text into a tensor, where

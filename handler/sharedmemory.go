@@ -5,7 +5,7 @@ import (
 	"fmt"
 
 	"github.com/tensorwire/tensorwire/gen/inference"
-	"github.com/tensorwire/tensorwire/internal/sharedmem"
+	"github.com/tensorwire/tensorwire/internal/base/sharedmem"
 )
 
 // errCuda says that memory of GPUs cannot be shared.

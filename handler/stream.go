@@ -7,7 +7,7 @@ import (
 	"github.com/tensorwire/tensorwire/gen/modelserving"
 	"github.com/tensorwire/tensorwire/gen/modelserving/modelservingconnect"
 	"github.com/tensorwire/tensorwire/internal/engine"
-	"github.com/tensorwire/tensorwire/internal/scheduler"
+	"github.com/tensorwire/tensorwire/internal/sched/scheduler"
 )
 
 // StreamPredict implements [modelservingconnect.PredictorHandler].

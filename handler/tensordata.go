@@ -3,7 +3,7 @@ package handler
 import (
 	"strings"
 
-	"github.com/tensorwire/tensorwire/internal/tensor"
+	"github.com/tensorwire/tensorwire/internal/base/tensor"
 )
 
 // fromTensorData makes the input of tensor_data, which is flattened in the model's

@@ -13,7 +13,7 @@ import (
 
 	"github.com/tensorwire/tensorwire/handler"
 	"github.com/tensorwire/tensorwire/internal/config"
-	"github.com/tensorwire/tensorwire/internal/repository"
+	"github.com/tensorwire/tensorwire/internal/models/repository"
 )
 
 // announce prints where the page is and a call that works as it stands.

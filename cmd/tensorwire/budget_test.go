@@ -12,7 +12,7 @@ import (
 	"time"
 
 	"github.com/tensorwire/tensorwire/gen/modelserving"
-	"github.com/tensorwire/tensorwire/internal/digitstest"
+	"github.com/tensorwire/tensorwire/internal/test/digitstest"
 )
 
 // A caller that has announced all that the budget has room for keeps others out, by

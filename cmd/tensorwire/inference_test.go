@@ -19,8 +19,8 @@ import (
 
 	"github.com/tensorwire/tensorwire/gen/inference"
 	"github.com/tensorwire/tensorwire/gen/inference/inferenceconnect"
+	"github.com/tensorwire/tensorwire/internal/base/tensor"
 	"github.com/tensorwire/tensorwire/internal/engine/onnx/onnxtest"
-	"github.com/tensorwire/tensorwire/internal/tensor"
 )
 
 // The short names of the protocol's messages.

@@ -10,8 +10,8 @@ import (
 	"testing"
 
 	"github.com/tensorwire/tensorwire/gen/inference"
+	"github.com/tensorwire/tensorwire/internal/base/tensor"
 	"github.com/tensorwire/tensorwire/internal/engine/onnx/onnxtest"
-	"github.com/tensorwire/tensorwire/internal/tensor"
 )
 
 // layered is a model of many layers that each have a matrix of 250 kB: less than C's

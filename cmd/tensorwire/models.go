@@ -12,7 +12,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/tensorwire/tensorwire/internal/config"
-	"github.com/tensorwire/tensorwire/internal/pull"
+	"github.com/tensorwire/tensorwire/internal/models/pull"
 )
 
 const modelsHelp = `Look after the models of a directory.

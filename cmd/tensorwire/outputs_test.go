@@ -19,9 +19,9 @@ import (
 	"connectrpc.com/connect/v2/connecthttp"
 
 	"github.com/tensorwire/tensorwire/gen/inference"
-	"github.com/tensorwire/tensorwire/internal/bufpool"
+	"github.com/tensorwire/tensorwire/internal/base/tensor"
 	"github.com/tensorwire/tensorwire/internal/engine/onnx/onnxtest"
-	"github.com/tensorwire/tensorwire/internal/tensor"
+	"github.com/tensorwire/tensorwire/internal/transport/bufpool"
 )
 
 // rowSize is how many values a row of the models has that negate: enough for inputs and

@@ -7,7 +7,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/tensorwire/tensorwire/internal/pull"
+	"github.com/tensorwire/tensorwire/internal/models/pull"
 )
 
 const (

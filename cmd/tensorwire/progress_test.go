@@ -8,7 +8,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/tensorwire/tensorwire/internal/pull"
+	"github.com/tensorwire/tensorwire/internal/models/pull"
 )
 
 // downloading brings 10 MB of 100 MB each second for that long, onto what was there,

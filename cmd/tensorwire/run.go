@@ -7,7 +7,7 @@ import (
 	"io"
 
 	"github.com/tensorwire/tensorwire/internal/config"
-	"github.com/tensorwire/tensorwire/internal/pull"
+	"github.com/tensorwire/tensorwire/internal/models/pull"
 )
 
 // Exit codes.

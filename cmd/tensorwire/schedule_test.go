@@ -11,11 +11,11 @@ import (
 	"time"
 
 	"github.com/tensorwire/tensorwire/gen/inference"
+	"github.com/tensorwire/tensorwire/internal/base/tensor"
 	"github.com/tensorwire/tensorwire/internal/config"
 	"github.com/tensorwire/tensorwire/internal/engine"
-	"github.com/tensorwire/tensorwire/internal/modelconfig"
-	"github.com/tensorwire/tensorwire/internal/scheduler"
-	"github.com/tensorwire/tensorwire/internal/tensor"
+	"github.com/tensorwire/tensorwire/internal/models/modelconfig"
+	"github.com/tensorwire/tensorwire/internal/sched/scheduler"
 )
 
 // slow is a session whose calls run until their context ends.

@@ -12,13 +12,13 @@ import (
 	"time"
 
 	"github.com/tensorwire/tensorwire/handler"
-	"github.com/tensorwire/tensorwire/internal/budget"
 	"github.com/tensorwire/tensorwire/internal/config"
 	"github.com/tensorwire/tensorwire/internal/engine/onnx"
-	"github.com/tensorwire/tensorwire/internal/observe"
-	"github.com/tensorwire/tensorwire/internal/repository"
-	"github.com/tensorwire/tensorwire/internal/respcache"
-	"github.com/tensorwire/tensorwire/internal/server"
+	"github.com/tensorwire/tensorwire/internal/models/repository"
+	"github.com/tensorwire/tensorwire/internal/sched/respcache"
+	"github.com/tensorwire/tensorwire/internal/telemetry"
+	"github.com/tensorwire/tensorwire/internal/transport/admission"
+	"github.com/tensorwire/tensorwire/internal/transport/server"
 	"github.com/tensorwire/tensorwire/web"
 )
 
@@ -34,8 +34,8 @@ func serve(ctx context.Context, args []string, getenv func(string) string, stdou
 		return fmt.Errorf("%w: %w", config.ErrUsage, err)
 	}
 
-	memory := budget.New(int64(c.MemoryBudget))
-	defer budget.TuneHeap(memory, getenv)()
+	memory := admission.New(int64(c.MemoryBudget))
+	defer admission.TuneHeap(memory, getenv)()
 
 	library, err := onnx.Find(c.OnnxRuntimeLib)
 	if err != nil {
@@ -67,7 +67,7 @@ func serve(ctx context.Context, args []string, getenv func(string) string, stdou
 	regions := sharedMemory(c)
 	defer func() { err = errors.Join(err, regions.Close()) }()
 
-	state := lifecycle{readiness: &observe.Readiness{}, draining: make(chan struct{})}
+	state := lifecycle{readiness: &telemetry.Readiness{}, draining: make(chan struct{})}
 	register, rest := services(c, models, regions, state, levels, log)
 	srv, err := server.New( //nolint:contextcheck // connections have contexts of their own
 		register,
@@ -142,12 +142,12 @@ func letGo(following *sync.WaitGroup, models, runtime io.Closer, most time.Durat
 
 // newLogger returns the log, and the levels by which it can be changed while the server
 // runs.
-func newLogger(c *config.Config, out io.Writer) (*slog.Logger, *observe.LogLevels, error) {
-	levels, err := observe.ParseLogLevels(c.LogLevel)
+func newLogger(c *config.Config, out io.Writer) (*slog.Logger, *telemetry.LogLevels, error) {
+	levels, err := telemetry.ParseLogLevels(c.LogLevel)
 	if err != nil {
 		return nil, nil, err
 	}
-	log, err := observe.NewLogger(out, levels, c.LogFormat)
+	log, err := telemetry.NewLogger(out, levels, c.LogFormat)
 	return log, levels, err
 }
 

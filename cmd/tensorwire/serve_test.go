@@ -33,8 +33,8 @@ import (
 
 	"github.com/tensorwire/tensorwire/gen/modelserving"
 	"github.com/tensorwire/tensorwire/gen/modelserving/modelservingconnect"
-	"github.com/tensorwire/tensorwire/internal/digitstest"
 	"github.com/tensorwire/tensorwire/internal/engine/onnx/onnxtest"
+	"github.com/tensorwire/tensorwire/internal/test/digitstest"
 )
 
 const root = "../.."

@@ -10,31 +10,31 @@ import (
 	"github.com/tensorwire/tensorwire/gen/inference/inferenceconnect"
 	"github.com/tensorwire/tensorwire/gen/modelserving/modelservingconnect"
 	"github.com/tensorwire/tensorwire/handler"
-	"github.com/tensorwire/tensorwire/internal/budget"
+	"github.com/tensorwire/tensorwire/internal/base/sharedmem"
 	"github.com/tensorwire/tensorwire/internal/config"
-	"github.com/tensorwire/tensorwire/internal/observe"
-	"github.com/tensorwire/tensorwire/internal/repository"
-	"github.com/tensorwire/tensorwire/internal/respcache"
-	"github.com/tensorwire/tensorwire/internal/rpc"
-	"github.com/tensorwire/tensorwire/internal/sharedmem"
+	"github.com/tensorwire/tensorwire/internal/models/repository"
+	"github.com/tensorwire/tensorwire/internal/sched/respcache"
+	"github.com/tensorwire/tensorwire/internal/telemetry"
+	"github.com/tensorwire/tensorwire/internal/transport/admission"
+	"github.com/tensorwire/tensorwire/internal/transport/rpcfast"
 )
 
 // lifecycle is what the APIs are told of the server's start and end.
 type lifecycle struct {
-	readiness *observe.Readiness
+	readiness *telemetry.Readiness
 	// draining is closed when the server begins to stop.
 	draining chan struct{}
 }
 
 // services returns what registers the RPCs over models, and the REST API over them.
-func services(c *config.Config, models *repository.Repository, regions *sharedmem.Regions, state lifecycle, levels *observe.LogLevels, log *slog.Logger) (func(*connect.Server), http.Handler) {
+func services(c *config.Config, models *repository.Repository, regions *sharedmem.Regions, state lifecycle, levels *telemetry.LogLevels, log *slog.Logger) (func(*connect.Server), http.Handler) {
 	predictor := handler.NewPredictor(models, handler.PredictorOptions{
 		MaxImagePixels: c.MaxImagePixels,
 		StreamWindow:   c.StreamWindow,
 		MaxDeadline:    c.MaxDeadline,
 		Draining:       state.draining,
-		Release:        rpc.Release,
-		Lend:           rpc.Lend,
+		Release:        rpcfast.Release,
+		Lend:           rpcfast.Lend,
 		Logger:         log,
 	})
 	inference := handler.NewInference(models, handler.InferenceOptions{
@@ -42,8 +42,8 @@ func services(c *config.Config, models *repository.Repository, regions *sharedme
 		StreamWindow: c.StreamWindow,
 		MaxDeadline:  c.MaxDeadline,
 		Draining:     state.draining,
-		Release:      rpc.Release,
-		Lend:         rpc.Lend,
+		Release:      rpcfast.Release,
+		Lend:         rpcfast.Lend,
 		Readiness:    state.readiness,
 		SharedMemory: regions,
 		LogLevels:    levels,
@@ -57,13 +57,13 @@ func services(c *config.Config, models *repository.Repository, regions *sharedme
 }
 
 // statistics returns what gives the statistics of all versions that are ready.
-func statistics(models *repository.Repository) func() []observe.ModelSums {
-	return func() []observe.ModelSums {
-		var all []observe.ModelSums
+func statistics(models *repository.Repository) func() []telemetry.ModelSums {
+	return func() []telemetry.ModelSums {
+		var all []telemetry.ModelSums
 		for _, m := range models.Snapshot().Models {
 			for _, v := range m.Versions {
 				if v.State == repository.Ready {
-					all = append(all, observe.ModelSums{Model: v.Model, Version: strconv.FormatInt(v.Number, 10), Sums: v.Statistics.Sums()})
+					all = append(all, telemetry.ModelSums{Model: v.Model, Version: strconv.FormatInt(v.Number, 10), Sums: v.Statistics.Sums()})
 				}
 			}
 		}
@@ -72,8 +72,8 @@ func statistics(models *repository.Repository) func() []observe.ModelSums {
 }
 
 // serverMetrics returns what answers /metrics.
-func serverMetrics(models *repository.Repository, cache *respcache.Cache, memory *budget.Budget) http.Handler {
-	metrics := observe.NewMetrics(statistics(models))
+func serverMetrics(models *repository.Repository, cache *respcache.Cache, memory *admission.Budget) http.Handler {
+	metrics := telemetry.NewMetrics(statistics(models))
 	metrics.Gauge("response_cache_bytes", "Bytes that the response cache holds, of all models.", func() float64 { return float64(cache.Bytes()) })
 	metrics.Gauge("memory_budget_bytes", "The memory budget for requests' messages; 0 where there is none.", func() float64 { return float64(memory.Limit()) })
 	metrics.Gauge("memory_budget_used_bytes", "Bytes that are reserved of the memory budget.", func() float64 { return float64(memory.Used()) })

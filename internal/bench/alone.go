@@ -13,12 +13,12 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/tensorwire/tensorwire/internal/base/tensor"
 	"github.com/tensorwire/tensorwire/internal/bench/load"
 	"github.com/tensorwire/tensorwire/internal/bench/model"
 	"github.com/tensorwire/tensorwire/internal/bench/process"
 	"github.com/tensorwire/tensorwire/internal/engine"
 	"github.com/tensorwire/tensorwire/internal/engine/onnx"
-	"github.com/tensorwire/tensorwire/internal/tensor"
 )
 
 // aloneCommand makes this program what runs models of pictures without a server: a

@@ -11,8 +11,8 @@ import (
 	"connectrpc.com/connect/v2"
 
 	"github.com/tensorwire/tensorwire/internal/bench/process"
-	"github.com/tensorwire/tensorwire/internal/observe"
-	"github.com/tensorwire/tensorwire/internal/server"
+	"github.com/tensorwire/tensorwire/internal/telemetry"
+	"github.com/tensorwire/tensorwire/internal/transport/server"
 )
 
 // floorCommand makes this program the server that the round trips are compared
@@ -36,7 +36,7 @@ func serveFloor(ctx context.Context, stdout io.Writer) error {
 // servePage serves a page at / by Tensorwire's own HTTP server, and says where on
 // stdout, until ctx is done.
 func servePage(ctx context.Context, stdout io.Writer, page http.Handler) error {
-	srv, err := server.New(func(*connect.Server) {}, http.NotFoundHandler(), page, &observe.Readiness{}, server.Options{}) //nolint:contextcheck // connections have contexts of their own
+	srv, err := server.New(func(*connect.Server) {}, http.NotFoundHandler(), page, &telemetry.Readiness{}, server.Options{}) //nolint:contextcheck // connections have contexts of their own
 	if err != nil {
 		return err
 	}

@@ -10,9 +10,9 @@ import (
 	"google.golang.org/protobuf/encoding/protojson"
 
 	"github.com/tensorwire/tensorwire/gen/inference"
+	"github.com/tensorwire/tensorwire/internal/base/tensor"
+	"github.com/tensorwire/tensorwire/internal/base/tensorjson"
 	"github.com/tensorwire/tensorwire/internal/bench/model"
-	"github.com/tensorwire/tensorwire/internal/tensor"
-	"github.com/tensorwire/tensorwire/internal/tensorjson"
 )
 
 // newNumbers returns the kinds of values that clients send, with their texts, checked.

@@ -8,8 +8,8 @@ import (
 	"math/rand/v2"
 
 	"github.com/tensorwire/tensorwire/gen/modelserving"
+	"github.com/tensorwire/tensorwire/internal/base/tensor"
 	"github.com/tensorwire/tensorwire/internal/bench/model"
-	"github.com/tensorwire/tensorwire/internal/tensor"
 )
 
 // ImageNet's mean and standard deviation of each channel, with which most image

@@ -9,10 +9,10 @@ import (
 
 	"github.com/tensorwire/tensorwire/gen/inference"
 	"github.com/tensorwire/tensorwire/gen/inference/inferenceconnect"
+	"github.com/tensorwire/tensorwire/internal/base/tensor"
 	"github.com/tensorwire/tensorwire/internal/bench/model"
 	"github.com/tensorwire/tensorwire/internal/bench/process"
 	"github.com/tensorwire/tensorwire/internal/bench/report"
-	"github.com/tensorwire/tensorwire/internal/tensor"
 )
 
 // reloadRounds is how often a model is loaded and unloaded.

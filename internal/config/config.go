@@ -14,11 +14,11 @@ import (
 	"time"
 
 	"github.com/tensorwire/tensorwire/handler"
-	"github.com/tensorwire/tensorwire/internal/repository"
-	"github.com/tensorwire/tensorwire/internal/respcache"
-	"github.com/tensorwire/tensorwire/internal/scheduler"
-	"github.com/tensorwire/tensorwire/internal/server"
-	"github.com/tensorwire/tensorwire/internal/vision"
+	"github.com/tensorwire/tensorwire/internal/base/vision"
+	"github.com/tensorwire/tensorwire/internal/models/repository"
+	"github.com/tensorwire/tensorwire/internal/sched/respcache"
+	"github.com/tensorwire/tensorwire/internal/sched/scheduler"
+	"github.com/tensorwire/tensorwire/internal/transport/server"
 )
 
 // EnvPrefix begins the name of each setting's environment variable: --cors-origin

@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/tensorwire/tensorwire/internal/config"
-	"github.com/tensorwire/tensorwire/internal/repository"
+	"github.com/tensorwire/tensorwire/internal/models/repository"
 )
 
 func parse(t *testing.T, env map[string]string, args ...string) *config.Config {

@@ -10,7 +10,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/tensorwire/tensorwire/internal/tensor"
+	"github.com/tensorwire/tensorwire/internal/base/tensor"
 )
 
 var (

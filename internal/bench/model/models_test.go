@@ -7,10 +7,10 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/tensorwire/tensorwire/internal/base/tensor"
 	"github.com/tensorwire/tensorwire/internal/bench/model"
 	"github.com/tensorwire/tensorwire/internal/engine"
 	"github.com/tensorwire/tensorwire/internal/engine/onnx"
-	"github.com/tensorwire/tensorwire/internal/tensor"
 )
 
 // run returns the values of the only output that ONNX Runtime gives for an input of

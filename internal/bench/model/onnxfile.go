@@ -3,7 +3,7 @@ package model
 import (
 	"google.golang.org/protobuf/encoding/protowire"
 
-	"github.com/tensorwire/tensorwire/internal/tensor"
+	"github.com/tensorwire/tensorwire/internal/base/tensor"
 )
 
 // Field numbers of onnx.proto in the ONNX project, as far as these models need

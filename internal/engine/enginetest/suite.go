@@ -9,8 +9,8 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/tensorwire/tensorwire/internal/base/tensor"
 	"github.com/tensorwire/tensorwire/internal/engine"
-	"github.com/tensorwire/tensorwire/internal/tensor"
 )
 
 // Test runs the suite. open returns a new session of a model that takes one FP32

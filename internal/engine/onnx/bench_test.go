@@ -3,8 +3,8 @@ package onnx_test
 import (
 	"testing"
 
+	"github.com/tensorwire/tensorwire/internal/base/tensor"
 	"github.com/tensorwire/tensorwire/internal/engine/onnx/onnxtest"
-	"github.com/tensorwire/tensorwire/internal/tensor"
 )
 
 // BenchmarkRun measures what a call costs beside the model: an Identity's own work

@@ -6,9 +6,9 @@ import (
 	"fmt"
 	"runtime"
 
+	"github.com/tensorwire/tensorwire/internal/base/tensor"
 	"github.com/tensorwire/tensorwire/internal/engine"
 	"github.com/tensorwire/tensorwire/internal/engine/onnx/ort"
-	"github.com/tensorwire/tensorwire/internal/tensor"
 )
 
 // Options tune the sessions of an Engine, where a model's own engine.LoadOptions say

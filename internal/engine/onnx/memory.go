@@ -4,8 +4,8 @@ import (
 	"encoding/binary"
 	"math/rand/v2"
 
-	"github.com/tensorwire/tensorwire/internal/bufpool"
 	"github.com/tensorwire/tensorwire/internal/engine/onnx/ort"
+	"github.com/tensorwire/tensorwire/internal/transport/bufpool"
 )
 
 const (

@@ -5,11 +5,11 @@ import (
 	"os"
 	"testing"
 
-	"github.com/tensorwire/tensorwire/internal/bufpool"
+	"github.com/tensorwire/tensorwire/internal/base/tensor"
 	"github.com/tensorwire/tensorwire/internal/engine"
 	"github.com/tensorwire/tensorwire/internal/engine/onnx"
 	"github.com/tensorwire/tensorwire/internal/engine/onnx/onnxtest"
-	"github.com/tensorwire/tensorwire/internal/tensor"
+	"github.com/tensorwire/tensorwire/internal/transport/bufpool"
 )
 
 // filled returns size bytes of FP32 elements, each value.

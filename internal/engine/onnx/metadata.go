@@ -7,9 +7,9 @@ import (
 	"io"
 	"os"
 
+	"github.com/tensorwire/tensorwire/internal/base/tensor"
 	"github.com/tensorwire/tensorwire/internal/engine"
 	"github.com/tensorwire/tensorwire/internal/engine/onnx/ort"
-	"github.com/tensorwire/tensorwire/internal/tensor"
 )
 
 // readSignature reads from the ONNX file at path what its graph takes and gives.

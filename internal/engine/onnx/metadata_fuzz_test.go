@@ -5,9 +5,9 @@ import (
 	"errors"
 	"testing"
 
+	"github.com/tensorwire/tensorwire/internal/base/tensor"
 	"github.com/tensorwire/tensorwire/internal/engine"
 	"github.com/tensorwire/tensorwire/internal/engine/onnx/onnxtest"
-	"github.com/tensorwire/tensorwire/internal/tensor"
 )
 
 // FuzzParseModel: whatever the bytes, the reader gives a signature with outputs or

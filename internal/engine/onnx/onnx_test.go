@@ -11,12 +11,12 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/tensorwire/tensorwire/internal/bufpool"
+	"github.com/tensorwire/tensorwire/internal/base/tensor"
 	"github.com/tensorwire/tensorwire/internal/engine"
 	"github.com/tensorwire/tensorwire/internal/engine/enginetest"
 	"github.com/tensorwire/tensorwire/internal/engine/onnx"
 	"github.com/tensorwire/tensorwire/internal/engine/onnx/onnxtest"
-	"github.com/tensorwire/tensorwire/internal/tensor"
+	"github.com/tensorwire/tensorwire/internal/transport/bufpool"
 )
 
 // runtime is opened by TestMain. It uses outputs' memory again, and all tests see who looks

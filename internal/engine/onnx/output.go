@@ -4,9 +4,9 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/tensorwire/tensorwire/internal/base/tensor"
 	"github.com/tensorwire/tensorwire/internal/engine"
 	"github.com/tensorwire/tensorwire/internal/engine/onnx/ort"
-	"github.com/tensorwire/tensorwire/internal/tensor"
 )
 
 // output is an output of a model that is a tensor.

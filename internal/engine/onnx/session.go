@@ -9,9 +9,9 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/tensorwire/tensorwire/internal/base/tensor"
 	"github.com/tensorwire/tensorwire/internal/engine"
 	"github.com/tensorwire/tensorwire/internal/engine/onnx/ort"
-	"github.com/tensorwire/tensorwire/internal/tensor"
 )
 
 var _ engine.Session = (*session)(nil)

@@ -9,9 +9,9 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/tensorwire/tensorwire/internal/base/tensor"
 	"github.com/tensorwire/tensorwire/internal/engine"
 	"github.com/tensorwire/tensorwire/internal/engine/onnx/onnxtest"
-	"github.com/tensorwire/tensorwire/internal/tensor"
 )
 
 var elementTypes = map[tensor.DataType]int{

@@ -5,9 +5,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/tensorwire/tensorwire/internal/base/tensor"
 	"github.com/tensorwire/tensorwire/internal/engine"
 	"github.com/tensorwire/tensorwire/internal/engine/onnx/onnxtest"
-	"github.com/tensorwire/tensorwire/internal/tensor"
 )
 
 // Values of the right shape that a model cannot compute are the caller's fault: they are

@@ -14,8 +14,8 @@ import (
 	"time"
 	"unsafe"
 
-	"github.com/tensorwire/tensorwire/internal/bufpool"
-	"github.com/tensorwire/tensorwire/internal/tensor"
+	"github.com/tensorwire/tensorwire/internal/base/tensor"
+	"github.com/tensorwire/tensorwire/internal/transport/bufpool"
 )
 
 // MaxRank is the highest rank of a tensor that is carried, which is numpy's too.

@@ -1,6 +1,6 @@
 package ort
 
-import "github.com/tensorwire/tensorwire/internal/tensor"
+import "github.com/tensorwire/tensorwire/internal/base/tensor"
 
 // elementTypes maps datatypes to ONNX's element types (TensorProto.DataType), which
 // the C API shares.

@@ -12,10 +12,10 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/tensorwire/tensorwire/internal/base/tensor"
 	"github.com/tensorwire/tensorwire/internal/engine/onnx"
 	"github.com/tensorwire/tensorwire/internal/engine/onnx/onnxtest"
 	"github.com/tensorwire/tensorwire/internal/engine/onnx/ort"
-	"github.com/tensorwire/tensorwire/internal/tensor"
 )
 
 // proofs has for each function of the C API a test of what it does. A wrong slot calls

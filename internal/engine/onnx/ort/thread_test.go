@@ -8,9 +8,9 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/tensorwire/tensorwire/internal/base/tensor"
 	"github.com/tensorwire/tensorwire/internal/engine/onnx/onnxtest"
 	"github.com/tensorwire/tensorwire/internal/engine/onnx/ort"
-	"github.com/tensorwire/tensorwire/internal/tensor"
 )
 
 // onThreads opens a session whose runs are given threads, by the functions that open has.

@@ -1,0 +1,146 @@
+package tensorjson
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"strconv"
+	"unicode/utf8"
+
+	"github.com/tensorwire/tensorwire/internal/base/tensor"
+)
+
+// ErrNotRepresentable says that a tensor holds a value for which JSON has no form: a
+// NaN, an infinity, or a string that is no UTF-8. The protocol's binary tensor data
+// carries it.
+var ErrNotRepresentable = errors.New("not representable in JSON")
+
+// AppendData appends the elements of t, which must be valid (see
+// tensor.Tensor.Validate), to dst as a flat JSON array in row-major order. name is
+// the output's, for the error, an ErrNotRepresentable that also names the element.
+//
+// BOOL gives true and false. Integers have all their digits, those of 64 bits too.
+// Floats are the shortest decimals that are read back as the same value of their own
+// datatype, FP16 and BF16 as well; BYTES are strings.
+func AppendData(dst []byte, name string, t tensor.Tensor) ([]byte, error) {
+	bad := -1
+	dst = append(dst, '[')
+	start := len(dst)
+	switch t.DataType {
+	case tensor.Bool:
+		dst = appendBools(dst, t.Data)
+	case tensor.Uint8:
+		dst = appendIntegers[uint8](dst, t.Data)
+	case tensor.Uint16:
+		dst = appendIntegers[uint16](dst, t.Data)
+	case tensor.Uint32:
+		dst = appendIntegers[uint32](dst, t.Data)
+	case tensor.Uint64:
+		dst = appendIntegers[uint64](dst, t.Data)
+	case tensor.Int8:
+		dst = appendIntegers[int8](dst, t.Data)
+	case tensor.Int16:
+		dst = appendIntegers[int16](dst, t.Data)
+	case tensor.Int32:
+		dst = appendIntegers[int32](dst, t.Data)
+	case tensor.Int64:
+		dst = appendIntegers[int64](dst, t.Data)
+	case tensor.FP16:
+		dst, bad = appendHalves(dst, t.Data, float16)
+	case tensor.BF16:
+		dst, bad = appendHalves(dst, t.Data, bfloat16)
+	case tensor.FP32:
+		dst, bad = appendFloat32s(dst, t.Data)
+	case tensor.FP64:
+		dst, bad = appendFloat64s(dst, t.Data)
+	case tensor.Bytes:
+		dst, bad = appendStrings(dst, t.Data)
+	default:
+		return dst, fmt.Errorf("output %q: no data is of datatype %v", name, t.DataType)
+	}
+	if bad >= 0 {
+		return dst, fmt.Errorf("output %q is %w: element %d is %s; ask for it with the parameter binary_data", name, ErrNotRepresentable, bad, found(t, bad))
+	}
+	if len(dst) > start {
+		dst = dst[:len(dst)-1] // the last comma
+	}
+	return append(dst, ']'), nil
+}
+
+// found describes an element that JSON has no form for.
+func found(t tensor.Tensor, index int) string {
+	if t.DataType == tensor.Bytes {
+		return "no valid UTF-8"
+	}
+	if t.DataType == tensor.FP64 {
+		values, _ := tensor.View[float64](t.Data)
+		return strconv.FormatFloat(values[index], 'g', -1, 64)
+	}
+	values, err := tensor.Float32s(t)
+	if err != nil {
+		return "no number"
+	}
+	return strconv.FormatFloat(float64(values[index]), 'g', -1, 32)
+}
+
+// mostInteger is the most characters of an integer, its sign and a comma.
+const mostInteger = 24
+
+func appendBools(dst, data []byte) []byte {
+	for _, v := range data {
+		if v != 0 {
+			dst = append(dst, "true,"...)
+		} else {
+			dst = append(dst, "false,"...)
+		}
+	}
+	return dst
+}
+
+func appendIntegers[T integer](dst, data []byte) []byte {
+	values, _ := tensor.View[T](data)
+	for _, v := range values {
+		dst = slices.Grow(dst, mostInteger)
+		magnitude := uint64(v)
+		if v < 0 {
+			dst = append(dst, '-')
+			magnitude = -magnitude
+		}
+		if magnitude < 1e8 {
+			dst = append(appendSmall(dst, magnitude), ',')
+		} else {
+			dst = append(strconv.AppendUint(dst, magnitude, 10), ',')
+		}
+	}
+	return dst
+}
+
+func appendHalves(dst, data []byte, h half) (out []byte, bad int) {
+	values, _ := tensor.View[uint16](data)
+	for i, v := range values {
+		fraction, exponent := uint64(v)&(1<<h.fraction-1), int(v&0x7fff)>>h.fraction
+		if exponent == 2*h.bias+1 {
+			return dst, i
+		}
+		b := fromFields(fraction, exponent, h.fraction, h.bias)
+		f := math.Ldexp(float64(b.mantissa), b.exponent)
+		if v>>15 != 0 {
+			f = -f
+		}
+		dst = append(appendFloat(dst, f, b), ',')
+	}
+	return dst, -1
+}
+
+func appendStrings(dst, data []byte) (out []byte, bad int) {
+	i := 0
+	for element := range tensor.BytesElements(data) {
+		if !utf8.Valid(element) {
+			return dst, i
+		}
+		dst = append(AppendString(dst, element), ',')
+		i++
+	}
+	return dst, -1
+}

@@ -1,0 +1,200 @@
+package tensorjson_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"math"
+	"math/big"
+	"math/rand/v2"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/tensorwire/tensorwire/internal/base/tensor"
+	"github.com/tensorwire/tensorwire/internal/base/tensorjson"
+)
+
+func write(datatype tensor.DataType, data []byte) (string, error) {
+	out, err := tensorjson.AppendData(nil, "probs", tensor.Tensor{DataType: datatype, Data: data})
+	return string(out), err
+}
+
+func TestAppendDataOfEveryDataType(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		datatype tensor.DataType
+		data     []byte
+		want     string
+	}{
+		{tensor.Bool, []byte{1, 0, 1}, `[true,false,true]`},
+		{tensor.Uint8, []byte{0, 7, 255}, `[0,7,255]`},
+		{tensor.Uint16, tensor.AsBytes([]uint16{0, 65535}), `[0,65535]`},
+		{tensor.Uint32, tensor.AsBytes([]uint32{4294967295}), `[4294967295]`},
+		{tensor.Uint64, tensor.AsBytes([]uint64{18446744073709551615}), `[18446744073709551615]`},
+		{tensor.Int8, tensor.AsBytes([]int8{-128, 127}), `[-128,127]`},
+		{tensor.Int16, tensor.AsBytes([]int16{-32768, -1}), `[-32768,-1]`},
+		{tensor.Int32, tensor.AsBytes([]int32{-2147483648, 10}), `[-2147483648,10]`},
+		{tensor.Int64, tensor.AsBytes([]int64{math.MinInt64, math.MaxInt64}), `[-9223372036854775808,9223372036854775807]`},
+		{tensor.FP16, tensor.AsBytes([]uint16{0x3c00, 0x2e66, 0x8001, 0x7bff}), `[1,0.1,-6e-8,65504]`},
+		{tensor.BF16, tensor.AsBytes([]uint16{0x3f80, 0x3dcd, 0x0001, 0xff7f}), `[1,0.1,9e-41,-3.39e+38]`},
+		{tensor.FP32, tensor.AsBytes([]float32{0.1, -0.52156866, 1e-6, 1e-7, 1e20, 1e21, 123456.79}), `[0.1,-0.52156866,0.000001,1e-7,100000000000000000000,1e+21,123456.79]`},
+		{tensor.FP64, tensor.AsBytes([]float64{0.1, 5e-324, math.Copysign(0, -1), 1e22, 0.30000000000000004}), `[0.1,5e-324,-0,1e+22,0.30000000000000004]`},
+		{tensor.FP32, nil, `[]`},
+		{tensor.Bytes, nil, `[]`},
+		{tensor.Bytes, tensor.AppendElement(tensor.AppendElement(nil, nil), []byte("a\"\\\n\x01é")), `["","a\"\\\n\u0001é"]`},
+	} {
+		got, err := write(test.datatype, test.data)
+		if err != nil || got != test.want {
+			t.Errorf("%v: %s, want %s, error %v", test.datatype, got, test.want, err)
+		}
+	}
+}
+
+func TestAppendDataRefusesWhatJSONCannotSay(t *testing.T) {
+	t.Parallel()
+	nan, inf := math.NaN(), math.Inf(-1)
+	for _, test := range []struct {
+		datatype tensor.DataType
+		data     []byte
+		found    string
+	}{
+		{tensor.FP16, tensor.AsBytes([]uint16{0, 0x7c01}), "NaN"},
+		{tensor.BF16, tensor.AsBytes([]uint16{0, 0x7f80}), "+Inf"},
+		{tensor.FP32, tensor.AsBytes([]float32{0, float32(inf)}), "-Inf"},
+		{tensor.FP64, tensor.AsBytes([]float64{0, nan}), "NaN"},
+		{tensor.Bytes, tensor.AppendElement(tensor.AppendElement(nil, nil), []byte("\xff")), "no valid UTF-8"},
+	} {
+		_, err := write(test.datatype, test.data)
+		want := `output "probs" is not representable in JSON: element 1 is ` + test.found + `; ask for it with the parameter binary_data`
+		if !errors.Is(err, tensorjson.ErrNotRepresentable) || err.Error() != want {
+			t.Errorf("%v: error %v, want %s", test.datatype, err, want)
+		}
+	}
+	if _, err := write(tensor.Invalid, nil); err == nil {
+		t.Error("a tensor without datatype is written")
+	}
+}
+
+// TestEveryHalfComesBack holds for all of FP16 and BF16 that what is written is read
+// back as the same, and that no decimal with fewer digits is.
+func TestEveryHalfComesBack(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		datatype tensor.DataType
+		infinity uint16
+	}{{tensor.FP16, 0x7c00}, {tensor.BF16, 0x7f80}} {
+		var all []uint16
+		for v := range 1 << 16 {
+			if uint16(v)&test.infinity != test.infinity {
+				all = append(all, uint16(v))
+			}
+		}
+		data := tensor.AsBytes(all)
+		text, err := write(test.datatype, data)
+		if err != nil {
+			t.Fatal(err)
+		}
+		back, err := parse(text, test.datatype, tensor.Shape{int64(len(all))})
+		if err != nil || !bytes.Equal(back, data) {
+			t.Fatalf("%v: error %v, equal %v", test.datatype, err, bytes.Equal(back, data))
+		}
+		values, err := tensor.Float32s(tensor.Tensor{DataType: test.datatype, Data: data})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, number := range strings.Split(strings.Trim(text, "[]"), ",") {
+			digits := strings.Trim(strings.Split(strings.ReplaceAll(strings.TrimPrefix(number, "-"), ".", ""), "e")[0], "0")
+			if len(digits) < 2 || float32(int32(values[i])) == values[i] {
+				continue // no fewer, or a whole number, which is written exactly
+			}
+			shorter := strconv.FormatFloat(float64(values[i]), 'e', len(digits)-2, 64)
+			if back, err := parse("["+shorter+"]", test.datatype, tensor.Shape{1}); err == nil && bytes.Equal(back, data[2*i:2*i+2]) {
+				t.Fatalf("%v: %#04x is written as %s, and %s is it, too", test.datatype, all[i], number, shorter)
+			}
+		}
+	}
+}
+
+func TestFloatsAreWrittenAsEncodingJSONDoes(t *testing.T) {
+	t.Parallel()
+	random := rand.New(rand.NewPCG(7, 8))
+	var singles []float32
+	var doubles []float64
+	add := func(f float64) {
+		if s := float32(f); s-s == 0 {
+			singles = append(singles, s, math.Nextafter32(s, 0), -s)
+		}
+		if f-f == 0 {
+			doubles = append(doubles, f, math.Nextafter(f, 0), -f)
+		}
+	}
+	for e := range 2100 {
+		add(math.Ldexp(1, e-1075)) // where the neighbours differ in distance
+	}
+	for e := range 640 {
+		f, err := strconv.ParseFloat("1e"+strconv.Itoa(e-330), 64)
+		if err == nil {
+			add(f)
+		}
+	}
+	for i := range 20000 {
+		add(float64(math.Float32frombits(random.Uint32())))
+		add(math.Float64frombits(random.Uint64()))
+		add(random.NormFloat64())
+		add(float64(float32(random.IntN(256)) / 255))
+		add(float64(random.Int64N(1 << 53)))
+		add(float64(i) / 8)
+		add(float64(i) / 1e4)
+	}
+	same(t, singles, tensor.FP32)
+	same(t, doubles, tensor.FP64)
+}
+
+func same[T float32 | float64](t *testing.T, values []T, datatype tensor.DataType) {
+	t.Helper()
+	got, err := write(datatype, tensor.AsBytes(values))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want, err := json.Marshal(values)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got == string(want) {
+		return
+	}
+	wants := strings.Split(string(want), ",")
+	for i, number := range strings.Split(got, ",") {
+		if number != wants[i] && !equallyNear(number, wants[i], float64(values[i])) {
+			t.Fatalf("%v is written as %s, want %s", values[i], number, wants[i])
+		}
+	}
+}
+
+// equallyNear reports whether a value lies halfway between two decimals of the same
+// length. encoding/json writes the larger one of such, and we the even one, as most
+// others do.
+func equallyNear(a, b string, value float64) bool {
+	x, _ := new(big.Rat).SetString(a)
+	y, _ := new(big.Rat).SetString(b)
+	sum := x.Add(x, y)
+	return len(a) == len(b) && sum.Quo(sum, big.NewRat(2, 1)).Cmp(new(big.Rat).SetFloat64(value)) == 0
+}
+
+func TestAppendString(t *testing.T) {
+	t.Parallel()
+	for _, s := range []string{"", "plain", "a\"b\\c/d\be\ff\ng\rh\ti\x00j\x1fk\x7f", "é日😀", "é\xffx\xe6\x97", "\xff", "<&>\u2028"} {
+		got := tensorjson.AppendString([]byte("x"), s)
+		if string(got) != string(tensorjson.AppendString([]byte("x"), []byte(s))) {
+			t.Errorf("%q: bytes differ from a string", s)
+		}
+		var back string
+		if err := json.Unmarshal(got[1:], &back); err != nil || back != strings.ToValidUTF8(s, "\ufffd") && s != "é\xffx\xe6\x97" {
+			t.Errorf("%q: written as %s, read back as %q, error %v", s, got[1:], back, err)
+		}
+		if err := skip(string(got[1:])); err != nil {
+			t.Errorf("%q: %v", s, err)
+		}
+	}
+}

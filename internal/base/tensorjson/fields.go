@@ -1,0 +1,68 @@
+package tensorjson
+
+import (
+	"fmt"
+	"math"
+
+	"github.com/tensorwire/tensorwire/internal/base/tensor"
+)
+
+// Parameter reads a request's parameter: a string, bool, int64, uint64 or float64. A
+// number without point and exponent is an int64, or a uint64 where only that holds
+// it.
+func (s *Scanner) Parameter() any {
+	switch s.Kind() {
+	case String:
+		return string(s.Text())
+	case Bool:
+		return s.Bool()
+	case Number:
+		return s.parameter()
+	case Invalid:
+		s.Skip() // which says why
+	default:
+		s.Fail(fmt.Errorf("found %v, want a string, a number or a boolean", s.Kind()))
+	}
+	return nil
+}
+
+func (s *Scanner) parameter() any {
+	n, ok := s.number()
+	if !ok {
+		return nil
+	}
+	if n.end > n.wholeEnd {
+		return s.Float64()
+	}
+	value, status := n.integer(s.text, 1<<63, math.MaxUint64)
+	if status != whole {
+		s.Fail(fmt.Errorf("%s does not fit 64 bits", excerpt(s.text[s.at:n.end])))
+		return nil
+	}
+	s.at = n.end
+	if !n.negative && value > math.MaxInt64 {
+		return value
+	}
+	return int64(value)
+}
+
+// maxRank is the most dimensions that a shape may have: more than any model has, so
+// that messages with a shape in them stay short.
+const maxRank = 64
+
+// Shape reads an array of whole numbers, at most 64. They may be negative, which
+// Shape.Elements tells.
+func (s *Scanner) Shape() tensor.Shape {
+	shape := tensor.Shape{}
+	for i := range s.Array() {
+		if i == maxRank {
+			s.Fail(fmt.Errorf("a shape has at most %d dimensions", maxRank))
+			return nil
+		}
+		shape = append(shape, s.Int64())
+	}
+	if s.err != nil {
+		return nil
+	}
+	return shape
+}

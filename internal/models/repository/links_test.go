@@ -1,0 +1,114 @@
+//go:build unix
+
+package repository_test
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/tensorwire/tensorwire/internal/models/repository"
+)
+
+func TestLinksThatLeadOutAreRefused(t *testing.T) {
+	outside := write(t, map[string]string{"1/model.onnx": "secret", "labels.txt": "secret"})
+	dir := write(t, map[string]string{
+		"file/readme": "", "data/1/model.onnx": "", "labels/1/model.onnx": "", "config/1/model.onnx": "", "version/readme": "", "named/1/model.onnx": "",
+		"named/config.pbtxt": `output { name: "y" data_type: TYPE_FP32 dims: [1, 2] label_filename: "names" }`,
+		"warm/1/model.onnx":  "", "good/1/model.onnx": "",
+	})
+	for path, to := range map[string]string{
+		"model":               outside,
+		"file/1/model.onnx":   filepath.Join(outside, "1/model.onnx"),
+		"version/1":           filepath.Join(outside, "1"),
+		"data/1/data":         "../../../" + filepath.Base(outside),
+		"labels/labels.txt":   filepath.Join(outside, "labels.txt"),
+		"config/config.pbtxt": "/etc/passwd",
+		"named/names":         "../../../etc/passwd",
+	} {
+		link(t, dir, to, path)
+	}
+	r, l := open(t, dir, repository.Options{})
+	if got := l.loaded(); strings.Join(got, " ") == "" || strings.Contains(strings.Join(got, " "), "file/1") || strings.Contains(strings.Join(got, " "), "version/1") || strings.Contains(strings.Join(got, " "), "data/1") {
+		t.Errorf("loaded %q", got)
+	}
+	for name, want := range map[string]string{
+		"model": "model is", "file": "file/1/model.onnx is", "version": "version/1 is", "data": "data/1/data is",
+		"labels": "labels/labels.txt is", "config": "config/config.pbtxt is", "named": "named/names is",
+	} {
+		reason := ""
+		for _, m := range r.Snapshot().Models {
+			if m.Name == name {
+				reason = m.Reason
+				for _, v := range m.Versions {
+					reason = v.Reason
+				}
+				if m.Newest() != nil {
+					t.Errorf("%s serves", name)
+				}
+			}
+		}
+		if !strings.Contains(reason, want+" a symbolic link that leads out of the models directory") || strings.Contains(reason, outside) {
+			t.Errorf("%s: reason %q", name, reason)
+		}
+	}
+	if got := answer(t, r, "good", ""); got != "" {
+		t.Errorf("it answers %q", got)
+	}
+}
+
+// Kubernetes mounts files as links to ..data, a link to the directory of the day, and
+// git-sync makes the models directory itself a link.
+func TestLinksWithinTheDirectoryAreFollowed(t *testing.T) {
+	dir := write(t, map[string]string{
+		"real/..1/config.pbtxt": `default_model_filename: "net.onnx"`, "real/..1/labels.txt": "a\nb",
+		"real/cat/1/..1/net.onnx": "one", "real/blobs/x": "",
+	})
+	link(t, dir, "real", "models")
+	link(t, dir, "..1", "real/..data")
+	link(t, dir, "../..data/config.pbtxt", "real/cat/config.pbtxt")
+	link(t, dir, "../..data/labels.txt", "real/cat/labels.txt")
+	link(t, dir, "..1", "real/cat/1/..data")
+	link(t, dir, "..data/net.onnx", "real/cat/1/net.onnx")
+	link(t, dir, "cat", "real/alias")
+	r, _ := open(t, filepath.Join(dir, "models"), repository.Options{})
+	for _, name := range []string{"cat", "alias"} {
+		if got := answer(t, r, name, ""); got != "one" {
+			t.Errorf("%s answers %q", name, got)
+		}
+		if v := only(t, r, name); len(v.Labels) != 2 {
+			t.Errorf("labels %q", v.Labels)
+		}
+	}
+}
+
+func TestWhatIsNoFileIsRefused(t *testing.T) {
+	dir := write(t, map[string]string{"pipe/1/model.onnx": "", "sides/1/model.onnx": "", "loop/1/model.onnx": "", "nowhere/readme": ""})
+	for _, path := range []string{"pipe/1/data", "sides/labels.txt"} {
+		must(t, syscall.Mkfifo(filepath.Join(dir, path), 0o600))
+	}
+	link(t, dir, ".", "loop/1/self")
+	link(t, dir, "not-there", "nowhere/1/model.onnx")
+	r, _ := open(t, dir, repository.Options{})
+	for name, want := range map[string]string{
+		"pipe": "pipe/1/data is neither", "sides": "sides/labels.txt is neither", "loop": "loop/1/self", "nowhere": "nowhere/1/model.onnx is a symbolic link to what is not there",
+	} {
+		if v := only(t, r, name); v.State != repository.Unavailable || !strings.Contains(v.Reason, want) {
+			t.Errorf("%s: reason %q", name, v.Reason)
+		}
+	}
+}
+
+func TestAFileThatCannotBeReadIsNamed(t *testing.T) {
+	if os.Geteuid() == 0 {
+		t.Skip("root reads everything")
+	}
+	dir := write(t, map[string]string{"cat/1/model.onnx": "", "cat/labels.txt": "a"})
+	must(t, os.Chmod(filepath.Join(dir, "cat/labels.txt"), 0))
+	r, _ := open(t, dir, repository.Options{})
+	if v := only(t, r, "cat"); v.Reason != "cat/labels.txt: permission denied" {
+		t.Errorf("reason %q", v.Reason)
+	}
+}

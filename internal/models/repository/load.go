@@ -1,0 +1,155 @@
+package repository
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime/debug"
+	"slices"
+	"strconv"
+	"unicode/utf8"
+
+	"github.com/tensorwire/tensorwire/internal/engine"
+	"github.com/tensorwire/tensorwire/internal/models/modelconfig"
+	"github.com/tensorwire/tensorwire/internal/telemetry"
+)
+
+// errChanged says that what was loaded is no longer what is there.
+var errChanged = errors.New("its files changed while they were read")
+
+// source is where a model's files are taken from.
+type source struct {
+	// root confines what is read. Its name is the path that the engine gets.
+	root *os.Root
+	// dir is the model's directory in root.
+	dir string
+	// settings, when not nil, stand for config.pbtxt.
+	settings *settings
+	// scratch, when not nil, is root's directory and goes with the last session that
+	// was loaded from it.
+	scratch *scratch
+}
+
+// load builds a version and proves it: it is compiled, has answered its warmups, and
+// its files are those that d saw. The version is ready, and not yet in service. A panic
+// on the way is this model's failure and not the server's end.
+func (r *Repository) load(ctx context.Context, name string, src *source, d *directory, v versionDir) (_ *Version, err error) {
+	var session engine.Session
+	defer func() {
+		if cause := recover(); cause != nil {
+			r.options.Logger.Error("a load panicked", "model", name, "version", v.number, "panic", cause, "stack", string(debug.Stack()))
+			err = errors.New("the server failed on it; its log says why")
+		}
+		if err != nil && session != nil {
+			err = errors.Join(err, session.Close())
+		}
+	}()
+	if d.err != nil {
+		return nil, d.err
+	}
+	if v.err != nil {
+		return nil, v.err
+	}
+	options, err := modelconfig.EngineOptions(d.settings.config)
+	if err != nil {
+		return nil, err
+	}
+	loaded := &Version{Model: name, Number: v.number, State: Ready, Statistics: &telemetry.Statistics{}}
+	versionDir := filepath.Join(src.dir, strconv.FormatInt(v.number, 10))
+	if err := loaded.readFiles(src.root, versionDir, src.dir); err != nil {
+		return nil, err
+	}
+	path := filepath.Join(src.root.Name(), versionDir)
+	engines, err := r.loader.Load(ctx, filepath.Join(path, modelconfig.ModelFile(d.settings.config)), options)
+	if err != nil {
+		return nil, withoutPath(err, path)
+	}
+	session, loaded.Signature = engines, engines.Signature()
+	if err := checkNames(loaded.Signature); err != nil {
+		return nil, err
+	}
+	if loaded.Config, err = modelconfig.Complete(d.settings.config, name, loaded.Signature); err != nil {
+		return nil, err
+	}
+	if r.options.Decorate != nil {
+		session = r.options.Decorate(session, loaded)
+	}
+	if err := r.prove(ctx, loaded, engines, src); err != nil {
+		return nil, err
+	}
+	if examine(src.root, src.dir, d.settings).keyOf(v.number) != d.key(v) {
+		return nil, errChanged
+	}
+	loaded.instance = r.open(session, src.scratch)
+	return loaded, nil
+}
+
+// checkNames reports a tensor whose name clients could not be told.
+func checkNames(signature *engine.Signature) error {
+	for _, spec := range slices.Concat(signature.Inputs, signature.Outputs) {
+		if !utf8.ValidString(spec.Name) {
+			return fmt.Errorf("the model has a tensor of the name %q, which is not UTF-8", spec.Name)
+		}
+	}
+	return nil
+}
+
+// prove completes a version from its files, compiles it and runs its warmups. They go to
+// the engine's own session, since they are nobody's requests: none is refused, answered
+// from a cache or counted.
+func (r *Repository) prove(ctx context.Context, v *Version, session engine.Session, src *source) (err error) {
+	if err := v.readOutputLabels(src.root, src.dir, v.Config.GetOutput()); err != nil {
+		return err
+	}
+	if r.options.Compile != nil {
+		if v.Compiled, err = r.options.Compile(v); err != nil {
+			return err
+		}
+	}
+	warmups, err := modelconfig.Warmups(v.Config, v.Signature, func(name string) ([]byte, error) {
+		return readFile(src.root, filepath.Join(src.dir, name), maxWarmupFile)
+	})
+	if err != nil {
+		return err
+	}
+	for _, warmup := range warmups {
+		for range warmup.Count {
+			if _, err := session.Run(ctx, warmup.Inputs); err != nil {
+				return fmt.Errorf("warmup %q: %w", warmup.Name, err)
+			}
+		}
+	}
+	return nil
+}
+
+// keyOf returns the key of the version of that number; that of none when its
+// directory is gone.
+func (d *directory) keyOf(number int64) fingerprint {
+	for _, v := range d.versions {
+		if v.number == number {
+			return d.key(v)
+		}
+	}
+	return fingerprint{}
+}
+
+// open counts a session as open until it has been closed.
+func (r *Repository) open(session engine.Session, from *scratch) *instance {
+	i := &instance{session: session}
+	i.refs.Store(1)
+	r.sessions.Add(1)
+	from.hold()
+	i.close = func() {
+		defer r.sessions.Done()
+		err := errors.Join(session.Close(), from.letGo())
+		r.mu.Lock()
+		r.closeErr = errors.Join(r.closeErr, err)
+		r.mu.Unlock()
+		if i.after != nil {
+			i.after()
+		}
+	}
+	return i
+}

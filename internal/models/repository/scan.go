@@ -1,0 +1,147 @@
+package repository
+
+import (
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/tensorwire/tensorwire/internal/models/modelconfig"
+)
+
+// directory is what was found of a model at one moment.
+type directory struct {
+	settings *settings
+	// err is why no version can be loaded.
+	err error
+	// versions are those that have a directory, the newest first.
+	versions []versionDir
+	// shared is the fingerprint of what all versions depend on.
+	shared fingerprint
+	// whole is the fingerprint of everything.
+	whole fingerprint
+	// newest is when a file or a directory was last changed.
+	newest time.Time
+}
+
+// versionDir is a version's directory.
+type versionDir struct {
+	number int64
+	files  fingerprint
+	// err is why it cannot be loaded.
+	err error
+}
+
+// key tells whether what a version was loaded from has changed.
+func (d *directory) key(v versionDir) fingerprint {
+	return sha256.Sum256(slices.Concat(d.shared[:], v.files[:]))
+}
+
+// modelNames returns the names of the models below root: of its directories, but for
+// those that begin with a dot. Of a link that leads out of root it cannot be told what
+// it is, so it is taken for a model that cannot be loaded.
+func modelNames(root *os.Root) ([]string, error) {
+	names, err := readDir(root, ".")
+	if err != nil {
+		return nil, err
+	}
+	return slices.DeleteFunc(names, func(name string) bool {
+		if strings.HasPrefix(name, ".") {
+			return true
+		}
+		info, err := stat(root, name)
+		return errors.Is(err, fs.ErrNotExist) || err == nil && !info.IsDir()
+	}), nil
+}
+
+// examine looks at the model in a directory of root. known are the settings that were
+// last read there, nil when there are none: they are read again only when their file
+// has changed.
+func examine(root *os.Root, dir string, known *settings) *directory {
+	d := &directory{settings: readSettings(root, dir, known)}
+	d.err = d.settings.err
+	shared := newSurvey(root, dir)
+	shared.hash.Write(d.settings.from[:])
+	for _, name := range d.settings.sideFiles() {
+		shared.file(name)
+	}
+	shared.tree(warmupDir)
+	d.shared, d.newest = shared.sum(), later(d.settings.changed, shared.newest)
+
+	whole := sha256.New()
+	whole.Write(d.shared[:])
+	_, err := stat(root, dir) // for what it says of links
+	var names []string
+	if err == nil {
+		names, err = readDir(root, dir)
+	}
+	if err != nil {
+		d.err = err
+		fmt.Fprintf(whole, "%q\n", err.Error())
+	}
+	for _, name := range names {
+		number, ok := parseVersion(name)
+		if !ok {
+			continue
+		}
+		if info, err := stat(root, filepath.Join(dir, name)); err == nil && !info.IsDir() {
+			continue
+		}
+		s := newSurvey(root, dir)
+		s.tree(name)
+		v := versionDir{number: number, files: s.sum(), err: s.err}
+		file := filepath.Join(name, modelconfig.ModelFile(d.settings.config))
+		if info, err := stat(root, filepath.Join(dir, file)); v.err == nil && (err != nil || !info.Mode().IsRegular()) {
+			v.err = fmt.Errorf("%s is missing", filepath.Join(dir, file))
+		}
+		d.versions, d.newest = append(d.versions, v), later(d.newest, s.newest)
+		fmt.Fprintf(whole, "%d %x\n", number, v.files)
+	}
+	slices.SortFunc(d.versions, func(a, b versionDir) int { return compareNewest(a.number, b.number) })
+	whole.Sum(d.whole[:0])
+	return d
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
+
+// selected returns the versions that the version policy serves, the newest first.
+// Those that it names and that are not there have an err.
+func (d *directory) selected() []versionDir {
+	available := make([]int64, len(d.versions))
+	for i, v := range d.versions {
+		available[i] = v.number
+	}
+	serve := modelconfig.SelectVersions(d.settings.config, available)
+	selected := slices.DeleteFunc(slices.Clone(d.versions), func(v versionDir) bool { return !slices.Contains(serve, v.number) })
+	for _, number := range modelconfig.MissingVersions(d.settings.config, available) {
+		selected = append(selected, versionDir{number: number, err: fmt.Errorf("version_policy names version %d, but there is no directory %d", number, number)})
+	}
+	slices.SortFunc(selected, func(a, b versionDir) int { return compareNewest(a.number, b.number) })
+	return selected
+}
+
+// reason says why a model of which nothing is to be loaded has no versions.
+func (d *directory) reason(name string) string {
+	switch {
+	case d.err != nil:
+		return readable(d.err)
+	case len(d.versions) == 0:
+		return fmt.Sprintf("it has no version: put the model at %s", filepath.Join(name, "1", modelconfig.ModelFile(d.settings.config)))
+	}
+	have := make([]string, len(d.versions))
+	for i, v := range d.versions {
+		have[i] = strconv.FormatInt(v.number, 10)
+	}
+	return "version_policy serves none of its versions: " + strings.Join(have, ", ")
+}

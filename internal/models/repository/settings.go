@@ -1,0 +1,92 @@
+package repository
+
+import (
+	"crypto/sha256"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/tensorwire/tensorwire/gen/inference"
+	"github.com/tensorwire/tensorwire/internal/models/modelconfig"
+)
+
+// The files that are read beside a model, but for those that config.pbtxt names.
+const (
+	settingsFile     = "config.pbtxt"
+	labelsFile       = "labels.txt"
+	configFile       = "config.json"
+	preprocessorFile = "preprocessor_config.json"
+	warmupDir        = "warmup"
+)
+
+// settings is a model's configuration as it was last read. It is immutable.
+type settings struct {
+	config   *inference.ModelConfig
+	warnings []string
+	err      error
+
+	// from is the fingerprint of what it was read from.
+	from fingerprint
+	// changed is when that was last changed.
+	changed time.Time
+	// given says that it came with a request and not from a file.
+	given bool
+}
+
+// readSettings reads config.pbtxt in a directory of root, unless known is still what
+// that says.
+func readSettings(root *os.Root, dir string, known *settings) *settings {
+	if known != nil && known.given {
+		return known
+	}
+	s := newSurvey(root, dir)
+	s.file(settingsFile)
+	from := s.sum()
+	if known != nil && known.from == from {
+		return known
+	}
+	read := &settings{from: from, changed: s.newest}
+	text, err := readFile(root, filepath.Join(dir, settingsFile), maxSideFile)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		read.config = withoutSettings()
+	case err != nil:
+		read.err = err
+	default:
+		read.config, read.warnings, read.err = modelconfig.Parse(text)
+	}
+	return read
+}
+
+// givenSettings returns the settings of a configuration that came with a request, as
+// JSON.
+func givenSettings(text []byte) (*settings, error) {
+	config, warnings, err := modelconfig.ParseJSON(text)
+	if err != nil {
+		return nil, err
+	}
+	return &settings{config: config, warnings: warnings, from: sha256.Sum256(text), given: true}, nil
+}
+
+// withoutSettings returns the configuration of a model that has none. All its versions
+// are served: config.pbtxt, once it is there, serves the newest where it says nothing
+// else.
+func withoutSettings() *inference.ModelConfig {
+	return &inference.ModelConfig{VersionPolicy: &inference.ModelVersionPolicy{
+		PolicyChoice: &inference.ModelVersionPolicy_All_{All: &inference.ModelVersionPolicy_All{}},
+	}}
+}
+
+// sideFiles returns the names, in the model's directory, of the files that all
+// versions depend on.
+func (s *settings) sideFiles() []string {
+	names := []string{labelsFile, configFile, preprocessorFile}
+	for _, output := range s.config.GetOutput() {
+		if name := output.GetLabelFilename(); name != "" {
+			names = append(names, name)
+		}
+	}
+	return names
+}

@@ -1,0 +1,186 @@
+package respcache_test
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/tensorwire/tensorwire/internal/base/tensor"
+	"github.com/tensorwire/tensorwire/internal/engine"
+	"github.com/tensorwire/tensorwire/internal/engine/enginetest"
+	"github.com/tensorwire/tensorwire/internal/sched/respcache"
+)
+
+// double gives twice its input, and counts its runs.
+type double struct {
+	runs, refused int
+	fail          error
+	closed        bool
+	mu            sync.Mutex
+}
+
+func (d *double) Signature() *engine.Signature {
+	spec := engine.TensorSpec{Name: "x", DataType: tensor.FP32, Shape: tensor.Shape{tensor.Dynamic, 2}, DimNames: []string{"", ""}}
+	return &engine.Signature{Inputs: []engine.TensorSpec{spec}, Outputs: []engine.TensorSpec{spec}}
+}
+
+func (d *double) Run(ctx context.Context, inputs []tensor.Tensor) (*engine.Result, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if err := ctx.Err(); err != nil {
+		d.refused++
+		return nil, err
+	}
+	d.runs++
+	if d.fail != nil {
+		return nil, d.fail
+	}
+	values, _ := tensor.View[float32](slices.Clone(inputs[0].Data))
+	for i := range values {
+		values[i] *= 2
+	}
+	return &engine.Result{Outputs: []tensor.Tensor{{DataType: tensor.FP32, Shape: inputs[0].Shape, Data: tensor.AsBytes(values)}}}, nil
+}
+
+func (d *double) Close() error { d.closed = true; return nil }
+
+type lookups struct {
+	mu           sync.Mutex
+	hits, misses int
+}
+
+func (l *lookups) LookedUp(hit bool, _ time.Duration) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if hit {
+		l.hits++
+	} else {
+		l.misses++
+	}
+}
+
+// ask runs the model on values and checks the answer.
+func ask(t *testing.T, s engine.Session, values ...float32) *engine.Result {
+	t.Helper()
+	result, err := s.Run(t.Context(), []tensor.Tensor{enginetest.Input(values...)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, _ := tensor.View[float32](result.Outputs[0].Data)
+	for i, v := range values {
+		if got[i] != 2*v {
+			t.Fatalf("%v gives %v", values, got)
+		}
+	}
+	return result
+}
+
+func TestAnswersTheSameInputsOnce(t *testing.T) {
+	cache, inner, seen := respcache.New(1<<20), &double{}, &lookups{}
+	s := cache.Wrap(inner, seen)
+	first := ask(t, s, 1, 2)
+	clear(first.Outputs[0].Data) // the receiver's own
+	if second := ask(t, s, 1, 2); !second.Cached {
+		t.Error("the second answer is not from the cache")
+	}
+	third := ask(t, s, 1, 2)
+	clear(third.Outputs[0].Data)
+	ask(t, s, 1, 2)
+	ask(t, s, 1, 3)
+	ask(t, s, 1, 2, 1, 2) // the same bytes twice
+	if inner.runs != 3 || seen.hits != 3 || seen.misses != 3 {
+		t.Errorf("%d runs, %+v", inner.runs, seen)
+	}
+}
+
+func TestModelsDoNotShareAnswers(t *testing.T) {
+	cache, a, b := respcache.New(1<<20), &double{}, &double{}
+	ask(t, cache.Wrap(a, &lookups{}), 1, 2)
+	ask(t, cache.Wrap(b, &lookups{}), 1, 2)
+	if a.runs != 1 || b.runs != 1 {
+		t.Errorf("%d and %d runs", a.runs, b.runs)
+	}
+}
+
+func TestFailuresAreNotKept(t *testing.T) {
+	inner := &double{fail: errors.New("fails")}
+	s := respcache.New(1<<20).Wrap(inner, &lookups{})
+	if _, err := s.Run(t.Context(), []tensor.Tensor{enginetest.Input(1, 2)}); !errors.Is(err, inner.fail) {
+		t.Errorf("error %v", err)
+	}
+	inner.fail = nil
+	ask(t, s, 1, 2)
+}
+
+// The session counts the requests that are never run, those of callers that have left
+// among them.
+func TestWhoHasLeftIsTheSessionsToCount(t *testing.T) {
+	inner, seen := &double{}, &lookups{}
+	s := respcache.New(1<<20).Wrap(inner, seen)
+	ask(t, s, 1, 2)
+	ctx, leave := context.WithCancel(t.Context())
+	leave()
+	if _, err := s.Run(ctx, []tensor.Tensor{enginetest.Input(1, 2)}); !errors.Is(err, context.Canceled) || inner.refused != 1 || seen.hits != 0 {
+		t.Errorf("error %v, %d refused, %+v", err, inner.refused, seen)
+	}
+}
+
+func TestIsBoundedAndDropsTheOldest(t *testing.T) {
+	const most = 10_000
+	cache, inner := respcache.New(most), &double{}
+	s := cache.Wrap(inner, &lookups{})
+	for i := range 100 {
+		ask(t, s, float32(i), 0)
+		ask(t, s, 0, 0) // used again and again: it stays
+		if cache.Bytes() > most {
+			t.Fatalf("it holds %d bytes", cache.Bytes())
+		}
+	}
+	if inner.runs != 100 {
+		t.Errorf("%d runs", inner.runs)
+	}
+	ask(t, s, make([]float32, 5_000)...) // larger than the cache
+	if got := cache.Bytes(); got == 0 || got > most {
+		t.Errorf("it holds %d bytes", got)
+	}
+	if err := s.Close(); err != nil || !inner.closed || cache.Bytes() != 0 {
+		t.Errorf("%v, and after Close it holds %d bytes", err, cache.Bytes())
+	}
+}
+
+func TestSession(t *testing.T) {
+	enginetest.Test(t, func(*testing.T) engine.Session {
+		return respcache.New(1<<20).Wrap(&identity{}, &lookups{})
+	})
+}
+
+// identity is the suite's model.
+type identity struct {
+	double
+	mu     sync.RWMutex
+	closed bool
+}
+
+func (s *identity) Run(ctx context.Context, inputs []tensor.Tensor) (*engine.Result, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if s.closed {
+		return nil, engine.ErrClosed
+	}
+	out := inputs[0]
+	out.Data = slices.Clone(out.Data)
+	return &engine.Result{Outputs: []tensor.Tensor{out}, Timings: engine.Timings{Compute: 1}}, nil
+}
+
+func (s *identity) Close() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.closed = true
+	return nil
+}

@@ -1,0 +1,243 @@
+package scheduler_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/tensorwire/tensorwire/internal/base/tensor"
+	"github.com/tensorwire/tensorwire/internal/engine"
+	"github.com/tensorwire/tensorwire/internal/engine/enginetest"
+	"github.com/tensorwire/tensorwire/internal/sched/scheduler"
+)
+
+// request is one of several rows at a time.
+type request struct {
+	at    time.Duration
+	shape tensor.Shape
+	with  scheduler.Request
+	leave time.Duration // after which the caller leaves; 0: never
+}
+
+// plan sends requests at their times to an engine that takes a second, and returns the
+// shapes of the calls with their times.
+func plan(t *testing.T, options scheduler.Options, requests ...request) string {
+	t.Helper()
+	var ran string
+	bubble(t, func(t *testing.T) {
+		start := time.Now()
+		inner := &shapes{hold: time.Second, start: start}
+		s := scheduler.New(inner, options)
+		var group sync.WaitGroup
+		for i, r := range requests {
+			time.Sleep(r.at - time.Since(start))
+			group.Go(func() {
+				ctx := scheduler.WithRequest(t.Context(), r.with)
+				if r.leave > 0 {
+					var cancel context.CancelFunc
+					ctx, cancel = context.WithTimeout(ctx, r.leave)
+					defer cancel()
+				}
+				n, _ := r.shape.Elements()
+				in := tensor.Tensor{DataType: tensor.FP32, Shape: r.shape, Data: tensor.AsBytes(make([]float32, max(n, 1)))[:4*n]}
+				_, err := s.Run(ctx, []tensor.Tensor{in, stringsOf(0, int(r.shape[0]))})
+				if err != nil && r.leave == 0 {
+					t.Errorf("request %d: %v", i, err)
+				}
+			})
+			synctest.Wait()
+		}
+		group.Wait()
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+		ran = fmt.Sprint(inner.shapes)
+	})
+	return ran
+}
+
+func TestWhenABatchIsSent(t *testing.T) {
+	const ms = time.Millisecond
+	one, two := tensor.Shape{1, 2}, tensor.Shape{2, 2}
+	other := tensor.Shape{1, 3}
+	lane := &scheduler.Lane{}
+	for name, test := range map[string]struct {
+		instances int
+		batching  scheduler.Batching
+		requests  []request
+		want      string
+	}{
+		"a request of no rows runs alone": {1, scheduler.Batching{MaxSize: 8, MaxDelay: 50 * ms}, []request{{shape: tensor.Shape{0, 2}}, {at: ms, shape: one}}, "[0s:[0, 2] 1s:[1, 2]]"},
+		"the last of a batch leaves, and the rest is sent in time": {
+			2,
+			scheduler.Batching{MaxSize: 8, MaxDelay: 50 * ms},
+			[]request{{shape: one}, {at: 10 * ms, shape: one, leave: 5 * ms}},
+			"[50ms:[1, 2]]",
+		},
+		"the first of a batch leaves, and the delay is that of the next": {
+			2,
+			scheduler.Batching{MaxSize: 8, MaxDelay: 50 * ms},
+			[]request{{shape: one, leave: 20 * ms}, {at: 10 * ms, shape: one}},
+			"[60ms:[1, 2]]",
+		},
+		"more rows than the largest preferred size do not wait": {
+			1,
+			scheduler.Batching{MaxSize: 8, Preferred: []int{2}, MaxDelay: 50 * ms},
+			[]request{{shape: tensor.Shape{3, 2}}},
+			"[0s:[3, 2]]",
+		},
+		"nothing waits before what it cannot be joined with": {
+			1,
+			scheduler.Batching{MaxSize: 8, MaxDelay: 500 * ms},
+			[]request{{shape: one}, {at: 10 * ms, shape: other}, {at: 20 * ms, shape: other}},
+			"[10ms:[1, 2] 1.01s:[2, 3]]",
+		},
+		"what fits is joined over what does not": {
+			1,
+			scheduler.Batching{MaxSize: 8},
+			[]request{{shape: one}, {at: ms, shape: one}, {at: 2 * ms, shape: other}, {at: 3 * ms, shape: two}},
+			"[0s:[1, 2] 1s:[3, 2] 2s:[1, 3]]",
+		},
+		"but not where the order is preserved": {
+			1,
+			scheduler.Batching{MaxSize: 8, PreserveOrdering: true},
+			[]request{{shape: one}, {at: ms, shape: one}, {at: 2 * ms, shape: other}, {at: 3 * ms, shape: two}},
+			"[0s:[1, 2] 1s:[1, 2] 2s:[1, 3] 3s:[2, 2]]",
+		},
+		"the delay is that of the oldest, whatever its priority": {
+			1,
+			scheduler.Batching{MaxSize: 8, MaxDelay: 50 * ms},
+			[]request{{shape: one, with: scheduler.Request{Priority: 2}}, {at: 40 * ms, shape: one, with: scheduler.Request{Priority: 1}}},
+			"[50ms:[2, 2]]",
+		},
+		"frames that overtake each other do not wait anew": {
+			1,
+			scheduler.Batching{MaxSize: 8, MaxDelay: 50 * ms},
+			[]request{
+				{shape: one, with: scheduler.Request{Lane: lane}, leave: time.Hour},
+				{at: 30 * ms, shape: one, with: scheduler.Request{Lane: lane}, leave: time.Hour},
+				{at: 40 * ms, shape: one, with: scheduler.Request{Lane: lane}},
+			},
+			"[50ms:[1, 2]]",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			options := scheduler.Options{Instances: test.instances, Batching: &test.batching, Levels: make([]scheduler.Policy, 2)}
+			if got := plan(t, options, test.requests...); got != test.want {
+				t.Errorf("calls %v, want %v", got, test.want)
+			}
+		})
+	}
+}
+
+// A timeout that has passed when the model becomes free counts, whoever notices first.
+func TestARequestThatHasWaitedForTooLongIsNotRun(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		inner := &fake{hold: time.Second}
+		s := open(t, inner, scheduler.Options{Instances: 1, MaxQueue: 10_000, Levels: []scheduler.Policy{{Override: true}, {Override: true, Delay: true}}})
+		c := callers{t: t, session: s}
+		at := func(priority uint64, timeout time.Duration) context.Context {
+			return scheduler.WithRequest(t.Context(), scheduler.Request{Priority: priority, Timeout: timeout})
+		}
+		c.call(at(1, -1), 9, scheduler.ErrTimeout) // has passed on the way here
+		synctest.Wait()
+		c.call(at(2, -1), 1, nil) // and is served late
+		synctest.Wait()
+		for range 10_000 { // time out at the very moment in which the model is free
+			c.call(at(1, time.Second), 8, scheduler.ErrTimeout)
+		}
+		c.group.Wait()
+		if got := fmt.Sprint(inner.ran()); got != "[[1]]" {
+			t.Errorf("calls that ran: %v", got)
+		}
+	})
+}
+
+// The urgent do not wait behind what is less so, and are not told that they would.
+func TestTheWaitToBeExpectedIsThatOfThePriority(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		s := open(t, &fake{hold: time.Second}, scheduler.Options{Instances: 1, Levels: make([]scheduler.Policy, 2)})
+		c := callers{t: t, session: s}
+		for range 10 {
+			c.call(t.Context(), 1, nil)
+			c.group.Wait()
+		}
+		for range 20 {
+			c.call(t.Context(), 1, nil)
+		}
+		synctest.Wait()
+		ctx, cancel := context.WithTimeout(t.Context(), 4*time.Second)
+		defer cancel()
+		for priority, want := range map[uint64]error{1: nil, 2: scheduler.ErrBusy} {
+			_, err := s.Run(scheduler.WithRequest(ctx, scheduler.Request{Priority: priority}), []tensor.Tensor{enginetest.Input(1, 2)})
+			if !errors.Is(err, want) || (want == nil && err != nil) {
+				t.Errorf("priority %d: %v, want %v", priority, err, want)
+			}
+		}
+		c.group.Wait()
+	})
+}
+
+// With the order preserved, a call that hangs holds up the answers of others for as long
+// as a call may take, and not for ever.
+func TestAHungCallDoesNotHoldUpTheAnswersBehindItForEver(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		inner := &fake{fault: func(call int, _ []float32) (*engine.Result, error) {
+			if call%3 == 1 && call < 6 {
+				time.Sleep(time.Hour)
+			}
+			if call == 3 {
+				panic("this one")
+			}
+			return nil, nil
+		}}
+		s := open(t, inner, scheduler.Options{Instances: 4, HangTimeout: time.Minute, Batching: &scheduler.Batching{MaxSize: 1, PreserveOrdering: true}})
+		start := time.Now()
+		var group sync.WaitGroup
+		// Calls 1 and 4 hang; what is behind them waits for each in turn.
+		for i, want := range []time.Duration{time.Hour, time.Minute, time.Minute, time.Hour, 2 * time.Minute, 2 * time.Minute} {
+			group.Go(func() {
+				_, err := s.Run(t.Context(), []tensor.Tensor{enginetest.Input(float32(i), 0)})
+				if took := time.Since(start); (err != nil) != (i == 2) || took != want {
+					t.Errorf("request %d is answered after %v, want %v: %v", i, took, want, err)
+				}
+			})
+			synctest.Wait()
+		}
+		group.Wait()
+	})
+}
+
+// Where a batch fails and each request is run for itself, each is answered when that is
+// done, and its waiting ends where its own run begins.
+func TestAnswersAfterABatchThatFailed(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		inner := &fake{hold: time.Second, fault: func(_ int, values []float32) (*engine.Result, error) {
+			if len(values) > 2 {
+				return nil, errors.New("one of them")
+			}
+			return nil, nil
+		}}
+		s := open(t, inner, scheduler.Options{Instances: 1, HangTimeout: 2500 * time.Millisecond, Batching: &scheduler.Batching{MaxSize: 3, MaxDelay: time.Millisecond}})
+		start := time.Now()
+		var group sync.WaitGroup
+		for i := range 3 {
+			group.Go(func() {
+				result, err := s.Run(t.Context(), []tensor.Tensor{enginetest.Input(float32(i), 0)})
+				if want := time.Duration(i+2) * time.Second; err != nil || time.Since(start) != want || result.Timings.Queue != want-time.Second {
+					t.Errorf("request %d is answered after %v, want %v: %v, %v", i, time.Since(start), want, result, err)
+				}
+			})
+			synctest.Wait()
+		}
+		time.Sleep(3 * time.Second) // longer than a call may take, but not one call
+		if err := s.(interface{ Failing() error }).Failing(); err != nil {
+			t.Errorf("taken for hanging: %v", err)
+		}
+		group.Wait()
+	})
+}

@@ -1,0 +1,150 @@
+// Package archtest_test enforces the architecture: the direction of imports, the home
+// of some dependencies, and a package comment on every package.
+package archtest_test
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/tensorwire/tensorwire/"
+
+// layers lists the directories of the module from top to bottom. A package imports
+// packages of its own layer and of the layers below, never of a layer above. A new
+// directory needs a line here.
+var layers = []string{
+	// Programs and tests of the whole product.
+	"examples", "internal/test", "internal/bench", "cmd",
+	// The composition root, and the settings that only it reads.
+	"internal/app", "internal/config",
+	// Translators between a protocol and the core.
+	"handler", "web",
+	// The protocol-neutral core: a request's way to a model and back.
+	"internal/infer", "internal/imageinput",
+	"internal/models",
+	"internal/sched",
+	"internal/engine",
+	"internal/transport",
+	"internal/telemetry",
+	"internal/load",
+	// Leaves without knowledge of the server.
+	"internal/base",
+	// Contracts and their generated code.
+	"gen",
+}
+
+// leaves import no package of the module outside their own layer, and these only.
+var leaves = map[string][]string{
+	"internal/base/tensor":       nil,
+	"internal/base/vision":       nil,
+	"internal/base/sharedmem":    nil,
+	"internal/base/tensorjson":   {"internal/base/tensor"},
+	"internal/transport/bufpool": nil,
+	// The HTTP/2 server knows nothing of RPC or of the rest of the server.
+	"internal/transport/h2": {"internal/transport/bufpool"},
+	"internal/models/pull":  nil,
+	"web":                   nil,
+}
+
+// onlyIn lists imports from outside that have one home, with the reason.
+var onlyIn = map[string]string{
+	"golang.org/x/net/http2": "internal/transport/server", // one place decides who serves HTTP/2
+	"github.com/rs/cors":     "internal/transport/server", // one place decides which pages may call
+	"connectrpc.com/connect": "internal/transport/server", // connect's first version, for gRPC health alone
+}
+
+type pkg struct {
+	ImportPath string
+	Doc        string
+	Imports    []string
+}
+
+func packages(t *testing.T) []pkg {
+	t.Helper()
+	out, err := exec.CommandContext(t.Context(), "go", "list", "-json=ImportPath,Doc,Imports", module+"...").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all []pkg
+	for decoder := json.NewDecoder(strings.NewReader(string(out))); ; {
+		var p pkg
+		if err := decoder.Decode(&p); errors.Is(err, io.EOF) {
+			return all
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, p)
+	}
+}
+
+// layer returns the index of the layer that a package, named without the module,
+// belongs to; -1 where it has none.
+func layer(name string) int {
+	for i, dir := range layers {
+		if name == dir || strings.HasPrefix(name, dir+"/") {
+			return i
+		}
+	}
+	return -1
+}
+
+func TestImportsPointDown(t *testing.T) {
+	for _, p := range packages(t) {
+		name := strings.TrimPrefix(p.ImportPath, module)
+		own := layer(name)
+		if own < 0 && len(p.Imports) > 0 {
+			t.Errorf("%s has no layer: add its directory to layers", name)
+			continue
+		}
+		only, leaf := leaves[name]
+		for _, imported := range p.Imports {
+			if home, ok := onlyIn[imported]; ok && home != name && !strings.HasPrefix(name, "internal/bench") {
+				t.Errorf("%s imports %s, which only %s may import", name, imported, home)
+			}
+			dependency, ok := strings.CutPrefix(imported, module)
+			switch {
+			case !ok:
+			case layer(dependency) < own:
+				t.Errorf("%s (layer %s) imports %s (layer %s): imports point down only", name, layers[own], dependency, layers[layer(dependency)])
+			case leaf && !slices.Contains(only, dependency):
+				t.Errorf("%s imports %s: it is a leaf and may import only %v", name, dependency, only)
+			}
+		}
+	}
+}
+
+// A fault in C code ends the process: cgo has one home.
+func TestCgoHasOneHome(t *testing.T) {
+	const home = module + "internal/engine/onnx/ort"
+	for _, p := range packages(t) {
+		if slices.Contains(p.Imports, "C") && p.ImportPath != home {
+			t.Errorf("%s uses cgo, which only %s may do", p.ImportPath, home)
+		}
+	}
+}
+
+func TestTensorIsALeaf(t *testing.T) {
+	for _, p := range packages(t) {
+		if p.ImportPath != module+"internal/base/tensor" {
+			continue
+		}
+		for _, imported := range p.Imports {
+			if strings.Contains(imported, ".") {
+				t.Errorf("internal/base/tensor imports %s: it uses the standard library only", imported)
+			}
+		}
+	}
+}
+
+func TestEveryPackageHasAComment(t *testing.T) {
+	for _, p := range packages(t) {
+		if p.Doc == "" && !strings.Contains(p.ImportPath, "/gen/") && len(p.Imports) > 0 {
+			t.Errorf("%s has no package comment", p.ImportPath)
+		}
+	}
+}

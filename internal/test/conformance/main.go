@@ -1,0 +1,122 @@
+// Conformance is the server that connectconformance tests: the conformance service of
+// Connect, served by the product's own constructor, [server.New], with nothing between.
+// `make conformance` runs it.
+//
+// The runner starts a process for each way to serve. It writes a ServerCompatRequest to
+// its standard input, which says what is wanted, reads a ServerCompatResponse from its
+// standard output, which says where it is, and ends it by SIGTERM. Both messages come
+// behind their length in four bytes, the highest first (docs/testing_servers.md in
+// connectrpc.com/conformance).
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"connectrpc.com/connect/v2"
+
+	"github.com/tensorwire/tensorwire/internal/telemetry"
+	conformance "github.com/tensorwire/tensorwire/internal/test/conformance/gen/connectrpc/conformance/v1"
+	"github.com/tensorwire/tensorwire/internal/test/conformance/gen/connectrpc/conformance/v1/conformancev1connect"
+	"github.com/tensorwire/tensorwire/internal/transport/server"
+)
+
+// patience bounds how long calls may take to end when the server is told to stop.
+const patience = 3 * time.Second
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1) //nolint:gocritic // the process ends: there is nothing that stop would be needed for
+	}
+}
+
+// run serves what the request on stdin asks for until ctx ends.
+func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) error {
+	flags := flag.NewFlagSet("conformance", flag.ContinueOnError)
+	flags.SetOutput(stderr)
+	netHTTP2 := flags.Bool("net-http2", false, "serve HTTP/2 by net/http's server, for comparison")
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	var request conformance.ServerCompatRequest
+	if err := readMessage(stdin, &request); err != nil {
+		return fmt.Errorf("the runner's request: %w", err)
+	}
+	options := server.Options{
+		MaxMessageBytes: int64(request.GetMessageReceiveLimit()),
+		NetHTTP2:        *netHTTP2,
+		Logger:          slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: slog.LevelError})),
+	}
+	if request.GetUseTls() {
+		dir, err := os.MkdirTemp("", "tensorwire-conformance")
+		if err != nil {
+			return err
+		}
+		defer func() { _ = os.RemoveAll(dir) }() // a directory of the system's for what is temporary
+		options.TLSCertFile, options.TLSKeyFile, err = writeCredentials(dir, request.GetServerCreds())
+		if err != nil {
+			return err
+		}
+	}
+	return serve(ctx, options, request.GetServerCreds().GetCert(), stdout)
+}
+
+// writeCredentials makes files of the runner's certificate and key, since the product
+// reads them from files.
+func writeCredentials(dir string, credentials *conformance.TLSCreds) (certificate, key string, err error) {
+	certificate, key = filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")
+	return certificate, key, errors.Join(
+		os.WriteFile(certificate, credentials.GetCert(), 0o600),
+		os.WriteFile(key, credentials.GetKey(), 0o600),
+	)
+}
+
+// serve serves on a free port, says on stdout where, and stops when ctx ends.
+func serve(ctx context.Context, options server.Options, certificate []byte, stdout io.Writer) error {
+	register := func(procedures *connect.Server) {
+		conformancev1connect.RegisterConformanceServiceHandler(procedures, &service{})
+	}
+	//nolint:contextcheck // a connection ends by Shutdown, not by the context of the start
+	tested, err := server.New(register, http.NotFoundHandler(), http.NotFoundHandler(), &telemetry.Readiness{}, options)
+	if err != nil {
+		return err
+	}
+	var listen net.ListenConfig
+	listener, err := listen.Listen(ctx, "tcp", "127.0.0.1:0")
+	if err != nil {
+		return err
+	}
+	served := make(chan error, 1)
+	go func() { served <- tested.Serve(listener) }()
+	address := listener.Addr().(*net.TCPAddr)
+	if err := writeMessage(stdout, &conformance.ServerCompatResponse{
+		Host: address.IP.String(), Port: uint32(address.Port), PemCert: certificate,
+	}); err != nil {
+		return err
+	}
+	select {
+	case err := <-served:
+		return err
+	case <-ctx.Done():
+	}
+	ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
+	defer cancel()
+	if err := tested.Shutdown(ending); !errors.Is(err, context.DeadlineExceeded) {
+		return err
+	}
+	return nil // the runner's clients leave calls and connections open
+}

@@ -1,0 +1,171 @@
+// Package interop_test drives the server with the clients that exist for the Open
+// Inference Protocol: tritonclient, KServe's SDK, perf_analyzer, grpcurl, and what Go
+// and JavaScript programs generate from the contract. `make interop` installs them and
+// runs it.
+package interop_test
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+)
+
+const (
+	root = "../../.."
+
+	// enable names the variable that runs the test. Without it, go test ./... needs
+	// none of the clients.
+	enable = "TENSORWIRE_INTEROP"
+)
+
+// clients holds what setup-interop installs, from the repository's root.
+const clients = "build/interop"
+
+func TestInterop(t *testing.T) {
+	if os.Getenv(enable) == "" {
+		t.Skip("needs clients that make interop installs; that target runs it")
+	}
+	repository := writeRepository(t)
+	// What shared memory needs is for trusted clients, so it has a server of its own.
+	address := serve(t, "--models", repository, "--model-control", "explicit", "--load-model", "*", "--allow-shared-memory")
+	strict := serve(t, "--models", repository, "--model-control", "none")
+
+	t.Run("python", func(t *testing.T) { runPython(t, repository, address, strict) })
+	t.Run("go", func(t *testing.T) { run(t, nil, filepath.Join(root, clients, "goclient"), address) })
+	t.Run("javascript", func(t *testing.T) { run(t, nil, "node", "javascript/client.mjs", address) })
+	t.Run("grpcurl", func(t *testing.T) { runGrpcurl(t, address) })
+	t.Run("perf_analyzer", func(t *testing.T) { runPerfAnalyzer(t, address) })
+	t.Run("docs", func(t *testing.T) { runDocs(t, address) })
+}
+
+// runPython runs each file of tests in a process.
+func runPython(t *testing.T, repository, address, strict string) {
+	files, err := filepath.Glob("python/*/test_*.py")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("%d files of tests: %v", len(files), err)
+	}
+	for _, file := range files {
+		name := strings.TrimSuffix(strings.TrimPrefix(filepath.Base(file), "test_"), ".py")
+		t.Run(name, func(t *testing.T) {
+			out := run(t, []string{
+				"INTEROP_ADDRESS=" + address, "INTEROP_STRICT_ADDRESS=" + strict, "INTEROP_MODELS=" + repository,
+				"PYTHONDONTWRITEBYTECODE=1",
+			}, filepath.Join(root, clients, "venv/bin/python"), "-m", "pytest", "-q", "--tb=short", "-p", "no:cacheprovider", "--strict-markers", file)
+			lines := strings.Split(strings.TrimSpace(out), "\n")
+			t.Log(lines[len(lines)-1]) // how many passed
+		})
+	}
+}
+
+// runGrpcurl calls by reflection, as one does from a terminal.
+func runGrpcurl(t *testing.T, address string) {
+	grpcurl := filepath.Join(root, "build/tools/grpcurl")
+	described := run(t, nil, grpcurl, "-plaintext", address, "describe", "inference.GRPCInferenceService.ModelInfer")
+	if want := "rpc ModelInfer ( .inference.ModelInferRequest ) returns ( .inference.ModelInferResponse )"; !strings.Contains(described, want) {
+		t.Errorf("does not print %q:\n%s", want, described)
+	}
+
+	numbers := strings.TrimSuffix(strings.Repeat("5,", 16), ",")
+	request := fmt.Sprintf(`{"modelName": "simple", "inputs": [
+		{"name": "INPUT0", "datatype": "INT32", "shape": [1, 16], "contents": {"intContents": [%s]}},
+		{"name": "INPUT1", "datatype": "INT32", "shape": [1, 16], "contents": {"intContents": [%[1]s]}}
+	], "outputs": [{"name": "OUTPUT0"}]}`, numbers)
+	var response struct {
+		ModelVersion      string
+		RawOutputContents []string
+	}
+	answer := run(t, nil, grpcurl, "-plaintext", "-d", request, address, "inference.GRPCInferenceService/ModelInfer")
+	if err := json.Unmarshal([]byte(answer), &response); err != nil || len(response.RawOutputContents) != 1 {
+		t.Fatalf("got %s: %v", answer, err)
+	}
+	raw, err := base64.StdEncoding.DecodeString(response.RawOutputContents[0])
+	var sums [16]int32
+	if err == nil {
+		_, err = binary.Decode(raw, binary.LittleEndian, &sums)
+	}
+	if err != nil || sums != [16]int32{10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10} {
+		t.Errorf("5 + 5 gives %v: %v", sums, err)
+	}
+}
+
+// throughput is what perf_analyzer reports where requests were answered.
+var throughput = regexp.MustCompile(`Throughput: [1-9][0-9.]* infer/sec`)
+
+// runPerfAnalyzer measures nothing: it must get through without an error.
+func runPerfAnalyzer(t *testing.T, address string) {
+	if runtime.GOOS != "linux" {
+		t.Skip("perf_analyzer is published for Linux alone")
+	}
+	// Windows of so many requests, and not --request-count: that counts from the moment
+	// on at which perf_analyzer begins to measure, its workers stop at so many of all
+	// that they sent, and if one was answered before that moment it waits for ever.
+	load := []string{
+		"--concurrency-range", "2", "--measurement-mode", "count_windows", "--measurement-request-count", "50",
+		"--stability-percentage", "999", // nothing is measured here: three windows will do
+	}
+	for name, args := range map[string][]string{
+		"grpc":               {"-i", "grpc", "-m", "simple"},
+		"grpc/batches":       {"-i", "grpc", "-m", "simple", "-b", "4"},
+		"grpc/async":         {"-i", "grpc", "-m", "simple", "--async"},
+		"grpc/streaming":     {"-i", "grpc", "-m", "simple", "--streaming"},
+		"grpc/compressed":    {"-i", "grpc", "-m", "simple", "--grpc-compression-algorithm", "gzip"},
+		"grpc/strings":       {"-i", "grpc", "-m", "identity_bytes", "--shape", "INPUT0:2,3"},
+		"grpc/shared memory": {"-i", "grpc", "-m", "simple", "--shared-memory", "system"},
+		"http":               {"-i", "http", "-m", "simple"},
+		"http/batches":       {"-i", "http", "-m", "simple", "-b", "4"},
+		"http/async":         {"-i", "http", "-m", "simple", "--async"},
+		"http/json":          {"-i", "http", "-m", "identity_fp32", "--shape", "INPUT0:1,6", "--input-tensor-format", "json", "--output-tensor-format", "json"},
+		"http/strings":       {"-i", "http", "-m", "identity_bytes", "--shape", "INPUT0:2,3"},
+		"http/shared memory": {"-i", "http", "-m", "simple", "--shared-memory", "system"},
+		"http/digits":        {"-i", "http", "-m", "digits", "--shape", "image:1,1,28,28"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			out := run(t, nil, filepath.Join(root, clients, "perf_analyzer"), append(append(args, "-u", address), load...)...)
+			if !throughput.MatchString(out) || strings.Contains(strings.ToLower(out), "error") {
+				t.Errorf("reports no throughput, or an error:\n%s", out)
+			}
+		})
+	}
+}
+
+// longest is what a client may take: one that hangs is ended and named, with what it
+// printed, long before the test's own time is up.
+const longest = 3 * time.Minute
+
+// run runs a client, which must succeed, and returns what it prints.
+func run(t *testing.T, env []string, program string, args ...string) string {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), longest)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, program, args...)
+	cmd.Env = append(os.Environ(), env...)
+	cmd.WaitDelay = time.Second // for children of its own that keep its output open
+	out, err := cmd.CombinedOutput()
+	if ctx.Err() != nil {
+		t.Fatalf("%s %s hung for %v\n%s", filepath.Base(program), strings.Join(args, " "), longest, out)
+	}
+	if err != nil {
+		t.Fatalf("%s: %v\n%s", filepath.Base(program), err, out)
+	}
+	return string(out)
+}
+
+// fails runs a client, which must not succeed, and returns what it prints.
+func fails(t *testing.T, program string, args ...string) string {
+	t.Helper()
+	out, err := exec.CommandContext(t.Context(), program, args...).CombinedOutput()
+	if err == nil {
+		t.Fatalf("%s succeeded:\n%s", filepath.Base(program), out)
+	}
+	return string(out)
+}

@@ -1,0 +1,82 @@
+#!/usr/bin/env bash
+# Install perf_analyzer as DIRECTORY/perf_analyzer. Its wheels hold a program for
+# Linux with glibc 2.38. On a Debian that is older than that, the program runs with
+# the libraries of a newer one, which apt fetches and checks and which are unpacked
+# below DIRECTORY: nothing is installed.
+#
+# usage: perf-analyzer.sh PYTHON DIRECTORY
+set -euo pipefail
+
+python=$1 directory=$2
+lock=$PWD/internal/test/interop/perf-analyzer.txt
+fetch=$PWD/internal/tools/fetch.sh
+newer=trixie # the first Debian whose libraries suffice
+libraries=(libc6 libgcc-s1 libssl3t64 libstdc++6 libzstd1 zlib1g)
+
+if [ "$(uname -s)" != Linux ]; then
+	echo "perf_analyzer is published for Linux alone: make interop goes without it here"
+	exit 0
+fi
+
+mkdir -p "$directory"
+cd "$directory"
+rm -rf perf-analyzer perf_analyzer
+machine=$(uname -m)
+"$fetch" pip "$python" -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: --no-deps \
+	--platform "manylinux_2_38_$machine" --platform "manylinux_2_17_$machine" --target perf-analyzer -r "$lock"
+cd perf-analyzer
+program=perf_analyzer/bin/perf_analyzer
+chmod +x "$program"
+mkdir lib
+ln -s ../nvidia/cuda_runtime/lib/libcudart.so.12 lib/libcudart.so
+
+# finish makes a command of the line that runs the program, if that works.
+finish() {
+	# shellcheck disable=SC2016 # the command expands these
+	printf '#!/bin/sh\nhere=$(dirname "$(readlink -f "$0")")\n%s\n' "$1" >run
+	chmod +x run
+	version=$(./run --version 2>&1) && ln -s perf-analyzer/run ../perf_analyzer
+}
+
+# shellcheck disable=SC2016 # the command expands these
+finish 'LD_LIBRARY_PATH="$here/lib:$LD_LIBRARY_PATH" exec "$here/'$program'" "$@"' && exit 0
+
+# mirror prints where this machine has Debian from, as far as apt has seen it.
+mirror() {
+	# shellcheck disable=SC2016 # apt expands it
+	apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 'Origin: Debian' 'Label: Debian' | sort -u | head -n 1
+}
+
+from=
+if command -v apt-get >/dev/null && command -v dpkg-deb >/dev/null; then
+	from=$(mirror)
+	if [ -z "$from" ] && [ "$(id -u)" = 0 ]; then
+		apt-get update -qq && from=$(mirror)
+	fi
+fi
+if [ -z "$from" ]; then
+	echo "perf_analyzer does not run here: it needs glibc 2.38 and the libstdc++ of GCC 13 (Debian 13, Ubuntu 24.04)" >&2
+	exit 1
+fi
+
+echo "fetching the C library that perf_analyzer needs, for it alone"
+apt=$PWD/apt
+mkdir -p "$apt/lists/partial" "$apt/cache/archives/partial" "$apt/packages"
+echo "deb $from $newer main" >"$apt/sources.list"
+newer_apt() {
+	"$fetch" apt apt-get -qq -o APT::Update::Error-Mode=any -o "Dir::Etc::SourceList=$apt/sources.list" -o Dir::Etc::SourceParts=/dev/null -o "Dir::State::Lists=$apt/lists" \
+		-o "Dir::Cache=$apt/cache" -o APT::Sandbox::User=root "$@"
+}
+newer_apt update
+(cd "$apt/packages" && newer_apt download "${libraries[@]}")
+for package in "$apt"/packages/*.deb; do
+	dpkg-deb --extract "$package" root
+done
+find root -name '*.so*' -not -path '*/gconv/*' \( -type f -o -type l \) -exec cp --no-clobber {} lib \;
+rm -rf "$apt" root
+
+# shellcheck disable=SC2016 # the command expands these
+finish 'exec "$here"/lib/ld-linux-*.so.* --library-path "$here/lib" "$here/'$program'" "$@"' || {
+	echo "perf_analyzer does not run with these libraries: $version" >&2
+	exit 1
+}

@@ -1,0 +1,88 @@
+package h2_test
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"io"
+	"net"
+	"net/http"
+	"testing"
+	"time"
+
+	"golang.org/x/net/http2"
+
+	"github.com/tensorwire/tensorwire/internal/transport/h2"
+)
+
+// RFC 9113, 9.2.2: a cipher suite without authenticated encryption.
+func TestWeakCipherSuitesAreRefused(t *testing.T) {
+	s := serve(t, true, h2.Options{}, answerOK)
+	config := &tls.Config{
+		RootCAs:      s.roots(),
+		ServerName:   "127.0.0.1",
+		NextProtos:   []string{"h2"},
+		MaxVersion:   tls.VersionTLS12,
+		CipherSuites: []uint16{tls.TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA},
+	}
+	nc, err := tls.Dial("tcp", s.url[len("https://"):], config)
+	if err != nil {
+		t.Skipf("this Go does not serve the suite at all: %v", err)
+	}
+	defer nc.Close()
+	f := http2.NewFramer(nc, nc)
+	_, _ = io.WriteString(nc, http2.ClientPreface)
+	_ = f.WriteSettings()
+	for {
+		frame, err := f.ReadFrame()
+		if err != nil {
+			t.Fatalf("no GOAWAY: %v", err)
+		}
+		if away, ok := frame.(*http2.GoAwayFrame); ok {
+			if away.ErrCode != http2.ErrCodeInadequateSecurity {
+				t.Errorf("GOAWAY with %v", away.ErrCode)
+			}
+			return
+		}
+	}
+}
+
+func (s *site) roots() *x509.CertPool {
+	return s.client.Transport.(*http.Transport).TLSClientConfig.RootCAs
+}
+
+// A connection that ends while its peer sends must not be reset by that, or the peer
+// loses the end of its answer.
+func TestTheLastAnswerArrivesThoughThePeerSends(t *testing.T) {
+	for range 20 {
+		s := serve(t, false, h2.Options{}, func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Connection", "close")
+			_, _ = w.Write(make([]byte, 60_000))
+		})
+		nc, err := net.DialTimeout("tcp", s.url[len("http://"):], 10*time.Second)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p := &peer{f: http2.NewFramer(nc, nc)}
+		p.fields = newEncoder(p)
+		_, _ = io.WriteString(nc, http2.ClientPreface)
+		if err := first(p.f.WriteSettings(), p.f.WriteSettingsAck(), p.request(1, true, get("/")...)); err != nil {
+			t.Fatal(err)
+		}
+		got := 0
+		for ended := false; !ended; {
+			_ = p.f.WritePing(true, [8]byte([]byte("draining"))) // it may be closed already
+			frame, err := p.f.ReadFrame()
+			if err != nil {
+				t.Fatalf("after %d bytes: %v", got, err)
+			}
+			if data, ok := frame.(*http2.DataFrame); ok {
+				got += len(data.Data())
+				ended = data.StreamEnded()
+			}
+		}
+		if got != 60_000 {
+			t.Errorf("%d bytes came", got)
+		}
+		nc.Close()
+	}
+}

@@ -1,0 +1,120 @@
+package h2
+
+import (
+	"errors"
+	"net"
+	"os"
+	"time"
+
+	"github.com/tensorwire/tensorwire/internal/transport/bufpool"
+)
+
+// write writes a round: the frames of buf, then the vector.
+func (c *conn) write(buf []byte) error {
+	vector := c.out.vector
+	if len(vector) > 0 {
+		c.lookNear()
+	}
+	if c.tls != nil {
+		return c.writeRecords(buf, vector)
+	}
+	if len(vector) > 0 {
+		return c.writeVector(buf, vector)
+	}
+	for {
+		if err := c.allowWrite(); err != nil {
+			return err
+		}
+		n, err := c.nc.Write(buf)
+		buf = buf[n:]
+		if err == nil || c.gaveUp(int64(n), err) {
+			return err
+		}
+	}
+}
+
+func (c *conn) writeVector(buf []byte, vector net.Buffers) error {
+	if len(buf) > 0 {
+		vector = append(net.Buffers{buf}, vector...)
+	}
+	for {
+		if err := c.allowWrite(); err != nil {
+			return err
+		}
+		if n, err := vector.WriteTo(c.nc); err == nil || c.gaveUp(n, err) {
+			return err
+		}
+	}
+}
+
+// gaveUp reports whether a write that has failed after n bytes is not to be gone on
+// with: a peer that is slow is not one that takes nothing.
+func (c *conn) gaveUp(n int64, err error) bool {
+	return n == 0 || !errors.Is(err, os.ErrDeadlineExceeded) || c.mayNotWait()
+}
+
+// recordsMost is how much is given to TLS at once: a write that is cut by its deadline
+// is the connection's last, so that none must take long.
+const recordsMost = 64 << 10
+
+// writeRecords writes a round over TLS, which makes records of each Write's own.
+func (c *conn) writeRecords(buf []byte, vector net.Buffers) error {
+	flat := bufpool.Get(recordsMost)[:0]
+	defer func() { bufpool.Put(flat) }()
+	flush := func() error {
+		if err := c.allowWrite(); err != nil {
+			return err
+		}
+		_, err := c.nc.Write(flat)
+		flat = flat[:0]
+		return err
+	}
+	add := func(b []byte) error {
+		for len(b) > 0 {
+			n := min(len(b), recordsMost-len(flat))
+			flat = append(flat, b[:n]...)
+			if b = b[n:]; len(flat) == recordsMost {
+				if err := flush(); err != nil {
+					return err
+				}
+			}
+		}
+		return nil
+	}
+	if err := add(buf); err != nil {
+		return err
+	}
+	for _, b := range vector {
+		if err := add(b); err != nil {
+			return err
+		}
+	}
+	if len(flat) > 0 {
+		return flush()
+	}
+	return nil
+}
+
+// allowWrite sets the write deadline, not each time anew.
+func (c *conn) allowWrite() error {
+	now := time.Now()
+	if c.out.allowed.Sub(now) >= c.server.options.WriteTimeout/2 {
+		return nil
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.out.hurried {
+		return nil
+	}
+	c.out.allowed = now.Add(c.server.options.WriteTimeout)
+	return c.nc.SetWriteDeadline(c.out.allowed)
+}
+
+// mayNotWait reports whether the write deadline was set for good, and makes the next
+// write set one where it was not.
+func (c *conn) mayNotWait() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.out.allowed = time.Time{}
+	return c.out.hurried
+}

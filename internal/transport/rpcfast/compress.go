@@ -1,0 +1,65 @@
+package rpcfast
+
+import (
+	"bytes"
+	"strings"
+
+	"connectrpc.com/connect/v2"
+)
+
+// compressors are what answers may be compressed by.
+type compressors struct {
+	byName map[string]connect.Compressor
+	// names is the value of the fields that list them.
+	names []string
+}
+
+func newCompressors(all []connect.Compressor) compressors {
+	c := compressors{byName: map[string]connect.Compressor{}}
+	var names []string
+	for _, compressor := range all {
+		if name := compressor.Name(); c.byName[name] == nil {
+			c.byName[name] = compressor
+			names = append(names, name)
+		}
+	}
+	c.names = []string{strings.Join(names, ",")}
+	return c
+}
+
+// choose returns the first of those that a caller lists, or nil. Weights are not read,
+// as connecthttp does not.
+func (c *compressors) choose(accept string) connect.Compressor {
+	if accept == "" {
+		return nil
+	}
+	for name := range strings.FieldsFuncSeq(accept, func(r rune) bool { return r == ',' || r == ' ' }) {
+		if compressor := c.byName[name]; compressor != nil {
+			return compressor
+		}
+	}
+	return nil
+}
+
+// wanted reports whether an answer is to be compressed of which so many bytes are
+// compressible.
+func (c *call) wanted(compressible int) bool {
+	return c.compressor != nil && compressible > 0 && compressible >= c.compressLeast
+}
+
+// compress returns data in the call's compression, behind room for prefix bytes.
+func (c *call) compress(data []byte, prefix int) ([]byte, error) {
+	out := bytes.NewBuffer(make([]byte, prefix, prefix+len(data)/2+64))
+	w, err := c.compressor.Compress(out)
+	if err != nil {
+		return nil, connect.Errorf(connect.CodeUnknown, "get compressor: %s", err).WithCause(err)
+	}
+	_, err = w.Write(data)
+	if closed := w.Close(); err == nil {
+		err = closed
+	}
+	if err != nil {
+		return nil, connect.Errorf(connect.CodeInternal, "compress: %s", err).WithCause(err)
+	}
+	return out.Bytes(), nil
+}

@@ -1,0 +1,167 @@
+package rpcfast
+
+import (
+	"io"
+
+	"google.golang.org/protobuf/encoding/protowire"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"github.com/tensorwire/tensorwire/internal/transport/bufpool"
+)
+
+// detachLeast is the size from which a bytes field is sent from where it is. Below it a
+// copy costs less than a write of its own.
+const detachLeast = 16 << 10
+
+// encoded is a message in parts. The zero value is ready for encode; release makes it
+// so again.
+type encoded struct {
+	// buf is of the pool: room for a prefix, all small fields, and the tags and lengths
+	// of the large ones.
+	buf []byte
+	// parts are what is to be written, in order: pieces of buf, and between them the
+	// large fields where they are.
+	parts [][]byte
+	// size is the message's, without the prefix, and raw that of its bytes fields' values.
+	size, raw int
+	// few is room for the parts of most messages.
+	few [3][]byte
+}
+
+// encode encodes m with room for prefix bytes in front. Large values of bytes fields
+// that m itself has, of least bytes or more, become parts: they must not change until
+// release. m is only read, so that a message may be encoded by several at once, such as
+// one that a cache gave to several callers.
+func (e *encoded) encode(m proto.Message, prefix, least int) error {
+	reflected := m.ProtoReflect()
+	fields := bytesFieldsOf(reflected.Descriptor())
+	large, room, raw := detachable(reflected, fields, least)
+	rest := m
+	if large != 0 {
+		rest = without(reflected, fields, large)
+	}
+	options := proto.MarshalOptions{}
+	size := options.Size(rest)
+	options.UseCachedSize = true
+	buf := bufpool.Get(prefix + size + room)
+	head, err := options.MarshalAppend(buf[:prefix], rest)
+	if err != nil {
+		bufpool.Put(buf)
+		return err
+	}
+	e.buf, e.size, e.raw, e.parts = buf, size, raw, e.few[:0]
+	e.assemble(head, reflected, fields, large, least)
+	return nil
+}
+
+// detachable returns the fields with a large value, the size of what stands for them in
+// the encoding beside their large values (tags, lengths, and small values of lists), and
+// that of all fields' values.
+func detachable(m protoreflect.Message, fields []field, least int) (large fieldSet, room, raw int) {
+	for i := range fields {
+		f := &fields[i]
+		if !m.Has(f.descriptor) {
+			continue
+		}
+		found, own := false, 0
+		for value := range values(m, f) {
+			raw += len(value)
+			own += protowire.SizeTag(f.number) + protowire.SizeVarint(uint64(len(value)))
+			if len(value) >= least {
+				found = true
+			} else {
+				own += len(value)
+			}
+		}
+		if found {
+			large |= 1 << i
+			room += own
+		}
+	}
+	return large, room, raw
+}
+
+// values yields the values of a field that m has: one, or the list's.
+func values(m protoreflect.Message, f *field) func(yield func([]byte) bool) {
+	return func(yield func([]byte) bool) {
+		value := m.Get(f.descriptor)
+		if !f.list {
+			yield(value.Bytes())
+			return
+		}
+		for list, i := value.List(), 0; i < list.Len(); i++ {
+			if !yield(list.Get(i).Bytes()) {
+				return
+			}
+		}
+	}
+}
+
+// without returns a message that shares all of m's fields but some.
+func without(m protoreflect.Message, fields []field, some fieldSet) proto.Message {
+	rest := m.New()
+	m.Range(func(fd protoreflect.FieldDescriptor, value protoreflect.Value) bool {
+		if i := find(fields, fd.Number()); i < 0 || some&(1<<i) == 0 {
+			rest.Set(fd, value)
+		}
+		return true
+	})
+	rest.SetUnknown(m.GetUnknown())
+	return rest.Interface()
+}
+
+// assemble makes the parts of head, which is in e.buf and has the room that detachable
+// told, and of the large fields, and counts what they add to the message's size.
+func (e *encoded) assemble(head []byte, m protoreflect.Message, fields []field, large fieldSet, least int) {
+	start := 0
+	for i := range fields {
+		if large&(1<<i) == 0 {
+			continue
+		}
+		for value := range values(m, &fields[i]) {
+			before := len(head)
+			head = protowire.AppendTag(head, fields[i].number, protowire.BytesType)
+			head = protowire.AppendVarint(head, uint64(len(value)))
+			e.size += len(head) - before + len(value)
+			if len(value) < least {
+				head = append(head, value...)
+				continue
+			}
+			e.parts = append(e.parts, head[start:], value)
+			start = len(head)
+		}
+	}
+	if start < len(head) || start == 0 {
+		e.parts = append(e.parts, head[start:])
+	}
+}
+
+// compressible returns how many bytes may be fewer when they are compressed: those
+// beside the values of bytes fields. It is 0 where a part is sent from where it is.
+func (e *encoded) compressible() int {
+	if len(e.parts) > 1 {
+		return 0
+	}
+	return e.size - e.raw
+}
+
+// write writes the parts to w.
+func (e *encoded) write(w io.Writer) error {
+	for _, part := range e.parts {
+		if _, err := w.Write(part); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// release gives e's own memory back to the pool where reuse says so: after a write that
+// failed, which may still be under way, it is not to.
+func (e *encoded) release(reuse bool) {
+	if reuse {
+		bufpool.Put(e.buf)
+	}
+	clear(e.parts)
+	e.buf, e.parts, e.size, e.raw = nil, nil, 0, 0
+}

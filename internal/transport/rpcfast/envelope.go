@@ -1,0 +1,113 @@
+package rpcfast
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"io"
+	"net/textproto"
+	"strings"
+
+	"connectrpc.com/connect/v2"
+
+	"github.com/tensorwire/tensorwire/internal/transport/bufpool"
+)
+
+const (
+	// prefixSize is the length of an envelope's prefix: a byte of flags and the
+	// message's length in four, big endian ("Length-Prefixed-Message" in gRPC's
+	// PROTOCOL-HTTP2.md).
+	prefixSize     = 5
+	flagCompressed = 0x01
+	// discardMost is how much of a body is read to see that nothing follows its end.
+	discardMost = 4 << 20
+)
+
+// next reads the next message into a buffer of the pool, which is the caller's; none for
+// an empty one. At the body's end the error is io.EOF to errors.Is.
+func (c *grpcCall) next() ([]byte, error) {
+	if c.unread > 0 { // of a message that was too large
+		_, _ = io.CopyN(io.Discard, c.r.Body, c.unread) // the next read tells of an error again
+		c.unread = 0
+	}
+	n, err := fill(c.r.Body, c.prefix[:])
+	switch {
+	case err == nil:
+	case n == 0 && errors.Is(err, io.EOF):
+		return nil, errEnd
+	default:
+		if over := overReader(err, "read 5 byte message prefix"); over != nil {
+			return nil, over
+		}
+		if errors.Is(err, io.EOF) {
+			err = io.ErrUnexpectedEOF
+		}
+		return nil, transferError(c.ctx, err, connect.CodeInternal, "protocol error: incomplete envelope: ")
+	}
+	flags, size := c.prefix[0], int64(binary.BigEndian.Uint32(c.prefix[1:]))
+	if size > c.limit {
+		c.unread = size - c.drain(size)
+		return nil, connect.Errorf(connect.CodeResourceExhausted, "message size %d is larger than configured max %d", size, c.limit)
+	}
+	var buf []byte
+	if size > 0 {
+		var got int
+		if buf, got, err = readMessage(c.r.Body, c.places.lead(int(size)), int(size)); err != nil {
+			return nil, c.cut(err, int(size), got)
+		}
+	}
+	if flags == 0 {
+		return buf, nil
+	}
+	defer bufpool.Put(buf)
+	return nil, c.special(flags, buf)
+}
+
+// cut returns the error of a message that did not come whole.
+func (c *grpcCall) cut(err error, size, got int) error {
+	if errors.Is(err, io.EOF) {
+		return connect.Errorf(connect.CodeInternal, "protocol error: promised %d bytes in enveloped message, got %d bytes", size, got).WithCause(io.ErrUnexpectedEOF)
+	}
+	if over := overReader(err, "read %d byte message", size); over != nil {
+		return over
+	}
+	return transferError(c.ctx, err, connect.CodeUnknown, "read enveloped message: ")
+}
+
+// drain reads what a caller of HTTP/1.1 sends of a message that is too large, up to the
+// limit, and returns how much that was: such a caller reads no answer while it sends, and
+// loses the answer when the connection is closed under it.
+func (c *call) drain(size int64) int64 {
+	if c.r.ProtoMajor >= 2 {
+		return 0
+	}
+	n, _ := io.CopyN(io.Discard, c.r.Body, min(size, c.limit)) // a body that ends early is drained
+	return n
+}
+
+// special returns what an envelope with flags says: the body's end, for gRPC-Web, or an
+// error.
+func (c *grpcCall) special(flags byte, data []byte) error {
+	if flags&flagCompressed != 0 {
+		return connect.Errorf(connect.CodeInternal, "protocol error: sent compressed message without compression support")
+	}
+	n, err := io.CopyN(io.Discard, c.r.Body, discardMost)
+	if err != nil && !errors.Is(err, io.EOF) {
+		if coded := transferError(c.ctx, err, 0, ""); connect.CodeOf(coded) != connect.CodeUnknown {
+			return coded
+		}
+	}
+	if n > 0 {
+		return connect.Errorf(connect.CodeInternal, "corrupt response: %d extra bytes after end of stream", n)
+	}
+	if !c.web || flags&flagTrailer == 0 {
+		return connect.Errorf(connect.CodeInternal, "protocol error: invalid envelope flags %d", flags)
+	}
+	// The fields themselves are not for handlers.
+	text := textproto.NewReader(bufio.NewReader(io.MultiReader(bytes.NewReader(data), strings.NewReader("\n"))))
+	if _, err := text.ReadMIMEHeader(); err != nil {
+		return connect.Errorf(connect.CodeInternal, "gRPC-Web protocol error: trailers invalid: %s", err).WithCause(err)
+	}
+	return errMarkedEnd
+}

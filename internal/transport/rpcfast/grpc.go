@@ -1,0 +1,204 @@
+package rpcfast
+
+import (
+	"encoding/binary"
+	"errors"
+	"io"
+	"math"
+	"net/http"
+
+	"connectrpc.com/connect/v2"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/tensorwire/tensorwire/internal/transport/bufpool"
+)
+
+// grpcCall is a call over gRPC or gRPC-Web.
+type grpcCall struct {
+	call
+	web bool
+	// begun says that the answer's header is on its way, and wrote that a part of its
+	// body is.
+	begun, wrote bool
+	prefix       [prefixSize]byte
+	// unread is what is left in the body of a message that was too large.
+	unread int64
+}
+
+func (p *procedure) serveGRPC(w http.ResponseWriter, r *http.Request, web bool) {
+	c := &grpcCall{web: web}
+	protocol := connect.ProtocolNameGRPC
+	if web {
+		protocol = connect.ProtocolNameGRPCWeb
+	}
+	p.init(&c.call, w, r, protocol, "Grpc-Accept-Encoding")
+	header := w.Header()
+	header["Content-Type"] = r.Header["Content-Type"][:1:1]
+	header["Grpc-Accept-Encoding"] = p.compressors.names
+	if c.compressor != nil {
+		header["Grpc-Encoding"] = []string{c.compressor.Name()}
+	}
+	failure := p.run(r.Context(), &c.call, c, grpcTimeout)
+	if web {
+		c.endWeb(failure)
+	} else {
+		c.end(failure)
+	}
+	// What is left of the body is not wanted, and a caller who sends on not waited for.
+	_ = r.Body.Close()
+}
+
+// Receive implements connect.ServerStream.
+func (c *grpcCall) Receive(msg any) error {
+	if !c.one {
+		return c.receive(msg)
+	}
+	if c.received {
+		return io.EOF
+	}
+	c.received = true
+	if err := c.receive(msg); errors.Is(err, io.EOF) {
+		return connect.Errorf(connect.CodeUnimplemented, "unary request has zero messages")
+	} else if err != nil {
+		return err
+	}
+	// The end must follow. What follows instead is read as a message, so that what is
+	// wrong with it is told first.
+	if err := c.receive(msg); err == nil {
+		return connect.Errorf(connect.CodeUnimplemented, "unary request has multiple messages")
+	} else if !errors.Is(err, io.EOF) {
+		return err
+	}
+	return nil
+}
+
+// receive reads the next message into msg.
+func (c *grpcCall) receive(msg any) error {
+	buf, err := c.next()
+	if err != nil {
+		return err
+	}
+	if len(buf) == 0 {
+		c.info.ReceiveStats = connect.MessageStats{}
+		return nil
+	}
+	return c.decode(buf, msg)
+}
+
+// decode decodes buf, of the pool, into msg, and ends or holds the buffer's lease.
+func (c *call) decode(buf []byte, msg any) error {
+	m, ok := msg.(proto.Message)
+	if !ok {
+		bufpool.Put(buf)
+		return malformed(notAMessage(msg))
+	}
+	largest, err := decode(buf, m, aliasLeast)
+	if err != nil {
+		bufpool.Put(buf)
+		return malformed(err)
+	}
+	c.info.ReceiveStats = connect.MessageStats{Size: len(buf)}
+	if largest != nil {
+		c.places.learn(buf, largest)
+		c.leases.hold(m, buf)
+		return nil
+	}
+	c.leases.hold(m, nil)
+	bufpool.Put(buf)
+	return nil
+}
+
+// begin sends the answer's header with what is sent next.
+func (c *grpcCall) begin() {
+	if c.begun {
+		return
+	}
+	c.begun = true
+	c.copyHeader()
+	c.w.WriteHeader(http.StatusOK)
+}
+
+// flush sends what was written. It does not fail: the next write does.
+func (c *call) flush() {
+	if flusher, ok := c.w.(http.Flusher); ok {
+		flusher.Flush()
+	}
+}
+
+// SendHeaders implements connect.ServerStream. The header of a unary call goes with its
+// answer.
+func (c *grpcCall) SendHeaders() error {
+	if !c.only && !c.begun {
+		c.begin()
+		c.flush()
+	}
+	return nil
+}
+
+// Send implements connect.ServerStream.
+func (c *grpcCall) Send(msg any) error {
+	c.begin()
+	if c.only {
+		c.copyTrailer()
+	}
+	err := c.send(msg)
+	if !c.only || err != nil {
+		c.flush()
+	}
+	return err
+}
+
+// send writes a message in its envelope.
+func (c *grpcCall) send(msg any) error {
+	m, ok := msg.(proto.Message)
+	if !ok {
+		return unencodable(notAMessage(msg))
+	}
+	if err := c.out.encode(m, prefixSize, detachLeast); err != nil {
+		return unencodable(err)
+	}
+	defer func() { c.out.release(!c.broken) }()
+	if !c.wanted(c.out.compressible()) {
+		if c.out.size > math.MaxUint32 {
+			return connect.Errorf(connect.CodeResourceExhausted, "the answer has %d bytes, a message has %d at most", c.out.size, math.MaxUint32)
+		}
+		setPrefix(c.out.parts[0], 0, c.out.size)
+		c.info.SendStats = connect.MessageStats{Size: c.out.size}
+		c.wrote = true
+		return c.write(&c.out, "write envelope: ")
+	}
+	data, err := c.compress(c.out.parts[0][prefixSize:], prefixSize)
+	if err != nil {
+		return err
+	}
+	setPrefix(data, flagCompressed, len(data)-prefixSize)
+	c.info.SendStats = connect.MessageStats{Size: c.out.size, CompressedSize: len(data) - prefixSize}
+	c.wrote = true
+	return c.write(&encoded{parts: [][]byte{data}}, "write envelope: ")
+}
+
+// setPrefix sets the prefix of an envelope with size bytes after it.
+func setPrefix(envelope []byte, flags byte, size int) {
+	envelope[0] = flags
+	binary.BigEndian.PutUint32(envelope[1:], uint32(size))
+}
+
+// end sends gRPC's status as trailers.
+func (c *grpcCall) end(failure *connect.Error) {
+	// The header is not sent before the trailer is there: a server may make one of both.
+	c.copyHeader()
+	header := c.w.Header()
+	if failure == nil {
+		header[http.TrailerPrefix+"Grpc-Status"] = statusOK
+	} else {
+		c.setStatus(failure)
+	}
+	for name, values := range c.trailer {
+		header[http.TrailerPrefix+name] = values
+	}
+	if !c.wrote {
+		// net/http sends no trailers where nothing came before:
+		// https://github.com/golang/go/issues/54723.
+		c.flush()
+	}
+}

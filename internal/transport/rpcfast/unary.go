@@ -1,0 +1,105 @@
+package rpcfast
+
+import (
+	"errors"
+	"io"
+	"net/http"
+	"strconv"
+
+	"connectrpc.com/connect/v2"
+	"google.golang.org/protobuf/proto"
+)
+
+// unaryCall is a unary call of Connect's protocol: the body is the message.
+type unaryCall struct {
+	call
+	sent bool
+}
+
+func (p *procedure) serveUnary(w http.ResponseWriter, r *http.Request) {
+	c := &unaryCall{}
+	p.init(&c.call, w, r, connect.ProtocolNameConnect, "Accept-Encoding")
+	header := w.Header()
+	header["Content-Type"] = r.Header["Content-Type"]
+	header["Accept-Encoding"] = p.compressors.names
+	failure := p.run(r.Context(), &c.call, c, connectTimeout)
+	if !c.sent {
+		c.mergeTrailer()
+		if failure != nil {
+			_ = p.errors.Write(w, r, failure) // the caller has gone
+		}
+	}
+	_ = r.Body.Close() // what is left of it is not wanted
+}
+
+// Receive implements connect.ServerStream.
+func (c *unaryCall) Receive(msg any) error {
+	if c.received {
+		return io.EOF
+	}
+	c.received = true
+	buf, got, err := readBody(c.r.Body, c.places.lead(int(max(c.r.ContentLength, 0))), c.r.ContentLength, c.limit)
+	switch {
+	case err == nil:
+		return c.decode(buf, msg)
+	case errors.Is(err, errMore):
+		c.drain(c.limit - int64(got))
+		return connect.Errorf(connect.CodeResourceExhausted, "message is larger than configured max %d", c.limit)
+	}
+	if over := overReader(err, "read first %d bytes of message", got); over != nil {
+		return over
+	}
+	return transferError(c.ctx, err, connect.CodeUnknown, "read message: ")
+}
+
+// SendHeaders implements connect.ServerStream: the header waits for the answer, for an
+// error has another status.
+func (c *unaryCall) SendHeaders() error { return nil }
+
+// Send implements connect.ServerStream.
+func (c *unaryCall) Send(msg any) error {
+	if c.sent {
+		return connect.NewError(connect.CodeInternal, "a unary call has one answer, which has been sent")
+	}
+	c.copyHeader()
+	c.copyTrailer()
+	m, ok := msg.(proto.Message)
+	if !ok {
+		return unencodable(notAMessage(msg))
+	}
+	if err := c.out.encode(m, 0, detachLeast); err != nil {
+		return unencodable(err)
+	}
+	defer func() { c.out.release(!c.broken) }()
+	header := c.w.Header()
+	if !c.wanted(c.out.compressible()) {
+		c.begin(header, c.out.size)
+		c.info.SendStats = connect.MessageStats{Size: c.out.size}
+		return c.write(&c.out, "write message: ")
+	}
+	data, err := c.compress(c.out.parts[0], 0)
+	if err != nil {
+		return err
+	}
+	header["Content-Encoding"] = []string{c.compressor.Name()}
+	c.begin(header, len(data))
+	c.info.SendStats = connect.MessageStats{Size: c.out.size, CompressedSize: len(data)}
+	return c.write(&encoded{parts: [][]byte{data}}, "write message: ")
+}
+
+// begin sends the header of an answer of size bytes with what is sent next.
+func (c *unaryCall) begin(header http.Header, size int) {
+	c.sent = true
+	c.mergeTrailer()
+	header["Content-Length"] = []string{strconv.Itoa(size)}
+	c.w.WriteHeader(http.StatusOK)
+}
+
+// mergeTrailer sets the trailer's fields among the header's ("Unary-Response" in
+// Connect's protocol reference).
+func (c *unaryCall) mergeTrailer() {
+	header := c.w.Header()
+	for name, values := range c.trailer {
+		header["Trailer-"+name] = values
+	}
+}
