@@ -48,7 +48,7 @@ func modelServer(t *testing.T, cuts int) (url string, model []byte) {
 // command runs the program to its end.
 func command(ctx context.Context, args ...string) (code int, stdout, stderr string) {
 	var out, err buffer
-	code = run(ctx, args, noEnv, &out, &err)
+	code = run(ctx, args, noEnv, nil, &out, &err)
 	return code, out.String(), err.String()
 }
 
@@ -83,7 +83,7 @@ func TestAPullThatIsInterruptedGoesOn(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	var stdout, stderr buffer
 	exited := make(chan int, 1)
-	go func() { exited <- run(ctx, args, noEnv, &stdout, &stderr) }()
+	go func() { exited <- run(ctx, args, noEnv, nil, &stdout, &stderr) }()
 	for !strings.Contains(stderr.String(), "trying again") {
 		select {
 		case code := <-exited:
@@ -158,7 +158,7 @@ func TestPullFollowsTheServersDirectory(t *testing.T) {
 	dir := t.TempDir()
 	env := func(name string) string { return map[string]string{"TENSORWIRE_MODELS": dir}[name] }
 	var stdout, stderr buffer
-	if code := run(t.Context(), []string{"models", "pull", "--name", "digits", "--version", "3", url + "/model.onnx"}, env, &stdout, &stderr); code != exitOK {
+	if code := run(t.Context(), []string{"models", "pull", "--name", "digits", "--version", "3", url + "/model.onnx"}, env, nil, &stdout, &stderr); code != exitOK {
 		t.Fatalf("code %d: %s", code, stderr.String())
 	}
 	if _, err := os.Stat(filepath.Join(dir, "digits", "3", "model.onnx")); err != nil {

@@ -76,7 +76,7 @@ func start(t *testing.T, args ...string) *process {
 	ctx, stop := context.WithCancel(t.Context())
 	p := &process{out: &buffer{}, stop: stop, exited: make(chan int, 1)}
 	args = append([]string{"serve", "--listen", "127.0.0.1:0", "--log-level", "warn"}, args...)
-	go func() { p.exited <- run(ctx, args, noEnv, p.out, p.out) }()
+	go func() { p.exited <- run(ctx, args, noEnv, nil, p.out, p.out) }()
 	deadline := time.After(time.Minute)
 	for {
 		if match := pageLine.FindStringSubmatch(p.out.String()); match != nil {
@@ -526,7 +526,7 @@ func TestRunSaysWhatIsWrong(t *testing.T) {
 		says string
 	}{
 		"no command":      {nil, nil, exitUsage, "tensorwire serve"},
-		"unknown command": {[]string{"sevre"}, nil, exitUsage, `no command "sevre"`},
+		"unknown command": {[]string{"sevre"}, nil, exitUsage, `no command "sevre": did you mean tensorwire serve?`},
 		"unknown flag":    {[]string{"serve", "--port", "1"}, nil, exitUsage, "-port"},
 		"argument":        {[]string{"serve", "models"}, nil, exitUsage, `"models"`},
 		"bad value":       {[]string{"serve", "--max-queue", "0"}, nil, exitUsage, "--max-queue is 0"},
@@ -537,13 +537,13 @@ func TestRunSaysWhatIsWrong(t *testing.T) {
 		"missing models":  {[]string{"serve", "--models", "/nowhere/models"}, nil, exitError, "/nowhere/models does not exist"},
 		"missing default": {[]string{"serve", "--models", root + "/models", "--default-model", "cat"}, nil, exitError, `"cat"`},
 		"missing library": {[]string{"serve", "--models", root + "/models"}, map[string]string{"TENSORWIRE_ONNXRUNTIME_LIB": "/nowhere/lib.so"}, exitError, "/nowhere/lib.so"},
-		"port taken":      {[]string{"serve", "--models", root + "/models", "--listen", taken.Addr().String()}, nil, exitError, "is taken"},
+		"port taken":      {[]string{"serve", "--models", root + "/models", "--listen", taken.Addr().String()}, nil, exitError, "is in use"},
 		"help":            {[]string{"serve", "--help"}, nil, exitOK, "--models directory"},
 		"version":         {[]string{"version"}, nil, exitOK, "tensorwire"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var out bytes.Buffer
-			code := run(t.Context(), test.args, func(name string) string { return test.env[name] }, &out, &out)
+			code := run(t.Context(), test.args, func(name string) string { return test.env[name] }, nil, &out, &out)
 			if code != test.code || !strings.Contains(out.String(), test.says) {
 				t.Errorf("code %d, want %d; output does not say %q:\n%s", code, test.code, test.says, out.String())
 			}
@@ -559,7 +559,7 @@ func TestSettingsComeFromTheEnvironmentAndFlagsGoBefore(t *testing.T) {
 			command = append(command, "--models", args)
 		}
 		var out bytes.Buffer
-		if run(t.Context(), command, func(name string) string { return env[name] }, &out, &out) != exitError || !strings.Contains(out.String(), says) {
+		if run(t.Context(), command, func(name string) string { return env[name] }, nil, &out, &out) != exitError || !strings.Contains(out.String(), says) {
 			t.Errorf("%v: %s", command, out.String())
 		}
 	}

@@ -2,19 +2,45 @@ package config_test
 
 import (
 	"errors"
-	"io"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/spf13/pflag"
+
+	"github.com/tensorwire/tensorwire/internal/base/setting"
 	"github.com/tensorwire/tensorwire/internal/config"
 	"github.com/tensorwire/tensorwire/internal/models/repository"
 )
 
+// resolve reads the settings as the command does. The error's text names settings as
+// the user wrote them.
+func resolve(env map[string]string, args ...string) (*config.Config, error) {
+	settings := config.New()
+	flags := pflag.NewFlagSet("serve", pflag.ContinueOnError)
+	settings.AddTo(flags)
+	if err := flags.Parse(config.DoubleDashes(flags, args)); err != nil {
+		return nil, config.FlagError(flags, err)
+	}
+	c, err := settings.Resolve(func(name string) string { return env[name] })
+	if err != nil {
+		return nil, &renderedError{err, setting.Text(err, settings.Name)}
+	}
+	return c, nil
+}
+
+type renderedError struct {
+	error
+	text string
+}
+
+func (e *renderedError) Error() string { return e.text }
+func (e *renderedError) Unwrap() error { return e.error }
+
 func parse(t *testing.T, env map[string]string, args ...string) *config.Config {
 	t.Helper()
-	c, err := config.Parse(args, func(name string) string { return env[name] }, io.Discard)
+	c, err := resolve(env, args...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -52,7 +78,7 @@ func TestModelControl(t *testing.T) {
 	if !slices.Equal(c.LoadModels, []string{"c", "d", "e"}) {
 		t.Errorf("flags give %q", c.LoadModels)
 	}
-	_, err := config.Parse([]string{"--load-model", "digits"}, func(string) string { return "" }, io.Discard)
+	_, err := resolve(nil, "--load-model", "digits")
 	if err == nil || !strings.Contains(err.Error(), "--model-control explicit") {
 		t.Errorf("--load-model without explicit: %v", err)
 	}
@@ -78,7 +104,7 @@ func TestValuesThatDoNotFit(t *testing.T) {
 		{"--tls-cert", "/nowhere/cert.pem", "--tls-key", "/nowhere/key.pem"},
 		{"--tls-key", "key.pem"},
 	} {
-		if _, err := config.Parse(args, func(string) string { return "" }, io.Discard); !errors.Is(err, config.ErrUsage) {
+		if _, err := resolve(nil, args...); !errors.Is(err, config.ErrUsage) {
 			t.Errorf("%q: %v", args, err)
 		}
 	}

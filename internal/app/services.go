@@ -1,0 +1,61 @@
+package app
+
+import (
+	"net/http"
+
+	"connectrpc.com/connect/v2"
+
+	"github.com/tensorwire/tensorwire/gen/inference/inferenceconnect"
+	"github.com/tensorwire/tensorwire/gen/modelserving/modelservingconnect"
+	"github.com/tensorwire/tensorwire/handler"
+	"github.com/tensorwire/tensorwire/internal/transport/admission"
+	"github.com/tensorwire/tensorwire/internal/transport/rpcfast"
+	"github.com/tensorwire/tensorwire/internal/transport/server"
+	"github.com/tensorwire/tensorwire/web"
+)
+
+// newHTTP returns the HTTP server of all APIs, of the metrics and of the page.
+func (s *Server) newHTTP(options Options, metrics http.Handler, memory *admission.Budget) (*server.Server, error) {
+	register, rest := s.services(options)
+	return server.New(register, rest, web.Handler(), s.readiness, server.Options{
+		TLSCertFile:     s.config.TLSCert,
+		TLSKeyFile:      s.config.TLSKey,
+		CORSOrigins:     s.config.CORSOrigins,
+		MaxMessageBytes: int64(s.config.MaxMessageBytes),
+		NetHTTP2:        s.config.NetHTTP2,
+		Metrics:         metrics,
+		Budget:          memory,
+		Logger:          s.log,
+	})
+}
+
+// services returns the registration of the RPCs, and the REST API.
+func (s *Server) services(options Options) (func(*connect.Server), http.Handler) {
+	predictor := handler.NewPredictor(s.models, handler.PredictorOptions{
+		MaxImagePixels: s.config.MaxImagePixels,
+		StreamWindow:   s.config.StreamWindow,
+		MaxDeadline:    s.config.MaxDeadline,
+		Draining:       s.draining,
+		Release:        rpcfast.Release,
+		Lend:           rpcfast.Lend,
+		Logger:         s.log,
+	})
+	inference := handler.NewInference(s.models, handler.InferenceOptions{
+		Version:      options.Version,
+		StreamWindow: s.config.StreamWindow,
+		MaxDeadline:  s.config.MaxDeadline,
+		Draining:     s.draining,
+		Release:      rpcfast.Release,
+		Lend:         rpcfast.Lend,
+		Readiness:    s.readiness,
+		SharedMemory: s.regions,
+		LogLevels:    options.LogLevels,
+		Logger:       s.log,
+	})
+	register := func(procedures *connect.Server) {
+		modelservingconnect.RegisterPredictorHandler(procedures, predictor)
+		inferenceconnect.RegisterGRPCInferenceServiceHandler(procedures, inference)
+	}
+	rest := handler.NewREST(inference, predictor, handler.RESTOptions{MaxBodyBytes: int64(s.config.MaxMessageBytes), Logger: s.log})
+	return register, rest
+}

@@ -1,0 +1,63 @@
+package config
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/spf13/pflag"
+)
+
+// helpColumns is the width of help, in columns.
+const helpColumns = 80
+
+// PrintFlags prints each flag with its meaning and its default.
+func PrintFlags(out io.Writer, flags *pflag.FlagSet) {
+	flags.VisitAll(func(f *pflag.Flag) {
+		if f.Hidden {
+			return
+		}
+		name, text := pflag.UnquoteUsage(f)
+		if d := describeDefault(f); d != "" {
+			text += " (default: " + d + ")"
+		}
+		fmt.Fprintf(out, "  --%s\n", strings.TrimSpace(f.Name+" "+name))
+		for _, line := range wrap(text, helpColumns-8) {
+			fmt.Fprintf(out, "        %s\n", line)
+		}
+	})
+}
+
+// describeDefault returns a flag's default for a reader; empty where it is off or empty.
+func describeDefault(f *pflag.Flag) string {
+	value := f.DefValue
+	switch value {
+	case "0", "0s", "false":
+		value = ""
+	}
+	note := strings.Join(f.Annotations[defaultNote], "")
+	switch {
+	case note == "":
+		return value
+	case value == "":
+		return note
+	}
+	return note + ", " + value
+}
+
+// wrap splits text into lines of at most that many columns, as far as words allow.
+func wrap(text string, columns int) []string {
+	var lines []string
+	line := ""
+	for word := range strings.FieldsSeq(text) {
+		if line != "" && len(line)+1+len(word) > columns {
+			lines = append(lines, line)
+			line = ""
+		}
+		if line != "" {
+			line += " "
+		}
+		line += word
+	}
+	return append(lines, line)
+}
