@@ -131,10 +131,6 @@ func (s *Server) Start() {
 	})
 }
 
-// Loaded returns a channel that is closed when every startup model is loaded or has
-// failed to load, and the server is ready.
-func (s *Server) Loaded() <-chan struct{} { return s.loaded }
-
 func (s *Server) becomeReady() {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -30,6 +30,21 @@ func (s *Server) Serve(listener net.Listener) error {
 	return s.http.Serve(listener)
 }
 
+// WaitReady waits until every startup model is loaded or has failed to load. It returns
+// the cause of ctx if that is done before, or an error if the server is shut down before.
+func (s *Server) WaitReady(ctx context.Context) error {
+	select {
+	case <-s.loaded:
+	case <-s.loadCtx.Done():
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+	if s.loadCtx.Err() != nil {
+		return errors.New("the server is shut down")
+	}
+	return nil
+}
+
 // Run serves on listener until ctx is done, and then shuts the server down within the
 // configured times. It calls ready, if that is not nil, once the models are loaded. It
 // closes listener. The server is closed when it returns.
