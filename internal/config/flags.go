@@ -65,14 +65,16 @@ func (c *Config) modelFlags() *pflag.FlagSet {
 	note(f.text(&c.DefaultModel, "", "default-model", "`name` of the model for requests that name none"),
 		defaultNote, "the only model")
 	note(scalar(f, &c.ModelControl, repository.ControlPoll, "model-control", textKind, "`mode` of loading: none (once, at the start), poll (follow the directory) or explicit (on request)", func(text string) (control repository.Control, err error) {
-		err = control.UnmarshalText([]byte(text))
-		return control, err
+		if control.UnmarshalText([]byte(text)) != nil {
+			return 0, errors.New("give none, poll or explicit")
+		}
+		return control, nil
 	}), choices, "none", "poll", "explicit")
 	f.duration(&c.PollInterval, repository.DefaultPollInterval, "poll-interval", "`interval` between scans of the model repository")
 	note(f.list(&c.LoadModels, "load-model", "`names` of models to load at the start with --model-control explicit; separate by commas or repeat; * loads all"),
 		defaultNote, "none")
 	note(f.text(&c.OnnxRuntimeLib, "", "onnxruntime-lib", "`path` of ONNX Runtime's shared library"),
-		defaultNote, "searched for")
+		defaultNote, "next to the executable, in ../lib, then in the system")
 	f.int(&c.IntraOpThreads, 1, "intra-op-threads", "`threads` of one run within an operator")
 	return f.FlagSet
 }

@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/spf13/pflag"
@@ -28,22 +29,19 @@ func PrintFlags(out io.Writer, flags *pflag.FlagSet) {
 	})
 }
 
-// describeDefault returns a flag's default for a reader; empty where it is off or empty.
+// describeDefault returns a flag's default for help; empty where it is off or empty. It
+// has the value on this machine.
 func describeDefault(f *pflag.Flag) string {
-	value := f.DefValue
+	note, value := f.Annotations[defaultNote], f.DefValue
 	switch value {
-	case "0", "0s", "false":
-		value = ""
+	case "0", "0s", "false", "":
+		return strings.Join(note, "")
 	}
-	note := strings.Join(f.Annotations[defaultNote], "")
-	switch {
-	case note == "":
-		return value
-	case value == "":
-		return note
-	}
-	return note + ", " + value
+	return strings.Join(append(slices.Clip(note), value), ", ")
 }
+
+// DefaultNote returns the description of a default that is no plain value, or "".
+func DefaultNote(f *pflag.Flag) string { return strings.Join(f.Annotations[defaultNote], "") }
 
 // wrap splits text into lines of at most that many columns, as far as words allow.
 func wrap(text string, columns int) []string {

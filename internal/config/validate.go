@@ -99,7 +99,7 @@ func (c *Config) validateTLS() error {
 // message.
 func (c *Config) CheckMemoryBudget() error {
 	needed := c.MaxMessageBytes * heldTimes
-	if c.MemoryBudget == 0 || c.MemoryBudget >= needed {
+	if c.MemoryBudget <= 0 || c.MemoryBudget >= needed {
 		return nil
 	}
 	return setting.Errorf("%s is %v, and a message of %s, %d, takes %v: give that much or more, 0 for no limit, or lower %s to %d",

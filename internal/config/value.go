@@ -127,13 +127,17 @@ func (f flags) size(p *Size, to Size, name, usage string) *pflag.Flag {
 }
 
 func (f flags) duration(p *time.Duration, to time.Duration, name, usage string) *pflag.Flag {
-	return scalar(f, p, to, name, durationKind, usage, func(text string) (time.Duration, error) {
+	flag := scalar(f, p, to, name, durationKind, usage, func(text string) (time.Duration, error) {
 		d, err := time.ParseDuration(text)
 		if err != nil {
 			return 0, errors.New("give a duration such as 500ms, 30s or 2m")
 		}
 		return d, nil
 	})
+	if minutes, whole := strings.CutSuffix(flag.DefValue, "m0s"); whole {
+		flag.DefValue = minutes + "m"
+	}
+	return flag
 }
 
 func (f flags) bool(p *bool, name, usage string) {
