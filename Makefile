@@ -110,7 +110,7 @@ generate: $(PACKAGES) ## Generate gen/ from api/, and docs/settings.md from the 
 	go test -count=1 -run '^TestSettingsReference$$' ./internal/config -update
 
 .PHONY: check-generated
-check-generated: generate $(CONFORMANCE_CODE) ## Fail where generated files or go.mod are out of date
+check-generated: generate $(CONFORMANCE_CODE) ## Fail where gen/ is not what api/ gives, or go.mod is not tidy
 	go mod tidy
 	cd bench && go mod tidy
 	cd $(CONFORMANCE) && go mod tidy

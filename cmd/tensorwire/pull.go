@@ -36,6 +36,7 @@ func (p *program) pullCommand() *cobra.Command {
 		ValidArgsFunction: cobra.NoFileCompletions,
 		Args:              cobra.ArbitraryArgs, // checkPull checks them
 		RunE: func(cmd *cobra.Command, args []string) error {
+			p.name = settings.Name
 			options.MaxBytes = int64(maxBytes)
 			if err := checkPull(cmd.Flags(), &options, args); err != nil {
 				return err

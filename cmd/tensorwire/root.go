@@ -20,11 +20,13 @@ func (p *program) rootCommand() *cobra.Command {
 		Args:          cobra.ArbitraryArgs, // RunE checks them
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if version {
-				return p.printVersion(false, "")
+				return p.printVersion(config.New(), false)
 			}
 			return noCommand(cmd, args)
 		},
 	}
+	root.SetOut(p.stdout) // before the completion commands, which keep it
+	root.SetErr(p.stderr)
 	root.Flags().BoolVar(&version, "version", false, "print the version")
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return config.FlagError(cmd.Flags(), err) })
 	root.SetUsageFunc(printUsage)

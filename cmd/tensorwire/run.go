@@ -33,8 +33,6 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdin i
 	p := &program{getenv: getenv, stdout: stdout, stderr: stderr, name: setting.Flag}
 	root := p.rootCommand()
 	root.SetIn(stdin)
-	root.SetOut(stdout)
-	root.SetErr(stderr)
 	root.SetArgs(doubleDashes(root, args))
 	command, err := root.ExecuteContextC(ctx)
 	switch {

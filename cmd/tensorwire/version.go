@@ -74,11 +74,7 @@ func (p *program) versionCommand() *cobra.Command {
 		},
 		ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(*cobra.Command, []string) error {
-			p.name = settings.Name
-			if err := settings.Read(p.getenv, setting.OnnxRuntimeLib); err != nil {
-				return err
-			}
-			return p.printVersion(asJSON, settings.Config().OnnxRuntimeLib)
+			return p.printVersion(settings, asJSON)
 		},
 	}
 	cmd.Flags().SortFlags = false
@@ -87,11 +83,15 @@ func (p *program) versionCommand() *cobra.Command {
 	return cmd
 }
 
-// printVersion prints the versions; of ONNX Runtime that of library, or of the one that
-// a server would find.
-func (p *program) printVersion(asJSON bool, library string) error {
+// printVersion prints the versions; of ONNX Runtime that of the library that a server
+// with these settings would load.
+func (p *program) printVersion(settings *config.Settings, asJSON bool) error {
+	p.name = settings.Name
+	if err := settings.Read(p.getenv, setting.OnnxRuntimeLib); err != nil {
+		return err
+	}
 	b := readBuild()
-	b.Runtime = p.runtimeInfo(library)
+	b.Runtime = p.runtimeInfo(settings.Config().OnnxRuntimeLib)
 	if asJSON {
 		encoder := json.NewEncoder(p.stdout)
 		encoder.SetIndent("", "  ")
@@ -121,7 +121,7 @@ func (p *program) runtimeInfo(library string) *runtimeInfo {
 	path, version, err := app.RuntimeVersion(library)
 	info := &runtimeInfo{Version: version, Library: path}
 	switch {
-	case errors.Is(err, onnx.ErrLibraryNotFound):
+	case library == "" && errors.Is(err, onnx.ErrLibraryNotFound):
 		info.Error = fmt.Sprintf("not found: give the path of its library with %s or %s", setting.Flag(setting.OnnxRuntimeLib), config.EnvName(setting.OnnxRuntimeLib))
 	case err != nil:
 		info.Error = setting.Text(err, p.name)
