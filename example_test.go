@@ -24,11 +24,11 @@ func Example() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
 	server, err := tensorwire.New(tensorwire.Options{Models: "models", Listen: ":8080"})
-	if err != nil {
-		log.Fatal(err)
+	if err == nil {
+		err = server.ListenAndServe(ctx)
 	}
-	if err := server.ListenAndServe(ctx); err != nil {
-		log.Fatal(err)
+	if err != nil {
+		log.Print(err)
 	}
 }
 
@@ -64,7 +64,6 @@ func ExampleServer_Handler() {
 		log.Fatal(err)
 	}
 	ctx := context.Background()
-	defer server.Shutdown(ctx)
 	if err := server.WaitReady(ctx); err != nil {
 		log.Fatal(err)
 	}
@@ -85,6 +84,9 @@ func ExampleServer_Handler() {
 	}
 	best := strings.Split(result.Outputs[0].Data[0], ":")
 	fmt.Println(response.Code, result.Model, best[2])
+	if err := server.Shutdown(ctx); err != nil {
+		log.Fatal(err)
+	}
 	// Output: 200 digits 1
 }
 

@@ -12,7 +12,7 @@ import (
 	"github.com/tensorwire/tensorwire/internal/models/repository"
 )
 
-// ModelControl says when models are loaded.
+// ModelControl selects when models are loaded.
 type ModelControl uint8
 
 const (
@@ -24,9 +24,9 @@ const (
 	ControlExplicit
 )
 
-// Options configure a server. The zero value of each field is its default, which is the
-// default of the flag of `tensorwire serve` in parentheses; docs/settings.md describes
-// them.
+// Options configure a server. The zero value of each field selects its default, which is
+// the default of the flag of `tensorwire serve` in parentheses. docs/settings.md describes
+// the flags.
 type Options struct {
 	// Models is the model repository, with files <model>/<version>/model.onnx. Empty:
 	// "models" in the working directory (--models).
@@ -50,7 +50,7 @@ type Options struct {
 	// DefaultModel is the model of requests that name none. Empty: the only model
 	// (--default-model).
 	DefaultModel string
-	// ModelControl says when models are loaded (--model-control).
+	// ModelControl selects when models are loaded (--model-control).
 	ModelControl ModelControl
 	// PollInterval is the interval between scans of the repository. 0: 2 s
 	// (--poll-interval).
@@ -73,8 +73,8 @@ type Options struct {
 	// MaxDeadline bounds an inference, whatever the client's deadline. 0: no limit
 	// (--max-deadline).
 	MaxDeadline time.Duration
-	// HangTimeout marks a busy model unhealthy that has not finished a run for so long. 0:
-	// 1 minute (--hang-timeout).
+	// HangTimeout is the time without a finished run after which a busy model is marked
+	// unhealthy. 0: 1 minute (--hang-timeout).
 	HangTimeout time.Duration
 	// StreamWindow is the number of frames in flight in one stream. 0: 8
 	// (--stream-window).
@@ -107,7 +107,7 @@ type Options struct {
 	TuneHeap bool
 }
 
-// controls maps to the control of the repository.
+// controls has the repository's control for each of ours.
 var controls = map[ModelControl]repository.Control{
 	ControlPoll: repository.ControlPoll, ControlNone: repository.ControlNone, ControlExplicit: repository.ControlExplicit,
 }
@@ -142,7 +142,7 @@ func (o *Options) config() *config.Config {
 	return c
 }
 
-// validate checks what the configuration cannot hold.
+// validate checks options that the configuration cannot represent.
 func (o *Options) validate() error {
 	if _, ok := controls[o.ModelControl]; !ok {
 		return setting.Errorf("%s is %d: give ControlPoll, ControlNone or ControlExplicit", setting.ModelControl, o.ModelControl)
@@ -153,7 +153,8 @@ func (o *Options) validate() error {
 // set sets a setting unless the option has its zero value.
 func set[T comparable](setting *T, option T) { *setting = cmp.Or(option, *setting) }
 
-// setOrNone sets a size whose zero means none, for which the option is negative.
+// setOrNone sets a size unless the option is zero. A negative option sets it to 0, which
+// means none.
 func setOrNone(setting *config.Size, option int64) {
 	if option != 0 {
 		*setting = config.Size(max(option, 0))

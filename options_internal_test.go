@@ -17,16 +17,16 @@ func TestZeroOptionsAreTheDefaults(t *testing.T) {
 	}
 }
 
-// notOptions are the settings without a field, and why.
+// notOptions are the settings without a field, with the reason.
 var notOptions = map[setting.Key]string{
-	config.FileKey: "a program has options in place of a file",
-	"http2":        "it is there to compare; a program that wants net/http's HTTP/2 takes Handler",
+	config.FileKey: "options replace the file",
+	"http2":        "a program that wants net/http's HTTP/2 uses Handler",
 	"log-level":    "Options.Logger decides",
 	"log-format":   "Options.Logger decides",
 }
 
-// TestEveryFieldSetsItsSetting sets one field after the other, and holds fields to the
-// list of settings.
+// TestEveryFieldSetsItsSetting sets one field after the other, and compares the fields
+// with the list of settings.
 func TestEveryFieldSetsItsSetting(t *testing.T) {
 	t.Parallel()
 	for _, group := range config.New().Groups() {

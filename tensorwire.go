@@ -16,8 +16,8 @@ import (
 var (
 	// ErrOptions marks an error of New about an invalid option.
 	ErrOptions = errors.New("invalid option")
-	// ErrLibraryNotFound marks an error of New: ONNX Runtime's shared library is not
-	// where Options.OnnxRuntimeLibrary says, or none was found.
+	// ErrLibraryNotFound marks an error of New: ONNX Runtime's shared library is not at
+	// Options.OnnxRuntimeLibrary, or was not found.
 	ErrLibraryNotFound = onnx.ErrLibraryNotFound
 	// ErrNotFound marks an error of New: the model repository, the default model or a
 	// model of Options.LoadModels does not exist.
@@ -72,12 +72,12 @@ func (s *Server) ListenAndServe(ctx context.Context) error {
 // once. After an error the caller still calls Shutdown.
 func (s *Server) Serve(listener net.Listener) error { return s.app.Serve(listener) }
 
-// Handler returns the handler of all APIs and of the page, for an HTTP server of the
-// caller's, at the root of its paths. It answers at any time: while models load, and
-// after Shutdown, requests for them are answered as unavailable.
+// Handler returns the handler of all APIs and of the page, for the caller's own HTTP
+// server, at the root of its paths. While models load, and after Shutdown, requests for
+// them fail as unavailable.
 //
-// A program that stops calls Shutdown before, or at the same time as, Shutdown of its own
-// HTTP server, which otherwise waits for streams that do not end.
+// A program that stops calls Shutdown before, or concurrently with, Shutdown of its HTTP
+// server, which otherwise waits for streams that do not end.
 func (s *Server) Handler() http.Handler { return s.app.Handler() }
 
 // Shutdown stops the server: it is not ready any more, ends streams, closes the listeners

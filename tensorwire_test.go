@@ -158,7 +158,7 @@ func TestHandlerIsUnavailableAfterShutdown(t *testing.T) {
 	}
 }
 
-// TestServeEndsWithShutdown serves on listeners of the caller's.
+// TestServeEndsWithShutdown serves on two listeners.
 func TestServeEndsWithShutdown(t *testing.T) {
 	server := newServer(t, tensorwire.Options{})
 	served := make(chan error, 2)

@@ -21,7 +21,7 @@ func TestUnknownCommandsAndFlags(t *testing.T) {
 		"flag":               {[]string{"serve", "--max-queu", "7"}, "unknown flag --max-queu: did you mean --max-queue?\nsee tensorwire serve --help\n"},
 		"flag of one dash":   {[]string{"serve", "-lisen", ":1"}, "unknown flag --lisen: did you mean --listen?"},
 		"flag of pull":       {[]string{"models", "pull", "https://host/m.onnx", "-nam", "m"}, "unknown flag --nam: did you mean --name?"},
-		"flag of root":       {[]string{"--verison"}, "unknown flag --verison: did you mean --version?"},
+		"flag of root":       {[]string{"--verson"}, "unknown flag --verson: did you mean --version?"},
 		"argument":           {[]string{"version", "1"}, `version has no arguments, found "1"`},
 		"value":              {[]string{"models", "pull", "--max-bytes", "much"}, `--max-bytes is "much": give a size`},
 		"configuration file": {[]string{"serve", "--config", "testdata/none.yaml"}, "--config: open testdata/none.yaml"},

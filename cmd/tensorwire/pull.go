@@ -28,7 +28,7 @@ Without --sha256 the digest of the file is printed, to pin it from then on. With
 func (p *program) pullCommand() *cobra.Command {
 	var options pull.Options
 	settings := config.New()
-	maxBytes := config.Size(pull.DefaultMaxBytes)
+	var maxBytes config.Size
 	cmd := &cobra.Command{
 		Use:               "pull <url> --name <name> [flags]",
 		Short:             "Download a model from a URL",
@@ -53,7 +53,7 @@ func (p *program) pullCommand() *cobra.Command {
 	flags.StringVar(&options.Name, "name", "", "`name` of the model: its directory in the repository")
 	flags.StringVar(&options.SHA256, "sha256", "", "expected SHA-256 `digest`, 64 hexadecimal digits; without it the file is not verified")
 	flags.Int64Var(&options.Version, "version", 1, "`number` of the version; an existing version is never replaced")
-	flags.Var(&maxBytes, "max-bytes", "maximum `size` of the file")
+	config.SizeVar(flags, &maxBytes, "max-bytes", pull.DefaultMaxBytes, "maximum `size` of the file")
 	flags.DurationVar(&options.StallTimeout, "stall-timeout", pull.DefaultStallTimeout, "`duration` without a byte from the server before a retry")
 	settings.AddTo(flags, setting.Models, config.FileKey)
 	return cmd

@@ -31,7 +31,7 @@ type program struct {
 // is done.
 func run(ctx context.Context, args []string, getenv func(string) string, stdin io.Reader, stdout, stderr io.Writer) int {
 	p := &program{getenv: getenv, stdout: stdout, stderr: stderr, name: setting.Flag}
-	root := p.rootCommand()
+	root := p.rootCommand() //nolint:contextcheck // connections and loads have contexts of their own, which end when Run stops the server
 	root.SetIn(stdin)
 	root.SetArgs(doubleDashes(root, args))
 	command, err := root.ExecuteContextC(ctx)

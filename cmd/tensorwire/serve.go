@@ -64,7 +64,7 @@ func (p *program) serve(cmd *cobra.Command, c *config.Config) error {
 	if err != nil {
 		return err
 	}
-	server, err := app.New(c, app.Options{ //nolint:contextcheck // models load until the server stops, which Run does when the context is done
+	server, err := app.New(c, app.Options{
 		Version:   readBuild().Version,
 		Logger:    log,
 		LogLevels: levels,
@@ -75,7 +75,7 @@ func (p *program) serve(cmd *cobra.Command, c *config.Config) error {
 	}
 	listener, err := server.Listen(cmd.Context())
 	if err != nil {
-		return server.Abandon(err) //nolint:contextcheck // closing has a time of its own
+		return server.Abandon(err)
 	}
 	return server.Run(cmd.Context(), listener, func() { server.Announce(p.stdout, listener.Addr()) })
 }

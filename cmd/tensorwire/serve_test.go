@@ -40,7 +40,7 @@ import (
 
 const root = "../.."
 
-// process is a server that runs as `tensorwire serve` does, in this process.
+// process is `tensorwire serve` in this process.
 type process struct {
 	url    string
 	out    *buffer
@@ -66,8 +66,7 @@ func (b *buffer) String() string {
 	return b.b.String()
 }
 
-// libraryEnv is an environment that has the path of ONNX Runtime's library and nothing
-// else.
+// libraryEnv is an environment with nothing but the path of ONNX Runtime's library.
 func libraryEnv(name string) string {
 	if name == onnxtest.LibraryVariable {
 		return os.Getenv(name) // set by TestMain
@@ -77,8 +76,7 @@ func libraryEnv(name string) string {
 
 var pageLine = regexp.MustCompile(`page +(\S+)/\n`)
 
-// start serves on a free port and waits until the models are loaded. ONNX Runtime
-// is the process's, so only one server runs at a time.
+// start serves on a free port and waits until the models are loaded.
 func start(t *testing.T, args ...string) *process {
 	t.Helper()
 	ctx, stop := context.WithCancel(t.Context())
@@ -103,7 +101,7 @@ func start(t *testing.T, args ...string) *process {
 	return p
 }
 
-// end stops the server as SIGTERM does, and checks that it ends well.
+// end stops the server as SIGTERM does, and checks its exit code.
 func (p *process) end(t *testing.T) {
 	t.Helper()
 	p.stop()
@@ -181,8 +179,8 @@ func client(h *http.Client, url string, options ...connecthttp.Option) modelserv
 	return modelservingconnect.NewPredictorClient(connect.NewClient(connecthttp.NewTransport(h, url, options...)))
 }
 
-// TestEveryProtocolGivesTheSameAnswer calls one image's answer over every protocol,
-// encoding and version of HTTP, and the errors besides.
+// TestEveryProtocolGivesTheSameAnswer compares the response for one image, and errors,
+// over every protocol, encoding and version of HTTP.
 func TestEveryProtocolGivesTheSameAnswer(t *testing.T) {
 	picture := digitstest.Load(t, root, 3).PNG(t, 0)
 	var want *modelserving.InferenceResponse
@@ -266,7 +264,7 @@ func testStream(t *testing.T, c modelservingconnect.PredictorClient, picture []b
 	}
 }
 
-// TestDigits holds the sample model to what its README says.
+// TestDigits checks the accuracy of the sample model that its README states.
 func TestDigits(t *testing.T) {
 	p := start(t, "--models", root+"/models")
 	c := client(newClient(t, true, nil), p.url, connecthttp.WithGRPC())
@@ -289,8 +287,8 @@ func TestDigits(t *testing.T) {
 	}
 }
 
-// post sends body over HTTP/1.1 and returns the answer's status, and its headers and
-// text: gRPC-Web's status is in the one or the other.
+// post sends body over HTTP/1.1 and returns the response's status, and its headers with
+// its text: gRPC-Web's status is in either.
 func post(t *testing.T, url, contentType string, body io.Reader, extra ...string) (int, string) {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, url, body)
@@ -373,11 +371,11 @@ func TestBadInputOnTheWire(t *testing.T) {
 			}
 			for _, part := range test.says {
 				if !strings.Contains(text, part) {
-					t.Errorf("the answer does not say %q: %s", part, text)
+					t.Errorf("%q is not in the response: %s", part, text)
 				}
 			}
 			if strings.Contains(text, dir) {
-				t.Errorf("the answer tells a path of the server: %s", text)
+				t.Errorf("the response contains a path of the server: %s", text)
 			}
 		})
 	}
@@ -410,7 +408,7 @@ func TestBadInputOnTheWire(t *testing.T) {
 			}
 			res, err := c.Predict(t.Context(), &modelserving.InferenceRequest{TensorData: []float32{1, 2, 3}})
 			if err != nil || res.GetConfidence() != 3 {
-				t.Errorf("the server does not serve on: %v, %v", res, err)
+				t.Errorf("the server does not keep serving: %v, %v", res, err)
 			}
 		})
 	}
@@ -446,7 +444,7 @@ func TestListModelsIsCachedByBrowsers(t *testing.T) {
 	}
 }
 
-// TestStopsAfterWhatRuns sends SIGTERM's effect while calls run.
+// TestStopsAfterWhatRuns stops the server with requests in flight.
 func TestStopsAfterWhatRuns(t *testing.T) {
 	p := start(t, "--models", root+"/models")
 	c := client(newClient(t, true, nil), p.url, connecthttp.WithGRPC())
@@ -478,11 +476,11 @@ func TestStopsAfterWhatRuns(t *testing.T) {
 		t.Errorf("the stream ends with %v", err)
 	}
 	if status := probe(t, p.url); status == http.StatusOK {
-		t.Error("the server calls itself ready while it stops")
+		t.Error("the server is ready while it stops")
 	}
 	close(body.proceed)
 	if err := <-answered; err != nil {
-		t.Errorf("a call that ran was lost: %v", err)
+		t.Errorf("a request in flight failed: %v", err)
 	}
 	p.end(t)
 	if _, err := net.DialTimeout("tcp", strings.TrimPrefix(p.url, "http://"), time.Second); err == nil {
@@ -490,8 +488,8 @@ func TestStopsAfterWhatRuns(t *testing.T) {
 	}
 }
 
-// heldBody is a request's body that begins when the server asks for it, which says
-// that the call runs, and goes on when it is told to.
+// heldBody is a request body. It closes started when the server begins to read it, which
+// means that the request is in flight, and continues when proceed is closed.
 type heldBody struct {
 	started, proceed chan struct{}
 	once             sync.Once
@@ -506,7 +504,7 @@ func (b *heldBody) Read(p []byte) (int, error) {
 	return b.content.Read(p)
 }
 
-// probe returns the status of /readyz, 0 where nothing answers.
+// probe returns the status of /readyz, 0 without a response.
 func probe(t *testing.T, url string) int {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url+"/readyz", nil)
@@ -553,7 +551,7 @@ func TestRunSaysWhatIsWrong(t *testing.T) {
 			var out bytes.Buffer
 			code := run(t.Context(), test.args, func(name string) string { return cmp.Or(test.env[name], libraryEnv(name)) }, nil, &out, &out)
 			if code != test.code || !strings.Contains(out.String(), test.says) {
-				t.Errorf("code %d, want %d; output does not say %q:\n%s", code, test.code, test.says, out.String())
+				t.Errorf("code %d, want %d; %q is not in the output:\n%s", code, test.code, test.says, out.String())
 			}
 		})
 	}

@@ -14,8 +14,8 @@ import (
 	"github.com/tensorwire/tensorwire/internal/models/repository"
 )
 
-// resolve reads the settings as the command does. The error's text names settings as
-// the user wrote them.
+// resolve reads the settings as the command does. The text of the error names settings
+// as the command does.
 func resolve(env map[string]string, args ...string) (*config.Config, error) {
 	settings := config.New()
 	flags := pflag.NewFlagSet("serve", pflag.ContinueOnError)

@@ -54,7 +54,7 @@ func parseFile(name string, content []byte) (map[setting.Key]entry, error) {
 		return nil, Usagef("%s:%d: found %s, accepted are lines of the form key: value", name, root.Line, describe(root))
 	}
 	entries := map[setting.Key]entry{}
-	known := New() // takes each value, to check it
+	known := New() // receives each value, to check it
 	var errs []error
 	for i := 0; i < len(root.Content); i += 2 {
 		key, node := root.Content[i], root.Content[i+1]
@@ -150,7 +150,7 @@ func texts(node *yaml.Node, k kind) ([]string, error) {
 	return values, nil
 }
 
-// describe returns what a node is, for a message.
+// describe returns a node's type and value for an error.
 func describe(n *yaml.Node) string {
 	switch n.Kind {
 	case yaml.SequenceNode:

@@ -60,7 +60,7 @@ func TestGoodFiles(t *testing.T) {
 	}
 }
 
-// TestTheFullFileIsFull holds it to the list of settings.
+// TestTheFullFileIsFull compares the file with the list of settings.
 func TestTheFullFileIsFull(t *testing.T) {
 	t.Parallel()
 	content, err := os.ReadFile("testdata/full.good.yaml")
@@ -69,7 +69,7 @@ func TestTheFullFileIsFull(t *testing.T) {
 	}
 	for _, key := range keys() {
 		if strings.HasPrefix(key, "tls-") || key == string(config.FileKey) {
-			continue // files that exist; the file itself
+			continue // they need existing files; not in a file
 		}
 		if !strings.Contains(string(content), "\n"+key+":") {
 			t.Errorf("full.good.yaml does not set %s", key)
@@ -127,7 +127,7 @@ func TestBadFiles(t *testing.T) {
 	}
 }
 
-// Settings that are wrong together are named with their place in the file.
+// Errors of validation name the place of a setting in the file.
 func TestInvalidSettingsNameTheirPlace(t *testing.T) {
 	t.Parallel()
 	file := "testdata/invalid.bad.yaml"
@@ -162,7 +162,7 @@ func TestFlagsBeforeTheEnvironmentBeforeTheFile(t *testing.T) {
 	}
 }
 
-// A file is checked as a whole, also where a flag overrides it.
+// The file is checked also where a flag overrides it.
 func TestOverriddenSettingsAreChecked(t *testing.T) {
 	t.Parallel()
 	_, err := resolve(nil, "--config", "testdata/values.bad.yaml", "--http2", "auto")

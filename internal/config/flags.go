@@ -14,13 +14,14 @@ import (
 
 // Annotations of flags.
 const (
-	// defaultNote describes a default that is no plain value.
+	// defaultNote describes a default that depends on the machine or has no value.
 	defaultNote = "tensorwire_default"
-	// choices are the values of a setting that has few.
+	// choices are the accepted values of a setting, where they are few.
 	choices = "tensorwire_choices"
 )
 
-// VisitChoices calls do for each flag that has few values, for shell completion.
+// VisitChoices calls do for each flag with a list of accepted values, for shell
+// completion.
 func VisitChoices(flags *pflag.FlagSet, do func(name string, values []string)) {
 	flags.VisitAll(func(f *pflag.Flag) {
 		if values := f.Annotations[choices]; len(values) > 0 {

@@ -29,8 +29,8 @@ func PrintFlags(out io.Writer, flags *pflag.FlagSet) {
 	})
 }
 
-// describeDefault returns a flag's default for help; empty where it is off or empty. It
-// has the value on this machine.
+// describeDefault returns a flag's default on this machine for help; empty where it is
+// zero and has no note.
 func describeDefault(f *pflag.Flag) string {
 	note, value := f.Annotations[defaultNote], f.DefValue
 	switch value {
@@ -40,10 +40,11 @@ func describeDefault(f *pflag.Flag) string {
 	return strings.Join(append(slices.Clip(note), value), ", ")
 }
 
-// DefaultNote returns the description of a default that is no plain value, or "".
+// DefaultNote returns the description of a default that depends on the machine or has no
+// value, or "".
 func DefaultNote(f *pflag.Flag) string { return strings.Join(f.Annotations[defaultNote], "") }
 
-// wrap splits text into lines of at most that many columns, as far as words allow.
+// wrap splits text into lines of at most that many columns, between words.
 func wrap(text string, columns int) []string {
 	var lines []string
 	line := ""

@@ -60,7 +60,7 @@ func documentedDefault(f *pflag.Flag) string {
 	return "`" + f.DefValue + "`"
 }
 
-// TestSettingsReference holds docs/settings.md to the flags.
+// TestSettingsReference compares docs/settings.md with the flags.
 func TestSettingsReference(t *testing.T) {
 	var b strings.Builder
 	b.WriteString(referenceHead)

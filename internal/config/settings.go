@@ -18,13 +18,13 @@ const EnvPrefix = "TENSORWIRE_"
 // FileKey is the setting that names the configuration file. It is not in the file.
 const FileKey setting.Key = "config"
 
-// Settings are the settings of a server as flags, and where each value comes from. It is
-// not safe for concurrent use.
+// Settings are the settings of a server as flags, and the source of each value. It is not
+// safe for concurrent use.
 type Settings struct {
 	config *Config
 	file   string
 	groups []*Group
-	// sources has the name of each setting that is not at its default, as its user wrote it.
+	// sources has, for each setting that is set, its name where it is set.
 	sources map[setting.Key]string
 }
 
@@ -87,8 +87,8 @@ func (s *Settings) Resolve(getenv func(string) string) (*Config, error) {
 	}
 	err := s.config.Validate()
 	if s.sources[setting.MemoryBudget] != "" {
-		// The default is what the machine has: there, a message that is too large for it
-		// is refused when it arrives.
+		// A budget by default is the machine's: a message that is too large for it is
+		// refused when it arrives.
 		err = errors.Join(err, s.config.CheckMemoryBudget())
 	}
 	if err != nil {
@@ -97,7 +97,7 @@ func (s *Settings) Resolve(getenv func(string) string) (*Config, error) {
 	return s.config, nil
 }
 
-// Read reads the settings of keys, or all, as Resolve does, and validates each by itself.
+// Read reads the settings of keys, or all, as Resolve does. It checks each value alone.
 func (s *Settings) Read(getenv func(string) string, keys ...setting.Key) error {
 	file, err := s.readFile(getenv)
 	if err != nil {
@@ -141,11 +141,11 @@ func (s *Settings) readFile(getenv func(string) string) (map[setting.Key]entry, 
 	return readFile(name)
 }
 
-// Config returns the configuration that Read has read.
+// Config returns the configuration as far as Read has read it.
 func (s *Settings) Config() *Config { return s.config }
 
-// Name returns a setting's name as its user wrote it: the flag, the environment
-// variable, or the key with its position in the file. It is a renderer for
+// Name returns the name of a setting in the source of its value: the flag, the
+// environment variable, or the key with its position in the file. It renders keys for
 // [setting.Text].
 func (s *Settings) Name(key setting.Key) string {
 	if name := s.sources[key]; name != "" {

@@ -78,15 +78,6 @@ func (s Size) MarshalText() ([]byte, error) {
 	return fmt.Append(nil, int64(s)), nil
 }
 
-// Set sets the size from a flag's text, for [pflag.Value].
-func (s *Size) Set(text string) (err error) {
-	*s, err = parseSize(text)
-	return err
-}
-
-// Type returns the name of the value in help.
-func (Size) Type() string { return "size" }
-
 // String returns the size as MarshalText does.
 func (s Size) String() string {
 	text, _ := s.MarshalText() // it has no error

@@ -11,7 +11,7 @@ import (
 	"github.com/tensorwire/tensorwire/internal/models/repository"
 )
 
-// minPollInterval keeps a server from doing nothing but scanning.
+// minPollInterval bounds the cost of scanning.
 const minPollInterval = 100 * time.Millisecond
 
 // maxMessageBytes is the largest message: its length has four bytes on the wire.

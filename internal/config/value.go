@@ -10,13 +10,13 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// kind is the form of a setting's values.
+// kind describes the values of a setting.
 type kind struct {
-	// name is the value's in help.
+	// name is the value's name in help, unless the usage has a back-quoted one.
 	name string
-	// accepts says what the configuration file accepts.
+	// accepts describes the accepted values in the configuration file, for errors.
 	accepts string
-	// tags are the YAML types that the file accepts; of a list, its items'.
+	// tags are the accepted YAML types; for a list, the types of its items.
 	tags []string
 	list bool
 }
@@ -68,8 +68,8 @@ func newFlags() flags {
 	return flags{set}
 }
 
-// add declares a setting with the value that it has as its default. The back-quoted word
-// in usage is the value's name in help.
+// add declares a setting. Its present value is the default. The back-quoted word in usage
+// is the value's name in help.
 func (f flags) add(name string, v *value, usage string) *pflag.Flag {
 	f.Var(v, name, usage)
 	return f.Lookup(name)
@@ -120,6 +120,11 @@ func parseInt(text string, bits int) (int64, error) {
 		return 0, errors.New("give a whole number")
 	}
 	return n, nil
+}
+
+// SizeVar declares a flag for a size, like the Var functions of pflag.
+func SizeVar(set *pflag.FlagSet, p *Size, name string, to Size, usage string) {
+	flags{set}.size(p, to, name, usage)
 }
 
 func (f flags) size(p *Size, to Size, name, usage string) *pflag.Flag {
