@@ -52,7 +52,7 @@ func TestRESTBadRequests(t *testing.T) {
 		"unknown datatype":             {"m", x(`"datatype":"FP33","shape":[1,2],"data":[1,2]`), 0, 400, []string{`"x"`, `"FP33"`}},
 		"unknown input":                {"m", `{"inputs":[{"name":"z","datatype":"FP32","shape":[1,2],"data":[1,2]}]}`, 0, 400, []string{`"z"`, `"x"`}},
 		"missing input":                {"two", `{"inputs":[{"name":"a","datatype":"FP32","shape":[1],"data":[1]}]}`, 0, 400, []string{`"b"`, "missing"}},
-		"an input twice":               {"m", `{"inputs":[{"name":"x","datatype":"FP32","shape":[1,2],"data":[1,2]},{"name":"x","datatype":"FP32","shape":[1,2],"data":[1,2]}]}`, 0, 400, []string{`"x"`, "duplicate key"}},
+		"an input twice":               {"m", `{"inputs":[{"name":"x","datatype":"FP32","shape":[1,2],"data":[1,2]},{"name":"x","datatype":"FP32","shape":[1,2],"data":[1,2]}]}`, 0, 400, []string{`"x"`, "twice"}},
 		"unknown output":               {"m", `{"outputs":[{"name":"z"}],"inputs":[{"name":"x","datatype":"FP32","shape":[1,2],"data":[1,2]}]}`, 0, 400, []string{`output "z"`, `"y"`}},
 		"an output without a name":     {"m", `{"outputs":[{}]}`, 0, 400, []string{"outputs[0]", "name"}},
 		"wrong datatype":               {"m", x(`"datatype":"FP64","shape":[1,2],"data":[1,2]`), 0, 400, []string{`"x"`, "FP64", "FP32"}},
