@@ -2,21 +2,21 @@ package tensorjson
 
 import "math"
 
-// window is how much text quickFloat and quickInteger look at without asking where
-// it ends.
+// window is the number of bytes that fastFloat and fastInteger read without bounds
+// checks.
 const window = 32
 
-// quickFloat reads a number at p as most are written, and rounds it to the nearest
-// float64: any sign, one digit with a fraction of at most 24 digits, or at most 7
-// with one of at most 8, and an exponent that does not lead far. next is the position
-// behind it, which is inside text. It is 0 where the number needs scanNumber. What
-// follows can still make it another number, or none: only where next is at a comma or
-// bracket is f the number. f is 0 or a magnitude at which a float32 is normal.
-func quickFloat(text []byte, p int) (f float64, next int) {
+// fastFloat is the fast path for numbers in common formats: a sign, one digit with a
+// fraction of at most 24 digits or at most 7 digits with a fraction of at most 8, and a
+// small exponent. f is the number rounded to the nearest float64: 0, or in the range of
+// normal float32s. next is the position after the number, inside text, or 0 if the
+// number needs the slow path, scanNumber. The caller must check that a comma or bracket
+// is at next: any other character may continue the number or make it malformed.
+func fastFloat(text []byte, p int) (f float64, next int) {
 	if len(text)-p <= window {
 		return 0, 0
 	}
-	// A sign is as often there as not, so it is counted and not branched on.
+	// Signs are unpredictable, so the position is computed without a branch.
 	negative := (uint64(text[p]^'-') - 1) >> 63
 	p += int(negative)
 	rest := (*[window]byte)(text[p:])
@@ -52,16 +52,16 @@ func quickFloat(text []byte, p int) (f float64, next int) {
 		}
 	}
 	if w < 1<<53 && places < len(exactPowers) && rest[length&31]|0x20 != 'e' {
-		// Both are float64s, so that the quotient is rounded once.
+		// Both are exact float64s, so the quotient is rounded once.
 		f = float64(int64(w)) / exactPowers[places]
-	} else if f, length = quickPower(rest, length, w, -places); length == 0 {
+	} else if f, length = fastPower(rest, length, w, -places); length == 0 {
 		return 0, 0
 	}
 	return math.Float64frombits(math.Float64bits(f) | negative<<63), p + length
 }
 
-// longFraction goes on where more than eight digits follow a digit and the point. w
-// is what rest says up to there. places is 0 where w cannot hold what follows.
+// longFraction reads the digits after the eighth of a fraction. w is the number so far.
+// places is 0 if the number does not fit w.
 func longFraction(rest *[window]byte, w uint64) (more uint64, places int) {
 	values, count := digitValues(load((*[8]byte)(rest[10:])))
 	w = w*wholePowers[count&15] + firstDigits(values, count)
@@ -77,10 +77,10 @@ func longFraction(rest *[window]byte, w uint64) (more uint64, places int) {
 	return w, places
 }
 
-// quickPower returns w * 10^power, where the number's text has length characters and
-// may go on with an exponent of one or two digits. all is the length with it, or 0
-// where it needs scanNumber.
-func quickPower(rest *[window]byte, length int, w uint64, power int) (f float64, all int) {
+// fastPower returns w * 10^power. The number's text has length characters and may
+// continue with an exponent of one or two digits. all is the length including the
+// exponent, or 0 if the number needs scanNumber.
+func fastPower(rest *[window]byte, length int, w uint64, power int) (f float64, all int) {
 	if rest[length&31]|0x20 == 'e' {
 		length++
 		sign := rest[length&31]
@@ -101,10 +101,10 @@ func quickPower(rest *[window]byte, length int, w uint64, power int) (f float64,
 		power += exponent
 	}
 	d := decimal{mantissa: w, exponent: power}
-	if f, ok := exactly[float64](d); ok {
+	if f, ok := exactFloat[float64](d); ok {
 		return f, length
 	}
-	// 1e-37 is a normal float32, and 19 digits are no large one.
+	// 1e-37 is a normal float32, and 19 digits are within float32's range.
 	if power < -37 || power > 0 {
 		return 0, 0
 	}
@@ -115,9 +115,9 @@ func quickPower(rest *[window]byte, length int, w uint64, power int) (f float64,
 	return math.Float64frombits(pattern), length
 }
 
-// quickInteger reads a whole number of at most 16 digits at p. next is as that of
-// quickFloat.
-func quickInteger(text []byte, p int) (v int64, next int) {
+// fastInteger is the fast path for whole numbers of at most 16 digits. next has the
+// meaning that it has in fastFloat.
+func fastInteger(text []byte, p int) (v int64, next int) {
 	if len(text)-p <= window {
 		return 0, 0
 	}
@@ -135,6 +135,6 @@ func quickInteger(text []byte, p int) (v int64, next int) {
 		w = w*wholePowers[count&15] + firstDigits(values, count)
 		length += count
 	}
-	// Two's complement: all bits turned and one added, or nothing.
+	// Negates without a branch: inverts all bits and adds one.
 	return (int64(w) ^ -int64(negative)) + int64(negative), p + length
 }

@@ -12,7 +12,7 @@ import (
 	"github.com/tensorwire/tensorwire/internal/models/pull"
 )
 
-func TestACutConnectionIsTakenUpAgain(t *testing.T) {
+func TestLostConnectionResumes(t *testing.T) {
 	t.Parallel()
 	const size = 400_000
 	for name, c := range map[string]struct {
@@ -51,9 +51,9 @@ func TestACutConnectionIsTakenUpAgain(t *testing.T) {
 	}
 }
 
-// TestAServerThatGetsOnIsFollowed cuts every connection, more often than there are
-// retries, each of which brings enough to count as none.
-func TestAServerThatGetsOnIsFollowed(t *testing.T) {
+// TestProgressResetsRetries drops more connections than there are retries. Each attempt
+// adds enough bytes to reset the count.
+func TestProgressResetsRetries(t *testing.T) {
 	t.Parallel()
 	o := newOrigin(t, 8<<20)
 	o.cut = always(1 << 20)
@@ -68,7 +68,7 @@ func TestAServerThatGetsOnIsFollowed(t *testing.T) {
 	}
 }
 
-func TestAServerThatDoesNotGetOnIsGivenUp(t *testing.T) {
+func TestRetriesAreBounded(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		cut      int
@@ -88,7 +88,7 @@ func TestAServerThatDoesNotGetOnIsGivenUp(t *testing.T) {
 			options := o.options(t)
 			options.Retries = c.retries
 			_, err := pull.Pull(t.Context(), options)
-			saying(t, err, "cut")
+			wantError(t, err, "connection lost")
 			if len(o.requests) != c.requests {
 				t.Errorf("%d requests, want %d", len(o.requests), c.requests)
 			}
@@ -106,19 +106,19 @@ func TestAServerThatDoesNotGetOnIsGivenUp(t *testing.T) {
 	}
 }
 
-// TestAnAddressThatIsNotThere is not tried again: it is more likely wrong.
-func TestAnAddressThatIsNotThere(t *testing.T) {
+// TestUnreachableAddress checks that a host that was never reached is not retried.
+func TestUnreachableAddress(t *testing.T) {
 	t.Parallel()
 	o := newOrigin(t, 1000)
 	options := o.options(t)
 	o.Close()
 	options.Notice = func(text string) { t.Errorf("notice %q", text) }
 	_, err := pull.Pull(t.Context(), options)
-	saying(t, err, options.URL, "refused")
+	wantError(t, err, options.URL, "refused")
 }
 
-// TestAServerThatStartsAnew cannot be reached for a moment, after it was.
-func TestAServerThatStartsAnew(t *testing.T) {
+// TestServerRestarts covers a server that is briefly unreachable after a first response.
+func TestServerRestarts(t *testing.T) {
 	t.Parallel()
 	o := newOrigin(t, 400_000)
 	o.cut = once(100_000)

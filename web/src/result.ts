@@ -1,15 +1,15 @@
-// The server's answer, or its error.
+// The result panel: the server's response, or its error.
 
 import type { Classification, InferenceResponse } from "../../gen/es/modelserving/predictor_pb.js";
 import { describeError, type Prediction } from "./client.js";
 import { byId, h, setText } from "./dom.js";
 import { formatBytes, formatScore, formatTime, formatValue } from "./format.js";
 
-/** How many values of an output that is no classification are shown. */
-const shownValues = 24;
+/** The maximum number of displayed values of an output without classes. */
+const maxValues = 24;
 
-/** AnswerView shows one answer at a time. */
-export class AnswerView {
+/** ResultView displays one result at a time. */
+export class ResultView {
   readonly #result = byId("result", HTMLElement);
   readonly #summary = byId("summary", HTMLElement);
   readonly #hint = byId("hint", HTMLElement);
@@ -18,19 +18,19 @@ export class AnswerView {
   readonly #values = byId("values", HTMLElement);
   readonly #facts = byId("facts", HTMLElement);
 
-  /** showNothing shows that no image was sent. */
-  showNothing(): void {
+  /** showHint displays the hint for a page without an image. */
+  showHint(): void {
     this.#clear();
     this.#hint.hidden = false;
     this.#result.ariaBusy = "false";
   }
 
-  /** showWaiting leaves the last answer, faintly, until the next one is here. */
+  /** showWaiting keeps the last result, dimmed, until the next one arrives. */
   showWaiting(): void {
     this.#result.ariaBusy = "true";
   }
 
-  showAnswer(prediction: Prediction): void {
+  showPrediction(prediction: Prediction): void {
     this.#clear();
     const { response } = prediction;
     if (response.classifications.length > 0) {
@@ -66,7 +66,7 @@ export class AnswerView {
   #showScores(classifications: Classification[]): void {
     const scores = classifications.map(({ score }) => score);
     const areProbabilities = scores.every((score) => score >= 0 && score <= 1);
-    // Scores of another kind are drawn in relation to the largest of them.
+    // Other scores are drawn relative to the largest one.
     const full = areProbabilities ? 1 : Math.max(...scores.map(Math.abs));
     const rows = classifications.map((classification) => {
       const bar = h("div", { className: "bar" });
@@ -99,8 +99,8 @@ export class AnswerView {
   }
 
   #showValues({ shape, predictions }: InferenceResponse): void {
-    const values = predictions.slice(0, shownValues).map(formatValue).join("  ");
-    const more = predictions.length - shownValues;
+    const values = predictions.slice(0, maxValues).map(formatValue).join("  ");
+    const more = predictions.length - maxValues;
     this.#summary.replaceChildren(
       h("strong", { textContent: shape.length === 0 ? "scalar" : shape.join(" × ") }),
       " ",

@@ -7,14 +7,14 @@ import (
 	"github.com/tensorwire/tensorwire/internal/base/tensor"
 )
 
-// What follows says why a tensor's data was not taken. It looks at the text again,
-// so that the code that reads need not keep what only an error needs.
+// The functions in this file describe why a tensor's data is rejected. They parse the
+// text again, so that the fast path keeps no state for errors.
 
 func (r *dataReader) fail(at int, err error) {
 	r.setError(at, false, err)
 }
 
-func (r *dataReader) flawed(f *flaw) {
+func (r *dataReader) setSyntaxError(f *syntaxError) {
 	r.setError(f.at, true, errors.New(f.message))
 }
 
@@ -26,38 +26,38 @@ func (r *dataReader) setError(at int, syntax bool, err error) {
 	r.err = newError(string(path), r.text, at, syntax, err)
 }
 
-// refuse says why the element at p is none.
-func (r *dataReader) refuse(p int) {
+// reject sets the error for the element at p.
+func (r *dataReader) reject(p int) {
 	kind := kindAt(r.text, p)
-	takes := "numbers"
+	accepts := "numbers"
 	switch r.datatype {
 	case tensor.Bool:
-		takes = "true and false"
+		accepts = "true and false"
 	case tensor.Bytes:
-		takes = "strings"
+		accepts = "strings"
 	}
 	switch {
 	case kind == Invalid:
-		r.flawed(valueFlaw(r.text, p))
+		r.setSyntaxError(noValueError(r.text, p))
 	case kind == String && r.datatype == tensor.Bytes:
 		if _, _, f := stringEnd(r.text, p); f != nil {
-			r.flawed(f)
+			r.setSyntaxError(f)
 		}
 	case kind == Number && r.datatype != tensor.Bytes:
-		r.refuseNumber(p)
+		r.rejectNumber(p)
 	case kind == Array:
-		r.fail(p, fmt.Errorf("found an array: the data nests deeper than shape %v", r.shape))
+		r.fail(p, fmt.Errorf("found an array: the data is nested deeper than shape %v", r.shape))
 	default:
-		r.fail(p, fmt.Errorf("found %v, %v takes %s", kind, r.datatype, takes))
+		r.fail(p, fmt.Errorf("found %v, %v accepts %s", kind, r.datatype, accepts))
 	}
 }
 
-func (r *dataReader) refuseNumber(p int) {
+func (r *dataReader) rejectNumber(p int) {
 	n, ok := scanNumber(r.text, p)
 	literal := r.text[p:n.end]
 	switch {
 	case !ok:
-		r.flawed(numberFlaw(r.text, p, n.end))
+		r.setSyntaxError(badNumberError(r.text, p, n.end))
 	case isInteger(r.datatype):
 		below, above := limits(r.datatype)
 		_, status := n.integer(r.text, below, above)
@@ -67,56 +67,56 @@ func (r *dataReader) refuseNumber(p int) {
 	}
 }
 
-// refuseShallow says that no array is at p, where one should be.
-func (r *dataReader) refuseShallow(p int) {
+// rejectShallow sets the error for a missing inner array at p.
+func (r *dataReader) rejectShallow(p int) {
 	kind := kindAt(r.text, p)
 	if kind == Invalid {
-		r.flawed(valueFlaw(r.text, p))
+		r.setSyntaxError(noValueError(r.text, p))
 		return
 	}
-	r.fail(p, fmt.Errorf("found %v, shape %v takes arrays nested %d deep, or a flat one", kind, r.shape, len(r.shape)))
+	r.fail(p, fmt.Errorf("found %v, shape %v needs arrays nested %d deep, or a flat array", kind, r.shape, len(r.shape)))
 }
 
-// refuseLength says how many entries the array has that begins where the Scanner
-// stands, and that want fit. depth others are around it.
-func (r *dataReader) refuseLength(want int64, depth int) {
+// rejectLength sets the error for an array that has another number of entries than
+// want. The array begins at the Scanner's position and is nested in depth other arrays.
+func (r *dataReader) rejectLength(want int64, depth int) {
 	r.index = r.index[:depth]
 	begin := r.at
 	end, f := skipValue(r.text, begin, r.depth+depth)
 	if f != nil {
-		r.flawed(f)
+		r.setSyntaxError(f)
 		return
 	}
 	count := countEntries(r.text[begin:end])
 	if !r.nested {
-		r.fail(begin, fmt.Errorf("%s, shape %v takes %d", counted(count, "value", "values"), r.shape, want))
+		r.fail(begin, fmt.Errorf("found %s, shape %v needs %d", plural(count, "value", "values"), r.shape, want))
 		return
 	}
-	r.fail(begin, fmt.Errorf("%s, dimension %d of shape %v takes %d", counted(count, "entry", "entries"), depth, r.shape, want))
+	r.fail(begin, fmt.Errorf("found %s, dimension %d of shape %v needs %d", plural(count, "entry", "entries"), depth, r.shape, want))
 }
 
-// refuseCount says how many elements there are, which are fewer than the shape's.
-func (r *dataReader) refuseCount(elements int64) {
+// rejectCount sets the error for data with fewer elements than the shape has.
+func (r *dataReader) rejectCount(elements int64) {
 	end, f := skipValue(r.text, r.at, r.depth)
 	switch {
 	case f != nil:
-		r.flawed(f)
+		r.setSyntaxError(f)
 	case r.text[r.at] != '[':
-		r.fail(r.at, fmt.Errorf("found %v, shape %v takes an array", r.Kind(), r.shape))
+		r.fail(r.at, fmt.Errorf("found %v, shape %v needs an array", r.Kind(), r.shape))
 	default:
-		count := counted(countValues(r.text[r.at:end]), "value", "values")
-		r.fail(r.at, fmt.Errorf("%s, shape %v takes %d", count, r.shape, elements))
+		count := plural(countValues(r.text[r.at:end]), "value", "values")
+		r.fail(r.at, fmt.Errorf("found %s, shape %v needs %d", count, r.shape, elements))
 	}
 }
 
-func counted(n int, one, more string) string {
+func plural(n int, one, more string) string {
 	if n == 1 {
 		return "1 " + one
 	}
 	return fmt.Sprintf("%d %s", n, more)
 }
 
-// countEntries returns how many entries an array has, whose text is JSON.
+// countEntries returns the number of entries of an array. text must be valid JSON.
 func countEntries(text []byte) int {
 	count := 0
 	for p := skipSpace(text, 1); text[p] != ']'; count++ {
@@ -128,7 +128,7 @@ func countEntries(text []byte) int {
 	return count
 }
 
-// countValues returns how many values are in an array and the arrays in it.
+// countValues returns the number of values in an array and its inner arrays.
 func countValues(text []byte) int {
 	count := 0
 	for p := 0; p < len(text); {
@@ -145,7 +145,8 @@ func countValues(text []byte) int {
 
 func isInteger(d tensor.DataType) bool { return d >= tensor.Bool && d <= tensor.Int64 }
 
-// limits returns the largest magnitudes that an integer datatype holds.
+// limits returns the largest magnitudes of an integer datatype's negative and positive
+// values.
 func limits(d tensor.DataType) (below, above uint64) {
 	above = 1<<(8*d.Size()) - 1
 	switch {
@@ -160,14 +161,14 @@ func limits(d tensor.DataType) (below, above uint64) {
 
 func integerError(literal []byte, status wholeness, d tensor.DataType) error {
 	if status == notWhole {
-		return fmt.Errorf("%s is no whole number, which %v takes", excerpt(literal), d)
+		return fmt.Errorf("%s is not a whole number; %v accepts whole numbers", excerpt(literal), d)
 	}
 	below, above := limits(d)
-	least := "0"
+	minimum := "0"
 	if below > 0 {
-		least = fmt.Sprintf("-%d", below)
+		minimum = fmt.Sprintf("-%d", below)
 	}
-	return fmt.Errorf("%s does not fit %v, which takes %s to %d", excerpt(literal), d, least, above)
+	return fmt.Errorf("%s is out of range; %v accepts %s to %d", excerpt(literal), d, minimum, above)
 }
 
 func tooLargeError(literal []byte, d tensor.DataType) error {

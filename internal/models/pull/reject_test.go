@@ -15,9 +15,9 @@ import (
 	"github.com/tensorwire/tensorwire/internal/models/pull"
 )
 
-// refused pulls what handler serves, and checks that it fails at the first answer and
-// leaves nothing.
-func refused(t *testing.T, handler http.HandlerFunc, change func(*pull.Options)) error {
+// rejected pulls from handler, and checks that the pull fails at the first response and
+// leaves no files.
+func rejected(t *testing.T, handler http.HandlerFunc, change func(*pull.Options)) error {
 	t.Helper()
 	o := newOrigin(t, 1000)
 	options := o.options(t)
@@ -31,7 +31,7 @@ func refused(t *testing.T, handler http.HandlerFunc, change func(*pull.Options))
 		t.Errorf("the repository holds %q", got)
 	}
 	if err != nil && strings.Contains(err.Error(), "secret") {
-		t.Errorf("error %q tells a secret", err)
+		t.Errorf("error %q contains a secret", err)
 	}
 	return err
 }
@@ -40,68 +40,68 @@ func body(text string) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(text)) }
 }
 
-func TestAWrongChecksum(t *testing.T) {
+func TestWrongChecksum(t *testing.T) {
 	t.Parallel()
 	const text = "<html>the model has moved</html>"
-	err := refused(t, body(text), nil)
+	err := rejected(t, body(text), nil)
 	if !errors.Is(err, pull.ErrChecksum) {
 		t.Errorf("error %v", err)
 	}
-	saying(t, err, digestOf([]byte(text)), digestOf(modelOf(1000, 1)))
+	wantError(t, err, digestOf([]byte(text)), digestOf(modelOf(1000, 1)))
 }
 
-func TestWhatIsNoModel(t *testing.T) {
+func TestNotAModel(t *testing.T) {
 	t.Parallel()
 	for _, text := range []string{"<!DOCTYPE html>", "\n<html>", `{"error":"not found"}`, "version https://git-lfs", "PK\x03\x04", "\x1f\x8b\x08", ""} {
-		err := refused(t, body(text), func(options *pull.Options) { options.SHA256 = "" })
+		err := rejected(t, body(text), func(options *pull.Options) { options.SHA256 = "" })
 		if !errors.Is(err, pull.ErrNotModel) {
 			t.Errorf("%q: error %v", text, err)
 		}
 	}
 }
 
-func TestStatusesThatAreFinal(t *testing.T) {
+func TestPermanentStatuses(t *testing.T) {
 	t.Parallel()
 	for _, status := range []int{http.StatusNoContent, http.StatusPartialContent, http.StatusBadRequest, http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound, http.StatusRequestedRangeNotSatisfiable, http.StatusNotImplemented} {
-		err := refused(t, func(w http.ResponseWriter, _ *http.Request) {
+		err := rejected(t, func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Encoding", "gzip")
 			w.WriteHeader(status)
 		}, func(options *pull.Options) { options.URL += "?key=secret" })
-		saying(t, err, fmt.Sprint(status), "/model.onnx")
+		wantError(t, err, fmt.Sprint(status), "/model.onnx")
 	}
 }
 
-func TestABodyThatIsCompressed(t *testing.T) {
+func TestCompressedBody(t *testing.T) {
 	t.Parallel()
-	err := refused(t, func(w http.ResponseWriter, _ *http.Request) {
+	err := rejected(t, func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Encoding", "gzip")
 		z := gzip.NewWriter(w)
 		_, _ = z.Write(modelOf(1000, 1))
 		_ = z.Close()
 	}, nil)
-	saying(t, err, `"gzip"`)
+	wantError(t, err, `"gzip"`)
 }
 
 func TestTooLarge(t *testing.T) {
 	t.Parallel()
-	most := func(options *pull.Options) { options.MaxBytes = 999 }
-	err := refused(t, body(string(modelOf(1000, 1))), most)
+	limit := func(options *pull.Options) { options.MaxBytes = 999 }
+	err := rejected(t, body(string(modelOf(1000, 1))), limit)
 	if !errors.Is(err, pull.ErrTooLarge) {
 		t.Errorf("announced: error %v", err)
 	}
-	saying(t, err, "999", "1000")
-	err = refused(t, func(w http.ResponseWriter, _ *http.Request) {
-		w.(http.Flusher).Flush() // no length then
+	wantError(t, err, "999", "1000")
+	err = rejected(t, func(w http.ResponseWriter, _ *http.Request) {
+		w.(http.Flusher).Flush() // removes the length
 		_, _ = w.Write(modelOf(1000, 1))
-	}, most)
+	}, limit)
 	if !errors.Is(err, pull.ErrTooLarge) {
 		t.Errorf("not announced: error %v", err)
 	}
 }
 
-// TestAnEndThatCannotBeTold serves as HTTP/1.0 does, where the connection's end is the
-// file's: only a digest tells it from a cut.
-func TestAnEndThatCannotBeTold(t *testing.T) {
+// TestBodyWithoutLength serves HTTP/1.0, which ends the file by closing the connection:
+// only a digest can detect a truncated file.
+func TestBodyWithoutLength(t *testing.T) {
 	t.Parallel()
 	content := modelOf(1000, 1)
 	handler := func(w http.ResponseWriter, _ *http.Request) {
@@ -113,7 +113,7 @@ func TestAnEndThatCannotBeTold(t *testing.T) {
 		_, _ = buffer.WriteString("HTTP/1.0 200 OK\r\n\r\n" + string(content))
 		_ = errors.Join(buffer.Flush(), connection.Close())
 	}
-	saying(t, refused(t, handler, func(options *pull.Options) { options.SHA256 = "" }), "SHA-256")
+	wantError(t, rejected(t, handler, func(options *pull.Options) { options.SHA256 = "" }), "SHA-256")
 	o := newOrigin(t, 1000)
 	options := o.options(t)
 	o.Config.Handler = http.HandlerFunc(handler)
@@ -142,21 +142,21 @@ func TestRedirects(t *testing.T) {
 		t.Errorf("the second request %v", second)
 	}
 
-	saying(t, refused(t, to("ftp://host/model.onnx?key=secret"), nil), "ftp:", "neither http nor https")
-	saying(t, refused(t, func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/model.onnx", http.StatusFound) }, nil), "10 times")
+	wantError(t, rejected(t, to("ftp://host/model.onnx?key=secret"), nil), "ftp:", "neither http nor https")
+	wantError(t, rejected(t, func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/model.onnx", http.StatusFound) }, nil), "10 times")
 	secure := httptest.NewUnstartedServer(to(o.URL + "/model.onnx"))
-	secure.Config.ErrorLog = log.New(io.Discard, "", 0) // of the certificate that is refused
+	secure.Config.ErrorLog = log.New(io.Discard, "", 0) // discards the error of the rejected certificate
 	secure.StartTLS()
 	defer secure.Close()
-	err := refused(t, nil, func(options *pull.Options) {
+	err := rejected(t, nil, func(options *pull.Options) {
 		options.URL, options.Transport = secure.URL+"/model.onnx", secure.Client().Transport
 	})
-	saying(t, err, "from https to http:")
-	err = refused(t, nil, func(options *pull.Options) { options.URL = secure.URL + "/model.onnx?key=secret" })
-	saying(t, err, "certificate")
+	wantError(t, err, "from https to http:")
+	err = rejected(t, nil, func(options *pull.Options) { options.URL = secure.URL + "/model.onnx?key=secret" })
+	wantError(t, err, "certificate")
 }
 
-func TestOptionsThatDoNotFit(t *testing.T) {
+func TestInvalidOptions(t *testing.T) {
 	t.Parallel()
 	for _, change := range []func(*pull.Options){
 		func(o *pull.Options) { o.URL = "" },
@@ -191,5 +191,5 @@ func TestOptionsThatDoNotFit(t *testing.T) {
 		}
 	}
 	_, err := pull.Pull(t.Context(), pull.Options{URL: "http://127.0.0.1:1/model.onnx", Dir: filepath.Join(t.TempDir(), "none"), Name: "cats"})
-	saying(t, err, "none", "is not there")
+	wantError(t, err, "none", "does not exist")
 }

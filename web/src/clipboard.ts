@@ -1,7 +1,7 @@
-// Copying text, also where the page has no clipboard: browsers give one to
-// https and localhost only.
+// Copies text, also without the Clipboard API: browsers provide it only to https
+// and localhost.
 
-/** copyText copies an element's text and says what the visitor is to be told. */
+/** copyText copies an element's text and returns the status message. */
 export async function copyText(element: HTMLElement): Promise<string> {
   try {
     await navigator.clipboard.writeText(element.textContent ?? "");

@@ -1,20 +1,20 @@
-// An image file that the visitor picks, drops or pastes.
+// Image files from the file chooser, drag and drop, or the clipboard.
 
 import { byId, setText } from "./dom.js";
 import { formatBytes } from "./format.js";
 
-/** Below this width or height, in pixels, a preview is shown with hard pixels. */
-const smallImage = 96;
+/** Previews of images up to this width and height, in pixels, are not smoothed. */
+const maxPixelated = 96;
 
-/** PictureInput takes files from the file input, from drops and from pastes. */
-export class PictureInput {
+/** ImageFileInput accepts files from the file input, from drops and from pastes. */
+export class ImageFileInput {
   readonly #zone = byId("drop", HTMLLabelElement);
   readonly #preview = byId("preview", HTMLImageElement);
   readonly #caption = byId("caption", HTMLElement);
 
-  /** onFile is called with each file that is given. */
+  /** onFile is called with each accepted file. */
   constructor(onFile: (file: File) => void) {
-    const take = (files: FileList | null | undefined): boolean => {
+    const accept = (files: FileList | null | undefined): boolean => {
       const file = files?.[0];
       if (file) {
         this.#show(file);
@@ -25,12 +25,12 @@ export class PictureInput {
 
     const input = byId("file", HTMLInputElement);
     input.addEventListener("change", () => {
-      take(input.files);
-      // Picking the same file again is a change too: it may have been edited.
+      accept(input.files);
+      // Choosing the same file again must be a change: it may have been edited.
       input.value = "";
     });
 
-    // The whole page takes drops: a near miss must not navigate to the file.
+    // The whole page accepts drops: a drop outside the zone must not navigate to the file.
     document.addEventListener("dragover", (event) => {
       event.preventDefault();
       this.#zone.classList.add("target");
@@ -43,26 +43,26 @@ export class PictureInput {
     document.addEventListener("drop", (event) => {
       event.preventDefault();
       this.#zone.classList.remove("target");
-      take(event.dataTransfer?.files);
+      accept(event.dataTransfer?.files);
     });
 
     document.addEventListener("paste", (event) => {
-      if (take(event.clipboardData?.files)) {
+      if (accept(event.clipboardData?.files)) {
         event.preventDefault();
       }
     });
 
     this.#preview.addEventListener("load", () => {
       const { naturalWidth: width, naturalHeight: height } = this.#preview;
-      this.#preview.classList.toggle("pixels", Math.max(width, height) <= smallImage);
+      this.#preview.classList.toggle("pixels", Math.max(width, height) <= maxPixelated);
       this.#preview.hidden = false;
       this.#caption.append(` · ${width} × ${height}`);
     });
-    // What this browser cannot show, the server may still read.
+    // The server may support formats that the browser cannot display.
     this.#preview.addEventListener("error", () => this.#caption.append(" · no preview"));
   }
 
-  /** clear takes the file back from view. */
+  /** clear removes the preview. */
   clear(): void {
     URL.revokeObjectURL(this.#preview.src);
     this.#preview.removeAttribute("src");
