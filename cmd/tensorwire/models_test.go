@@ -48,7 +48,7 @@ func modelServer(t *testing.T, cuts int) (url string, model []byte) {
 // command runs the program to its end.
 func command(ctx context.Context, args ...string) (code int, stdout, stderr string) {
 	var out, err buffer
-	code = run(ctx, args, noEnv, &out, &err)
+	code = run(ctx, args, libraryEnv, &out, &err)
 	return code, out.String(), err.String()
 }
 
@@ -83,7 +83,7 @@ func TestAPullThatIsInterruptedGoesOn(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	var stdout, stderr buffer
 	exited := make(chan int, 1)
-	go func() { exited <- run(ctx, args, noEnv, &stdout, &stderr) }()
+	go func() { exited <- run(ctx, args, libraryEnv, &stdout, &stderr) }()
 	for !strings.Contains(stderr.String(), "trying again") {
 		select {
 		case code := <-exited:

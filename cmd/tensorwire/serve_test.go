@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"compress/gzip"
 	"context"
 	"crypto/ecdsa"
@@ -65,7 +66,14 @@ func (b *buffer) String() string {
 	return b.b.String()
 }
 
-func noEnv(string) string { return "" }
+// libraryEnv is an environment that has the path of ONNX Runtime's library and nothing
+// else.
+func libraryEnv(name string) string {
+	if name == onnxtest.LibraryVariable {
+		return os.Getenv(name) // set by TestMain
+	}
+	return ""
+}
 
 var pageLine = regexp.MustCompile(`page +(\S+)/\n`)
 
@@ -76,7 +84,7 @@ func start(t *testing.T, args ...string) *process {
 	ctx, stop := context.WithCancel(t.Context())
 	p := &process{out: &buffer{}, stop: stop, exited: make(chan int, 1)}
 	args = append([]string{"serve", "--listen", "127.0.0.1:0", "--log-level", "warn"}, args...)
-	go func() { p.exited <- run(ctx, args, noEnv, p.out, p.out) }()
+	go func() { p.exited <- run(ctx, args, libraryEnv, p.out, p.out) }()
 	deadline := time.After(time.Minute)
 	for {
 		if match := pageLine.FindStringSubmatch(p.out.String()); match != nil {
@@ -536,14 +544,14 @@ func TestRunSaysWhatIsWrong(t *testing.T) {
 		"bad origin":      {[]string{"serve", "--models", root + "/models", "--cors-origin", "app.example.com"}, nil, exitError, "--cors-origin"},
 		"missing models":  {[]string{"serve", "--models", "/nowhere/models"}, nil, exitError, "/nowhere/models does not exist"},
 		"missing default": {[]string{"serve", "--models", root + "/models", "--default-model", "cat"}, nil, exitError, `"cat"`},
-		"missing library": {[]string{"serve", "--models", root + "/models"}, map[string]string{"TENSORWIRE_ONNXRUNTIME_LIB": "/nowhere/lib.so"}, exitError, "/nowhere/lib.so"},
+		"missing library": {[]string{"serve", "--models", root + "/models"}, map[string]string{"TENSORWIRE_ONNXRUNTIME_LIB": "/nowhere/lib.so"}, exitError, "--onnxruntime-lib is /nowhere/lib.so"},
 		"port taken":      {[]string{"serve", "--models", root + "/models", "--listen", taken.Addr().String()}, nil, exitError, "is taken"},
 		"help":            {[]string{"serve", "--help"}, nil, exitOK, "--models directory"},
 		"version":         {[]string{"version"}, nil, exitOK, "tensorwire"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var out bytes.Buffer
-			code := run(t.Context(), test.args, func(name string) string { return test.env[name] }, &out, &out)
+			code := run(t.Context(), test.args, func(name string) string { return cmp.Or(test.env[name], libraryEnv(name)) }, &out, &out)
 			if code != test.code || !strings.Contains(out.String(), test.says) {
 				t.Errorf("code %d, want %d; output does not say %q:\n%s", code, test.code, test.says, out.String())
 			}
@@ -559,7 +567,7 @@ func TestSettingsComeFromTheEnvironmentAndFlagsGoBefore(t *testing.T) {
 			command = append(command, "--models", args)
 		}
 		var out bytes.Buffer
-		if run(t.Context(), command, func(name string) string { return env[name] }, &out, &out) != exitError || !strings.Contains(out.String(), says) {
+		if run(t.Context(), command, func(name string) string { return cmp.Or(env[name], libraryEnv(name)) }, &out, &out) != exitError || !strings.Contains(out.String(), says) {
 			t.Errorf("%v: %s", command, out.String())
 		}
 	}
