@@ -1,7 +1,6 @@
 #!/usr/bin/env bash
-# Run a command that downloads, and say what to do where it fails: the tools' own
-# messages are of packages and sockets, and pip calls a package that it cannot reach
-# one that does not exist.
+# Run a command that downloads, and print the remedy when it fails. The tools' own messages
+# do not help: pip reports a package that it cannot reach as one that does not exist.
 #
 # usage: fetch.sh SOURCE COMMAND...    sources: pip npm go apt
 set -uo pipefail
@@ -22,7 +21,7 @@ cat >&2 <<EOF
 
 failed: $*
 If it could not connect, or found no package at all: check the network, and $settings.
-If a checksum differs: what was downloaded is not what is locked; do not go on with it.
-Then run the same make target again; what is complete is not fetched anew.
+If a checksum differs: the download is not the locked version; do not use it.
+Then run the same make target again. Complete downloads are kept.
 EOF
 exit $status
