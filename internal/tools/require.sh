@@ -10,7 +10,7 @@ at_least() { [ "$(printf '%s\n%s\n' "$2" "$1" | sort -V | head -n 1)" = "$2" ]; 
 
 has() {
 	case $1 in
-	go) at_least "$(go env GOVERSION | sed 's/^go//')" 1.21 ;; # fetches the version of go.mod
+	go) at_least "$(go env GOVERSION | sed 's/^go//')" 1.21 ;; # downloads the version in go.mod
 	node) at_least "$(node --version | sed 's/^v//')" 20 ;;
 	chromium) command -v chromium || command -v chromium-browser || command -v google-chrome || [ -n "${CHROMIUM:-}" ] ;;
 	python3) python3 -c 'import sys, venv, ensurepip; assert sys.version_info >= (3, 10)' ;;

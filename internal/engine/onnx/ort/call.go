@@ -8,7 +8,6 @@ package ort
 import "C"
 
 import (
-	"errors"
 	"fmt"
 	"runtime"
 	"time"
@@ -18,15 +17,8 @@ import (
 	"github.com/tensorwire/tensorwire/internal/transport/bufpool"
 )
 
-// MaxRank is the highest rank of a tensor that is carried, which is numpy's too.
-const MaxRank = C.TW_MAX_RANK
-
-var (
-	// ErrRank says that a tensor has more dimensions than MaxRank.
-	ErrRank = errors.New("too many dimensions")
-	// ErrStrings says that the data of a BYTES input is not what its shape asks for.
-	ErrStrings = errors.New("malformed BYTES")
-)
+// The C code has room for as many dimensions as MaxRank.
+var _ [C.TW_MAX_RANK]struct{} = [MaxRank]struct{}{}
 
 // Call is what one run needs: the inputs, the outputs, and after Run what the runtime
 // made. It is for one goroutine.
@@ -181,9 +173,4 @@ func (c *Call) Release() {
 	c.session.mu.Lock()
 	c.session.idle = append(c.session.idle, c)
 	c.session.mu.Unlock()
-}
-
-// NewBuffer returns size bytes that are aligned for every datatype.
-func NewBuffer(size int64) []byte {
-	return tensor.AsBytes(make([]uint64, (size+7)/8))[:size]
 }

@@ -1,3 +1,5 @@
+//go:build cgo
+
 package ort
 
 // GiveThreads has all runs take as long as those that are given a thread, from the first

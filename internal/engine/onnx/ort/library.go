@@ -11,9 +11,6 @@ import (
 	"unsafe"
 )
 
-// MinVersion is the oldest version of ONNX Runtime that has all that is used here.
-const MinVersion = "1.15"
-
 // Library is ONNX Runtime's shared library, loaded, with its environment. It is safe
 // for concurrent use.
 type Library struct {
@@ -63,19 +60,8 @@ func (l *Library) Close() error {
 	return l.handle.unload()
 }
 
-// Error is a failure that the runtime reports, in its own words: they may hold paths,
-// of the server's models and of the runtime's source.
-type Error struct {
-	Message string
-	// InvalidArgument says that the runtime does not blame itself or the model, but what
-	// it was given: of a run, an input's values, such as an index past a table's end.
-	InvalidArgument bool
-}
-
 // invalidArgument is ORT_INVALID_ARGUMENT of OrtErrorCode.
 const invalidArgument = 2
-
-func (e *Error) Error() string { return e.Message }
 
 // statusError returns the failure that a status says, and releases it. No status is
 // no failure.

@@ -15,29 +15,6 @@ import (
 	"unsafe"
 )
 
-// Level is how far a graph is optimized.
-type Level int
-
-// The levels of the C API.
-const (
-	LevelNone     Level = 0
-	LevelBasic    Level = 1
-	LevelExtended Level = 2
-	LevelAll      Level = 99
-)
-
-// Options are the settings of a session.
-type Options struct {
-	// IntraOpThreads is how many threads an operator uses, and InterOpThreads how
-	// many operators run at once where Parallel is set; 0 is one for each core.
-	IntraOpThreads, InterOpThreads int
-	Parallel                       bool
-	Level                          Level
-	// Config has the runtime's own settings by name, each with its value after it
-	// (onnxruntime_session_options_config_keys.h in its source).
-	Config []string
-}
-
 // Session is a loaded model. It is safe for concurrent use: each Call is for one
 // goroutine, and there may be any number of them.
 type Session struct {
