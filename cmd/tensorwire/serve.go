@@ -13,6 +13,7 @@ import (
 
 	"github.com/tensorwire/tensorwire/handler"
 	"github.com/tensorwire/tensorwire/internal/config"
+	"github.com/tensorwire/tensorwire/internal/engine"
 	"github.com/tensorwire/tensorwire/internal/engine/onnx"
 	"github.com/tensorwire/tensorwire/internal/models/repository"
 	"github.com/tensorwire/tensorwire/internal/sched/respcache"
@@ -48,7 +49,8 @@ func serve(ctx context.Context, args []string, getenv func(string) string, stdou
 	log.Info("ONNX Runtime is loaded", "version", ort.Version(), "library", library)
 
 	cache := respcache.New(c.ResponseCacheBytes)
-	models := repository.New(c.Models, ort, repository.Options{
+	engines := engine.NewRegistry(engine.Registration{Platform: engine.ONNXRuntime, Engine: ort})
+	models := repository.New(c.Models, engines, repository.Options{
 		Control:       c.ModelControl,
 		PollInterval:  c.PollInterval,
 		StartupModels: c.LoadModels,
@@ -58,7 +60,7 @@ func serve(ctx context.Context, args []string, getenv func(string) string, stdou
 		Logger:        log,
 	})
 	var following sync.WaitGroup // what loads models
-	defer func() { err = errors.Join(err, letGo(&following, models, ort, c.ShutdownTimeout)) }()
+	defer func() { err = errors.Join(err, letGo(&following, models, engines, c.ShutdownTimeout)) }()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	if err := models.Scan(); err != nil {
@@ -123,10 +125,10 @@ func serve(ctx context.Context, args []string, getenv func(string) string, stdou
 	return shutdown(log, srv, served, c.ShutdownTimeout) //nolint:contextcheck // ctx is done: that is why the server stops
 }
 
-// letGo waits for what loads models, closes them, and then the engine that runs them. A
-// call into the engine cannot be interrupted: where one does not come back within most,
+// letGo waits for what loads models, closes them, and then the engines that run them. A
+// call into an engine cannot be interrupted: where one does not come back within most,
 // all are left to the end of the process.
-func letGo(following *sync.WaitGroup, models, runtime io.Closer, most time.Duration) error {
+func letGo(following *sync.WaitGroup, models, engines io.Closer, most time.Duration) error {
 	closed := make(chan error, 1)
 	go func() {
 		following.Wait()
@@ -134,7 +136,7 @@ func letGo(following *sync.WaitGroup, models, runtime io.Closer, most time.Durat
 	}()
 	select {
 	case err := <-closed:
-		return errors.Join(err, runtime.Close())
+		return errors.Join(err, engines.Close())
 	case <-time.After(most):
 		return fmt.Errorf("a model has not come back from its load or a call for %v after the last answer (--shutdown-timeout): it is not waited for any longer", most)
 	}

@@ -30,6 +30,8 @@ type Options struct {
 	ReuseOutputs bool
 }
 
+var _ engine.Engine = (*Engine)(nil)
+
 // Engine loads ONNX models. It is safe for concurrent use. Several in a process are
 // fine, and share the runtime's environment.
 type Engine struct {

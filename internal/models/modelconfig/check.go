@@ -7,27 +7,16 @@ import (
 	"strings"
 
 	"github.com/tensorwire/tensorwire/gen/inference"
-)
-
-// What the configuration of a model that ONNX Runtime runs says of it.
-const (
-	onnxPlatform = "onnxruntime_onnx"
-	onnxBackend  = "onnxruntime"
+	"github.com/tensorwire/tensorwire/internal/engine"
 )
 
 // checkModel checks what is said of the model as a whole.
-func checkModel(r *report, config *inference.ModelConfig) {
-	if p := config.GetPlatform(); p != "" && p != onnxPlatform {
-		r.problem("platform is %q: ONNX models alone are served, use %q or leave it out", p, onnxPlatform)
-	}
-	if b := config.GetBackend(); b != "" && b != onnxBackend {
-		r.problem("backend is %q: ONNX models alone are served, use %q or leave it out", b, onnxBackend)
-	}
+func checkModel(r *report, config *inference.ModelConfig, platforms engine.Platforms) {
 	if n := config.GetMaxBatchSize(); n < 0 {
 		r.problem("max_batch_size is %d: use 0 for a model without batches, or the largest batch", n)
 	}
 	if name := config.GetDefaultModelFilename(); name != "" && (!isLocalPath(name) || path.Base(name) != name) {
-		r.problem("default_model_filename is %q: use the plain name of a file in the version's directory, such as %q", name, DefaultModelFile)
+		r.problem("default_model_filename is %q: use the plain name of a file in the version's directory, such as %q", name, Platform(config, platforms).ModelFile)
 	}
 	if specific := config.GetVersionPolicy().GetSpecific(); specific != nil {
 		versions := specific.GetVersions()

@@ -25,15 +25,15 @@ import (
 // left out, since no client could read it.
 //
 // The error names every field that contradicts the model, with what both say.
-func Complete(config *inference.ModelConfig, name string, signature *engine.Signature) (*inference.ModelConfig, error) {
+func Complete(config *inference.ModelConfig, name string, platform engine.Platform, signature *engine.Signature) (*inference.ModelConfig, error) {
 	r := &report{source: fromFile}
 	completed := clone(config)
 	if completed.GetName() != "" && completed.GetName() != name {
 		r.problem("name is %q, but the model's directory is %q: give it the same name, or leave name out", completed.GetName(), name)
 	}
 	completed.Name = name
-	completed.Platform, completed.Backend = onnxPlatform, onnxBackend
-	completed.DefaultModelFilename = ModelFile(config)
+	completed.Platform, completed.Backend = platform.Name, platform.Backend
+	completed.DefaultModelFilename = ModelFile(config, platform)
 	if completed.GetVersionPolicy().GetPolicyChoice() == nil {
 		completed.VersionPolicy = &inference.ModelVersionPolicy{PolicyChoice: &inference.ModelVersionPolicy_Latest_{Latest: &inference.ModelVersionPolicy_Latest{}}}
 	}

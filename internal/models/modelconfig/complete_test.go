@@ -29,7 +29,7 @@ var images = &engine.Signature{
 // parse reads a configuration that is good for itself.
 func parse(t *testing.T, text string) *inference.ModelConfig {
 	t.Helper()
-	config, _, err := modelconfig.Parse([]byte(text))
+	config, _, err := modelconfig.Parse([]byte(text), platforms)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -50,7 +50,7 @@ func same(t *testing.T, got *inference.ModelConfig, text string) {
 
 func TestCompleteFillsInWhatTheModelSays(t *testing.T) {
 	t.Parallel()
-	config, err := modelconfig.Complete(nil, "cats", images)
+	config, err := modelconfig.Complete(nil, "cats", engine.ONNXRuntime, images)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -76,7 +76,7 @@ func TestCompleteKeepsWhatTheConfigurationSays(t *testing.T) {
 		instance_group { count: 2 } instance_group { kind: KIND_GPU count: 9 } instance_group { name: "b" kind: KIND_MODEL }
 		parameters { key: "intra_op_thread_count" value { string_value: "1" } }`)
 	before := proto.CloneOf(given)
-	config, err := modelconfig.Complete(given, "cats", images)
+	config, err := modelconfig.Complete(given, "cats", engine.ONNXRuntime, images)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -101,7 +101,7 @@ func TestCompleteKeepsWhatTheConfigurationSays(t *testing.T) {
 func TestGroupsOfGPUsRunOnTheCPU(t *testing.T) {
 	t.Parallel()
 	given := parse(t, `instance_group [ { name: "a" kind: KIND_GPU count: 1 gpus: 0 }, { kind: KIND_GPU count: 1 } ]`)
-	config, err := modelconfig.Complete(given, "cats", images)
+	config, err := modelconfig.Complete(given, "cats", engine.ONNXRuntime, images)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -137,7 +137,7 @@ func TestDimensionsThatFit(t *testing.T) {
 		}
 		given := parse(t, `input { name: "x" `+test.config+` } output { name: "y" `+test.config+` }`)
 		given.MaxBatchSize = test.batch
-		config, err := modelconfig.Complete(given, "m", signature)
+		config, err := modelconfig.Complete(given, "m", engine.ONNXRuntime, signature)
 		if err != nil {
 			t.Errorf("%s: %v", test.name, err)
 			continue
@@ -150,7 +150,7 @@ func TestDimensionsThatFit(t *testing.T) {
 
 func TestOutputsMayLeaveOpenWhatTheModelFixes(t *testing.T) {
 	t.Parallel()
-	config, err := modelconfig.Complete(parse(t, `max_batch_size: 1 output { name: "logits" dims: -1 } output { name: "names" dims: 5 }`), "m", images)
+	config, err := modelconfig.Complete(parse(t, `max_batch_size: 1 output { name: "logits" dims: -1 } output { name: "names" dims: 5 }`), "m", engine.ONNXRuntime, images)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -164,7 +164,7 @@ func TestOutputsThatAreNoTensorsAreLeftOut(t *testing.T) {
 	signature := &engine.Signature{Outputs: []engine.TensorSpec{
 		{Name: "label", DataType: tensor.Int64, Shape: tensor.Shape{-1}}, {Name: "probabilities"},
 	}}
-	config, err := modelconfig.Complete(nil, "m", signature)
+	config, err := modelconfig.Complete(nil, "m", engine.ONNXRuntime, signature)
 	if err != nil || len(config.GetOutput()) != 1 || config.GetOutput()[0].GetName() != "label" {
 		t.Errorf("%v, %v", config, err)
 	}
@@ -194,7 +194,7 @@ func TestContradictionsNameBothSides(t *testing.T) {
 		{"opened", `input { name: "image" } input { name: "ids" dims: [-1, -1] }`, `input "ids" has dims [-1, -1], but the model has shape [-1, 8]`},
 		{"nothing", `output { name: "names" dims: [-1, 0] }`, `output "names" has dims [-1, 0], but the model has shape [-1, -1]`},
 	} {
-		_, err := modelconfig.Complete(parse(t, test.config), "cats", images)
+		_, err := modelconfig.Complete(parse(t, test.config), "cats", engine.ONNXRuntime, images)
 		if err == nil || err.Error() != "config.pbtxt: "+test.want {
 			t.Errorf("%s: %v\nwant %s", test.name, err, test.want)
 		}
@@ -207,14 +207,14 @@ func TestBatchesNeedAnOpenFirstDimension(t *testing.T) {
 		Inputs:  []engine.TensorSpec{{Name: "x", DataType: tensor.FP32, Shape: tensor.Shape{1, 3}}},
 		Outputs: []engine.TensorSpec{{Name: "y", DataType: tensor.FP32, Shape: tensor.Shape{}}},
 	}
-	_, err := modelconfig.Complete(parse(t, `max_batch_size: 8`), "m", signature)
+	_, err := modelconfig.Complete(parse(t, `max_batch_size: 8`), "m", engine.ONNXRuntime, signature)
 	const want = `config.pbtxt: max_batch_size is 8, but input "x" of the model has shape [1, 3], whose first dimension is no batch's, which would be -1: leave max_batch_size out, and give dims whole` +
 		`; max_batch_size is 8, but output "y" of the model has shape [], whose first dimension is no batch's`
 	if err == nil || !strings.HasPrefix(err.Error(), want) {
 		t.Errorf("%v\nwant %s", err, want)
 	}
 	signature.Outputs[0] = engine.TensorSpec{Name: "y"}
-	_, err = modelconfig.Complete(parse(t, `output { name: "y" }`), "m", signature)
+	_, err = modelconfig.Complete(parse(t, `output { name: "y" }`), "m", engine.ONNXRuntime, signature)
 	if err == nil || err.Error() != `config.pbtxt: output "y" is no tensor in the model, but a sequence or a map, which cannot be sent: leave it out` {
 		t.Error(err)
 	}

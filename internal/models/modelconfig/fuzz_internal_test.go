@@ -17,7 +17,9 @@ import (
 	"github.com/tensorwire/tensorwire/internal/engine"
 )
 
-// fuzzSignature is a model for whatever configuration is found.
+var fuzzPlatforms = engine.Platforms{engine.ONNXRuntime}
+
+// fuzzSignature is a model for every configuration that the fuzzer finds.
 var fuzzSignature = &engine.Signature{
 	Inputs:  []engine.TensorSpec{{Name: "x", DataType: tensor.FP32, Shape: tensor.Shape{-1, 3}}, {Name: "s", DataType: tensor.Bytes}},
 	Outputs: []engine.TensorSpec{{Name: "y", DataType: tensor.Int64, Shape: tensor.Shape{-1}}, {Name: "map"}},
@@ -47,26 +49,26 @@ func checkConfig(t *testing.T, config *inference.ModelConfig) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	back, _, err := ParseJSON(text)
+	back, _, err := ParseJSON(text, fuzzPlatforms)
 	if len(text) <= maxText && (err != nil || !proto.Equal(back, config)) {
 		t.Errorf("as JSON it does not come back: %s: %v", text, err)
 	}
 	if _, err := EngineOptions(config); err != nil {
 		t.Errorf("options were checked and are refused now: %v", err)
 	}
-	if !isLocalPath(ModelFile(config)) {
-		t.Errorf("the model's file is %q", ModelFile(config))
+	if !isLocalPath(ModelFile(config, engine.ONNXRuntime)) {
+		t.Errorf("the model's file is %q", ModelFile(config, engine.ONNXRuntime))
 	}
 	if n := Instances(config); n < 0 || n > maxInstances+len(config.GetInstanceGroup()) {
 		t.Errorf("%d instances", n)
 	}
 	SelectVersions(config, []int64{3, 1, 2})
-	completed, err := Complete(config, "m", fuzzSignature)
+	completed, err := Complete(config, "m", engine.ONNXRuntime, fuzzSignature)
 	checkMessages(t, "config.pbtxt: ", nil, err)
 	if err != nil {
 		return
 	}
-	again, err := Complete(completed, "m", fuzzSignature)
+	again, err := Complete(completed, "m", engine.ONNXRuntime, fuzzSignature)
 	if err != nil || !proto.Equal(again, completed) {
 		t.Errorf("what is completed is not complete: %v", err)
 	}
@@ -109,7 +111,7 @@ func FuzzParse(f *testing.F) {
 	}
 	placed := regexp.MustCompile(`^config\.pbtxt: line [1-9][0-9]*, column [1-9][0-9]*: .`)
 	f.Fuzz(func(t *testing.T, text []byte) {
-		config, warnings, err := Parse(text)
+		config, warnings, err := Parse(text, fuzzPlatforms)
 		checkMessages(t, "config.pbtxt: ", warnings, err)
 		if _, unknown, bad := unmarshalText(text); len(text) <= maxText && (bad != nil || len(unknown) > 0) {
 			for _, place := range append(unknown, bad) {
@@ -145,7 +147,7 @@ func FuzzParseJSON(f *testing.F) {
 		f.Add([]byte(text))
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {
-		config, warnings, err := ParseJSON(text)
+		config, warnings, err := ParseJSON(text, fuzzPlatforms)
 		checkMessages(t, "config: ", warnings, err)
 		if err == nil {
 			checkConfig(t, config)

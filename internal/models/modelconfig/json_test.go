@@ -37,7 +37,7 @@ func TestJSONIsTritons(t *testing.T) {
 	if !json.Valid(got) {
 		t.Error("it is not JSON")
 	}
-	back, _, err := modelconfig.ParseJSON(got)
+	back, _, err := modelconfig.ParseJSON(got, platforms)
 	if err != nil || !proto.Equal(back, config) {
 		t.Errorf("it does not come back: %v, %v", back, err)
 	}
@@ -53,7 +53,7 @@ func TestParseJSONTakesEveryForm(t *testing.T) {
 		"input": [{"name": "x", "data_type": 11, "dims": ["-1", 3]}],
 		"dynamicBatching": {"max_queue_delay_microseconds": "100", "priorityLevels": 1, "default_priority_level": "1", "priority_queue_policy": {"1": {"maxQueueSize": 7, "speed": 1}}},
 		"instance_group": [{"kind": "KIND_GPU", "color": "red"}], "parameters": {"execution_mode": {"string_value": "1", "note": {}}},
-		"flavour": [{}]}`))
+		"flavour": [{}]}`), platforms)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -82,10 +82,10 @@ func TestParseJSONRefuses(t *testing.T) {
 		{`{"input": [{"dims": [1.5]}]}`, `config: line 1, column 22: invalid value for int64 field dims: 1.5`},
 		{`{"input": [{"name": "x", "data_type": "FP32"}]}`, `config: input[0].data_type is "FP32": it takes one of TYPE_BOOL, `},
 		{`{"instance_group": [{"kind": 9}]}`, `config: instance_group[0].kind is 9: it takes one of KIND_AUTO, `},
-		{`{"backend": "python"}`, `config: backend is "python": ONNX models alone are served`},
+		{`{"backend": "python"}`, `config: backend is "python", available: "onnxruntime"; use one of these or remove backend`},
 		{`{"name": "` + strings.Repeat("x", 1<<20) + `"}`, `config: it has 1048588 bytes, the most is 1048576`},
 	} {
-		config, _, err := modelconfig.ParseJSON([]byte(test.text))
+		config, _, err := modelconfig.ParseJSON([]byte(test.text), platforms)
 		if err == nil || config != nil || !strings.HasPrefix(err.Error(), test.want) {
 			t.Errorf("%.60s: %v\nwant %s", test.text, err, test.want)
 		}

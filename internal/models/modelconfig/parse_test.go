@@ -9,8 +9,12 @@ import (
 	"testing"
 
 	"github.com/tensorwire/tensorwire/gen/inference"
+	"github.com/tensorwire/tensorwire/internal/engine"
 	"github.com/tensorwire/tensorwire/internal/models/modelconfig"
 )
+
+// platforms are those of the tests' server.
+var platforms = engine.Platforms{engine.ONNXRuntime}
 
 // read returns a file of testdata.
 func read(t *testing.T, name string) []byte {
@@ -72,7 +76,7 @@ func TestGoodTextsWarnOfWhatIsNotFollowed(t *testing.T) {
 	}
 	covered(t, "*.good.pbtxt", good)
 	for name, want := range good {
-		_, warnings, err := modelconfig.Parse(read(t, name))
+		_, warnings, err := modelconfig.Parse(read(t, name), platforms)
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
@@ -125,8 +129,8 @@ func TestBadTextsSayWhereAndWhatFits(t *testing.T) {
 			`; input["y"].allow_ragged_batch cannot be followed: the inputs of a batch have one shape: leave it out, if the model runs without` +
 			`; output["z"].reshape cannot be followed: shapes are passed on as they are: give in dims the shape that the model has` +
 			`; sequence_batching cannot be followed: requests of a sequence are not kept together: models that keep state cannot be served` +
-			`; platform is "tensorrt_plan": ONNX models alone are served, use "onnxruntime_onnx" or leave it out` +
-			`; backend is "python": ONNX models alone are served, use "onnxruntime" or leave it out`,
+			`; platform is "tensorrt_plan", available: "onnxruntime_onnx"; use one of these or remove platform` +
+			`; backend is "python", available: "onnxruntime"; use one of these or remove backend`,
 		"refused_model.bad.pbtxt": `ensemble_scheduling cannot be followed: ensembles are not served: serve its models, and call one after the other` +
 			`; model_operations.op_library_filename cannot be followed: libraries of operators are not loaded: models that need them cannot be served` +
 			`; model_transaction_policy.decoupled cannot be followed: each request has one answer here: models that answer otherwise cannot be served` +
@@ -144,7 +148,7 @@ func TestBadTextsSayWhereAndWhatFits(t *testing.T) {
 	}
 	covered(t, "*.bad.pbtxt", bad)
 	for file, want := range bad {
-		config, _, err := modelconfig.Parse(read(t, file))
+		config, _, err := modelconfig.Parse(read(t, file), platforms)
 		if err == nil || err.Error() != "config.pbtxt: "+want {
 			t.Errorf("%s: %v\nwant %s", file, err, want)
 		}
@@ -156,7 +160,7 @@ func TestBadTextsSayWhereAndWhatFits(t *testing.T) {
 
 func TestWhatStandsBesideUnknownFieldsIsRead(t *testing.T) {
 	t.Parallel()
-	config, _, err := modelconfig.Parse(read(t, "unknown.good.pbtxt"))
+	config, _, err := modelconfig.Parse(read(t, "unknown.good.pbtxt"), platforms)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -177,7 +181,7 @@ func TestTextsAreBounded(t *testing.T) {
 		{"nesting", "\nx " + strings.Repeat("{ x ", 5000), "config.pbtxt: line 2, column 403: brackets nest more than 100 deep"},
 		{"unknown fields", unknown.String(), "config.pbtxt: line 33, column 1: x32 is unknown, as are 32 other fields: is this text a model's configuration?"},
 	} {
-		if _, _, err := modelconfig.Parse([]byte(test.text)); err == nil || err.Error() != test.want {
+		if _, _, err := modelconfig.Parse([]byte(test.text), platforms); err == nil || err.Error() != test.want {
 			t.Errorf("%s: %v, want %s", test.name, err, test.want)
 		}
 	}
@@ -186,12 +190,12 @@ func TestTextsAreBounded(t *testing.T) {
 		for i := range 102 {
 			all.WriteString(strings.Replace(text, "\"x\"", fmt.Sprintf("\"x%d\"", i), 1))
 		}
-		_, warnings, err := modelconfig.Parse([]byte(all.String()))
+		_, warnings, err := modelconfig.Parse([]byte(all.String()), platforms)
 		if err != nil || len(warnings) != 101 || warnings[100] != "config.pbtxt: and 2 more" {
 			t.Errorf("%d warnings, %v", len(warnings), err)
 		}
 	}
-	_, _, err := modelconfig.Parse([]byte(strings.Repeat("input { name: \"x\" }\n", 20)))
+	_, _, err := modelconfig.Parse([]byte(strings.Repeat("input { name: \"x\" }\n", 20)), platforms)
 	if err == nil || !strings.HasSuffix(err.Error(), `; input "x" is listed twice; and 11 more`) {
 		t.Error(err)
 	}
@@ -199,11 +203,11 @@ func TestTextsAreBounded(t *testing.T) {
 
 func TestParsedValuesReachTheOptions(t *testing.T) {
 	t.Parallel()
-	config, _, err := modelconfig.Parse(read(t, "complete.good.pbtxt"))
+	config, _, err := modelconfig.Parse(read(t, "complete.good.pbtxt"), platforms)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if file := modelconfig.ModelFile(config); file != "classifier.onnx" {
+	if file := modelconfig.ModelFile(config, engine.ONNXRuntime); file != "classifier.onnx" {
 		t.Errorf("model file %q", file)
 	}
 	if n := modelconfig.Instances(config); n != 3 {

@@ -6,19 +6,6 @@ import (
 	"github.com/tensorwire/tensorwire/gen/inference"
 )
 
-// DefaultModelFile is the name of the model's file in a version's directory where the
-// configuration gives none.
-const DefaultModelFile = "model.onnx"
-
-// ModelFile returns the name of the model's file in a version's directory. It is a
-// plain name: the parsers refuse any other. config may be nil.
-func ModelFile(config *inference.ModelConfig) string {
-	if name := config.GetDefaultModelFilename(); name != "" {
-		return name
-	}
-	return DefaultModelFile
-}
-
 // SelectVersions returns those of available, a model's version numbers in any order,
 // that the version policy serves, the newest first: the newest one where there is no
 // policy, and where latest gives no number. config may be nil. MissingVersions tells

@@ -14,7 +14,10 @@ type Observer interface {
 	LookedUp(hit bool, took time.Duration)
 }
 
-var _ engine.Session = (*session)(nil)
+var (
+	_ engine.Session        = (*session)(nil)
+	_ engine.HealthReporter = (*session)(nil)
+)
 
 type session struct {
 	engine.Session
@@ -52,13 +55,9 @@ func (s *session) Run(ctx context.Context, inputs []tensor.Tensor) (*engine.Resu
 	return result, err
 }
 
-// Failing returns what the session behind the cache says of itself.
-func (s *session) Failing() error {
-	if inner, ok := s.Session.(interface{ Failing() error }); ok {
-		return inner.Failing()
-	}
-	return nil
-}
+// Failing implements [engine.HealthReporter] with the report of the session behind the
+// cache.
+func (s *session) Failing() error { return engine.Failing(s.Session) }
 
 func (s *session) Close() error {
 	s.cache.drop(s)

@@ -235,7 +235,7 @@ func TestAnswersAfterABatchThatFailed(t *testing.T) {
 			synctest.Wait()
 		}
 		time.Sleep(3 * time.Second) // longer than a call may take, but not one call
-		if err := s.(interface{ Failing() error }).Failing(); err != nil {
+		if err := engine.Failing(s); err != nil {
 			t.Errorf("taken for hanging: %v", err)
 		}
 		group.Wait()

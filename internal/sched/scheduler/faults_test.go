@@ -232,7 +232,7 @@ func whateverGoesWrong(t *testing.T, random *rand.Rand) {
 	sick.mu.Unlock()
 	time.Sleep(time.Hour)
 	seen.caller(t.Context(), t, sick, s, 1000, 1, 1)
-	if _, ran := sick.began[1000]; !ran || s.(interface{ Failing() error }).Failing() != nil {
+	if _, ran := sick.began[1000]; !ran || engine.Failing(s) != nil {
 		t.Error("the model has not come back")
 	}
 	for _, session := range []engine.Session{s, beside} {

@@ -27,7 +27,7 @@ func TestModelThatKeepsFailingRestsAndComesBack(t *testing.T) {
 			_, err := s.Run(t.Context(), []tensor.Tensor{enginetest.Input(1, 2)})
 			return err
 		}
-		failing := func() error { return s.(interface{ Failing() error }).Failing() }
+		failing := func() error { return engine.Failing(s) }
 		for range 5 {
 			if err := failing(); err != nil {
 				t.Errorf("given up early: %v", err)
@@ -102,7 +102,7 @@ func TestHangingModelAnswersWhatWaits(t *testing.T) {
 		c.call(t.Context(), 3, scheduler.ErrFailing)
 		time.Sleep(time.Minute + 1)
 		synctest.Wait()
-		if err := s.(interface{ Failing() error }).Failing(); err == nil {
+		if err := engine.Failing(s); err == nil {
 			t.Errorf("after %v the model is not taken for hanging", time.Since(start))
 		}
 		c.call(t.Context(), 4, scheduler.ErrFailing)

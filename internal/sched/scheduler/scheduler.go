@@ -9,7 +9,11 @@ import (
 	"github.com/tensorwire/tensorwire/internal/engine"
 )
 
-var _ engine.Session = (*scheduler)(nil)
+var (
+	_ engine.Session        = (*scheduler)(nil)
+	_ engine.HealthReporter = (*scheduler)(nil)
+	_ engine.Admitter       = (*scheduler)(nil)
+)
 
 // scheduler is the queue of one model and its instances.
 type scheduler struct {
