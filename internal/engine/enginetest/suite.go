@@ -1,5 +1,5 @@
-// Package enginetest has the behaviour that every engine.Session shares, as a
-// suite that each implementation's test calls.
+// Package enginetest has the behavior that every engine.Session shares, as a suite that
+// the test of each implementation calls, and a registry for fakes.
 package enginetest
 
 import (
@@ -13,11 +13,11 @@ import (
 	"github.com/tensorwire/tensorwire/internal/engine"
 )
 
-// Test runs the suite. open returns a new session of a model that takes one FP32
-// input of shape [dynamic, 2] and gives it back as its one output.
+// Test runs the suite. open returns a new session of a model that returns its only input,
+// FP32 of shape [dynamic, 2], as its only output.
 func Test(t *testing.T, open func(t *testing.T) engine.Session) {
 	t.Helper()
-	t.Run("gives the identity", func(t *testing.T) {
+	t.Run("returns the input", func(t *testing.T) {
 		s := opened(t, open)
 		in := Input(1, 2, 3, 4)
 		result, err := s.Run(t.Context(), []tensor.Tensor{in})
@@ -29,7 +29,7 @@ func Test(t *testing.T, open func(t *testing.T) engine.Session) {
 			t.Errorf("timings are %+v", result.Timings)
 		}
 	})
-	t.Run("gives no rows for no rows", func(t *testing.T) {
+	t.Run("returns no rows for no rows", func(t *testing.T) {
 		s := opened(t, open)
 		result, err := s.Run(t.Context(), []tensor.Tensor{Input()})
 		if err != nil {
@@ -37,7 +37,7 @@ func Test(t *testing.T, open func(t *testing.T) engine.Session) {
 		}
 		checkIdentity(t, result, Input())
 	})
-	t.Run("leaves the outputs to the caller", func(t *testing.T) {
+	t.Run("leaves outputs to the caller after Close", func(t *testing.T) {
 		s := opened(t, open)
 		in := Input(1, 2)
 		first, err := s.Run(t.Context(), []tensor.Tensor{in})
@@ -52,9 +52,9 @@ func Test(t *testing.T, open func(t *testing.T) engine.Session) {
 		}
 		checkIdentity(t, first, in)
 	})
-	t.Run("takes outputs back that are released, and no others", func(t *testing.T) { testRelease(t, opened(t, open)) })
-	t.Run("refuses inputs that do not fit", func(t *testing.T) { testBadInput(t, opened(t, open)) })
-	t.Run("does not start for a caller that has left", func(t *testing.T) {
+	t.Run("reuses released outputs only", func(t *testing.T) { testRelease(t, opened(t, open)) })
+	t.Run("rejects inputs that do not fit", func(t *testing.T) { testBadInput(t, opened(t, open)) })
+	t.Run("does not start after cancellation", func(t *testing.T) {
 		s := opened(t, open)
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
@@ -62,7 +62,7 @@ func Test(t *testing.T, open func(t *testing.T) engine.Session) {
 			t.Errorf("error %v", err)
 		}
 	})
-	t.Run("serves callers at once, also while it closes", func(t *testing.T) { testConcurrent(t, opened(t, open)) })
+	t.Run("runs concurrently, also during Close", func(t *testing.T) { testConcurrent(t, opened(t, open)) })
 	t.Run("closes once", func(t *testing.T) {
 		s := opened(t, open)
 		for range 2 {
@@ -99,8 +99,8 @@ func checkIdentity(t *testing.T, got *engine.Result, want tensor.Tensor) {
 	}
 }
 
-// testRelease releases every other result, of sizes whose memory may be used again, while
-// others are held.
+// testRelease releases every other result, of a size that may be pooled, and keeps the
+// others.
 func testRelease(t *testing.T, s engine.Session) {
 	t.Helper()
 	var held []*engine.Result
