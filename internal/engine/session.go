@@ -41,9 +41,9 @@ type HealthReporter interface {
 // response cache does not: a cached answer needs no place in the queue. Callers use
 // [Admits].
 type Admitter interface {
-	// Admits returns the error that Run would return for a request that arrived now,
-	// whatever its size; nil when the request would run or wait. A predicted rejection
-	// counts in the statistics as a rejected request.
+	// Admits returns the error that Run would return for a request of any size that
+	// arrived now; nil when the request would run or wait. A predicted rejection counts
+	// in the statistics as a rejected request.
 	Admits(ctx context.Context) error
 }
 

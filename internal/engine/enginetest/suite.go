@@ -18,7 +18,7 @@ import (
 func Test(t *testing.T, open func(t *testing.T) engine.Session) {
 	t.Helper()
 	t.Run("returns the input", func(t *testing.T) {
-		s := opened(t, open)
+		s := openSession(t, open)
 		in := Input(1, 2, 3, 4)
 		result, err := s.Run(t.Context(), []tensor.Tensor{in})
 		if err != nil {
@@ -30,7 +30,7 @@ func Test(t *testing.T, open func(t *testing.T) engine.Session) {
 		}
 	})
 	t.Run("returns no rows for no rows", func(t *testing.T) {
-		s := opened(t, open)
+		s := openSession(t, open)
 		result, err := s.Run(t.Context(), []tensor.Tensor{Input()})
 		if err != nil {
 			t.Fatal(err)
@@ -38,7 +38,7 @@ func Test(t *testing.T, open func(t *testing.T) engine.Session) {
 		checkIdentity(t, result, Input())
 	})
 	t.Run("leaves outputs to the caller after Close", func(t *testing.T) {
-		s := opened(t, open)
+		s := openSession(t, open)
 		in := Input(1, 2)
 		first, err := s.Run(t.Context(), []tensor.Tensor{in})
 		if err != nil {
@@ -52,19 +52,19 @@ func Test(t *testing.T, open func(t *testing.T) engine.Session) {
 		}
 		checkIdentity(t, first, in)
 	})
-	t.Run("reuses released outputs only", func(t *testing.T) { testRelease(t, opened(t, open)) })
-	t.Run("rejects inputs that do not fit", func(t *testing.T) { testBadInput(t, opened(t, open)) })
+	t.Run("reuses released outputs only", func(t *testing.T) { testRelease(t, openSession(t, open)) })
+	t.Run("rejects inputs that do not fit", func(t *testing.T) { testBadInput(t, openSession(t, open)) })
 	t.Run("does not start after cancellation", func(t *testing.T) {
-		s := opened(t, open)
+		s := openSession(t, open)
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
 		if _, err := s.Run(ctx, []tensor.Tensor{Input(1, 2)}); !errors.Is(err, context.Canceled) {
 			t.Errorf("error %v", err)
 		}
 	})
-	t.Run("runs concurrently, also during Close", func(t *testing.T) { testConcurrent(t, opened(t, open)) })
+	t.Run("runs concurrently, also during Close", func(t *testing.T) { testConcurrent(t, openSession(t, open)) })
 	t.Run("closes once", func(t *testing.T) {
-		s := opened(t, open)
+		s := openSession(t, open)
 		for range 2 {
 			if err := s.Close(); err != nil {
 				t.Fatal(err)
@@ -81,7 +81,7 @@ func Input(values ...float32) tensor.Tensor {
 	return tensor.Tensor{DataType: tensor.FP32, Shape: tensor.Shape{int64(len(values) / 2), 2}, Data: tensor.AsBytes(values)}
 }
 
-func opened(t *testing.T, open func(t *testing.T) engine.Session) engine.Session {
+func openSession(t *testing.T, open func(t *testing.T) engine.Session) engine.Session {
 	t.Helper()
 	s := open(t)
 	t.Cleanup(func() {

@@ -27,7 +27,7 @@ type ServerDefaults struct {
 }
 
 // SchedulerOptions returns how a model is scheduled: its instances, batching and queue
-// policies come from the configuration, the rest from defaults. Where the configuration
+// policies come from the configuration, the rest from defaults. When the configuration
 // sets no number of instances, the effective number is written into config, as with
 // [SetInstances], so that clients see it. The caller sets the Observer.
 func SchedulerOptions(config *inference.ModelConfig, defaults ServerDefaults) scheduler.Options {

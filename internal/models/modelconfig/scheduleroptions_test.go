@@ -31,13 +31,13 @@ func (s *slow) Run(ctx context.Context, _ []tensor.Tensor) (*engine.Result, erro
 	return nil, ctx.Err()
 }
 
-func TestInstancesAreTheModelsBeforeTheServers(t *testing.T) {
+func TestConfiguredInstancesOverrideTheDefault(t *testing.T) {
 	for name, test := range map[string]struct {
 		groups []*inference.ModelInstanceGroup
 		want   int64
 	}{
-		"the server's":   {nil, 3},
-		"the model's":    {[]*inference.ModelInstanceGroup{{Count: 2}}, 2},
+		"the default":    {nil, 3},
+		"one group":      {[]*inference.ModelInstanceGroup{{Count: 2}}, 2},
 		"several groups": {[]*inference.ModelInstanceGroup{{Count: 2}, {Count: 3}}, 5},
 	} {
 		t.Run(name, func(t *testing.T) {
