@@ -8,9 +8,9 @@ import (
 	"github.com/tensorwire/tensorwire/internal/engine"
 )
 
-// Observer is told of look-ups, from many goroutines.
+// Observer receives statistics of lookups, from many goroutines.
 type Observer interface {
-	// LookedUp tells whether an answer was found, and how long that took.
+	// LookedUp reports whether a response was found, and the duration of the lookup.
 	LookedUp(hit bool, took time.Duration)
 }
 
@@ -26,9 +26,9 @@ type session struct {
 	closed   bool // guarded by the cache's lock
 }
 
-// Wrap returns a session that answers from the cache where it can, and tells observer
-// of it. It owns inner: closing the returned one closes it and forgets its answers.
-// Outputs are their receiver's, as of any Session.
+// Wrap returns a session that returns cached responses of inner, and reports lookups to
+// observer. It owns inner: Close closes inner and evicts its responses. As with any
+// Session, the caller owns the outputs.
 func (c *Cache) Wrap(inner engine.Session, observer Observer) engine.Session {
 	return &session{Session: inner, cache: c, observer: observer}
 }
@@ -38,7 +38,7 @@ func (s *session) Run(ctx context.Context, inputs []tensor.Tensor) (*engine.Resu
 		return nil, err
 	}
 	if ctx.Err() != nil {
-		return s.Session.Run(ctx, inputs) // which refuses and counts it
+		return s.Session.Run(ctx, inputs) // which rejects and counts it
 	}
 	start := time.Now()
 	key := s.cache.hash(s, inputs)
