@@ -16,6 +16,7 @@ const module = "github.com/tensorwire/tensorwire/"
 
 // root names the package at the module's root.
 const root = "."
+
 // moduleDir is the module's directory, from the directory of this package.
 const moduleDir = "../../.."
 

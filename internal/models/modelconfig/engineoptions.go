@@ -10,12 +10,12 @@ import (
 	"github.com/tensorwire/tensorwire/internal/engine"
 )
 
-// maxThreads bounds the threads that a model may ask for: each takes memory, and a
-// slip of the hand should not take the machine.
+// maxThreads limits the threads of a model: each needs memory, and a typo must not exhaust
+// the machine.
 const maxThreads = 1024
 
-// The parameters that are followed: those of ONNX Runtime that Triton's backend reads,
-// and graph_optimization_level, which has ONNX Runtime's own numbers.
+// The supported parameters: those that Triton's ONNX Runtime backend reads, and
+// graph_optimization_level, with ONNX Runtime's own numbers.
 const (
 	intraOpThreads = "intra_op_thread_count"
 	interOpThreads = "inter_op_thread_count"
@@ -23,7 +23,7 @@ const (
 	optimization   = "graph_optimization_level"
 )
 
-// graphLevels has what Triton makes of optimization.graph.level.
+// graphLevels maps optimization.graph.level as Triton does.
 var graphLevels = map[int32]engine.Optimization{
 	-1: engine.OptimizeBasic,
 	0:  engine.OptimizeAll,
@@ -31,9 +31,8 @@ var graphLevels = map[int32]engine.Optimization{
 	2:  engine.OptimizeNone,
 }
 
-// parameterLevels has the levels of graph_optimization_level: ONNX Runtime's
-// GraphOptimizationLevel, whose third is all but the rewriting of whole layouts that
-// few models have a use for.
+// parameterLevels maps graph_optimization_level, ONNX Runtime's GraphOptimizationLevel. Its
+// level 3 omits some layout optimizations of level 99, which few models benefit from.
 var parameterLevels = map[int]engine.Optimization{
 	0:  engine.OptimizeNone,
 	1:  engine.OptimizeBasic,
@@ -42,9 +41,9 @@ var parameterLevels = map[int]engine.Optimization{
 	99: engine.OptimizeAll,
 }
 
-// EngineOptions returns how the configuration tunes the engine: its parameters, whose
-// values are numbers in text, and optimization.graph.level. An error names the
-// parameter, its value and what fits. config may be nil.
+// EngineOptions returns the engine's settings in the configuration: parameters, whose
+// values are numbers as text, and optimization.graph.level. An error names the parameter,
+// its value and the accepted values. config may be nil.
 func EngineOptions(config *inference.ModelConfig) (engine.LoadOptions, error) {
 	r := &report{source: fromFile}
 	options := readOptions(r, config)
@@ -54,55 +53,55 @@ func EngineOptions(config *inference.ModelConfig) (engine.LoadOptions, error) {
 	return options, nil
 }
 
-// readOptions is EngineOptions with the problems in r.
+// readOptions is EngineOptions that adds its errors to r.
 func readOptions(r *report, config *inference.ModelConfig) engine.LoadOptions {
 	parameters := config.GetParameters()
-	number := func(key, fits string, valid func(n int) bool) int {
+	number := func(key, accepted string, valid func(n int) bool) int {
 		parameter, ok := parameters[key]
 		if !ok {
 			return 0
 		}
 		n, err := strconv.Atoi(strings.TrimSpace(parameter.GetStringValue()))
 		if err != nil || !valid(n) {
-			r.problem("parameters[%q] is %q: use %s", key, parameter.GetStringValue(), fits)
+			r.problem("parameters[%q] is %q: use %s", key, parameter.GetStringValue(), accepted)
 		}
 		return n
 	}
 	threads := func(n int) bool { return n >= 0 && n <= maxThreads }
-	fits := "a number of threads from 0, the server's own setting, to " + strconv.Itoa(maxThreads)
+	accepted := "a number of threads from 0 (the server's default) to " + strconv.Itoa(maxThreads)
 	options := engine.LoadOptions{
-		IntraOpThreads: number(intraOpThreads, fits, threads),
-		InterOpThreads: number(interOpThreads, fits, threads),
-		Parallel: number(executionMode, "0, sequential, or 1, parallel", func(n int) bool {
+		IntraOpThreads: number(intraOpThreads, accepted, threads),
+		InterOpThreads: number(interOpThreads, accepted, threads),
+		Parallel: number(executionMode, "0 (sequential) or 1 (parallel)", func(n int) bool {
 			return n == 0 || n == 1
 		}) == 1,
 	}
 	level := config.GetOptimization().GetGraph().GetLevel()
 	graph, ok := graphLevels[level]
 	if !ok {
-		r.problem("optimization.graph.level is %d: use 0, all optimizations, 1, extended ones, -1, basic ones, or 2, none", level)
+		r.problem("optimization.graph.level is %d: use 0 (all optimizations), 1 (extended), -1 (basic) or 2 (none)", level)
 	}
 	options.Optimization = graph
 	if _, ok := parameters[optimization]; ok {
-		n := number(optimization, "0, no optimizations, 1, basic ones, 2, extended ones, or 99, all", func(n int) bool {
+		n := number(optimization, "0 (no optimizations), 1 (basic), 2 (extended) or 99 (all)", func(n int) bool {
 			_, ok := parameterLevels[n]
 			return ok
 		})
 		options.Optimization = parameterLevels[n]
 		if level != 0 && graph != options.Optimization {
-			r.problem("parameters[%q] is %d and optimization.graph.level is %d, which are not the same: leave one of them out", optimization, n, level)
+			r.problem("parameters[%q] is %d, which contradicts optimization.graph.level %d: remove one of them", optimization, n, level)
 		}
 	}
 	return options
 }
 
-// checkParameters checks the parameters that are followed, and warns of others.
+// checkParameters validates the supported parameters, and warns about others.
 func checkParameters(r *report, config *inference.ModelConfig) {
 	for _, key := range slices.Sorted(maps.Keys(config.GetParameters())) {
 		switch key {
 		case intraOpThreads, interOpThreads, executionMode, optimization:
 		default:
-			r.warn("parameters[%q] is not followed", key)
+			r.warn("parameters[%q] is ignored", key)
 		}
 	}
 	readOptions(r, config)

@@ -11,10 +11,10 @@ import (
 	"github.com/tensorwire/tensorwire/internal/engine/onnx/onnxtest"
 )
 
-// FuzzParseModel: whatever the bytes, the reader gives a signature with outputs or
-// an ErrBadModel, in memory of the order of the file's size; and a signature has a
-// plan for its outputs or is an ErrUnsupported. testdata has what a fuzzer found to
-// take different ways through the reader.
+// FuzzParseModel checks that the reader returns a signature with outputs or an
+// ErrBadModel for any bytes, with memory in the order of the file's size, and that a
+// signature has planned outputs or is an ErrUnsupported. testdata has the inputs with
+// distinct coverage that a fuzzer found.
 func FuzzParseModel(f *testing.F) {
 	whole := onnxtest.Graph{
 		Nodes: []onnxtest.Node{
@@ -42,7 +42,7 @@ func FuzzParseModel(f *testing.F) {
 	f.Add(whole.Encode())
 	f.Add(onnxtest.Unary("Softmax", onnxtest.Float32, "batch", 3).Encode())
 	f.Add(onnxtest.Graph{
-		// A value that computes itself.
+		// A cycle of one value.
 		Nodes:        []onnxtest.Node{{Op: "Identity", Inputs: []string{"p"}, Outputs: []string{"p"}}},
 		Inputs:       []onnxtest.Value{{Name: "w", Elem: onnxtest.String}},
 		Outputs:      []onnxtest.Value{{Name: "p", Elem: 99, Dims: []any{-1, ""}}},

@@ -1,4 +1,4 @@
-package app
+package modelconfig_test
 
 import (
 	"context"
@@ -11,13 +11,12 @@ import (
 
 	"github.com/tensorwire/tensorwire/gen/inference"
 	"github.com/tensorwire/tensorwire/internal/base/tensor"
-	"github.com/tensorwire/tensorwire/internal/config"
 	"github.com/tensorwire/tensorwire/internal/engine"
 	"github.com/tensorwire/tensorwire/internal/models/modelconfig"
 	"github.com/tensorwire/tensorwire/internal/sched/scheduler"
 )
 
-// slow is a session whose runs last until their context ends.
+// slow is a session whose calls run until their context ends.
 type slow struct {
 	running atomic.Int64
 }
@@ -32,23 +31,23 @@ func (s *slow) Run(ctx context.Context, _ []tensor.Tensor) (*engine.Result, erro
 	return nil, ctx.Err()
 }
 
-func TestInstancesAreTheModelsBeforeTheServers(t *testing.T) {
+func TestConfiguredInstancesOverrideTheDefault(t *testing.T) {
 	for name, test := range map[string]struct {
 		groups []*inference.ModelInstanceGroup
 		want   int64
 	}{
-		"the server's":   {nil, 3},
-		"the model's":    {[]*inference.ModelInstanceGroup{{Count: 2}}, 2},
+		"the default":    {nil, 3},
+		"one group":      {[]*inference.ModelInstanceGroup{{Count: 2}}, 2},
 		"several groups": {[]*inference.ModelInstanceGroup{{Count: 2}, {Count: 3}}, 5},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				model, err := modelconfig.Complete(&inference.ModelConfig{InstanceGroup: test.groups}, "m", &engine.Signature{})
+				model, err := modelconfig.Complete(&inference.ModelConfig{InstanceGroup: test.groups}, "m", engine.ONNXRuntime, &engine.Signature{})
 				if err != nil {
 					t.Fatal(err)
 				}
 				calls := &slow{}
-				options := schedulerOptions(&config.Config{Instances: 3, MaxQueue: 10}, model)
+				options := modelconfig.SchedulerOptions(model, modelconfig.ServerDefaults{Instances: 3, MaxQueue: 10})
 				session := scheduler.New(calls, options)
 				if got := modelconfig.Instances(model); int64(got) != test.want {
 					t.Errorf("the configuration says %d instances, want %d", got, test.want)
@@ -71,7 +70,7 @@ func TestInstancesAreTheModelsBeforeTheServers(t *testing.T) {
 }
 
 func TestTheSchedulerFollowsTheConfiguration(t *testing.T) {
-	server := &config.Config{Instances: 3, MaxQueue: 10, MaxQueueBytes: 1000}
+	server := modelconfig.ServerDefaults{Instances: 3, MaxQueue: 10, MaxQueueBytes: 1000}
 	for text, want := range map[string]scheduler.Options{
 		``:                  {Instances: 3, MaxQueue: 10, MaxQueueBytes: 1000, Levels: []scheduler.Policy{{Override: true}}},
 		`max_batch_size: 8`: {Instances: 3, MaxQueue: 10, MaxQueueBytes: 1000, BatchDimension: true, Levels: []scheduler.Policy{{Override: true}}},
@@ -119,11 +118,11 @@ func TestTheSchedulerFollowsTheConfiguration(t *testing.T) {
 			},
 		},
 	} {
-		model, _, err := modelconfig.Parse([]byte(text))
+		model, _, err := modelconfig.Parse([]byte(text), platforms)
 		if err != nil {
 			t.Fatalf("%s: %v", text, err)
 		}
-		if got := schedulerOptions(server, model); !reflect.DeepEqual(got, want) {
+		if got := modelconfig.SchedulerOptions(model, server); !reflect.DeepEqual(got, want) {
 			t.Errorf("%s\ngives %+v\nwant  %+v", text, got, want)
 		}
 	}

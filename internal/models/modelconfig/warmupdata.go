@@ -6,9 +6,9 @@ import (
 	"github.com/tensorwire/tensorwire/internal/base/tensor"
 )
 
-// randomData returns elements of random values, the same on each call: numbers from 0
-// to 1 of the floating-point types, 0 and 1 of the others. The bits that Triton takes
-// instead would make NaN of some, and indices past the end of any table.
+// randomData returns random elements, the same on each call: numbers from 0 to 1 for
+// floating-point types, 0 or 1 for others. Triton uses random bits instead, which include
+// NaNs and indices out of range.
 func randomData(d tensor.DataType, elements int64) ([]byte, error) {
 	const chunk = 4096
 	source := rand.New(rand.NewPCG(1, 2))

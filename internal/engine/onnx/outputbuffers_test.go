@@ -11,7 +11,7 @@ import (
 	"github.com/tensorwire/tensorwire/internal/transport/bufpool"
 )
 
-// filled returns size bytes of FP32 elements, each value.
+// filled returns size bytes of FP32 elements equal to value.
 func filled(value float32, size int) []byte {
 	values := make([]float32, size/4)
 	for i := range values {
@@ -20,8 +20,8 @@ func filled(value float32, size int) []byte {
 	return tensor.AsBytes(values)
 }
 
-// leaveBehind fills the pool's buffers for size bytes with what nobody else is to see.
-func leaveBehind(size int) {
+// dirtyPool fills the pool with buffers for size bytes that contain another request's data.
+func dirtyPool(size int) {
 	var buffers [][]byte
 	for range 16 {
 		buffers = append(buffers, bufpool.Get(size))
@@ -31,30 +31,30 @@ func leaveBehind(size int) {
 	}
 }
 
-// Large outputs go back to the pool when they are released, and not before, whoever made
-// them; without the option they never do.
-func TestReleasedOutputsGoBack(t *testing.T) {
+// Large outputs return to the pool when they are released, and not before, whether Go or
+// the runtime allocated them. Without the option they never do.
+func TestReleaseReturnsOutputsToThePool(t *testing.T) {
 	library, err := onnxtest.Library()
 	if err != nil {
 		t.Fatal(err)
 	}
-	keeps, err := onnx.Open(library, onnx.Options{})
+	unpooled, err := onnx.Open(library, onnx.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = keeps.Close() })
-	madeByRuntime := onnxtest.Unary("Neg", onnxtest.Float32, "n")
-	madeByRuntime.Outputs[0].Dims = []any{"other"}
+	t.Cleanup(func() { _ = unpooled.Close() })
+	runtimeAllocated := onnxtest.Unary("Neg", onnxtest.Float32, "n")
+	runtimeAllocated.Outputs[0].Dims = []any{"other"}
 	for name, test := range map[string]struct {
-		engine *onnx.Engine
-		graph  onnxtest.Graph
-		size   int
-		back   bool
+		engine   *onnx.Engine
+		graph    onnxtest.Graph
+		size     int
+		returned bool
 	}{
-		"large":                       {runtime, onnxtest.Unary("Neg", onnxtest.Float32, "n"), 100_000, true},
-		"large, made by the runtime":  {runtime, madeByRuntime, 100_000, true},
-		"small":                       {runtime, onnxtest.Unary("Neg", onnxtest.Float32, "n"), 1000, false},
-		"large, not to be used again": {keeps, onnxtest.Unary("Neg", onnxtest.Float32, "n"), 100_000, false},
+		"large":                     {runtime, onnxtest.Unary("Neg", onnxtest.Float32, "n"), 100_000, true},
+		"large, by the runtime":     {runtime, runtimeAllocated, 100_000, true},
+		"small":                     {runtime, onnxtest.Unary("Neg", onnxtest.Float32, "n"), 1000, false},
+		"large, without the option": {unpooled, onnxtest.Unary("Neg", onnxtest.Float32, "n"), 100_000, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			file := t.TempDir() + "/model.onnx"
@@ -73,16 +73,16 @@ func TestReleasedOutputsGoBack(t *testing.T) {
 				t.Fatalf("output %x", clip(data))
 			}
 			result.Release()
-			if back := !bytes.Equal(data, want); back != test.back {
-				t.Errorf("it has gone back: %v", back)
+			if returned := !bytes.Equal(data, want); returned != test.returned {
+				t.Errorf("returned to the pool: %v", returned)
 			}
 		})
 	}
 }
 
 // ONNX Runtime's SkipLayerNormalization has outputs that it does not compute on CPUs: the
-// run is a success, and their memory what it was. Callers see zeros there, as of new
-// memory, and nothing of other requests.
+// run succeeds and leaves their memory unchanged. Callers get zeros, as from new memory,
+// and no data of other requests.
 func TestOutputsThatAreNotWrittenAreZero(t *testing.T) {
 	const n = 25_000
 	row := func(name string) onnxtest.Value {
@@ -98,7 +98,7 @@ func TestOutputsThatAreNotWrittenAreZero(t *testing.T) {
 	})
 	ones := filled(1, 4*n)
 	for range 3 {
-		leaveBehind(4 * n)
+		dirtyPool(4 * n)
 		outputs := run(t, s,
 			tensor.Tensor{DataType: tensor.FP32, Shape: tensor.Shape{1, 1, n}, Data: ones},
 			tensor.Tensor{DataType: tensor.FP32, Shape: tensor.Shape{1, 1, n}, Data: ones},
@@ -111,11 +111,11 @@ func TestOutputsThatAreNotWrittenAreZero(t *testing.T) {
 	}
 }
 
-// A large output in another shape than the graph declares is the runtime's, whole.
+// A large output with another shape than the graph declares is complete.
 func TestLargeOutputDeclaredWrongly(t *testing.T) {
 	s := load(t, onnxtest.Unary("Transpose", onnxtest.Float32, "a", "b"))
 	for range 3 {
-		leaveBehind(100_000)
+		dirtyPool(100_000)
 		result, err := s.Run(t.Context(), []tensor.Tensor{{DataType: tensor.FP32, Shape: tensor.Shape{1, 25_000}, Data: filled(3, 100_000)}})
 		if err != nil {
 			t.Fatal(err)

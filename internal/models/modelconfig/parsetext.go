@@ -13,22 +13,22 @@ import (
 	"github.com/tensorwire/tensorwire/gen/inference"
 )
 
-// maxUnknown bounds how many fields of different paths may be unknown. A text with
-// more is no configuration, and each costs another reading of it.
+// maxUnknown limits the number of different paths of unknown fields: each costs another
+// pass over the text.
 const maxUnknown = 32
 
-// unmarshalText reads protobuf text. Fields whose names are in no message are passed
-// over, and returned as faults. prototext could pass over them itself, but would not
-// say which: so those that it refuses are blanked out in a copy, where every other
-// byte keeps its place, and the copy is read again.
-func unmarshalText(text []byte) (config *inference.ModelConfig, unknown []*fault, bad *fault) {
-	text = bytes.TrimPrefix(text, []byte("\ufeff")) // some editors begin files so
+// unmarshalText reads protobuf text. It skips unknown fields, and returns each as an error
+// with its position. prototext could discard them itself, but would not report them. So
+// unmarshalText overwrites each with spaces in a copy, where every other byte keeps its
+// position, and parses the copy again.
+func unmarshalText(text []byte) (config *inference.ModelConfig, unknown []*textError, bad *textError) {
+	text = bytes.TrimPrefix(text, []byte("\ufeff")) // a byte order mark, which some editors write
 	rest := slices.Clone(text)
 	for paths := 0; ; paths++ {
 		config = &inference.ModelConfig{}
 		err := prototext.Unmarshal(rest, config)
 		if err == nil {
-			slices.SortFunc(unknown, func(a, b *fault) int { return cmp.Or(a.line-b.line, a.column-b.column) })
+			slices.SortFunc(unknown, func(a, b *textError) int { return cmp.Or(a.line-b.line, a.column-b.column) })
 			return config, unknown, nil
 		}
 		f := locate(err, rest)
@@ -40,10 +40,10 @@ func unmarshalText(text []byte) (config *inference.ModelConfig, unknown []*fault
 			return nil, nil, f
 		}
 		if paths == maxUnknown {
-			f.message = fmt.Sprintf("%s is unknown, as are %d other fields: is this text a model's configuration?", path, maxUnknown)
+			f.message = fmt.Sprintf("unknown field %s, after %d other unknown ones: check that the file is a model configuration", path, maxUnknown)
 			return nil, nil, f
 		}
-		found, bad := blank(rest, text, path, at)
+		found, bad := eraseField(rest, text, path, at)
 		if bad != nil {
 			return nil, nil, bad
 		}
@@ -51,15 +51,15 @@ func unmarshalText(text []byte) (config *inference.ModelConfig, unknown []*fault
 	}
 }
 
-// blank blanks out in rest, a copy of text, the field at an offset and all after it of
-// the same path, and returns a fault for each.
-func blank(rest, text []byte, path string, from int) (unknown []*fault, bad *fault) {
-	for _, at := range append([]int{from}, fieldsCalled(rest, path, from+1)...) {
+// eraseField overwrites the field at an offset of rest, a copy of text, with spaces, and
+// all later fields with the same path. It returns an error with the position of each.
+func eraseField(rest, text []byte, path string, from int) (unknown []*textError, bad *textError) {
+	for _, at := range append([]int{from}, fieldOffsets(rest, path, from+1)...) {
 		end, bad := skipField(rest, at)
 		if bad != nil {
 			return nil, bad
 		}
-		unknown = append(unknown, faultAt(text, at, "%s is an unknown field, and is not followed", path))
+		unknown = append(unknown, errorAt(text, at, "unknown field %s is ignored", path))
 		for i, c := range rest[at:end] {
 			if c != '\n' {
 				rest[at+i] = ' '
@@ -69,9 +69,9 @@ func blank(rest, text []byte, path string, from int) (unknown []*fault, bad *fau
 	return unknown, nil
 }
 
-// explain says in the terms of the field at that path what prototext found wrong. What
-// it does not know it leaves as it is.
-func explain(f *fault, path string) {
+// explain rewrites an error of prototext with the path of its field and the accepted
+// values. It keeps messages that it does not know.
+func explain(f *textError, path string) {
 	_, found, _ := strings.Cut(f.message, ": ")
 	found = strings.TrimSpace(found)
 	fd := fieldOf(path)
@@ -81,23 +81,23 @@ func explain(f *fault, path string) {
 	case is("unexpected token: "):
 		f.message = "unexpected " + found
 	case is("invalid character '\\n' in string"):
-		f.message = "the text in quotes does not end in its line"
+		f.message = "the quoted text does not end on its line"
 	case is("missing field separator"):
-		f.message = fmt.Sprintf("a : is missing after %s", path)
+		f.message = fmt.Sprintf("missing ':' after %s", path)
 	case is("cannot specify field by number"):
-		f.message = fmt.Sprintf("found the number %s where the name of a field belongs", found)
+		f.message = fmt.Sprintf("found the number %s instead of a field name", found)
 	case ends("invalid UTF-8"), is("invalid UTF-8"):
 		f.message = fmt.Sprintf("%s is not UTF-8 text", path)
 	case ends("is repeated"), ends("cannot be repeated"):
-		f.message = fmt.Sprintf("%s is given twice", path)
+		f.message = fmt.Sprintf("%s is set twice", path)
 	case fd != nil && is("invalid value for "):
-		f.message = fmt.Sprintf("%s is %s: it takes %s", path, found, takes(fd))
+		f.message = fmt.Sprintf("%s is %s: it takes %s", path, found, acceptedValues(fd))
 	case fd != nil && fd.ContainingOneof() != nil && ends("is already set"):
-		f.message = fmt.Sprintf("%s is given beside another of %s: give one of them", path, names(fd.ContainingOneof().Fields()))
+		f.message = fmt.Sprintf("%s is set, but only one of %s is allowed: remove the others", path, joinNames(fd.ContainingOneof().Fields()))
 	}
 }
 
-// fieldOf returns the field of ModelConfig of that path, nil where there is none.
+// fieldOf returns the field of ModelConfig with that path, nil when there is none.
 func fieldOf(path string) protoreflect.FieldDescriptor {
 	message := (*inference.ModelConfig)(nil).ProtoReflect().Descriptor()
 	var fd protoreflect.FieldDescriptor
@@ -113,19 +113,19 @@ func fieldOf(path string) protoreflect.FieldDescriptor {
 	return fd
 }
 
-// takes says what values a field has.
-func takes(fd protoreflect.FieldDescriptor) string {
+// acceptedValues describes the values of a field.
+func acceptedValues(fd protoreflect.FieldDescriptor) string {
 	switch fd.Kind() {
 	case protoreflect.EnumKind:
-		return "one of " + names(fd.Enum().Values())
+		return "one of " + joinNames(fd.Enum().Values())
 	case protoreflect.BoolKind:
 		return "true or false"
 	case protoreflect.StringKind:
-		return "text in quotes"
+		return "a string in quotes"
 	case protoreflect.Uint32Kind, protoreflect.Uint64Kind:
-		return fmt.Sprintf("a whole number from 0 (%v)", fd.Kind())
+		return fmt.Sprintf("an integer from 0 (%v)", fd.Kind())
 	case protoreflect.Int32Kind, protoreflect.Int64Kind:
-		return fmt.Sprintf("a whole number (%v)", fd.Kind())
+		return fmt.Sprintf("an integer (%v)", fd.Kind())
 	case protoreflect.FloatKind, protoreflect.DoubleKind:
 		return "a number"
 	default:
@@ -133,9 +133,9 @@ func takes(fd protoreflect.FieldDescriptor) string {
 	}
 }
 
-// names lists the names of enum values or of fields, but for the one that says that
-// there is none.
-func names[D protoreflect.Descriptor](list interface {
+// joinNames lists the names of enum values or of fields, without those that end in
+// _INVALID.
+func joinNames[D protoreflect.Descriptor](list interface {
 	Len() int
 	Get(i int) D
 },

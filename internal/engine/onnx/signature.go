@@ -12,12 +12,12 @@ import (
 	"github.com/tensorwire/tensorwire/internal/engine/onnx/ort"
 )
 
-// readSignature reads from the ONNX file at path what its graph takes and gives.
+// readSignature reads the signature of the ONNX file at path.
 //
-// The file is a protobuf ModelProto (onnx/onnx.proto in the ONNX project). It is
-// read as a stream that skips the weights, so that a model of gigabytes costs a
-// few kilobytes here; ONNX Runtime's own API tells neither which operator computes
-// an output nor the names of dynamic dimensions.
+// The file is a protobuf ModelProto (onnx/onnx.proto in the ONNX project). It is read as
+// a stream that skips the weights, so that a model of gigabytes takes a few kilobytes of
+// memory here. ONNX Runtime's own API reports neither the operator that computes an
+// output nor the names of dynamic dimensions.
 func readSignature(path string) (*engine.Signature, error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -31,7 +31,7 @@ func readSignature(path string) (*engine.Signature, error) {
 	return parseModel(f, info.Size())
 }
 
-// graph is what the reader keeps of a GraphProto.
+// graph is the part of a GraphProto that the reader keeps.
 type graph struct {
 	inputs       []engine.TensorSpec
 	outputs      []engine.TensorSpec
@@ -82,8 +82,8 @@ func (g *graph) signature() (*engine.Signature, error) {
 	}
 	s := &engine.Signature{}
 	for _, in := range g.inputs {
-		// Files of IR version 3 and older list weights among the inputs; newer
-		// ones may, as inputs with a default.
+		// Files of IR version 3 and older list weights among the inputs. Newer files
+		// may do so for inputs with a default.
 		if !g.initializers[in.Name] {
 			s.Inputs = append(s.Inputs, in)
 		}
@@ -95,11 +95,11 @@ func (g *graph) signature() (*engine.Signature, error) {
 	return s, nil
 }
 
-// maxRenames bounds how far producer looks: a corrupt graph may have a ring.
+// maxRenames limits the search of producer: a corrupt graph may contain a cycle.
 const maxRenames = 16
 
-// producer returns the operator that computes the values of a graph value, looking
-// through operators that only rearrange or rename them.
+// producer returns the operator that computes a graph value. It skips operators that
+// only rearrange or rename values.
 func (g *graph) producer(value string) string {
 	for range maxRenames {
 		n := g.producers[value]
@@ -206,7 +206,7 @@ func (d *decoder) tensorType(size int64, spec *engine.TensorSpec) error {
 			spec.DataType = ort.DataTypeOf(elem)
 			return true, err
 		case field == 2 && wire == wireBytes: // TensorShapeProto: dim = 1
-			// Without dimensions it is a scalar's; without the field the rank is open.
+			// The field without dimensions is a scalar; without the field the rank is dynamic.
 			spec.Shape, spec.DimNames = tensor.Shape{}, []string{}
 			return true, d.message(length, func(field int, wire wireType, length int64) (bool, error) {
 				if field != 1 || wire != wireBytes {

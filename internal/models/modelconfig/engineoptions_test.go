@@ -40,7 +40,7 @@ func TestEngineOptions(t *testing.T) {
 		t.Errorf("without a configuration: %+v, %v", got, err)
 	}
 	bad := &inference.ModelConfig{Parameters: map[string]*inference.ModelParameter{"execution_mode": {StringValue: "parallel"}}}
-	if _, err := modelconfig.EngineOptions(bad); err == nil || err.Error() != `config.pbtxt: parameters["execution_mode"] is "parallel": use 0, sequential, or 1, parallel` {
+	if _, err := modelconfig.EngineOptions(bad); err == nil || err.Error() != `config.pbtxt: parameters["execution_mode"] is "parallel": use 0 (sequential) or 1 (parallel)` {
 		t.Error(err)
 	}
 }
@@ -69,7 +69,7 @@ func TestSelectVersions(t *testing.T) {
 		}
 	}
 	if !slices.Equal(available, []int64{2, 9, 5, 7}) {
-		t.Errorf("the versions that were given are now %v", available)
+		t.Errorf("SelectVersions modified its argument: %v", available)
 	}
 	if got := modelconfig.SelectVersions(nil, nil); len(got) != 0 {
 		t.Errorf("%v of none", got)
