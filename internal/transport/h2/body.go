@@ -20,7 +20,7 @@ import (
 type body struct {
 	st *stream
 	// reading lets one Read in at a time.
-	reading sync.Mutex
+	readMu sync.Mutex
 
 	mu   sync.Mutex
 	cond sync.Cond
@@ -30,56 +30,56 @@ type body struct {
 	// dst is the memory of a Read that waits, of which filled bytes are there; nil when
 	// none waits. ready says that it should return, and begun that it had some bytes
 	// before it waited.
-	dst    []byte
-	filled int
-	ready  bool
-	begun  bool
+	dst     []byte
+	filled  int
+	wake    bool
+	partial bool
 	// err is what follows the bytes that are there; nil while more may come. trailer
 	// is what comes with io.EOF.
 	err     error
 	trailer http.Header
 	closed  bool
 	// declared is content-length, -1 where there is none, and got how much has come.
-	declared, got int64
+	contentLength, received int64
 	// allowed is how many bytes the peer may still send.
-	allowed int64
-	frames  envelopes
+	recvWindow int64
+	envelopes  envelopes
 	// continues says that the peer waits for 100 Continue.
-	continues bool
+	wants100 bool
 
-	deadline time.Time
-	timer    *time.Timer // of the deadline
-	patience *time.Timer // of a Read within a message
-	patient  bool        // patience runs
+	deadline       time.Time
+	deadlineTimer  *time.Timer // of the deadline
+	partialTimer   *time.Timer // of a Read within a message
+	partialTimerOn bool        // patience runs
 }
 
 func (b *body) init(st *stream, declared int64, header http.Header, continues bool) {
-	b.st, b.declared, b.continues = st, declared, continues
+	b.st, b.contentLength, b.wants100 = st, declared, continues
 	b.cond.L = &b.mu
-	b.allowed = int64(st.conn.server.options.StreamWindow)
-	b.frames.on = isEnveloped(header)
+	b.recvWindow = int64(st.conn.server.options.StreamWindow)
+	b.envelopes.on = isEnveloped(header)
 }
 
 var errDeadline = os.ErrDeadlineExceeded
 
 // Read implements io.Reader.
 func (b *body) Read(p []byte) (int, error) {
-	b.reading.Lock()
-	defer b.reading.Unlock()
+	b.readMu.Lock()
+	defer b.readMu.Unlock()
 	b.mu.Lock()
-	n, err := b.read(p)
+	n, err := b.readLocked(p)
 	buffered := n - b.filled // what the reading goroutine has not accounted for
 	b.filled = 0
 	b.mu.Unlock()
 	if buffered > 0 {
-		b.st.consumed(buffered)
+		b.st.returnCredit(buffered)
 	}
 	return n, err
 }
 
 // read returns how many bytes are in p, of which the last b.filled were put there by
 // the reading goroutine.
-func (b *body) read(p []byte) (int, error) {
+func (b *body) readLocked(p []byte) (int, error) {
 	b.filled = 0
 	if b.closed {
 		return 0, http.ErrBodyReadAfterClose
@@ -87,25 +87,25 @@ func (b *body) read(p []byte) (int, error) {
 	if len(p) == 0 {
 		return 0, nil
 	}
-	if b.continues && b.r == len(b.buf) && b.err == nil {
-		b.askToContinue()
+	if b.wants100 && b.r == len(b.buf) && b.err == nil {
+		b.send100Locked()
 	}
-	n := b.unbuffer(p)
+	n := b.takeBufferedLocked(p)
 	switch {
-	case n == len(p), n > 0 && !b.expects(len(p)-n):
+	case n == len(p), n > 0 && !b.expectsLocked(len(p)-n):
 		return n, nil
 	case b.closed:
 		return n, errIf(n == 0, http.ErrBodyReadAfterClose)
 	case b.err != nil:
-		return n, b.end(n)
-	case b.expired():
+		return n, b.endErrLocked(n)
+	case b.expiredLocked():
 		return n, errIf(n == 0, errDeadline)
 	}
-	b.dst, b.ready, b.begun = p[n:], false, n > 0
-	if b.begun {
-		b.beNotTooPatient() // p has something already
+	b.dst, b.wake, b.partial = p[n:], false, n > 0
+	if b.partial {
+		b.armPartialTimerLocked() // p has something already
 	}
-	for !b.ready {
+	for !b.wake {
 		b.cond.Wait()
 	}
 	b.dst = nil
@@ -116,7 +116,7 @@ func (b *body) read(p []byte) (int, error) {
 	case b.closed:
 		return 0, http.ErrBodyReadAfterClose
 	case b.err != nil:
-		return 0, b.end(0)
+		return 0, b.endErrLocked(0)
 	}
 	return 0, errDeadline
 }
@@ -130,7 +130,7 @@ func errIf(condition bool, err error) error {
 
 // end returns what follows n bytes at the body's end. Trailers are there with io.EOF;
 // those that were not announced are left out, as in net/http.
-func (b *body) end(n int) error {
+func (b *body) endErrLocked(n int) error {
 	if n > 0 {
 		return nil
 	}
@@ -147,28 +147,28 @@ func (b *body) end(n int) error {
 
 // expects reports whether n bytes more are certain to come: they belong to a message
 // that has begun. A Read can then wait for all of them.
-func (b *body) expects(n int) bool {
+func (b *body) expectsLocked(n int) bool {
 	if b.err != nil || b.closed {
 		return false
 	}
-	if b.frames.on {
-		return b.frames.left >= int64(n)
+	if b.envelopes.on {
+		return b.envelopes.left >= int64(n)
 	}
-	return b.declared >= 0 && b.declared-b.got >= int64(n)
+	return b.contentLength >= 0 && b.contentLength-b.received >= int64(n)
 }
 
 // message reports whether a message has begun and is not complete.
-func (b *body) message() bool {
-	if b.frames.on {
-		return b.frames.left > 0
+func (b *body) inMessageLocked() bool {
+	if b.envelopes.on {
+		return b.envelopes.left > 0
 	}
-	return b.declared >= 0 && b.got < b.declared
+	return b.contentLength >= 0 && b.received < b.contentLength
 }
 
 // release lets a Read return. The caller holds mu.
-func (b *body) release() {
-	if b.dst != nil && !b.ready {
-		b.ready = true
+func (b *body) wakeLocked() {
+	if b.dst != nil && !b.wake {
+		b.wake = true
 		b.cond.Signal()
 	}
 }
@@ -180,13 +180,13 @@ func (b *body) Close() error {
 	held := len(b.buf) - b.r
 	if !b.closed {
 		b.closed = true
-		b.continues = false
-		b.unload()
-		b.release()
+		b.wants100 = false
+		b.freeBufferLocked()
+		b.wakeLocked()
 	}
 	b.mu.Unlock()
 	if held > 0 {
-		b.st.consumed(held)
+		b.st.returnCredit(held)
 	}
 	return nil
 }
@@ -199,19 +199,19 @@ func (b *body) abandon() {
 	_ = b.Close() // returns nil
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.timer != nil {
-		b.timer.Stop()
+	if b.deadlineTimer != nil {
+		b.deadlineTimer.Stop()
 	}
-	if b.patience != nil {
-		b.patience.Stop()
+	if b.partialTimer != nil {
+		b.partialTimer.Stop()
 	}
 }
 
 // askToContinue sends 100 Continue to a peer that waits for it. It lets go of mu for a
 // moment.
-func (b *body) askToContinue() {
-	b.continues = false
+func (b *body) send100Locked() {
+	b.wants100 = false
 	b.mu.Unlock()
-	b.st.answer.informal(http.StatusContinue, nil)
+	b.st.response.writeInformational(http.StatusContinue, nil)
 	b.mu.Lock()
 }

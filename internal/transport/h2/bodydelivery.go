@@ -8,39 +8,17 @@ import (
 	"github.com/tensorwire/tensorwire/internal/transport/bufpool"
 )
 
-// take makes room for a DATA frame of which payload bytes are the body's. An error says
-// that the peer sends more than it may; the frame is then not the body's.
-func (b *body) take(frameLength, payload int) error {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if int64(frameLength) > b.allowed {
-		return streamError{b.st.id, codeFlowControl, "more DATA than the stream's window"}
-	}
-	b.allowed -= int64(frameLength)
-	if b.declared >= 0 && b.got+int64(payload) > b.declared {
-		return streamError{b.st.id, codeProtocol, "the body is longer than content-length"}
-	}
-	return nil
-}
-
-// allow gives the peer n bytes more.
-func (b *body) allow(n int) {
-	b.mu.Lock()
-	b.allowed += int64(n)
-	b.mu.Unlock()
-}
-
 // delivery says what became of a part of a body.
 type delivery struct {
 	// consumed bytes went into the memory of a Read, or nowhere.
 	consumed int
 	// waits says that a Read may have to be woken when nothing more comes.
-	waits bool
+	readWaiting bool
 	// more says that a Read that is full now is likely to be followed by one for the rest
 	// of the message.
-	more bool
+	moreOfMessage bool
 	// begun is how many messages began.
-	begun int
+	messages int
 }
 
 // deliver takes a part of the body. On an error what was not consumed is forgotten, and
@@ -48,52 +26,52 @@ type delivery struct {
 func (b *body) deliver(chunk []byte) (delivery, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.got += int64(len(chunk))
-	d := delivery{begun: b.frames.follow(chunk)}
+	b.received += int64(len(chunk))
+	d := delivery{messages: b.envelopes.follow(chunk)}
 	if b.closed || b.err != nil { // reset meanwhile
 		d.consumed = len(chunk)
 		return d, nil
 	}
-	if b.dst != nil && !b.ready {
+	if b.dst != nil && !b.wake {
 		d.consumed = copy(b.dst[b.filled:], chunk)
 		b.filled += d.consumed
 		chunk = chunk[d.consumed:]
 		if b.filled == len(b.dst) {
-			b.release()
-			d.more = b.message()
+			b.wakeLocked()
+			d.moreOfMessage = b.inMessageLocked()
 		}
 	}
 	if len(chunk) > 0 {
-		if err := b.hold(chunk); err != nil {
+		if err := b.bufferLocked(chunk); err != nil {
 			d.consumed += len(chunk)
 			return d, err
 		}
 	}
-	d.waits = b.dst != nil && !b.ready
+	d.readWaiting = b.dst != nil && !b.wake
 	return d, nil
 }
 
 // hold buffers what no Read waits for.
-func (b *body) hold(chunk []byte) error {
-	if len(b.buf)+len(chunk) > cap(b.buf) && !b.grow(len(b.buf)-b.r+len(chunk)) {
-		return streamError{b.st.id, codeEnhanceCalm, "the server holds as many bytes as it may"}
+func (b *body) bufferLocked(chunk []byte) error {
+	if len(b.buf)+len(chunk) > cap(b.buf) && !b.growLocked(len(b.buf)-b.r+len(chunk)) {
+		return streamError{b.st.id, codeEnhanceYourCalm, "the server holds as many bytes as it may"}
 	}
 	b.buf = append(b.buf, chunk...)
 	return nil
 }
 
 // firstHold is what a body's buffer begins with, beyond what it must hold.
-const firstHold = 4 << 10
+const minBodyBuffer = 4 << 10
 
 // grow makes the buffer hold n bytes; false says that the server has no more. What
 // counts is the memory, not what is in it.
-func (b *body) grow(n int) bool {
+func (b *body) growLocked(n int) bool {
 	if n <= cap(b.buf) && b.r >= cap(b.buf)/2 {
 		b.buf = b.buf[:copy(b.buf, b.buf[b.r:])]
 		b.r = 0
 		return true
 	}
-	larger := bufpool.Get(max(n, min(2*cap(b.buf), n+1<<20), b.room(n), firstHold))
+	larger := bufpool.Get(max(n, min(2*cap(b.buf), n+1<<20), b.wantedCapLocked(n), minBodyBuffer))
 	server := b.st.conn.server
 	if server.buffered.Add(int64(cap(larger))) > server.options.MaxBufferedBytes {
 		server.buffered.Add(-int64(cap(larger)))
@@ -101,26 +79,26 @@ func (b *body) grow(n int) bool {
 		return false
 	}
 	larger = larger[:copy(larger, b.buf[b.r:])]
-	b.unload()
+	b.freeBufferLocked()
 	b.buf = larger
 	return true
 }
 
 // holdRatio bounds what is made room for of a message that has begun: so many times of
 // what has come.
-const holdRatio = 8
+const maxGrowRatio = 8
 
 // room returns the room that holding n bytes suggests: that for the rest of a message.
-func (b *body) room(n int) int {
-	rest := b.frames.left
-	if !b.frames.on {
-		rest = max(b.declared-b.got, 0)
+func (b *body) wantedCapLocked(n int) int {
+	rest := b.envelopes.left
+	if !b.envelopes.on {
+		rest = max(b.contentLength-b.received, 0)
 	}
-	return int(min(int64(n)+rest, int64(n)*holdRatio, int64(n)+1<<20))
+	return int(min(int64(n)+rest, int64(n)*maxGrowRatio, int64(n)+1<<20))
 }
 
 // unload gives the buffer back.
-func (b *body) unload() {
+func (b *body) freeBufferLocked() {
 	if b.buf == nil {
 		return
 	}
@@ -130,38 +108,38 @@ func (b *body) unload() {
 }
 
 // unbuffer moves what is buffered to p.
-func (b *body) unbuffer(p []byte) int {
+func (b *body) takeBufferedLocked(p []byte) int {
 	n := copy(p, b.buf[b.r:])
 	if b.r += n; b.r == len(b.buf) {
-		b.unload()
+		b.freeBufferLocked()
 	}
 	return n
 }
 
 // settle is called when nothing more has come: a Read that has some bytes gets them,
 // at once where it is not in the middle of a message.
-func (b *body) settle() {
+func (b *body) wakeWaiting() {
 	if b.st == nil {
 		return
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	switch {
-	case b.err != nil || b.closed, b.filled > 0 && !b.message():
-		b.release()
-	case b.filled > 0 && b.dst != nil && !b.ready:
-		b.beNotTooPatient()
+	case b.err != nil || b.closed, b.filled > 0 && !b.inMessageLocked():
+		b.wakeLocked()
+	case b.filled > 0 && b.dst != nil && !b.wake:
+		b.armPartialTimerLocked()
 	}
 }
 
 // complete reports whether the body is as long as content-length says.
-func (b *body) complete() bool {
+func (b *body) lengthMatches() bool {
 	if b.st == nil {
 		return true
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return b.declared < 0 || b.got == b.declared
+	return b.contentLength < 0 || b.received == b.contentLength
 }
 
 // finish ends the body well, with its trailers. A Read that waits is woken by settle.
@@ -190,12 +168,12 @@ func (b *body) fail(err error, reset bool) {
 		}
 		if reset {
 			held = len(b.buf) - b.r
-			b.unload()
+			b.freeBufferLocked()
 		}
 	}
-	b.release()
+	b.wakeLocked()
 	b.mu.Unlock()
 	if held > 0 {
-		b.st.consumed(held)
+		b.st.returnCredit(held)
 	}
 }

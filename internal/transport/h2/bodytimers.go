@@ -4,28 +4,28 @@ import "time"
 
 // messagePatience is how long a Read that has some bytes waits for the rest of the
 // message.
-const messagePatience = 5 * time.Millisecond
+const partialWait = 5 * time.Millisecond
 
 // beNotTooPatient sees that a Read that has some bytes does not wait long. The caller
 // holds mu.
-func (b *body) beNotTooPatient() {
-	if b.patient {
+func (b *body) armPartialTimerLocked() {
+	if b.partialTimerOn {
 		return
 	}
-	b.patient = true
-	if b.patience == nil {
-		b.patience = time.AfterFunc(messagePatience, b.onPatience)
+	b.partialTimerOn = true
+	if b.partialTimer == nil {
+		b.partialTimer = time.AfterFunc(partialWait, b.onPartialTimer)
 	} else {
-		b.patience.Reset(messagePatience)
+		b.partialTimer.Reset(partialWait)
 	}
 }
 
-func (b *body) onPatience() {
+func (b *body) onPartialTimer() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.patient = false
-	if b.begun || b.filled > 0 {
-		b.release()
+	b.partialTimerOn = false
+	if b.partial || b.filled > 0 {
+		b.wakeLocked()
 	}
 }
 
@@ -38,27 +38,27 @@ func (b *body) setDeadline(deadline time.Time) {
 	defer b.mu.Unlock()
 	b.deadline = deadline
 	if deadline.IsZero() || b.err != nil { // no Read waits for what is all there
-		if b.timer != nil {
-			b.timer.Stop()
+		if b.deadlineTimer != nil {
+			b.deadlineTimer.Stop()
 		}
 		return
 	}
 	wait := max(time.Until(deadline), 0)
-	if b.timer == nil {
-		b.timer = time.AfterFunc(wait, b.onDeadline)
+	if b.deadlineTimer == nil {
+		b.deadlineTimer = time.AfterFunc(wait, b.onDeadline)
 	} else {
-		b.timer.Reset(wait)
+		b.deadlineTimer.Reset(wait)
 	}
 }
 
 func (b *body) onDeadline() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.expired() {
-		b.release()
+	if b.expiredLocked() {
+		b.wakeLocked()
 	}
 }
 
-func (b *body) expired() bool {
+func (b *body) expiredLocked() bool {
 	return !b.deadline.IsZero() && !time.Now().Before(b.deadline)
 }

@@ -15,37 +15,37 @@ const lingerTime = time.Second
 
 // end ends the connection: it tells the peer why, as far as the peer can still be
 // told, and every handler by its context and body.
-func (c *conn) end(why error) {
+func (c *conn) terminate(why error) {
 	ce, tell := errors.AsType[connError](why)
 	c.mu.Lock()
-	c.times.timer.Stop()
-	if c.closed == nil {
-		c.closed = why
+	c.timers.timer.Stop()
+	if c.closeErr == nil {
+		c.closeErr = why
 	} else {
 		tell = false // it has been told
 	}
 	streams := make([]*stream, 0, len(c.streams))
 	for _, st := range c.streams {
 		streams = append(streams, st)
-		st.dead = errConnClosed
-		c.out.unqueue(st)
-		st.sent.Broadcast()
+		st.sendErr = errConnClosed
+		c.send.dequeue(st)
+		st.sendCond.Broadcast()
 	}
 	clear(c.streams)
 	if tell {
-		c.out.goAway(c.lastID, ce.code, ce.reason)
-		c.armWriter()
-		c.hurry()
+		c.send.appendGoAway(c.lastID, ce.code, ce.reason)
+		c.armWriterLocked()
+		c.finalWriteDeadlineLocked()
 	} else {
-		c.out.dead = true
+		c.send.dead = true
 	}
-	c.out.drained.Broadcast()
+	c.send.drained.Broadcast()
 	c.mu.Unlock()
 	c.cancel(errConnClosed)
-	for _, st := range c.starting {
-		c.forget(st)
+	for _, st := range c.toStart {
+		c.dropUnstarted(st)
 	}
-	c.starting = nil
+	c.toStart = nil
 	for _, st := range streams {
 		st.body.fail(io.ErrUnexpectedEOF, false)
 	}
@@ -63,10 +63,10 @@ func (c *conn) end(why error) {
 // with unread bytes resets it, and the peer might lose the GOAWAY.
 func (c *conn) linger() {
 	c.mu.Lock()
-	for c.out.writing {
-		c.out.drained.Wait()
+	for c.send.writing {
+		c.send.drained.Wait()
 	}
-	c.out.dead = true
+	c.send.dead = true
 	c.mu.Unlock()
 	c.halfClose()
 	_, _ = io.CopyN(io.Discard, c.nc, 1<<20) // until it ends, one way or another
@@ -74,9 +74,9 @@ func (c *conn) linger() {
 
 // hurry gives a peer that is told of the connection's end a moment to read it. The
 // caller holds mu.
-func (c *conn) hurry() {
+func (c *conn) finalWriteDeadlineLocked() {
 	_ = c.nc.SetWriteDeadline(time.Now().Add(lingerTime)) // it is closed in any case
-	c.out.hurried = true
+	c.send.deadlineFinal = true
 }
 
 // halfClose ends our side of the connection, and gives the peer a moment to end its

@@ -20,13 +20,13 @@ func (c *conn) onData(f frame) error {
 			return err
 		}
 		padding = int(b[0])
-		c.in.discard(1)
+		c.recv.discard(1)
 		if length--; padding > length {
 			return connError{codeProtocol, "DATA with more padding than payload"}
 		}
 		length -= padding
 	}
-	if c.allowed.Add(-int64(f.length)) < 0 {
+	if c.recvWindow.Add(-int64(f.length)) < 0 {
 		return connError{codeFlowControl, "more DATA than the connection's window"}
 	}
 	if length == 0 && !f.has(flagEndStream) {
@@ -36,11 +36,11 @@ func (c *conn) onData(f frame) error {
 	}
 	st, err := c.bodyStream(f)
 	if err == nil && st != nil {
-		err = st.body.take(f.length, length)
+		err = st.body.chargeFrame(f.length, length)
 	}
 	if err != nil || st == nil {
 		// The bytes count against the connection's window all the same.
-		c.consumed(f.length)
+		c.returnCredit(f.length)
 		if skipped := c.skip(length + padding); skipped != nil {
 			return skipped
 		}
@@ -49,7 +49,7 @@ func (c *conn) onData(f frame) error {
 		}
 		return err
 	}
-	err = c.deliverAll(st, f, length)
+	err = c.deliverData(st, f, length)
 	if _, refused := errors.AsType[streamError](err); err != nil && !refused {
 		return err
 	}
@@ -57,7 +57,7 @@ func (c *conn) onData(f frame) error {
 		return err
 	}
 	if overhead := f.length - length; overhead > 0 {
-		st.consumed(overhead)
+		st.returnCredit(overhead)
 	}
 	if err != nil || !f.has(flagEndStream) {
 		return err
@@ -75,7 +75,7 @@ func (c *conn) bodyStream(f frame) (*stream, error) {
 	case st == nil && f.id > c.lastID:
 		return nil, connError{codeProtocol, "DATA on a stream that is idle"}
 	case st == nil:
-		if c.out.resets.has(f.id) {
+		if c.send.resets.has(f.id) {
 			return nil, nil
 		}
 		return nil, streamError{f.id, codeStreamClosed, "DATA on a stream that is closed"}
@@ -87,12 +87,12 @@ func (c *conn) bodyStream(f frame) (*stream, error) {
 
 // deliverAll hands a frame's part of a body to its stream. Where the stream has no room,
 // the rest of the frame is skipped, and the stream is to be reset.
-func (c *conn) deliverAll(st *stream, f frame, length int) error {
+func (c *conn) deliverData(st *stream, f frame, length int) error {
 	begun := 0
 	var refused error
-	c.direct.follow(f)
+	c.direct.observe(f)
 	for left := length; left > 0; {
-		if c.in.raw != nil && c.in.buffered() == 0 && refused == nil && c.direct.suits(f, left) {
+		if c.recv.raw != nil && c.recv.buffered() == 0 && refused == nil && c.direct.worthwhile(f, left) {
 			var err error
 			if left, err = c.readDirect(st, f, left); err != nil {
 				return err
@@ -105,19 +105,19 @@ func (c *conn) deliverAll(st *stream, f frame, length int) error {
 		}
 		left -= len(chunk)
 		if refused != nil {
-			c.consumed(len(chunk))
+			c.returnCredit(len(chunk))
 			continue
 		}
 		var d delivery
 		d, refused = st.body.deliver(chunk)
 		if d.consumed > 0 {
-			st.consumed(d.consumed)
+			st.returnCredit(d.consumed)
 		}
-		begun += d.begun
-		if d.waits {
+		begun += d.messages
+		if d.readWaiting {
 			c.wakeLater(st)
 		}
-		if d.more {
+		if d.moreOfMessage {
 			runtime.Gosched() // who reads next is given what comes next
 		}
 	}
@@ -126,7 +126,7 @@ func (c *conn) deliverAll(st *stream, f frame, length int) error {
 	}
 	switch {
 	case length >= smallData || begun > 0:
-		c.flood.frames.earn(earnMessage)
+		c.flood.frames.earn(earnData)
 	case length > 0 && length < tinyData && !f.has(flagEndStream):
 		return c.flood.spend(costTiny)
 	}
@@ -134,9 +134,9 @@ func (c *conn) deliverAll(st *stream, f frame, length int) error {
 }
 
 func (c *conn) wakeLater(st *stream) {
-	if !st.waking {
-		st.waking = true
-		c.waking = append(c.waking, st)
+	if !st.toWake {
+		st.toWake = true
+		c.toWake = append(c.toWake, st)
 	}
 }
 
@@ -145,25 +145,10 @@ func (c *conn) endBody(st *stream, trailer http.Header) error {
 	c.mu.Lock()
 	st.remoteClosed = true
 	c.mu.Unlock()
-	if !st.body.complete() {
+	if !st.body.lengthMatches() {
 		return streamError{st.id, codeProtocol, "the body is shorter than content-length"}
 	}
 	st.body.finish(trailer)
 	c.wakeLater(st)
 	return nil
-}
-
-// consumed gives the peer credit for n bytes of the connection's window, when enough
-// have come together.
-func (c *conn) consumed(n int) {
-	if c.credit.Add(int64(n)) < int64(c.server.options.ConnectionWindow)/4 {
-		return
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if credit := c.credit.Swap(0); credit > 0 {
-		c.allowed.Add(credit)
-		c.out.windowUpdate(0, uint32(credit))
-		c.armWriter()
-	}
 }

@@ -4,14 +4,14 @@ package h2
 func (s *Server) Buffered() int64 { return s.buffered.Load() }
 
 // Conns returns how many connections there are.
-func (s *Server) Conns() int { return len(s.open()) }
+func (s *Server) Conns() int { return len(s.openConns()) }
 
 // Unsent returns how many bytes of frames wait to be written, of all connections.
 func (s *Server) Unsent() int {
 	n := 0
-	for _, c := range s.open() {
+	for _, c := range s.openConns() {
 		c.mu.Lock()
-		n += len(c.out.buf)
+		n += len(c.send.buf)
 		c.mu.Unlock()
 	}
 	return n
@@ -19,9 +19,9 @@ func (s *Server) Unsent() int {
 
 // Budgets and bounds that tests attack.
 const (
-	FrameBudget = frameBudget
-	ResetBudget = resetBudget
-	StallLeast  = stallLeast
-	BufferMost  = bufferMost
-	ControlMost = controlMost
+	FrameBudget       = frameBudget
+	ResetBudget       = resetBudget
+	MinProgress       = minProgress
+	MaxSendBuffer     = maxSendBuffer
+	MaxControlBacklog = maxControlBacklog
 )

@@ -22,22 +22,22 @@ func validName(name string) bool {
 
 // maxCanonical bounds the names that a connection remembers, and maxCanonicalLength
 // their length.
-const maxCanonical, maxCanonicalLength = 64, 64
+const maxCachedNames, maxCachedNameLen = 64, 64
 
 // canonicalName returns a field's name as http.Header has it.
 func (c *conn) canonicalName(name string) string {
 	if known, ok := commonNames[name]; ok {
 		return known
 	}
-	if known, ok := c.canonical[name]; ok {
+	if known, ok := c.canonicalNames[name]; ok {
 		return known
 	}
 	canonical := http.CanonicalHeaderKey(name)
-	if len(c.canonical) < maxCanonical && len(name) <= maxCanonicalLength {
-		if c.canonical == nil {
-			c.canonical = map[string]string{}
+	if len(c.canonicalNames) < maxCachedNames && len(name) <= maxCachedNameLen {
+		if c.canonicalNames == nil {
+			c.canonicalNames = map[string]string{}
 		}
-		c.canonical[name] = canonical
+		c.canonicalNames[name] = canonical
 	}
 	return canonical
 }

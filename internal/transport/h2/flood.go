@@ -16,18 +16,18 @@ import (
 //     of messages earns, so that a client may follow it with WINDOW_UPDATE and PING.
 //
 // It is for the reading goroutine alone, except for sent and answered.
-type flood struct {
+type floodBudget struct {
 	frames, resets budget
 	last           time.Time
 	// sent is what answers have earned, and answered how many requests were; both since
 	// they were last collected.
-	sent, answered atomic.Int64
+	earnedBySending, completed atomic.Int64
 }
 
 // budget is what is left, never more than it was at first.
-type budget struct{ left, most int }
+type budget struct{ left, max int }
 
-func (b *budget) earn(n int) { b.left = min(b.left+n, b.most) }
+func (b *budget) earn(n int) { b.left = min(b.left+n, b.max) }
 
 // A new connection has these budgets, and gets this much of them back a second.
 const (
@@ -39,25 +39,25 @@ const (
 
 // What frames cost and earn of the frames' budget.
 const (
-	costControl = 2 // PING, SETTINGS, PRIORITY, unknown frames, late RST_STREAM and HEADERS
-	costWindow  = 1 // WINDOW_UPDATE
-	costEmpty   = 5 // DATA or CONTINUATION without payload
-	costTiny    = 1 // DATA of less than tinyData bytes that is late, or no message of its own
-	earnRequest = 8 // a request that was answered
-	earnMessage = 2 // DATA that begins a message, or has smallData bytes
-	tinyData    = frameHeaderSize
-	smallData   = 1 << 10
+	costControl      = 2 // PING, SETTINGS, PRIORITY, unknown frames, late RST_STREAM and HEADERS
+	costWindowUpdate = 1 // WINDOW_UPDATE
+	costEmpty        = 5 // DATA or CONTINUATION without payload
+	costTiny         = 1 // DATA of less than tinyData bytes that is late, or no message of its own
+	earnRequest      = 8 // a request that was answered
+	earnData         = 2 // DATA that begins a message, or has smallData bytes
+	tinyData         = frameHeaderSize
+	smallData        = 1 << 10
 	// sentUnit is how many bytes of answers earn one: twice what clients that update
 	// their windows most often, each 4 KiB on stream and connection, spend.
-	sentUnit = 1 << 10
+	bytesPerEarned = 1 << 10
 )
 
-func newFlood(now time.Time) flood {
-	return flood{frames: budget{frameBudget, frameBudget}, resets: budget{resetBudget, resetBudget}, last: now}
+func newFlood(now time.Time) floodBudget {
+	return floodBudget{frames: budget{frameBudget, frameBudget}, resets: budget{resetBudget, resetBudget}, last: now}
 }
 
 // refill gives back what time has earned.
-func (f *flood) refill(now time.Time) {
+func (f *floodBudget) refill(now time.Time) {
 	passed := min(now.Sub(f.last), time.Minute)
 	if passed < 20*time.Millisecond {
 		return
@@ -68,30 +68,30 @@ func (f *flood) refill(now time.Time) {
 }
 
 // collect takes in what handlers have earned.
-func (f *flood) collect() {
-	answered := int(f.answered.Swap(0))
-	f.frames.earn(answered*earnRequest + int(f.sent.Swap(0)))
+func (f *floodBudget) collect() {
+	answered := int(f.completed.Swap(0))
+	f.frames.earn(answered*earnRequest + int(f.earnedBySending.Swap(0)))
 	f.resets.earn(answered)
 }
 
 // spend takes n of the frames' budget.
-func (f *flood) spend(n int) error {
+func (f *floodBudget) spend(n int) error {
 	if f.frames.left < n {
 		f.collect()
 	}
 	if f.frames.left -= n; f.frames.left < 0 {
-		return connError{codeEnhanceCalm, "too many frames that bring nothing"}
+		return connError{codeEnhanceYourCalm, "too many frames that bring nothing"}
 	}
 	return nil
 }
 
 // spendReset takes one of the resets' budget.
-func (f *flood) spendReset() error {
+func (f *floodBudget) spendReset() error {
 	if f.resets.left < 1 {
 		f.collect()
 	}
 	if f.resets.left--; f.resets.left < 0 {
-		return connError{codeEnhanceCalm, "too many streams are reset"}
+		return connError{codeEnhanceYourCalm, "too many streams are reset"}
 	}
 	return nil
 }

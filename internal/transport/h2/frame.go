@@ -1,7 +1,5 @@
 package h2
 
-import "fmt"
-
 // frameType is the type of a frame (RFC 9113, 6).
 type frameType uint8
 
@@ -9,12 +7,12 @@ const (
 	frameData         frameType = 0x0
 	frameHeaders      frameType = 0x1
 	framePriority     frameType = 0x2
-	frameReset        frameType = 0x3
+	frameRSTStream    frameType = 0x3
 	frameSettings     frameType = 0x4
-	framePush         frameType = 0x5
+	framePushPromise  frameType = 0x5
 	framePing         frameType = 0x6
 	frameGoAway       frameType = 0x7
-	frameWindow       frameType = 0x8
+	frameWindowUpdate frameType = 0x8
 	frameContinuation frameType = 0x9
 )
 
@@ -29,12 +27,12 @@ const (
 
 // Settings (RFC 9113, 6.5.2).
 const (
-	settingHeaderTableSize   = 0x1
-	settingEnablePush        = 0x2
-	settingMaxStreams        = 0x3
-	settingInitialWindow     = 0x4
-	settingMaxFrameSize      = 0x5
-	settingMaxHeaderListSize = 0x6
+	settingHeaderTableSize      = 0x1
+	settingEnablePush           = 0x2
+	settingMaxConcurrentStreams = 0x3
+	settingInitialWindowSize    = 0x4
+	settingMaxFrameSize         = 0x5
+	settingMaxHeaderListSize    = 0x6
 )
 
 const (
@@ -48,56 +46,6 @@ const (
 
 	preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 )
-
-// errorCode is a code of RST_STREAM and GOAWAY (RFC 9113, 7).
-type errorCode uint32
-
-const (
-	codeNone               errorCode = 0x0
-	codeProtocol           errorCode = 0x1
-	codeInternal           errorCode = 0x2
-	codeFlowControl        errorCode = 0x3
-	codeSettingsTimeout    errorCode = 0x4
-	codeStreamClosed       errorCode = 0x5
-	codeFrameSize          errorCode = 0x6
-	codeRefused            errorCode = 0x7
-	codeCancel             errorCode = 0x8
-	codeCompression        errorCode = 0x9
-	codeEnhanceCalm        errorCode = 0xb
-	codeInadequateSecurity errorCode = 0xc
-)
-
-// connError ends the connection with GOAWAY.
-type connError struct {
-	code   errorCode
-	reason string
-}
-
-func (e connError) Error() string {
-	return fmt.Sprintf("h2: connection error %d: %s", e.code, e.reason)
-}
-
-// streamError ends one stream with RST_STREAM.
-type streamError struct {
-	id     uint32
-	code   errorCode
-	reason string
-}
-
-func (e streamError) Error() string {
-	return fmt.Sprintf("h2: stream %d: error %d: %s", e.id, e.code, e.reason)
-}
-
-// StreamError is the error of a request's body, and the cause of its context's end,
-// when the peer has reset the stream.
-type StreamError struct {
-	// Code is the peer's, as RFC 9113, 7 lists them.
-	Code uint32
-}
-
-func (e StreamError) Error() string {
-	return fmt.Sprintf("h2: the peer has reset the stream with code %d", e.Code)
-}
 
 // frame is the header of a frame.
 type frame struct {

@@ -9,7 +9,7 @@ type drainState uint8
 
 const (
 	drainNone drainState = iota
-	drainWarned
+	drainAnnounced
 	drainFinal
 )
 
@@ -18,56 +18,76 @@ const (
 var drainPing = [8]byte{'d', 'r', 'a', 'i', 'n', 'i', 'n', 'g'}
 
 // drainPatience is how long the second GOAWAY waits for the PING.
-const drainPatience = time.Second
+const drainPingTimeout = time.Second
 
 // drain begins the connection's end.
 func (c *conn) drain() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.draining != drainNone || c.closed != nil {
+	if c.draining != drainNone || c.closeErr != nil {
 		return
 	}
-	c.draining = drainWarned
-	c.out.goAway(maxStreamID, codeNone, "")
-	c.out.ping(drainPing)
-	c.armWriter()
-	c.times.warned = time.Now()
-	c.tickBy(c.times.warned.Add(drainPatience))
+	c.draining = drainAnnounced
+	c.send.appendGoAway(maxStreamID, codeNoError, "")
+	c.send.appendPing(drainPing)
+	c.armWriterLocked()
+	c.timers.drainStarted = time.Now()
+	c.setTimerLocked(c.timers.drainStarted.Add(drainPingTimeout))
 }
 
 // drained sends the second GOAWAY. The caller holds mu.
-func (c *conn) drained() {
-	if c.draining == drainFinal || c.closed != nil {
+func (c *conn) finalGoAwayLocked() {
+	if c.draining == drainFinal || c.closeErr != nil {
 		return
 	}
 	c.draining = drainFinal
-	c.out.goAway(c.lastID, codeNone, "")
-	c.armWriter()
-	c.closeIfDone()
+	c.send.appendGoAway(c.lastID, codeNoError, "")
+	c.armWriterLocked()
+	c.closeIfDoneLocked()
 }
 
 // closeIfDone closes a connection that has no more to do, once all is written. The
 // caller holds mu.
-func (c *conn) closeIfDone() {
-	if c.draining != drainFinal || len(c.streams) > 0 || c.closed != nil {
+func (c *conn) closeIfDoneLocked() {
+	if c.draining != drainFinal || len(c.streams) > 0 || c.closeErr != nil {
 		return
 	}
-	c.closed = errConnClosed
-	c.closeWhenWritten()
+	c.closeErr = errConnClosed
+	c.closeWhenWrittenLocked()
 }
 
 // becameIdle takes note that the last stream has ended. The caller holds mu.
-func (c *conn) becameIdle() {
-	c.times.idleFrom = time.Now()
-	c.in.reclaim()
-	c.closeIfDone()
+func (c *conn) becameIdleLocked() {
+	c.timers.idleSince = time.Now()
+	c.recv.reclaim()
+	c.closeIfDoneLocked()
 }
 
 // give ends the connection with GOAWAY from outside the reading goroutine. The caller
 // holds mu.
-func (c *conn) give(code errorCode, reason string) {
-	c.closed = connError{code, reason}
-	c.out.goAway(c.lastID, code, reason)
-	c.hurry()
-	c.closeWhenWritten()
+func (c *conn) failLocked(code errorCode, reason string) {
+	c.closeErr = connError{code, reason}
+	c.send.appendGoAway(c.lastID, code, reason)
+	c.finalWriteDeadlineLocked()
+	c.closeWhenWrittenLocked()
+}
+
+func (c *conn) onGoAway(f frame) error {
+	if f.id != 0 {
+		return connError{codeProtocol, "GOAWAY on a stream"}
+	}
+	if f.length < 8 {
+		return connError{codeFrameSize, "GOAWAY of a wrong length"}
+	}
+	if err := c.flood.spend(costControl); err != nil {
+		return err
+	}
+	if err := c.skip(f.length); err != nil {
+		return err
+	}
+	// The peer opens no more streams: the connection ends with those that are open.
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.finalGoAwayLocked()
+	return nil
 }

@@ -2,8 +2,10 @@ package h2_test
 
 import (
 	"crypto/tls"
+	"crypto/x509"
 	"io"
 	"net"
+	"net/http"
 	"net/http/httptest"
 	"testing"
 	"time"
@@ -52,4 +54,40 @@ func TestHeaderBlocksAlwaysHaveATime(t *testing.T) {
 		time.Sleep(2 * time.Second)
 		p.wantGoAway(t, http2.ErrCodeEnhanceYourCalm)
 	})
+}
+
+// RFC 9113, 9.2.2: a cipher suite without authenticated encryption.
+func TestWeakCipherSuitesAreRefused(t *testing.T) {
+	s := serve(t, true, h2.Options{}, answerOK)
+	config := &tls.Config{
+		RootCAs:      s.roots(),
+		ServerName:   "127.0.0.1",
+		NextProtos:   []string{"h2"},
+		MaxVersion:   tls.VersionTLS12,
+		CipherSuites: []uint16{tls.TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA},
+	}
+	nc, err := tls.Dial("tcp", s.url[len("https://"):], config)
+	if err != nil {
+		t.Skipf("this Go does not serve the suite at all: %v", err)
+	}
+	defer nc.Close()
+	f := http2.NewFramer(nc, nc)
+	_, _ = io.WriteString(nc, http2.ClientPreface)
+	_ = f.WriteSettings()
+	for {
+		frame, err := f.ReadFrame()
+		if err != nil {
+			t.Fatalf("no GOAWAY: %v", err)
+		}
+		if away, ok := frame.(*http2.GoAwayFrame); ok {
+			if away.ErrCode != http2.ErrCodeInadequateSecurity {
+				t.Errorf("GOAWAY with %v", away.ErrCode)
+			}
+			return
+		}
+	}
+}
+
+func (s *site) roots() *x509.CertPool {
+	return s.client.Transport.(*http.Transport).TLSClientConfig.RootCAs
 }

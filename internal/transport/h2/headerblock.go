@@ -20,18 +20,18 @@ type headerBlock struct {
 	malformed                    string
 
 	method, scheme, authority, path string
-	pseudos                         uint8 // which pseudo-header fields have come
-	regular                         bool  // a regular field has come
+	seenPseudo                      uint8 // which pseudo-header fields have come
+	seenRegular                     bool  // a regular field has come
 	header                          http.Header
 	values                          []string // memory of header's values
 	cookies                         []string
 	// timed says that the block has a time by which it must be complete.
-	timed bool
+	hasDeadline bool
 }
 
 // mostSmall is how many fields most requests of RPCs have at most. A map of no more is
 // one piece of memory.
-const mostSmall = 8
+const typicalFields = 8
 
 // maxContinuations bounds the CONTINUATION frames of a block beyond those that a peer
 // needs, since they may be tiny (CVE-2023-45288).
@@ -51,7 +51,7 @@ func (c *conn) onHeaders(f frame) error {
 			return err
 		}
 		padding = int(b[0])
-		c.in.discard(1)
+		c.recv.discard(1)
 		length--
 	}
 	var dependency error
@@ -63,20 +63,20 @@ func (c *conn) onHeaders(f frame) error {
 		if err != nil {
 			return err
 		}
-		dependency = checkDependency(f.id, b)
-		c.in.discard(5)
+		dependency = checkPriority(f.id, b)
+		c.recv.discard(5)
 		length -= 5
 	}
 	if padding > length {
 		return connError{codeProtocol, "HEADERS with more padding than payload"}
 	}
-	if err := c.openBlock(f); err != nil {
+	if err := c.openHeaderBlock(f); err != nil {
 		return err
 	}
 	if dependency != nil {
-		c.block.refused = codeProtocol
+		c.headers.refused = codeProtocol
 	}
-	if err := c.decode(length - padding); err != nil {
+	if err := c.decodeFragment(length - padding); err != nil {
 		return err
 	}
 	if err := c.skip(padding); err != nil {
@@ -85,15 +85,15 @@ func (c *conn) onHeaders(f frame) error {
 	if !f.has(flagEndHeaders) {
 		return nil
 	}
-	return c.closeBlock()
+	return c.finishHeaderBlock()
 }
 
 // openBlock begins the header block of a request, or of the trailers of one that is
 // open.
-func (c *conn) openBlock(f frame) error {
-	c.block = headerBlock{open: true, id: f.id, endStream: f.has(flagEndStream), header: make(http.Header, mostSmall), values: make([]string, 0, mostSmall)}
-	b := &c.block
-	c.fields.SetEmitEnabled(true)
+func (c *conn) openHeaderBlock(f frame) error {
+	c.headers = headerBlock{open: true, id: f.id, endStream: f.has(flagEndStream), header: make(http.Header, typicalFields), values: make([]string, 0, typicalFields)}
+	b := &c.headers
+	c.decoder.SetEmitEnabled(true)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if st := c.streams[f.id]; st != nil {
@@ -110,10 +110,10 @@ func (c *conn) openBlock(f frame) error {
 	case f.id%2 == 0:
 		return connError{codeProtocol, "a client opens a stream of an even number"}
 	case f.id > c.lastID:
-	case c.out.resets.has(f.id):
+	case c.send.resets.has(f.id):
 		b.ignored = true // the peer cannot have known
 		return nil
-	case c.out.ended.has(f.id):
+	case c.send.closed.has(f.id):
 		return connError{codeStreamClosed, "HEADERS on a stream that is closed"}
 	default:
 		return connError{codeProtocol, "HEADERS on a stream below the last"}
@@ -121,72 +121,50 @@ func (c *conn) openBlock(f frame) error {
 	c.lastID = f.id
 	most := int(c.server.options.MaxConcurrentStreams)
 	switch {
-	case c.draining == drainFinal, c.closed != nil, len(c.streams) >= most:
-		b.refused = codeRefused
+	case c.draining == drainFinal, c.closeErr != nil, len(c.streams) >= most:
+		b.refused = codeRefusedStream
 	case c.handlers >= 2*most:
-		b.refused = codeEnhanceCalm // handlers of streams that it has reset still run
+		b.refused = codeEnhanceYourCalm // handlers of streams that it has reset still run
 	}
 	return nil
 }
 
 func (c *conn) onContinuation(f frame) error {
-	b := &c.block
+	b := &c.headers
 	if !b.open {
 		return connError{codeProtocol, "CONTINUATION without HEADERS"}
 	}
 	if b.continuations++; b.continuations > maxContinuations+2*c.server.options.MaxHeaderBytes/minFrameSize {
-		return connError{codeEnhanceCalm, "a header block of too many frames"}
+		return connError{codeEnhanceYourCalm, "a header block of too many frames"}
 	}
 	if f.length == 0 {
 		if err := c.flood.spend(costEmpty); err != nil {
 			return err
 		}
 	}
-	if err := c.decode(f.length); err != nil {
+	if err := c.decodeFragment(f.length); err != nil {
 		return err
 	}
 	if !f.has(flagEndHeaders) {
 		return nil
 	}
-	return c.closeBlock()
+	return c.finishHeaderBlock()
 }
 
-// decode reads n bytes of the header block.
-func (c *conn) decode(n int) error {
-	if c.block.encoded += n; c.block.encoded > 2*c.server.options.MaxHeaderBytes {
-		// Even to decode them costs too much.
-		return connError{codeEnhanceCalm, "a header block is too large"}
-	}
-	for n > 0 {
-		// In large pieces: the decoder copies what it has of a field with each, and a
-		// peer may send bytes one by one.
-		chunk, err := c.peek(min(n, receiveSize))
-		if err != nil {
-			return err
-		}
-		n -= len(chunk)
-		c.in.discard(len(chunk))
-		if _, err := c.fields.Write(chunk); err != nil {
-			return connError{codeCompression, err.Error()}
-		}
-	}
-	return nil
-}
-
-func (c *conn) closeBlock() error {
-	b := &c.block
+func (c *conn) finishHeaderBlock() error {
+	b := &c.headers
 	b.open = false
-	if b.timed {
-		c.timeHeader(false)
+	if b.hasDeadline {
+		c.setHeaderDeadline(false)
 	}
-	if err := c.fields.Close(); err != nil {
+	if err := c.decoder.Close(); err != nil {
 		return connError{codeCompression, err.Error()}
 	}
-	defer func() { c.block = headerBlock{} }() // it holds what is the request's
+	defer func() { c.headers = headerBlock{} }() // it holds what is the request's
 	switch {
 	case b.ignored:
 		return c.flood.spend(costControl)
-	case b.refused != codeNone:
+	case b.refused != codeNoError:
 		return streamError{b.id, b.refused, "the request is refused"}
 	case b.trailers:
 		return c.endWithTrailers()

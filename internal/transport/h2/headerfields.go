@@ -8,22 +8,22 @@ import (
 )
 
 // field takes a field of the block.
-func (c *conn) field(f hpack.HeaderField) {
-	b := &c.block
+func (c *conn) onField(f hpack.HeaderField) {
+	b := &c.headers
 	if b.size += len(f.Name) + len(f.Value) + 32; b.size > c.server.options.MaxHeaderBytes {
 		// The rest is decoded and forgotten.
 		b.tooLarge = true
-		c.fields.SetEmitEnabled(false)
+		c.decoder.SetEmitEnabled(false)
 		return
 	}
 	if b.malformed != "" {
 		return
 	}
 	if strings.HasPrefix(f.Name, ":") {
-		b.malformed = b.pseudo(f)
+		b.malformed = b.addPseudo(f)
 		return
 	}
-	b.regular = true
+	b.seenRegular = true
 	switch {
 	case !validName(f.Name):
 		b.malformed = "a field's name is malformed"
@@ -38,13 +38,13 @@ func (c *conn) field(f hpack.HeaderField) {
 	case f.Name == "cookie" && !b.trailers:
 		b.cookies = append(b.cookies, f.Value)
 	default:
-		b.add(c.canonicalName(f.Name), f.Value)
+		b.addField(c.canonicalName(f.Name), f.Value)
 	}
 }
 
 // add adds a value to the header. Values of one name that come alone share their
 // memory with the others', cut so that appending does not write into it.
-func (b *headerBlock) add(name, value string) {
+func (b *headerBlock) addField(name, value string) {
 	if values, ok := b.header[name]; ok {
 		b.header[name] = append(values, value)
 		return
@@ -55,7 +55,7 @@ func (b *headerBlock) add(name, value string) {
 }
 
 // pseudo takes a pseudo-header field, and returns what is wrong with it.
-func (b *headerBlock) pseudo(f hpack.HeaderField) string {
+func (b *headerBlock) addPseudo(f hpack.HeaderField) string {
 	var at *string
 	var bit uint8
 	switch f.Name {
@@ -73,14 +73,14 @@ func (b *headerBlock) pseudo(f hpack.HeaderField) string {
 	switch {
 	case b.trailers:
 		return "a pseudo-header field in trailers"
-	case b.regular:
+	case b.seenRegular:
 		return "a pseudo-header field behind a regular one"
-	case b.pseudos&bit != 0:
+	case b.seenPseudo&bit != 0:
 		return "a pseudo-header field twice"
 	case !httpguts.ValidHeaderFieldValue(f.Value):
 		return "a pseudo-header field's value is malformed"
 	}
-	b.pseudos |= bit
+	b.seenPseudo |= bit
 	*at = f.Value
 	return ""
 }

@@ -24,7 +24,7 @@ const (
 // brought nothing. On a longer way such a bound would bound the throughput. It is for the
 // writer.
 func (c *conn) lookNear() {
-	o := &c.out
+	o := &c.send
 	if o.looks == nearLooks {
 		return
 	}

@@ -8,13 +8,13 @@ import (
 )
 
 // canReadNow says that a descriptor can be read without waiting.
-const canReadNow = true
+const canReadNonblocking = true
 
 // errNothingYet is the error of a read that would wait.
-var errNothingYet error = syscall.EAGAIN
+var errWouldBlock error = syscall.EAGAIN
 
 // readDescriptor reads what there is.
-func readDescriptor(fd uintptr, p []byte) (int, error) {
+func readNonblocking(fd uintptr, p []byte) (int, error) {
 	for {
 		n, err := syscall.Read(int(fd), p)
 		if !errors.Is(err, syscall.EINTR) {

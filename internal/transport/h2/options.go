@@ -66,7 +66,7 @@ func (o Options) withDefaults(srv *http.Server) Options {
 
 // headerTimeout bounds the time that a header block takes.
 func (s *Server) headerTimeout() time.Duration {
-	return positive(s.http.ReadHeaderTimeout, s.http.ReadTimeout, s.options.HandshakeTimeout)
+	return positive(s.httpServer.ReadHeaderTimeout, s.httpServer.ReadTimeout, s.options.HandshakeTimeout)
 }
 
 // positive returns the first of values above zero; net/http takes the others for none.

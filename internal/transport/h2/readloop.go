@@ -13,13 +13,13 @@ func (c *conn) readAll() error {
 			return err
 		}
 		f := parseFrame(header)
-		c.in.discard(frameHeaderSize)
-		c.within = true
+		c.recv.discard(frameHeaderSize)
+		c.inFrame = true
 		err = c.checkFrame(f)
 		if err == nil {
-			err = c.act(f)
+			err = c.handleFrame(f)
 		}
-		c.within = false
+		c.inFrame = false
 		if se, ok := errors.AsType[streamError](err); ok {
 			c.resetStream(se.id, se.code)
 			err = c.flood.spendReset()
@@ -38,14 +38,14 @@ func (c *conn) checkFrame(f frame) error {
 	if !c.gotSettings && (f.kind != frameSettings || f.has(flagAck)) {
 		return connError{codeProtocol, "the first frame is not SETTINGS"}
 	}
-	if c.block.open && (f.kind != frameContinuation || f.id != c.block.id) {
+	if c.headers.open && (f.kind != frameContinuation || f.id != c.headers.id) {
 		return connError{codeProtocol, "a header block is interrupted"}
 	}
 	return nil
 }
 
 // act acts on a frame, whose header has been read.
-func (c *conn) act(f frame) error {
+func (c *conn) handleFrame(f frame) error {
 	switch f.kind {
 	case frameData:
 		return c.onData(f)
@@ -55,18 +55,18 @@ func (c *conn) act(f frame) error {
 		return c.onContinuation(f)
 	case framePriority:
 		return c.onPriority(f)
-	case frameReset:
-		return c.onReset(f)
+	case frameRSTStream:
+		return c.onRSTStream(f)
 	case frameSettings:
 		return c.onSettings(f)
-	case framePush:
+	case framePushPromise:
 		return connError{codeProtocol, "a client sends PUSH_PROMISE"}
 	case framePing:
 		return c.onPing(f)
 	case frameGoAway:
 		return c.onGoAway(f)
-	case frameWindow:
-		return c.onWindow(f)
+	case frameWindowUpdate:
+		return c.onWindowUpdate(f)
 	}
 	// Unknown types are ignored (RFC 9113, 4.1).
 	if err := c.flood.spend(costControl); err != nil {
@@ -78,25 +78,25 @@ func (c *conn) act(f frame) error {
 // peek returns the next n bytes of the connection, and waits for them; n is not more
 // than receiveSize.
 func (c *conn) peek(n int) ([]byte, error) {
-	for c.in.buffered() < n {
+	for c.recv.buffered() < n {
 		if err := c.fill(); err != nil {
 			return nil, err
 		}
 	}
-	return c.in.next(n), nil
+	return c.recv.next(n), nil
 }
 
 // fill waits for the network, after all that was set going is going.
-func (c *conn) fill() error { return c.wait(nil) }
+func (c *conn) fill() error { return c.fillWith(nil) }
 
 // wait does so with the receiver's own way to read, or with one that is given.
-func (c *conn) wait(read func(fd uintptr) bool) error {
-	c.release()
-	if c.block.open && !c.block.timed {
-		c.block.timed = true
-		c.timeHeader(true)
+func (c *conn) fillWith(read func(fd uintptr) bool) error {
+	c.startPending()
+	if c.headers.open && !c.headers.hasDeadline {
+		c.headers.hasDeadline = true
+		c.setHeaderDeadline(true)
 	}
-	err := c.in.fill(read)
+	err := c.recv.fill(read)
 	now := time.Now()
 	c.lastRead.Store(now.UnixNano())
 	c.flood.refill(now)
@@ -118,27 +118,27 @@ func (c *conn) skip(n int) error {
 // chunk takes what there is of the next n bytes, and waits where there is nothing. It
 // is valid until the next call that reads.
 func (c *conn) chunk(n int) ([]byte, error) {
-	if c.in.buffered() == 0 {
+	if c.recv.buffered() == 0 {
 		if err := c.fill(); err != nil {
 			return nil, err
 		}
 	}
-	n = min(n, c.in.buffered())
-	b := c.in.next(n)
-	c.in.discard(n)
+	n = min(n, c.recv.buffered())
+	b := c.recv.next(n)
+	c.recv.discard(n)
 	return b, nil
 }
 
 // payload returns the payload of a frame of a fixed or small length, valid until the
 // next call that reads.
 func (c *conn) payload(f frame) ([]byte, error) {
-	if f.length > maxSmallFrame {
-		return nil, connError{codeEnhanceCalm, "a control frame is too large"}
+	if f.length > maxControlPayload {
+		return nil, connError{codeEnhanceYourCalm, "a control frame is too large"}
 	}
 	b, err := c.peek(f.length)
-	c.in.discard(len(b))
+	c.recv.discard(len(b))
 	return b, err
 }
 
 // maxSmallFrame bounds frames that are read whole: it holds 680 settings.
-const maxSmallFrame = 4 << 10
+const maxControlPayload = 4 << 10

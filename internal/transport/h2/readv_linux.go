@@ -8,7 +8,7 @@ import (
 )
 
 // readScattered reads what there is into the pieces, one after the other.
-func readScattered(fd uintptr, pieces [][]byte) (int, error) {
+func readv(fd uintptr, pieces [][]byte) (int, error) {
 	for {
 		n, err := unix.Readv(int(fd), pieces)
 		if !errors.Is(err, syscall.EINTR) {

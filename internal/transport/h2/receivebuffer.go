@@ -13,11 +13,11 @@ import (
 
 // receiveSize is the size of the buffer that a connection is read into. Larger ones
 // brought nothing: it is the cache that counts.
-const receiveSize = 64 << 10
+const recvBufferSize = 64 << 10
 
 // receiver reads a connection through one buffer. It has the buffer only while there
 // is something in it, or likely to be: an idle connection holds none.
-type receiver struct {
+type receiveBuffer struct {
 	nc net.Conn
 	// raw is the connection's descriptor; nil where it cannot be read without waiting,
 	// as with TLS.
@@ -26,45 +26,45 @@ type receiver struct {
 	r, w int
 	// lent is the buffer while the reading goroutine waits and there is nothing in it:
 	// whoever takes it has it.
-	lent atomic.Pointer[[receiveSize]byte]
+	lent atomic.Pointer[[recvBufferSize]byte]
 	// once is the function given to raw.Read, made once; idle and err are its argument
 	// and result.
-	once func(fd uintptr) bool
-	idle func() bool
-	err  error
+	tryReadFunc func(fd uintptr) bool
+	idle        func() bool
+	err         error
 	// first is what an idle connection without a descriptor is read into.
 	first [frameHeaderSize]byte
 }
 
-func (in *receiver) init(nc net.Conn, idle func() bool) {
+func (in *receiveBuffer) init(nc net.Conn, idle func() bool) {
 	in.nc, in.idle = nc, idle
-	if sc, ok := nc.(syscall.Conn); ok && canReadNow {
+	if sc, ok := nc.(syscall.Conn); ok && canReadNonblocking {
 		if raw, err := sc.SyscallConn(); err == nil {
 			in.raw = raw
-			in.once = in.readNow
+			in.tryReadFunc = in.tryRead
 		}
 	}
 }
 
 // give puts what was read elsewhere in front.
-func (in *receiver) give(ahead []byte) {
+func (in *receiveBuffer) prepend(ahead []byte) {
 	if len(ahead) > 0 {
-		in.buf = bufpool.Get(max(receiveSize, len(ahead)))
+		in.buf = bufpool.Get(max(recvBufferSize, len(ahead)))
 		in.w = copy(in.buf, ahead)
 	}
 }
 
-func (in *receiver) buffered() int     { return in.w - in.r }
-func (in *receiver) next(n int) []byte { return in.buf[in.r : in.r+n] }
-func (in *receiver) discard(n int)     { in.r += n }
-func (in *receiver) space() []byte     { return in.buf[in.w:] }
+func (in *receiveBuffer) buffered() int     { return in.w - in.r }
+func (in *receiveBuffer) next(n int) []byte { return in.buf[in.r : in.r+n] }
+func (in *receiveBuffer) discard(n int)     { in.r += n }
+func (in *receiveBuffer) space() []byte     { return in.buf[in.w:] }
 
 // lend leaves an empty buffer where reclaim finds it.
-func (in *receiver) lend() {
-	if in.w > 0 || cap(in.buf) != receiveSize {
+func (in *receiveBuffer) lend() {
+	if in.w > 0 || cap(in.buf) != recvBufferSize {
 		return
 	}
-	in.lent.Store((*[receiveSize]byte)(in.buf[:receiveSize]))
+	in.lent.Store((*[recvBufferSize]byte)(in.buf[:recvBufferSize]))
 	in.buf = nil
 	if in.idle() {
 		in.reclaim()
@@ -73,14 +73,14 @@ func (in *receiver) lend() {
 
 // reclaim gives the buffer of a connection back that has nothing to do, and waits. It
 // may be called from any goroutine.
-func (in *receiver) reclaim() {
+func (in *receiveBuffer) reclaim() {
 	if buf := in.lent.Swap(nil); buf != nil {
 		bufpool.Put(buf[:])
 	}
 }
 
 // borrow sees that there is a buffer.
-func (in *receiver) borrow() {
+func (in *receiveBuffer) acquire() {
 	if in.buf != nil {
 		return
 	}
@@ -88,11 +88,11 @@ func (in *receiver) borrow() {
 		in.buf = buf[:]
 		return
 	}
-	in.buf = bufpool.Get(receiveSize)
+	in.buf = bufpool.Get(recvBufferSize)
 }
 
 // release gives the buffer back.
-func (in *receiver) release() {
+func (in *receiveBuffer) release() {
 	if in.buf != nil {
 		bufpool.Put(in.buf)
 		in.buf = nil
@@ -107,10 +107,10 @@ func (in *receiver) release() {
 // the next frame, at the latest that of PING.
 //
 // read is called in place of readNow; nil: it is not. It may read elsewhere.
-func (in *receiver) fill(read func(fd uintptr) bool) error {
+func (in *receiveBuffer) fill(read func(fd uintptr) bool) error {
 	if in.r == in.w {
 		in.r, in.w = 0, 0
-		if len(in.buf) > receiveSize {
+		if len(in.buf) > recvBufferSize {
 			in.release() // it was for what came at once
 		}
 	} else if in.r > 0 {
@@ -118,10 +118,10 @@ func (in *receiver) fill(read func(fd uintptr) bool) error {
 		in.r = 0
 	}
 	if in.raw == nil {
-		return in.read()
+		return in.readBlocking()
 	}
 	if read == nil {
-		read = in.once
+		read = in.tryReadFunc
 	}
 	in.err = nil
 	if err := in.raw.Read(read); err != nil {
@@ -131,17 +131,17 @@ func (in *receiver) fill(read func(fd uintptr) bool) error {
 }
 
 // read waits for the network in Read, as net.Conn has it.
-func (in *receiver) read() error {
+func (in *receiveBuffer) readBlocking() error {
 	if in.w == 0 && in.idle() {
 		in.release()
 		n, err := in.nc.Read(in.first[:])
 		if n == 0 {
 			return errOr(err, io.ErrNoProgress)
 		}
-		in.give(in.first[:n])
+		in.prepend(in.first[:n])
 		return nil
 	}
-	in.borrow()
+	in.acquire()
 	n, err := in.nc.Read(in.space())
 	in.w += n
 	if n == 0 {
@@ -158,10 +158,10 @@ func errOr(err, other error) error {
 }
 
 // readNow reads without waiting; false says that there is nothing yet.
-func (in *receiver) readNow(fd uintptr) bool {
-	in.borrow()
-	n, err := readDescriptor(fd, in.space())
-	if errors.Is(err, errNothingYet) {
+func (in *receiveBuffer) tryRead(fd uintptr) bool {
+	in.acquire()
+	n, err := readNonblocking(fd, in.space())
+	if errors.Is(err, errWouldBlock) {
 		in.lend()
 		return false
 	}

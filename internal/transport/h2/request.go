@@ -15,33 +15,33 @@ import (
 // openStream makes the request of the header block that was read, and sets it aside to
 // start.
 func (c *conn) openStream() error {
-	b := &c.block
-	if reason := b.check(); reason != "" {
+	b := &c.headers
+	if reason := b.validate(); reason != "" {
 		return streamError{b.id, codeProtocol, reason}
 	}
 	st := newStream(c, b.id)
 	st.remoteClosed = b.endStream
 	switch {
 	case b.tooLarge:
-		st.handler = http.HandlerFunc(answerTooLarge)
+		st.handler = http.HandlerFunc(respondHeaderTooLarge)
 		b.header = http.Header{}
-	case b.path == "*" && !c.server.http.DisableGeneralOptionsHandler:
-		st.handler = http.HandlerFunc(answerOptions)
+	case b.path == "*" && !c.server.httpServer.DisableGeneralOptionsHandler:
+		st.handler = http.HandlerFunc(respondOptions)
 	}
 	if reason := st.makeRequest(b); reason != "" {
 		return streamError{b.id, codeProtocol, reason}
 	}
 	c.mu.Lock()
-	st.window = c.peer.initialWindow
+	st.sendWindow = c.peer.initialWindow
 	c.streams[b.id] = st
 	c.handlers++
 	c.mu.Unlock()
-	c.starting = append(c.starting, st)
+	c.toStart = append(c.toStart, st)
 	return nil
 }
 
 // check reports what is wrong with a request's fields (RFC 9113, 8.3).
-func (b *headerBlock) check() string {
+func (b *headerBlock) validate() string {
 	hosts := b.header["Host"]
 	switch {
 	case b.malformed != "":
@@ -88,7 +88,7 @@ func (st *stream) makeRequest(b *headerBlock) string {
 	}
 	delete(b.header, "Host")
 	if len(b.cookies) > 0 {
-		b.add("Cookie", strings.Join(b.cookies, "; ")) // RFC 9113, 8.2.3
+		b.addField("Cookie", strings.Join(b.cookies, "; ")) // RFC 9113, 8.2.3
 	}
 	length, reason := b.contentLength()
 	if reason != "" {
@@ -116,9 +116,9 @@ func (st *stream) makeRequest(b *headerBlock) string {
 	}
 	ctx, cancel := context.WithCancelCause(c.ctx)
 	st.cancel = cancel
-	r := noRequest.WithContext(ctx)
+	r := emptyRequest.WithContext(ctx)
 	r.Method, r.URL, r.RequestURI, r.Host, r.Header = b.method, target, uri, host, b.header
-	r.Proto, r.ProtoMajor, r.RemoteAddr, r.TLS = "HTTP/2.0", 2, c.remote, c.tls
+	r.Proto, r.ProtoMajor, r.RemoteAddr, r.TLS = "HTTP/2.0", 2, c.remoteAddr, c.tls
 	r.ContentLength, r.Body = length, http.NoBody
 	if b.header["Trailer"] != nil {
 		st.trailer = declaredTrailers(b.header)
@@ -127,7 +127,7 @@ func (st *stream) makeRequest(b *headerBlock) string {
 	if !b.endStream {
 		st.body.init(st, length, b.header, continues)
 		r.Body = &st.body
-		if limit := c.server.http.ReadTimeout; limit > 0 {
+		if limit := c.server.httpServer.ReadTimeout; limit > 0 {
 			st.body.setDeadline(time.Now().Add(limit))
 		}
 	}
@@ -137,14 +137,14 @@ func (st *stream) makeRequest(b *headerBlock) string {
 
 // parsePath returns the URL of a path, which is often that of the request before.
 func (c *conn) parsePath(path string) (*url.URL, error) {
-	if path != c.path {
+	if path != c.lastPath {
 		target, err := url.ParseRequestURI(path)
 		if err != nil {
 			return nil, err
 		}
-		c.path, c.target = path, *target
+		c.lastPath, c.lastURL = path, *target
 	}
-	target := c.target // handlers may change theirs
+	target := c.lastURL // handlers may change theirs
 	return &target, nil
 }
 
@@ -174,49 +174,14 @@ func (b *headerBlock) contentLength() (length int64, reason string) {
 }
 
 // noRequest is what a request is made from with its context, in one piece.
-var noRequest = &http.Request{}
+var emptyRequest = &http.Request{}
 
-// declaredTrailers takes the names of Trailer out of a header. net/http lists them in
-// Request.Trailer before the body is read.
-func declaredTrailers(header http.Header) http.Header {
-	trailer := http.Header{}
-	for _, value := range header["Trailer"] {
-		for name := range strings.SplitSeq(value, ",") {
-			switch name = http.CanonicalHeaderKey(textproto.TrimString(name)); name {
-			case "", "Transfer-Encoding", "Trailer", "Content-Length":
-			default:
-				trailer[name] = nil
-			}
-		}
-	}
-	delete(header, "Trailer")
-	return trailer
-}
-
-// endWithTrailers ends the body of the stream whose trailers were read.
-func (c *conn) endWithTrailers() error {
-	b := &c.block
-	c.mu.Lock()
-	st := c.streams[b.id]
-	c.mu.Unlock()
-	if st == nil {
-		return nil // it has ended meanwhile
-	}
-	if b.malformed != "" {
-		return streamError{b.id, codeProtocol, b.malformed}
-	}
-	if b.tooLarge {
-		return streamError{b.id, codeEnhanceCalm, "the trailers are too large"}
-	}
-	return c.endBody(st, b.header)
-}
-
-func answerTooLarge(w http.ResponseWriter, _ *http.Request) {
+func respondHeaderTooLarge(w http.ResponseWriter, _ *http.Request) {
 	http.Error(w, "the request's header fields are too large", http.StatusRequestHeaderFieldsTooLarge)
 }
 
 // answerOptions answers OPTIONS *, which asks for the server and not for a resource of
 // its handler's, as net/http does.
-func answerOptions(w http.ResponseWriter, _ *http.Request) {
+func respondOptions(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Length", "0")
 }

@@ -14,7 +14,7 @@ import (
 
 // holdMost is how much of an answer is held back before its header goes, so that a
 // short one has a content-length.
-const holdMost = 4 << 10
+const maxHeldResponse = 4 << 10
 
 var (
 	_ http.ResponseWriter = (*responseWriter)(nil)
@@ -32,18 +32,18 @@ type responseWriter struct {
 	snapshot  http.Header
 	announced []string
 	// begun says that the answer's HEADERS are on their way, and ended that all is.
-	begun, ended bool
+	headersSent, finished bool
 	// held is the beginning of the body, before HEADERS go.
-	held     []byte
-	declared int64 // content-length that the handler gave; -1
-	written  int64
-	complete bool // the handler has returned
-	expired  atomic.Bool
-	timer    *time.Timer
+	held          []byte
+	contentLength int64 // content-length that the handler gave; -1
+	written       int64
+	handlerDone   bool // the handler has returned
+	expired       atomic.Bool
+	timer         *time.Timer
 }
 
 func (w *responseWriter) init(st *stream) {
-	w.st, w.header, w.declared = st, make(http.Header, 8), -1
+	w.st, w.header, w.contentLength = st, make(http.Header, 8), -1
 }
 
 // release gives memory back when the handler is done.
@@ -55,7 +55,7 @@ func (w *responseWriter) release() {
 	if w.timer != nil {
 		w.timer.Stop()
 	}
-	w.ended = true
+	w.finished = true
 }
 
 // Header implements http.ResponseWriter.
@@ -63,14 +63,14 @@ func (w *responseWriter) Header() http.Header { return w.header }
 
 // WriteHeader implements http.ResponseWriter.
 func (w *responseWriter) WriteHeader(status int) {
-	if w.status != 0 || w.ended {
+	if w.status != 0 || w.finished {
 		return
 	}
 	if status < 100 || status > 999 {
 		panic(fmt.Sprintf("h2: status %d is no HTTP status", status))
 	}
 	if status < 200 && status != http.StatusSwitchingProtocols {
-		w.informal(status, w.header)
+		w.writeInformational(status, w.header)
 		return
 	}
 	w.status = status
@@ -79,12 +79,12 @@ func (w *responseWriter) WriteHeader(status int) {
 		if err != nil {
 			delete(w.header, "Content-Length")
 		} else {
-			w.declared = int64(n)
+			w.contentLength = int64(n)
 		}
 	}
 	w.announced = announcedTrailers(w.header)
-	if !w.complete && (w.declared >= 0 && w.header["Content-Type"] != nil && w.hasBody() || isEnveloped(w.header)) {
-		w.begin(false, nil) // nothing is to be learned from the body
+	if !w.handlerDone && (w.contentLength >= 0 && w.header["Content-Type"] != nil && w.hasBody() || isEnveloped(w.header)) {
+		w.sendHeaders(false, nil) // nothing is to be learned from the body
 		return
 	}
 	w.snapshot = w.header.Clone()
@@ -102,22 +102,22 @@ func (w *responseWriter) hasBody() bool {
 
 // Write implements http.ResponseWriter.
 func (w *responseWriter) Write(p []byte) (int, error) {
-	if err := w.prepare(int64(len(p))); err != nil {
+	if err := w.beforeWrite(int64(len(p))); err != nil {
 		return 0, err
 	}
-	if !w.begun {
-		if len(w.held)+len(p) <= holdMost {
+	if !w.headersSent {
+		if len(w.held)+len(p) <= maxHeldResponse {
 			if w.held == nil {
-				w.held = bufpool.Get(holdMost)[:0]
+				w.held = bufpool.Get(maxHeldResponse)[:0]
 			}
 			w.held = append(w.held, p...)
 			return len(p), nil
 		}
 		first := p
 		if len(w.held) > 0 {
-			first = slices.Concat(w.held, p[:min(len(p), sniffMost)])
+			first = slices.Concat(w.held, p[:min(len(p), sniffLen)])
 		}
-		w.begin(false, first)
+		w.sendHeaders(false, first)
 		if err := w.sendHeld(false); err != nil {
 			return 0, err
 		}
@@ -132,14 +132,14 @@ func (w *responseWriter) Write(p []byte) (int, error) {
 }
 
 // sniffMost is how much of a body http.DetectContentType looks at.
-const sniffMost = 512
+const sniffLen = 512
 
 // WriteString implements io.StringWriter.
 func (w *responseWriter) WriteString(s string) (int, error) { return w.Write([]byte(s)) }
 
 // prepare makes sure of a header before n bytes of a body.
-func (w *responseWriter) prepare(n int64) error {
-	if w.ended {
+func (w *responseWriter) beforeWrite(n int64) error {
+	if w.finished {
 		return errors.New("h2: Write after the handler has returned")
 	}
 	if w.expired.Load() {
@@ -151,7 +151,7 @@ func (w *responseWriter) prepare(n int64) error {
 	if !w.mayHaveBody() {
 		return http.ErrBodyNotAllowed
 	}
-	if w.written += n; w.declared >= 0 && w.written > w.declared && w.hasBody() {
+	if w.written += n; w.contentLength >= 0 && w.written > w.contentLength && w.hasBody() {
 		return http.ErrContentLength
 	}
 	return nil
@@ -177,14 +177,14 @@ func (w *responseWriter) Flush() { _ = w.FlushError() }
 // FlushError sends what there is. It returns when that is on its way, not when it is
 // written.
 func (w *responseWriter) FlushError() error {
-	if w.ended {
+	if w.finished {
 		return nil
 	}
 	if w.status == 0 {
 		w.WriteHeader(http.StatusOK)
 	}
-	if !w.begun {
-		w.begin(false, w.held)
+	if !w.headersSent {
+		w.sendHeaders(false, w.held)
 	}
 	if err := w.sendHeld(false); err != nil {
 		return err
@@ -192,6 +192,6 @@ func (w *responseWriter) FlushError() error {
 	c := w.st.conn
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.armWriter()
-	return c.cannotSend(w.st)
+	c.armWriterLocked()
+	return c.sendErrLocked(w.st)
 }

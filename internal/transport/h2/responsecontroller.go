@@ -14,7 +14,7 @@ func (w *responseWriter) SetWriteDeadline(deadline time.Time) error {
 	if w.timer != nil {
 		w.timer.Stop()
 	}
-	if w.ended {
+	if w.finished {
 		return nil
 	}
 	if deadline.IsZero() {
@@ -23,7 +23,7 @@ func (w *responseWriter) SetWriteDeadline(deadline time.Time) error {
 	}
 	w.timer = time.AfterFunc(max(time.Until(deadline), 0), func() {
 		w.expired.Store(true)
-		w.st.conn.resetOpen(w.st, codeInternal, errDeadline)
+		w.st.conn.resetIfOpen(w.st, codeInternal, errDeadline)
 	})
 	return nil
 }

@@ -8,22 +8,22 @@ import "time"
 func (c *conn) sendData(st *stream, p []byte, end bool) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	o := &c.out
-	if err := c.waitToSend(st); err != nil {
+	o := &c.send
+	if err := c.waitToSendLocked(st); err != nil {
 		return err
 	}
 	if st.localClosed {
 		return nil
 	}
 	n := int64(len(p))
-	if n == 0 || len(p) <= copyMost && n <= st.window && n <= o.window {
+	if n == 0 || len(p) <= maxCopied && n <= st.sendWindow && n <= o.connWindow {
 		o.reserve(len(p) + frameHeaderSize)
 		o.buf = appendData(o.buf, p, end, st.id, c.peer.maxFrame)
-		st.window -= n
-		o.window -= n
-		c.flood.sent.Add(earnMessage + n/sentUnit)
+		st.sendWindow -= n
+		o.connWindow -= n
+		c.flood.earnedBySending.Add(earnData + n/bytesPerEarned)
 		if end {
-			c.ended(st)
+			c.responseEndedLocked(st)
 		}
 		return nil
 	}
@@ -32,19 +32,19 @@ func (c *conn) sendData(st *stream, p []byte, end bool) error {
 	st.progress.restart(now)
 	if o.first == nil {
 		o.progress.restart(now)
-		o.turns = turns{since: now}
+		o.share = sendShare{since: now}
 	}
-	o.queue(st)
-	c.armWriter()
-	c.tickBy(now.Add(c.server.options.WriteTimeout))
-	for st.pendingData() && c.cannotSend(st) == nil || st.writing {
-		st.sent.Wait()
+	o.enqueue(st)
+	c.armWriterLocked()
+	c.setTimerLocked(now.Add(c.server.options.WriteTimeout))
+	for st.hasPendingLocked() && c.sendErrLocked(st) == nil || st.writing {
+		st.sendCond.Wait()
 	}
-	left := st.pendingData()
+	left := st.hasPendingLocked()
 	st.pending, st.pendingEnd = nil, false
-	o.unqueue(st)
+	o.dequeue(st)
 	if left {
-		return c.cannotSend(st)
+		return c.sendErrLocked(st)
 	}
 	return nil
 }
@@ -65,30 +65,30 @@ func appendData(b, p []byte, end bool, id uint32, maxFrame int) []byte {
 // waitToSend waits while much is to be written already, also for what flow control does
 // not count: a peer that asks on and reads no answer keeps its own streams open. The
 // caller holds mu, which is let go of meanwhile. The error is cannotSend's.
-func (c *conn) waitToSend(st *stream) error {
-	for st.dead == nil && c.full() {
-		c.out.drained.Wait()
+func (c *conn) waitToSendLocked(st *stream) error {
+	for st.sendErr == nil && c.sendBufferFullLocked() {
+		c.send.drained.Wait()
 	}
-	return c.cannotSend(st)
+	return c.sendErrLocked(st)
 }
 
 // full reports whether much is to be written already, and sees that it is. The caller holds
 // mu.
-func (c *conn) full() bool {
-	if c.out.dead || len(c.out.buf) <= bufferMost {
+func (c *conn) sendBufferFullLocked() bool {
+	if c.send.dead || len(c.send.buf) <= maxSendBuffer {
 		return false
 	}
-	c.armWriter()
+	c.armWriterLocked()
 	return true
 }
 
 // cannotSend returns why nothing can be sent on a stream; nil where it can. The caller
 // holds mu.
-func (c *conn) cannotSend(st *stream) error {
+func (c *conn) sendErrLocked(st *stream) error {
 	switch {
-	case st.dead != nil:
-		return st.dead
-	case c.out.dead:
+	case st.sendErr != nil:
+		return st.sendErr
+	case c.send.dead:
 		return errConnClosed
 	}
 	return nil

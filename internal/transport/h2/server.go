@@ -12,10 +12,10 @@ import (
 
 // Server serves HTTP/2 connections of one http.Server. It is safe for concurrent use.
 type Server struct {
-	options  Options
-	http     *http.Server
-	workers  workers
-	buffered atomic.Int64 // bytes of memory that bodies hold, of all connections
+	options    Options
+	httpServer *http.Server
+	workers    workers
+	buffered   atomic.Int64 // bytes of memory that bodies hold, of all connections
 
 	mu       sync.Mutex
 	conns    map[*conn]struct{}
@@ -33,7 +33,7 @@ type Server struct {
 // over; who calls it calls Server.Shutdown of the returned Server too, and Server.Close
 // beside srv.Close.
 func Configure(srv *http.Server, options Options) *Server {
-	s := &Server{options: options.withDefaults(srv), http: srv, conns: map[*conn]struct{}{}, empty: make(chan struct{})}
+	s := &Server{options: options.withDefaults(srv), httpServer: srv, conns: map[*conn]struct{}{}, empty: make(chan struct{})}
 	// net/http's own HTTP/2 stays out of the way: with TLSNextProto set it does not come
 	// in over TLS, and without UnencryptedHTTP2 a PRI request reaches the handler.
 	srv.Protocols = new(http.Protocols)
@@ -52,9 +52,9 @@ func Configure(srv *http.Server, options Options) *Server {
 	srv.TLSNextProto = map[string]func(*http.Server, *tls.Conn, http.Handler){
 		"h2": func(_ *http.Server, c *tls.Conn, h http.Handler) { s.serveALPN(c, h, handler) },
 	}
-	srv.Handler = &upgrader{server: s, next: handler}
-	srv.ConnContext = rememberContext(srv.ConnContext)
-	srv.RegisterOnShutdown(s.goAway)
+	srv.Handler = &prefaceHandler{server: s, next: handler}
+	srv.ConnContext = keepConnContext(srv.ConnContext)
+	srv.RegisterOnShutdown(s.drainAll)
 	return s
 }
 
@@ -69,7 +69,7 @@ func (s *Server) add(c *conn) bool {
 		return false
 	}
 	s.conns[c] = struct{}{}
-	c.begin()
+	c.beginLocked()
 	return true
 }
 
@@ -83,7 +83,7 @@ func (s *Server) remove(c *conn) {
 }
 
 // open returns the connections there are.
-func (s *Server) open() []*conn {
+func (s *Server) openConns() []*conn {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	open := make([]*conn, 0, len(s.conns))
@@ -94,7 +94,7 @@ func (s *Server) open() []*conn {
 }
 
 // goAway tells every client to open no more streams here.
-func (s *Server) goAway() {
+func (s *Server) drainAll() {
 	s.mu.Lock()
 	if s.stopping {
 		s.mu.Unlock()
@@ -105,7 +105,7 @@ func (s *Server) goAway() {
 		close(s.empty)
 	}
 	s.mu.Unlock()
-	for _, c := range s.open() {
+	for _, c := range s.openConns() {
 		c.drain()
 	}
 }
@@ -114,7 +114,7 @@ func (s *Server) goAway() {
 // ended and their connections are closed, and stops the idle goroutines. When ctx ends
 // first it returns its error, and the connections stay.
 func (s *Server) Shutdown(ctx context.Context) error {
-	s.goAway()
+	s.drainAll()
 	select {
 	case <-s.empty:
 		s.workers.stop()
@@ -127,9 +127,9 @@ func (s *Server) Shutdown(ctx context.Context) error {
 // Close closes every connection at once. Handlers that run learn of it from their
 // context and body; Close does not wait for them.
 func (s *Server) Close() error {
-	s.goAway()
+	s.drainAll()
 	var errs error
-	for _, c := range s.open() {
+	for _, c := range s.openConns() {
 		errs = errors.Join(errs, c.kill())
 	}
 	<-s.empty

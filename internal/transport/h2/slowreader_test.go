@@ -62,7 +62,7 @@ func TestAnswersThatAreNotReadAreBounded(t *testing.T) {
 					most = max(most, l.server.Unsent())
 					return err
 				})
-				if most > 2*h2.BufferMost {
+				if most > 2*h2.MaxSendBuffer {
 					t.Errorf("%d bytes waited to be read", most)
 				}
 			})
@@ -76,14 +76,14 @@ func TestResetsThatAreNotReadAreBounded(t *testing.T) {
 	handler := func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }
 	bubble(t, serverOf(handler), h2.Options{}, func(t *testing.T, l *listener) {
 		p := l.deaf(t)
-		const many = 3 * h2.BufferMost / 13 // bytes that RST_STREAM has
+		const many = 3 * h2.MaxSendBuffer / 13 // bytes that RST_STREAM has
 		done := repeat(many, func(i int) error {
 			if i%100 == 0 {
 				synctest.Wait()
 			}
 			return p.request(id(i), true, get("/")...)
 		})
-		if synctest.Wait(); done == many || l.server.Unsent() > 2*h2.BufferMost {
+		if synctest.Wait(); done == many || l.server.Unsent() > 2*h2.MaxSendBuffer {
 			t.Errorf("%d requests were taken, and %d bytes waited to be read", done, l.server.Unsent())
 		}
 	})
@@ -95,7 +95,7 @@ func TestControlAnswersThatAreNotReadAreBounded(t *testing.T) {
 	bubble(t, serverOf(handler), h2.Options{}, func(t *testing.T, l *listener) {
 		p := l.deaf(t)
 		p.write(t, func() error { return p.request(1, false, post("/", "content-type", "application/grpc")...) })
-		const many = 2 * h2.ControlMost / 17 // bytes that an answer has
+		const many = 2 * h2.MaxControlBacklog / 17 // bytes that an answer has
 		most := 0
 		done := repeat(many, func(int) error {
 			err := first(p.f.WriteData(1, false, make([]byte, 5)), p.f.WritePing(false, [8]byte{}))
@@ -105,7 +105,7 @@ func TestControlAnswersThatAreNotReadAreBounded(t *testing.T) {
 		if synctest.Wait(); done == many || l.server.Conns() > 0 {
 			t.Errorf("the connection goes on after %d PINGs", done)
 		}
-		if most > h2.ControlMost+1000 {
+		if most > h2.MaxControlBacklog+1000 {
 			t.Errorf("%d bytes waited to be read", most)
 		}
 	})
@@ -127,7 +127,7 @@ func TestATrickleDoesNotKeepManyAnswersWaiting(t *testing.T) {
 		}
 		for range 300 {
 			time.Sleep(time.Second)
-			p.write(t, func() error { return p.f.WriteWindowUpdate(0, h2.StallLeast/30) })
+			p.write(t, func() error { return p.f.WriteWindowUpdate(0, h2.MinProgress/30) })
 		}
 		if left := running.Load(); left > 10 {
 			t.Errorf("%d handlers still wait after five minutes", left)

@@ -10,7 +10,7 @@ const (
 	// none.
 	maxIdleWorkers = 256
 	// workerPatience is how long one waits.
-	workerPatience = 10 * time.Second
+	workerIdleTimeout = 10 * time.Second
 )
 
 // workers runs functions on goroutines that are used again, the last that became idle
@@ -52,7 +52,7 @@ func (w *workers) do(t task) {
 func (w *workers) loop(self *worker, t task) {
 	for {
 		t.run()
-		if !w.rest(self) {
+		if !w.park(self) {
 			return
 		}
 		var ok bool
@@ -63,7 +63,7 @@ func (w *workers) loop(self *worker, t task) {
 }
 
 // rest puts a worker with the idle ones; false says that it is not needed.
-func (w *workers) rest(self *worker) bool {
+func (w *workers) park(self *worker) bool {
 	now := time.Now()
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -73,13 +73,13 @@ func (w *workers) rest(self *worker) bool {
 	self.since = now
 	w.idle = append(w.idle, self)
 	if !w.armed {
-		w.arm(workerPatience)
+		w.armLocked(workerIdleTimeout)
 	}
 	return true
 }
 
 // arm sets the timer. The caller holds mu.
-func (w *workers) arm(wait time.Duration) {
+func (w *workers) armLocked(wait time.Duration) {
 	w.armed = true
 	if w.timer == nil {
 		w.timer = time.AfterFunc(wait, w.prune)
@@ -95,7 +95,7 @@ func (w *workers) prune() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	n := 0
-	for n < len(w.idle) && now.Sub(w.idle[n].since) >= workerPatience {
+	for n < len(w.idle) && now.Sub(w.idle[n].since) >= workerIdleTimeout {
 		close(w.idle[n].work)
 		n++
 	}
@@ -103,7 +103,7 @@ func (w *workers) prune() {
 	clear(w.idle[left:])
 	w.idle = w.idle[:left]
 	if w.armed = left > 0; w.armed {
-		w.arm(workerPatience - now.Sub(w.idle[0].since))
+		w.armLocked(workerIdleTimeout - now.Sub(w.idle[0].since))
 	}
 }
 

@@ -11,23 +11,23 @@ import (
 
 // write writes a round: the frames of buf, then the vector.
 func (c *conn) write(buf []byte) error {
-	vector := c.out.vector
+	vector := c.send.vector
 	if len(vector) > 0 {
 		c.lookNear()
 	}
 	if c.tls != nil {
-		return c.writeRecords(buf, vector)
+		return c.writeTLS(buf, vector)
 	}
 	if len(vector) > 0 {
 		return c.writeVector(buf, vector)
 	}
 	for {
-		if err := c.allowWrite(); err != nil {
+		if err := c.extendWriteDeadline(); err != nil {
 			return err
 		}
 		n, err := c.nc.Write(buf)
 		buf = buf[n:]
-		if err == nil || c.gaveUp(int64(n), err) {
+		if err == nil || c.writeFailed(int64(n), err) {
 			return err
 		}
 	}
@@ -38,10 +38,10 @@ func (c *conn) writeVector(buf []byte, vector net.Buffers) error {
 		vector = append(net.Buffers{buf}, vector...)
 	}
 	for {
-		if err := c.allowWrite(); err != nil {
+		if err := c.extendWriteDeadline(); err != nil {
 			return err
 		}
-		if n, err := vector.WriteTo(c.nc); err == nil || c.gaveUp(n, err) {
+		if n, err := vector.WriteTo(c.nc); err == nil || c.writeFailed(n, err) {
 			return err
 		}
 	}
@@ -49,20 +49,20 @@ func (c *conn) writeVector(buf []byte, vector net.Buffers) error {
 
 // gaveUp reports whether a write that has failed after n bytes is not to be gone on
 // with: a peer that is slow is not one that takes nothing.
-func (c *conn) gaveUp(n int64, err error) bool {
-	return n == 0 || !errors.Is(err, os.ErrDeadlineExceeded) || c.mayNotWait()
+func (c *conn) writeFailed(n int64, err error) bool {
+	return n == 0 || !errors.Is(err, os.ErrDeadlineExceeded) || c.expireWriteDeadline()
 }
 
 // recordsMost is how much is given to TLS at once: a write that is cut by its deadline
 // is the connection's last, so that none must take long.
-const recordsMost = 64 << 10
+const maxTLSWrite = 64 << 10
 
 // writeRecords writes a round over TLS, which makes records of each Write's own.
-func (c *conn) writeRecords(buf []byte, vector net.Buffers) error {
-	flat := bufpool.Get(recordsMost)[:0]
+func (c *conn) writeTLS(buf []byte, vector net.Buffers) error {
+	flat := bufpool.Get(maxTLSWrite)[:0]
 	defer func() { bufpool.Put(flat) }()
 	flush := func() error {
-		if err := c.allowWrite(); err != nil {
+		if err := c.extendWriteDeadline(); err != nil {
 			return err
 		}
 		_, err := c.nc.Write(flat)
@@ -71,9 +71,9 @@ func (c *conn) writeRecords(buf []byte, vector net.Buffers) error {
 	}
 	add := func(b []byte) error {
 		for len(b) > 0 {
-			n := min(len(b), recordsMost-len(flat))
+			n := min(len(b), maxTLSWrite-len(flat))
 			flat = append(flat, b[:n]...)
-			if b = b[n:]; len(flat) == recordsMost {
+			if b = b[n:]; len(flat) == maxTLSWrite {
 				if err := flush(); err != nil {
 					return err
 				}
@@ -96,25 +96,25 @@ func (c *conn) writeRecords(buf []byte, vector net.Buffers) error {
 }
 
 // allowWrite sets the write deadline, not each time anew.
-func (c *conn) allowWrite() error {
+func (c *conn) extendWriteDeadline() error {
 	now := time.Now()
-	if c.out.allowed.Sub(now) >= c.server.options.WriteTimeout/2 {
+	if c.send.deadline.Sub(now) >= c.server.options.WriteTimeout/2 {
 		return nil
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.out.hurried {
+	if c.send.deadlineFinal {
 		return nil
 	}
-	c.out.allowed = now.Add(c.server.options.WriteTimeout)
-	return c.nc.SetWriteDeadline(c.out.allowed)
+	c.send.deadline = now.Add(c.server.options.WriteTimeout)
+	return c.nc.SetWriteDeadline(c.send.deadline)
 }
 
 // mayNotWait reports whether the write deadline was set for good, and makes the next
 // write set one where it was not.
-func (c *conn) mayNotWait() bool {
+func (c *conn) expireWriteDeadline() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.out.allowed = time.Time{}
-	return c.out.hurried
+	c.send.deadline = time.Time{}
+	return c.send.deadlineFinal
 }

@@ -8,26 +8,26 @@ import (
 )
 
 // armWriter sees that what is there to be sent is sent soon. The caller holds mu.
-func (c *conn) armWriter() {
-	if c.mayWrite() {
-		c.out.writing = true
+func (c *conn) armWriterLocked() {
+	if c.needsWriterLocked() {
+		c.send.writing = true
 		c.server.workers.do((*writer)(c))
 	}
 }
 
 // mayWrite reports whether there is something to be sent that nobody sends yet. The
 // caller holds mu.
-func (c *conn) mayWrite() bool {
-	return !c.out.writing && !c.out.dead && (len(c.out.buf) > 0 || c.out.first != nil)
+func (c *conn) needsWriterLocked() bool {
+	return !c.send.writing && !c.send.dead && (len(c.send.buf) > 0 || c.send.first != nil)
 }
 
 // armControl is armWriter for answers that the peer asks for: one that asks and does
 // not read is given up. The caller holds mu.
-func (c *conn) armControl() error {
-	if len(c.out.buf) > controlMost {
-		return connError{codeEnhanceCalm, "answers are not read"}
+func (c *conn) armControlLocked() error {
+	if len(c.send.buf) > maxControlBacklog {
+		return connError{codeEnhanceYourCalm, "answers are not read"}
 	}
-	c.armWriter()
+	c.armWriterLocked()
 	return nil
 }
 
@@ -44,14 +44,14 @@ func (w *writer) run() {
 func (w *writer) writeAll() {
 	c := (*conn)(w)
 	c.mu.Lock()
-	o := &c.out
+	o := &c.send
 	for !o.dead {
-		c.round()
+		c.gatherRoundLocked()
 		buf := o.buf
 		if len(buf) == 0 && len(o.vector) == 0 {
 			break
 		}
-		o.buf, o.busy = nil, true
+		o.buf, o.inWrite = nil, true
 		c.mu.Unlock()
 		err := c.write(buf)
 		bufpool.Put(buf)
@@ -60,7 +60,7 @@ func (w *writer) writeAll() {
 			_ = c.kill() // that one sees it and ends the connection
 		}
 		c.mu.Lock()
-		c.written(err)
+		c.roundWrittenLocked(err)
 	}
 	if o.buf != nil && (len(o.buf) == 0 || o.dead) {
 		bufpool.Put(o.buf)
@@ -78,28 +78,28 @@ func (w *writer) writeAll() {
 
 // closeWhenWritten ends the connection when what is there has been sent. The caller
 // holds mu.
-func (c *conn) closeWhenWritten() {
-	c.out.closeAfter = true
-	if !c.out.writing {
-		c.out.writing = true
+func (c *conn) closeWhenWrittenLocked() {
+	c.send.closeAfter = true
+	if !c.send.writing {
+		c.send.writing = true
 		c.server.workers.do((*writer)(c))
 	}
 }
 
 // written takes note that a round has been written, or could not be. The caller holds
 // mu.
-func (c *conn) written(err error) {
-	o := &c.out
-	o.busy = false
-	c.restartPing()
+func (c *conn) roundWrittenLocked(err error) {
+	o := &c.send
+	o.inWrite = false
+	c.restartPingLocked()
 	clear(o.vector) // handlers' memory
 	o.vector = o.vector[:0]
-	for i, st := range o.sent {
-		o.sent[i] = nil
+	for i, st := range o.roundStreams {
+		o.roundStreams[i] = nil
 		st.writing = false
-		st.sent.Broadcast()
+		st.sendCond.Broadcast()
 	}
-	o.sent = o.sent[:0]
+	o.roundStreams = o.roundStreams[:0]
 	if err != nil {
 		o.dead = true
 	}
@@ -107,35 +107,35 @@ func (c *conn) written(err error) {
 }
 
 // round gathers DATA of the streams that wait, each in its turn. The caller holds mu.
-func (c *conn) round() {
-	o := &c.out
+func (c *conn) gatherRoundLocked() {
+	o := &c.send
 	o.roundSize = 0
 	if o.first == nil {
 		return
 	}
-	most := roundMost
+	most := maxRound
 	if o.near {
 		most = nearRound
 	}
-	if frames := most / minFrameSize * 2; len(o.headers) < frames {
-		o.headers = make([][frameHeaderSize]byte, frames)
+	if frames := most / minFrameSize * 2; len(o.frameHeaders) < frames {
+		o.frameHeaders = make([][frameHeaderSize]byte, frames)
 	}
 	now := time.Now()
 	frames, sent := 0, 0
-	for o.first != nil && len(o.buf)+sent < most && frames < len(o.headers) && o.window > 0 {
+	for o.first != nil && len(o.buf)+sent < most && frames < len(o.frameHeaders) && o.connWindow > 0 {
 		st := o.first
-		o.unqueue(st)
-		if st.dead != nil {
+		o.dequeue(st)
+		if st.sendErr != nil {
 			continue
 		}
 		turn, empty := 0, false
-		for turn < turnMost && frames < len(o.headers) && st.pendingData() {
-			n := int(min(int64(len(st.pending)), int64(c.peer.maxFrame), st.window, o.window))
+		for turn < maxTurn && frames < len(o.frameHeaders) && st.hasPendingLocked() {
+			n := int(min(int64(len(st.pending)), int64(c.peer.maxFrame), st.sendWindow, o.connWindow))
 			if n <= 0 && len(st.pending) > 0 {
 				break
 			}
 			n = max(n, 0) // a window may be below zero (RFC 9113, 6.9.2)
-			header := o.headers[frames][:0]
+			header := o.frameHeaders[frames][:0]
 			frames++
 			flags := uint8(0)
 			ends := st.pendingEnd && n == len(st.pending)
@@ -147,25 +147,25 @@ func (c *conn) round() {
 				o.vector = append(o.vector, st.pending[:n])
 			}
 			st.pending = st.pending[n:]
-			st.window -= int64(n)
-			o.window -= int64(n)
+			st.sendWindow -= int64(n)
+			o.connWindow -= int64(n)
 			turn += n
 			if ends {
-				c.ended(st)
+				c.responseEndedLocked(st)
 			}
 		}
 		if turn > 0 || empty {
 			st.writing = true
-			o.sent = append(o.sent, st)
+			o.roundStreams = append(o.roundStreams, st)
 			st.progress.add(turn, now)
 			sent += turn
-			c.flood.sent.Add(int64(turn / sentUnit))
+			c.flood.earnedBySending.Add(int64(turn / bytesPerEarned))
 		}
-		if len(st.pending) > 0 && st.window > 0 {
-			o.queue(st)
+		if len(st.pending) > 0 && st.sendWindow > 0 {
+			o.enqueue(st)
 		}
 	}
 	o.roundSize = sent
 	o.progress.add(sent, now)
-	o.turns.bytes += sent
+	o.share.bytes += sent
 }
