@@ -8,27 +8,26 @@ import (
 	"github.com/tensorwire/tensorwire/internal/transport/bufpool"
 )
 
-// delivery says what became of a part of a body.
+// delivery is the result of delivering a part of a body.
 type delivery struct {
-	// consumed bytes went into the memory of a Read, or nowhere.
+	// consumed bytes reached the memory of a Read, or were discarded. Their credit is due.
 	consumed int
-	// waits says that a Read may have to be woken when nothing more comes.
+	// readWaiting: a Read waits and may have to wake when no more bytes are available.
 	readWaiting bool
-	// more says that a Read that is full now is likely to be followed by one for the rest
-	// of the message.
+	// moreOfMessage: a Read is full, and the next one probably reads the same message.
 	moreOfMessage bool
-	// begun is how many messages began.
+	// messages is the number of messages that began.
 	messages int
 }
 
-// deliver takes a part of the body. On an error what was not consumed is forgotten, and
-// consumed all the same. It is called by the reading goroutine.
+// deliver accepts a part of the body. After an error the bytes are discarded and count as
+// consumed. Only the reader goroutine calls it.
 func (b *body) deliver(chunk []byte) (delivery, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.received += int64(len(chunk))
 	d := delivery{messages: b.envelopes.follow(chunk)}
-	if b.closed || b.err != nil { // reset meanwhile
+	if b.closed || b.err != nil { // reset or closed in the meantime
 		d.consumed = len(chunk)
 		return d, nil
 	}
@@ -51,20 +50,20 @@ func (b *body) deliver(chunk []byte) (delivery, error) {
 	return d, nil
 }
 
-// hold buffers what no Read waits for.
+// bufferLocked buffers bytes that no Read waits for.
 func (b *body) bufferLocked(chunk []byte) error {
 	if len(b.buf)+len(chunk) > cap(b.buf) && !b.growLocked(len(b.buf)-b.r+len(chunk)) {
-		return streamError{b.st.id, codeEnhanceYourCalm, "the server holds as many bytes as it may"}
+		return streamError{b.st.id, codeEnhanceYourCalm, "buffered request bodies exceed MaxBufferedBytes"}
 	}
 	b.buf = append(b.buf, chunk...)
 	return nil
 }
 
-// firstHold is what a body's buffer begins with, beyond what it must hold.
+// minBodyBuffer is the minimum size of a body's buffer.
 const minBodyBuffer = 4 << 10
 
-// grow makes the buffer hold n bytes; false says that the server has no more. What
-// counts is the memory, not what is in it.
+// growLocked makes room for n bytes. It returns false if that would exceed
+// MaxBufferedBytes, which counts capacity, not content.
 func (b *body) growLocked(n int) bool {
 	if n <= cap(b.buf) && b.r >= cap(b.buf)/2 {
 		b.buf = b.buf[:copy(b.buf, b.buf[b.r:])]
@@ -84,11 +83,12 @@ func (b *body) growLocked(n int) bool {
 	return true
 }
 
-// holdRatio bounds what is made room for of a message that has begun: so many times of
-// what has come.
+// maxGrowRatio bounds the capacity reserved for a message by a multiple of the bytes
+// received. A declared length alone allocates nothing.
 const maxGrowRatio = 8
 
-// room returns the room that holding n bytes suggests: that for the rest of a message.
+// wantedCapLocked returns the capacity for n bytes and the rest of their message, within
+// bounds.
 func (b *body) wantedCapLocked(n int) int {
 	rest := b.envelopes.left
 	if !b.envelopes.on {
@@ -97,7 +97,7 @@ func (b *body) wantedCapLocked(n int) int {
 	return int(min(int64(n)+rest, int64(n)*maxGrowRatio, int64(n)+1<<20))
 }
 
-// unload gives the buffer back.
+// freeBufferLocked returns the buffer to bufpool.
 func (b *body) freeBufferLocked() {
 	if b.buf == nil {
 		return
@@ -107,7 +107,7 @@ func (b *body) freeBufferLocked() {
 	b.buf, b.r = nil, 0
 }
 
-// unbuffer moves what is buffered to p.
+// takeBufferedLocked moves buffered bytes to p.
 func (b *body) takeBufferedLocked(p []byte) int {
 	n := copy(p, b.buf[b.r:])
 	if b.r += n; b.r == len(b.buf) {
@@ -116,8 +116,8 @@ func (b *body) takeBufferedLocked(p []byte) int {
 	return n
 }
 
-// settle is called when nothing more has come: a Read that has some bytes gets them,
-// at once where it is not in the middle of a message.
+// wakeWaiting is called when no more bytes are available. A Read that holds bytes returns:
+// at once between messages, after partialWait within a message.
 func (b *body) wakeWaiting() {
 	if b.st == nil {
 		return
@@ -132,7 +132,8 @@ func (b *body) wakeWaiting() {
 	}
 }
 
-// complete reports whether the body is as long as content-length says.
+// lengthMatches reports whether the body has the length that content-length declares (RFC
+// 9113, section 8.1.1).
 func (b *body) lengthMatches() bool {
 	if b.st == nil {
 		return true
@@ -142,7 +143,7 @@ func (b *body) lengthMatches() bool {
 	return b.contentLength < 0 || b.received == b.contentLength
 }
 
-// finish ends the body well, with its trailers. A Read that waits is woken by settle.
+// finish ends a complete body, with its trailers. wakeWaiting wakes the waiting Read.
 func (b *body) finish(trailer http.Header) {
 	if b.st == nil {
 		return
@@ -154,8 +155,8 @@ func (b *body) finish(trailer http.Header) {
 	}
 }
 
-// fail ends a body that is not complete with an error, and wakes a Read. Where the
-// stream was reset, what is buffered is of no use to anybody, and is let go of.
+// fail ends an incomplete body with an error and wakes the waiting Read. A reset stream
+// also frees its buffered bytes.
 func (b *body) fail(err error, reset bool) {
 	if b.st == nil {
 		return

@@ -2,12 +2,10 @@ package h2
 
 import "time"
 
-// messagePatience is how long a Read that has some bytes waits for the rest of the
-// message.
+// partialWait is how long a Read that holds part of a message waits for the rest.
 const partialWait = 5 * time.Millisecond
 
-// beNotTooPatient sees that a Read that has some bytes does not wait long. The caller
-// holds mu.
+// armPartialTimerLocked bounds the wait of a Read that holds part of a message.
 func (b *body) armPartialTimerLocked() {
 	if b.partialTimerOn {
 		return
@@ -29,7 +27,7 @@ func (b *body) onPartialTimer() {
 	}
 }
 
-// setDeadline makes Reads end at deadline; the zero time is never.
+// setDeadline makes Reads fail after deadline; the zero time means no deadline.
 func (b *body) setDeadline(deadline time.Time) {
 	if b.st == nil {
 		return
@@ -37,7 +35,7 @@ func (b *body) setDeadline(deadline time.Time) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.deadline = deadline
-	if deadline.IsZero() || b.err != nil { // no Read waits for what is all there
+	if deadline.IsZero() || b.err != nil { // a complete body never waits
 		if b.deadlineTimer != nil {
 			b.deadlineTimer.Stop()
 		}

@@ -14,13 +14,14 @@ import (
 	"golang.org/x/net/http2/hpack"
 )
 
-// conn is one connection. The goroutine of run reads it; what it alone uses stands
-// first. Handlers, timers and the writer share the rest under mu.
+// conn is one HTTP/2 connection. The reader goroutine runs run; fields above mu belong to
+// it alone, except the atomic ones. Handlers, timers and the writer share the fields below
+// mu, which mu guards. Lock order: conn.mu before Server.mu and body.mu.
 type conn struct {
 	server     *Server
 	nc         net.Conn
 	handler    http.Handler
-	ctx        context.Context // of which each request's is a child
+	ctx        context.Context // parent of each request's context
 	cancel     context.CancelCauseFunc
 	tls        *tls.ConnectionState
 	remoteAddr string
@@ -29,43 +30,45 @@ type conn struct {
 	decoder *hpack.Decoder
 	direct  directReader
 	headers headerBlock
-	// starting are requests whose handlers start, and waking streams whose handlers
-	// wake, when the receive buffer is empty.
+	// Both are acted on when the receive buffer is empty: toStart are requests whose
+	// handlers start, toWake streams whose waiting Read wakes.
 	toStart, toWake []*stream
 	flood           floodBudget
 	gotSettings     bool
 	inFrame         bool // a frame is being read
 	canonicalNames  map[string]string
-	lastPath        string  // of the latest request
-	lastURL         url.URL // what path says
+	lastPath        string  // :path of the latest request
+	lastURL         url.URL // lastPath, parsed
 
-	// lastRead is when the peer was last heard, in nanoseconds since 1970.
+	// lastRead is when the peer last sent anything, in Unix nanoseconds.
 	lastRead atomic.Int64
-	// allowed is how many bytes of DATA the peer may still send, and credit how many
-	// handlers have consumed and the peer was not told of.
+	// recvWindow is the connection's receive window: bytes of DATA that the peer may still
+	// send. pendingCredit counts consumed bytes that no WINDOW_UPDATE has returned yet.
 	recvWindow, pendingCredit atomic.Int64
 
 	mu      sync.Mutex
 	streams map[uint32]*stream
 	// lastID is the highest stream that the peer has opened.
 	lastID uint32
-	// handlers counts those that run, also for streams that are gone.
+	// handlers counts running handlers, including those of reset streams.
 	handlers int
 	send     sendQueue
 	peer     peerSettings
-	// unacked says that the peer has not acknowledged our SETTINGS.
+	// settingsUnacked: the peer has not acknowledged our SETTINGS (RFC 9113, section
+	// 6.5.3).
 	settingsUnacked bool
 	draining        drainState
 	closeErr        error // why the connection ends; nil while it serves
 	timers          connTimers
 }
 
-// peerSettings are the peer's SETTINGS that matter to what is sent.
+// peerSettings are the peer's SETTINGS that affect sending.
 type peerSettings struct {
 	initialWindow int64
 	maxFrame      int
 }
 
+// newConn returns the connection on nc. state is nil without TLS.
 func newConn(parent context.Context, s *Server, nc net.Conn, handler http.Handler, state *tls.ConnectionState) *conn {
 	now := time.Now()
 	c := &conn{
@@ -79,31 +82,31 @@ func newConn(parent context.Context, s *Server, nc net.Conn, handler http.Handle
 	c.recvWindow.Store(int64(s.options.ConnectionWindow))
 	c.lastRead.Store(now.UnixNano())
 	c.decoder = hpack.NewDecoder(headerTableSize, c.onField)
-	// Beyond what answers with 431, even to decode a field costs too much.
+	// Beyond the size that is answered with 431, decoding itself costs too much.
 	c.decoder.SetMaxStringLength(2 * s.options.MaxHeaderBytes)
 	c.send.init()
 	c.send.drained.L = &c.mu
 	return c
 }
 
-// begin sends what a connection begins with. The caller holds mu.
+// beginLocked sends our SETTINGS and starts the handshake timeout.
 func (c *conn) beginLocked() {
 	c.sendSettingsLocked()
 	c.timers.next = time.Now().Add(c.server.options.HandshakeTimeout)
 	c.timers.timer = time.AfterFunc(c.server.options.HandshakeTimeout, c.onTimer)
 }
 
-// run serves the connection until it ends. ahead is what was read of it already.
+// run serves the connection until it ends. ahead are bytes already read from it.
 func (c *conn) run(ahead []byte) {
 	c.recv.prepend(ahead)
-	_ = c.nc.SetDeadline(time.Time{}) // the handshake's; a connection that is closed says so when it is read
+	_ = c.nc.SetDeadline(time.Time{}) // clears the handshake's; a closed connection fails the next read
 	c.terminate(c.readAll())
 	// Handlers may still run; they hold no part of the connection's buffers.
 	c.recv.release()
 }
 
-// idle reports whether no request is open, and no frame has begun, so that the receive
-// buffer can be given back while nothing comes. It is for the reading goroutine.
+// idle reports whether no stream is open and no frame has begun, so that the receive buffer
+// can be released while nothing arrives. Only the reader goroutine calls it.
 func (c *conn) idle() bool {
 	if c.inFrame {
 		return false
@@ -113,9 +116,9 @@ func (c *conn) idle() bool {
 	return len(c.streams) == 0
 }
 
-// release starts the handlers and wakes the bodies that were set aside.
+// startPending starts the handlers in toStart and wakes the bodies in toWake.
 func (c *conn) startPending() {
-	more := false
+	bodies := false
 	for i, st := range c.toStart {
 		c.toStart[i] = nil
 		if st.aborted {
@@ -123,22 +126,22 @@ func (c *conn) startPending() {
 			continue
 		}
 		st.started = true
-		more = more || !st.remoteClosed
+		bodies = bodies || !st.remoteClosed
 		c.server.workers.do(st)
 	}
 	c.toStart = c.toStart[:0]
-	if more {
-		runtime.Gosched() // who reads is given what comes next, and it need not be held
+	if bodies {
+		runtime.Gosched() // a handler that calls Read now receives the next bytes directly, without buffering
 	}
 	for i, st := range c.toWake {
 		c.toWake[i] = nil
-		st.toWake = false
+		st.wakeQueued = false
 		st.body.wakeWaiting()
 	}
 	c.toWake = c.toWake[:0]
 }
 
-// forget lets go of a request whose handler is never to start.
+// dropUnstarted releases a request whose handler never starts.
 func (c *conn) dropUnstarted(st *stream) {
 	c.mu.Lock()
 	c.handlers--

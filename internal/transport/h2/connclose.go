@@ -7,22 +7,21 @@ import (
 	"time"
 )
 
-var errConnClosed = errors.New("h2: the connection is closed")
+var errConnClosed = errors.New("h2: connection closed")
 
-// lingerTime is how long a connection that ends waits for a peer to take the rest, and
-// to close its side.
+// lingerTime bounds the wait for a peer to read the last frames and to close its side.
 const lingerTime = time.Second
 
-// end ends the connection: it tells the peer why, as far as the peer can still be
-// told, and every handler by its context and body.
-func (c *conn) terminate(why error) {
-	ce, tell := errors.AsType[connError](why)
+// terminate ends the connection. It sends GOAWAY for a connection error, and ends every
+// handler's context and body.
+func (c *conn) terminate(cause error) {
+	ce, sendGoAway := errors.AsType[connError](cause)
 	c.mu.Lock()
 	c.timers.timer.Stop()
 	if c.closeErr == nil {
-		c.closeErr = why
+		c.closeErr = cause
 	} else {
-		tell = false // it has been told
+		sendGoAway = false // GOAWAY was sent before
 	}
 	streams := make([]*stream, 0, len(c.streams))
 	for _, st := range c.streams {
@@ -32,7 +31,7 @@ func (c *conn) terminate(why error) {
 		st.sendCond.Broadcast()
 	}
 	clear(c.streams)
-	if tell {
+	if sendGoAway {
 		c.send.appendGoAway(c.lastID, ce.code, ce.reason)
 		c.armWriterLocked()
 		c.finalWriteDeadlineLocked()
@@ -49,18 +48,18 @@ func (c *conn) terminate(why error) {
 	for _, st := range streams {
 		st.body.fail(io.ErrUnexpectedEOF, false)
 	}
-	if tell {
+	if sendGoAway {
 		c.linger()
 	}
-	if tell || errors.Is(why, io.EOF) {
-		_ = c.nc.Close() // nobody is left to tell
+	if sendGoAway || errors.Is(cause, io.EOF) {
+		_ = c.nc.Close() // nobody is left to report an error to
 	} else {
-		_ = c.kill() // likewise
+		_ = c.kill() // the same
 	}
 }
 
-// linger waits for the writer, and then reads on for a moment: closing a connection
-// with unread bytes resets it, and the peer might lose the GOAWAY.
+// linger waits for the writer, and then discards input for lingerTime. Closing a socket
+// with unread bytes resets it, and the peer could lose the GOAWAY.
 func (c *conn) linger() {
 	c.mu.Lock()
 	for c.send.writing {
@@ -69,28 +68,28 @@ func (c *conn) linger() {
 	c.send.dead = true
 	c.mu.Unlock()
 	c.halfClose()
-	_, _ = io.CopyN(io.Discard, c.nc, 1<<20) // until it ends, one way or another
+	_, _ = io.CopyN(io.Discard, c.nc, 1<<20) // until either side ends
 }
 
-// hurry gives a peer that is told of the connection's end a moment to read it. The
-// caller holds mu.
+// finalWriteDeadlineLocked gives the peer lingerTime to read the GOAWAY. No later write
+// extends it.
 func (c *conn) finalWriteDeadlineLocked() {
-	_ = c.nc.SetWriteDeadline(time.Now().Add(lingerTime)) // it is closed in any case
+	_ = c.nc.SetWriteDeadline(time.Now().Add(lingerTime)) // the connection closes in any case
 	c.send.deadlineFinal = true
 }
 
-// halfClose ends our side of the connection, and gives the peer a moment to end its
-// own: closing at once would reset the connection where the peer has sent something
-// meanwhile, and it might lose the end of an answer.
+// halfClose closes the sending side and gives the peer lingerTime to close its own. Closing
+// both at once would reset the connection if the peer had sent more, and it could lose the
+// end of a response.
 func (c *conn) halfClose() {
 	half, ok := c.nc.(interface{ CloseWrite() error })
 	if !ok || half.CloseWrite() != nil || c.nc.SetReadDeadline(time.Now().Add(lingerTime)) != nil {
-		_ = c.kill() // the reading goroutine ends with it
+		_ = c.kill() // ends the reader goroutine
 	}
 }
 
-// kill closes the connection at once; with TLS, without a farewell, which may take
-// its time. The reading goroutine ends with it.
+// kill closes the connection at once and ends the reader goroutine. Over TLS it skips
+// close_notify, which may block.
 func (c *conn) kill() error {
 	if over, ok := c.nc.(*tls.Conn); ok {
 		return ignoreClosed(over.NetConn().Close())

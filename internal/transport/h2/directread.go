@@ -10,40 +10,39 @@ import (
 )
 
 const (
-	// directMost is how much is read at once into the memory of a Read, unless one frame
-	// has more.
+	// maxDirectRead bounds one read into the memory of a Read, unless one frame is larger.
 	maxDirectRead = 256 << 10
-	// directAfter is how many frames like the last must have come in a row for more of
-	// them to be expected.
+	// minRepeats is how many times in a row the shape of a DATA frame must repeat before
+	// more of the same are expected.
 	minRepeats = 2
 )
 
-// direct reads what comes of a body from the socket into the memory of a Read that
-// waits, past the receive buffer. Clients send large messages in many frames of one
-// size, often of 16 KiB: so one read takes the rest of a frame and those that are
-// expected after it, each header into a place of its own. What turns out to be
-// something else goes into the receive buffer, as if it had been read there.
+// directReader reads the payload of DATA frames from the socket into the memory of a
+// waiting Read, past the receive buffer (zero-copy). Clients send large messages in many
+// frames of one size, often 16 KiB. One readv takes the rest of the current frame and the
+// frames expected after it, with each frame header in a separate buffer. If something else
+// arrives, its bytes go into the receive buffer, as if they had been read there.
 //
-// It is for the reading goroutine, but for what the body's mutex guards. The socket is
-// read without waiting and under that mutex, so that nobody writes into the memory of a
-// Read that has returned, or of a body that was closed.
+// It belongs to the reader goroutine, except for what body.mu guards. The socket is read
+// without blocking and under body.mu, so nothing writes into the memory of a Read that has
+// returned, or of a closed body.
 type directReader struct {
-	tryFunc func(fd uintptr) bool // made once
-	// st and f are the stream and the frame that is read, of which left bytes are to
-	// come; frame is the shape of the latest DATA, and repeats how often it came again.
+	tryFunc func(fd uintptr) bool // tryDirectRead, bound once
+	// st and current are the stream and the frame being read, with left bytes to come.
+	// shape is the header of the latest DATA frame, and repeats how often it repeated.
 	st      *stream
 	current frame
 	left    int
 	shape   frame
 	repeats int
-	// delivered and frames are what came.
+	// delivered bytes and complete further frames arrived in this read.
 	delivered, frames int
-	moreOfMessage     bool // a Read is full, and its message has not ended
+	moreOfMessage     bool // a Read is full within its message
 	headers           [maxDirectRead / minFrameSize][frameHeaderSize]byte
 	pieces            [][]byte
 }
 
-// follow takes note of a DATA frame.
+// observe records a DATA frame.
 func (d *directReader) observe(f frame) {
 	if f == d.shape {
 		d.repeats++
@@ -52,15 +51,15 @@ func (d *directReader) observe(f frame) {
 	d.shape, d.repeats = f, 0
 }
 
-// suits reports whether a frame of which left bytes are to come is better read past the
-// receive buffer: small reads are not.
+// worthwhile reports whether the left bytes of a frame should be read directly. Small reads
+// should not.
 func (d *directReader) worthwhile(f frame, left int) bool {
 	return f.flags == 0 && (left >= recvBufferSize || d.repeats >= minRepeats && f.length >= smallData)
 }
 
-// readDirect waits for the network as fill does, and reads into the memory of a Read, or
-// into the receive buffer where none waits. It returns how many bytes are left of the
-// frame, which may be a later one of the same shape.
+// readDirect waits for the network like fill. It reads into the memory of a waiting Read,
+// or into the receive buffer without one. It returns the bytes left of the current frame,
+// which may be a later frame of the same shape.
 func (c *conn) readDirect(st *stream, f frame, left int) (int, error) {
 	d := &c.direct
 	if d.tryFunc == nil {
@@ -74,7 +73,7 @@ func (c *conn) readDirect(st *stream, f frame, left int) (int, error) {
 		c.wakeLater(st)
 	}
 	if d.moreOfMessage {
-		runtime.Gosched() // who reads next is given what comes next
+		runtime.Gosched() // the next Read of this message receives the next bytes directly
 	}
 	for range d.frames {
 		c.flood.frames.earn(earnData)
@@ -82,7 +81,7 @@ func (c *conn) readDirect(st *stream, f frame, left int) (int, error) {
 	return d.left, err
 }
 
-// directNow reads without waiting; false says that there is nothing yet.
+// tryDirectRead reads without blocking. It returns false if nothing is available.
 func (c *conn) tryDirectRead(fd uintptr) bool {
 	d := &c.direct
 	b := &d.st.body
@@ -109,8 +108,8 @@ func (c *conn) tryDirectRead(fd uintptr) bool {
 	return true
 }
 
-// scatter lays out where the rest of the frame and what is expected behind it go: frames
-// like it as far as there is room for them, and one header more.
+// layOut sets pieces: the rest of the current frame, expected frames of the same shape as
+// far as room allows, and one more header.
 func (d *directReader) layOut(room []byte) {
 	first := min(d.left, len(room))
 	d.pieces = append(d.pieces[:0], room[:first])
@@ -128,7 +127,8 @@ func (d *directReader) layOut(room []byte) {
 	}
 }
 
-// gather takes n bytes that were read into the pieces. The caller holds the body's mu.
+// acceptDirectLocked accounts for n bytes that were read into pieces. The caller holds
+// body.mu.
 func (c *conn) acceptDirectLocked(b *body, n int) {
 	d := &c.direct
 	payload := d.pieces[0][:min(n, len(d.pieces[0]))]
@@ -147,15 +147,15 @@ func (c *conn) acceptDirectLocked(b *body, n int) {
 	if n > 0 {
 		c.recv.takePieces(d.pieces[at:], n)
 	}
-	clear(d.pieces) // the handler's memory
+	clear(d.pieces) // drops references to the handler's memory
 	if b.filled == len(b.dst) {
 		b.wakeLocked()
 		d.moreOfMessage = b.inMessageLocked()
 	}
 }
 
-// expected reports whether a header is that of one more frame like the last, which the
-// peer may send, and counts that.
+// nextFrameFitsLocked reports whether header is another frame of the same shape within the
+// peer's windows and content-length, and charges it. The caller holds body.mu.
 func (c *conn) nextFrameFitsLocked(b *body, header []byte) bool {
 	f := c.direct.current
 	length := int64(f.length)
@@ -170,14 +170,14 @@ func (c *conn) nextFrameFitsLocked(b *body, header []byte) bool {
 	return true
 }
 
-// placed takes what is in the memory of a Read already.
+// acceptPlacedLocked accounts for payload that is already in the memory of a Read.
 func (b *body) acceptPlacedLocked(payload []byte) {
 	b.received += int64(len(payload))
 	b.envelopes.follow(payload)
 	b.filled += len(payload)
 }
 
-// take puts n bytes that were read elsewhere, in pieces, into the empty buffer.
+// takePieces copies n bytes that were read into pieces into the empty receive buffer.
 func (in *receiveBuffer) takePieces(pieces [][]byte, n int) {
 	if n > recvBufferSize {
 		in.release()

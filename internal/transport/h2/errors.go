@@ -2,7 +2,7 @@ package h2
 
 import "fmt"
 
-// errorCode is a code of RST_STREAM and GOAWAY (RFC 9113, 7).
+// errorCode is an error code of RST_STREAM and GOAWAY (RFC 9113, section 7).
 type errorCode uint32
 
 const (
@@ -20,17 +20,21 @@ const (
 	codeInadequateSecurity errorCode = 0xc
 )
 
-// connError ends the connection with GOAWAY.
+// connError ends the connection with GOAWAY (RFC 9113, section 5.4.1).
 type connError struct {
 	code   errorCode
 	reason string
 }
 
-func (e connError) Error() string {
-	return fmt.Sprintf("h2: connection error %d: %s", e.code, e.reason)
+func connErrorf(code errorCode, format string, args ...any) connError {
+	return connError{code, fmt.Sprintf(format, args...)}
 }
 
-// streamError ends one stream with RST_STREAM.
+func (e connError) Error() string {
+	return fmt.Sprintf("h2: connection error, code %d: %s", e.code, e.reason)
+}
+
+// streamError ends one stream with RST_STREAM (RFC 9113, section 5.4.2).
 type streamError struct {
 	id     uint32
 	code   errorCode
@@ -38,16 +42,16 @@ type streamError struct {
 }
 
 func (e streamError) Error() string {
-	return fmt.Sprintf("h2: stream %d: error %d: %s", e.id, e.code, e.reason)
+	return fmt.Sprintf("h2: stream %d: error, code %d: %s", e.id, e.code, e.reason)
 }
 
-// StreamError is the error of a request's body, and the cause of its context's end,
-// when the peer has reset the stream.
+// StreamError is the error of a request's body, and the cause of its context, after the
+// peer has reset the stream.
 type StreamError struct {
-	// Code is the peer's, as RFC 9113, 7 lists them.
+	// Code is the error code of the peer's RST_STREAM (RFC 9113, section 7).
 	Code uint32
 }
 
 func (e StreamError) Error() string {
-	return fmt.Sprintf("h2: the peer has reset the stream with code %d", e.Code)
+	return fmt.Sprintf("h2: stream reset by the peer with code %d", e.Code)
 }

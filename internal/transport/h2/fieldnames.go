@@ -7,7 +7,7 @@ import (
 	"golang.org/x/net/http/httpguts"
 )
 
-// validName reports whether a field's name is a token in lower case (RFC 9113, 8.2.1).
+// validName reports whether a field name is a lower-case token (RFC 9113, section 8.2.1).
 func validName(name string) bool {
 	if name == "" {
 		return false
@@ -20,11 +20,11 @@ func validName(name string) bool {
 	return true
 }
 
-// maxCanonical bounds the names that a connection remembers, and maxCanonicalLength
+// maxCachedNames bounds the unusual names that a connection caches, and maxCachedNameLen
 // their length.
 const maxCachedNames, maxCachedNameLen = 64, 64
 
-// canonicalName returns a field's name as http.Header has it.
+// canonicalName returns a field name in the form of http.Header.
 func (c *conn) canonicalName(name string) string {
 	if known, ok := commonNames[name]; ok {
 		return known
@@ -42,7 +42,7 @@ func (c *conn) canonicalName(name string) string {
 	return canonical
 }
 
-// commonNames are the fields of usual RPCs, which need no work.
+// commonNames maps the field names of common RPCs to their canonical form.
 var commonNames = func() map[string]string {
 	names := map[string]string{}
 	for _, name := range []string{
@@ -57,7 +57,7 @@ var commonNames = func() map[string]string {
 	return names
 }()
 
-// lowerName returns the name of a field as HTTP/2 sends it.
+// lowerName returns a field name in the lower case that HTTP/2 requires.
 func lowerName(name string) string {
 	if lower, ok := commonLower[name]; ok {
 		return lower

@@ -2,9 +2,10 @@ package h2
 
 import "encoding/binary"
 
+// onWindowUpdate handles WINDOW_UPDATE (RFC 9113, section 6.9).
 func (c *conn) onWindowUpdate(f frame) error {
 	if f.length != 4 {
-		return connError{codeFrameSize, "WINDOW_UPDATE of a wrong length"}
+		return connErrorf(codeFrameSize, "WINDOW_UPDATE of %d bytes, want 4", f.length)
 	}
 	b, err := c.payload(f)
 	if err != nil {
@@ -18,10 +19,10 @@ func (c *conn) onWindowUpdate(f frame) error {
 	defer c.mu.Unlock()
 	if f.id == 0 {
 		if grow == 0 {
-			return connError{codeProtocol, "WINDOW_UPDATE of 0"}
+			return connError{codeProtocol, "WINDOW_UPDATE with increment 0"}
 		}
 		if c.send.connWindow += grow; c.send.connWindow > maxWindow {
-			return connError{codeFlowControl, "WINDOW_UPDATE makes the connection's window overflow"}
+			return connErrorf(codeFlowControl, "WINDOW_UPDATE by %d overflows the connection's window", grow)
 		}
 		c.armWriterLocked()
 		return nil
@@ -29,22 +30,22 @@ func (c *conn) onWindowUpdate(f frame) error {
 	st := c.streams[f.id]
 	switch {
 	case st == nil && f.id > c.lastID:
-		return connError{codeProtocol, "WINDOW_UPDATE of a stream that is idle"}
+		return connErrorf(codeProtocol, "WINDOW_UPDATE on idle stream %d", f.id)
 	case st == nil:
-		return nil // it has ended meanwhile
+		return nil // it has ended in the meantime
 	case grow == 0:
-		return streamError{f.id, codeProtocol, "WINDOW_UPDATE of 0"}
+		return streamError{f.id, codeProtocol, "WINDOW_UPDATE with increment 0"}
 	}
 	if st.sendWindow += grow; st.sendWindow > maxWindow {
-		return streamError{f.id, codeFlowControl, "WINDOW_UPDATE makes the stream's window overflow"}
+		return streamError{f.id, codeFlowControl, "WINDOW_UPDATE overflows the stream's window"}
 	}
 	c.send.enqueueIfReady(st)
 	c.armWriterLocked()
 	return nil
 }
 
-// consumed gives the peer credit for n bytes of the connection's window, when enough
-// have come together.
+// returnCredit returns n bytes to the peer's connection window. WINDOW_UPDATE is sent when
+// a quarter of the window has been consumed (RFC 9113, section 6.9).
 func (c *conn) returnCredit(n int) {
 	if c.pendingCredit.Add(int64(n)) < int64(c.server.options.ConnectionWindow)/4 {
 		return
@@ -58,8 +59,7 @@ func (c *conn) returnCredit(n int) {
 	}
 }
 
-// consumed gives the peer credit for n bytes of the body, when enough have come
-// together.
+// returnCredit returns n bytes of the body to the windows of the stream and the connection.
 func (st *stream) returnCredit(n int) {
 	c := st.conn
 	c.returnCredit(n)
@@ -75,22 +75,22 @@ func (st *stream) returnCredit(n int) {
 	}
 }
 
-// take makes room for a DATA frame of which payload bytes are the body's. An error says
-// that the peer sends more than it may; the frame is then not the body's.
+// chargeFrame charges a DATA frame, of which payload bytes belong to the body, to the
+// stream's receive window and to content-length. On an error the frame is not the body's.
 func (b *body) chargeFrame(frameLength, payload int) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if int64(frameLength) > b.recvWindow {
-		return streamError{b.st.id, codeFlowControl, "more DATA than the stream's window"}
+		return streamError{b.st.id, codeFlowControl, "DATA exceeds the stream's flow-control window"}
 	}
 	b.recvWindow -= int64(frameLength)
 	if b.contentLength >= 0 && b.received+int64(payload) > b.contentLength {
-		return streamError{b.st.id, codeProtocol, "the body is longer than content-length"}
+		return streamError{b.st.id, codeProtocol, "body longer than content-length"}
 	}
 	return nil
 }
 
-// allow gives the peer n bytes more.
+// addWindow allows the peer n more bytes.
 func (b *body) addWindow(n int) {
 	b.mu.Lock()
 	b.recvWindow += int64(n)

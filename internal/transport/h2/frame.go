@@ -1,6 +1,6 @@
 package h2
 
-// frameType is the type of a frame (RFC 9113, 6).
+// frameType is the type of a frame (RFC 9113, section 6).
 type frameType uint8
 
 const (
@@ -16,7 +16,7 @@ const (
 	frameContinuation frameType = 0x9
 )
 
-// Flags of frames.
+// Frame flags.
 const (
 	flagEndStream  = 0x1 // DATA, HEADERS
 	flagAck        = 0x1 // SETTINGS, PING
@@ -25,7 +25,7 @@ const (
 	flagPriority   = 0x20
 )
 
-// Settings (RFC 9113, 6.5.2).
+// Identifiers of SETTINGS parameters (RFC 9113, section 6.5.2).
 const (
 	settingHeaderTableSize      = 0x1
 	settingEnablePush           = 0x2
@@ -35,19 +35,21 @@ const (
 	settingMaxHeaderListSize    = 0x6
 )
 
+// Sizes and limits of the protocol (RFC 9113, sections 4.1, 4.2 and 6.5.2), in bytes.
 const (
 	frameHeaderSize = 9
-	minFrameSize    = 1 << 14
-	maxFrameSize    = 1<<24 - 1
-	initialWindow   = 1<<16 - 1
-	maxWindow       = 1<<31 - 1
+	minFrameSize    = 1 << 14   // smallest value of SETTINGS_MAX_FRAME_SIZE, and its default
+	maxFrameSize    = 1<<24 - 1 // its largest value
+	initialWindow   = 1<<16 - 1 // default of SETTINGS_INITIAL_WINDOW_SIZE
+	maxWindow       = 1<<31 - 1 // largest flow-control window (RFC 9113, section 6.9.1)
 	maxStreamID     = 1<<31 - 1
-	headerTableSize = 4096
+	headerTableSize = 4096 // default of SETTINGS_HEADER_TABLE_SIZE: HPACK's dynamic table
 
+	// preface is the connection preface of a client (RFC 9113, section 3.4).
 	preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 )
 
-// frame is the header of a frame.
+// frame is the header of a frame (RFC 9113, section 4.1).
 type frame struct {
 	length int
 	kind   frameType

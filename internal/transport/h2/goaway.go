@@ -2,9 +2,9 @@ package h2
 
 import "time"
 
-// drainState is how far a connection is on its way to its end: first the peer is told
-// that there will be one, so that streams under way still count, then which stream was
-// the last (RFC 9113, 6.8).
+// drainState is the progress of a graceful shutdown. The first GOAWAY announces it with the
+// highest possible stream, so that streams in flight stay valid. The second names the last
+// stream (RFC 9113, section 6.8).
 type drainState uint8
 
 const (
@@ -13,14 +13,14 @@ const (
 	drainFinal
 )
 
-// drainPing is the payload of the PING that follows the first GOAWAY: when it comes
-// back, all streams that the peer opened before it knew have come too.
+// drainPing is the payload of the PING after the first GOAWAY. Its acknowledgment follows
+// every stream that the peer opened before it received the GOAWAY.
 var drainPing = [8]byte{'d', 'r', 'a', 'i', 'n', 'i', 'n', 'g'}
 
-// drainPatience is how long the second GOAWAY waits for the PING.
+// drainPingTimeout bounds the wait for that acknowledgment.
 const drainPingTimeout = time.Second
 
-// drain begins the connection's end.
+// drain starts the graceful shutdown of the connection.
 func (c *conn) drain() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -35,7 +35,7 @@ func (c *conn) drain() {
 	c.setTimerLocked(c.timers.drainStarted.Add(drainPingTimeout))
 }
 
-// drained sends the second GOAWAY. The caller holds mu.
+// finalGoAwayLocked sends the second GOAWAY.
 func (c *conn) finalGoAwayLocked() {
 	if c.draining == drainFinal || c.closeErr != nil {
 		return
@@ -46,8 +46,8 @@ func (c *conn) finalGoAwayLocked() {
 	c.closeIfDoneLocked()
 }
 
-// closeIfDone closes a connection that has no more to do, once all is written. The
-// caller holds mu.
+// closeIfDoneLocked closes a drained connection without streams, after everything is
+// written.
 func (c *conn) closeIfDoneLocked() {
 	if c.draining != drainFinal || len(c.streams) > 0 || c.closeErr != nil {
 		return
@@ -56,15 +56,14 @@ func (c *conn) closeIfDoneLocked() {
 	c.closeWhenWrittenLocked()
 }
 
-// becameIdle takes note that the last stream has ended. The caller holds mu.
+// becameIdleLocked records that the last stream has ended.
 func (c *conn) becameIdleLocked() {
 	c.timers.idleSince = time.Now()
 	c.recv.reclaim()
 	c.closeIfDoneLocked()
 }
 
-// give ends the connection with GOAWAY from outside the reading goroutine. The caller
-// holds mu.
+// failLocked ends the connection with GOAWAY, outside the reader goroutine.
 func (c *conn) failLocked(code errorCode, reason string) {
 	c.closeErr = connError{code, reason}
 	c.send.appendGoAway(c.lastID, code, reason)
@@ -72,12 +71,13 @@ func (c *conn) failLocked(code errorCode, reason string) {
 	c.closeWhenWrittenLocked()
 }
 
+// onGoAway handles the peer's GOAWAY (RFC 9113, section 6.8).
 func (c *conn) onGoAway(f frame) error {
 	if f.id != 0 {
-		return connError{codeProtocol, "GOAWAY on a stream"}
+		return connErrorf(codeProtocol, "GOAWAY on stream %d, want stream 0", f.id)
 	}
 	if f.length < 8 {
-		return connError{codeFrameSize, "GOAWAY of a wrong length"}
+		return connErrorf(codeFrameSize, "GOAWAY of %d bytes, want at least 8", f.length)
 	}
 	if err := c.flood.spend(costControl); err != nil {
 		return err
@@ -85,7 +85,7 @@ func (c *conn) onGoAway(f frame) error {
 	if err := c.skip(f.length); err != nil {
 		return err
 	}
-	// The peer opens no more streams: the connection ends with those that are open.
+	// The peer opens no more streams: the connection ends with its open ones.
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.finalGoAwayLocked()

@@ -2,49 +2,52 @@ package h2
 
 import "net/http"
 
-// headerBlock is a header block that is being read, of a request or its trailers.
+// headerBlock is the field block being read (RFC 9113, section 4.3), of a request or its
+// trailers: HEADERS and the CONTINUATION frames that follow.
 type headerBlock struct {
 	open      bool // CONTINUATION follows
 	id        uint32
 	endStream bool
 	trailers  bool
-	// refused says that the block is decoded, to keep the table in step, and its
-	// request is not served.
+	// refused: the block is decoded, to keep the HPACK table in sync, but its request is
+	// not served.
 	refused errorCode
-	// ignored says that the block is of a stream that we have reset.
+	// ignored: the block belongs to a stream that the server has reset.
 	ignored bool
 
-	// size counts the fields as RFC 9113, 6.5.2 does; encoded the bytes of the block.
+	// size counts the decoded fields as RFC 9113, section 6.5.2 does, encoded the bytes of
+	// the block.
 	size, encoded, continuations int
 	tooLarge                     bool
 	malformed                    string
 
 	method, scheme, authority, path string
-	seenPseudo                      uint8 // which pseudo-header fields have come
+	seenPseudo                      uint8 // bit set of the pseudo-header fields so far
 	seenRegular                     bool  // a regular field has come
 	header                          http.Header
-	values                          []string // memory of header's values
+	values                          []string // backing memory of header's values
 	cookies                         []string
-	// timed says that the block has a time by which it must be complete.
+	// hasDeadline: the block must be complete by a deadline.
 	hasDeadline bool
 }
 
-// mostSmall is how many fields most requests of RPCs have at most. A map of no more is
-// one piece of memory.
+// typicalFields is the number of fields that most RPC requests stay below. A map of up to 8
+// entries takes one allocation.
 const typicalFields = 8
 
-// maxContinuations bounds the CONTINUATION frames of a block beyond those that a peer
-// needs, since they may be tiny (CVE-2023-45288).
+// maxContinuations bounds the CONTINUATION frames of a block beyond those that a legitimate
+// peer needs, because they may be tiny (CONTINUATION flood, CVE-2023-45288).
 const maxContinuations = 8
 
+// onHeaders handles HEADERS (RFC 9113, section 6.2).
 func (c *conn) onHeaders(f frame) error {
 	if f.id == 0 {
-		return connError{codeProtocol, "HEADERS without a stream"}
+		return connError{codeProtocol, "HEADERS on stream 0"}
 	}
 	length, padding := f.length, 0
 	if f.has(flagPadded) {
 		if length < 1 {
-			return connError{codeFrameSize, "HEADERS without room for its padding"}
+			return connError{codeFrameSize, "padded HEADERS without a pad length"}
 		}
 		b, err := c.peek(1)
 		if err != nil {
@@ -57,7 +60,7 @@ func (c *conn) onHeaders(f frame) error {
 	var dependency error
 	if f.has(flagPriority) {
 		if length < 5 {
-			return connError{codeFrameSize, "HEADERS without room for its priority"}
+			return connError{codeFrameSize, "HEADERS with PRIORITY flag, but without 5 bytes of priority"}
 		}
 		b, err := c.peek(5)
 		if err != nil {
@@ -68,7 +71,7 @@ func (c *conn) onHeaders(f frame) error {
 		length -= 5
 	}
 	if padding > length {
-		return connError{codeProtocol, "HEADERS with more padding than payload"}
+		return connErrorf(codeProtocol, "HEADERS with %d bytes of padding in a payload of %d", padding, f.length)
 	}
 	if err := c.openHeaderBlock(f); err != nil {
 		return err
@@ -88,8 +91,8 @@ func (c *conn) onHeaders(f frame) error {
 	return c.finishHeaderBlock()
 }
 
-// openBlock begins the header block of a request, or of the trailers of one that is
-// open.
+// openHeaderBlock begins the header block of a new request, or of the trailers of an open
+// one.
 func (c *conn) openHeaderBlock(f frame) error {
 	c.headers = headerBlock{open: true, id: f.id, endStream: f.has(flagEndStream), header: make(http.Header, typicalFields), values: make([]string, 0, typicalFields)}
 	b := &c.headers
@@ -100,42 +103,43 @@ func (c *conn) openHeaderBlock(f frame) error {
 		b.trailers = true
 		switch {
 		case st.remoteClosed:
-			return connError{codeStreamClosed, "HEADERS on a stream that the peer has ended"}
+			return connErrorf(codeStreamClosed, "HEADERS on stream %d after END_STREAM", f.id)
 		case !b.endStream:
-			b.refused = codeProtocol // trailers end the stream (RFC 9113, 8.1)
+			b.refused = codeProtocol // trailers must end the stream (RFC 9113, section 8.1)
 		}
 		return nil
 	}
 	switch {
 	case f.id%2 == 0:
-		return connError{codeProtocol, "a client opens a stream of an even number"}
+		return connErrorf(codeProtocol, "client opens stream %d, want an odd number", f.id)
 	case f.id > c.lastID:
 	case c.send.resets.has(f.id):
-		b.ignored = true // the peer cannot have known
+		b.ignored = true // the peer may not know of the reset yet
 		return nil
 	case c.send.closed.has(f.id):
-		return connError{codeStreamClosed, "HEADERS on a stream that is closed"}
+		return connErrorf(codeStreamClosed, "HEADERS on closed stream %d", f.id)
 	default:
-		return connError{codeProtocol, "HEADERS on a stream below the last"}
+		return connErrorf(codeProtocol, "client opens stream %d after stream %d", f.id, c.lastID)
 	}
 	c.lastID = f.id
-	most := int(c.server.options.MaxConcurrentStreams)
+	maxStreams := int(c.server.options.MaxConcurrentStreams)
 	switch {
-	case c.draining == drainFinal, c.closeErr != nil, len(c.streams) >= most:
+	case c.draining == drainFinal, c.closeErr != nil, len(c.streams) >= maxStreams:
 		b.refused = codeRefusedStream
-	case c.handlers >= 2*most:
-		b.refused = codeEnhanceYourCalm // handlers of streams that it has reset still run
+	case c.handlers >= 2*maxStreams:
+		b.refused = codeEnhanceYourCalm // handlers of reset streams still run
 	}
 	return nil
 }
 
+// onContinuation handles CONTINUATION (RFC 9113, section 6.10).
 func (c *conn) onContinuation(f frame) error {
 	b := &c.headers
 	if !b.open {
 		return connError{codeProtocol, "CONTINUATION without HEADERS"}
 	}
 	if b.continuations++; b.continuations > maxContinuations+2*c.server.options.MaxHeaderBytes/minFrameSize {
-		return connError{codeEnhanceYourCalm, "a header block of too many frames"}
+		return connError{codeEnhanceYourCalm, "header block with too many CONTINUATION frames"}
 	}
 	if f.length == 0 {
 		if err := c.flood.spend(costEmpty); err != nil {
@@ -151,6 +155,8 @@ func (c *conn) onContinuation(f frame) error {
 	return c.finishHeaderBlock()
 }
 
+// finishHeaderBlock acts on a complete header block: it opens a stream, or ends one with
+// trailers.
 func (c *conn) finishHeaderBlock() error {
 	b := &c.headers
 	b.open = false
@@ -160,12 +166,12 @@ func (c *conn) finishHeaderBlock() error {
 	if err := c.decoder.Close(); err != nil {
 		return connError{codeCompression, err.Error()}
 	}
-	defer func() { c.headers = headerBlock{} }() // it holds what is the request's
+	defer func() { c.headers = headerBlock{} }() // drops references to the request's memory
 	switch {
 	case b.ignored:
 		return c.flood.spend(costControl)
 	case b.refused != codeNoError:
-		return streamError{b.id, b.refused, "the request is refused"}
+		return streamError{b.id, b.refused, "request refused"}
 	case b.trailers:
 		return c.endWithTrailers()
 	}

@@ -7,11 +7,12 @@ import (
 	"golang.org/x/net/http2/hpack"
 )
 
-// field takes a field of the block.
+// onField receives each decoded field of the header block and validates it (RFC 9113,
+// sections 8.2 and 8.3).
 func (c *conn) onField(f hpack.HeaderField) {
 	b := &c.headers
 	if b.size += len(f.Name) + len(f.Value) + 32; b.size > c.server.options.MaxHeaderBytes {
-		// The rest is decoded and forgotten.
+		// The rest is decoded and discarded.
 		b.tooLarge = true
 		c.decoder.SetEmitEnabled(false)
 		return
@@ -26,15 +27,15 @@ func (c *conn) onField(f hpack.HeaderField) {
 	b.seenRegular = true
 	switch {
 	case !validName(f.Name):
-		b.malformed = "a field's name is malformed"
+		b.malformed = "malformed field name"
 	case !httpguts.ValidHeaderFieldValue(f.Value):
-		b.malformed = "a field's value is malformed"
+		b.malformed = "malformed field value"
 	case f.Name == "connection", f.Name == "proxy-connection", f.Name == "keep-alive", f.Name == "transfer-encoding", f.Name == "upgrade":
-		b.malformed = "a field belongs to the connection (RFC 9113, 8.2.2)"
+		b.malformed = "connection-specific field (RFC 9113, section 8.2.2)"
 	case b.trailers && !httpguts.ValidTrailerHeader(c.canonicalName(f.Name)):
-		b.malformed = "a field that may not be a trailer (RFC 9110, 6.5.1)"
+		b.malformed = "field not allowed in trailers (RFC 9110, section 6.5.1)"
 	case f.Name == "te" && f.Value != "trailers":
-		b.malformed = "te is not trailers (RFC 9113, 8.2.2)"
+		b.malformed = "te other than trailers (RFC 9113, section 8.2.2)"
 	case f.Name == "cookie" && !b.trailers:
 		b.cookies = append(b.cookies, f.Value)
 	default:
@@ -42,8 +43,8 @@ func (c *conn) onField(f hpack.HeaderField) {
 	}
 }
 
-// add adds a value to the header. Values of one name that come alone share their
-// memory with the others', cut so that appending does not write into it.
+// addField adds a value to the header. Single values share one backing array; the capacity
+// of each slice ends at its value, so that an append copies.
 func (b *headerBlock) addField(name, value string) {
 	if values, ok := b.header[name]; ok {
 		b.header[name] = append(values, value)
@@ -54,7 +55,8 @@ func (b *headerBlock) addField(name, value string) {
 	b.header[name] = b.values[n-1 : n : n]
 }
 
-// pseudo takes a pseudo-header field, and returns what is wrong with it.
+// addPseudo stores a pseudo-header field (RFC 9113, section 8.3) and returns the reason if
+// it is invalid.
 func (b *headerBlock) addPseudo(f hpack.HeaderField) string {
 	var at *string
 	var bit uint8
@@ -68,17 +70,17 @@ func (b *headerBlock) addPseudo(f hpack.HeaderField) string {
 	case ":path":
 		at, bit = &b.path, 8
 	default:
-		return "an unknown pseudo-header field"
+		return "unknown pseudo-header field"
 	}
 	switch {
 	case b.trailers:
-		return "a pseudo-header field in trailers"
+		return "pseudo-header field in trailers"
 	case b.seenRegular:
-		return "a pseudo-header field behind a regular one"
+		return "pseudo-header field after a regular field"
 	case b.seenPseudo&bit != 0:
-		return "a pseudo-header field twice"
+		return "duplicate pseudo-header field"
 	case !httpguts.ValidHeaderFieldValue(f.Value):
-		return "a pseudo-header field's value is malformed"
+		return "malformed value of a pseudo-header field"
 	}
 	b.seenPseudo |= bit
 	*at = f.Value

@@ -9,15 +9,15 @@ import (
 	"golang.org/x/net/http2/hpack"
 )
 
-// decode reads n bytes of the header block.
+// decodeFragment decodes n bytes of the header block (RFC 7541).
 func (c *conn) decodeFragment(n int) error {
 	if c.headers.encoded += n; c.headers.encoded > 2*c.server.options.MaxHeaderBytes {
-		// Even to decode them costs too much.
-		return connError{codeEnhanceYourCalm, "a header block is too large"}
+		// Decoding alone would cost too much.
+		return connErrorf(codeEnhanceYourCalm, "header block above %d bytes", 2*c.server.options.MaxHeaderBytes)
 	}
 	for n > 0 {
-		// In large pieces: the decoder copies what it has of a field with each, and a
-		// peer may send bytes one by one.
+		// In large pieces: the decoder copies a partial field for each, and a peer may send
+		// bytes one by one.
 		chunk, err := c.peek(min(n, recvBufferSize))
 		if err != nil {
 			return err
@@ -31,13 +31,13 @@ func (c *conn) decodeFragment(n int) error {
 	return nil
 }
 
-// encode encodes a field. The caller holds mu.
+// encodeLocked encodes one field into the header block of the send queue.
 func (c *conn) encodeLocked(name, value string) {
-	_ = c.send.encoder.WriteField(hpack.HeaderField{Name: name, Value: value}) // into memory
+	_ = c.send.encoder.WriteField(hpack.HeaderField{Name: name, Value: value}) // writes to memory
 }
 
-// encodeHeader encodes a header's fields, but for those that skip names. Fields of the
-// connection, and malformed ones, are left out. The caller holds mu.
+// encodeHeaderLocked encodes the fields of header, except those in skip, trailers,
+// connection-specific fields (RFC 9113, section 8.2.2) and malformed ones.
 func (c *conn) encodeHeaderLocked(header http.Header, skip []string) {
 	for name, values := range header {
 		if skip != nil && slices.Contains(skip, name) || strings.HasPrefix(name, http.TrailerPrefix) {

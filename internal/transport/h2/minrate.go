@@ -2,14 +2,13 @@ package h2
 
 import "time"
 
-// stallLeast is how much a peer must take in a WriteTimeout, at least, of a stream
-// that waits for its window or for the connection's. It makes windows of a byte
-// useless.
+// minProgress is the number of bytes that a peer must accept per WriteTimeout on a stream
+// that waits for the stream's or the connection's window. It defeats windows of one byte.
 const minProgress = 16 << 10
 
-// progress is how far DATA gets.
+// sendProgress measures accepted DATA against minProgress.
 type sendProgress struct {
-	since time.Time // when it was last enough
+	since time.Time // when minProgress was last reached
 	bytes int
 }
 
@@ -21,33 +20,33 @@ func (p *sendProgress) add(n int, now time.Time) {
 	}
 }
 
-// turns is how far DATA gets in a WriteTimeout. Streams that wait for their turn have a part
-// in the others' progress, but not without end: of those without any of their own, as many
-// may wait on as there was stallLeast for. Else 16 KiB a minute would hold all of a
-// connection's handlers.
+// sendShare counts the DATA sent per WriteTimeout. Streams that wait for their turn share
+// the progress of others, but not without limit: of streams without progress of their own,
+// one may keep waiting per minProgress bytes sent. Otherwise 16 KiB per minute could hold
+// all handlers of a connection.
 type sendShare struct {
 	since time.Time
-	bytes int // that were sent since
+	bytes int // sent since then
 }
 
-// due reports whether it is time to look, and how many streams may then wait on. The caller
-// holds conn.mu.
-func (o *sendQueue) takeShare(now time.Time, limit time.Duration) (share int, due bool) {
-	if now.Sub(o.share.since) < limit {
+// takeShare reports whether a WriteTimeout has passed, and how many streams may then keep
+// waiting without progress of their own.
+func (q *sendQueue) takeShare(now time.Time, limit time.Duration) (share int, due bool) {
+	if now.Sub(q.share.since) < limit {
 		return 0, false
 	}
-	bytes := o.share.bytes
-	if o.writing {
-		bytes += o.roundSize // of a round that may have begun before
+	bytes := q.share.bytes
+	if q.writing {
+		bytes += q.roundSize // of a round that may have begun earlier
 	}
-	o.share = sendShare{since: now}
+	q.share = sendShare{since: now}
 	return bytes / minProgress, true
 }
 
-// stalled returns the streams whose handlers have waited too long for a window, and
-// when to look again. The caller holds mu.
-func (c *conn) stalledLocked(now time.Time) (stalled []*stream, again time.Time) {
-	again = now.Add(c.server.options.PingAfter)
+// stalledLocked returns the streams whose handlers have waited too long for a window, and
+// the time of the next check.
+func (c *conn) stalledLocked(now time.Time) (stalled []*stream, nextCheck time.Time) {
+	nextCheck = now.Add(c.server.options.PingAfter)
 	limit := c.server.options.WriteTimeout
 	share, due := c.send.takeShare(now, limit)
 	for _, st := range c.streams {
@@ -56,7 +55,7 @@ func (c *conn) stalledLocked(now time.Time) (stalled []*stream, again time.Time)
 		}
 		since := st.progress.since
 		if st.queued && !st.writing {
-			again = earlier(again, c.send.share.since.Add(limit))
+			nextCheck = earlier(nextCheck, c.send.share.since.Add(limit))
 			if due && now.Sub(since) >= limit {
 				if share--; share < 0 {
 					stalled = append(stalled, st)
@@ -65,8 +64,8 @@ func (c *conn) stalledLocked(now time.Time) (stalled []*stream, again time.Time)
 			}
 		}
 		if st.queued || st.writing || st.sendWindow > 0 {
-			// It may wait for its turn, or its turn be slow: then it is for the others to
-			// move, and for the connection's write deadline.
+			// It may wait for its turn, or its turn may be slow. Then the progress of other
+			// streams counts, and the connection's write deadline applies.
 			if since.Before(c.send.progress.since) {
 				since = c.send.progress.since
 			}
@@ -75,10 +74,10 @@ func (c *conn) stalledLocked(now time.Time) (stalled []*stream, again time.Time)
 			}
 		}
 		if by := since.Add(limit); now.Before(by) {
-			again = earlier(again, by)
+			nextCheck = earlier(nextCheck, by)
 		} else {
 			stalled = append(stalled, st)
 		}
 	}
-	return stalled, again
+	return stalled, nextCheck
 }

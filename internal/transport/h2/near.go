@@ -24,18 +24,18 @@ const (
 // brought nothing. On a longer way such a bound would bound the throughput. It is for the
 // writer.
 func (c *conn) lookNear() {
-	o := &c.send
-	if o.looks == nearLooks {
+	q := &c.send
+	if q.looks == nearLooks {
 		return
 	}
-	o.looks++
+	q.looks++
 	nc := c.nc
 	if over, ok := nc.(*tls.Conn); ok {
 		nc = over.NetConn()
 	}
 	peer, ok := nc.(*net.TCPConn)
 	if !ok {
-		o.looks = nearLooks
+		q.looks = nearLooks
 		return
 	}
 	raw, err := peer.SyscallConn()
@@ -43,7 +43,7 @@ func (c *conn) lookNear() {
 		return // it is closed, as the write will tell
 	}
 	if roundTrip, ok := shortestRoundTrip(raw); ok && roundTrip <= nearMost {
-		o.looks, o.near = nearLooks, true
+		q.looks, q.near = nearLooks, true
 		_ = peer.SetWriteBuffer(nearBuffer) // it works without
 	}
 }

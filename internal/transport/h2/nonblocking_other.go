@@ -4,10 +4,10 @@ package h2
 
 import "errors"
 
-// canReadNow says that a descriptor cannot be read without waiting: connections are
-// read as net.Conn has it.
-const canReadNow = false
+// canReadNonblocking: sockets cannot be read without blocking; connections are read by
+// net.Conn.
+const canReadNonblocking = false
 
-var errNothingYet = errors.New("h2: nothing yet")
+var errWouldBlock = errors.New("h2: read would block")
 
-func readDescriptor(uintptr, []byte) (int, error) { return 0, errNothingYet }
+func readNonblocking(uintptr, []byte) (int, error) { return 0, errWouldBlock }

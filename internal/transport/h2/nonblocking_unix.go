@@ -7,13 +7,13 @@ import (
 	"syscall"
 )
 
-// canReadNow says that a descriptor can be read without waiting.
+// canReadNonblocking: sockets can be read without blocking.
 const canReadNonblocking = true
 
-// errNothingYet is the error of a read that would wait.
+// errWouldBlock is the error of a read that would block.
 var errWouldBlock error = syscall.EAGAIN
 
-// readDescriptor reads what there is.
+// readNonblocking reads what is available from a non-blocking descriptor.
 func readNonblocking(fd uintptr, p []byte) (int, error) {
 	for {
 		n, err := syscall.Read(int(fd), p)

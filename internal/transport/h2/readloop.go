@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// readAll acts on frames until the connection ends, and returns why it does.
+// readAll reads and handles frames until the connection ends, and returns the reason.
 func (c *conn) readAll() error {
 	for {
 		header, err := c.peek(frameHeaderSize)
@@ -30,21 +30,21 @@ func (c *conn) readAll() error {
 	}
 }
 
-// checkFrame reports what is wrong with a frame's header, whatever its type.
+// checkFrame validates a frame header, whatever its type.
 func (c *conn) checkFrame(f frame) error {
 	if f.length > int(c.server.options.MaxFrameSize) {
-		return connError{codeFrameSize, "a frame is larger than SETTINGS_MAX_FRAME_SIZE"}
+		return connErrorf(codeFrameSize, "frame of %d bytes, SETTINGS_MAX_FRAME_SIZE is %d", f.length, c.server.options.MaxFrameSize)
 	}
 	if !c.gotSettings && (f.kind != frameSettings || f.has(flagAck)) {
-		return connError{codeProtocol, "the first frame is not SETTINGS"}
+		return connError{codeProtocol, "first frame is not SETTINGS"}
 	}
 	if c.headers.open && (f.kind != frameContinuation || f.id != c.headers.id) {
-		return connError{codeProtocol, "a header block is interrupted"}
+		return connErrorf(codeProtocol, "frame of type %d on stream %d inside the header block of stream %d, want CONTINUATION", f.kind, f.id, c.headers.id)
 	}
 	return nil
 }
 
-// act acts on a frame, whose header has been read.
+// handleFrame handles one frame, whose header has been read.
 func (c *conn) handleFrame(f frame) error {
 	switch f.kind {
 	case frameData:
@@ -60,7 +60,7 @@ func (c *conn) handleFrame(f frame) error {
 	case frameSettings:
 		return c.onSettings(f)
 	case framePushPromise:
-		return connError{codeProtocol, "a client sends PUSH_PROMISE"}
+		return connError{codeProtocol, "PUSH_PROMISE from a client"}
 	case framePing:
 		return c.onPing(f)
 	case frameGoAway:
@@ -68,15 +68,15 @@ func (c *conn) handleFrame(f frame) error {
 	case frameWindowUpdate:
 		return c.onWindowUpdate(f)
 	}
-	// Unknown types are ignored (RFC 9113, 4.1).
+	// Unknown frame types are discarded (RFC 9113, section 4.1).
 	if err := c.flood.spend(costControl); err != nil {
 		return err
 	}
 	return c.skip(f.length)
 }
 
-// peek returns the next n bytes of the connection, and waits for them; n is not more
-// than receiveSize.
+// peek returns the next n bytes without consuming them, and waits for them. n is at most
+// recvBufferSize.
 func (c *conn) peek(n int) ([]byte, error) {
 	for c.recv.buffered() < n {
 		if err := c.fill(); err != nil {
@@ -86,10 +86,10 @@ func (c *conn) peek(n int) ([]byte, error) {
 	return c.recv.next(n), nil
 }
 
-// fill waits for the network, after all that was set going is going.
+// fill starts pending work and then waits for the network.
 func (c *conn) fill() error { return c.fillWith(nil) }
 
-// wait does so with the receiver's own way to read, or with one that is given.
+// fillWith is fill with a read function; nil: the receive buffer's own.
 func (c *conn) fillWith(read func(fd uintptr) bool) error {
 	c.startPending()
 	if c.headers.open && !c.headers.hasDeadline {
@@ -103,7 +103,7 @@ func (c *conn) fillWith(read func(fd uintptr) bool) error {
 	return err
 }
 
-// skip reads n bytes and forgets them.
+// skip reads and discards n bytes.
 func (c *conn) skip(n int) error {
 	for n > 0 {
 		chunk, err := c.chunk(n)
@@ -115,8 +115,8 @@ func (c *conn) skip(n int) error {
 	return nil
 }
 
-// chunk takes what there is of the next n bytes, and waits where there is nothing. It
-// is valid until the next call that reads.
+// chunk consumes up to n bytes, and waits if there are none. The result is valid until the
+// next read.
 func (c *conn) chunk(n int) ([]byte, error) {
 	if c.recv.buffered() == 0 {
 		if err := c.fill(); err != nil {
@@ -129,16 +129,15 @@ func (c *conn) chunk(n int) ([]byte, error) {
 	return b, nil
 }
 
-// payload returns the payload of a frame of a fixed or small length, valid until the
-// next call that reads.
+// payload returns the payload of a small frame. It is valid until the next read.
 func (c *conn) payload(f frame) ([]byte, error) {
 	if f.length > maxControlPayload {
-		return nil, connError{codeEnhanceYourCalm, "a control frame is too large"}
+		return nil, connErrorf(codeEnhanceYourCalm, "control frame of %d bytes, at most %d are accepted", f.length, maxControlPayload)
 	}
 	b, err := c.peek(f.length)
 	c.recv.discard(len(b))
 	return b, err
 }
 
-// maxSmallFrame bounds frames that are read whole: it holds 680 settings.
+// maxControlPayload bounds frames that are read whole: 680 SETTINGS parameters fit.
 const maxControlPayload = 4 << 10

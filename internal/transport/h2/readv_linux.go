@@ -7,7 +7,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// readScattered reads what there is into the pieces, one after the other.
+// readv reads what is available into pieces, one after the other.
 func readv(fd uintptr, pieces [][]byte) (int, error) {
 	for {
 		n, err := unix.Readv(int(fd), pieces)

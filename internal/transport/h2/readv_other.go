@@ -2,5 +2,5 @@
 
 package h2
 
-// readScattered reads what there is into the first of the pieces.
-func readScattered(fd uintptr, pieces [][]byte) (int, error) { return readDescriptor(fd, pieces[0]) }
+// readv reads what is available into the first of pieces.
+func readv(fd uintptr, pieces [][]byte) (int, error) { return readNonblocking(fd, pieces[0]) }

@@ -11,28 +11,28 @@ import (
 	"github.com/tensorwire/tensorwire/internal/transport/bufpool"
 )
 
-// receiveSize is the size of the buffer that a connection is read into. Larger ones
-// brought nothing: it is the cache that counts.
+// recvBufferSize is the size of a connection's receive buffer. Larger ones gained nothing;
+// cache locality matters more.
 const recvBufferSize = 64 << 10
 
-// receiver reads a connection through one buffer. It has the buffer only while there
-// is something in it, or likely to be: an idle connection holds none.
+// receiveBuffer reads a connection through one pooled buffer. It holds the buffer only
+// while bytes are in it or expected: an idle connection holds none.
 type receiveBuffer struct {
 	nc net.Conn
-	// raw is the connection's descriptor; nil where it cannot be read without waiting,
-	// as with TLS.
+	// raw gives access to the descriptor; nil if it cannot be read without blocking, as
+	// with TLS.
 	raw  syscall.RawConn
 	buf  []byte
 	r, w int
-	// lent is the buffer while the reading goroutine waits and there is nothing in it:
-	// whoever takes it has it.
+	// lent holds the empty buffer while the reader goroutine waits. It belongs to the one
+	// that swaps it out: the reader goroutine, or reclaim.
 	lent atomic.Pointer[[recvBufferSize]byte]
-	// once is the function given to raw.Read, made once; idle and err are its argument
-	// and result.
+	// tryReadFunc is tryRead, bound once. err is the result of the latest tryRead, and idle
+	// reports whether the connection can do without a buffer.
 	tryReadFunc func(fd uintptr) bool
 	idle        func() bool
 	err         error
-	// first is what an idle connection without a descriptor is read into.
+	// first receives the next bytes of an idle connection whose reads block.
 	first [frameHeaderSize]byte
 }
 
@@ -46,7 +46,7 @@ func (in *receiveBuffer) init(nc net.Conn, idle func() bool) {
 	}
 }
 
-// give puts what was read elsewhere in front.
+// prepend sets the first bytes, which were read elsewhere.
 func (in *receiveBuffer) prepend(ahead []byte) {
 	if len(ahead) > 0 {
 		in.buf = bufpool.Get(max(recvBufferSize, len(ahead)))
@@ -59,7 +59,7 @@ func (in *receiveBuffer) next(n int) []byte { return in.buf[in.r : in.r+n] }
 func (in *receiveBuffer) discard(n int)     { in.r += n }
 func (in *receiveBuffer) space() []byte     { return in.buf[in.w:] }
 
-// lend leaves an empty buffer where reclaim finds it.
+// lend offers an empty buffer to reclaim before the reader goroutine waits.
 func (in *receiveBuffer) lend() {
 	if in.w > 0 || cap(in.buf) != recvBufferSize {
 		return
@@ -71,15 +71,15 @@ func (in *receiveBuffer) lend() {
 	}
 }
 
-// reclaim gives the buffer of a connection back that has nothing to do, and waits. It
-// may be called from any goroutine.
+// reclaim returns the buffer of an idle, waiting connection to bufpool. It is safe to call
+// from any goroutine.
 func (in *receiveBuffer) reclaim() {
 	if buf := in.lent.Swap(nil); buf != nil {
 		bufpool.Put(buf[:])
 	}
 }
 
-// borrow sees that there is a buffer.
+// acquire makes sure that there is a buffer.
 func (in *receiveBuffer) acquire() {
 	if in.buf != nil {
 		return
@@ -91,7 +91,7 @@ func (in *receiveBuffer) acquire() {
 	in.buf = bufpool.Get(recvBufferSize)
 }
 
-// release gives the buffer back.
+// release returns the buffer to bufpool.
 func (in *receiveBuffer) release() {
 	if in.buf != nil {
 		bufpool.Put(in.buf)
@@ -101,17 +101,16 @@ func (in *receiveBuffer) release() {
 	in.r, in.w = 0, 0
 }
 
-// fill reads what there is, at least a byte. Where there is nothing, the buffer of a
-// connection that has nothing to do is given back until there is: at once, or when
-// its last stream ends. Where Read is waited in, as with TLS, the latter is seen with
-// the next frame, at the latest that of PING.
+// fill reads at least one byte. While it waits, the buffer of an idle connection returns to
+// bufpool: at once, or when the last stream ends. With blocking reads (TLS) the latter
+// takes effect at the next frame, at the latest that of PING.
 //
-// read is called in place of readNow; nil: it is not. It may read elsewhere.
+// read replaces tryRead unless it is nil. It may read into other memory.
 func (in *receiveBuffer) fill(read func(fd uintptr) bool) error {
 	if in.r == in.w {
 		in.r, in.w = 0, 0
 		if len(in.buf) > recvBufferSize {
-			in.release() // it was for what came at once
+			in.release() // it was sized by takePieces
 		}
 	} else if in.r > 0 {
 		in.w = copy(in.buf, in.buf[in.r:in.w])
@@ -130,7 +129,7 @@ func (in *receiveBuffer) fill(read func(fd uintptr) bool) error {
 	return in.err
 }
 
-// read waits for the network in Read, as net.Conn has it.
+// readBlocking reads with net.Conn's Read.
 func (in *receiveBuffer) readBlocking() error {
 	if in.w == 0 && in.idle() {
 		in.release()
@@ -157,7 +156,7 @@ func errOr(err, other error) error {
 	return err
 }
 
-// readNow reads without waiting; false says that there is nothing yet.
+// tryRead reads without blocking. It returns false if nothing is available.
 func (in *receiveBuffer) tryRead(fd uintptr) bool {
 	in.acquire()
 	n, err := readNonblocking(fd, in.space())

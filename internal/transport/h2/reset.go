@@ -6,14 +6,16 @@ import (
 	"slices"
 )
 
-var errStreamReset = errors.New("h2: the stream was reset")
+var errStreamReset = errors.New("h2: stream reset")
 
+// onRSTStream handles RST_STREAM (RFC 9113, section 6.4). Each costs one of the resets
+// budget, against rapid reset (CVE-2023-44487).
 func (c *conn) onRSTStream(f frame) error {
 	if f.id == 0 {
-		return connError{codeProtocol, "RST_STREAM without a stream"}
+		return connError{codeProtocol, "RST_STREAM on stream 0"}
 	}
 	if f.length != 4 {
-		return connError{codeFrameSize, "RST_STREAM of a wrong length"}
+		return connErrorf(codeFrameSize, "RST_STREAM of %d bytes, want 4", f.length)
 	}
 	b, err := c.payload(f)
 	if err != nil {
@@ -25,8 +27,8 @@ func (c *conn) onRSTStream(f frame) error {
 	c.mu.Unlock()
 	switch {
 	case idle:
-		return connError{codeProtocol, "RST_STREAM of a stream that is idle"}
-	case st == nil: // it has ended meanwhile
+		return connErrorf(codeProtocol, "RST_STREAM on idle stream %d", f.id)
+	case st == nil: // it has ended in the meantime
 		return c.flood.spend(costControl)
 	}
 	st.aborted = !st.started
@@ -34,8 +36,8 @@ func (c *conn) onRSTStream(f frame) error {
 	return c.flood.spendReset()
 }
 
-// resetStream ends a stream with RST_STREAM, also one that is not open. It is for the
-// reading goroutine.
+// resetStream ends a stream with RST_STREAM, even if it is not open. Only the reader
+// goroutine calls it.
 func (c *conn) resetStream(id uint32, code errorCode) {
 	c.mu.Lock()
 	st := c.streams[id]
@@ -47,8 +49,8 @@ func (c *conn) resetStream(id uint32, code errorCode) {
 	}
 }
 
-// resetOpen ends a stream with RST_STREAM where it is still open; cause is what its
-// handler learns.
+// resetIfOpen ends an open stream with RST_STREAM. cause is the error that its handler
+// gets.
 func (c *conn) resetIfOpen(st *stream, code errorCode, cause error) {
 	c.mu.Lock()
 	open := c.streams[st.id] == st
@@ -61,11 +63,11 @@ func (c *conn) resetIfOpen(st *stream, code errorCode, cause error) {
 	}
 }
 
-// closeStream ends a stream that was reset, by either side: its handler learns of it
-// from its context, its body and its next write.
+// closeStream ends a stream that either side has reset. Its handler gets cause from its
+// context, its body and its next write.
 func (c *conn) closeStream(st *stream, cause error) {
 	c.mu.Lock()
-	if c.streams[st.id] != st { // it has ended meanwhile
+	if c.streams[st.id] != st { // it has ended in the meantime
 		c.mu.Unlock()
 		return
 	}
@@ -79,7 +81,7 @@ func (c *conn) closeStream(st *stream, cause error) {
 	st.body.fail(cause, true)
 }
 
-// resetNow sends RST_STREAM. The caller holds mu.
+// queueResetLocked queues RST_STREAM (RFC 9113, section 6.4).
 func (c *conn) queueResetLocked(id uint32, code errorCode) {
 	if c.send.dead {
 		return
@@ -89,19 +91,20 @@ func (c *conn) queueResetLocked(id uint32, code errorCode) {
 	c.armWriterLocked()
 }
 
-// recent remembers the latest of streams, as many as there may be at once by default.
+// recentStreams remembers the latest streams, as many as the default of
+// MaxConcurrentStreams.
 type recentStreams struct {
 	ids []uint32
 	at  int
 }
 
 func (r *recentStreams) add(id uint32) {
-	const most = 256
-	if len(r.ids) < most {
+	const maxRecent = 256
+	if len(r.ids) < maxRecent {
 		r.ids = append(r.ids, id)
 		return
 	}
-	r.ids[r.at%most] = id
+	r.ids[r.at%maxRecent] = id
 	r.at++
 }
 

@@ -12,8 +12,8 @@ import (
 	"github.com/tensorwire/tensorwire/internal/transport/bufpool"
 )
 
-// holdMost is how much of an answer is held back before its header goes, so that a
-// short one has a content-length.
+// maxHeldResponse bounds the part of a response that is held before HEADERS are sent, so
+// that a short response gets a content-length.
 const maxHeldResponse = 4 << 10
 
 var (
@@ -21,21 +21,21 @@ var (
 	_ http.Flusher        = (*responseWriter)(nil)
 )
 
-// responseWriter is what a handler answers with. As net/http's, it is for one goroutine
-// at a time; beside it one may read the body.
+// responseWriter implements http.ResponseWriter. As in net/http, one goroutine at a time
+// may use it, while another reads the body.
 type responseWriter struct {
 	st     *stream
 	header http.Header
-	// status is 0 until WriteHeader. snapshot is the header as it was then, and
-	// announced the trailers that it named.
+	// status is 0 before WriteHeader. WriteHeader sets snapshot, a copy of the header, and
+	// announced, the trailers it names.
 	status    int
 	snapshot  http.Header
 	announced []string
-	// begun says that the answer's HEADERS are on their way, and ended that all is.
+	// headersSent: HEADERS are queued. finished: the response, or its handler, has ended.
 	headersSent, finished bool
-	// held is the beginning of the body, before HEADERS go.
+	// held is the beginning of the body before HEADERS, from bufpool.
 	held          []byte
-	contentLength int64 // content-length that the handler gave; -1
+	contentLength int64 // as the handler declared it; -1 if it did not
 	written       int64
 	handlerDone   bool // the handler has returned
 	expired       atomic.Bool
@@ -46,7 +46,7 @@ func (w *responseWriter) init(st *stream) {
 	w.st, w.header, w.contentLength = st, make(http.Header, 8), -1
 }
 
-// release gives memory back when the handler is done.
+// release returns pooled memory when the handler is done.
 func (w *responseWriter) release() {
 	if w.held != nil {
 		bufpool.Put(w.held)
@@ -67,7 +67,7 @@ func (w *responseWriter) WriteHeader(status int) {
 		return
 	}
 	if status < 100 || status > 999 {
-		panic(fmt.Sprintf("h2: status %d is no HTTP status", status))
+		panic(fmt.Sprintf("h2: invalid status code %d, want 100 to 999", status))
 	}
 	if status < 200 && status != http.StatusSwitchingProtocols {
 		w.writeInformational(status, w.header)
@@ -84,14 +84,15 @@ func (w *responseWriter) WriteHeader(status int) {
 	}
 	w.announced = announcedTrailers(w.header)
 	if !w.handlerDone && (w.contentLength >= 0 && w.header["Content-Type"] != nil && w.hasBody() || isEnveloped(w.header)) {
-		w.sendHeaders(false, nil) // nothing is to be learned from the body
+		w.sendHeaders(false, nil) // no field depends on the body
 		return
 	}
 	w.snapshot = w.header.Clone()
 }
 
-// mayHaveBody reports whether an answer of this status has a body, and hasBody whether
-// this one has: one to HEAD has not, though it is described as if it had.
+// mayHaveBody reports whether the status allows a body (RFC 9110, section 6.4.1). hasBody
+// reports whether one is sent: a response to HEAD has the fields of a body, but none (RFC
+// 9110, section 9.3.2).
 func (w *responseWriter) mayHaveBody() bool {
 	return w.status != http.StatusNoContent && w.status != http.StatusNotModified && w.status >= 200
 }
@@ -100,7 +101,7 @@ func (w *responseWriter) hasBody() bool {
 	return w.mayHaveBody() && w.st.request.Method != http.MethodHead
 }
 
-// Write implements http.ResponseWriter.
+// Write implements http.ResponseWriter. It does not keep p after it returns.
 func (w *responseWriter) Write(p []byte) (int, error) {
 	if err := w.beforeWrite(int64(len(p))); err != nil {
 		return 0, err
@@ -131,16 +132,16 @@ func (w *responseWriter) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// sniffMost is how much of a body http.DetectContentType looks at.
+// sniffLen is the number of bytes that http.DetectContentType considers.
 const sniffLen = 512
 
 // WriteString implements io.StringWriter.
 func (w *responseWriter) WriteString(s string) (int, error) { return w.Write([]byte(s)) }
 
-// prepare makes sure of a header before n bytes of a body.
+// beforeWrite checks that n bytes of body may be written, and sets the default status.
 func (w *responseWriter) beforeWrite(n int64) error {
 	if w.finished {
-		return errors.New("h2: Write after the handler has returned")
+		return errors.New("h2: write after the handler returned")
 	}
 	if w.expired.Load() {
 		return errDeadline
@@ -157,7 +158,7 @@ func (w *responseWriter) beforeWrite(n int64) error {
 	return nil
 }
 
-// sendHeld sends the part of the body that was held back.
+// sendHeld sends the held part of the body.
 func (w *responseWriter) sendHeld(end bool) error {
 	if w.held == nil {
 		return nil
@@ -174,8 +175,8 @@ func (w *responseWriter) sendHeld(end bool) error {
 // Flush implements http.Flusher.
 func (w *responseWriter) Flush() { _ = w.FlushError() }
 
-// FlushError sends what there is. It returns when that is on its way, not when it is
-// written.
+// FlushError queues everything written so far for sending. It does not wait until that is
+// sent.
 func (w *responseWriter) FlushError() error {
 	if w.finished {
 		return nil

@@ -8,8 +8,8 @@ func (w *responseWriter) SetReadDeadline(deadline time.Time) error {
 	return nil
 }
 
-// SetWriteDeadline implements the method of http.ResponseController: at deadline the
-// stream is reset.
+// SetWriteDeadline implements the method of http.ResponseController. The stream is reset at
+// the deadline.
 func (w *responseWriter) SetWriteDeadline(deadline time.Time) error {
 	if w.timer != nil {
 		w.timer.Stop()
@@ -28,5 +28,6 @@ func (w *responseWriter) SetWriteDeadline(deadline time.Time) error {
 	return nil
 }
 
-// EnableFullDuplex implements the method of http.ResponseController: HTTP/2 always is.
+// EnableFullDuplex implements the method of http.ResponseController. HTTP/2 is always full
+// duplex.
 func (w *responseWriter) EnableFullDuplex() error { return nil }

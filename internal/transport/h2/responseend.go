@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// finish ends the answer of a handler that has returned.
+// finish ends the response of a handler that has returned.
 func (w *responseWriter) finish() {
 	w.handlerDone = true // before WriteHeader: without a body, HEADERS end the stream
 	if w.status == 0 {
@@ -14,7 +14,7 @@ func (w *responseWriter) finish() {
 	trailed := w.hasTrailers()
 	switch {
 	case w.contentLength >= 0 && w.written < w.contentLength && w.hasBody():
-		// The peer must not take it for the whole.
+		// The peer must not mistake it for a complete response.
 		w.st.conn.resetIfOpen(w.st, codeInternal, http.ErrContentLength)
 	case w.headersSent:
 		w.endStream(trailed)
@@ -24,16 +24,16 @@ func (w *responseWriter) finish() {
 		w.sendHeaders(false, w.held)
 		w.endStream(trailed)
 	}
-	w.finished = true // stream.finish sees that it is written
+	w.finished = true // finishHandler sees that everything is queued
 }
 
-// end ends the stream, with trailers where there are any.
+// endStream ends the stream, with trailers if there are any.
 func (w *responseWriter) endStream(trailed bool) {
 	if !trailed {
 		if w.held != nil && w.hasBody() {
-			_ = w.sendHeld(true) // the peer has gone
+			_ = w.sendHeld(true) // fails only if the peer is gone
 		} else {
-			_ = w.st.conn.sendData(w.st, nil, true) // likewise
+			_ = w.st.conn.sendData(w.st, nil, true) // the same
 		}
 		return
 	}

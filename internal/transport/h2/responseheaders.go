@@ -7,8 +7,7 @@ import (
 	"time"
 )
 
-// begin sends the answer's HEADERS. first is the beginning of the body, as far as it
-// is at hand.
+// sendHeaders queues HEADERS of the response. first is the known beginning of the body.
 func (w *responseWriter) sendHeaders(end bool, first []byte) {
 	w.headersSent = true
 	header := w.snapshot
@@ -18,7 +17,7 @@ func (w *responseWriter) sendHeaders(end bool, first []byte) {
 	c := w.st.conn
 	extra := w.defaultFields(header, first)
 	if header.Get("Connection") == "close" {
-		c.drain() // what HTTP/2 has for it
+		c.drain() // GOAWAY is HTTP/2's equivalent
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -37,8 +36,8 @@ func (w *responseWriter) sendHeaders(end bool, first []byte) {
 	}
 }
 
-// fill returns the fields that net/http adds of its own accord: content-length of a
-// body that is all there, its type, and the date.
+// defaultFields returns the fields that net/http adds by default: date, content-type, and
+// the content-length of a complete body.
 func (w *responseWriter) defaultFields(header http.Header, first []byte) (extra [][2]string) {
 	if _, has := header["Date"]; !has {
 		extra = append(extra, [2]string{"date", dateText()})
@@ -55,7 +54,7 @@ func (w *responseWriter) defaultFields(header http.Header, first []byte) (extra 
 	return extra
 }
 
-// date is the present second and its text, for the Date field.
+// dateCache holds the current second and its Date value.
 var dateCache atomic.Pointer[struct {
 	second int64
 	text   string
@@ -81,7 +80,7 @@ func statusText(status int) string {
 	return strconv.Itoa(status)
 }
 
-// informal sends an answer before the answer (RFC 9110, 15.2).
+// writeInformational queues a 1xx response (RFC 9110, section 15.2).
 func (w *responseWriter) writeInformational(status int, header http.Header) {
 	c := w.st.conn
 	c.mu.Lock()

@@ -10,32 +10,32 @@ import (
 	"sync/atomic"
 )
 
-// Server serves HTTP/2 connections of one http.Server. It is safe for concurrent use.
+// Server serves the HTTP/2 connections of one http.Server. It is safe for concurrent use.
 type Server struct {
 	options    Options
 	httpServer *http.Server
 	workers    workers
-	buffered   atomic.Int64 // bytes of memory that bodies hold, of all connections
+	buffered   atomic.Int64 // memory of request bodies over all connections, in bytes
 
 	mu       sync.Mutex
 	conns    map[*conn]struct{}
 	stopping bool
-	// empty is closed when stopping, and the last connection is gone.
+	// empty is closed when the server stops and its last connection has ended.
 	empty chan struct{}
 }
 
-// Configure makes srv serve HTTP/2: over TLS where the client asks for it by ALPN, and
-// without TLS where the client begins with HTTP/2's preface (h2c with prior
-// knowledge). It wraps srv.Handler and srv.ConnContext, so it is called when those are
-// set, and before srv serves. HTTP/1.1 stays net/http's.
+// Configure makes srv serve HTTP/2: over TLS for clients that negotiate h2 by ALPN, and
+// without TLS for clients that begin with the HTTP/2 preface (prior knowledge). It wraps
+// srv.Handler and srv.ConnContext, so call it after they are set and before srv serves.
+// net/http keeps serving HTTP/1.1.
 //
-// srv.Shutdown tells clients to go, but cannot wait for connections that were handed
-// over; who calls it calls Server.Shutdown of the returned Server too, and Server.Close
-// beside srv.Close.
+// srv.Shutdown starts the graceful shutdown of HTTP/2 connections, but cannot wait for
+// them: also call Server.Shutdown of the returned Server, and Server.Close along with
+// srv.Close.
 func Configure(srv *http.Server, options Options) *Server {
 	s := &Server{options: options.withDefaults(srv), httpServer: srv, conns: map[*conn]struct{}{}, empty: make(chan struct{})}
-	// net/http's own HTTP/2 stays out of the way: with TLSNextProto set it does not come
-	// in over TLS, and without UnencryptedHTTP2 a PRI request reaches the handler.
+	// Keep net/http's own HTTP/2 out: TLSNextProto replaces it over TLS, and without
+	// UnencryptedHTTP2 a PRI request reaches the handler.
 	srv.Protocols = new(http.Protocols)
 	srv.Protocols.SetHTTP1(true)
 	srv.Protocols.SetHTTP2(true)
@@ -58,9 +58,9 @@ func Configure(srv *http.Server, options Options) *Server {
 	return s
 }
 
-// add begins a connection, and counts it; false says that the server stops.
+// add registers and starts a connection. It returns false if the server is stopping.
 func (s *Server) add(c *conn) bool {
-	// Who drains the connection waits until it has begun.
+	// drain must wait until the connection has started.
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	s.mu.Lock()
@@ -82,7 +82,7 @@ func (s *Server) remove(c *conn) {
 	}
 }
 
-// open returns the connections there are.
+// openConns returns the open connections.
 func (s *Server) openConns() []*conn {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -93,7 +93,7 @@ func (s *Server) openConns() []*conn {
 	return open
 }
 
-// goAway tells every client to open no more streams here.
+// drainAll starts the graceful shutdown of every connection.
 func (s *Server) drainAll() {
 	s.mu.Lock()
 	if s.stopping {
@@ -110,9 +110,9 @@ func (s *Server) drainAll() {
 	}
 }
 
-// Shutdown tells clients to open no more streams, waits until those that are open have
-// ended and their connections are closed, and stops the idle goroutines. When ctx ends
-// first it returns its error, and the connections stay.
+// Shutdown stops the server gracefully: it sends GOAWAY, waits until all streams have ended
+// and their connections are closed, and stops idle worker goroutines. If ctx ends first,
+// Shutdown returns its error and leaves the connections open.
 func (s *Server) Shutdown(ctx context.Context) error {
 	s.drainAll()
 	select {
@@ -124,8 +124,8 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	}
 }
 
-// Close closes every connection at once. Handlers that run learn of it from their
-// context and body; Close does not wait for them.
+// Close closes every connection at once. It ends the context and body of running handlers,
+// but does not wait for the handlers.
 func (s *Server) Close() error {
 	s.drainAll()
 	var errs error

@@ -2,8 +2,8 @@ package h2
 
 import "encoding/binary"
 
-// sendSettings sends our SETTINGS, and opens the connection's window. The caller holds
-// mu.
+// sendSettingsLocked queues our SETTINGS (RFC 9113, section 6.5), and WINDOW_UPDATE for the
+// connection's window.
 func (c *conn) sendSettingsLocked() {
 	o := &c.server.options
 	settings := [][2]uint32{
@@ -26,18 +26,20 @@ func (c *conn) sendSettingsLocked() {
 	c.armWriterLocked()
 }
 
+// onSettings handles SETTINGS (RFC 9113, section 6.5): it applies and acknowledges the
+// peer's, and takes the acknowledgment of ours.
 func (c *conn) onSettings(f frame) error {
 	switch {
 	case f.id != 0:
-		return connError{codeProtocol, "SETTINGS on a stream"}
+		return connErrorf(codeProtocol, "SETTINGS on stream %d, want stream 0", f.id)
 	case f.has(flagAck) && f.length != 0, f.length%6 != 0:
-		return connError{codeFrameSize, "SETTINGS of a wrong length"}
+		return connErrorf(codeFrameSize, "SETTINGS of %d bytes, want a multiple of 6, and 0 with ACK", f.length)
 	}
 	b, err := c.payload(f)
 	if err != nil {
 		return err
 	}
-	// A change of the initial window concerns every stream: many settings cost more.
+	// A new initial window size affects every stream, so many parameters cost more.
 	if err := c.flood.spend(costControl + f.length/(6*settingsPerCost)); err != nil {
 		return err
 	}
@@ -58,7 +60,7 @@ func (c *conn) onSettings(f frame) error {
 	return c.armControlLocked()
 }
 
-// setting takes over one of the peer's settings. The caller holds mu.
+// applySettingLocked applies one SETTINGS parameter of the peer (RFC 9113, section 6.5.2).
 func (c *conn) applySettingLocked(id uint16, value uint32) error {
 	switch id {
 	case settingHeaderTableSize:
@@ -66,29 +68,29 @@ func (c *conn) applySettingLocked(id uint16, value uint32) error {
 		c.send.encoder.SetMaxDynamicTableSize(min(value, headerTableSize))
 	case settingEnablePush:
 		if value > 1 {
-			return connError{codeProtocol, "SETTINGS_ENABLE_PUSH is neither 0 nor 1"}
+			return connErrorf(codeProtocol, "SETTINGS_ENABLE_PUSH is %d, want 0 or 1", value)
 		}
 	case settingInitialWindowSize:
 		if value > maxWindow {
-			return connError{codeFlowControl, "SETTINGS_INITIAL_WINDOW_SIZE is too large"}
+			return connErrorf(codeFlowControl, "SETTINGS_INITIAL_WINDOW_SIZE is %d, want at most %d", value, maxWindow)
 		}
 		change := int64(value) - c.peer.initialWindow
 		c.peer.initialWindow = int64(value)
 		for _, st := range c.streams {
 			if st.sendWindow += change; st.sendWindow > maxWindow {
-				return connError{codeFlowControl, "SETTINGS_INITIAL_WINDOW_SIZE makes a window overflow"}
+				return connErrorf(codeFlowControl, "SETTINGS_INITIAL_WINDOW_SIZE %d overflows a stream's window", value)
 			}
 			c.send.enqueueIfReady(st)
 		}
 		c.armWriterLocked()
 	case settingMaxFrameSize:
 		if value < minFrameSize || value > maxFrameSize {
-			return connError{codeProtocol, "SETTINGS_MAX_FRAME_SIZE is out of range"}
+			return connErrorf(codeProtocol, "SETTINGS_MAX_FRAME_SIZE is %d, want %d to %d", value, minFrameSize, maxFrameSize)
 		}
 		c.peer.maxFrame = int(value)
 	}
 	return nil
 }
 
-// freeSettings is how many settings of a frame cost no more than the frame.
+// settingsPerCost is the number of parameters that cost as much as an empty frame.
 const settingsPerCost = 8

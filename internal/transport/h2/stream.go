@@ -10,46 +10,44 @@ import (
 	"time"
 )
 
-// stream is one request and its answer.
+// stream is one request and its response.
 type stream struct {
 	conn    *conn
 	id      uint32
 	request *http.Request
 	cancel  context.CancelCauseFunc
-	// handler is what serves the stream in place of the connection's; nil: that one.
+	// handler overrides the connection's handler; nil: no override.
 	handler  http.Handler
 	body     body
 	response responseWriter
-	// trailer is what the request announces of trailers, and gets at the body's end.
+	// trailer is Request.Trailer: announced names, with values from the end of the body on.
 	trailer http.Header
-	// waking, started and aborted are the reading goroutine's: the stream is in
-	// conn.waking; its handler was started; it is not to be started.
-	toWake, started, aborted bool
-	// credit counts bytes of the body that were consumed and the peer was not told of.
+	// The reader goroutine owns wakeQueued (the stream is in conn.toWake), started (its
+	// handler was started) and aborted (it must not start).
+	wakeQueued, started, aborted bool
+	// pendingCredit counts consumed bytes that no WINDOW_UPDATE has returned yet.
 	pendingCredit atomic.Int64
 
-	// What follows is guarded by conn.mu.
+	// conn.mu guards the fields below.
 
-	remoteClosed bool // the peer has ended its side
-	localClosed  bool // so have we
-	headersSent  bool // the answer's HEADERS are on their way
-	// dead is why nothing can be sent any more; nil while it can.
+	remoteClosed bool // half-closed (remote): END_STREAM received (RFC 9113, section 5.1)
+	localClosed  bool // half-closed (local): END_STREAM queued
+	headersSent  bool // HEADERS of the response are queued
+	// sendErr is why nothing can be sent any more; nil while it can.
 	sendErr error
-	// window is how many bytes the peer takes.
+	// sendWindow is the peer's receive window: bytes of DATA that may be sent.
 	sendWindow int64
-	// pending are bytes of the handler's that wait to be sent, while it waits too, and
-	// pendingEnd whether they end the stream.
+	// pending are bytes of a handler that waits in Write; pendingEnd: they end the stream.
 	pending    []byte
 	pendingEnd bool
-	queued     bool // in the sender's ring
+	queued     bool // in the send queue
 	writing    bool // a part of pending is being written
 	progress   sendProgress
 	sendCond   sync.Cond
-	next       *stream // in the ring
+	next       *stream // in the send queue
 }
 
-// pendingData reports whether the handler waits for something to be sent. The caller
-// holds conn.mu.
+// hasPendingLocked reports whether a handler waits for DATA to be sent.
 func (st *stream) hasPendingLocked() bool { return len(st.pending) > 0 || st.pendingEnd }
 
 func newStream(c *conn, id uint32) *stream {
@@ -58,7 +56,7 @@ func newStream(c *conn, id uint32) *stream {
 	return st
 }
 
-// run serves the request, on a worker's goroutine.
+// run serves the request on a worker goroutine.
 func (st *stream) run() {
 	defer st.finishHandler()
 	handler := st.handler
@@ -67,7 +65,7 @@ func (st *stream) run() {
 	}
 	st.response.init(st)
 	if limit := st.conn.server.httpServer.WriteTimeout; limit > 0 {
-		_ = st.response.SetWriteDeadline(time.Now().Add(limit)) // returns nil
+		_ = st.response.SetWriteDeadline(time.Now().Add(limit)) // always nil
 	}
 	defer func() {
 		if v := recover(); v != nil {
@@ -78,7 +76,7 @@ func (st *stream) run() {
 	st.response.finish()
 }
 
-// panicked resets the stream of a handler that panicked, as net/http does.
+// handlePanic resets the stream of a handler that panicked, as net/http does.
 func (st *stream) handlePanic(v any) {
 	if v != http.ErrAbortHandler { //nolint:errorlint // net/http compares the panic's value, too
 		st.conn.server.options.Logger.Error("panic in a handler", "path", st.request.URL.Path, "panic", fmt.Sprint(v), "stack", string(debug.Stack()))
@@ -86,7 +84,8 @@ func (st *stream) handlePanic(v any) {
 	st.conn.resetIfOpen(st, codeInternal, errStreamReset)
 }
 
-// finish is the end of a handler: what it left of the body is not wanted.
+// finishHandler runs after the handler: it discards the rest of the body and makes sure
+// that the response is sent.
 func (st *stream) finishHandler() {
 	c := st.conn
 	st.cancel(context.Canceled)
@@ -94,11 +93,11 @@ func (st *stream) finishHandler() {
 	st.response.release()
 	c.mu.Lock()
 	for c.sendBufferFullLocked() {
-		c.send.drained.Wait() // who has been reset, by a panic, adds to it too
+		c.send.drained.Wait() // a stream reset by a panic adds to the buffer too
 	}
 	c.handlers--
 	if c.streams[st.id] == st {
-		// The handler's goroutine has ended without an answer (runtime.Goexit).
+		// The handler's goroutine ended without a response (runtime.Goexit).
 		st.sendErr = errStreamReset
 		c.queueResetLocked(st.id, codeInternal)
 		c.dropStreamLocked(st)
@@ -111,13 +110,13 @@ func (st *stream) finishHandler() {
 	}
 	c.mu.Unlock()
 	if alone {
-		// Nobody else is about to send something: waking the writer would cost more.
+		// No other handler is about to send; waking a writer would cost more.
 		(*writer)(c).writeAll()
 	}
 }
 
-// ended takes note that the answer's end is on its way: the stream is over before the
-// peer knows it, which may then open another. The caller holds mu.
+// responseEndedLocked records that END_STREAM is queued. The stream no longer counts as
+// open, because the peer may open another as soon as it receives END_STREAM.
 func (c *conn) responseEndedLocked(st *stream) {
 	st.localClosed = true
 	if c.streams[st.id] != st {
@@ -126,14 +125,14 @@ func (c *conn) responseEndedLocked(st *stream) {
 	if st.remoteClosed {
 		c.flood.completed.Add(1)
 	} else {
-		// The rest of the request is not needed (RFC 9113, 8.1).
+		// The rest of the request is not needed (RFC 9113, section 8.1).
 		st.remoteClosed = true
 		c.queueResetLocked(st.id, codeNoError)
 	}
 	c.dropStreamLocked(st)
 }
 
-// drop takes a stream off the connection. The caller holds mu.
+// dropStreamLocked removes a stream from the connection.
 func (c *conn) dropStreamLocked(st *stream) {
 	delete(c.streams, st.id)
 	c.send.closed.add(st.id)

@@ -5,19 +5,20 @@ import (
 	"time"
 )
 
-// times are a connection's; conn.mu guards them. One timer serves all.
+// connTimers has the points in time that a connection watches with one timer. conn.mu
+// guards it.
 type connTimers struct {
 	timer *time.Timer
 	// next is when the timer fires.
 	next           time.Time
 	started        time.Time
 	idleSince      time.Time
-	pingSent       time.Time // when the peer was asked for a sign of life; zero when not
-	drainStarted   time.Time // when the peer was told that the connection will end
-	headerDeadline time.Time // until when a header block must be complete; zero when there is none
+	pingSent       time.Time // when the server sent a PING without any frame since; zero: none outstanding
+	drainStarted   time.Time // when the first GOAWAY was sent
+	headerDeadline time.Time // for the open header block; zero: none is open
 }
 
-// tickBy makes the timer fire by t. The caller holds mu.
+// setTimerLocked makes the timer fire by t.
 func (c *conn) setTimerLocked(t time.Time) {
 	if c.closeErr == nil && t.Before(c.timers.next) {
 		c.timers.next = t
@@ -25,7 +26,7 @@ func (c *conn) setTimerLocked(t time.Time) {
 	}
 }
 
-// timeHeader begins or ends the time of a header block.
+// setHeaderDeadline sets or clears the deadline of a header block.
 func (c *conn) setHeaderDeadline(begins bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -35,10 +36,10 @@ func (c *conn) setHeaderDeadline(begins bool) {
 	}
 }
 
-var errStalled = errors.New("h2: the peer does not take what is sent")
+var errStalled = errors.New("h2: peer does not read, or keeps its flow-control window closed")
 
-// tick looks after the connection's times: the handshake's, the peer's silence, that
-// of an idle connection, and those of streams whose window stays closed.
+// onTimer enforces the timeouts of the handshake, header blocks, PING, idle connections and
+// stalled streams.
 func (c *conn) onTimer() {
 	c.mu.Lock()
 	if c.closeErr != nil {
@@ -47,9 +48,9 @@ func (c *conn) onTimer() {
 	}
 	now := time.Now()
 	next, alive := c.checkTimersLocked(now)
-	stalled, again := c.stalledLocked(now)
-	if again.Before(next) {
-		next = again
+	stalled, nextCheck := c.stalledLocked(now)
+	if nextCheck.Before(next) {
+		next = nextCheck
 	}
 	if c.closeErr == nil {
 		c.timers.next = next
@@ -60,25 +61,25 @@ func (c *conn) onTimer() {
 		c.resetIfOpen(st, codeCancel, errStalled)
 	}
 	if !alive {
-		_ = c.kill() // nobody is left to tell
+		_ = c.kill() // nobody is left to report an error to
 	}
 }
 
-// look acts on what is due, and returns when to look again, and whether the peer still
-// lives. The caller holds mu.
+// checkTimersLocked acts on expired timeouts. It returns the time of the next check, and
+// whether the peer is alive.
 func (c *conn) checkTimersLocked(now time.Time) (next time.Time, alive bool) {
 	o, t := &c.server.options, &c.timers
 	heard := time.Unix(0, c.lastRead.Load())
 	waits := c.pingOutstandingLocked(heard)
 	switch {
 	case c.settingsUnacked && now.Sub(t.started) >= o.HandshakeTimeout:
-		c.failLocked(codeSettingsTimeout, "SETTINGS were not acknowledged")
+		c.failLocked(codeSettingsTimeout, "SETTINGS not acknowledged in time")
 		return now, true
 	case !t.headerDeadline.IsZero() && !now.Before(t.headerDeadline):
-		c.failLocked(codeEnhanceYourCalm, "a header block takes too long")
+		c.failLocked(codeEnhanceYourCalm, "header block not complete in time")
 		return now, true
 	case waits && c.send.inWrite:
-		// Whether it takes what is written is for the write's deadline to say.
+		// The write deadline decides whether the peer reads.
 		c.send.pingBehindWrite = true
 		next = now.Add(o.PingTimeout)
 	case waits && now.Sub(t.pingSent) >= o.PingTimeout:
@@ -105,7 +106,7 @@ func (c *conn) checkTimersLocked(now time.Time) (next time.Time, alive bool) {
 		if by := t.idleSince.Add(o.IdleTimeout); now.Before(by) {
 			next = earlier(next, by)
 		} else {
-			c.finalGoAwayLocked() // at once: nothing is under way
+			c.finalGoAwayLocked() // in one step: no stream is in flight
 		}
 	}
 	if !t.headerDeadline.IsZero() {
@@ -117,14 +118,14 @@ func (c *conn) checkTimersLocked(now time.Time) (next time.Time, alive bool) {
 	return next, true
 }
 
-// waitsForPeer reports whether the peer was asked for a sign of life, and has given none.
-// The caller holds mu.
+// pingOutstandingLocked reports whether the server sent PING and has received nothing
+// since.
 func (c *conn) pingOutstandingLocked(heard time.Time) bool {
 	return !c.timers.pingSent.IsZero() && heard.Before(c.timers.pingSent)
 }
 
-// restartPing gives a peer that has taken its time for a write the whole time for the PING
-// behind it. The caller holds mu.
+// restartPingLocked restarts PingTimeout after a slow write, behind which the PING was
+// queued.
 func (c *conn) restartPingLocked() {
 	if !c.send.pingBehindWrite {
 		return

@@ -9,18 +9,18 @@ import (
 	"time"
 )
 
-// serveALPN serves a connection whose client chose h2. given is a handler of net/http's
-// that knows the connection's context.
-func (s *Server) serveALPN(nc *tls.Conn, given, handler http.Handler) {
-	if g, ok := given.(interface{ BaseContext() context.Context }); ok {
+// serveALPN serves a connection whose client negotiated h2 by ALPN (RFC 9113, section 3.2).
+// base is net/http's own handler, which knows the connection's context.
+func (s *Server) serveALPN(nc *tls.Conn, base, handler http.Handler) {
+	if g, ok := base.(interface{ BaseContext() context.Context }); ok {
 		s.serveTLS(g.BaseContext(), nc, handler)
 		return
 	}
-	s.options.Logger.Error("net/http no longer gives connections of HTTP/2 their context: they are not served")
+	s.options.Logger.Error("HTTP/2 connection closed: net/http provides no BaseContext for it")
 }
 
 func (s *Server) serveTLS(ctx context.Context, nc *tls.Conn, handler http.Handler) {
-	// net/http has set a deadline for the handshake.
+	// net/http has set a deadline for the TLS handshake.
 	if err := nc.SetDeadline(time.Now().Add(s.options.HandshakeTimeout)); err != nil {
 		return
 	}
@@ -30,18 +30,18 @@ func (s *Server) serveTLS(ctx context.Context, nc *tls.Conn, handler http.Handle
 	}
 	state := nc.ConnectionState()
 	if !allowedCipher(&state) {
-		var o sendQueue
-		o.buf = appendFrame(nil, 0, frameSettings, 0, 0)
-		o.appendGoAway(0, codeInadequateSecurity, "the cipher suite is one that HTTP/2 does not allow")
-		_, _ = nc.Write(o.buf) // the connection is closed in any case
+		var q sendQueue
+		q.buf = appendFrame(nil, 0, frameSettings, 0, 0)
+		q.appendGoAway(0, codeInadequateSecurity, "TLS cipher suite prohibited for HTTP/2 (RFC 9113, section 9.2.2)")
+		_, _ = nc.Write(q.buf) // the connection is closed in any case
 		return
 	}
 	s.serve(ctx, nc, nil, handler, &state)
 }
 
-// secure reports whether HTTP/2 may use a connection's cipher suite (RFC 9113, 9.2.2):
-// those of TLS 1.3, and of TLS 1.2 those with forward secrecy and authenticated
-// encryption.
+// allowedCipher reports whether HTTP/2 may use the connection's cipher suite (RFC 9113,
+// section 9.2.2): any of TLS 1.3, and those of TLS 1.2 with forward secrecy and
+// authenticated encryption.
 func allowedCipher(state *tls.ConnectionState) bool {
 	return state.Version >= tls.VersionTLS13 || state.Version == tls.VersionTLS12 && slices.Contains([]uint16{
 		tls.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256, tls.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,

@@ -8,8 +8,8 @@ import (
 	"golang.org/x/net/http/httpguts"
 )
 
-// declaredTrailers takes the names of Trailer out of a header. net/http lists them in
-// Request.Trailer before the body is read.
+// declaredTrailers removes Trailer from a header and returns its names. net/http lists them
+// in Request.Trailer before the body is read.
 func declaredTrailers(header http.Header) http.Header {
 	trailer := http.Header{}
 	for _, value := range header["Trailer"] {
@@ -32,18 +32,18 @@ func (c *conn) endWithTrailers() error {
 	st := c.streams[b.id]
 	c.mu.Unlock()
 	if st == nil {
-		return nil // it has ended meanwhile
+		return nil // it has ended in the meantime
 	}
 	if b.malformed != "" {
 		return streamError{b.id, codeProtocol, b.malformed}
 	}
 	if b.tooLarge {
-		return streamError{b.id, codeEnhanceYourCalm, "the trailers are too large"}
+		return streamError{b.id, codeEnhanceYourCalm, "trailers too large"}
 	}
 	return c.endBody(st, b.header)
 }
 
-// announcedTrailers returns the names that a header announces as trailers.
+// announcedTrailers returns the names that a response header announces as trailers.
 func announcedTrailers(header http.Header) []string {
 	var names []string
 	for _, value := range header["Trailer"] {
@@ -56,8 +56,8 @@ func announcedTrailers(header http.Header) []string {
 	return names
 }
 
-// trailers calls yield with the fields that go behind the body, and their names in
-// canonical form: those that were announced, and those with http.TrailerPrefix.
+// trailers yields the trailer fields of the response with canonical names: the announced
+// ones, and those with http.TrailerPrefix.
 func (w *responseWriter) trailers(yield func(name string, values []string) bool) {
 	for _, name := range w.announced {
 		if values := w.header[name]; len(values) > 0 && !yield(name, values) {
@@ -74,7 +74,7 @@ func (w *responseWriter) trailers(yield func(name string, values []string) bool)
 	}
 }
 
-// hasTrailers reports whether there are trailers.
+// hasTrailers reports whether the response has trailers.
 func (w *responseWriter) hasTrailers() bool {
 	for range w.trailers {
 		return true

@@ -6,35 +6,34 @@ import (
 )
 
 const (
-	// maxIdleWorkers is how many goroutines wait for work; more end when they have
-	// none.
+	// maxIdleWorkers bounds the goroutines that wait for work; more of them end.
 	maxIdleWorkers = 256
-	// workerPatience is how long one waits.
+	// workerIdleTimeout bounds the wait of each.
 	workerIdleTimeout = 10 * time.Second
 )
 
-// workers runs functions on goroutines that are used again, the last that became idle
-// first, since its stack has grown and is warm. The zero value is ready; it is safe
-// for concurrent use.
+// workers runs tasks on pooled goroutines. The last one to become idle runs first, because
+// its stack has grown and is warm. The zero value is ready to use; it is safe for
+// concurrent use.
 type workers struct {
 	mu      sync.Mutex
 	idle    []*worker
 	stopped bool
-	// timer ends those that have waited too long; it runs while there are idle ones.
+	// timer ends workers that have been idle too long. It runs while there are idle ones.
 	timer *time.Timer
 	armed bool
 }
 
 type worker struct {
 	work chan task
-	// since is when the worker became idle; guarded by workers.mu.
+	// since is when the worker became idle. workers.mu guards it.
 	since time.Time
 }
 
-// task is what a worker does. An interface spares the closure that a func would take.
+// task is the work of a worker. An interface avoids the closure of a func.
 type task interface{ run() }
 
-// do runs t on a goroutine of its own.
+// do runs t on an idle worker, or on a new one.
 func (w *workers) do(t task) {
 	w.mu.Lock()
 	if n := len(w.idle); n > 0 {
@@ -62,7 +61,7 @@ func (w *workers) loop(self *worker, t task) {
 	}
 }
 
-// rest puts a worker with the idle ones; false says that it is not needed.
+// park adds a worker to the idle ones. It returns false if the worker must end.
 func (w *workers) park(self *worker) bool {
 	now := time.Now()
 	w.mu.Lock()
@@ -78,7 +77,7 @@ func (w *workers) park(self *worker) bool {
 	return true
 }
 
-// arm sets the timer. The caller holds mu.
+// armLocked sets the timer.
 func (w *workers) armLocked(wait time.Duration) {
 	w.armed = true
 	if w.timer == nil {
@@ -88,8 +87,7 @@ func (w *workers) armLocked(wait time.Duration) {
 	}
 }
 
-// prune ends the workers that have waited too long: the first ones, since the last
-// that became idle works first.
+// prune ends the workers that have been idle too long: the first in the list.
 func (w *workers) prune() {
 	now := time.Now()
 	w.mu.Lock()
@@ -107,7 +105,7 @@ func (w *workers) prune() {
 	}
 }
 
-// stop ends the idle workers; those that work end when they are done.
+// stop ends the idle workers. Busy ones end after their task.
 func (w *workers) stop() {
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -9,7 +9,7 @@ import (
 	"github.com/tensorwire/tensorwire/internal/transport/bufpool"
 )
 
-// write writes a round: the frames of buf, then the vector.
+// write writes one round: the frames in buf, then the vector.
 func (c *conn) write(buf []byte) error {
 	vector := c.send.vector
 	if len(vector) > 0 {
@@ -47,17 +47,18 @@ func (c *conn) writeVector(buf []byte, vector net.Buffers) error {
 	}
 }
 
-// gaveUp reports whether a write that has failed after n bytes is not to be gone on
-// with: a peer that is slow is not one that takes nothing.
+// writeFailed reports whether a write that failed after n bytes is final. A timeout after
+// progress is not: the peer is slow, but reads.
 func (c *conn) writeFailed(n int64, err error) bool {
 	return n == 0 || !errors.Is(err, os.ErrDeadlineExceeded) || c.expireWriteDeadline()
 }
 
-// recordsMost is how much is given to TLS at once: a write that is cut by its deadline
-// is the connection's last, so that none must take long.
+// maxTLSWrite bounds one Write to a TLS connection. A TLS write that its deadline
+// interrupts makes the connection unusable, so none may take long.
 const maxTLSWrite = 64 << 10
 
-// writeRecords writes a round over TLS, which makes records of each Write's own.
+// writeTLS writes a round over TLS in large pieces, because each Write makes records of its
+// own.
 func (c *conn) writeTLS(buf []byte, vector net.Buffers) error {
 	flat := bufpool.Get(maxTLSWrite)[:0]
 	defer func() { bufpool.Put(flat) }()
@@ -95,7 +96,7 @@ func (c *conn) writeTLS(buf []byte, vector net.Buffers) error {
 	return nil
 }
 
-// allowWrite sets the write deadline, not each time anew.
+// extendWriteDeadline sets the write deadline if less than half of the timeout is left.
 func (c *conn) extendWriteDeadline() error {
 	now := time.Now()
 	if c.send.deadline.Sub(now) >= c.server.options.WriteTimeout/2 {
@@ -110,8 +111,8 @@ func (c *conn) extendWriteDeadline() error {
 	return c.nc.SetWriteDeadline(c.send.deadline)
 }
 
-// mayNotWait reports whether the write deadline was set for good, and makes the next
-// write set one where it was not.
+// expireWriteDeadline makes the next write set a new deadline, and reports whether the
+// current one is final.
 func (c *conn) expireWriteDeadline() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
