@@ -12,9 +12,9 @@ import (
 	"github.com/tensorwire/tensorwire/internal/transport/h2"
 )
 
-// A connection that ends while its peer sends must not be reset by that, or the peer
-// loses the end of its answer.
-func TestTheLastAnswerArrivesThoughThePeerSends(t *testing.T) {
+// A connection that the server closes while its peer still sends must not be reset, or the
+// peer loses the end of its response.
+func TestCloseDeliversTheLastResponse(t *testing.T) {
 	for range 20 {
 		s := serve(t, false, h2.Options{}, func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Connection", "close")
@@ -25,14 +25,14 @@ func TestTheLastAnswerArrivesThoughThePeerSends(t *testing.T) {
 			t.Fatal(err)
 		}
 		p := &peer{f: http2.NewFramer(nc, nc)}
-		p.fields = newEncoder(p)
+		p.encoder = newEncoder(p)
 		_, _ = io.WriteString(nc, http2.ClientPreface)
-		if err := first(p.f.WriteSettings(), p.f.WriteSettingsAck(), p.request(1, true, get("/")...)); err != nil {
+		if err := firstError(p.f.WriteSettings(), p.f.WriteSettingsAck(), p.request(1, true, get("/")...)); err != nil {
 			t.Fatal(err)
 		}
 		got := 0
 		for ended := false; !ended; {
-			_ = p.f.WritePing(true, [8]byte([]byte("draining"))) // it may be closed already
+			_ = p.f.WritePing(true, [8]byte([]byte("draining"))) // may be closed already
 			frame, err := p.f.ReadFrame()
 			if err != nil {
 				t.Fatalf("after %d bytes: %v", got, err)
@@ -43,7 +43,7 @@ func TestTheLastAnswerArrivesThoughThePeerSends(t *testing.T) {
 			}
 		}
 		if got != 60_000 {
-			t.Errorf("%d bytes came", got)
+			t.Errorf("received %d bytes, want 60000", got)
 		}
 		nc.Close()
 	}

@@ -17,9 +17,9 @@ import (
 	"github.com/tensorwire/tensorwire/internal/transport/h2"
 )
 
-// Large messages are read past the receive buffer as long as frames come as they are
-// expected. Whatever comes in between, each body gets its own bytes.
-func TestUnexpectedFramesWithinLargeMessages(t *testing.T) {
+// Direct reads expect frames of one shape. Whatever arrives instead, each body gets its own
+// bytes.
+func TestDirectReadsWithUnexpectedFrames(t *testing.T) {
 	const size = 3 << 20
 	message := pattern(size)
 	got := make(chan error, 2)
@@ -29,10 +29,10 @@ func TestUnexpectedFramesWithinLargeMessages(t *testing.T) {
 		body := make([]byte, size)
 		_, failed := io.ReadFull(r.Body, body)
 		if err = errors.Join(err, failed); err == nil && !bytes.Equal(body, message) {
-			err = fmt.Errorf("%s has other bytes", r.URL.Path)
+			err = fmt.Errorf("%s: body differs", r.URL.Path)
 		}
 		if n, end := r.Body.Read(prefix[:]); n > 0 || !errors.Is(end, io.EOF) {
-			err = errors.Join(err, fmt.Errorf("%d bytes and %w at the end", n, end))
+			err = errors.Join(err, fmt.Errorf("at the end: %d bytes, error %w", n, end))
 		}
 		got <- err
 	})
@@ -72,11 +72,11 @@ func TestUnexpectedFramesWithinLargeMessages(t *testing.T) {
 	}
 }
 
-// Nobody writes into the memory of a Read when its body was closed.
-func TestClosedBodiesAreNotWrittenTo(t *testing.T) {
+// Nothing writes into the memory of a Read after its body was closed.
+func TestCloseEndsDirectReads(t *testing.T) {
 	closed, passed, checked := make(chan struct{}), make(chan struct{}), make(chan error, 1)
 	s := serve(t, false, h2.Options{}, func(_ http.ResponseWriter, r *http.Request) {
-		if r.URL.Path == "/3" { // what was sent before on the other stream has come
+		if r.URL.Path == "/3" { // everything sent earlier on the other stream has arrived
 			_, _ = io.Copy(io.Discard, r.Body)
 			close(passed)
 			return
@@ -99,7 +99,7 @@ func TestClosedBodiesAreNotWrittenTo(t *testing.T) {
 		}
 		<-passed
 		if at := bytes.IndexByte(memory, 7); at >= 0 {
-			err = errors.Join(err, fmt.Errorf("byte %d was written", at))
+			err = errors.Join(err, fmt.Errorf("byte %d was written after Close", at))
 		}
 		checked <- err
 	})
@@ -122,8 +122,8 @@ func TestClosedBodiesAreNotWrittenTo(t *testing.T) {
 	}
 }
 
-// dialFrames returns a connection to s with streams 1 and 3 open, whose answers nobody
-// looks at.
+// dialFrames returns a connection to s with streams 1 and 3 open. It discards their
+// responses.
 func dialFrames(t *testing.T, s *site) *http2.Framer {
 	t.Helper()
 	nc, err := net.Dial("tcp", strings.TrimPrefix(s.url, "http://"))

@@ -1,12 +1,12 @@
 package h2
 
-// Buffered returns how many bytes of memory bodies hold.
+// Buffered returns the memory that request bodies hold, in bytes.
 func (s *Server) Buffered() int64 { return s.buffered.Load() }
 
-// Conns returns how many connections there are.
+// Conns returns the number of open connections.
 func (s *Server) Conns() int { return len(s.openConns()) }
 
-// Unsent returns how many bytes of frames wait to be written, of all connections.
+// Unsent returns the bytes in the send buffers of all connections.
 func (s *Server) Unsent() int {
 	n := 0
 	for _, c := range s.openConns() {
@@ -17,7 +17,7 @@ func (s *Server) Unsent() int {
 	return n
 }
 
-// Budgets and bounds that tests attack.
+// Budgets and limits under test.
 const (
 	FrameBudget       = frameBudget
 	ResetBudget       = resetBudget

@@ -13,12 +13,12 @@ import (
 	"github.com/tensorwire/tensorwire/internal/transport/h2"
 )
 
-// idleMost is what an idle connection may take of heap and stacks, with net.Conn and
-// all, at both ends. By the same measure grpc-go v1.85 takes 19 KB and three goroutines.
-const idleMost = 16 << 10
+// maxIdleMemory bounds heap and stacks of an idle connection, including net.Conn at both
+// ends. By the same measure grpc-go v1.85 takes 19 KB and three goroutines.
+const maxIdleMemory = 16 << 10
 
-// A connection that has served and waits holds no buffer, and one goroutine.
-func TestIdleConnectionsAreSmall(t *testing.T) {
+// A connection that has served a request and is idle holds no buffer, and one goroutine.
+func TestIdleConnectionMemory(t *testing.T) {
 	const many = 500
 	s := serve(t, false, h2.Options{}, func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "application/grpc")
@@ -35,8 +35,8 @@ func TestIdleConnectionsAreSmall(t *testing.T) {
 		}
 		p := &peer{f: http2.NewFramer(nc, nc)}
 		p.f.SetReuseFrames()
-		p.fields = newEncoder(p)
-		if err := first(p.f.WriteSettings(), p.f.WriteSettingsAck(), p.request(1, true, append(get("/"), "user-agent", "idle", "te", "trailers")...)); err != nil {
+		p.encoder = newEncoder(p)
+		if err := firstError(p.f.WriteSettings(), p.f.WriteSettingsAck(), p.request(1, true, append(get("/"), "user-agent", "idle", "te", "trailers")...)); err != nil {
 			t.Fatal(err)
 		}
 		for {
@@ -56,9 +56,9 @@ func TestIdleConnectionsAreSmall(t *testing.T) {
 	}
 	after := memory()
 	each := (after - before) / many
-	t.Logf("%d bytes and %.2f goroutines an idle connection, both ends' net.Conn included", each, float64(runtime.NumGoroutine()-goroutines)/many)
-	if each > idleMost && !raceDetector {
-		t.Errorf("an idle connection takes %d bytes, more than %d", each, idleMost)
+	t.Logf("%d bytes and %.2f goroutines per idle connection, including net.Conn at both ends", each, float64(runtime.NumGoroutine()-goroutines)/many)
+	if each > maxIdleMemory && !raceDetector {
+		t.Errorf("an idle connection takes %d bytes, want at most %d", each, maxIdleMemory)
 	}
 	if got := runtime.NumGoroutine() - goroutines; got > many+many/10 {
 		t.Errorf("%d connections have %d goroutines", many, got)
@@ -68,10 +68,10 @@ func TestIdleConnectionsAreSmall(t *testing.T) {
 	}
 }
 
-// memory returns what heap and stacks take after a collection.
+// memory returns the size of heap and stacks after a collection.
 func memory() int {
 	debug.FreeOSMemory()
-	time.Sleep(50 * time.Millisecond) // goroutines that were starting or ending
+	time.Sleep(50 * time.Millisecond) // for goroutines that are starting or ending
 	debug.FreeOSMemory()
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)

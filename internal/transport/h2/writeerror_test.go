@@ -17,15 +17,15 @@ import (
 	"github.com/tensorwire/tensorwire/internal/transport/h2"
 )
 
-// A connection whose write fails is closed, and closing waits for whoever reads it: it must
-// not hold what the reading goroutine may want just then.
-func TestConnectionsWhoseWriteFailsEnd(t *testing.T) {
+// A write error closes the connection, and Close waits for a read in progress. The writer
+// must not hold a lock that the reader goroutine needs.
+func TestWriteErrorEndsConnection(t *testing.T) {
 	inner, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	accepted := make(chan *failingConn, 1)
-	srv := &http.Server{Handler: http.HandlerFunc(answerOK)}
+	srv := &http.Server{Handler: http.HandlerFunc(respondOK)}
 	server := h2.Configure(srv, h2.Options{})
 	served := make(chan error, 1)
 	go func() { served <- srv.Serve(&failingListener{inner, accepted}) }()
@@ -38,14 +38,14 @@ func TestConnectionsWhoseWriteFailsEnd(t *testing.T) {
 	ours := <-accepted
 	ours.closing = func() {
 		ours.armed.Store(true)
-		_ = http2.NewFramer(nc, nil).WriteRawFrame(0xbb, 0, 0, nil) // the test sees that it is read
+		_ = http2.NewFramer(nc, nil).WriteRawFrame(0xbb, 0, 0, nil) // the test sees the read
 		<-ours.waits
 	}
 	_, err = io.WriteString(nc, http2.ClientPreface)
 	if err = errors.Join(err, f.WriteSettings(), f.WriteSettingsAck()); err != nil {
 		t.Fatal(err)
 	}
-	for range 3 { // SETTINGS, the window, and the acknowledgement: nothing is left to be written
+	for range 3 { // SETTINGS, WINDOW_UPDATE and the acknowledgment: nothing is left to write
 		if _, err := f.ReadFrame(); err != nil {
 			t.Fatal(err)
 		}
@@ -79,13 +79,13 @@ func (l *failingListener) Accept() (net.Conn, error) {
 	return c, nil
 }
 
-// failingConn is a connection whose writes fail when they are told to.
+// failingConn is a connection whose writes fail once fails is set.
 type failingConn struct {
 	*net.TCPConn
 	fails, armed, read atomic.Bool
 	closing            func()
 	close, wait        sync.Once
-	// waits is closed when what was sent after armed has been read, and more is asked for.
+	// waits is closed when bytes sent after armed were read and the next read waits.
 	waits chan struct{}
 }
 
