@@ -20,6 +20,15 @@ func validName(name string) bool {
 	return true
 }
 
+// connectionSpecific reports whether HTTP/2 prohibits a field (RFC 9113, section 8.2.2).
+func connectionSpecific(name string) bool {
+	switch name {
+	case "connection", "proxy-connection", "keep-alive", "transfer-encoding", "upgrade":
+		return true
+	}
+	return false
+}
+
 // maxCachedNames bounds the unusual names that a connection caches, and maxCachedNameLen
 // their length.
 const maxCachedNames, maxCachedNameLen = 64, 64

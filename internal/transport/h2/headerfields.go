@@ -30,7 +30,7 @@ func (c *conn) onField(f hpack.HeaderField) {
 		b.malformed = "malformed field name"
 	case !httpguts.ValidHeaderFieldValue(f.Value):
 		b.malformed = "malformed field value"
-	case f.Name == "connection", f.Name == "proxy-connection", f.Name == "keep-alive", f.Name == "transfer-encoding", f.Name == "upgrade":
+	case connectionSpecific(f.Name):
 		b.malformed = "connection-specific field (RFC 9113, section 8.2.2)"
 	case b.trailers && !httpguts.ValidTrailerHeader(c.canonicalName(f.Name)):
 		b.malformed = "field not allowed in trailers (RFC 9110, section 6.5.1)"

@@ -49,11 +49,7 @@ func (c *conn) encodeHeaderLocked(header http.Header, skip []string) {
 
 func (c *conn) encodeFieldLocked(name string, values []string) {
 	lower := lowerName(name)
-	if !validName(lower) {
-		return
-	}
-	switch lower {
-	case "connection", "proxy-connection", "keep-alive", "transfer-encoding", "upgrade":
+	if !validName(lower) || connectionSpecific(lower) {
 		return
 	}
 	for _, value := range values {

@@ -91,8 +91,7 @@ func (c *conn) queueResetLocked(id uint32, code errorCode) {
 	c.armWriterLocked()
 }
 
-// recentStreams remembers the latest streams, as many as the default of
-// MaxConcurrentStreams.
+// recentStreams remembers the latest 256 streams.
 type recentStreams struct {
 	ids []uint32
 	at  int
