@@ -17,6 +17,9 @@ func (s *Server) Unsent() int {
 	return n
 }
 
+// UnboundSendBuffer disables the bound of the socket send buffer, before the server serves.
+func (s *Server) UnboundSendBuffer() { s.maxNearRTT = 0 }
+
 // Budgets and limits under test.
 const (
 	FrameBudget       = frameBudget

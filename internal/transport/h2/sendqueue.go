@@ -21,9 +21,10 @@ const (
 	// reading them loses its connection.
 	maxSendBuffer     = 256 << 10
 	maxControlBacklog = 1 << 20
-	// maxRound bounds the bytes of one write, so that streams take turns.
-	maxRound  = 512 << 10
-	nearRound = 1 << 20
+	// maxRound bounds the bytes of one write, so that streams take turns. maxNearRound is
+	// the bound for a nearby peer, which accepts them quickly: fewer goroutine switches.
+	maxRound     = 512 << 10
+	maxNearRound = 1 << 20
 	// maxTurn bounds the bytes of one stream per round.
 	maxTurn = 128 << 10
 )
@@ -66,8 +67,8 @@ type sendQueue struct {
 	vector       net.Buffers
 	roundStreams []*stream
 	deadline     time.Time // of writes on the connection
-	looks        int       // at how far the peer is
-	near         bool
+	rttChecks    int       // of boundSendBuffer
+	near         bool      // the peer is nearby
 }
 
 func (q *sendQueue) init() {

@@ -13,7 +13,7 @@ import (
 func (c *conn) write(buf []byte) error {
 	vector := c.send.vector
 	if len(vector) > 0 {
-		c.lookNear()
+		c.boundSendBuffer()
 	}
 	if c.tls != nil {
 		return c.writeTLS(buf, vector)

@@ -112,7 +112,7 @@ func (c *conn) gatherRoundLocked() {
 	}
 	limit := maxRound
 	if q.near {
-		limit = nearRound
+		limit = maxNearRound
 	}
 	if frames := limit / minFrameSize * 2; len(q.frameHeaders) < frames {
 		q.frameHeaders = make([][frameHeaderSize]byte, frames)

@@ -7,9 +7,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// shortestRoundTrip returns the shortest round trip that the system has seen on a
-// connection; ok is false where it has seen none.
-func shortestRoundTrip(raw syscall.RawConn) (_ time.Duration, ok bool) {
+// minRTT returns the minimum round-trip time that the kernel has measured on a connection;
+// ok is false before the first measurement.
+func minRTT(raw syscall.RawConn) (_ time.Duration, ok bool) {
 	var info *unix.TCPInfo
 	var err error
 	if raw.Control(func(fd uintptr) {
