@@ -5,24 +5,24 @@ import (
 	"strings"
 )
 
-// isEnveloped reports whether a body is a sequence of messages that each have a prefix
-// of five bytes: gRPC's, gRPC-Web's and Connect's streams.
+// isEnveloped reports whether a body is a sequence of messages with a 5-byte prefix each:
+// gRPC, gRPC-Web and Connect streaming.
 func isEnveloped(header http.Header) bool {
 	contentType := header["Content-Type"]
 	return len(contentType) > 0 && (strings.HasPrefix(contentType[0], "application/grpc") || strings.HasPrefix(contentType[0], "application/connect+"))
 }
 
-// envelopes follows the messages of a body: each has a byte of flags, its length in
-// four bytes, big endian, and its bytes ("Length-Prefixed-Message" in gRPC's
+// envelopes tracks message boundaries in a body. A message is one byte of flags, its length
+// in four bytes, big endian, and its bytes ("Length-Prefixed-Message" in gRPC's
 // PROTOCOL-HTTP2.md).
 type envelopes struct {
 	on     bool
 	prefix [5]byte
 	have   int
-	left   int64 // bytes of the message that have not come
+	left   int64 // bytes of the current message to come
 }
 
-// follow takes note of data, and returns how many messages have begun in it.
+// follow advances over data and returns how many messages began in it.
 func (e *envelopes) follow(data []byte) (begun int) {
 	if !e.on {
 		return 0
