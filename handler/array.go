@@ -11,7 +11,7 @@ import (
 // describeArray says how the bytes of raw_image are read as an array: what the
 // request states holds, the model fills the rest, and the number of bytes must fit
 // exactly one reading.
-func (f *frontend) describeArray(r *request) (*array, error) {
+func (f *Serving) describeArray(r *request) (*array, error) {
 	layout, err := parseLayout(r.layout)
 	if err != nil {
 		return nil, err
@@ -55,7 +55,7 @@ func (a *array) String() string {
 
 // fit sets the sizes of a from the request, then from the model, then from the
 // number of bytes, and reports what does not agree.
-func (f *frontend) fit(a *array, r *request) error {
+func (f *Serving) fit(a *array, r *request) error {
 	sizes := [3]int64{tensor.Dynamic, tensor.Dynamic, tensor.Dynamic} // height, width, channels
 	if len(r.shape) > 0 {
 		var err error
@@ -130,7 +130,7 @@ func imageDims(shape tensor.Shape, layout vision.Layout) ([3]int64, error) {
 }
 
 // expectedBytes says what lengths of an array would fit, for an error's text.
-func (f *frontend) expectedBytes(r *request) string {
+func (f *Serving) expectedBytes(r *request) string {
 	height, width := int64(r.height), int64(r.width)
 	if height == 0 {
 		height = int64(f.image.target.Height)

@@ -41,7 +41,7 @@ type both struct {
 func serveDirectory(t *testing.T, dir string) *both {
 	t.Helper()
 	log := slog.New(slog.DiscardHandler)
-	r := repository.New(dir, anyLoader{}, repository.Options{Logger: log, Compile: handler.Compile, Control: repository.ControlExplicit, StartupModels: []string{"*"}})
+	r := repository.New(dir, anyLoader{}, repository.Options[*handler.Serving]{Logger: log, Compile: handler.Compile, Control: repository.ControlExplicit, StartupModels: []string{"*"}})
 	if err := r.Scan(); err != nil {
 		t.Fatal(err)
 	}

@@ -6,7 +6,6 @@ import (
 	"strconv"
 
 	"github.com/tensorwire/tensorwire/internal/base/tensor"
-	"github.com/tensorwire/tensorwire/internal/models/repository"
 )
 
 // classify answers the protocol's classification extension: the best classes of each
@@ -18,7 +17,7 @@ import (
 // for a model with batches, and for one without of [classes], where the whole tensor
 // is one row. An output whose first dimension the graph leaves open has rows even
 // without a max_batch_size.
-func classify(v *repository.Version, at int, t tensor.Tensor, most int) (tensor.Tensor, error) {
+func classify(v *Version, at int, t tensor.Tensor, most int) (tensor.Tensor, error) {
 	spec := &v.Signature.Outputs[at]
 	row, shape := t.Shape, tensor.Shape{}
 	if len(row) > 0 && (v.Config.GetMaxBatchSize() > 0 || (len(spec.Shape) > 1 && spec.Shape[0] == tensor.Dynamic)) {
@@ -37,7 +36,7 @@ func classify(v *repository.Version, at int, t tensor.Tensor, most int) (tensor.
 
 // labelsOf returns the labels of an output's classes: those that the configuration
 // gives it, else the model's own for the first.
-func labelsOf(v *repository.Version, at int) []string {
+func labelsOf(v *Version, at int) []string {
 	if labels, ok := v.OutputLabels[v.Signature.Outputs[at].Name]; ok {
 		return labels
 	}

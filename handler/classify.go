@@ -24,7 +24,7 @@ type classifier struct {
 // newClassifier decides on the activation: function_to_apply in config.json goes
 // first; a graph that ends in its own activation gets no other; then the problem
 // type counts; and labels alone mean one class of several, so softmax.
-func newClassifier(v *repository.Version) classifier {
+func newClassifier(v *Version) classifier {
 	c := classifier{labels: v.Labels, activation: v.Activation}
 	producer := v.Signature.Outputs[0].Producer
 	activated := producer == "Softmax" || producer == "Sigmoid"
@@ -56,7 +56,7 @@ func isFloat(d tensor.DataType) bool {
 // check reports whether the labels are as many as the model's classes, where the
 // graph says how many those are. One score for two labels is a binary classifier's,
 // which gets no labels.
-func (c *classifier) check(v *repository.Version) error {
+func (c *classifier) check(v *Version) error {
 	out := v.Signature.Outputs[0]
 	if _, classes, ok := classRows(out.Shape); ok && len(c.labels) > 0 && classes > 1 && classes != int64(len(c.labels)) {
 		return fmt.Errorf("there are %d labels, but output %q of %v has %d classes", len(c.labels), out.Name, out.Shape, classes)

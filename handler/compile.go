@@ -9,10 +9,21 @@ import (
 	"github.com/tensorwire/tensorwire/internal/models/repository"
 )
 
-// frontend is what the APIs need to know of a version to make its inputs of a request
+type (
+	// Version is a version of a model, compiled by Compile.
+	Version = repository.Version[*Serving]
+	// Model is a model of such versions.
+	Model = repository.Model[*Serving]
+	// Snapshot is the state of a repository of such versions.
+	Snapshot = repository.Snapshot[*Serving]
+	// Lease keeps such a version loaded.
+	Lease = repository.Lease[*Serving]
+)
+
+// Serving is what the APIs need to know of a version to make its inputs of a request
 // and an answer of its outputs. It is immutable.
-type frontend struct {
-	version *repository.Version
+type Serving struct {
+	version *Version
 	// input is the one input of a model that has one, as the contract has it; a scalar
 	// as the model has it.
 	input *engine.TensorSpec
@@ -33,8 +44,8 @@ type imageInput struct {
 // Compile works out how version is served, once, when it has been loaded. It is
 // the repository's Options.Compile. An error says how the files beside the model
 // contradict it.
-func Compile(version *repository.Version) (any, error) {
-	f := &frontend{version: version, classifier: newClassifier(version), contract: newContract(version)}
+func Compile(version *Version) (*Serving, error) {
+	f := &Serving{version: version, classifier: newClassifier(version), contract: newContract(version)}
 	if err := f.classifier.check(version); err != nil {
 		return nil, err
 	}
@@ -51,9 +62,8 @@ func Compile(version *repository.Version) (any, error) {
 }
 
 // TakesImages reports whether a version that Compile has compiled takes images.
-func TakesImages(version *repository.Version) bool {
-	f, ok := version.Compiled.(*frontend)
-	return ok && f.image != nil
+func TakesImages(version *Version) bool {
+	return version.Serving != nil && version.Serving.image != nil
 }
 
 // newImageInput returns how an image becomes input; nil when input is not one

@@ -6,7 +6,6 @@ import (
 	"github.com/tensorwire/tensorwire/gen/inference"
 	"github.com/tensorwire/tensorwire/internal/base/tensor"
 	"github.com/tensorwire/tensorwire/internal/engine"
-	"github.com/tensorwire/tensorwire/internal/models/repository"
 )
 
 // contract is what a version takes and gives by the Open Inference Protocol: its
@@ -21,7 +20,7 @@ type contract struct {
 	places []int
 }
 
-func newContract(v *repository.Version) contract {
+func newContract(v *Version) contract {
 	c := contract{}
 	batches := v.Config.GetMaxBatchSize() > 0
 	for _, spec := range v.Signature.Inputs {
@@ -68,7 +67,7 @@ func narrow(shape tensor.Shape, dims []int64, batches bool) tensor.Shape {
 }
 
 // contractOf returns the contract of a version that is ready.
-func contractOf(v *repository.Version) *contract { return &v.Compiled.(*frontend).contract }
+func contractOf(v *Version) *contract { return &v.Serving.contract }
 
 // isScalar reports whether a model's shape is a scalar's; nil is a shape of any rank.
 func isScalar(shape tensor.Shape) bool { return shape != nil && len(shape) == 0 }

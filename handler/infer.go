@@ -8,7 +8,6 @@ import (
 
 	"github.com/tensorwire/tensorwire/internal/base/tensor"
 	"github.com/tensorwire/tensorwire/internal/engine"
-	"github.com/tensorwire/tensorwire/internal/models/repository"
 	"github.com/tensorwire/tensorwire/internal/telemetry"
 )
 
@@ -86,7 +85,7 @@ func (s *Inference) run(ctx context.Context, r *inferRequest) (*inferResult, err
 
 // runOn is run on a version that the caller has leased already, to make the request by
 // it: a version that is acquired twice may have been replaced in between.
-func (s *Inference) runOn(ctx context.Context, lease *repository.Lease, r *inferRequest) (*inferResult, error) {
+func (s *Inference) runOn(ctx context.Context, lease *Lease, r *inferRequest) (*inferResult, error) {
 	ctx, cancel := ceiling(ctx, s.options.MaxDeadline)
 	defer cancel()
 	lease.Statistics.Arrived()
@@ -102,7 +101,7 @@ func (s *Inference) runOn(ctx context.Context, lease *repository.Lease, r *infer
 }
 
 // compute answers a request, and says how long its steps took.
-func (s *Inference) compute(ctx context.Context, lease *repository.Lease, r *inferRequest) (telemetry.Sample, *inferResult, error) {
+func (s *Inference) compute(ctx context.Context, lease *Lease, r *inferRequest) (telemetry.Sample, *inferResult, error) {
 	waited := time.Duration(0)
 	if r.frame != nil {
 		inTurn, leave, err := r.frame.overtaking(ctx, lease, &waited)
@@ -129,7 +128,7 @@ func (s *Inference) compute(ctx context.Context, lease *repository.Lease, r *inf
 		return telemetry.Sample{}, nil, err
 	}
 	answering := time.Now()
-	result := &inferResult{model: lease.Model, version: versionName(lease.Version), id: r.id, computed: computed}
+	result := &inferResult{model: lease.Model, version: lease.Version.Name(), id: r.id, computed: computed}
 	if result.outputs, err = s.takeOutputs(lease.Version, computed, wanted); err != nil {
 		return telemetry.Sample{}, nil, err
 	}

@@ -86,7 +86,7 @@ func (l fakeLoader) Load(_ context.Context, path string, _ engine.LoadOptions) (
 
 // fakeRepository records what is loaded and unloaded by request.
 type fakeRepository struct {
-	*repository.Repository
+	*repository.Repository[*handler.Serving]
 	mu    sync.Mutex
 	calls []string
 	given *repository.Override
@@ -123,7 +123,7 @@ func newInference(t testing.TB, models map[string]*fakeModel, options handler.In
 		}
 	}
 	log := slog.New(slog.DiscardHandler)
-	schedule := func(s engine.Session, v *repository.Version) engine.Session {
+	schedule := func(s engine.Session, v *repository.Version[*handler.Serving]) engine.Session {
 		m := models[v.Model]
 		s = scheduler.New(s, scheduler.Options{
 			Instances: cmp.Or(m.instances, 16), MaxQueue: m.maxQueue, BatchDimension: m.config.GetMaxBatchSize() > 0, Batching: m.batching,
@@ -134,7 +134,7 @@ func newInference(t testing.TB, models map[string]*fakeModel, options handler.In
 		}
 		return s
 	}
-	r := repository.New(dir, fakeLoader(models), repository.Options{Logger: log, Decorate: schedule, Compile: func(v *repository.Version) (any, error) {
+	r := repository.New(dir, fakeLoader(models), repository.Options[*handler.Serving]{Logger: log, Decorate: schedule, Compile: func(v *repository.Version[*handler.Serving]) (*handler.Serving, error) {
 		m := models[v.Model]
 		v.Config, v.Labels, v.OutputLabels = m.config, m.labels, m.outputLabels
 		return handler.Compile(v)

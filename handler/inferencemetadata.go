@@ -72,9 +72,9 @@ func (s *Inference) ModelMetadata(ctx context.Context, m *inference.ModelMetadat
 		Inputs:  tensorMetadata(contractOf(version).inputs),
 		Outputs: tensorMetadata(contractOf(version).outputs),
 	}
-	for v := range oldestFirst(model) {
+	for v := range model.OldestFirst() {
 		if v.State == repository.Ready {
-			res.Versions = append(res.Versions, versionName(v))
+			res.Versions = append(res.Versions, v.Name())
 		}
 	}
 	return res, nil

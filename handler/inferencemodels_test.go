@@ -198,12 +198,12 @@ func TestAQueueThatTakesLongerThanTheTimeout(t *testing.T) {
 // states is a repository in every state.
 type states struct{ handler.Repository }
 
-func (states) Snapshot() *repository.Snapshot {
-	version := func(number int64, state repository.State, reason string) *repository.Version {
-		return &repository.Version{Model: "m", Number: number, State: state, Reason: reason}
+func (states) Snapshot() *repository.Snapshot[*handler.Serving] {
+	version := func(number int64, state repository.State, reason string) *repository.Version[*handler.Serving] {
+		return &repository.Version[*handler.Serving]{Model: "m", Number: number, State: state, Reason: reason}
 	}
-	return &repository.Snapshot{Models: []*repository.Model{
-		{Name: "m", Versions: []*repository.Version{
+	return &repository.Snapshot[*handler.Serving]{Models: []*repository.Model[*handler.Serving]{
+		{Name: "m", Versions: []*repository.Version[*handler.Serving]{
 			version(10, repository.Loading, ""), version(9, repository.Unloading, ""),
 			version(2, repository.Ready, "the last load failed"), version(1, repository.Unavailable, "bad model"),
 		}},

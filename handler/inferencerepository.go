@@ -4,8 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io/fs"
-	"iter"
-	"slices"
 	"strings"
 
 	"github.com/tensorwire/tensorwire/gen/inference"
@@ -13,7 +11,7 @@ import (
 )
 
 // ready returns a version that is ready, and its model.
-func (s *Inference) ready(name, version string) (*repository.Model, *repository.Version, error) {
+func (s *Inference) ready(name, version string) (*Model, *Version, error) {
 	model, v, err := s.models.Snapshot().Lookup(name, version)
 	if err != nil {
 		return nil, nil, err
@@ -25,32 +23,12 @@ func (s *Inference) ready(name, version string) (*repository.Model, *repository.
 }
 
 // notReady says why a version cannot be asked about.
-func notReady(v *repository.Version) error {
+func notReady(v *Version) error {
 	state := strings.ToLower(stateName(v.State))
 	if v.Reason != "" {
 		state += ": " + v.Reason
 	}
 	return fmt.Errorf("%w: model %q version %d is %s", repository.ErrUnavailable, v.Model, v.Number, state)
-}
-
-// oldestFirst iterates over a model's versions in the order of their numbers.
-func oldestFirst(model *repository.Model) iter.Seq[*repository.Version] {
-	return func(yield func(*repository.Version) bool) {
-		for _, v := range slices.Backward(model.Versions) {
-			if !yield(v) {
-				return
-			}
-		}
-	}
-}
-
-// condition returns a version's state as clients see it, and its reason: a version
-// that keeps failing is unavailable until it has recovered.
-func condition(v *repository.Version) (repository.State, string) {
-	if err := v.Failing(); err != nil {
-		return repository.Unavailable, err.Error()
-	}
-	return v.State, v.Reason
 }
 
 // stateName returns a state as the protocol writes it.
@@ -86,13 +64,13 @@ func (s *Inference) RepositoryIndex(ctx context.Context, m *inference.Repository
 		if len(model.Versions) == 0 && !m.GetReady() {
 			res.Models = append(res.Models, &inference.RepositoryIndexResponse_ModelIndex{Name: model.Name, Reason: model.Reason})
 		}
-		for v := range oldestFirst(model) {
-			state, reason := condition(v)
+		for v := range model.OldestFirst() {
+			state, reason := v.Condition()
 			if m.GetReady() && state != repository.Ready {
 				continue
 			}
 			res.Models = append(res.Models, &inference.RepositoryIndexResponse_ModelIndex{
-				Name: model.Name, Version: versionName(v), State: stateName(state), Reason: reason,
+				Name: model.Name, Version: v.Name(), State: stateName(state), Reason: reason,
 			})
 		}
 	}

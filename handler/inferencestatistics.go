@@ -25,12 +25,12 @@ func (s *Inference) ModelStatistics(ctx context.Context, m *inference.ModelStati
 
 // versionsOf returns the versions that are ready: of all models where name is empty,
 // of one model where version is.
-func (s *Inference) versionsOf(name, version string) ([]*repository.Version, error) {
+func (s *Inference) versionsOf(name, version string) ([]*Version, error) {
 	if name == "" {
 		if version != "" {
 			return nil, invalidf("version is %q, but name is empty: give the model's name", version)
 		}
-		var versions []*repository.Version
+		var versions []*Version
 		for _, model := range s.models.Snapshot().Models {
 			versions = append(versions, readyVersions(model)...)
 		}
@@ -41,14 +41,14 @@ func (s *Inference) versionsOf(name, version string) ([]*repository.Version, err
 		return nil, err
 	}
 	if version != "" {
-		return []*repository.Version{one}, nil
+		return []*Version{one}, nil
 	}
 	return readyVersions(model), nil
 }
 
-func readyVersions(model *repository.Model) []*repository.Version {
-	var versions []*repository.Version
-	for v := range oldestFirst(model) {
+func readyVersions(model *Model) []*Version {
+	var versions []*Version
+	for v := range model.OldestFirst() {
 		if v.State == repository.Ready {
 			versions = append(versions, v)
 		}
@@ -56,10 +56,10 @@ func readyVersions(model *repository.Model) []*repository.Version {
 	return versions
 }
 
-func statisticsOf(v *repository.Version) *inference.ModelStatistics {
+func statisticsOf(v *Version) *inference.ModelStatistics {
 	sums := v.Statistics.Sums()
 	stats := &inference.ModelStatistics{
-		Name: v.Model, Version: versionName(v),
+		Name: v.Model, Version: v.Name(),
 		InferenceCount: sums.Inferences, ExecutionCount: sums.Executions,
 		InferenceStats: &inference.InferStatistics{
 			Success: durationOf(sums.Success), Fail: durationOf(sums.Fail), Queue: durationOf(sums.Queue),

@@ -6,13 +6,12 @@ import (
 
 	"github.com/tensorwire/tensorwire/internal/base/tensor"
 	"github.com/tensorwire/tensorwire/internal/engine"
-	"github.com/tensorwire/tensorwire/internal/models/repository"
 )
 
 // arrangeInputs returns the inputs in the order of the version's signature, checked,
 // and how many elements the batch has: 1 where the model has no batches. Each error
 // names the input.
-func (s *Inference) arrangeInputs(v *repository.Version, given []inferInput) ([]tensor.Tensor, uint64, error) {
+func (s *Inference) arrangeInputs(v *Version, given []inferInput) ([]tensor.Tensor, uint64, error) {
 	specs := contractOf(v).inputs
 	places := make([]*inferInput, len(specs))
 	for i := range given {
@@ -72,7 +71,7 @@ func (s *Inference) takeInput(spec *engine.TensorSpec, scalar bool, in inferInpu
 
 // batchSize returns the size of the batch that inputs are, where the configuration
 // says that the model takes batches, and checks it.
-func batchSize(v *repository.Version, inputs []tensor.Tensor) (uint64, error) {
+func batchSize(v *Version, inputs []tensor.Tensor) (uint64, error) {
 	most := int64(v.Config.GetMaxBatchSize())
 	if most == 0 || len(inputs) == 0 {
 		return 1, nil

@@ -6,7 +6,6 @@ import (
 
 	"github.com/tensorwire/tensorwire/internal/base/tensor"
 	"github.com/tensorwire/tensorwire/internal/engine"
-	"github.com/tensorwire/tensorwire/internal/models/repository"
 )
 
 // wantedOutput is an output that is wanted.
@@ -46,7 +45,7 @@ func (c *contract) wanted(asked []inferOutput) ([]wantedOutput, error) {
 
 // takeOutputs returns the outputs that are wanted of what the model computed, and
 // writes those to shared memory that are wanted there.
-func (s *Inference) takeOutputs(v *repository.Version, computed *engine.Result, wanted []wantedOutput) ([]inferredOutput, error) {
+func (s *Inference) takeOutputs(v *Version, computed *engine.Result, wanted []wantedOutput) ([]inferredOutput, error) {
 	outputs := make([]inferredOutput, len(wanted))
 	for i, want := range wanted {
 		t := computed.Outputs[want.at]

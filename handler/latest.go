@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/tensorwire/tensorwire/internal/models/modelconfig"
-	"github.com/tensorwire/tensorwire/internal/models/repository"
 	"github.com/tensorwire/tensorwire/internal/sched/scheduler"
 )
 
@@ -16,7 +15,7 @@ import (
 // on. The zero value has none. It is safe for concurrent use.
 type lanes struct {
 	mu sync.Mutex
-	of map[*repository.Version]*lane
+	of map[*Version]*lane
 }
 
 // lane lets the newest frame of a stream go first. As many frames are under way as the
@@ -39,16 +38,16 @@ type lane struct {
 }
 
 // find returns the lane of a version.
-func (l *lanes) find(v *repository.Version) *lane {
+func (l *lanes) find(v *Version) *lane {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	found := l.of[v]
 	if found == nil {
 		// A stream outlives versions, and is not to keep them in memory.
-		maps.DeleteFunc(l.of, func(_ *repository.Version, old *lane) bool { return old.idle() })
+		maps.DeleteFunc(l.of, func(_ *Version, old *lane) bool { return old.idle() })
 		found = &lane{most: max(modelconfig.Instances(v.Config), 1)}
 		if l.of == nil {
-			l.of = map[*repository.Version]*lane{}
+			l.of = map[*Version]*lane{}
 		}
 		l.of[v] = found
 	}
@@ -127,7 +126,7 @@ type frame struct {
 // overtaking lets a latest_only frame go when it is its turn, and returns the context
 // to run it with, and what to call when it has been answered. It sets waited to how long
 // that took: a wait for the model, as one in its queue is.
-func (f *frame) overtaking(ctx context.Context, lease *repository.Lease, waited *time.Duration) (context.Context, func(), error) {
+func (f *frame) overtaking(ctx context.Context, lease *Lease, waited *time.Duration) (context.Context, func(), error) {
 	lane := f.lanes.find(lease.Version)
 	came := time.Now()
 	err := lane.enter(ctx, f.number)

@@ -10,12 +10,12 @@ import (
 // frames still run, and no others.
 func TestALongStreamKeepsNoOldVersions(t *testing.T) {
 	var l lanes
-	busy := &repository.Version{Number: 1}
+	busy := &repository.Version[*Serving]{Number: 1}
 	if err := l.find(busy).enter(t.Context(), 1); err != nil {
 		t.Fatal(err)
 	}
 	for number := range int64(100) {
-		lane := l.find(&repository.Version{Number: number})
+		lane := l.find(&repository.Version[*Serving]{Number: number})
 		if err := lane.enter(t.Context(), uint64(number+2)); err != nil {
 			t.Fatal(err)
 		}

@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"fmt"
 	"net/http"
-	"strconv"
 	"strings"
 
 	"connectrpc.com/connect/v2"
@@ -45,11 +44,11 @@ func (p *Predictor) GetModel(ctx context.Context, req *modelserving.GetModelRequ
 
 // describe tells of model, and of how version, which may be nil, takes and gives
 // tensors.
-func describe(model *repository.Model, version *repository.Version) *modelserving.Model {
+func describe(model *Model, version *Version) *modelserving.Model {
 	m := &modelserving.Model{Name: model.Name, State: modelserving.ModelState_MODEL_STATE_UNAVAILABLE, Reason: model.Reason}
 	for _, v := range model.Versions {
 		state, reason := stateOf(v)
-		m.Versions = append(m.Versions, &modelserving.ModelVersion{Version: versionName(v), State: state, Reason: reason})
+		m.Versions = append(m.Versions, &modelserving.ModelVersion{Version: v.Name(), State: state, Reason: reason})
 	}
 	switch newest := model.Newest(); {
 	case newest != nil:
@@ -62,12 +61,12 @@ func describe(model *repository.Model, version *repository.Version) *modelservin
 	if version == nil || version.State != repository.Ready {
 		return m
 	}
-	front := version.Compiled.(*frontend)
+	front := version.Serving
 	inputs := version.Signature.Inputs
 	if front.input != nil {
 		inputs = []engine.TensorSpec{*front.input}
 	}
-	m.Version = versionName(version)
+	m.Version = version.Name()
 	m.Inputs, m.Outputs = tensorInfos(inputs), tensorInfos(version.Signature.Outputs)
 	m.Labels = version.Labels
 	if front.image != nil {
@@ -95,8 +94,8 @@ func tensorInfos(specs []engine.TensorSpec) []*modelserving.TensorInfo {
 }
 
 // stateOf returns a version's state, and the reason for it.
-func stateOf(v *repository.Version) (modelserving.ModelState, string) {
-	state, reason := condition(v)
+func stateOf(v *Version) (modelserving.ModelState, string) {
+	state, reason := v.Condition()
 	switch state {
 	case repository.Ready:
 		return modelserving.ModelState_MODEL_STATE_READY, reason
@@ -107,8 +106,6 @@ func stateOf(v *repository.Version) (modelserving.ModelState, string) {
 	return modelserving.ModelState_MODEL_STATE_UNAVAILABLE, reason
 }
 
-func versionName(v *repository.Version) string { return strconv.FormatInt(v.Number, 10) }
-
 // etags lets browsers keep the answers of GETs. An answer depends on the URL and
 // on the repository's state, so the state's number names it; the random part tells
 // this process's numbers from an earlier one's.
@@ -118,7 +115,7 @@ func newETags() etags { return etags{process: rand.Text()} }
 
 // check sets the headers that let a GET be cached. It returns the error that
 // answers 304 when the caller's copy is current.
-func (e etags) check(ctx context.Context, snapshot *repository.Snapshot) error {
+func (e etags) check(ctx context.Context, snapshot *Snapshot) error {
 	call, ok := connect.CallInfoForServerContext(ctx)
 	if !ok {
 		return nil
@@ -138,7 +135,7 @@ func (e etags) check(ctx context.Context, snapshot *repository.Snapshot) error {
 	return nil
 }
 
-func anyFailing(snapshot *repository.Snapshot) bool {
+func anyFailing(snapshot *Snapshot) bool {
 	for _, m := range snapshot.Models {
 		for _, v := range m.Versions {
 			if v.Failing() != nil {

@@ -14,7 +14,6 @@ import (
 	"github.com/tensorwire/tensorwire/internal/base/tensor"
 	"github.com/tensorwire/tensorwire/internal/base/vision"
 	"github.com/tensorwire/tensorwire/internal/engine"
-	"github.com/tensorwire/tensorwire/internal/models/repository"
 	"github.com/tensorwire/tensorwire/internal/sched/scheduler"
 	"github.com/tensorwire/tensorwire/internal/telemetry"
 )
@@ -22,9 +21,9 @@ import (
 // Models is what the handlers need of a model repository.
 type Models interface {
 	// Acquire leases a version for one request.
-	Acquire(name, version string) (*repository.Lease, error)
+	Acquire(name, version string) (*Lease, error)
 	// Snapshot returns the repository's present state.
-	Snapshot() *repository.Snapshot
+	Snapshot() *Snapshot
 }
 
 // DefaultStreamWindow is how many frames of one stream are in flight at once.
@@ -145,7 +144,7 @@ func (p *Predictor) infer(ctx context.Context, r *request) (*modelserving.Infere
 
 // inferLeased answers a request by a leased version, and says how long its steps
 // took.
-func (p *Predictor) inferLeased(ctx context.Context, lease *repository.Lease, r *request, started time.Time) (telemetry.Sample, *modelserving.InferenceResponse, *engine.Result, error) {
+func (p *Predictor) inferLeased(ctx context.Context, lease *Lease, r *request, started time.Time) (telemetry.Sample, *modelserving.InferenceResponse, *engine.Result, error) {
 	waited := time.Duration(0)
 	if r.frame != nil {
 		inTurn, leave, err := r.frame.overtaking(ctx, lease, &waited)
@@ -155,7 +154,7 @@ func (p *Predictor) inferLeased(ctx context.Context, lease *repository.Lease, r 
 		defer leave()
 		ctx = inTurn
 	}
-	front := lease.Compiled.(*frontend)
+	front := lease.Serving
 	var watch stopwatch
 	input, err := p.makeInput(ctx, lease, r, &watch)
 	if err != nil {
@@ -175,7 +174,7 @@ func (p *Predictor) inferLeased(ctx context.Context, lease *repository.Lease, r 
 	queue := waited + result.Timings.Queue
 	res := &modelserving.InferenceResponse{
 		ModelName:    lease.Model,
-		ModelVersion: versionName(lease.Version),
+		ModelVersion: lease.Version.Name(),
 		Id:           r.id,
 		Timings: &modelserving.Timings{
 			DecodeUs:     watch.decode.Microseconds(),
@@ -198,7 +197,7 @@ func (p *Predictor) inferLeased(ctx context.Context, lease *repository.Lease, r 
 }
 
 // failed records a request that has no answer: it failed, or was overtaken.
-func failed(lease *repository.Lease, err error, total time.Duration) {
+func failed(lease *Lease, err error, total time.Duration) {
 	if errors.Is(err, scheduler.ErrOvertaken) {
 		lease.Statistics.Dropped()
 		return
@@ -208,7 +207,7 @@ func failed(lease *repository.Lease, err error, total time.Duration) {
 
 // fill puts the first output into res. The values are converted in place where
 // they are FP32: a result's memory is its receiver's.
-func (f *frontend) fill(res *modelserving.InferenceResponse, result *engine.Result, topK int) error {
+func (f *Serving) fill(res *modelserving.InferenceResponse, result *engine.Result, topK int) error {
 	out := result.Outputs[0]
 	values, err := tensor.Float32s(out)
 	if err != nil {

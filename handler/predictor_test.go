@@ -55,7 +55,7 @@ type model struct {
 }
 
 // serve returns a client of a Predictor over models, and stops it with the test.
-func serve(t *testing.T, models map[string]model, options handler.PredictorOptions) (modelservingconnect.PredictorClient, *repository.Repository) {
+func serve(t *testing.T, models map[string]model, options handler.PredictorOptions) (modelservingconnect.PredictorClient, *repository.Repository[*handler.Serving]) {
 	t.Helper()
 	dir := t.TempDir()
 	for name, m := range models {
@@ -67,7 +67,7 @@ func serve(t *testing.T, models map[string]model, options handler.PredictorOptio
 		}
 	}
 	log := slog.New(slog.DiscardHandler)
-	r := repository.New(dir, runtime, repository.Options{Compile: handler.Compile, Logger: log})
+	r := repository.New(dir, runtime, repository.Options[*handler.Serving]{Compile: handler.Compile, Logger: log})
 	if err := r.Scan(); err != nil {
 		t.Fatal(err)
 	}

@@ -12,7 +12,7 @@ import (
 // isEncoded tells an encoded image in raw_image from an array. An explicit datatype,
 // shape or layout says that it is an array, a content_type of image/... that it is
 // not; without them the first bytes decide.
-func (f *frontend) isEncoded(r *request) (bool, error) {
+func (f *Serving) isEncoded(r *request) (bool, error) {
 	if f.image == nil {
 		return false, invalidf("raw_image: model %q does not take an image (its input %q is %v of %v): send tensor_data", f.version.Model, f.input.Name, f.input.DataType, f.input.Shape)
 	}
@@ -31,7 +31,7 @@ func (f *frontend) isEncoded(r *request) (bool, error) {
 }
 
 // fromArray makes the input of an array in raw_image.
-func (f *frontend) fromArray(r *request) (tensor.Tensor, error) {
+func (f *Serving) fromArray(r *request) (tensor.Tensor, error) {
 	array, err := f.describeArray(r)
 	if err != nil {
 		return tensor.Tensor{}, err
@@ -48,7 +48,7 @@ func (f *frontend) fromArray(r *request) (tensor.Tensor, error) {
 
 // fromEncoded makes the input of an encoded image. A width or height that was given
 // fills the model's dynamic size, or must be the model's.
-func (f *frontend) fromEncoded(r *request, limits vision.Limits, watch *stopwatch) (tensor.Tensor, error) {
+func (f *Serving) fromEncoded(r *request, limits vision.Limits, watch *stopwatch) (tensor.Tensor, error) {
 	target := f.image.target
 	if err := f.setSize("width", r.width, &target.Width); err != nil {
 		return tensor.Tensor{}, err
@@ -71,7 +71,7 @@ func (f *frontend) fromEncoded(r *request, limits vision.Limits, watch *stopwatc
 	return t, err
 }
 
-func (f *frontend) setSize(name string, given int32, size *int) error {
+func (f *Serving) setSize(name string, given int32, size *int) error {
 	if given != 0 && *size != 0 && *size != int(given) {
 		return invalidf("%s is %d, but input %q of %v takes %d; images of other sizes are resized to it: leave %s out", name, given, f.input.Name, f.input.Shape, *size, name)
 	}
@@ -82,7 +82,7 @@ func (f *frontend) setSize(name string, given int32, size *int) error {
 }
 
 // fromPicture resizes, crops and normalises pixels into the input.
-func (f *frontend) fromPicture(picture *vision.Image, target vision.Target) (tensor.Tensor, error) {
+func (f *Serving) fromPicture(picture *vision.Image, target vision.Target) (tensor.Tensor, error) {
 	image := f.image
 	width, height, err := image.preprocess.OutputSize(target, picture.Width, picture.Height)
 	if err != nil {
@@ -128,7 +128,7 @@ func (a *array) interleaved(data []byte) []byte {
 
 // fromValues takes an array as the tensor's values, as they are. In the model's
 // own layout nothing is copied.
-func (f *frontend) fromValues(a *array, data []byte) (tensor.Tensor, error) {
+func (f *Serving) fromValues(a *array, data []byte) (tensor.Tensor, error) {
 	image := f.image
 	t := tensor.Tensor{DataType: f.input.DataType, Shape: image.shape(a.width, a.height)}
 	if !f.input.Shape.Accepts(t.Shape) || a.channels != image.target.Channels {

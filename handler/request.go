@@ -6,7 +6,6 @@ import (
 
 	"github.com/tensorwire/tensorwire/gen/modelserving"
 	"github.com/tensorwire/tensorwire/internal/base/tensor"
-	"github.com/tensorwire/tensorwire/internal/models/repository"
 	"github.com/tensorwire/tensorwire/internal/sched/scheduler"
 )
 
@@ -86,8 +85,8 @@ type admitter interface {
 
 // makeInput makes the model's input of the request. The tensor may alias the
 // request's memory.
-func (p *Predictor) makeInput(ctx context.Context, lease *repository.Lease, r *request, watch *stopwatch) (tensor.Tensor, error) {
-	f := lease.Compiled.(*frontend)
+func (p *Predictor) makeInput(ctx context.Context, lease *Lease, r *request, watch *stopwatch) (tensor.Tensor, error) {
+	f := lease.Serving
 	if f.input == nil {
 		return tensor.Tensor{}, invalidf("model_name: model %q takes %d inputs; Predictor serves models that take one", f.version.Model, len(f.version.Signature.Inputs))
 	}
@@ -131,7 +130,7 @@ func (p *Predictor) makeInput(ctx context.Context, lease *repository.Lease, r *r
 }
 
 // admits returns how the lease's session would refuse a request now.
-func admits(ctx context.Context, lease *repository.Lease) error {
+func admits(ctx context.Context, lease *Lease) error {
 	if session, ok := lease.Session().(admitter); ok {
 		return session.Admits(ctx)
 	}

@@ -48,7 +48,7 @@ func TestAnImageIsRefusedBeforeItsTurnToBeDecoded(t *testing.T) {
 		if err := cmp.Or(os.MkdirAll(version, 0o700), os.WriteFile(filepath.Join(version, "model.onnx"), nil, 0o600)); err != nil {
 			t.Fatal(err)
 		}
-		models := repository.New(dir, full{}, repository.Options{Compile: Compile, Logger: log})
+		models := repository.New(dir, full{}, repository.Options[*Serving]{Compile: Compile, Logger: log})
 		if err := cmp.Or(models.Scan(), models.Load(t.Context())); err != nil {
 			t.Fatal(err)
 		}

@@ -31,7 +31,7 @@ func (s *REST) inferImage(w http.ResponseWriter, r *http.Request, started time.T
 		return err
 	}
 	defer lease.Release()
-	front := lease.Compiled.(*frontend)
+	front := lease.Serving
 	if err := front.takesImage(r.Header.Get("Content-Type"), body.bytes()); err != nil {
 		return err
 	}
@@ -81,7 +81,7 @@ func checkMeant(contentType string, content []byte) error {
 }
 
 // takesImage reports why the model does not take content as an image.
-func (f *frontend) takesImage(contentType string, content []byte) error {
+func (f *Serving) takesImage(contentType string, content []byte) error {
 	switch {
 	case f.input == nil:
 		return invalidf("Content-Type is %q, but model %q takes %d inputs, and an image is one: send them as JSON", contentType, f.version.Model, len(f.version.Signature.Inputs))
@@ -111,7 +111,7 @@ func (e *imageError) Unwrap() error { return e.cause }
 
 // label puts the best classes of the first output in the place of all outputs, where
 // the Predictor would classify it.
-func (f *frontend) label(result *inferResult, classes int) {
+func (f *Serving) label(result *inferResult, classes int) {
 	first := f.version.Signature.Outputs[0].Name
 	at := slices.IndexFunc(result.outputs, func(out inferredOutput) bool { return out.name == first })
 	if at < 0 {

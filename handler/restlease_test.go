@@ -20,7 +20,7 @@ type countingRepository struct {
 	leases int
 }
 
-func (r *countingRepository) Acquire(name, version string) (*repository.Lease, error) {
+func (r *countingRepository) Acquire(name, version string) (*repository.Lease[*handler.Serving], error) {
 	r.leases++
 	return r.fakeRepository.Acquire(name, version)
 }

@@ -6,7 +6,6 @@ import (
 
 	"github.com/tensorwire/tensorwire/internal/base/tensor"
 	"github.com/tensorwire/tensorwire/internal/engine"
-	"github.com/tensorwire/tensorwire/internal/models/repository"
 )
 
 // inferRaw runs a model on a body that is one tensor, and answers with all outputs
@@ -34,7 +33,7 @@ func (s *REST) inferRaw(w http.ResponseWriter, r *http.Request, body *body, star
 
 // rawInput returns the input that a body is. One for an input of BYTES is its one
 // element.
-func rawInput(v *repository.Version, body *body) (inferInput, error) {
+func rawInput(v *Version, body *body) (inferInput, error) {
 	specs := contractOf(v).inputs
 	if len(specs) != 1 {
 		return inferInput{}, invalidf("%s is 0, which says that the body is one tensor, but model %q takes %d inputs: %s", jsonLengthHeader, v.Model, len(specs), tensorNames(specs))
@@ -54,7 +53,7 @@ func rawInput(v *repository.Version, body *body) (inferInput, error) {
 // rawShape returns the input's shape for so many bytes: the model's own, its batch 1
 // where the configuration gives it batches, and the one dimension that is open then
 // from the number of bytes. Where several are open, the first is taken for a batch's.
-func rawShape(v *repository.Version, spec *engine.TensorSpec, size int) (tensor.Shape, error) {
+func rawShape(v *Version, spec *engine.TensorSpec, size int) (tensor.Shape, error) {
 	if spec.Shape == nil {
 		return nil, invalidf("input %q may have any rank, so its shape does not follow from %d bytes: send the shape as JSON before them", spec.Name, size)
 	}

@@ -8,7 +8,7 @@ import (
 
 // fromTensorData makes the input of tensor_data, which is flattened in the model's
 // own layout. For an FP32 model nothing is copied.
-func (f *frontend) fromTensorData(r *request) (tensor.Tensor, error) {
+func (f *Serving) fromTensorData(r *request) (tensor.Tensor, error) {
 	for _, field := range []struct{ name, value string }{{"datatype", r.datatype}, {"layout", r.layout}, {"content_type", r.contentType}} {
 		if field.value != "" {
 			return tensor.Tensor{}, invalidf("%s is %q, which describes raw_image; tensor_data is always in the model's own layout", field.name, field.value)
@@ -27,7 +27,7 @@ func (f *frontend) fromTensorData(r *request) (tensor.Tensor, error) {
 
 // dataShape returns the shape of tensor_data: the model's, its dynamic dimensions
 // filled from shape, from width and height, or from the number of values.
-func (f *frontend) dataShape(r *request) (tensor.Shape, error) {
+func (f *Serving) dataShape(r *request) (tensor.Shape, error) {
 	shape := f.input.Shape.Clone()
 	if len(r.shape) > 0 {
 		if !f.input.Shape.Accepts(r.shape) {
@@ -68,7 +68,7 @@ func (i *imageInput) axis(name string) int {
 
 // fillSize puts a width or height that was given into shape, where it must agree
 // with what stands there.
-func (f *frontend) fillSize(name string, size int32, shape tensor.Shape, axis int) error {
+func (f *Serving) fillSize(name string, size int32, shape tensor.Shape, axis int) error {
 	if size == 0 {
 		return nil
 	}
@@ -84,7 +84,7 @@ func (f *frontend) fillSize(name string, size int32, shape tensor.Shape, axis in
 
 // fillFromCount fills what is still dynamic: the one open dimension from the
 // number of values, or, of several, the first by 1 when it is the batch's.
-func (f *frontend) fillFromCount(shape tensor.Shape, values int64) error {
+func (f *Serving) fillFromCount(shape tensor.Shape, values int64) error {
 	open := openAxes(shape)
 	if len(open) > 1 && open[0] == 0 {
 		shape[0] = 1

@@ -17,7 +17,7 @@ import (
 )
 
 // announce prints where the page is and a call that works as it stands.
-func announce(out io.Writer, c *config.Config, address net.Addr, models *repository.Snapshot) {
+func announce(out io.Writer, c *config.Config, address net.Addr, models *repository.Snapshot[*handler.Serving]) {
 	scheme, curl := "http", "curl -sS"
 	if c.TLSCert != "" {
 		// A certificate of one's own making is its own authority.
@@ -35,7 +35,7 @@ func announce(out io.Writer, c *config.Config, address net.Addr, models *reposit
 
 // exampleCall returns a call that works as it stands: a drawing of a seven for the
 // default model where that takes an image, else the list of the models.
-func exampleCall(curl, base string, models *repository.Snapshot) string {
+func exampleCall(curl, base string, models *repository.Snapshot[*handler.Serving]) string {
 	call := func(method, body string) string {
 		return fmt.Sprintf("%s %s/modelserving.Predictor/%s -H 'Content-Type: application/json' -d '%s'", curl, base, method, body)
 	}

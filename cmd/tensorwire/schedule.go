@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/tensorwire/tensorwire/gen/inference"
+	"github.com/tensorwire/tensorwire/handler"
 	"github.com/tensorwire/tensorwire/internal/config"
 	"github.com/tensorwire/tensorwire/internal/engine"
 	"github.com/tensorwire/tensorwire/internal/models/modelconfig"
@@ -18,8 +19,8 @@ import (
 
 // schedule returns what puts each version's session behind its queue, and that behind
 // the cache where the model's configuration asks for it.
-func schedule(c *config.Config, cache *respcache.Cache) func(engine.Session, *repository.Version) engine.Session {
-	return func(session engine.Session, v *repository.Version) engine.Session {
+func schedule(c *config.Config, cache *respcache.Cache) func(engine.Session, *repository.Version[*handler.Serving]) engine.Session {
+	return func(session engine.Session, v *repository.Version[*handler.Serving]) engine.Session {
 		options := schedulerOptions(c, v.Config)
 		options.Observer = v.Statistics
 		session = scheduler.New(session, options)

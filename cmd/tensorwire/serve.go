@@ -48,7 +48,7 @@ func serve(ctx context.Context, args []string, getenv func(string) string, stdou
 	log.Info("ONNX Runtime is loaded", "version", ort.Version(), "library", library)
 
 	cache := respcache.New(c.ResponseCacheBytes)
-	models := repository.New(c.Models, ort, repository.Options{
+	models := repository.New(c.Models, ort, repository.Options[*handler.Serving]{
 		Control:       c.ModelControl,
 		PollInterval:  c.PollInterval,
 		StartupModels: c.LoadModels,

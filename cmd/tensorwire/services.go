@@ -27,7 +27,7 @@ type lifecycle struct {
 }
 
 // services returns what registers the RPCs over models, and the REST API over them.
-func services(c *config.Config, models *repository.Repository, regions *sharedmem.Regions, state lifecycle, levels *telemetry.LogLevels, log *slog.Logger) (func(*connect.Server), http.Handler) {
+func services(c *config.Config, models *repository.Repository[*handler.Serving], regions *sharedmem.Regions, state lifecycle, levels *telemetry.LogLevels, log *slog.Logger) (func(*connect.Server), http.Handler) {
 	predictor := handler.NewPredictor(models, handler.PredictorOptions{
 		MaxImagePixels: c.MaxImagePixels,
 		StreamWindow:   c.StreamWindow,
@@ -57,7 +57,7 @@ func services(c *config.Config, models *repository.Repository, regions *sharedme
 }
 
 // statistics returns what gives the statistics of all versions that are ready.
-func statistics(models *repository.Repository) func() []telemetry.ModelSums {
+func statistics(models *repository.Repository[*handler.Serving]) func() []telemetry.ModelSums {
 	return func() []telemetry.ModelSums {
 		var all []telemetry.ModelSums
 		for _, m := range models.Snapshot().Models {
@@ -72,7 +72,7 @@ func statistics(models *repository.Repository) func() []telemetry.ModelSums {
 }
 
 // serverMetrics returns what answers /metrics.
-func serverMetrics(models *repository.Repository, cache *respcache.Cache, memory *admission.Budget) http.Handler {
+func serverMetrics(models *repository.Repository[*handler.Serving], cache *respcache.Cache, memory *admission.Budget) http.Handler {
 	metrics := telemetry.NewMetrics(statistics(models))
 	metrics.Gauge("response_cache_bytes", "Bytes that the response cache holds, of all models.", func() float64 { return float64(cache.Bytes()) })
 	metrics.Gauge("memory_budget_bytes", "The memory budget for requests' messages; 0 where there is none.", func() float64 { return float64(memory.Limit()) })

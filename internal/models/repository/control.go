@@ -45,7 +45,7 @@ func (c *Control) UnmarshalText(text []byte) error {
 }
 
 // atStart reports whether a model is loaded at the start.
-func (r *Repository) atStart(name string) bool {
+func (r *Repository[S]) atStart(name string) bool {
 	start := r.options.StartupModels
 	return r.options.Control != ControlExplicit || slices.Contains(start, name) || slices.Contains(start, allModels)
 }
@@ -63,7 +63,7 @@ func (r *Repository) atStart(name string) bool {
 // When ctx ends while other models are loaded, LoadModel gives up. When it ends after
 // that, LoadModel returns and the load goes on, for the engine's part in it cannot be
 // cut short: the caller leaves the override as it is.
-func (r *Repository) LoadModel(ctx context.Context, name string, override *Override) error {
+func (r *Repository[S]) LoadModel(ctx context.Context, name string, override *Override) error {
 	if err := r.controlled(name); err != nil {
 		return err
 	}
@@ -87,7 +87,7 @@ func (r *Repository) LoadModel(ctx context.Context, name string, override *Overr
 	}
 }
 
-func (r *Repository) loadNow(ctx context.Context, name string, override *Override) error {
+func (r *Repository[S]) loadNow(ctx context.Context, name string, override *Override) error {
 	src, err := r.source(name, override)
 	if err != nil {
 		return fmt.Errorf("%w '%s', failed to poll from model repository: %w", ErrLoad, name, err)
@@ -124,7 +124,7 @@ func (r *Repository) loadNow(ctx context.Context, name string, override *Overrid
 
 // source returns where a load takes the model's files from. The caller closes its root
 // and lets go of its scratch.
-func (r *Repository) source(name string, override *Override) (*source, error) {
+func (r *Repository[S]) source(name string, override *Override) (*source, error) {
 	var given *settings
 	if override != nil && len(override.Config) > 0 {
 		var err error
@@ -156,7 +156,7 @@ func (r *Repository) source(name string, override *Override) (*source, error) {
 // for those who use the model: until the last has released it, it is listed as
 // unloading. A model that is not loaded is no error; one that the repository does not
 // have is an ErrNotFound.
-func (r *Repository) UnloadModel(ctx context.Context, name string) error {
+func (r *Repository[S]) UnloadModel(ctx context.Context, name string) error {
 	if err := r.controlled(name); err != nil {
 		return err
 	}
@@ -168,23 +168,23 @@ func (r *Repository) UnloadModel(ctx context.Context, name string) error {
 	if s := r.Snapshot(); s.model(name) == nil {
 		return unknown("%q is %w; the server has %s", name, ErrNotFound, s.names())
 	}
-	r.update(name, func(m *Model) *Model {
+	r.update(name, func(m *Model[S]) *Model[S] {
 		m.Reason = ""
 		for _, v := range m.Versions {
 			if v.State == Loading || v.State == Unavailable {
-				m.put(&Version{Model: name, Number: v.Number, State: Unavailable, Reason: reasonUnloaded})
+				m.put(&Version[S]{Model: name, Number: v.Number, State: Unavailable, Reason: reasonUnloaded})
 			}
 		}
 		return m
 	})
-	r.retire(name, true, func(*Version) bool { return true })
+	r.retire(name, true, func(*Version[S]) bool { return true })
 	delete(r.entries, name)
 	return nil
 }
 
 // controlled reports whether a request may load and unload the model of that name. No
 // name of a request is used as a path: it is looked for among the names that are there.
-func (r *Repository) controlled(name string) error {
+func (r *Repository[S]) controlled(name string) error {
 	if r.options.Control != ControlExplicit {
 		return fmt.Errorf("%w: start the server with --model-control explicit; it has %v", ErrControl, r.options.Control)
 	}

@@ -12,7 +12,7 @@ import (
 	"github.com/tensorwire/tensorwire/internal/models/repository"
 )
 
-var explicit = repository.Options{Control: repository.ControlExplicit}
+var explicit = repository.Options[string]{Control: repository.ControlExplicit}
 
 func TestExplicitLoadsWhatIsAskedFor(t *testing.T) {
 	files := map[string]string{"cat/1/model.onnx": "one", "dog/1/model.onnx": "bark"}
@@ -24,12 +24,12 @@ func TestExplicitLoadsWhatIsAskedFor(t *testing.T) {
 		{[]string{"dog"}, "cat, dog/1 ready"},
 		{[]string{"*"}, "cat/1 ready, dog/1 ready"},
 	} {
-		r, _ := open(t, write(t, files), repository.Options{Control: repository.ControlExplicit, StartupModels: test.startup})
+		r, _ := open(t, write(t, files), repository.Options[string]{Control: repository.ControlExplicit, StartupModels: test.startup})
 		if got := index(r); got != test.want {
 			t.Errorf("%q gives %s, want %s", test.startup, got, test.want)
 		}
 	}
-	missing := repository.New(write(t, files), &loader{}, repository.Options{Control: repository.ControlExplicit, StartupModels: []string{"bird"}})
+	missing := repository.New(write(t, files), &loader{}, repository.Options[string]{Control: repository.ControlExplicit, StartupModels: []string{"bird"}})
 	if err := missing.Scan(); !errors.Is(err, repository.ErrNotFound) || !strings.Contains(err.Error(), `"bird"`) {
 		t.Errorf("a model that is not there gives %v", err)
 	}
@@ -164,7 +164,7 @@ func TestLoadSaysWhatIsWrong(t *testing.T) {
 
 func TestOnlyExplicitControlTakesRequests(t *testing.T) {
 	for _, control := range []repository.Control{repository.ControlNone, repository.ControlPoll} {
-		r, _ := open(t, write(t, map[string]string{"cat/1/model.onnx": ""}), repository.Options{Control: control, SettleTime: time.Nanosecond})
+		r, _ := open(t, write(t, map[string]string{"cat/1/model.onnx": ""}), repository.Options[string]{Control: control, SettleTime: time.Nanosecond})
 		for _, err := range []error{r.LoadModel(t.Context(), "cat", nil), r.UnloadModel(t.Context(), "cat")} {
 			if !errors.Is(err, repository.ErrControl) || !strings.Contains(err.Error(), "--model-control explicit") {
 				t.Errorf("%v: %v", control, err)
@@ -178,7 +178,7 @@ func TestALoadOutlivesItsCaller(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		dir := write(t, map[string]string{"cat/1/model.onnx": "one", "dog/1/model.onnx": "bark"})
 		l := &loader{before: func(string) { time.Sleep(time.Minute) }}
-		r := repository.New(dir, l, repository.Options{Control: repository.ControlExplicit, Logger: quiet})
+		r := repository.New(dir, l, repository.Options[string]{Control: repository.ControlExplicit, Logger: quiet})
 		must(t, errors.Join(r.Scan(), r.Load(t.Context())))
 		short := func() context.Context {
 			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
@@ -250,11 +250,11 @@ func TestAnUnloadThatNobodyLeasesClosesTheSession(t *testing.T) {
 // What failed for want of memory, say, may be tried again with the same files.
 func TestARequestTriesAgainWhatFailed(t *testing.T) {
 	options, short := explicit, true
-	options.Compile = func(*repository.Version) (any, error) {
+	options.Compile = func(*repository.Version[string]) (string, error) {
 		if short {
-			return nil, errors.New("out of memory")
+			return "", errors.New("out of memory")
 		}
-		return nil, nil
+		return "", nil
 	}
 	r, _ := open(t, write(t, map[string]string{"cat/1/model.onnx": "one"}), options)
 	if err := r.LoadModel(t.Context(), "cat", nil); !errors.Is(err, repository.ErrLoad) {

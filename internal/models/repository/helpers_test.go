@@ -173,7 +173,7 @@ func write(t *testing.T, files map[string]string) string {
 }
 
 // open starts a repository and closes it with the test.
-func open(t *testing.T, dir string, options repository.Options) (*repository.Repository, *loader) {
+func open(t *testing.T, dir string, options repository.Options[string]) (*repository.Repository[string], *loader) {
 	t.Helper()
 	options.Logger = cmp.Or(options.Logger, quiet)
 	l := &loader{}
@@ -196,7 +196,7 @@ func open(t *testing.T, dir string, options repository.Options) (*repository.Rep
 }
 
 // only returns the one version of a model.
-func only(t *testing.T, r *repository.Repository, name string) *repository.Version {
+func only(t *testing.T, r *repository.Repository[string], name string) *repository.Version[string] {
 	t.Helper()
 	for _, m := range r.Snapshot().Models {
 		if m.Name == name && len(m.Versions) == 1 {
@@ -212,7 +212,7 @@ var states = map[repository.State]string{
 }
 
 // index lists what the repository has: "cat/2 ready, cat/1 unavailable, dog".
-func index(r *repository.Repository) string {
+func index(r *repository.Repository[string]) string {
 	text := ""
 	for _, m := range r.Snapshot().Models {
 		if len(m.Versions) == 0 {
@@ -226,7 +226,7 @@ func index(r *repository.Repository) string {
 }
 
 // answer runs a version and returns what its file contains.
-func answer(t *testing.T, r *repository.Repository, name, version string) string {
+func answer(t *testing.T, r *repository.Repository[string], name, version string) string {
 	t.Helper()
 	lease, err := r.Acquire(name, version)
 	if err != nil {
@@ -236,7 +236,7 @@ func answer(t *testing.T, r *repository.Repository, name, version string) string
 	return run(t, lease)
 }
 
-func run(t *testing.T, lease *repository.Lease) string {
+func run(t *testing.T, lease *repository.Lease[string]) string {
 	t.Helper()
 	result, err := lease.Session().Run(t.Context(), nil)
 	if err != nil {

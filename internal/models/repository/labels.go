@@ -15,7 +15,7 @@ import (
 
 // readFiles reads what lies beside the model file; a file in the version's
 // directory goes before one in the model's. dirs are these two, in root.
-func (v *Version) readFiles(root *os.Root, dirs ...string) error {
+func (v *Version[S]) readFiles(root *os.Root, dirs ...string) error {
 	labels, err := readFirst(root, labelsFile, dirs)
 	if err != nil {
 		return err
@@ -41,7 +41,7 @@ func (v *Version) readFiles(root *os.Root, dirs ...string) error {
 // readOutputLabels reads the files that outputs name in label_filename, from the
 // model's directory in root. The first output's labels are the version's, unless other
 // files gave it some.
-func (v *Version) readOutputLabels(root *os.Root, dir string, outputs []*inference.ModelOutput) error {
+func (v *Version[S]) readOutputLabels(root *os.Root, dir string, outputs []*inference.ModelOutput) error {
 	for _, output := range outputs {
 		file := output.GetLabelFilename()
 		if file == "" {
@@ -86,7 +86,7 @@ func parseLabels(content []byte) ([]string, error) {
 // parseConfig reads what Hugging Face's config.json says of labels (id2label) and
 // of the activation: function_to_apply and problem_type, as the transformers
 // pipelines read them.
-func (v *Version) parseConfig(content []byte) error {
+func (v *Version[S]) parseConfig(content []byte) error {
 	var config struct {
 		ID2Label        map[string]string `json:"id2label"`
 		FunctionToApply string            `json:"function_to_apply"`

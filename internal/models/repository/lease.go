@@ -60,17 +60,17 @@ func (i *instance) letGo() {
 
 // Lease keeps a version loaded. It is for one goroutine, or for several that
 // agree on who releases it.
-type Lease struct {
-	*Version
+type Lease[S any] struct {
+	*Version[S]
 	released bool
 }
 
 // Session returns the version's session, which runs until Release.
-func (l *Lease) Session() engine.Session { return l.instance.session }
+func (l *Lease[S]) Session() engine.Session { return l.instance.session }
 
 // Release gives the version back. Later calls do nothing. It does not wait for a
 // session to be closed.
-func (l *Lease) Release() {
+func (l *Lease[S]) Release() {
 	if l.released {
 		return
 	}
@@ -83,7 +83,7 @@ func (l *Lease) Release() {
 // Acquire leases a version of a model for one request. An empty name means the
 // default model, an empty version the newest that is ready. The caller releases
 // the lease.
-func (r *Repository) Acquire(name, version string) (*Lease, error) {
+func (r *Repository[S]) Acquire(name, version string) (*Lease[S], error) {
 	for {
 		_, v, err := r.Snapshot().Lookup(name, version)
 		if err != nil {
@@ -93,7 +93,7 @@ func (r *Repository) Acquire(name, version string) (*Lease, error) {
 			return nil, v.unavailable()
 		}
 		if v.instance.acquire() {
-			return &Lease{Version: v}, nil
+			return &Lease[S]{Version: v}, nil
 		}
 		// The version was let go since it was looked up. That comes after the
 		// snapshot without it, so the next look-up finds another.

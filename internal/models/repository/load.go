@@ -35,7 +35,7 @@ type source struct {
 // load builds a version and proves it: it is compiled, has answered its warmups, and
 // its files are those that d saw. The version is ready, and not yet in service. A panic
 // on the way is this model's failure and not the server's end.
-func (r *Repository) load(ctx context.Context, name string, src *source, d *directory, v versionDir) (_ *Version, err error) {
+func (r *Repository[S]) load(ctx context.Context, name string, src *source, d *directory, v versionDir) (_ *Version[S], err error) {
 	var session engine.Session
 	defer func() {
 		if cause := recover(); cause != nil {
@@ -56,7 +56,7 @@ func (r *Repository) load(ctx context.Context, name string, src *source, d *dire
 	if err != nil {
 		return nil, err
 	}
-	loaded := &Version{Model: name, Number: v.number, State: Ready, Statistics: &telemetry.Statistics{}}
+	loaded := &Version[S]{Model: name, Number: v.number, State: Ready, Statistics: &telemetry.Statistics{}}
 	versionDir := filepath.Join(src.dir, strconv.FormatInt(v.number, 10))
 	if err := loaded.readFiles(src.root, versionDir, src.dir); err != nil {
 		return nil, err
@@ -99,12 +99,12 @@ func checkNames(signature *engine.Signature) error {
 // prove completes a version from its files, compiles it and runs its warmups. They go to
 // the engine's own session, since they are nobody's requests: none is refused, answered
 // from a cache or counted.
-func (r *Repository) prove(ctx context.Context, v *Version, session engine.Session, src *source) (err error) {
+func (r *Repository[S]) prove(ctx context.Context, v *Version[S], session engine.Session, src *source) (err error) {
 	if err := v.readOutputLabels(src.root, src.dir, v.Config.GetOutput()); err != nil {
 		return err
 	}
 	if r.options.Compile != nil {
-		if v.Compiled, err = r.options.Compile(v); err != nil {
+		if v.Serving, err = r.options.Compile(v); err != nil {
 			return err
 		}
 	}
@@ -136,7 +136,7 @@ func (d *directory) keyOf(number int64) fingerprint {
 }
 
 // open counts a session as open until it has been closed.
-func (r *Repository) open(session engine.Session, from *scratch) *instance {
+func (r *Repository[S]) open(session engine.Session, from *scratch) *instance {
 	i := &instance{session: session}
 	i.refs.Store(1)
 	r.sessions.Add(1)

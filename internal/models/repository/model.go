@@ -1,7 +1,9 @@
 package repository
 
 import (
+	"iter"
 	"slices"
+	"strconv"
 
 	"github.com/tensorwire/tensorwire/gen/inference"
 	"github.com/tensorwire/tensorwire/internal/engine"
@@ -41,12 +43,12 @@ const (
 )
 
 // Model is a model and its versions. It is immutable.
-type Model struct {
+type Model[S any] struct {
 	Name string
 	// Versions are sorted, the newest first: those that the version policy serves,
 	// and those that still do. Empty when there are none, and Reason says why, or,
 	// with an empty Reason, when the model waits to be loaded by request.
-	Versions []*Version
+	Versions []*Version[S]
 	Reason   string
 
 	// removed says that the model's directory is gone: with its last version the
@@ -55,7 +57,7 @@ type Model struct {
 }
 
 // Newest returns the newest version that is ready, or nil.
-func (m *Model) Newest() *Version {
+func (m *Model[S]) Newest() *Version[S] {
 	for _, v := range m.Versions {
 		if v.State == Ready {
 			return v
@@ -64,8 +66,19 @@ func (m *Model) Newest() *Version {
 	return nil
 }
 
+// OldestFirst iterates over the versions in the order of their numbers.
+func (m *Model[S]) OldestFirst() iter.Seq[*Version[S]] {
+	return func(yield func(*Version[S]) bool) {
+		for _, v := range slices.Backward(m.Versions) {
+			if !yield(v) {
+				return
+			}
+		}
+	}
+}
+
 // version returns the version of that number, or nil.
-func (m *Model) version(number int64) *Version {
+func (m *Model[S]) version(number int64) *Version[S] {
 	if i, found := m.find(number); found {
 		return m.Versions[i]
 	}
@@ -74,7 +87,7 @@ func (m *Model) version(number int64) *Version {
 
 // serves reports whether the version of that number serves as it was last loaded. m may
 // be nil.
-func (m *Model) serves(number int64) bool {
+func (m *Model[S]) serves(number int64) bool {
 	if m == nil {
 		return false
 	}
@@ -82,12 +95,12 @@ func (m *Model) serves(number int64) bool {
 	return v != nil && v.State == Ready && v.Reason == ""
 }
 
-func (m *Model) find(number int64) (int, bool) {
-	return slices.BinarySearchFunc(m.Versions, number, func(v *Version, number int64) int { return compareNewest(v.Number, number) })
+func (m *Model[S]) find(number int64) (int, bool) {
+	return slices.BinarySearchFunc(m.Versions, number, func(v *Version[S], number int64) int { return compareNewest(v.Number, number) })
 }
 
 // put makes v the version of its number. It is for models that are not published.
-func (m *Model) put(v *Version) {
+func (m *Model[S]) put(v *Version[S]) {
 	i, found := m.find(v.Number)
 	if !found {
 		m.Versions = slices.Insert(m.Versions, i, v)
@@ -96,7 +109,7 @@ func (m *Model) put(v *Version) {
 }
 
 // same reports whether other lists the very same versions.
-func (m *Model) same(other *Model) bool {
+func (m *Model[S]) same(other *Model[S]) bool {
 	return m.Reason == other.Reason && m.removed == other.removed && slices.Equal(m.Versions, other.Versions)
 }
 
@@ -105,7 +118,7 @@ func compareNewest(a, b int64) int { return int(min(max(b-a, -1), 1)) }
 
 // Version is one version of a model. Its exported fields are immutable; those
 // after Reason are set when it is Ready.
-type Version struct {
+type Version[S any] struct {
 	Model string
 	// Number is the name of the version's directory.
 	Number int64
@@ -134,16 +147,28 @@ type Version struct {
 	// Preprocessor is the content of preprocessor_config.json; nil when the model
 	// has none.
 	Preprocessor []byte
-	// Compiled is what Options.Compile made of the version.
-	Compiled any
+	// Serving is the result of Options.Compile; the zero value without one.
+	Serving S
 
 	// instance is what runs the version; nil unless it is Ready.
 	instance *instance
 }
 
+// Name returns the number as the protocols write it.
+func (v *Version[S]) Name() string { return strconv.FormatInt(v.Number, 10) }
+
+// Condition returns the state as clients see it, and the reason for it: a version that
+// keeps failing is Unavailable until it has recovered.
+func (v *Version[S]) Condition() (State, string) {
+	if err := v.Failing(); err != nil {
+		return Unavailable, err.Error()
+	}
+	return v.State, v.Reason
+}
+
 // Failing returns why the version is not given work at present although it is Ready:
 // its last calls failed, or do not come back. It is nil where all is well.
-func (v *Version) Failing() error {
+func (v *Version[S]) Failing() error {
 	if v.instance == nil {
 		return nil
 	}
@@ -154,7 +179,7 @@ func (v *Version) Failing() error {
 }
 
 // because returns the version as it serves on after an attempt to replace it failed.
-func (v *Version) because(reason string) *Version {
+func (v *Version[S]) because(reason string) *Version[S] {
 	kept := *v
 	kept.Reason = reason
 	return &kept

@@ -86,7 +86,7 @@ func TestOverride(t *testing.T) {
 
 func TestOverrideIsConfined(t *testing.T) {
 	kept := private(t)
-	r, _ := open(t, write(t, map[string]string{"cat/1/model.onnx": "one"}), repository.Options{Control: repository.ControlExplicit, StartupModels: []string{"cat"}})
+	r, _ := open(t, write(t, map[string]string{"cat/1/model.onnx": "one"}), repository.Options[string]{Control: repository.ControlExplicit, StartupModels: []string{"cat"}})
 	for _, name := range []string{
 		"../1/model.onnx", "1/../../model.onnx", "1/../model.onnx", "/etc/model.onnx", `1\model.onnx`, "", ".", "..", "1/", "./1/model.onnx",
 		"1//model.onnx", "1/model\x00.onnx", strings.Repeat("A", 256),

@@ -16,13 +16,13 @@ import (
 //
 // Under ControlExplicit only the list of models that can be loaded is kept, and under
 // ControlNone nothing is.
-func (r *Repository) Poll(ctx context.Context) {
+func (r *Repository[S]) Poll(ctx context.Context) {
 	if r.options.Control == ControlNone {
 		return
 	}
 	ctx, cancel := r.untilClose(ctx)
 	defer cancel()
-	p := &poller{Repository: r}
+	p := &poller[S]{Repository: r}
 	for wait := r.options.PollInterval; ; {
 		select {
 		case <-ctx.Done():
@@ -38,15 +38,15 @@ func (r *Repository) Poll(ctx context.Context) {
 }
 
 // poller is one goroutine's passes over the models directory.
-type poller struct {
-	*Repository
+type poller[S any] struct {
+	*Repository[S]
 	// trouble is why the directory could not be read the last time.
 	trouble string
 }
 
 // pass looks at the directory once, and reports whether some files are to be looked at
 // again when they have settled.
-func (p *poller) pass(ctx context.Context) (unsettled bool) {
+func (p *poller[S]) pass(ctx context.Context) (unsettled bool) {
 	done, err := p.take(ctx)
 	if err != nil {
 		return false
@@ -90,7 +90,7 @@ func (p *poller) pass(ctx context.Context) (unsettled bool) {
 
 // follow makes a model what its directory says, when that has changed and has settled.
 // It reports whether nothing is left to be done.
-func (r *Repository) follow(ctx context.Context, root *os.Root, name string) bool {
+func (r *Repository[S]) follow(ctx context.Context, root *os.Root, name string) bool {
 	e := r.entry(name)
 	d := examine(root, name, e.settings)
 	still := e.still(d.whole, d.newest, r.options.SettleTime)
@@ -122,7 +122,7 @@ func fresh(newest time.Time, settle time.Duration) bool {
 }
 
 // loadAtStart loads a model that Scan found.
-func (r *Repository) loadAtStart(ctx context.Context, name string) error {
+func (r *Repository[S]) loadAtStart(ctx context.Context, name string) error {
 	done, err := r.take(ctx)
 	if err != nil {
 		return err
@@ -156,32 +156,32 @@ func (r *Repository) loadAtStart(ctx context.Context, name string) error {
 }
 
 // remove takes a model whose directory is gone out of service.
-func (r *Repository) remove(name string) {
+func (r *Repository[S]) remove(name string) {
 	delete(r.entries, name)
-	r.update(name, func(m *Model) *Model {
+	r.update(name, func(m *Model[S]) *Model[S] {
 		if m == nil {
 			return nil
 		}
 		m.removed = true
-		m.Versions = slices.DeleteFunc(m.Versions, func(v *Version) bool { return v.State == Loading || v.State == Unavailable })
+		m.Versions = slices.DeleteFunc(m.Versions, func(v *Version[S]) bool { return v.State == Loading || v.State == Unavailable })
 		return m.listed()
 	})
-	r.retire(name, false, func(*Version) bool { return true })
+	r.retire(name, false, func(*Version[S]) bool { return true })
 }
 
 // relist lists the models that could be loaded, and no longer those that are gone and
 // not loaded.
-func (r *Repository) relist(names []string) {
+func (r *Repository[S]) relist(names []string) {
 	listed := r.Snapshot()
 	for _, name := range names {
 		if listed.model(name) == nil {
-			r.update(name, func(*Model) *Model { return &Model{Name: name} })
+			r.update(name, func(*Model[S]) *Model[S] { return &Model[S]{Name: name} })
 		}
 	}
 	for _, m := range listed.Models {
-		idle := !slices.ContainsFunc(m.Versions, func(v *Version) bool { return v.State != Unavailable })
+		idle := !slices.ContainsFunc(m.Versions, func(v *Version[S]) bool { return v.State != Unavailable })
 		if idle && r.entries[m.Name] == nil && !slices.Contains(names, m.Name) {
-			r.update(m.Name, func(*Model) *Model { return nil })
+			r.update(m.Name, func(*Model[S]) *Model[S] { return nil })
 		}
 	}
 }

@@ -25,7 +25,7 @@ type entry struct {
 }
 
 // entry returns the entry of a model, a new one where there is none.
-func (r *Repository) entry(name string) *entry {
+func (r *Repository[S]) entry(name string) *entry {
 	e := r.entries[name]
 	if e == nil {
 		e = &entry{tried: make(map[int64]fingerprint)}
@@ -39,7 +39,7 @@ func (r *Repository) entry(name string) *entry {
 // before, and takes out of service those that are no longer selected. It returns why
 // versions could not be loaded, by the newest first; with ctx's end, what has not been
 // loaded is left as it is. The caller has the turn.
-func (r *Repository) reconcile(ctx context.Context, name string, src *source, d *directory, again bool) (failures []error, _ error) {
+func (r *Repository[S]) reconcile(ctx context.Context, name string, src *source, d *directory, again bool) (failures []error, _ error) {
 	e := r.entry(name)
 	e.applied = d.whole
 	selected := r.selected(name, d)
@@ -92,7 +92,7 @@ func contains(versions []versionDir, number int64) bool {
 
 // selected returns the versions that are to serve. Where d cannot tell, these are those
 // that do: a broken configuration takes nothing out of service.
-func (r *Repository) selected(name string, d *directory) []versionDir {
+func (r *Repository[S]) selected(name string, d *directory) []versionDir {
 	if d.err == nil {
 		return d.selected()
 	}
@@ -112,18 +112,18 @@ func (r *Repository) selected(name string, d *directory) []versionDir {
 
 // list lists the selected versions, those of todo that do not serve as loading, and
 // none of the others that did not serve.
-func (r *Repository) list(name string, selected, todo []versionDir, d *directory) {
-	r.update(name, func(m *Model) *Model {
+func (r *Repository[S]) list(name string, selected, todo []versionDir, d *directory) {
+	r.update(name, func(m *Model[S]) *Model[S] {
 		if m == nil {
-			m = &Model{Name: name}
+			m = &Model[S]{Name: name}
 		}
 		m.removed, m.Reason = false, ""
-		m.Versions = slices.DeleteFunc(m.Versions, func(v *Version) bool {
+		m.Versions = slices.DeleteFunc(m.Versions, func(v *Version[S]) bool {
 			return (v.State == Loading || v.State == Unavailable) && !contains(selected, v.Number)
 		})
 		for _, v := range todo {
 			if old := m.version(v.number); old == nil || old.State != Ready {
-				m.put(&Version{Model: name, Number: v.number})
+				m.put(&Version[S]{Model: name, Number: v.number})
 			}
 		}
 		if len(selected) == 0 {
@@ -135,16 +135,16 @@ func (r *Repository) list(name string, selected, todo []versionDir, d *directory
 
 // fail lists why a version could not be loaded, and reports whether an earlier load of
 // it serves on.
-func (r *Repository) fail(name string, number int64, reason string) (serves bool) {
-	r.update(name, func(m *Model) *Model {
+func (r *Repository[S]) fail(name string, number int64, reason string) (serves bool) {
+	r.update(name, func(m *Model[S]) *Model[S] {
 		if m == nil {
-			m = &Model{Name: name}
+			m = &Model[S]{Name: name}
 		}
 		if old := m.version(number); old != nil && old.State == Ready {
 			serves = true
 			m.put(old.because(reason))
 		} else {
-			m.put(&Version{Model: name, Number: number, State: Unavailable, Reason: reason})
+			m.put(&Version[S]{Model: name, Number: number, State: Unavailable, Reason: reason})
 		}
 		return m
 	})
@@ -153,14 +153,14 @@ func (r *Repository) fail(name string, number int64, reason string) (serves bool
 
 // retireOthers takes the versions that are not selected out of service, unless nothing
 // would serve in their place because what was selected could not be loaded.
-func (r *Repository) retireOthers(name string, selected []versionDir) {
+func (r *Repository[S]) retireOthers(name string, selected []versionDir) {
 	m := r.Snapshot().model(name)
 	if m == nil {
 		return
 	}
-	serves := slices.ContainsFunc(m.Versions, func(v *Version) bool { return v.State == Ready && contains(selected, v.Number) })
+	serves := slices.ContainsFunc(m.Versions, func(v *Version[S]) bool { return v.State == Ready && contains(selected, v.Number) })
 	if serves || len(selected) == 0 {
-		r.retire(name, false, func(v *Version) bool { return !contains(selected, v.Number) })
+		r.retire(name, false, func(v *Version[S]) bool { return !contains(selected, v.Number) })
 		return
 	}
 	for _, v := range m.Versions {

@@ -50,7 +50,7 @@ type Loader interface {
 }
 
 // Options tune a Repository. The zero value has the defaults.
-type Options struct {
+type Options[S any] struct {
 	// Control says when models are loaded and unloaded.
 	Control Control
 	// StartupModels are the models that are loaded at the start under
@@ -68,23 +68,23 @@ type Options struct {
 	// version's Config is completed from the model; Decorate may complete it further.
 	// A decorated session that has a method Failing() error says by it that a version
 	// is not given work at present.
-	Decorate func(session engine.Session, version *Version) engine.Session
+	Decorate func(session engine.Session, version *Version[S]) engine.Session
 	// Compile is called for each version that was loaded. What it returns is kept
-	// as Version.Compiled; an error makes the version unavailable, with the
+	// as Version.Serving; an error makes the version unavailable, with the
 	// error's text as the reason. Optional.
-	Compile func(*Version) (any, error)
+	Compile func(*Version[S]) (S, error)
 	// Logger is told of what is loaded and what is not. nil: slog.Default.
 	Logger *slog.Logger
 }
 
 // Repository holds the models of a directory. It is safe for concurrent use:
 // readers see an immutable snapshot and never wait for a load.
-type Repository struct {
+type Repository[S any] struct {
 	dir     string
 	loader  Loader
-	options Options
+	options Options[S]
 
-	snapshot atomic.Pointer[Snapshot]
+	snapshot atomic.Pointer[Snapshot[S]]
 	// oddName is done when a name was logged that is no model's: it comes up at each
 	// look.
 	oddName sync.Once
@@ -105,7 +105,7 @@ type Repository struct {
 
 // New returns the repository of the models below dir. Scan finds them, Load loads
 // them, Poll follows what becomes of them.
-func New(dir string, loader Loader, options Options) *Repository {
+func New[S any](dir string, loader Loader, options Options[S]) *Repository[S] {
 	if options.Logger == nil {
 		options.Logger = slog.Default()
 	}
@@ -115,18 +115,18 @@ func New(dir string, loader Loader, options Options) *Repository {
 	if options.SettleTime == 0 {
 		options.SettleTime = DefaultSettleTime
 	}
-	r := &Repository{
+	r := &Repository[S]{
 		dir: dir, loader: loader, options: options,
 		turn: make(chan struct{}, 1), entries: make(map[string]*entry), closing: make(chan struct{}),
 	}
-	r.snapshot.Store(&Snapshot{})
+	r.snapshot.Store(&Snapshot[S]{})
 	return r
 }
 
 // Scan finds the models below the directory and lists those that Load will load as
 // loading. It is an error when the directory cannot be read, or when the default model
 // or one of StartupModels is not in it.
-func (r *Repository) Scan() error {
+func (r *Repository[S]) Scan() error {
 	root, names, err := r.look()
 	if errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("%w: the models directory %s does not exist; make %s, or name another with --models", ErrNotFound, r.dir, filepath.Join(r.dir, "<model>", "1", "model.onnx"))
@@ -148,7 +148,7 @@ func (r *Repository) Scan() error {
 	}
 	for _, name := range names {
 		if !r.atStart(name) {
-			r.update(name, func(*Model) *Model { return &Model{Name: name} })
+			r.update(name, func(*Model[S]) *Model[S] { return &Model[S]{Name: name} })
 			continue
 		}
 		d := examine(root, name, nil)
@@ -163,7 +163,7 @@ func (r *Repository) Scan() error {
 //
 // Under ControlPoll a model whose files are being written is given SettleTime, and
 // when they are not still by then, left for Poll.
-func (r *Repository) Load(ctx context.Context) error {
+func (r *Repository[S]) Load(ctx context.Context) error {
 	for _, m := range r.Snapshot().Models {
 		if !r.atStart(m.Name) {
 			continue
@@ -178,13 +178,13 @@ func (r *Repository) Load(ctx context.Context) error {
 // Close lets go of every model and waits until those in use have been released and
 // closed. The repository has no models afterwards. A load that is under way is
 // abandoned once the engine's part in it is done.
-func (r *Repository) Close() error {
+func (r *Repository[S]) Close() error {
 	r.closeOnce.Do(func() {
 		close(r.closing)
 		r.turn <- struct{}{} // and never given back: nothing is loaded any more
 		r.mu.Lock()
 		old := r.Snapshot()
-		r.snapshot.Store(&Snapshot{Generation: old.Generation + 1})
+		r.snapshot.Store(&Snapshot[S]{Generation: old.Generation + 1})
 		r.closed = true
 		r.mu.Unlock()
 		for _, m := range old.Models {

@@ -9,9 +9,9 @@ import (
 )
 
 // Snapshot is the state of the repository at one moment. It is immutable.
-type Snapshot struct {
+type Snapshot[S any] struct {
 	// Models are sorted by name.
-	Models []*Model
+	Models []*Model[S]
 	// Generation grows with each change.
 	Generation int64
 	// DefaultModel is the name of the model that a request without one means;
@@ -20,14 +20,14 @@ type Snapshot struct {
 }
 
 // Snapshot returns the repository's present state.
-func (r *Repository) Snapshot() *Snapshot { return r.snapshot.Load() }
+func (r *Repository[S]) Snapshot() *Snapshot[S] { return r.snapshot.Load() }
 
-func (s *Snapshot) find(name string) (int, bool) {
-	return slices.BinarySearchFunc(s.Models, name, func(m *Model, name string) int { return cmp.Compare(m.Name, name) })
+func (s *Snapshot[S]) find(name string) (int, bool) {
+	return slices.BinarySearchFunc(s.Models, name, func(m *Model[S], name string) int { return cmp.Compare(m.Name, name) })
 }
 
 // model returns the model of that name, or nil.
-func (s *Snapshot) model(name string) *Model {
+func (s *Snapshot[S]) model(name string) *Model[S] {
 	if i, found := s.find(name); found {
 		return s.Models[i]
 	}
@@ -37,7 +37,7 @@ func (s *Snapshot) model(name string) *Model {
 // Lookup returns the model of that name, or the default model for an empty one,
 // and its version of that number; for an empty one the newest that is ready, or
 // else the newest.
-func (s *Snapshot) Lookup(name, version string) (*Model, *Version, error) {
+func (s *Snapshot[S]) Lookup(name, version string) (*Model[S], *Version[S], error) {
 	if name == "" {
 		if s.DefaultModel == "" {
 			return nil, nil, s.noDefault()
@@ -62,14 +62,14 @@ func (s *Snapshot) Lookup(name, version string) (*Model, *Version, error) {
 }
 
 // empty says why a model has no versions.
-func (m *Model) empty() error {
+func (m *Model[S]) empty() error {
 	if m.Reason == "" {
 		return notLoaded(m.Name)
 	}
 	return fmt.Errorf("%w: model %q: %s", ErrUnavailable, m.Name, m.Reason)
 }
 
-func (m *Model) lookup(version string) (*Version, error) {
+func (m *Model[S]) lookup(version string) (*Version[S], error) {
 	number, ok := parseVersion(version)
 	if !ok {
 		// Clients of Triton look for these words.
@@ -105,7 +105,7 @@ func notLoaded(name string) error {
 	return unknown("%q is %w: it is not loaded; load it first", name, ErrUnavailable)
 }
 
-func (v *Version) unavailable() error {
+func (v *Version[S]) unavailable() error {
 	switch {
 	case v.State == Loading:
 		return fmt.Errorf("%w: model %q version %d is loading; try again soon", ErrUnavailable, v.Model, v.Number)
@@ -117,7 +117,7 @@ func (v *Version) unavailable() error {
 	return fmt.Errorf("%w: model %q version %d could not be loaded: %s", ErrUnavailable, v.Model, v.Number, v.Reason)
 }
 
-func (s *Snapshot) noDefault() error {
+func (s *Snapshot[S]) noDefault() error {
 	if len(s.Models) == 0 {
 		return fmt.Errorf("%w: the server has no models", ErrNotFound)
 	}
@@ -125,7 +125,7 @@ func (s *Snapshot) noDefault() error {
 }
 
 // names lists the models for an error's text.
-func (s *Snapshot) names() string {
+func (s *Snapshot[S]) names() string {
 	const most = 20
 	names := make([]string, 0, most+1)
 	for i, m := range s.Models {

@@ -13,7 +13,7 @@ var errStopping = fmt.Errorf("%w: the server is stopping", ErrUnavailable)
 
 // take waits for the repository's turn, by which loads and unloads come one at a time.
 // It ends early with ctx and with the repository.
-func (r *Repository) take(ctx context.Context) (done func(), err error) {
+func (r *Repository[S]) take(ctx context.Context) (done func(), err error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
@@ -29,7 +29,7 @@ func (r *Repository) take(ctx context.Context) (done func(), err error) {
 
 // untilClose returns a context that ends with ctx, and when Close begins. The caller
 // cancels it.
-func (r *Repository) untilClose(ctx context.Context) (context.Context, context.CancelFunc) {
+func (r *Repository[S]) untilClose(ctx context.Context) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancel(ctx)
 	go func() {
 		select {
@@ -47,7 +47,7 @@ func (r *Repository) untilClose(ctx context.Context) (context.Context, context.C
 //
 // A name that is not UTF-8 is no model's: no client could ask for it, and no protocol
 // could list it.
-func (r *Repository) look() (root *os.Root, names []string, err error) {
+func (r *Repository[S]) look() (root *os.Root, names []string, err error) {
 	if root, err = os.OpenRoot(r.dir); err != nil {
 		return nil, nil, err
 	}

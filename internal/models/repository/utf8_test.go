@@ -19,7 +19,7 @@ func TestWhatIsNoUTF8ReachesNobody(t *testing.T) {
 	})
 	link(t, dir, "nowhere", "broken/1/b\xff")
 	var log strings.Builder
-	r, _ := open(t, dir, repository.Options{Control: repository.ControlExplicit, StartupModels: []string{"*"}, Logger: slog.New(slog.NewTextHandler(&log, nil))})
+	r, _ := open(t, dir, repository.Options[string]{Control: repository.ControlExplicit, StartupModels: []string{"*"}, Logger: slog.New(slog.NewTextHandler(&log, nil))})
 	expect(t, r, "broken/1 unavailable, cat/1 ready, odd/1 unavailable")
 	if v := only(t, r, "broken"); v.Reason != "broken/1/b\ufffd is a symbolic link to what is not there" {
 		t.Errorf("reason %q", v.Reason)
