@@ -11,13 +11,13 @@ import (
 	"net"
 	"strconv"
 
-	"github.com/tensorwire/tensorwire/handler"
 	"github.com/tensorwire/tensorwire/internal/config"
+	"github.com/tensorwire/tensorwire/internal/infer"
 	"github.com/tensorwire/tensorwire/internal/models/repository"
 )
 
 // announce prints where the page is and a call that works as it stands.
-func announce(out io.Writer, c *config.Config, address net.Addr, models *repository.Snapshot[*handler.Serving]) {
+func announce(out io.Writer, c *config.Config, address net.Addr, models *infer.Snapshot) {
 	scheme, curl := "http", "curl -sS"
 	if c.TLSCert != "" {
 		// A certificate of one's own making is its own authority.
@@ -35,12 +35,12 @@ func announce(out io.Writer, c *config.Config, address net.Addr, models *reposit
 
 // exampleCall returns a call that works as it stands: a drawing of a seven for the
 // default model where that takes an image, else the list of the models.
-func exampleCall(curl, base string, models *repository.Snapshot[*handler.Serving]) string {
+func exampleCall(curl, base string, models *infer.Snapshot) string {
 	call := func(method, body string) string {
 		return fmt.Sprintf("%s %s/modelserving.Predictor/%s -H 'Content-Type: application/json' -d '%s'", curl, base, method, body)
 	}
 	_, version, err := models.Lookup("", "")
-	if err != nil || version.State != repository.Ready || !handler.TakesImages(version) {
+	if err != nil || version.State != repository.Ready || !version.Serving.TakesImages() {
 		return call("ListModels", "{}")
 	}
 	return call("FastPredict", fmt.Sprintf(`{"rawImage":"%s"}`, base64.StdEncoding.EncodeToString(drawSeven())))

@@ -8,19 +8,18 @@ import (
 	"time"
 
 	"github.com/tensorwire/tensorwire/gen/inference"
-	"github.com/tensorwire/tensorwire/handler"
 	"github.com/tensorwire/tensorwire/internal/config"
 	"github.com/tensorwire/tensorwire/internal/engine"
+	"github.com/tensorwire/tensorwire/internal/infer"
 	"github.com/tensorwire/tensorwire/internal/models/modelconfig"
-	"github.com/tensorwire/tensorwire/internal/models/repository"
 	"github.com/tensorwire/tensorwire/internal/sched/respcache"
 	"github.com/tensorwire/tensorwire/internal/sched/scheduler"
 )
 
 // schedule returns what puts each version's session behind its queue, and that behind
 // the cache where the model's configuration asks for it.
-func schedule(c *config.Config, cache *respcache.Cache) func(engine.Session, *repository.Version[*handler.Serving]) engine.Session {
-	return func(session engine.Session, v *repository.Version[*handler.Serving]) engine.Session {
+func schedule(c *config.Config, cache *respcache.Cache) func(engine.Session, *infer.Version) engine.Session {
+	return func(session engine.Session, v *infer.Version) engine.Session {
 		options := schedulerOptions(c, v.Config)
 		options.Observer = v.Statistics
 		session = scheduler.New(session, options)

@@ -11,9 +11,9 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/tensorwire/tensorwire/handler"
 	"github.com/tensorwire/tensorwire/internal/config"
 	"github.com/tensorwire/tensorwire/internal/engine/onnx"
+	"github.com/tensorwire/tensorwire/internal/infer"
 	"github.com/tensorwire/tensorwire/internal/models/repository"
 	"github.com/tensorwire/tensorwire/internal/sched/respcache"
 	"github.com/tensorwire/tensorwire/internal/telemetry"
@@ -48,13 +48,13 @@ func serve(ctx context.Context, args []string, getenv func(string) string, stdou
 	log.Info("ONNX Runtime is loaded", "version", ort.Version(), "library", library)
 
 	cache := respcache.New(c.ResponseCacheBytes)
-	models := repository.New(c.Models, ort, repository.Options[*handler.Serving]{
+	models := repository.New(c.Models, ort, infer.RepositoryOptions{
 		Control:       c.ModelControl,
 		PollInterval:  c.PollInterval,
 		StartupModels: c.LoadModels,
 		DefaultModel:  c.DefaultModel,
 		Decorate:      schedule(c, cache),
-		Compile:       handler.Compile,
+		Compile:       infer.Compile,
 		Logger:        log,
 	})
 	var following sync.WaitGroup // what loads models

@@ -3,15 +3,18 @@ package main
 import (
 	"log/slog"
 	"net/http"
-	"strconv"
 
 	"connectrpc.com/connect/v2"
 
 	"github.com/tensorwire/tensorwire/gen/inference/inferenceconnect"
 	"github.com/tensorwire/tensorwire/gen/modelserving/modelservingconnect"
-	"github.com/tensorwire/tensorwire/handler"
+	"github.com/tensorwire/tensorwire/handler/admin"
+	"github.com/tensorwire/tensorwire/handler/oip"
+	"github.com/tensorwire/tensorwire/handler/oiprest"
+	"github.com/tensorwire/tensorwire/handler/predictor"
 	"github.com/tensorwire/tensorwire/internal/base/sharedmem"
 	"github.com/tensorwire/tensorwire/internal/config"
+	"github.com/tensorwire/tensorwire/internal/infer"
 	"github.com/tensorwire/tensorwire/internal/models/repository"
 	"github.com/tensorwire/tensorwire/internal/sched/respcache"
 	"github.com/tensorwire/tensorwire/internal/telemetry"
@@ -27,43 +30,48 @@ type lifecycle struct {
 }
 
 // services returns what registers the RPCs over models, and the REST API over them.
-func services(c *config.Config, models *repository.Repository[*handler.Serving], regions *sharedmem.Regions, state lifecycle, levels *telemetry.LogLevels, log *slog.Logger) (func(*connect.Server), http.Handler) {
-	predictor := handler.NewPredictor(models, handler.PredictorOptions{
-		MaxImagePixels: c.MaxImagePixels,
-		StreamWindow:   c.StreamWindow,
+func services(c *config.Config, models *infer.Repository, regions *sharedmem.Regions, state lifecycle, levels *telemetry.LogLevels, log *slog.Logger) (func(*connect.Server), http.Handler) {
+	runner := infer.NewRunner(models, infer.Options{
 		MaxDeadline:    c.MaxDeadline,
-		Draining:       state.draining,
-		Release:        rpcfast.Release,
-		Lend:           rpcfast.Lend,
-		Logger:         log,
+		MaxImagePixels: c.MaxImagePixels,
+		SharedMemory:   regions,
 	})
-	inference := handler.NewInference(models, handler.InferenceOptions{
+	management := admin.New(models, admin.Options{
 		Version:      moduleVersion(),
-		StreamWindow: c.StreamWindow,
-		MaxDeadline:  c.MaxDeadline,
-		Draining:     state.draining,
-		Release:      rpcfast.Release,
-		Lend:         rpcfast.Lend,
 		Readiness:    state.readiness,
 		SharedMemory: regions,
 		LogLevels:    levels,
 		Logger:       log,
 	})
+	predictions := predictor.New(runner, predictor.Options{
+		StreamWindow: c.StreamWindow,
+		Draining:     state.draining,
+		Release:      rpcfast.Release,
+		Lend:         rpcfast.Lend,
+		Logger:       log,
+	})
+	inferences := oip.New(runner, management, oip.Options{
+		StreamWindow: c.StreamWindow,
+		Draining:     state.draining,
+		Release:      rpcfast.Release,
+		Lend:         rpcfast.Lend,
+		Logger:       log,
+	})
 	register := func(server *connect.Server) {
-		modelservingconnect.RegisterPredictorHandler(server, predictor)
-		inferenceconnect.RegisterGRPCInferenceServiceHandler(server, inference)
+		modelservingconnect.RegisterPredictorHandler(server, predictions)
+		inferenceconnect.RegisterGRPCInferenceServiceHandler(server, inferences)
 	}
-	return register, handler.NewREST(inference, predictor, handler.RESTOptions{MaxBodyBytes: c.MaxMessageBytes, Logger: log})
+	return register, oiprest.New(runner, management, oiprest.Options{MaxBodyBytes: c.MaxMessageBytes, Logger: log})
 }
 
 // statistics returns what gives the statistics of all versions that are ready.
-func statistics(models *repository.Repository[*handler.Serving]) func() []telemetry.ModelSums {
+func statistics(models *infer.Repository) func() []telemetry.ModelSums {
 	return func() []telemetry.ModelSums {
 		var all []telemetry.ModelSums
 		for _, m := range models.Snapshot().Models {
 			for _, v := range m.Versions {
 				if v.State == repository.Ready {
-					all = append(all, telemetry.ModelSums{Model: v.Model, Version: strconv.FormatInt(v.Number, 10), Sums: v.Statistics.Sums()})
+					all = append(all, telemetry.ModelSums{Model: v.Model, Version: v.Name(), Sums: v.Statistics.Sums()})
 				}
 			}
 		}
@@ -72,7 +80,7 @@ func statistics(models *repository.Repository[*handler.Serving]) func() []teleme
 }
 
 // serverMetrics returns what answers /metrics.
-func serverMetrics(models *repository.Repository[*handler.Serving], cache *respcache.Cache, memory *admission.Budget) http.Handler {
+func serverMetrics(models *infer.Repository, cache *respcache.Cache, memory *admission.Budget) http.Handler {
 	metrics := telemetry.NewMetrics(statistics(models))
 	metrics.Gauge("response_cache_bytes", "Bytes that the response cache holds, of all models.", func() float64 { return float64(cache.Bytes()) })
 	metrics.Gauge("memory_budget_bytes", "The memory budget for requests' messages; 0 where there is none.", func() float64 { return float64(memory.Limit()) })

@@ -13,8 +13,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/tensorwire/tensorwire/handler"
 	"github.com/tensorwire/tensorwire/internal/base/vision"
+	"github.com/tensorwire/tensorwire/internal/infer"
 	"github.com/tensorwire/tensorwire/internal/models/repository"
 	"github.com/tensorwire/tensorwire/internal/sched/respcache"
 	"github.com/tensorwire/tensorwire/internal/sched/scheduler"
@@ -148,7 +148,7 @@ func (c *Config) flags() *flag.FlagSet {
 	flags.DurationVar(&c.MaxDeadline, "max-deadline", 0, "most `time` that an inference may take, whatever deadline its caller gives (default: as long as the caller waits)")
 	flags.DurationVar(&c.HangTimeout, "hang-timeout", scheduler.DefaultHangTimeout, "`time` that a model may take for a call; where none of its instances has come back for so long, it is taken for failing")
 	flags.Int64Var(&c.ResponseCacheBytes, "response-cache-bytes", respcache.DefaultMaxBytes, "most `bytes` of answers that are kept, of all models whose configuration has response_cache")
-	flags.IntVar(&c.StreamWindow, "stream-window", handler.DefaultStreamWindow, "`frames` of one stream in flight at once")
+	flags.IntVar(&c.StreamWindow, "stream-window", infer.DefaultStreamWindow, "`frames` of one stream in flight at once")
 	flags.Int64Var(&c.MaxMessageBytes, "max-message-bytes", server.DefaultMaxMessageBytes, "most `bytes` of one request message, decompressed")
 	flags.TextVar(&c.MemoryBudget, "memory-budget", defaultMemoryBudget(system()), "most `bytes`, such as 512MiB or 2GB, that requests' messages may take of memory at once, each of them up to "+strconv.Itoa(server.HeldTimes)+" times its size; a request that finds no room is answered unavailable before it is read. Go's soft memory limit follows from it, unless GOMEMLIMIT is set. 0 is no bound. By default half of the memory that the process may use, its cgroup's or the machine's")
 	flags.Int64Var(&c.MaxImagePixels, "max-image-pixels", vision.DefaultMaxPixels, "most `pixels` of one image, width times height")
