@@ -75,7 +75,7 @@ func RPC(ctx context.Context, log *slog.Logger, err error) *connect.Error {
 		}
 	}
 	log.ErrorContext(ctx, "request failed", "error", err)
-	return connect.NewError(connect.CodeInternal, "the model failed on this input; the server's log says why").WithCause(err)
+	return connect.NewError(connect.CodeInternal, "the model failed on this input; the server's log has the cause").WithCause(err)
 }
 
 // queueFullWait is the time to retry after when a queue is full and the error has none.

@@ -145,7 +145,7 @@ func TestAPanicInAStreamIsItsRequestsAlone(t *testing.T) {
 		if err != nil || res.GetInferResponse().GetId() != strconv.Itoa(i) {
 			t.Fatalf("%v, %v", res, err)
 		}
-		want := map[int]string{1: "the model failed on this input; the server's log says why"}[i]
+		want := map[int]string{1: "the model failed on this input; the server's log has the cause"}[i]
 		if res.GetErrorMessage() != want {
 			t.Errorf("request %d: error %q, want %q", i, res.GetErrorMessage(), want)
 		}

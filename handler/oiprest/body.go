@@ -16,30 +16,30 @@ import (
 )
 
 const (
-	// firstBytes is the most memory that is taken for a body before the first of it
-	// has come: a length that is announced is no reason to believe it.
+	// firstBytes bounds the memory for a body before its first bytes arrive: an announced
+	// length is not to be trusted.
 	firstBytes = 1 << 20
-	// unknownBytes is what is taken first for a body of unknown length.
+	// unknownBytes is the first memory for a body of unknown length.
 	unknownBytes = 16 << 10
 	// tensorAlignment is the alignment of the widest datatype.
 	tensorAlignment = 8
-	// keptBytes is the size from which a buffer is not kept for later requests.
+	// keptBytes is the size above which a buffer does not return to the pool.
 	keptBytes = 4 << 20
 )
 
-// jsonLengthHeader tells, on a request or an answer that is JSON and tensors behind
-// it, how long the JSON is. On a request, 0 says that there is no JSON: the body is
-// one tensor. Without the header a body is all JSON.
+// jsonLengthHeader has the length of the JSON in a request or an answer with tensors after
+// it. On a request, 0 means no JSON: the body is one tensor. Without the header a body is
+// all JSON.
 const jsonLengthHeader = "Inference-Header-Content-Length"
 
-// buffer is memory of a request's body, or of an answer's JSON.
+// buffer is pooled memory of a request's body, or of an answer's JSON.
 type buffer struct{ memory []byte }
 
 var buffers = sync.Pool{New: func() any { return &buffer{} }}
 
 func newBuffer() *buffer { return buffers.Get().(*buffer) }
 
-// free gives the memory to later requests. Nobody may use it afterwards.
+// free returns the memory to the pool. The caller must not use it afterwards.
 func (b *buffer) free() {
 	if cap(b.memory) <= keptBytes {
 		b.memory = b.memory[:0]
@@ -47,18 +47,18 @@ func (b *buffer) free() {
 	}
 }
 
-// body is what a request carries, decompressed.
+// body is the body of a request, decompressed.
 type body struct {
 	*buffer
 	lead int
 }
 
-// bytes returns the content. It lies so that what follows the JSON is aligned for
-// every datatype: the engine copies a tensor that is not.
+// bytes returns the content. It is placed such that the tensors after the JSON are aligned
+// for every datatype: the engine copies a tensor that is not.
 func (b *body) bytes() []byte { return b.memory[b.lead:] }
 
-// element returns the content as one element of BYTES, with its length before it. It
-// is for a body that is all tensor.
+// element returns the content as one element of BYTES, with its length before it. It is
+// for a body that is one tensor.
 func (b *body) element() []byte {
 	const prefix = 4
 	element := b.memory[b.lead-prefix:]
@@ -67,8 +67,8 @@ func (b *body) element() []byte {
 }
 
 // readBody reads the body of a request, decompressed, up to the limit of the server.
-// jsonLength is that of the request's header, -1 where it has none. The caller frees
-// the body, when the model has taken what lies in it.
+// jsonLength is that of the request's header, -1 where it has none. The caller frees the
+// body when the model does not read it any more.
 func (h *Handler) readBody(r *http.Request, jsonLength int) (*body, error) {
 	limit := h.options.MaxBodyBytes
 	if r.ContentLength > limit {
@@ -96,24 +96,24 @@ func (h *Handler) readBody(r *http.Request, jsonLength int) (*body, error) {
 	return b, nil
 }
 
-// read reads content to its end, which is over after length bytes, where that is not
-// -1. More than limit is an error.
+// read reads content to its end, which is at length bytes unless that is -1. More than
+// limit bytes are an error.
 func (b *body) read(content io.Reader, length, limit int64) error {
 	lead := int64(b.lead)
-	// A byte more than is expected lets the end be seen without growing.
-	most := lead + limit + 1
+	// With one byte more than expected, the end is reached without growing.
+	size := lead + limit + 1
 	first := lead + unknownBytes
 	if length >= 0 {
-		most = lead + length + 1
+		size = lead + length + 1
 		first = lead + firstBytes
 	}
-	b.reserve(min(first, most))
+	b.reserve(min(first, size))
 	b.memory = b.memory[:lead]
 	for {
 		if len(b.memory) == cap(b.memory) {
-			next := most
+			next := size
 			if length < 0 {
-				next = min(2*int64(cap(b.memory)), most)
+				next = min(2*int64(cap(b.memory)), size)
 			}
 			b.grow(next)
 		}
@@ -130,22 +130,22 @@ func (b *body) read(content io.Reader, length, limit int64) error {
 	}
 }
 
-// reserve makes room for size bytes; what the buffer holds is lost.
+// reserve ensures a capacity of size bytes and discards the content.
 func (b *buffer) reserve(size int64) {
 	if int64(cap(b.memory)) < size {
 		b.memory = make([]byte, 0, size)
 	}
 }
 
-// grow makes room for size bytes, and keeps what the buffer holds.
+// grow ensures a capacity of size bytes and keeps the content.
 func (b *buffer) grow(size int64) {
 	larger := make([]byte, len(b.memory), max(size, int64(len(b.memory))+1))
 	copy(larger, b.memory)
 	b.memory = larger
 }
 
-// limitedReader ends with an error after limit bytes. Of a compressed body it bounds
-// what is read, where that decompresses to nothing.
+// limitedReader ends with an error after limit bytes. It bounds the reading of a compressed
+// body that decompresses to nothing.
 type limitedReader struct {
 	content     io.Reader
 	left, limit int64
@@ -163,15 +163,15 @@ func (l *limitedReader) Read(p []byte) (int, error) {
 }
 
 func tooLarge(limit int64) error {
-	return connect.Errorf(connect.CodeResourceExhausted, "the body has more than the %d bytes, decompressed, that the server takes (--max-message-bytes)", limit)
+	return connect.Errorf(connect.CodeResourceExhausted, "the body has more than the %d bytes, decompressed, that the server accepts (--max-message-bytes)", limit)
 }
 
-// bodyError words what ended the reading of a body.
+// bodyError returns the error of a body whose reading ended early.
 func bodyError(err error) error {
 	if _, ok := errors.AsType[*connect.Error](err); ok || errors.Is(err, infer.ErrInvalid) {
 		return err
 	}
-	return infer.Invalidf("body: it did not arrive whole: %v", err)
+	return infer.Invalidf("body: it ended early: %v", err)
 }
 
 // readJSONLength returns the length of the JSON that a request's header gives; -1

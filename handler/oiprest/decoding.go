@@ -16,19 +16,19 @@ import (
 	"github.com/tensorwire/tensorwire/internal/infer"
 )
 
-// The content codings that bodies may have. "deflate" is the zlib format, as HTTP
-// defines it (RFC 9110, section 8.4.1.2); bare deflate data, which some clients send
-// under that name, is taken too.
+// The content codings of bodies. "deflate" is the zlib format, as HTTP defines it
+// (RFC 9110, section 8.4.1.2); bare deflate data, which some clients send under that name,
+// is accepted too.
 const (
 	codingGzip    = "gzip"
 	codingDeflate = "deflate"
 )
 
-// acceptedCodings is what a client may compress a body with.
+// acceptedCodings are the codings of a request's body.
 const acceptedCodings = codingGzip + ", " + codingDeflate
 
-// decoded returns what content decompresses to, as the request's Content-Encoding
-// says, and whether it is compressed at all.
+// decoded returns content decompressed by the request's Content-Encoding, and whether it
+// is compressed at all.
 func decoded(content io.Reader, encoding []string) (_ io.Reader, compressed bool, err error) {
 	switch coding := strings.ToLower(strings.TrimSpace(strings.Join(encoding, ","))); coding {
 	case "", "identity":
@@ -42,16 +42,16 @@ func decoded(content io.Reader, encoding []string) (_ io.Reader, compressed bool
 	}
 }
 
-// decoder decompresses a body. Its errors are for the caller.
+// decoder decompresses a body. The texts of its errors are for the caller.
 type decoder struct {
 	coding  string
 	source  *bufio.Reader
-	content io.Reader // nil until the first byte is asked for
+	content io.Reader // nil until the first Read
 }
 
 func (d *decoder) Read(p []byte) (n int, err error) {
 	if d.content == nil {
-		err = d.begin()
+		err = d.open()
 	}
 	if err == nil {
 		n, err = d.content.Read(p)
@@ -59,11 +59,11 @@ func (d *decoder) Read(p []byte) (n int, err error) {
 	if errors.Is(err, io.EOF) && d.coding == codingDeflate {
 		err = d.end()
 	}
-	return n, d.word(err)
+	return n, d.wrap(err)
 }
 
-// begin reads the head of the compressed data.
-func (d *decoder) begin() (err error) {
+// open reads the header of the compressed data.
+func (d *decoder) open() (err error) {
 	switch {
 	case d.coding == codingGzip:
 		d.content, err = gzip.NewReader(d.source)
@@ -75,25 +75,24 @@ func (d *decoder) begin() (err error) {
 	return err
 }
 
-// isZlib tells the zlib format from bare deflate data, by the method and the checksum
-// in its first two bytes (RFC 1950, section 2.2).
+// isZlib distinguishes the zlib format from bare deflate data, by the method and the
+// checksum in its first two bytes (RFC 1950, section 2.2).
 func (d *decoder) isZlib() bool {
 	head, err := d.source.Peek(2)
 	return err != nil || (head[0]&0x0f == 8 && (int(head[0])<<8|int(head[1]))%31 == 0)
 }
 
-// end reads on to the end of the body, which must be the end of the data, too. gzip
-// does the same by itself.
+// end checks that the end of the data is also the end of the body, as package gzip does
+// for its own format.
 func (d *decoder) end() error {
 	if _, err := d.source.ReadByte(); err != nil {
 		return err
 	}
-	return errors.New("there is more behind its end")
+	return errors.New("there is more data after its end")
 }
 
-// word says of an error that it is one of the compressed data, unless it is the
-// body's own.
-func (d *decoder) word(err error) error {
+// wrap returns an error as one of the compressed data, unless it is one of the body.
+func (d *decoder) wrap(err error) error {
 	if _, ok := errors.AsType[*connect.Error](err); ok || err == nil || errors.Is(err, io.EOF) {
 		return err
 	}

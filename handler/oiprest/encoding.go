@@ -14,14 +14,14 @@ import (
 // compressBytes is the size from which an answer is worth compressing.
 const compressBytes = 1 << 10
 
-// encoder compresses an answer. Both of the writers that are used have its methods.
+// encoder compresses an answer. The writers of gzip and zlib implement it.
 type encoder interface {
 	io.WriteCloser
 	Reset(w io.Writer)
 }
 
-// encoders are kept from answer to answer: each has more than a megabyte of tables.
-// They are fast rather than thorough, as the values of tensors hardly compress.
+// encoders are pools of encoders, each of which has more than a megabyte of tables. Their
+// level is the fastest, since the values of tensors hardly compress.
 var encoders = map[string]*sync.Pool{
 	codingGzip:    {New: func() any { return newGzip() }},
 	codingDeflate: {New: func() any { return newZlib() }},
@@ -30,7 +30,7 @@ var encoders = map[string]*sync.Pool{
 func newGzip() encoder {
 	w, err := gzip.NewWriterLevel(nil, gzip.BestSpeed)
 	if err != nil {
-		return gzip.NewWriter(nil) // the level is one that there is
+		return gzip.NewWriter(nil) // impossible: the level is valid
 	}
 	return w
 }
@@ -61,9 +61,9 @@ func compress(dst []byte, coding string, parts [][]byte) ([]byte, error) {
 	return out.Bytes(), nil
 }
 
-// chooseCoding returns the content coding that an Accept-Encoding prefers; "" for
-// none. Of codings that are liked equally, gzip goes first, and either before none,
-// unless the caller says that it likes that more (RFC 9110, section 12.5.3).
+// chooseCoding returns the content coding that an Accept-Encoding prefers; "" for none.
+// Of codings with the same weight it prefers gzip, and either to none, unless the caller
+// gives that a higher weight (RFC 9110, section 12.5.3).
 func chooseCoding(header http.Header) string {
 	weights := map[string]float64{}
 	for _, line := range header.Values("Accept-Encoding") {
@@ -72,7 +72,7 @@ func chooseCoding(header http.Header) string {
 			weights[coding] = weight
 		}
 	}
-	others := weights["*"]
+	rest := weights["*"]
 	best, chosen := weights["identity"], ""
 	if best == 0 {
 		best = smallestWeight / 2
@@ -80,7 +80,7 @@ func chooseCoding(header http.Header) string {
 	for _, coding := range []string{codingDeflate, codingGzip} {
 		weight, named := weights[coding]
 		if !named {
-			weight = others
+			weight = rest
 		}
 		if weight > 0 && weight >= best {
 			best, chosen = weight, coding
@@ -89,10 +89,10 @@ func chooseCoding(header http.Header) string {
 	return chosen
 }
 
-// smallestWeight is the least that a weight can be above 0.
+// smallestWeight is the smallest weight above 0.
 const smallestWeight = 0.001
 
-// parseCoding reads an item such as "gzip;q=0.5". A weight that is none is 0.
+// parseCoding parses an item such as "gzip;q=0.5". A malformed weight is 0.
 func parseCoding(item string) (coding string, weight float64) {
 	coding, parameters, weighted := strings.Cut(item, ";")
 	coding = strings.ToLower(strings.TrimSpace(coding))

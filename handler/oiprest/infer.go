@@ -40,7 +40,7 @@ func (h *Handler) infer(w http.ResponseWriter, r *http.Request) (err error) {
 		}
 	}
 	req := &infer.Request{Model: r.PathValue("model"), Version: r.PathValue("version"), Started: started}
-	behind, err := readInfer(req, body.bytes(), jsonLength)
+	binary, err := readInfer(req, body.bytes(), jsonLength)
 	if err != nil {
 		return err
 	}
@@ -48,7 +48,7 @@ func (h *Handler) infer(w http.ResponseWriter, r *http.Request) (err error) {
 	if err != nil {
 		return err
 	}
-	return h.writeResult(w, r, result, behind)
+	return h.writeResult(w, r, result, binary)
 }
 
 // readInfer reads a request from its body.

@@ -60,7 +60,7 @@ func (b *binaryOutputs) has(output int) bool {
 //
 // It ignores members that the protocol does not have, and unknown parameters: clients of
 // other servers send some.
-func readRequest(request *infer.Request, text, tensors []byte) (behind binaryOutputs, err error) {
+func readRequest(request *infer.Request, text, tensors []byte) (binary binaryOutputs, err error) {
 	r := &requestReader{Scanner: tensorjson.NewScanner(text), request: request}
 	var own parameters
 	for key := range r.members() {
@@ -83,23 +83,23 @@ func readRequest(request *infer.Request, text, tensors []byte) (behind binaryOut
 		}
 	}
 	if err := r.End(); err != nil {
-		return behind, r.failed(err)
+		return binary, r.failed(err)
 	}
 	if request.Parameters, err = infer.ReadParameters(maps.Keys(own), own.get); err != nil {
-		return behind, err
+		return binary, err
 	}
-	if behind.all, err = own.truth(binaryOutputParameter); err != nil {
-		return behind, err
+	if binary.all, err = own.truth(binaryOutputParameter); err != nil {
+		return binary, err
 	}
 	if len(request.Outputs) > 0 {
-		behind.named = make([]bool, len(request.Outputs))
+		binary.named = make([]bool, len(request.Outputs))
 	}
 	for i := range request.Outputs {
-		if behind.named[i], err = readOutputParameters(&request.Outputs[i], r.outputs[i], behind.all); err != nil {
-			return behind, err
+		if binary.named[i], err = readOutputParameters(&request.Outputs[i], r.outputs[i], binary.all); err != nil {
+			return binary, err
 		}
 	}
-	return behind, r.takeTensors(tensors)
+	return binary, r.takeTensors(tensors)
 }
 
 // members reads an object, as Scanner.Object does, of a bounded number of members.

@@ -12,18 +12,18 @@ import (
 // one write. Larger ones are written from their own memory.
 const joinedBytes = 32 << 10
 
-// writeResult answers with a result: its JSON, and the outputs of behind after it. It is
+// writeResult answers with a result: its JSON, and the outputs of binary after it. It is
 // compressed where the caller accepts that.
-func (h *Handler) writeResult(w http.ResponseWriter, r *http.Request, result *infer.Result, behind binaryOutputs) error {
+func (h *Handler) writeResult(w http.ResponseWriter, r *http.Request, result *infer.Result, binary binaryOutputs) error {
 	text, compressed := newBuffer(), newBuffer()
 	var err error
-	if text.memory, err = appendResult(text.memory[:0], result, &behind); err != nil {
+	if text.memory, err = appendResult(text.memory[:0], result, &binary); err != nil {
 		return err
 	}
 	jsonLength, size := len(text.memory), 0
 	parts := [][]byte{nil}
 	for i := range result.Outputs {
-		if out := &result.Outputs[i]; behind.has(i) && len(out.Data) > 0 {
+		if out := &result.Outputs[i]; binary.has(i) && len(out.Data) > 0 {
 			parts = append(parts, out.Data)
 			size += len(out.Data)
 		}
@@ -74,7 +74,7 @@ func writeAll(w http.ResponseWriter, parts [][]byte) bool {
 
 // appendResult appends the JSON of a result. A tensor has parameters only where it is
 // after the JSON: clients take their presence for that.
-func appendResult(dst []byte, result *infer.Result, behind *binaryOutputs) ([]byte, error) {
+func appendResult(dst []byte, result *infer.Result, binary *binaryOutputs) ([]byte, error) {
 	dst = append(dst, '{')
 	if result.ID != "" {
 		dst = append(tensorjson.AppendString(append(dst, `"id":`...), result.ID), ',')
@@ -87,7 +87,7 @@ func appendResult(dst []byte, result *infer.Result, behind *binaryOutputs) ([]by
 			dst = append(dst, ',')
 		}
 		var err error
-		if dst, err = appendOutput(dst, &result.Outputs[i], behind.has(i)); err != nil {
+		if dst, err = appendOutput(dst, &result.Outputs[i], binary.has(i)); err != nil {
 			return nil, err
 		}
 	}

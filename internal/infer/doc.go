@@ -1,6 +1,6 @@
 // Package infer runs models for every protocol.
 //
-// A [Runner] takes a [Request] from an API the same way whatever its protocol: lease a
+// A [Runner] takes a [Request] from an API of any protocol the same way: lease a
 // version, check the request against it, make the inputs, run the session behind its
 // scheduler, take the outputs, and record the version's statistics. The APIs translate
 // a message to a Request and a [Result] to a message; none runs a model itself.

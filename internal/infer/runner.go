@@ -16,8 +16,8 @@ import (
 
 // Options tune a Runner. The zero value has the defaults.
 type Options struct {
-	// MaxDeadline bounds the duration of an inference, whatever deadline its caller
-	// gives. 0: no bound.
+	// MaxDeadline bounds the duration of an inference, also where its caller gives a later
+	// deadline. 0: no bound.
 	MaxDeadline time.Duration
 	// MaxImagePixels bounds an encoded image's width times height. 0:
 	// vision.DefaultMaxPixels.
