@@ -29,9 +29,9 @@ import (
 	"github.com/tensorwire/tensorwire/internal/sched/scheduler"
 )
 
-// TestMemoryThatAnEngineMayStillReadIsNotUsedAgain lets callers leave while the model
-// runs on their tensors, which lie in the request's body, and has others send theirs.
-func TestMemoryThatAnEngineMayStillReadIsNotUsedAgain(t *testing.T) {
+// TestMemoryThatAnEngineMayStillReadIsNotReused lets callers leave while the model
+// runs on their tensors, which alias the request's body, and has others send theirs.
+func TestMemoryThatAnEngineMayStillReadIsNotReused(t *testing.T) {
 	const size = 1000
 	for name, ends := range map[string]struct {
 		most  time.Duration
@@ -156,7 +156,7 @@ func TestARegionMayGoWhileTheModelRuns(t *testing.T) {
 }
 
 // TestAModelIsNotClosedUnderAnAbandonedCall ends a repository, which no request leases
-// any more, while the engine still runs what a caller has left behind.
+// any more, while the engine still runs the call of a caller that left.
 func TestAModelIsNotClosedUnderAnAbandonedCall(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var running, closed atomic.Bool
@@ -189,7 +189,7 @@ func TestAModelIsNotClosedUnderAnAbandonedCall(t *testing.T) {
 }
 
 // TestAnImageThatWouldBeRefusedIsNotDecoded sends what cannot be decoded to a model that
-// has no room: it is refused for want of room.
+// has a full queue: the full queue refuses it.
 func TestAnImageThatWouldBeRefusedIsNotDecoded(t *testing.T) {
 	began, let := make(chan struct{}, 10), make(chan struct{})
 	m := infertest.Pictures()

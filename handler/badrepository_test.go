@@ -58,7 +58,7 @@ func serveDirectory(t *testing.T, dir string) *both {
 const goodRequest = `{"inputs":[{"name":"x","datatype":"FP32","shape":[1,2],"data":[1,2]}]}`
 
 // call makes an RPC by its name and the same call of REST, and returns what
-// each answers, checked for what it must not tell.
+// the answer of each, checked for what it must not reveal.
 func (s *both) call(t *testing.T, rpc, model, version string) (rest handlertest.Answer, rpcErr error) {
 	t.Helper()
 	path, method, body, suffix := "/v2/models/"+segment(model), http.MethodGet, "", ""
@@ -90,7 +90,7 @@ func (s *both) call(t *testing.T, rpc, model, version string) (rest handlertest.
 	}
 	rest = handlertest.Ask(t, s.rest, method, path+suffix, []byte(body))
 	if rpcErr != nil && strings.Contains(rpcErr.Error(), s.dir) || strings.Contains(string(rest.Body), s.dir) {
-		t.Errorf("%s of %q: the answer tells a path of the server: %v, %s", rpc, model, rpcErr, rest.Body)
+		t.Errorf("%s of %q: the answer reveals a path of the server: %v, %s", rpc, model, rpcErr, rest.Body)
 	}
 	return rest, rpcErr
 }
@@ -225,6 +225,6 @@ func TestModelsThatCannotBeLoadedOverBoth(t *testing.T) {
 		s.fails(t, "infer", name, "", connect.CodeUnavailable, append(want[:1:1], `"`+name+`"`)...)
 	}
 	if rest, err := s.call(t, "infer", "m", ""); err != nil || rest.Status != http.StatusOK {
-		t.Errorf("the model beside them: %v, %d %s", err, rest.Status, rest.Body)
+		t.Errorf("the good model: %v, %d %s", err, rest.Status, rest.Body)
 	}
 }

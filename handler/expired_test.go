@@ -133,7 +133,7 @@ func TestWhatHasExpiredIsNeverRun(t *testing.T) {
 	for range each {
 		waiting.Go(func() {
 			if said, err := post(leaving, path, rest("9", "")); err == nil {
-				t.Errorf("who left was answered: %s", said)
+				t.Errorf("a caller that left was answered: %s", said)
 			}
 		})
 	}

@@ -20,7 +20,7 @@ import (
 	"github.com/tensorwire/tensorwire/internal/infer/infertest"
 )
 
-// conditions returns what each API says of whether a model is ready.
+// conditions returns for each API whether it reports a model as ready.
 func conditions(t *testing.T, apis *handlertest.APIs, model string) map[string]bool {
 	t.Helper()
 	said := map[string]bool{}
@@ -65,7 +65,7 @@ func conditions(t *testing.T, apis *handlertest.APIs, model string) map[string]b
 
 // TestAModelThatKeepsFailingIsUnavailableUntilItRecovers asks all APIs for the condition
 // of a model whose engine fails, panics, answers wrongly or does not come back, and of
-// another beside it.
+// another model.
 func TestAModelThatKeepsFailingIsUnavailableUntilItRecovers(t *testing.T) {
 	for name, fault := range map[string]func() (*engine.Result, error){
 		"fails":         func() (*engine.Result, error) { return nil, errors.New("broken") },

@@ -139,7 +139,7 @@ func TestAStreamThatEndsLeavesNoFrameBehind(t *testing.T) {
 // TestAWaitForTheTurnIsOneInTheQueue lets a frame wait for half a minute while the one before
 // it is run: it counts as a wait for the model, and against the frame's own timeout.
 func TestAWaitForTheTurnIsOneInTheQueue(t *testing.T) {
-	const wait = 30 * time.Second // less than after what a model is taken for hanging
+	const wait = 30 * time.Second // less than the hang timeout
 	inBubble := func(timeout time.Duration) func(t *testing.T) {
 		return func(t *testing.T) {
 			m, began, let := infertest.Held()

@@ -21,14 +21,14 @@ import (
 	"github.com/tensorwire/tensorwire/internal/transport/admission"
 )
 
-// busyError is an error of overload that says when to come again.
+// busyError is an overload error with a time to retry after.
 type busyError struct{}
 
 func (busyError) Error() string             { return "too many requests wait" }
 func (busyError) RetryAfter() time.Duration { return 2500 * time.Millisecond }
 
-// Whatever has no room for a request, its caller is told when to come again.
-func TestOverloadSaysWhenToComeAgain(t *testing.T) {
+// Every overload error has a time to retry after, over both protocols.
+func TestOverloadErrorsHaveATimeToRetryAfter(t *testing.T) {
 	const request = `{"inputs":[{"name":"INPUT0","datatype":"FP32","shape":[1],"data":[1]}]}`
 	for want, test := range map[string]struct {
 		err  error

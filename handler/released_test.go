@@ -135,7 +135,7 @@ func checkStream(t *testing.T, name string, requests int, send func(i int) error
 	}
 }
 
-// gone is a caller who takes none of an answer's body.
+// gone is a caller that left before the answer's body.
 type gone struct{ *httptest.ResponseRecorder }
 
 func (gone) Write([]byte) (int, error) { return 0, errors.New("gone") }
@@ -150,14 +150,14 @@ func TestRESTReleasesOutputsThatHaveBeenWritten(t *testing.T) {
 	}
 	for name, test := range map[string]struct {
 		output, accepts string
-		behind, gone    bool
+		after, gone     bool
 	}{
-		"numbers":                 {},
-		"behind the JSON":         {output: `,"outputs":[{"name":"y","parameters":{"binary_data":true}}]`, behind: true},
-		"compressed":              {accepts: "gzip"},
-		"classes":                 {output: `,"outputs":[{"name":"y","parameters":{"classification":3}}]`},
-		"numbers, nobody there":   {gone: true},
-		"behind it, nobody there": {output: `,"outputs":[{"name":"y","parameters":{"binary_data":true}}]`, gone: true},
+		"numbers":                {},
+		"after the JSON":         {output: `,"outputs":[{"name":"y","parameters":{"binary_data":true}}]`, after: true},
+		"compressed":             {accepts: "gzip"},
+		"classes":                {output: `,"outputs":[{"name":"y","parameters":{"classification":3}}]`},
+		"numbers, nobody there":  {gone: true},
+		"after it, nobody there": {output: `,"outputs":[{"name":"y","parameters":{"binary_data":true}}]`, gone: true},
 	} {
 		freed.Store(0)
 		r := httptest.NewRequest(http.MethodPost, "/v2/models/m/infer", strings.NewReader(request(test.output)))
@@ -171,7 +171,7 @@ func TestRESTReleasesOutputsThatHaveBeenWritten(t *testing.T) {
 		if want := map[bool]int64{false: 1, true: 0}[test.gone]; freed.Load() != want || recorder.Code != http.StatusOK {
 			t.Errorf("%s: status %d; the outputs are freed %d times, want %d", name, recorder.Code, freed.Load(), want)
 		}
-		if test.behind && !bytes.HasSuffix(recorder.Body.Bytes(), tensor.AsBytes(values)) {
+		if test.after && !bytes.HasSuffix(recorder.Body.Bytes(), tensor.AsBytes(values)) {
 			t.Errorf("%s: the answer has other values", name)
 		}
 	}

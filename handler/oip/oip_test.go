@@ -123,7 +123,7 @@ func TestInputsComeInAnyOrderAndOutputsAsAsked(t *testing.T) {
 	}
 }
 
-// TestRawContentsAreNotCopied looks at the memory on both sides of the model.
+// TestRawContentsAreNotCopied compares the memory on both sides of the model.
 func TestRawContentsAreNotCopied(t *testing.T) {
 	model := infertest.Echo(tensor.FP32, -1)
 	var in, out []byte

@@ -155,7 +155,7 @@ func TestStatisticsAreWhatCallersSaw(t *testing.T) {
 			}
 		}
 		if of.GetQueue().GetNs() == 0 || of.GetSuccess().GetNs() != of.GetQueue().GetNs()+of.GetComputeInfer().GetNs() {
-			t.Errorf("the steps are not the whole: %v", of)
+			t.Errorf("the steps do not add up: %v", of)
 		}
 		statistics := models.Snapshot().Models[0].Newest().Statistics
 		notRun := statistics.Sums().NotRun

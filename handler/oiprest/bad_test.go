@@ -30,7 +30,7 @@ func TestRESTBadRequests(t *testing.T) {
 	fp32 := func(rest string) string { return x(`"datatype":"FP32",` + rest) }
 	for name, test := range map[string]struct {
 		model, text string
-		tensors     int // bytes behind the JSON
+		tensors     int // bytes after the JSON
 		status      int
 		says        []string
 	}{

@@ -26,7 +26,7 @@ func photo() []float32 {
 	return values
 }
 
-// discard is a writer of answers that nobody reads.
+// discard is a ResponseWriter without a reader.
 type discard struct{ header http.Header }
 
 func (d discard) Header() http.Header         { return d.header }

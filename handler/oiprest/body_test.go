@@ -149,7 +149,7 @@ func TestRESTBodiesAreBounded(t *testing.T) {
 			t.Errorf("%s: it took %d bytes", name, took)
 		}
 	}
-	// A length that is announced is no reason to take as much memory.
+	// An announced length alone allocates no memory.
 	r := httptest.NewRequest(http.MethodPost, "/v2/models/m/infer", iotest("{"))
 	r.ContentLength = limit
 	var before, after goruntime.MemStats
@@ -162,7 +162,7 @@ func TestRESTBodiesAreBounded(t *testing.T) {
 	}
 }
 
-// iotest is a body that is cut off behind its text.
+// iotest is a body that is cut off after its text.
 func iotest(text string) io.Reader {
 	return io.MultiReader(strings.NewReader(text), readerFunc(func([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }))
 }
@@ -274,7 +274,7 @@ func TestRESTOverHTTP(t *testing.T) {
 				t.Errorf("HTTP/2 %v, %s: %d, %d bytes", h2c, name, a.Status, len(tensors))
 			}
 		}
-		// Who sends too much reads the answer all the same.
+		// A client that sends too much still reads the answer.
 		for _, headers := range [][]string{nil, {"Expect", "100-continue"}} {
 			for name, body := range map[string]io.Reader{
 				"too much of a known length":    bytes.NewReader(make([]byte, 2_000_000)),

@@ -42,8 +42,8 @@ func newFuzzREST(f *testing.F) (http.Handler, []string) {
 // noHeader in the place of an offset leaves Inference-Header-Content-Length out.
 const noHeader = math.MinInt8
 
-// FuzzRESTInfer sends the body of an infer request: its JSON, what lies behind it, and
-// a header that tells the JSON's length, off by offset. Whatever it is, the answer is
+// FuzzRESTInfer sends the body of an infer request: its JSON, the tensors after it, and
+// a header with the JSON's length, off by offset. The answer is always
 // one of the protocol, and what is taken comes back the same when it is sent again, as
 // JSON and as bytes.
 func FuzzRESTInfer(f *testing.F) {
@@ -169,7 +169,7 @@ func (r *restResult) repeats(model string) bool {
 }
 
 // send asks the model for the answer again, giving it the outputs as inputs. The
-// answer has its outputs where r has them, behind the JSON or in it; or the reverse.
+// answer has its outputs where r has them, after the JSON or in it; or the reverse.
 func (r *restResult) send(t *testing.T, h http.Handler, reverse bool) handlertest.Answer {
 	t.Helper()
 	inputs := map[string]string{"y": "x", "c": "a", "d": "b"}

@@ -212,9 +212,9 @@ func TestABodyThatIsOneTensor(t *testing.T) {
 	}
 }
 
-// TestTensorsBehindJSONAreNotCopied looks at where the model gets its input: the
+// TestTensorsAfterJSONAreNotCopied checks the address of the model's input: the
 // engine copies what is not aligned, so the body is put where the tensor is.
-func TestTensorsBehindJSONAreNotCopied(t *testing.T) {
+func TestTensorsAfterJSONAreNotCopied(t *testing.T) {
 	m := infertest.Echo(tensor.FP64, -1)
 	var at uintptr
 	m.Compute = func(_ context.Context, inputs []tensor.Tensor) (*engine.Result, error) {

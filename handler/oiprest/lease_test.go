@@ -48,7 +48,7 @@ func TestARequestIsMadeAndRunByOneVersion(t *testing.T) {
 	}
 }
 
-// goneWriter is the answer to a caller that has gone, which keeps what it was given, as
+// goneWriter is the answer to a caller that left, which keeps the written slice, as
 // HTTP/2 may for a moment.
 type goneWriter struct {
 	http.ResponseWriter

@@ -20,7 +20,7 @@ import (
 	"github.com/tensorwire/tensorwire/internal/telemetry"
 )
 
-// TestRESTMetadataIsGolden are the answers that tell of the server and its models.
+// TestRESTMetadataIsGolden checks the answers that describe the server and its models.
 func TestRESTMetadataIsGolden(t *testing.T) {
 	m := infertest.Echo(tensor.FP32, -1, 2)
 	m.Versions = []string{"2", "10"}
