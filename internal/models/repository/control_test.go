@@ -56,7 +56,7 @@ func TestLoadAndUnloadByRequest(t *testing.T) {
 		}
 		must(t, r.LoadModel(t.Context(), "cat", nil))
 		if got := answer(t, r, "cat", ""); got != "two" {
-			t.Errorf("loaded anew it answers %q", got)
+			t.Errorf("loaded again it answers %q", got)
 		}
 		l.loaded()
 		must(t, r.LoadModel(t.Context(), "cat", nil))
@@ -102,9 +102,9 @@ func TestAModelThatIsLoadedWhileItUnloads(t *testing.T) {
 	})
 }
 
-// TestASessionThatDoesNotCloseKeepsNobodyWaiting stands for a call into the engine that
-// does not come back: its caller has gone, and the session can only close after it.
-func TestASessionThatDoesNotCloseKeepsNobodyWaiting(t *testing.T) {
+// TestASessionThatDoesNotCloseDelaysNoOther simulates a call into the engine that does not
+// return: its caller left, and the session can only close after it.
+func TestASessionThatDoesNotCloseDelaysNoOther(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r, l := open(t, write(t, map[string]string{"cat/1/model.onnx": "one", "dog/1/model.onnx": "bark"}), explicit)
 		must(t, r.LoadModel(t.Context(), "cat", nil))
@@ -158,7 +158,7 @@ func TestLoadSaysWhatIsWrong(t *testing.T) {
 	}
 	expect(t, r, "cat/2 unavailable, cat/1 ready, dog/1 unavailable, empty")
 	if err := r.UnloadModel(t.Context(), "bird"); !errors.Is(err, repository.ErrNotFound) || !strings.HasPrefix(err.Error(), "Request for unknown model") {
-		t.Errorf("an unload of what is not there gives %v", err)
+		t.Errorf("an unload of an unknown model gives %v", err)
 	}
 }
 
@@ -193,9 +193,9 @@ func TestALoadOutlivesItsCaller(t *testing.T) {
 			t.Errorf("the one that waits for it: %v", err)
 		}
 		time.Sleep(5 * time.Minute)
-		expect(t, r, "cat/1 ready, dog") // the one that waited was given up
+		expect(t, r, "cat/1 ready, dog") // the load that waited was cancelled
 
-		// A load that is under way when the repository ends is let go, too.
+		// A load in progress when the repository closes is released, too.
 		put(t, dir, "cat/1/model.onnx", "two")
 		put(t, dir, "cat/2/model.onnx", "three")
 		result := make(chan error)
@@ -225,15 +225,15 @@ func TestExplicitListsWhatCouldBeLoaded(t *testing.T) {
 		drop(t, dir, "dog")
 		put(t, dir, "bird/1/model.onnx", "tweet")
 		time.Sleep(settle)
-		expect(t, r, "bird, cat/1 ready") // what is loaded stays
+		expect(t, r, "bird, cat/1 ready") // the loaded model stays
 		must(t, r.UnloadModel(t.Context(), "cat"))
 		time.Sleep(settle)
 		expect(t, r, "bird")
 	})
 }
 
-// Whoever unloads a model to make room for another has the room when the call returns.
-func TestAnUnloadThatNobodyLeasesClosesTheSession(t *testing.T) {
+// The memory of an unloaded model is free when the call returns.
+func TestUnloadClosesASessionWithoutLeases(t *testing.T) {
 	r, l := open(t, write(t, map[string]string{"cat/1/model.onnx": "one"}), explicit)
 	for range 3 {
 		must(t, r.LoadModel(t.Context(), "cat", nil))
@@ -247,7 +247,8 @@ func TestAnUnloadThatNobodyLeasesClosesTheSession(t *testing.T) {
 	}
 }
 
-// What failed for want of memory, say, may be tried again with the same files.
+// A load that failed, for example because memory was exhausted, can be tried again with
+// the same files.
 func TestARequestTriesAgainWhatFailed(t *testing.T) {
 	options, short := explicit, true
 	options.Compile = func(*repository.Version[string]) (string, error) {

@@ -61,7 +61,7 @@ func (l *loader) opened() int {
 	return l.open
 }
 
-// loaded returns what was loaded since it was called last.
+// loaded returns the files that were loaded since the last call.
 func (l *loader) loaded() []string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -70,7 +70,7 @@ func (l *loader) loaded() []string {
 	return loads
 }
 
-// ran returns what sessions were run with since it was called last.
+// ran returns the inputs of the runs since the last call.
 func (l *loader) ran() []string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -211,7 +211,7 @@ var states = map[repository.State]string{
 	repository.Loading: "loading", repository.Ready: "ready", repository.Unavailable: "unavailable", repository.Unloading: "unloading",
 }
 
-// index lists what the repository has: "cat/2 ready, cat/1 unavailable, dog".
+// index lists the versions of the repository: "cat/2 ready, cat/1 unavailable, dog".
 func index(r *repository.Repository[string]) string {
 	text := ""
 	for _, m := range r.Snapshot().Models {
@@ -225,7 +225,7 @@ func index(r *repository.Repository[string]) string {
 	return text[min(len(text), 2):]
 }
 
-// answer runs a version and returns what its file contains.
+// answer runs a version and returns the content of its file.
 func answer(t *testing.T, r *repository.Repository[string], name, version string) string {
 	t.Helper()
 	lease, err := r.Acquire(name, version)

@@ -84,7 +84,7 @@ func TestLinksWithinTheDirectoryAreFollowed(t *testing.T) {
 	}
 }
 
-func TestWhatIsNoFileIsRefused(t *testing.T) {
+func TestOnlyRegularFilesAreLoaded(t *testing.T) {
 	dir := write(t, map[string]string{"pipe/1/model.onnx": "", "sides/1/model.onnx": "", "loop/1/model.onnx": "", "nowhere/readme": ""})
 	for _, path := range []string{"pipe/1/data", "sides/labels.txt"} {
 		must(t, syscall.Mkfifo(filepath.Join(dir, path), 0o600))
@@ -93,7 +93,7 @@ func TestWhatIsNoFileIsRefused(t *testing.T) {
 	link(t, dir, "not-there", "nowhere/1/model.onnx")
 	r, _ := open(t, dir, repository.Options[string]{})
 	for name, want := range map[string]string{
-		"pipe": "pipe/1/data is neither", "sides": "sides/labels.txt is neither", "loop": "loop/1/self", "nowhere": "nowhere/1/model.onnx is a symbolic link to what is not there",
+		"pipe": "pipe/1/data is neither", "sides": "sides/labels.txt is neither", "loop": "loop/1/self", "nowhere": "nowhere/1/model.onnx is a symbolic link to a file that does not exist",
 	} {
 		if v := only(t, r, name); v.State != repository.Unavailable || !strings.Contains(v.Reason, want) {
 			t.Errorf("%s: reason %q", name, v.Reason)

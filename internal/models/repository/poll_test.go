@@ -99,7 +99,7 @@ func TestPollLoadsOnlyWhatChanged(t *testing.T) {
 }
 
 // A file replaced by one of the same size and time is another: mv keeps both.
-func TestPollTellsFilesOfTheSameSizeAndTime(t *testing.T) {
+func TestPollDistinguishesFilesOfTheSameSizeAndTime(t *testing.T) {
 	polled(t, map[string]string{"cat/1/model.onnx": "one"}, func(t *testing.T, dir string, r *repository.Repository[string], _ *loader) {
 		old := filepath.Join(dir, "cat/1/model.onnx")
 		info, err := os.Stat(old)

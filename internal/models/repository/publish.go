@@ -2,10 +2,9 @@ package repository
 
 import "slices"
 
-// update publishes the repository with a change to the model of that name. change
-// gets a copy of the model, nil where there is none, and returns what is listed from
-// now on, nil for nothing. It must not block: other changes wait for it. After Close
-// nothing changes.
+// update publishes a snapshot with a change to the model of that name. change gets a copy
+// of the model, nil where there is none, and returns the model to list, nil to list none.
+// It must not block: other changes wait for it. After Close it has no effect.
 func (r *Repository[S]) update(name string, change func(m *Model[S]) *Model[S]) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -36,10 +35,9 @@ func (r *Repository[S]) update(name string, change func(m *Model[S]) *Model[S]) 
 	r.snapshot.Store(next)
 }
 
-// defaultModel returns the model that a request without a name means: the one that
-// was configured, else the only one, else the only one that is ready. While another
-// may still become ready, that is only known of the model that was the default
-// before.
+// defaultModel returns the model of a request without a name: the configured one, else the
+// only one, else the only one that is ready. While others may still become ready, the
+// latter is only the model that was the default before.
 func (r *Repository[S]) defaultModel(models []*Model[S], before string) string {
 	if r.options.DefaultModel != "" {
 		return r.options.DefaultModel
@@ -64,8 +62,8 @@ func (r *Repository[S]) defaultModel(models []*Model[S], before string) string {
 	return only
 }
 
-// swap puts a version into service, in place of the one of its number. Who leased that
-// one keeps it until the lease is released.
+// swap puts a version into service, in place of the one of its number, which stays open
+// until its last lease is released.
 func (r *Repository[S]) swap(next *Version[S]) {
 	var old *Version[S]
 	r.update(next.Model, func(m *Model[S]) *Model[S] {
@@ -77,15 +75,15 @@ func (r *Repository[S]) swap(next *Version[S]) {
 		return m
 	})
 	if old != nil && old.instance != nil {
-		old.instance.letGo()
+		old.instance.drop()
 	}
 }
 
-// retire takes those of a model's versions that are ready, and that pick picks, out of
-// service. Each is listed as Unloading until its last lease is released. Then it is
-// listed as unloaded, or no longer.
+// retire takes the versions of a model that are ready and that pick selects out of service.
+// Each is listed as Unloading until its last lease is released, and then as unloaded or,
+// without unloaded, not at all.
 func (r *Repository[S]) retire(name string, unloaded bool, pick func(v *Version[S]) bool) {
-	leaving := make(map[*Version[S]]*instance) // by what stands in their place in the list
+	leaving := make(map[*Version[S]]*instance) // by their replacement in the list
 	r.update(name, func(m *Model[S]) *Model[S] {
 		if m == nil {
 			return nil
@@ -106,7 +104,7 @@ func (r *Repository[S]) retire(name string, unloaded bool, pick func(v *Version[
 				}
 				i := slices.Index(m.Versions, place)
 				switch {
-				case i < 0: // loaded anew since
+				case i < 0: // loaded again meanwhile
 				case unloaded:
 					m.Versions[i] = &Version[S]{Model: name, Number: place.Number, State: Unavailable, Reason: reasonUnloaded}
 				default:
@@ -115,11 +113,11 @@ func (r *Repository[S]) retire(name string, unloaded bool, pick func(v *Version[
 				return m.listed()
 			})
 		}
-		instance.letGo()
+		instance.drop()
 	}
 }
 
-// listed returns m, or nil when nothing of it is left to list.
+// listed returns m, or nil when it was removed and has no versions.
 func (m *Model[S]) listed() *Model[S] {
 	if m.removed && len(m.Versions) == 0 {
 		return nil

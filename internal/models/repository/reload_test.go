@@ -300,7 +300,7 @@ func TestAFailureAfterTheLoadClosesTheSession(t *testing.T) {
 	}{
 		"compile":   {repository.Options[string]{Compile: fails}, "labels do not fit"},
 		"decorated": {repository.Options[string]{Compile: fails, Decorate: func(s engine.Session, _ *repository.Version[string]) engine.Session { return &decorated{s} }}, "labels do not fit"},
-		"panic":     {repository.Options[string]{Compile: func(*repository.Version[string]) (string, error) { panic("a bug that only this model meets") }}, "its log says why"},
+		"panic":     {repository.Options[string]{Compile: func(*repository.Version[string]) (string, error) { panic("a bug that only this model meets") }}, "its log has the cause"},
 	} {
 		r, l := open(t, write(t, map[string]string{"m/1/model.onnx": ""}), test.options)
 		if v := only(t, r, "m"); v.State != repository.Unavailable || !strings.Contains(v.Reason, test.reason) {

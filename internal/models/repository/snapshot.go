@@ -12,10 +12,9 @@ import (
 type Snapshot[S any] struct {
 	// Models are sorted by name.
 	Models []*Model[S]
-	// Generation grows with each change.
+	// Generation increases with each change.
 	Generation int64
-	// DefaultModel is the name of the model that a request without one means;
-	// empty when there is none.
+	// DefaultModel is the model of a request without a name; empty when there is none.
 	DefaultModel string
 }
 
@@ -34,9 +33,8 @@ func (s *Snapshot[S]) model(name string) *Model[S] {
 	return nil
 }
 
-// Lookup returns the model of that name, or the default model for an empty one,
-// and its version of that number; for an empty one the newest that is ready, or
-// else the newest.
+// Lookup returns the model of that name, or the default model for an empty one, and its
+// version of that number; for an empty one the newest that is ready, else the newest.
 func (s *Snapshot[S]) Lookup(name, version string) (*Model[S], *Version[S], error) {
 	if name == "" {
 		if s.DefaultModel == "" {
@@ -61,7 +59,7 @@ func (s *Snapshot[S]) Lookup(name, version string) (*Model[S], *Version[S], erro
 	return m, m.Versions[0], nil
 }
 
-// empty says why a model has no versions.
+// empty returns the error of a model without versions.
 func (m *Model[S]) empty() error {
 	if m.Reason == "" {
 		return notLoaded(m.Name)
@@ -72,7 +70,7 @@ func (m *Model[S]) empty() error {
 func (m *Model[S]) lookup(version string) (*Version[S], error) {
 	number, ok := parseVersion(version)
 	if !ok {
-		// Clients of Triton look for these words.
+		// Triton's clients search for these words.
 		quoted := strconv.Quote(shorten(version))
 		return nil, fmt.Errorf("%w: failed to get model version from specified version string '%s': give model_version as a positive whole number without leading zeros, or leave it out", ErrName, quoted[1:len(quoted)-1])
 	}
@@ -89,14 +87,14 @@ func (m *Model[S]) lookup(version string) (*Version[S], error) {
 	return nil, unknown("%q version %s is %w; it has %s", m.Name, version, ErrNotFound, strings.Join(have, ", "))
 }
 
-// parseVersion reads the number of a version as its directory's name writes it: no
+// parseVersion parses the number of a version in the form of its directory's name: no
 // sign, no leading zero.
 func parseVersion(text string) (int64, bool) {
 	number, err := strconv.ParseInt(text, 10, 64)
 	return number, err == nil && number > 0 && strconv.FormatInt(number, 10) == text
 }
 
-// unknown returns an error in Triton's own words, by which its clients tell it.
+// unknown returns an error in Triton's own words, by which its clients recognize it.
 func unknown(format string, args ...any) error {
 	return fmt.Errorf("Request for unknown model: "+format, args...)
 }
@@ -108,7 +106,7 @@ func notLoaded(name string) error {
 func (v *Version[S]) unavailable() error {
 	switch {
 	case v.State == Loading:
-		return fmt.Errorf("%w: model %q version %d is loading; try again soon", ErrUnavailable, v.Model, v.Number)
+		return fmt.Errorf("%w: model %q version %d is loading; retry soon", ErrUnavailable, v.Model, v.Number)
 	case v.State == Unloading:
 		return fmt.Errorf("%w: model %q version %d is being unloaded", ErrUnavailable, v.Model, v.Number)
 	case v.Reason == reasonUnloaded:
@@ -126,11 +124,11 @@ func (s *Snapshot[S]) noDefault() error {
 
 // names lists the models for an error's text.
 func (s *Snapshot[S]) names() string {
-	const most = 20
-	names := make([]string, 0, most+1)
+	const limit = 20
+	names := make([]string, 0, limit+1)
 	for i, m := range s.Models {
-		if i == most {
-			names = append(names, fmt.Sprintf("and %d more", len(s.Models)-most))
+		if i == limit {
+			names = append(names, fmt.Sprintf("and %d more", len(s.Models)-limit))
 			break
 		}
 		names = append(names, strconv.Quote(m.Name))

@@ -8,18 +8,18 @@ import (
 	"unicode/utf8"
 )
 
-// errStopping says that nothing is loaded any more.
+// errStopping reports that the repository is closed.
 var errStopping = fmt.Errorf("%w: the server is stopping", ErrUnavailable)
 
-// take waits for the repository's turn, by which loads and unloads come one at a time.
-// It ends early with ctx and with the repository.
-func (r *Repository[S]) take(ctx context.Context) (done func(), err error) {
+// lockLoads acquires the load lock, under which models are loaded and unloaded one at a
+// time. It is not a mutex because the wait ends early with ctx and with the repository.
+func (r *Repository[S]) lockLoads(ctx context.Context) (unlock func(), err error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
 	select {
-	case r.turn <- struct{}{}:
-		return func() { <-r.turn }, nil
+	case r.loadLock <- struct{}{}:
+		return func() { <-r.loadLock }, nil
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	case <-r.closing:
@@ -41,13 +41,12 @@ func (r *Repository[S]) untilClose(ctx context.Context) (context.Context, contex
 	return ctx, cancel
 }
 
-// look opens the models directory and returns the names of the models in it. It is
-// opened anew each time: it may be a symbolic link that leads elsewhere by now. The
+// openModels opens the models directory and returns the names of the models in it. It opens
+// the directory again each time, because that may be a symbolic link that changes. The
 // caller closes root.
 //
-// A name that is not UTF-8 is no model's: no client could ask for it, and no protocol
-// could list it.
-func (r *Repository[S]) look() (root *os.Root, names []string, err error) {
+// It ignores a name that is not UTF-8: no protocol could carry it.
+func (r *Repository[S]) openModels() (root *os.Root, names []string, err error) {
 	if root, err = os.OpenRoot(r.dir); err != nil {
 		return nil, nil, err
 	}
@@ -59,8 +58,8 @@ func (r *Repository[S]) look() (root *os.Root, names []string, err error) {
 		if utf8.ValidString(name) {
 			return false
 		}
-		r.oddName.Do(func() {
-			r.options.Logger.Warn("a directory is passed over, since its name is not UTF-8: give it another", "name", name)
+		r.invalidName.Do(func() {
+			r.options.Logger.Warn("a directory is ignored because its name is not UTF-8: rename it", "name", name)
 		})
 		return true
 	})
