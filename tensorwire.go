@@ -32,7 +32,7 @@ type Server struct{ app *app.Server }
 //
 // An error is an ErrOptions, an ErrLibraryNotFound, an ErrNotFound, or of the files of
 // TLS or ONNX Runtime. Its text names fields of Options. A model that cannot be loaded is
-// no error: it is logged, and requests for it are answered as unavailable.
+// no error: it is logged, and requests for it fail as unavailable.
 func New(options Options) (*Server, error) {
 	c := options.config()
 	err := errors.Join(options.validate(), c.Validate())

@@ -18,6 +18,7 @@ import (
 
 	"connectrpc.com/connect/v2"
 	"connectrpc.com/connect/v2/connecthttp"
+	"go.uber.org/goleak"
 
 	"github.com/tensorwire/tensorwire"
 	"github.com/tensorwire/tensorwire/gen/modelserving"
@@ -155,6 +156,14 @@ func TestHandlerIsUnavailableAfterShutdown(t *testing.T) {
 	}
 	if err := server.WaitReady(t.Context()); err == nil {
 		t.Error("the server is ready after Shutdown")
+	}
+}
+
+func TestShutdownEndsEveryGoroutine(t *testing.T) {
+	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
+	server := newServer(t, tensorwire.Options{TuneHeap: true, AllowSharedMemory: true})
+	if err := server.Shutdown(t.Context()); err != nil {
+		t.Error(err)
 	}
 }
 

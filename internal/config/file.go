@@ -93,7 +93,7 @@ func (s *Settings) suggest(name string) string {
 // yamlPosition is the line in the errors of the YAML package.
 var yamlPosition = regexp.MustCompile(`^yaml: (?:line (\d+): )?`)
 
-// parseYAML returns the root of the only document, or nil where there is none.
+// parseYAML returns the root of the only document, or nil where that is empty.
 func parseYAML(name string, content []byte) (*yaml.Node, error) {
 	decoder := yaml.NewDecoder(bytes.NewReader(content))
 	var document, second yaml.Node
@@ -118,7 +118,11 @@ func parseYAML(name string, content []byte) (*yaml.Node, error) {
 		}
 		return nil, Usagef("%s: not YAML: %s", position, text)
 	}
-	return resolve(document.Content[0]), nil
+	root := resolve(document.Content[0])
+	if root.ShortTag() == "!!null" {
+		return nil, nil
+	}
+	return root, nil
 }
 
 // resolve returns the node that an alias refers to.
