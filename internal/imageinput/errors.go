@@ -74,7 +74,7 @@ func invalidf(format string, args ...any) error {
 	return &Error{format: format, args: args}
 }
 
-// failed returns an Error of a field whose conversion failed with cause.
-func failed(field Field, cause error) error {
-	return &Error{format: "%v: %v", args: []any{field, cause}, cause: cause}
+// imageError returns an Error of an image whose conversion failed with cause.
+func imageError(cause error) error {
+	return &Error{format: "%v: %v", args: []any{FieldImage, cause}, cause: cause}
 }
