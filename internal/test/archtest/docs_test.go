@@ -9,15 +9,12 @@ import (
 	"testing"
 )
 
-// root is the module's directory, as seen from this package.
-const root = "../../.."
-
 // pages returns the Markdown files for readers, with their paths from root.
 func pages(t *testing.T) map[string]string {
 	t.Helper()
 	texts := map[string]string{}
 	for _, pattern := range []string{"*.md", "docs/*.md", "examples/*.md", "models/*/*.md"} {
-		files, err := filepath.Glob(filepath.Join(root, pattern))
+		files, err := filepath.Glob(filepath.Join(moduleDir, pattern))
 		if err != nil || len(files) == 0 {
 			t.Fatalf("%s: %d files, %v", pattern, len(files), err)
 		}
@@ -26,7 +23,7 @@ func pages(t *testing.T) map[string]string {
 			if err != nil {
 				t.Fatal(err)
 			}
-			name, err := filepath.Rel(root, file)
+			name, err := filepath.Rel(moduleDir, file)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -65,7 +62,7 @@ func TestLinksResolve(t *testing.T) {
 			if target != "" {
 				file = filepath.ToSlash(filepath.Join(filepath.Dir(page), target))
 			}
-			if _, err := os.Stat(filepath.Join(root, file)); err != nil {
+			if _, err := os.Stat(filepath.Join(moduleDir, file)); err != nil {
 				t.Errorf("%s links to %s, which does not exist", page, match[1])
 				continue
 			}
@@ -87,7 +84,7 @@ var (
 func TestDocsNameWhatExists(t *testing.T) {
 	tests, files := map[string]bool{}, map[string]bool{}
 	for _, dir := range []string{"bench", "cmd", "examples", "handler", "internal", "web"} {
-		err := filepath.WalkDir(filepath.Join(root, dir), func(path string, entry os.DirEntry, err error) error {
+		err := filepath.WalkDir(filepath.Join(moduleDir, dir), func(path string, entry os.DirEntry, err error) error {
 			if err != nil || entry.IsDir() || !strings.HasSuffix(path, "_test.go") {
 				return err
 			}
@@ -117,7 +114,7 @@ func TestDocsNameWhatExists(t *testing.T) {
 			}
 		}
 		for _, match := range quotedPath.FindAllStringSubmatch(text, -1) {
-			if _, err := os.Stat(filepath.Join(root, match[1])); err != nil {
+			if _, err := os.Stat(filepath.Join(moduleDir, match[1])); err != nil {
 				t.Errorf("%s names %s, which does not exist", page, match[1])
 			}
 		}
