@@ -26,9 +26,9 @@ CONFORMANCE := internal/test/conformance
 CONFORMANCE_CODE := $(CONFORMANCE)/gen/connectrpc/conformance/v1/conformancev1connect/service.connect.go
 TESTED := build/conformance
 
-# The bench against other servers, a module of its own, and what it runs.
+# The benchmarks, a module of its own, and what they need.
 BENCH := build/bench
-BENCH_SOURCES := $(wildcard bench/*.go) bench/go.mod bench/go.sum
+BENCH_SOURCES := $(wildcard bench/*.go bench/*/*.go) bench/go.mod bench/go.sum
 
 GO_SOURCES := $(shell find . -name '*.go' -not -path './node_modules/*' -not -path './build/*' -not -path './$(INTEROP)/*' -not -path './bench/*' -not -path './$(CONFORMANCE)/*')
 PAGE_SOURCES := $(shell find web/src web/static gen/es -type f) web/build.mjs
@@ -125,12 +125,12 @@ fuzz-ci: $(PACKAGES) ## Fuzz the targets that CI fuzzes, for FUZZTIME each
 	$(TOOLS)/fuzz.sh '$(FUZZTIME)' $(FUZZ_CI)
 
 .PHONY: bench
-bench: build ## Measure encodings, protocols and the model's share (BENCHTIME=)
-	go run ./internal/bench -time '$(BENCHTIME)' -server bin/tensorwire $(BENCHFLAGS)
+bench: build $(BENCH)/bench ## Measure encodings, protocols, memory, batching, overload and more (BENCHTIME=, BENCHFLAGS=)
+	$(BENCH)/bench -only product -time '$(BENCHTIME)' $(BENCHFLAGS)
 
 .PHONY: bench-transport
-bench-transport: build setup-bench $(BENCH)/bench ## Measure against grpc-go's server, and Python's (BENCHTIME=, BENCHFLAGS=)
-	$(BENCH)/bench -time '$(BENCHTIME)' $(BENCHFLAGS)
+bench-transport: build setup-bench $(BENCH)/bench ## Compare with grpc-go, net/http and Python, or with another build: BENCHFLAGS='-before PATH' (BENCHTIME=)
+	$(BENCH)/bench -only transport -time '$(BENCHTIME)' $(BENCHFLAGS)
 
 .PHONY: setup-bench
 setup-bench: $(PACKAGES) $(BENCH)/generated/predictor_pb2_grpc.py
