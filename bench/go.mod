@@ -1,5 +1,4 @@
-// The comparison with grpc-go's server, in a module of its own: grpc-go stays out of the
-// product's dependencies.
+// The benchmarks, a module of their own: grpc-go stays out of the product's dependencies.
 module github.com/tensorwire/tensorwire/bench
 
 go 1.26.0

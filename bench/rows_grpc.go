@@ -75,9 +75,11 @@ func (b *bench) unary(ctx context.Context, text string, contenders func(size, ca
 	t := b.table([]string{"bytes", "callers", "connections"}, withNetHTTP(
 		column{header: "server CPU per request", figure: cpu}, column{header: "requests/s", figure: rate},
 		column{header: "p50", figure: p50}, column{header: "p99", figure: p99}, column{header: "peak memory", figure: peak}), rows)
-	return report.Report{report.Paragraph(text), t,
+	return report.Report{
+		report.Paragraph(text), t,
 		report.Paragraphf("× is against grpc-go, in turns; the columns of `net/http` are Tensorwire with `--http2 net/http`. Targets: CPU per request at most %.2f× at %d bytes and %.2f× above, p99 at most %.2f×, peak memory (PSS) at %s bytes with %d callers at most %.2f×. %s",
-			maxSmallCPU, smallBytes, maxCPU, maxP99, report.Count(largeBytes), maxCallers, maxMemory, missText)}, nil
+			maxSmallCPU, smallBytes, maxCPU, maxP99, report.Count(largeBytes), maxCallers, maxMemory, missText),
+	}, nil
 }
 
 // withNetHTTP adds a column of net/http after each column.
@@ -174,8 +176,11 @@ func grpcBaseline(ctx context.Context, b *bench) (report.Report, error) {
 		columns = append(columns, column{header: "CPU per request of " + report.Count(size) + " bytes", figure: cpu, of: i})
 		var contenders []contender
 		for tuning := range rows {
-			contenders = append(contenders, contender{kindGRPCGo, b.program, []string{serveCommand, "-kind", kindGRPCGo, "-tuning", strconv.Itoa(tuning)},
-				connectInfer(callers, 1, newIdentityRequest(newPayload(size)), hasLength(size))})
+			contenders = append(contenders, contender{
+				kindGRPCGo, b.program,
+				[]string{serveCommand, "-kind", kindGRPCGo, "-tuning", strconv.Itoa(tuning)},
+				connectInfer(callers, 1, newIdentityRequest(newPayload(size)), hasLength(size)),
+			})
 		}
 		seen, err := b.compare(ctx, callers, contenders)
 		if err != nil {

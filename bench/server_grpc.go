@@ -66,7 +66,7 @@ func unaryMethod[Req any, PReq interface {
 // serveGRPCGo serves work with grpc-go until ctx is done. tuning is an index of grpcTunings.
 func serveGRPCGo(ctx context.Context, listener net.Listener, do work, tuning int) error {
 	srv := grpc.NewServer(append(grpcTunings()[tuning].options, grpc.MaxRecvMsgSize(maxMessage))...)
-	stream := func(_ any, stream grpc.ServerStream) error {
+	stream := func(_ any, stream grpc.ServerStream) error { //nolint:contextcheck // the stream has its own
 		return do.serveStream(stream.Context(), func() (*inference.ModelInferRequest, error) {
 			req := new(inference.ModelInferRequest)
 			return req, stream.RecvMsg(req)

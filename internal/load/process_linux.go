@@ -18,7 +18,7 @@ func (p Process) tree() []int {
 		lists, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", pids[i])) // the pattern is valid
 		for _, list := range lists {
 			children, _ := os.ReadFile(list) // a thread that has ended has none
-			for _, child := range strings.Fields(string(children)) {
+			for child := range strings.FieldsSeq(string(children)) {
 				if pid, err := strconv.Atoi(child); err == nil {
 					pids = append(pids, pid)
 				}
