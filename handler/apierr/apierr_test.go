@@ -56,9 +56,9 @@ func TestErrorsHaveOneCodeAndStatus(t *testing.T) {
 
 func TestAnInternalErrorLogsItsCause(t *testing.T) {
 	var log strings.Builder
-	apierr.RPC(t.Context(), slog.New(slog.NewTextHandler(&log, nil)), errors.New("a secret"))
-	if !strings.Contains(log.String(), "a secret") {
-		t.Errorf("the log is %q", log.String())
+	rpc := apierr.RPC(t.Context(), slog.New(slog.NewTextHandler(&log, nil)), errors.New("a secret"))
+	if rpc.Code() != connect.CodeInternal || !strings.Contains(log.String(), "a secret") {
+		t.Errorf("%v; the log is %q", rpc, log.String())
 	}
 }
 

@@ -44,11 +44,8 @@ func (i *Input) Decode(source *Source, limits vision.Limits, timings *Timings) (
 		return tensor.Tensor{}, err
 	}
 	if pixels := int64(target.Width) * int64(target.Height); pixels > limits.MaxPixels {
-		return tensor.Tensor{}, &Error{
-			format: "%v and %v: %v: %d x %d are %d pixels, the limit is %d (--max-image-pixels)",
-			args:   []any{FieldWidth, FieldHeight, vision.ErrTooLarge, target.Width, target.Height, pixels, limits.MaxPixels},
-			cause:  vision.ErrTooLarge,
-		}
+		return tensor.Tensor{}, newError(vision.ErrTooLarge, "%v and %v: %v: %d x %d are %d pixels, the limit is %d (--max-image-pixels)",
+			FieldWidth, FieldHeight, vision.ErrTooLarge, target.Width, target.Height, pixels, limits.MaxPixels)
 	}
 	start := time.Now()
 	picture, err := vision.Decode(source.Image, limits)
