@@ -70,7 +70,7 @@ type Options struct {
 	// --max-queue-bytes).
 	MaxQueue      int
 	MaxQueueBytes int64
-	// MaxDeadline bounds an inference, whatever the client's deadline. 0: no limit
+	// MaxDeadline bounds an inference, also if its client allows more. 0: no limit
 	// (--max-deadline).
 	MaxDeadline time.Duration
 	// HangTimeout is the time without a finished run after which a busy model is marked

@@ -86,7 +86,7 @@ func (c *Config) schedulingFlags() *pflag.FlagSet {
 	note(f.int(&c.Instances, 0, "instances", "concurrent `runs` of one model"), defaultNote, "one for each CPU")
 	f.int(&c.MaxQueue, defaultMaxQueue, "max-queue", "maximum queued `requests` of one model; more are refused as unavailable")
 	f.size(&c.MaxQueueBytes, defaultMaxQueueBytes, "max-queue-bytes", "maximum `size` of queued inputs of one model; more are refused as unavailable")
-	note(f.duration(&c.MaxDeadline, 0, "max-deadline", "maximum `duration` of an inference, whatever the client's deadline"), defaultNote, "no limit")
+	note(f.duration(&c.MaxDeadline, 0, "max-deadline", "maximum `duration` of an inference, also if the client allows more"), defaultNote, "no limit")
 	f.duration(&c.HangTimeout, defaultHangTimeout, "hang-timeout", "`duration` without a finished run after which a busy model is marked unhealthy")
 	f.int(&c.StreamWindow, defaultStreamWindow, "stream-window", "`frames` in flight in one stream")
 	f.size(&c.ResponseCacheBytes, defaultResponseCacheBytes, "response-cache-bytes", "maximum `size` of cached responses, of all models with response_cache enabled")

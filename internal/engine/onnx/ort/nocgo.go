@@ -45,17 +45,17 @@ type Call struct{}
 // SetInput returns ErrNoCgo.
 func (*Call) SetInput(int, tensor.Tensor) error { return ErrNoCgo }
 
-// GiveOutput returns ErrNoCgo.
-func (*Call) GiveOutput(int, tensor.Tensor) error { return ErrNoCgo }
+// BindOutput returns ErrNoCgo.
+func (*Call) BindOutput(int, tensor.Tensor) error { return ErrNoCgo }
 
-// TakeBackOutputs does nothing.
-func (*Call) TakeBackOutputs() {}
+// UnbindOutputs does nothing.
+func (*Call) UnbindOutputs() {}
 
 // Run returns ErrNoCgo.
 func (*Call) Run() error { return ErrNoCgo }
 
-// Made returns ErrNoCgo.
-func (*Call) Made(int) (tensor.DataType, tensor.Shape, int64, error) {
+// OutputInfo returns ErrNoCgo.
+func (*Call) OutputInfo(int) (tensor.DataType, tensor.Shape, int64, error) {
 	return tensor.Invalid, nil, 0, ErrNoCgo
 }
 
