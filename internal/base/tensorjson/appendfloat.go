@@ -20,7 +20,7 @@ const maxFloatLen = 32
 // NaN, at which it stops, or -1.
 //
 // It takes 28 to 78 % of the CPU time of strconv.AppendFloat: see BenchmarkAppendFloats
-// and docs/decisions.md.
+// and docs/performance.md.
 func appendFloat64s(dst, data []byte) (out []byte, bad int) {
 	values, _ := tensor.View[float64](data)
 	for i, f := range values {

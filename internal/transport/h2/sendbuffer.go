@@ -19,7 +19,7 @@ const (
 
 // boundSendBuffer bounds the socket send buffer (SO_SNDBUF) for a peer on the same machine,
 // before a large write. Without the bound it grows to megabytes (tcp_wmem in tcp(7)), which
-// costs CPU time and kernel memory: docs/decisions.md has the measurements. Over a network
+// costs CPU time and kernel memory: docs/performance.md has the measurements. Over a network
 // the bound costs CPU time instead. Only the writer calls it.
 func (c *conn) boundSendBuffer() {
 	q := &c.send

@@ -32,7 +32,7 @@ const (
 // BenchmarkSendBuffer compares the server's CPU time per response with and without the bound
 // of the socket send buffer. The clients are processes of their own. Each iteration is a
 // round over all variants; "unbounded2" shows the noise of "unbounded" against itself. Run
-// it with -benchtime 15x; docs/decisions.md has results.
+// it with -benchtime 15x; docs/performance.md has results.
 func BenchmarkSendBuffer(b *testing.B) {
 	for _, load := range []struct{ size, callers, conns, requests int }{
 		{size: 602_112, callers: 4, conns: 1, requests: 1000},
