@@ -122,8 +122,9 @@ lint: $(PACKAGES) build/tools/golangci-lint $(CONFORMANCE_CODE) ## Lint the Go c
 	cd $(CONFORMANCE) && go vet . && golangci-lint run .
 
 .PHONY: generate
-generate: $(PACKAGES) ## Generate gen/ from api/, and docs/settings.md from the flags
+generate: $(PACKAGES) ## Generate gen/ from api/, docs/settings.md from the flags, and the chart of the encodings
 	buf generate
+	node $(TOOLS)/chart.mjs
 	go test -count=1 -run '^TestSettingsReference$$' ./internal/config -update
 
 .PHONY: check-generated
@@ -131,7 +132,7 @@ check-generated: generate $(CONFORMANCE_CODE) ## Fail when gen/ differs from wha
 	go mod tidy
 	cd bench && go mod tidy
 	cd $(CONFORMANCE) && go mod tidy
-	@changed="$$(git status --porcelain -- gen docs/settings.md go.mod go.sum {bench,$(CONFORMANCE)}/go.{mod,sum})"; if [ -n "$$changed" ]; then \
+	@changed="$$(git status --porcelain -- gen docs/settings.md docs/encodings.svg go.mod go.sum {bench,$(CONFORMANCE)}/go.{mod,sum})"; if [ -n "$$changed" ]; then \
 		echo "these files are out of date; commit the output of 'make generate' and 'go mod tidy':"; echo "$$changed"; exit 1; fi
 
 .PHONY: cross
