@@ -1,0 +1,33 @@
+// Package setting names the server's settings, so that a library can say which setting
+// an error is about and need not know how the user spells it.
+//
+// A library formats errors with [Errorf] and passes each setting as a [Key]. The error's
+// own text has the plain key, max-message-bytes. A program that knows its flags prints
+// the error with [Text], which renders each key as its flag, --max-message-bytes.
+//
+// Clients of the server do not see its flags: an error for them has the plain key.
+package setting
+
+// Key names one setting. It is the name of the flag without dashes, and the key in the
+// configuration file.
+type Key string
+
+// The settings that errors of libraries name.
+const (
+	AllowSharedMemory Key = "allow-shared-memory"
+	CORSOrigin        Key = "cors-origin"
+	DefaultModel      Key = "default-model"
+	Listen            Key = "listen"
+	MaxBytes          Key = "max-bytes"
+	MaxDeadline       Key = "max-deadline"
+	MaxImagePixels    Key = "max-image-pixels"
+	MaxMessageBytes   Key = "max-message-bytes"
+	MemoryBudget      Key = "memory-budget"
+	ModelControl      Key = "model-control"
+	Models            Key = "models"
+	OnnxRuntimeLib    Key = "onnxruntime-lib"
+	ShutdownTimeout   Key = "shutdown-timeout"
+	TLSCert           Key = "tls-cert"
+	TLSKey            Key = "tls-key"
+	Version           Key = "version"
+)
