@@ -5,7 +5,6 @@ import (
 	"errors"
 	"io"
 	"net"
-	"net/http"
 	"os"
 
 	"connectrpc.com/connect/v2"
@@ -77,15 +76,14 @@ func serveTensorwire(ctx context.Context, listener net.Listener, do work) error 
 		inferenceconnect.RegisterGRPCInferenceServiceHandler(procedures, service{do: do})
 		modelservingconnect.RegisterPredictorHandler(procedures, lengths{})
 	}
-	srv, err := server.New(register, http.NotFoundHandler(), http.NotFoundHandler(), &telemetry.Readiness{}, server.Options{ //nolint:contextcheck // connections have contexts of their own
-		MaxMessageBytes: mostMessage,
-		Budget:          memory,
-	})
+	lifecycle, options := &telemetry.Lifecycle{}, server.Options{MaxMessageBytes: mostMessage, Budget: memory}
+	//nolint:contextcheck // connections have contexts of their own
+	srv, err := server.New(lifecycle, options, server.Endpoint{Name: "bench", Listener: listener, Routes: server.RPC(lifecycle, options, register)})
 	if err != nil {
 		return err
 	}
 	served := make(chan error, 1)
-	go func() { served <- srv.Serve(listener) }()
+	go func() { served <- srv.Serve() }()
 	select {
 	case err := <-served:
 		return err

@@ -89,6 +89,7 @@ func (s *Inference) run(ctx context.Context, r *inferRequest) (*inferResult, err
 func (s *Inference) runOn(ctx context.Context, lease *repository.Lease, r *inferRequest) (*inferResult, error) {
 	ctx, cancel := ceiling(ctx, s.options.MaxDeadline)
 	defer cancel()
+	telemetry.SetModel(ctx, lease.Model, lease.Number)
 	lease.Statistics.Arrived()
 	sample, result, err := s.compute(ctx, lease, r)
 	if err != nil {

@@ -41,8 +41,8 @@ type InferenceOptions struct {
 	// Draining is closed when the server begins to stop: streams then answer the
 	// requests that they have, and end. nil: never.
 	Draining <-chan struct{}
-	// Readiness says whether the server should be sent work. nil: always.
-	Readiness *telemetry.Readiness
+	// Lifecycle reports whether the server is ready. nil: it always is.
+	Lifecycle *telemetry.Lifecycle
 	// SharedMemory has the regions of shared memory that clients register. nil:
 	// shared memory is off.
 	SharedMemory *sharedmem.Regions

@@ -26,7 +26,7 @@ func (s *Inference) ServerLive(context.Context, *inference.ServerLiveRequest) (*
 
 // ServerReady implements [inferenceconnect.GRPCInferenceServiceHandler].
 func (s *Inference) ServerReady(context.Context, *inference.ServerReadyRequest) (*inference.ServerReadyResponse, error) {
-	return &inference.ServerReadyResponse{Ready: s.options.Readiness == nil || s.options.Readiness.Ready()}, nil
+	return &inference.ServerReadyResponse{Ready: s.options.Lifecycle == nil || s.options.Lifecycle.Ready()}, nil
 }
 
 // ModelReady implements [inferenceconnect.GRPCInferenceServiceHandler]. A model or

@@ -26,14 +26,14 @@ import (
 func TestHealthAndMetadata(t *testing.T) {
 	m := echo(tensor.FP32, -1, 3)
 	m.versions, m.config = []string{"2", "10"}, &inference.ModelConfig{Name: "m", MaxBatchSize: 4}
-	readiness := &telemetry.Readiness{}
-	client := serveInference(t, map[string]*fakeModel{"m": m}, handler.InferenceOptions{Version: "v1.2.3", Readiness: readiness})
+	lifecycle := &telemetry.Lifecycle{}
+	client := serveInference(t, map[string]*fakeModel{"m": m}, handler.InferenceOptions{Version: "v1.2.3", Lifecycle: lifecycle})
 	ctx := t.Context()
 	if live, err := client.ServerLive(ctx, &inference.ServerLiveRequest{}); err != nil || !live.GetLive() {
 		t.Errorf("%v, %v", live, err)
 	}
 	for _, want := range []bool{false, true} {
-		readiness.Set(want)
+		lifecycle.SetReady(want)
 		if ready, err := client.ServerReady(ctx, &inference.ServerReadyRequest{}); err != nil || ready.GetReady() != want {
 			t.Errorf("%v, %v, want %v", ready, err, want)
 		}

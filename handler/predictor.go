@@ -131,6 +131,7 @@ func (p *Predictor) infer(ctx context.Context, r *request) (*modelserving.Infere
 	defer lease.Release()
 	ctx, cancel := ceiling(ctx, p.options.MaxDeadline)
 	defer cancel()
+	telemetry.SetModel(ctx, lease.Model, lease.Number)
 	lease.Statistics.Arrived()
 	sample, res, computed, err := p.inferLeased(ctx, lease, r, started)
 	if err != nil {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 
+	"github.com/tensorwire/tensorwire/internal/base/setting"
 	"github.com/tensorwire/tensorwire/internal/config"
 	"github.com/tensorwire/tensorwire/internal/models/pull"
 )
@@ -53,10 +54,10 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout,
 	case err == nil, errors.Is(err, config.ErrHelp):
 		return exitOK
 	case errors.Is(err, config.ErrUsage), errors.Is(err, pull.ErrOptions):
-		fmt.Fprintf(stderr, "tensorwire: %v\n", err)
+		fmt.Fprintf(stderr, "tensorwire: %s\n", setting.Text(err, setting.Flag))
 		return exitUsage
 	default:
-		fmt.Fprintf(stderr, "tensorwire: %v\n", err)
+		fmt.Fprintf(stderr, "tensorwire: %s\n", setting.Text(err, setting.Flag))
 		return exitError
 	}
 }

@@ -7,9 +7,12 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"slices"
 	"sync"
 	"syscall"
 	"time"
+
+	"connectrpc.com/connect/v2"
 
 	"github.com/tensorwire/tensorwire/handler"
 	"github.com/tensorwire/tensorwire/internal/config"
@@ -67,32 +70,22 @@ func serve(ctx context.Context, args []string, getenv func(string) string, stdou
 	regions := sharedMemory(c)
 	defer func() { err = errors.Join(err, regions.Close()) }()
 
-	state := lifecycle{readiness: &telemetry.Readiness{}, draining: make(chan struct{})}
+	state := &telemetry.Lifecycle{}
 	register, rest := services(c, models, regions, state, levels, log)
-	srv, err := server.New( //nolint:contextcheck // connections have contexts of their own
-		register,
-		rest,
-		web.Handler(),
-		state.readiness,
-		server.Options{
-			TLSCertFile:     c.TLSCert,
-			TLSKeyFile:      c.TLSKey,
-			CORSOrigins:     c.CORSOrigins,
-			MaxMessageBytes: c.MaxMessageBytes,
-			NetHTTP2:        c.NetHTTP2,
-			Metrics:         serverMetrics(models, cache, memory),
-			Budget:          memory,
-			Logger:          log,
-		})
-	if err != nil {
-		return err
-	}
 	listener, err := listen(ctx, c.Listen)
 	if err != nil {
 		return err
 	}
+	srv, err := newServer(c, listener, state, memory, log, register, []server.Route{ //nolint:contextcheck // connections have contexts of their own
+		{Prefix: "/v2", Handler: rest},
+		{Pattern: "GET /metrics", Handler: serverMetrics(models, cache, memory), Quiet: true},
+		{Pattern: "/", Handler: web.Handler(), Quiet: true},
+	})
+	if err != nil {
+		return errors.Join(err, listener.Close())
+	}
 	served := make(chan error, 1)
-	go func() { served <- srv.Serve(listener) }()
+	go func() { served <- srv.Serve() }()
 
 	loaded := make(chan struct{})
 	following.Go(func() {
@@ -106,21 +99,42 @@ func serve(ctx context.Context, args []string, getenv func(string) string, stdou
 		case err := <-served:
 			return err
 		case <-loaded:
-			state.readiness.Set(true)
+			state.SetReady(true)
 			announce(stdout, c, listener.Addr(), models.Snapshot())
 			loaded = nil
 		case <-ctx.Done():
 		}
 	}
 	log.Info("stopping", "timeout", c.ShutdownTimeout)
-	state.readiness.Set(false)
+	state.SetReady(false)
 	select {
 	case err := <-served:
 		return err
 	case <-time.After(c.ShutdownDelay):
 	}
-	close(state.draining)
 	return shutdown(log, srv, served, c.ShutdownTimeout) //nolint:contextcheck // ctx is done: that is why the server stops
+}
+
+// newServer returns the server of the one endpoint: the RPCs that register adds, the probes, and
+// further routes. Its Shutdown drains state.
+func newServer(c *config.Config, listener net.Listener, state *telemetry.Lifecycle, memory *admission.Budget, log *slog.Logger, register func(*connect.Server), routes []server.Route) (*server.Server, error) {
+	options := server.Options{
+		CORSOrigins:     c.CORSOrigins,
+		MaxMessageBytes: c.MaxMessageBytes,
+		NetHTTP2:        c.NetHTTP2,
+		Budget:          memory,
+		Logger:          log,
+	}
+	secure, err := server.LoadTLS(c.TLSCert, c.TLSKey)
+	if err != nil {
+		return nil, err
+	}
+	return server.New(state, options, server.Endpoint{
+		Name:     "api",
+		Listener: listener,
+		TLS:      secure,
+		Routes:   slices.Concat(server.RPC(state, options, register), server.Probes(state), routes),
+	})
 }
 
 // letGo waits for what loads models, closes them, and then the engine that runs them. A

@@ -19,20 +19,13 @@ import (
 	"github.com/tensorwire/tensorwire/internal/transport/rpcfast"
 )
 
-// lifecycle is what the APIs are told of the server's start and end.
-type lifecycle struct {
-	readiness *telemetry.Readiness
-	// draining is closed when the server begins to stop.
-	draining chan struct{}
-}
-
 // services returns what registers the RPCs over models, and the REST API over them.
-func services(c *config.Config, models *repository.Repository, regions *sharedmem.Regions, state lifecycle, levels *telemetry.LogLevels, log *slog.Logger) (func(*connect.Server), http.Handler) {
+func services(c *config.Config, models *repository.Repository, regions *sharedmem.Regions, state *telemetry.Lifecycle, levels *telemetry.LogLevels, log *slog.Logger) (func(*connect.Server), http.Handler) {
 	predictor := handler.NewPredictor(models, handler.PredictorOptions{
 		MaxImagePixels: c.MaxImagePixels,
 		StreamWindow:   c.StreamWindow,
 		MaxDeadline:    c.MaxDeadline,
-		Draining:       state.draining,
+		Draining:       state.Draining(),
 		Release:        rpcfast.Release,
 		Lend:           rpcfast.Lend,
 		Logger:         log,
@@ -41,10 +34,10 @@ func services(c *config.Config, models *repository.Repository, regions *sharedme
 		Version:      moduleVersion(),
 		StreamWindow: c.StreamWindow,
 		MaxDeadline:  c.MaxDeadline,
-		Draining:     state.draining,
+		Draining:     state.Draining(),
 		Release:      rpcfast.Release,
 		Lend:         rpcfast.Lend,
-		Readiness:    state.readiness,
+		Lifecycle:    state,
 		SharedMemory: regions,
 		LogLevels:    levels,
 		Logger:       log,

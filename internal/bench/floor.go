@@ -8,8 +8,6 @@ import (
 	"net"
 	"net/http"
 
-	"connectrpc.com/connect/v2"
-
 	"github.com/tensorwire/tensorwire/internal/bench/process"
 	"github.com/tensorwire/tensorwire/internal/telemetry"
 	"github.com/tensorwire/tensorwire/internal/transport/server"
@@ -36,16 +34,17 @@ func serveFloor(ctx context.Context, stdout io.Writer) error {
 // servePage serves a page at / by Tensorwire's own HTTP server, and says where on
 // stdout, until ctx is done.
 func servePage(ctx context.Context, stdout io.Writer, page http.Handler) error {
-	srv, err := server.New(func(*connect.Server) {}, http.NotFoundHandler(), page, &telemetry.Readiness{}, server.Options{}) //nolint:contextcheck // connections have contexts of their own
-	if err != nil {
-		return err
-	}
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return err
 	}
+	//nolint:contextcheck // connections have contexts of their own
+	srv, err := server.New(&telemetry.Lifecycle{}, server.Options{}, server.Endpoint{Name: "floor", Listener: listener, Routes: []server.Route{{Pattern: "/", Handler: page}}})
+	if err != nil {
+		return errors.Join(err, listener.Close())
+	}
 	served := make(chan error, 1)
-	go func() { served <- srv.Serve(listener) }()
+	go func() { served <- srv.Serve() }()
 	fmt.Fprintf(stdout, "http://%s\n", listener.Addr())
 	select {
 	case err := <-served:

@@ -57,8 +57,8 @@ func (a *Account) held(size int64) int64 {
 	return n
 }
 
-// Most returns the size of the largest message that fits into the budget at all.
-func (a *Account) Most() int64 {
+// MaxMessage returns the size of the largest message that fits into the budget at all.
+func (a *Account) MaxMessage() int64 {
 	if limit := a.budget.Limit(); limit > 0 {
 		return limit / a.times
 	}

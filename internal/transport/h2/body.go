@@ -152,7 +152,7 @@ func (b *body) expects(n int) bool {
 		return false
 	}
 	if b.frames.on {
-		return b.frames.left >= int64(n)
+		return b.frames.scan.Left() >= int64(n)
 	}
 	return b.declared >= 0 && b.declared-b.got >= int64(n)
 }
@@ -160,7 +160,7 @@ func (b *body) expects(n int) bool {
 // message reports whether a message has begun and is not complete.
 func (b *body) message() bool {
 	if b.frames.on {
-		return b.frames.left > 0
+		return b.frames.scan.Left() > 0
 	}
 	return b.declared >= 0 && b.got < b.declared
 }

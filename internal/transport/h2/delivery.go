@@ -112,7 +112,7 @@ const holdRatio = 8
 
 // room returns the room that holding n bytes suggests: that for the rest of a message.
 func (b *body) room(n int) int {
-	rest := b.frames.left
+	rest := b.frames.scan.Left()
 	if !b.frames.on {
 		rest = max(b.declared-b.got, 0)
 	}

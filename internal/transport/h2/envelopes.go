@@ -2,46 +2,34 @@ package h2
 
 import (
 	"net/http"
-	"strings"
+
+	"github.com/tensorwire/tensorwire/internal/transport/wire/envelope"
 )
 
-// isEnveloped reports whether a body is a sequence of messages that each have a prefix
-// of five bytes: gRPC's, gRPC-Web's and Connect's streams.
+// isEnveloped reports whether a body is a sequence of envelopes: gRPC's, gRPC-Web's and
+// Connect's streams.
 func isEnveloped(header http.Header) bool {
 	contentType := header["Content-Type"]
-	return len(contentType) > 0 && (strings.HasPrefix(contentType[0], "application/grpc") || strings.HasPrefix(contentType[0], "application/connect+"))
+	return len(contentType) > 0 && envelope.Is(contentType[0])
 }
 
-// envelopes follows the messages of a body: each has a byte of flags, its length in
-// four bytes, big endian, and its bytes ("Length-Prefixed-Message" in gRPC's
-// PROTOCOL-HTTP2.md).
+// envelopes follows the messages of a body.
 type envelopes struct {
-	on     bool
-	prefix [5]byte
-	have   int
-	left   int64 // bytes of the message that have not come
+	on   bool
+	scan envelope.Scanner
 }
 
-// follow takes note of data, and returns how many messages have begun in it.
+// follow consumes data, and returns how many messages have begun in it.
 func (e *envelopes) follow(data []byte) (begun int) {
 	if !e.on {
 		return 0
 	}
 	for len(data) > 0 {
-		if e.left > 0 {
-			step := min(e.left, int64(len(data)))
-			e.left -= step
-			data = data[step:]
-			continue
-		}
-		n := copy(e.prefix[e.have:], data)
-		e.have += n
-		data = data[n:]
-		if e.have == len(e.prefix) {
+		n, complete := e.scan.Next(data)
+		if complete {
 			begun++
-			e.have = 0
-			e.left = int64(e.prefix[1])<<24 | int64(e.prefix[2])<<16 | int64(e.prefix[3])<<8 | int64(e.prefix[4])
 		}
+		data = data[n:]
 	}
 	return begun
 }

@@ -82,9 +82,10 @@ func (s *side) answer(t *testing.T, q request) string {
 	return tooLarge.ReplaceAllString(b.String()+strings.Join(s.seen, "\n"), "too large")
 }
 
-// tooLarge is what is said of a message over the limit. connecthttp reads it to its end
-// first, and tells how that went.
-var tooLarge = regexp.MustCompile(`message (size \d+ )?is larger than configured max \d+( - unable to determine message size: [^",\r\n]*)?`)
+// tooLarge matches the error of a message above the limit: package wire's, and that of
+// connecthttp, which reads the message to its end first and reports how that went.
+var tooLarge = regexp.MustCompile(`message has (more than )?\d+ bytes, the server accepts \d+ \(max-message-bytes\): send a smaller message or raise the setting` +
+	`|message (size \d+ )?is larger than configured max \d+( - unable to determine message size: [^",\r\n]*)?`)
 
 // describeBody writes what a body says, so that fields may be in any order.
 func describeBody(b *strings.Builder, header http.Header, body []byte) {

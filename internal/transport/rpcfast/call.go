@@ -7,6 +7,7 @@ import (
 	"connectrpc.com/connect/v2"
 
 	"github.com/tensorwire/tensorwire/internal/transport/admission"
+	"github.com/tensorwire/tensorwire/internal/transport/wire"
 )
 
 // call is what all calls of the short road have in common. One goroutine may receive
@@ -42,7 +43,7 @@ type call struct {
 // accept lists.
 func (p *procedure) init(c *call, w http.ResponseWriter, r *http.Request, protocol, accept string) {
 	c.ctx, c.w, c.r, c.limit = r.Context(), w, r, p.options.MaxMessageBytes
-	admission.SetRoom(r.Context(), roomOf) // what a message is decoded to is the memory that it came into
+	admission.SetRoom(r.Context(), memoryOf) // what a message is decoded to is the memory that it came into
 	c.only = p.spec.StreamType == connect.StreamTypeUnary
 	c.one = c.only || p.spec.StreamType == connect.StreamTypeServer
 	c.leases.one = c.one
@@ -61,7 +62,7 @@ func (p *procedure) init(c *call, w http.ResponseWriter, r *http.Request, protoc
 		header.SetValues(name, values)
 	}
 	c.host[0] = r.Host
-	header.SetValues("Host", c.host[:])
+	header.SetValues(wire.HeaderHost, c.host[:])
 }
 
 // run runs the procedure in the time that the caller gives, with stream as its messages.
@@ -113,11 +114,11 @@ func (c *call) write(e *encoded, doing string) error {
 
 // reserved are fields of the protocols, which handlers do not set.
 var reserved = map[string]bool{
-	"Content-Type": true, "Content-Length": true, "Content-Encoding": true, "Trailer": true, "Date": true,
-	"Accept-Encoding": true, "Trailer-": true,
-	"Connect-Content-Encoding": true, "Connect-Accept-Encoding": true, "Connect-Timeout-Ms": true, "Connect-Protocol-Version": true,
-	"Grpc-Encoding": true, "Grpc-Accept-Encoding": true, "Grpc-Timeout": true,
-	"Grpc-Status": true, "Grpc-Message": true, "Grpc-Status-Details-Bin": true,
+	wire.HeaderContentType: true, wire.HeaderContentLength: true, wire.HeaderContentEncoding: true, "Trailer": true, "Date": true,
+	wire.HeaderAcceptEncoding: true, "Trailer-": true,
+	"Connect-Content-Encoding": true, "Connect-Accept-Encoding": true, wire.HeaderConnectTimeout: true, wire.HeaderConnectProtocolVersion: true,
+	wire.HeaderGRPCEncoding: true, wire.HeaderGRPCAcceptEncoding: true, wire.HeaderGRPCTimeout: true,
+	wire.HeaderGRPCStatus: true, wire.HeaderGRPCMessage: true, wire.HeaderGRPCStatusDetails: true,
 }
 
 // copyFields adds the fields of a handler.

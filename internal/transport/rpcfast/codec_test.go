@@ -15,6 +15,7 @@ import (
 
 	"github.com/tensorwire/tensorwire/gen/inference"
 	"github.com/tensorwire/tensorwire/gen/modelserving"
+	"github.com/tensorwire/tensorwire/internal/transport/wire/envelope"
 )
 
 // messages are encodings of messages whose large fields have size bytes.
@@ -150,7 +151,7 @@ func TestOneMessageIsEncodedByMany(t *testing.T) {
 		group.Go(func() {
 			for range 50 {
 				var e encoded
-				if err := e.encode(m, prefixSize, detachLeast); err != nil {
+				if err := e.encode(m, envelope.PrefixSize, detachLeast); err != nil {
 					t.Error(err)
 					return
 				}
@@ -160,7 +161,7 @@ func TestOneMessageIsEncodedByMany(t *testing.T) {
 				var wire bytes.Buffer
 				_ = e.write(&wire) // a buffer takes all
 				var got inference.ModelInferResponse
-				if err := proto.Unmarshal(wire.Bytes()[prefixSize:], &got); err != nil || !proto.Equal(&got, want) {
+				if err := proto.Unmarshal(wire.Bytes()[envelope.PrefixSize:], &got); err != nil || !proto.Equal(&got, want) {
 					t.Errorf("encoded otherwise: %v", err)
 				}
 				e.release(true)

@@ -1,16 +1,16 @@
 package rpcfast
 
 import (
-	"encoding/binary"
 	"errors"
 	"io"
-	"math"
 	"net/http"
 
 	"connectrpc.com/connect/v2"
 	"google.golang.org/protobuf/proto"
 
 	"github.com/tensorwire/tensorwire/internal/transport/bufpool"
+	"github.com/tensorwire/tensorwire/internal/transport/wire"
+	"github.com/tensorwire/tensorwire/internal/transport/wire/envelope"
 )
 
 // grpcCall is a call over gRPC or gRPC-Web.
@@ -20,7 +20,7 @@ type grpcCall struct {
 	// begun says that the answer's header is on its way, and wrote that a part of its
 	// body is.
 	begun, wrote bool
-	prefix       [prefixSize]byte
+	prefix       envelope.Prefix
 	// unread is what is left in the body of a message that was too large.
 	unread int64
 }
@@ -31,12 +31,12 @@ func (p *procedure) serveGRPC(w http.ResponseWriter, r *http.Request, web bool) 
 	if web {
 		protocol = connect.ProtocolNameGRPCWeb
 	}
-	p.init(&c.call, w, r, protocol, "Grpc-Accept-Encoding")
+	p.init(&c.call, w, r, protocol, wire.HeaderGRPCAcceptEncoding)
 	header := w.Header()
-	header["Content-Type"] = r.Header["Content-Type"][:1:1]
-	header["Grpc-Accept-Encoding"] = p.compressors.names
+	header[wire.HeaderContentType] = r.Header[wire.HeaderContentType][:1:1]
+	header[wire.HeaderGRPCAcceptEncoding] = p.compressors.names
 	if c.compressor != nil {
-		header["Grpc-Encoding"] = []string{c.compressor.Name()}
+		header[wire.HeaderGRPCEncoding] = []string{c.compressor.Name()}
 	}
 	failure := p.run(r.Context(), &c.call, c, grpcTimeout)
 	if web {
@@ -154,33 +154,27 @@ func (c *grpcCall) send(msg any) error {
 	if !ok {
 		return unencodable(notAMessage(msg))
 	}
-	if err := c.out.encode(m, prefixSize, detachLeast); err != nil {
+	if err := c.out.encode(m, envelope.PrefixSize, detachLeast); err != nil {
 		return unencodable(err)
 	}
 	defer func() { c.out.release(!c.broken) }()
 	if !c.wanted(c.out.compressible()) {
-		if c.out.size > math.MaxUint32 {
-			return connect.Errorf(connect.CodeResourceExhausted, "the answer has %d bytes, a message has %d at most", c.out.size, math.MaxUint32)
+		if c.out.size > envelope.MaxMessageSize {
+			return connect.Errorf(connect.CodeResourceExhausted, "the answer has %d bytes, a message has %d at most", c.out.size, envelope.MaxMessageSize)
 		}
-		setPrefix(c.out.parts[0], 0, c.out.size)
+		envelope.Put(c.out.parts[0], 0, c.out.size)
 		c.info.SendStats = connect.MessageStats{Size: c.out.size}
 		c.wrote = true
 		return c.write(&c.out, "write envelope: ")
 	}
-	data, err := c.compress(c.out.parts[0][prefixSize:], prefixSize)
+	data, err := c.compress(c.out.parts[0][envelope.PrefixSize:], envelope.PrefixSize)
 	if err != nil {
 		return err
 	}
-	setPrefix(data, flagCompressed, len(data)-prefixSize)
-	c.info.SendStats = connect.MessageStats{Size: c.out.size, CompressedSize: len(data) - prefixSize}
+	envelope.Put(data, envelope.FlagCompressed, len(data)-envelope.PrefixSize)
+	c.info.SendStats = connect.MessageStats{Size: c.out.size, CompressedSize: len(data) - envelope.PrefixSize}
 	c.wrote = true
 	return c.write(&encoded{parts: [][]byte{data}}, "write envelope: ")
-}
-
-// setPrefix sets the prefix of an envelope with size bytes after it.
-func setPrefix(envelope []byte, flags byte, size int) {
-	envelope[0] = flags
-	binary.BigEndian.PutUint32(envelope[1:], uint32(size))
 }
 
 // end sends gRPC's status as trailers.
@@ -189,7 +183,7 @@ func (c *grpcCall) end(failure *connect.Error) {
 	c.copyHeader()
 	header := c.w.Header()
 	if failure == nil {
-		header[http.TrailerPrefix+"Grpc-Status"] = statusOK
+		header[http.TrailerPrefix+wire.HeaderGRPCStatus] = statusOK
 	} else {
 		c.setStatus(failure)
 	}

@@ -1,11 +1,14 @@
 package rpcfast
 
 import (
+	"compress/gzip"
 	"net/http"
 
 	"connectrpc.com/connect/v2"
-	"connectrpc.com/connect/v2/connectgzip"
 	"connectrpc.com/connect/v2/connecthttp"
+
+	"github.com/tensorwire/tensorwire/internal/transport/wire"
+	"github.com/tensorwire/tensorwire/internal/transport/wire/envelope"
 )
 
 // Options bound what is read, and say what is compressed. The zero value has no bounds
@@ -27,10 +30,10 @@ type Options struct {
 // before.
 func Mount(mux connecthttp.ServeMux, server *connect.Server, options Options) {
 	if options.MaxMessageBytes == 0 {
-		options.MaxMessageBytes = 1<<32 - 1
+		options.MaxMessageBytes = envelope.MaxMessageSize
 	}
 	if options.Compressors == nil {
-		options.Compressors = []connect.Compressor{connectgzip.New()}
+		options.Compressors = []connect.Compressor{wire.NewGzip(gzip.DefaultCompression)}
 	}
 	shared := &shared{server: server, options: options, compressors: newCompressors(options.Compressors), errors: connecthttp.NewErrorWriter()}
 	specs := map[string]connect.Spec{}
@@ -88,7 +91,7 @@ const (
 
 // choose returns the road of a call.
 func (p *procedure) choose(w http.ResponseWriter, r *http.Request) road {
-	contentType := r.Header["Content-Type"]
+	contentType := r.Header[wire.HeaderContentType]
 	if r.Method != http.MethodPost || len(contentType) != 1 {
 		return roadConnect
 	}
@@ -97,7 +100,7 @@ func (p *procedure) choose(w http.ResponseWriter, r *http.Request) road {
 	if _, ok := w.(http.Flusher); !ok || r.ProtoMajor < 2 && p.spec.StreamType == connect.StreamTypeBidi {
 		return roadConnect
 	}
-	chosen, encoding := roadConnect, "Grpc-Encoding"
+	chosen, encoding := roadConnect, wire.HeaderGRPCEncoding
 	switch contentType[0] {
 	case "application/grpc", "application/grpc+proto":
 		if r.ProtoMajor < 2 {
@@ -107,11 +110,11 @@ func (p *procedure) choose(w http.ResponseWriter, r *http.Request) road {
 	case "application/grpc-web", "application/grpc-web+proto":
 		chosen = roadGRPCWeb
 	case "application/proto":
-		version := first(r.Header, "Connect-Protocol-Version")
+		version := first(r.Header, wire.HeaderConnectProtocolVersion)
 		if p.spec.StreamType != connect.StreamTypeUnary || version != "" && version != "1" {
 			return roadConnect
 		}
-		chosen, encoding = roadUnary, "Content-Encoding"
+		chosen, encoding = roadUnary, wire.HeaderContentEncoding
 	}
 	if name := first(r.Header, encoding); name != "" && name != connect.CompressionNameIdentity {
 		return roadConnect

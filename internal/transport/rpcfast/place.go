@@ -25,7 +25,3 @@ func (p *places) learn(message, field []byte) {
 		known.Store(lead)
 	}
 }
-
-// getBehind returns a buffer of the pool of n bytes that begins lead bytes behind where it
-// is aligned.
-func getBehind(lead, n int) []byte { return bufpool.Get(lead + n)[lead:] }

@@ -10,6 +10,8 @@ import (
 	"connectrpc.com/connect/v2/connectproto"
 	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
+
+	"github.com/tensorwire/tensorwire/internal/transport/wire"
 )
 
 var statusOK = []string{"0"}
@@ -22,7 +24,7 @@ func (c *grpcCall) setStatus(failure *connect.Error) {
 	}
 	trailer := c.trailer
 	if failure == nil {
-		trailer["Grpc-Status"] = statusOK
+		trailer[wire.HeaderGRPCStatus] = statusOK
 		return
 	}
 	code, message := failure.Code(), failure.Message()
@@ -31,11 +33,11 @@ func (c *grpcCall) setStatus(failure *connect.Error) {
 		if err != nil {
 			code, message = connect.CodeInternal, fmt.Sprintf("marshal protobuf status: %v", err)
 		} else {
-			trailer["Grpc-Status-Details-Bin"] = []string{connect.EncodeBinaryHeader(status)}
+			trailer[wire.HeaderGRPCStatusDetails] = []string{connect.EncodeBinaryHeader(status)}
 		}
 	}
-	trailer["Grpc-Status"] = []string{strconv.Itoa(int(code))}
-	trailer["Grpc-Message"] = []string{percentEncode(message)}
+	trailer[wire.HeaderGRPCStatus] = []string{strconv.Itoa(int(code))}
+	trailer[wire.HeaderGRPCMessage] = []string{percentEncode(message)}
 }
 
 // encodeStatus returns a google.rpc.Status: code = 1, message = 2, and details = 3, each

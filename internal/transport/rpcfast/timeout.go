@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"connectrpc.com/connect/v2"
+
+	"github.com/tensorwire/tensorwire/internal/transport/wire"
 )
 
 // timeoutHeader is the field in which a protocol gives the time that a caller waits.
@@ -19,8 +21,8 @@ type timeoutHeader struct {
 }
 
 var (
-	grpcTimeout    = timeoutHeader{"Grpc-Timeout", parseGRPCTimeout}
-	connectTimeout = timeoutHeader{"Connect-Timeout-Ms", parseConnectTimeout}
+	grpcTimeout    = timeoutHeader{wire.HeaderGRPCTimeout, parseGRPCTimeout}
+	connectTimeout = timeoutHeader{wire.HeaderConnectTimeout, parseConnectTimeout}
 )
 
 // set returns the context with the deadline that a caller gives in its header. A

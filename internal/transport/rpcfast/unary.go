@@ -8,6 +8,8 @@ import (
 
 	"connectrpc.com/connect/v2"
 	"google.golang.org/protobuf/proto"
+
+	"github.com/tensorwire/tensorwire/internal/transport/wire"
 )
 
 // unaryCall is a unary call of Connect's protocol: the body is the message.
@@ -18,10 +20,10 @@ type unaryCall struct {
 
 func (p *procedure) serveUnary(w http.ResponseWriter, r *http.Request) {
 	c := &unaryCall{}
-	p.init(&c.call, w, r, connect.ProtocolNameConnect, "Accept-Encoding")
+	p.init(&c.call, w, r, connect.ProtocolNameConnect, wire.HeaderAcceptEncoding)
 	header := w.Header()
-	header["Content-Type"] = r.Header["Content-Type"]
-	header["Accept-Encoding"] = p.compressors.names
+	header[wire.HeaderContentType] = r.Header[wire.HeaderContentType]
+	header[wire.HeaderAcceptEncoding] = p.compressors.names
 	failure := p.run(r.Context(), &c.call, c, connectTimeout)
 	if !c.sent {
 		c.mergeTrailer()
@@ -38,13 +40,13 @@ func (c *unaryCall) Receive(msg any) error {
 		return io.EOF
 	}
 	c.received = true
-	buf, got, err := readBody(c.r.Body, c.places.lead(int(max(c.r.ContentLength, 0))), c.r.ContentLength, c.limit)
+	buf, got, err := wire.ReadBody(c.r.Body, c.places.lead(int(max(c.r.ContentLength, 0))), c.r.ContentLength, c.limit)
 	switch {
 	case err == nil:
 		return c.decode(buf, msg)
-	case errors.Is(err, errMore):
+	case errors.Is(err, wire.ErrMore):
 		c.drain(c.limit - int64(got))
-		return connect.Errorf(connect.CodeResourceExhausted, "message is larger than configured max %d", c.limit)
+		return wire.TooLarge(max(c.r.ContentLength, wire.UnknownSize), c.limit)
 	}
 	if over := overReader(err, "read first %d bytes of message", got); over != nil {
 		return over
@@ -81,7 +83,7 @@ func (c *unaryCall) Send(msg any) error {
 	if err != nil {
 		return err
 	}
-	header["Content-Encoding"] = []string{c.compressor.Name()}
+	header[wire.HeaderContentEncoding] = []string{c.compressor.Name()}
 	c.begin(header, len(data))
 	c.info.SendStats = connect.MessageStats{Size: c.out.size, CompressedSize: len(data)}
 	return c.write(&encoded{parts: [][]byte{data}}, "write message: ")
@@ -91,7 +93,7 @@ func (c *unaryCall) Send(msg any) error {
 func (c *unaryCall) begin(header http.Header, size int) {
 	c.sent = true
 	c.mergeTrailer()
-	header["Content-Length"] = []string{strconv.Itoa(size)}
+	header[wire.HeaderContentLength] = []string{strconv.Itoa(size)}
 	c.w.WriteHeader(http.StatusOK)
 }
 

@@ -6,10 +6,9 @@ import (
 	"strings"
 
 	"connectrpc.com/connect/v2"
-)
 
-// flagTrailer marks the envelope that ends a body of gRPC-Web.
-const flagTrailer = 0x80
+	"github.com/tensorwire/tensorwire/internal/transport/wire/envelope"
+)
 
 // endWeb sends gRPC's status as gRPC-Web does: as a last envelope with the fields as
 // text ("Protocol differences" in gRPC's PROTOCOL-WEB.md).
@@ -30,18 +29,18 @@ func (c *grpcCall) endWeb(failure *connect.Error) {
 		lower[strings.ToLower(name)] = values
 	}
 	var text bytes.Buffer
-	text.Write(make([]byte, prefixSize))
+	text.Write(make([]byte, envelope.PrefixSize))
 	if err := lower.Write(&text); err != nil { // a buffer takes all that is written
 		return
 	}
-	data, flags := text.Bytes(), byte(flagTrailer)
-	if c.wanted(len(data) - prefixSize) {
-		compressed, err := c.compress(data[prefixSize:], prefixSize)
+	data, flags := text.Bytes(), byte(envelope.FlagTrailer)
+	if c.wanted(len(data) - envelope.PrefixSize) {
+		compressed, err := c.compress(data[envelope.PrefixSize:], envelope.PrefixSize)
 		if err != nil {
 			return // without an end, the caller knows that the answer is cut
 		}
-		data, flags = compressed, flagTrailer|flagCompressed
+		data, flags = compressed, envelope.FlagTrailer|envelope.FlagCompressed
 	}
-	setPrefix(data, flags, len(data)-prefixSize)
+	envelope.Put(data, flags, len(data)-envelope.PrefixSize)
 	_, _ = c.w.Write(data) // the caller has gone
 }

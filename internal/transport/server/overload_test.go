@@ -58,7 +58,7 @@ func idle(t *testing.T, b *admission.Budget) {
 // wantRefusal asserts that an RPC was answered with "not now" and when to come again.
 func wantRefusal(t *testing.T, err error, info *connect.CallInfo) {
 	t.Helper()
-	if connect.CodeOf(err) != connect.CodeUnavailable || !strings.Contains(err.Error(), "--memory-budget") {
+	if connect.CodeOf(err) != connect.CodeUnavailable || !strings.Contains(err.Error(), "memory-budget") {
 		t.Errorf("error %v", err)
 	}
 	if wait, ok := admission.RetryAfter(err); !ok || wait != time.Second {
@@ -181,13 +181,13 @@ func TestMoreThanTheBudgetIsTooLarge(t *testing.T) {
 	rooms := map[string]string{connect.ProtocolNameConnect: "4000000", "connect json": "2000000", connect.ProtocolNameGRPC: "4000000", connect.ProtocolNameGRPCWeb: "4000000"}
 	for name, options := range protocols {
 		_, err := predictor(httpClient(t, true), address, options...).FastPredict(t.Context(), &modelserving.FastInferenceRequest{RawImage: make([]byte, 5*mb)})
-		if _, again := admission.RetryAfter(err); connect.CodeOf(err) != connect.CodeResourceExhausted || again || !strings.Contains(err.Error(), rooms[name]+" (--memory-budget)") {
+		if _, again := admission.RetryAfter(err); connect.CodeOf(err) != connect.CodeResourceExhausted || again || !strings.Contains(err.Error(), rooms[name]+" (memory-budget)") {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
 	// One of unknown length is, too, as soon as it shows.
 	status, text := do(t, http.MethodPost, "http://"+address+"/v2/models", io.MultiReader(bytes.NewReader(make([]byte, 3*mb))))
-	if status != http.StatusOK || !strings.Contains(text, "2000000 (--memory-budget)") {
+	if status != http.StatusOK || !strings.Contains(text, "2000000 (memory-budget)") {
 		t.Errorf("of unknown length: %d %s", status, text)
 	}
 	if _, text := do(t, http.MethodPost, "http://"+address+"/v2/models", io.MultiReader(bytes.NewReader(make([]byte, 2*mb)))); !strings.HasSuffix(text, " 2000000 <nil>") {
@@ -364,7 +364,7 @@ func TestLaterMessageLargerThanTheBudgetEndsTheStream(t *testing.T) {
 		_ = stream.Send(&modelserving.InferenceRequest{RawImage: make([]byte, size)}) // the answer says how it went
 		_, err = stream.Receive()
 	}
-	if connect.CodeOf(err) != connect.CodeResourceExhausted || !strings.Contains(err.Error(), "3000000 (--memory-budget)") {
+	if connect.CodeOf(err) != connect.CodeResourceExhausted || !strings.Contains(err.Error(), "3000000 (memory-budget)") {
 		t.Errorf("error %v", err)
 	}
 	idle(t, b)

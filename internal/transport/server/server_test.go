@@ -12,6 +12,7 @@ import (
 	"net"
 	"net/http"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -26,6 +27,7 @@ import (
 
 	"github.com/tensorwire/tensorwire/gen/modelserving"
 	"github.com/tensorwire/tensorwire/gen/modelserving/modelservingconnect"
+	"github.com/tensorwire/tensorwire/internal/base/setting"
 	"github.com/tensorwire/tensorwire/internal/telemetry"
 	"github.com/tensorwire/tensorwire/internal/transport/admission"
 	"github.com/tensorwire/tensorwire/internal/transport/server"
@@ -47,6 +49,8 @@ func (s service) FastPredict(ctx context.Context, m *modelserving.FastInferenceR
 	switch m.GetModelName() {
 	case "panic":
 		panic("for the test")
+	case "named":
+		telemetry.SetModel(ctx, m.GetModelName(), 7)
 	case "header":
 		call, _ := connect.CallInfoForServerContext(ctx)
 		call.ResponseHeader().Set("X-Header", "h")
@@ -97,27 +101,37 @@ func rest(w http.ResponseWriter, r *http.Request) {
 }
 
 // start serves with options on a free port and returns its address.
-func start(t *testing.T, options server.Options) (address string, readiness *telemetry.Readiness) {
+func start(t *testing.T, options server.Options) (address string, lifecycle *telemetry.Lifecycle) {
 	t.Helper()
 	return startService(t, service{}, options)
 }
 
-func startService(t *testing.T, service service, options server.Options) (address string, readiness *telemetry.Readiness) {
+func startService(t *testing.T, service service, options server.Options) (address string, lifecycle *telemetry.Lifecycle) {
 	t.Helper()
-	options.Logger = slog.New(slog.DiscardHandler)
-	readiness = &telemetry.Readiness{}
-	readiness.Set(true)
-	page := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "the page") })
-	s, err := server.New(func(rpc *connect.Server) { modelservingconnect.RegisterPredictorHandler(rpc, service) }, http.HandlerFunc(rest), page, readiness, options)
-	if err != nil {
-		t.Fatal(err)
+	if options.Logger == nil {
+		options.Logger = slog.New(slog.DiscardHandler)
 	}
+	lifecycle = &telemetry.Lifecycle{}
+	lifecycle.SetReady(true)
+	page := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "the page") })
+	routes := slices.Concat(
+		server.RPC(lifecycle, options, func(rpc *connect.Server) { modelservingconnect.RegisterPredictorHandler(rpc, service) }),
+		server.Probes(lifecycle),
+		[]server.Route{
+			{Prefix: "/v2", Handler: http.HandlerFunc(rest)},
+			{Pattern: "/", Handler: page, Quiet: true},
+		},
+	)
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
+	s, err := server.New(lifecycle, options, server.Endpoint{Name: "api", Listener: listener, Routes: routes})
+	if err != nil {
+		t.Fatal(err)
+	}
 	served := make(chan error, 1)
-	go func() { served <- s.Serve(listener) }()
+	go func() { served <- s.Serve() }()
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 		defer cancel()
@@ -128,7 +142,7 @@ func startService(t *testing.T, service service, options server.Options) (addres
 			t.Errorf("serve: %v", err)
 		}
 	})
-	return listener.Addr().String(), readiness
+	return listener.Addr().String(), lifecycle
 }
 
 func httpClient(t *testing.T, h2c bool) *http.Client {
@@ -277,7 +291,7 @@ func do(t *testing.T, method, url string, body io.Reader, headers ...string) (in
 }
 
 func TestHealthFollowsReadiness(t *testing.T) {
-	address, readiness := start(t, server.Options{})
+	address, lifecycle := start(t, server.Options{})
 	check := func(service string) (int, string) {
 		return do(t, http.MethodPost, "http://"+address+"/grpc.health.v1.Health/Check", strings.NewReader(`{"service":"`+service+`"}`), "Content-Type", "application/json")
 	}
@@ -285,7 +299,7 @@ func TestHealthFollowsReadiness(t *testing.T) {
 		status int
 		health string
 	}{true: {200, `_SERVING"`}, false: {503, `_NOT_SERVING"`}} {
-		readiness.Set(ready)
+		lifecycle.SetReady(ready)
 		if status, _ := get(t, "http://"+address+"/readyz"); status != want.status {
 			t.Errorf("ready %v: status %d", ready, status)
 		}
@@ -309,7 +323,7 @@ func TestOnlyTheOwnOriginMayCall(t *testing.T) {
 			"Content-Type", "application/json", "Origin", origin, "Sec-Fetch-Site", site)
 	}
 	address, _ := start(t, server.Options{})
-	if status, text := call(address, "https://evil.example", "cross-site"); status != http.StatusForbidden || !strings.Contains(text, "--cors-origin https://evil.example") {
+	if status, text := call(address, "https://evil.example", "cross-site"); status != http.StatusForbidden || !strings.Contains(text, "add https://evil.example to its setting cors-origin") {
 		t.Errorf("a foreign page: %d %s", status, text)
 	}
 	if status, text := call(address, "http://"+address, "same-origin"); status != http.StatusOK {
@@ -543,15 +557,24 @@ func TestClientsThatPingKeepTheirConnection(t *testing.T) {
 	}
 }
 
-func TestNewRefuses(t *testing.T) {
-	for name, options := range map[string]server.Options{
-		"--tls-key":     {TLSCertFile: "cert.pem"},
-		"cert.pem":      {TLSCertFile: "cert.pem", TLSKeyFile: "key.pem"},
-		"--cors-origin": {CORSOrigins: []string{"app.example"}},
+func TestSettingsThatCannotBeUsed(t *testing.T) {
+	for names, pair := range map[string][2]string{
+		"tls-cert and tls-key": {"cert.pem", ""},
+		"tls-key and tls-cert": {"", "key.pem"},
+		"cert.pem":             {"cert.pem", "key.pem"},
 	} {
-		_, err := server.New(func(*connect.Server) {}, http.NotFoundHandler(), http.NotFoundHandler(), &telemetry.Readiness{}, options)
-		if err == nil || !strings.Contains(err.Error(), name) {
-			t.Errorf("%s: %v", name, err)
+		_, err := server.LoadTLS(pair[0], pair[1])
+		for part := range strings.SplitSeq(names, " and ") {
+			if err == nil || !strings.Contains(err.Error(), part) {
+				t.Errorf("%v: %v", pair, err)
+			}
 		}
+	}
+	if config, err := server.LoadTLS("", ""); config != nil || err != nil {
+		t.Errorf("no TLS: %v, %v", config, err)
+	}
+	_, err := server.New(&telemetry.Lifecycle{}, server.Options{CORSOrigins: []string{"app.example"}}, server.Endpoint{Name: "api"})
+	if err == nil || !strings.Contains(setting.Text(err, setting.Flag), `--cors-origin is "app.example"`) {
+		t.Errorf("origin: %v", err)
 	}
 }
