@@ -67,10 +67,10 @@ func statistics(models *repository.Repository) func() []telemetry.ModelSums {
 // serverMetrics returns what answers /metrics.
 func serverMetrics(models *repository.Repository, cache *respcache.Cache, memory *admission.Budget) http.Handler {
 	metrics := telemetry.NewMetrics(statistics(models))
-	metrics.Gauge("response_cache_bytes", "Bytes that the response cache holds, of all models.", func() float64 { return float64(cache.Bytes()) })
-	metrics.Gauge("memory_budget_bytes", "The memory budget for requests' messages; 0 where there is none.", func() float64 { return float64(memory.Limit()) })
-	metrics.Gauge("memory_budget_used_bytes", "Bytes that are reserved of the memory budget.", func() float64 { return float64(memory.Used()) })
-	metrics.Counter("memory_budget_refused_total", "Requests that were refused before they were read, for want of room in the memory budget.", func() float64 { return float64(memory.Refused()) })
+	metrics.Gauge("response_cache_bytes", "Bytes in the response cache, of all models.", func() float64 { return float64(cache.Bytes()) })
+	metrics.Gauge("memory_budget_bytes", "Memory budget for request messages in bytes; 0: no limit.", func() float64 { return float64(memory.Limit()) })
+	metrics.Gauge("memory_budget_used_bytes", "Bytes reserved of the memory budget.", func() float64 { return float64(memory.Used()) })
+	metrics.Counter("memory_budget_refused_total", "Requests rejected before they were read because the memory budget was exhausted.", func() float64 { return float64(memory.Refused()) })
 	return metrics.Handler()
 }
 

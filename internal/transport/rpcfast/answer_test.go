@@ -127,7 +127,7 @@ func describeMessage(b *strings.Builder, data []byte, zipped bool) {
 	fmt.Fprintf(b, "message, zipped %v: %s\n", zipped && !isRaw(data), prototext.Format(&m))
 }
 
-// isRaw reports whether an answer is little but bytes fields, which the short road does
+// isRaw reports whether an answer is little but bytes fields, which the fast path does
 // not compress. It is the one thing that a caller may see.
 func isRaw(data []byte) bool {
 	var m inference.ModelInferResponse
@@ -190,12 +190,12 @@ func (s *sides) checkSame(t *testing.T, name string, q request) {
 	t.Errorf("%s: %+v", name, q)
 	for _, line := range got {
 		if !slices.Contains(want, line) {
-			t.Logf("only with the short road: %.300s", line)
+			t.Logf("only with the fast path: %.300s", line)
 		}
 	}
 	for _, line := range want {
 		if !slices.Contains(got, line) {
-			t.Logf("only without: %.300s", line)
+			t.Logf("only with the slow path: %.300s", line)
 		}
 	}
 }

@@ -18,10 +18,10 @@ import (
 // maxDiscard is how many bytes of a body are read to check that nothing follows its end.
 const maxDiscard = 4 << 20
 
-// next reads the next message into a buffer of the pool, which is the caller's; none for
-// an empty one. At the body's end the error is io.EOF to errors.Is.
+// next reads the next message into a pooled buffer, which the caller owns; an empty message
+// has none. At the body's end the error is io.EOF to errors.Is.
 func (c *grpcCall) next() ([]byte, error) {
-	if c.unread > 0 { // of a message that was too large
+	if c.unread > 0 { // of a message above the limit
 		wire.Discard(c.r.Body, c.unread) // the next read returns an error again
 		c.unread = 0
 	}
@@ -47,7 +47,7 @@ func (c *grpcCall) next() ([]byte, error) {
 	var buf []byte
 	if size > 0 {
 		var got int
-		if buf, got, err = wire.ReadMessage(c.r.Body, c.places.lead(int(size)), int(size)); err != nil {
+		if buf, got, err = wire.ReadMessage(c.r.Body, c.offsets.lead(int(size)), int(size)); err != nil {
 			return nil, c.cut(err, int(size), got)
 		}
 	}
@@ -58,7 +58,7 @@ func (c *grpcCall) next() ([]byte, error) {
 	return nil, c.special(flags, buf)
 }
 
-// cut returns the error of a message that did not come whole.
+// cut returns the error of an incomplete message.
 func (c *grpcCall) cut(err error, size, got int) error {
 	if errors.Is(err, io.EOF) {
 		return connect.Errorf(connect.CodeInternal, "protocol error: promised %d bytes in enveloped message, got %d bytes", size, got).WithCause(io.ErrUnexpectedEOF)
@@ -69,9 +69,8 @@ func (c *grpcCall) cut(err error, size, got int) error {
 	return transferError(c.ctx, err, connect.CodeUnknown, "read enveloped message: ")
 }
 
-// drain reads what a caller of HTTP/1.1 sends of a message that is too large, up to the
-// limit, and returns how much that was: such a caller reads no answer while it sends, and
-// loses the answer when the connection is closed under it.
+// drain reads what a client of HTTP/1.1 sends of a message above the limit, up to the limit,
+// and returns how many bytes that were. See [wire.Discard].
 func (c *call) drain(size int64) int64 {
 	if c.r.ProtoMajor >= 2 {
 		return 0
@@ -79,7 +78,7 @@ func (c *call) drain(size int64) int64 {
 	return wire.Discard(c.r.Body, min(size, c.limit))
 }
 
-// special returns what an envelope with flags says: the body's end, for gRPC-Web, or an
+// special returns the meaning of an envelope with flags: the body's end, for gRPC-Web, or an
 // error.
 func (c *grpcCall) special(flags byte, data []byte) error {
 	if flags&envelope.FlagCompressed != 0 {
@@ -97,7 +96,7 @@ func (c *grpcCall) special(flags byte, data []byte) error {
 	if !c.web || flags&envelope.FlagTrailer == 0 {
 		return connect.Errorf(connect.CodeInternal, "protocol error: invalid envelope flags %d", flags)
 	}
-	// The fields themselves are not for handlers.
+	// Handlers do not get the fields.
 	text := textproto.NewReader(bufio.NewReader(io.MultiReader(bytes.NewReader(data), strings.NewReader("\n"))))
 	if _, err := text.ReadMIMEHeader(); err != nil {
 		return connect.Errorf(connect.CodeInternal, "gRPC-Web protocol error: trailers invalid: %s", err).WithCause(err)

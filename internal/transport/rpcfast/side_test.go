@@ -38,7 +38,7 @@ type side struct {
 	raw bool
 }
 
-// sides are connecthttp's own handlers, and the short road before them.
+// sides are connecthttp's own handlers, and the fast path in front of them.
 type sides struct{ theirs, ours *side }
 
 func bothSides() *sides {

@@ -16,7 +16,7 @@ import (
 
 var statusOK = []string{"0"}
 
-// setStatus sets gRPC's status among the trailer's fields ("Responses" in gRPC's
+// setStatus sets the trailer's fields of gRPC's status ("Responses" in gRPC's
 // PROTOCOL-HTTP2.md).
 func (c *grpcCall) setStatus(failure *connect.Error) {
 	if c.trailer == nil {
@@ -41,8 +41,8 @@ func (c *grpcCall) setStatus(failure *connect.Error) {
 }
 
 // encodeStatus returns a google.rpc.Status: code = 1, message = 2, and details = 3, each
-// a google.protobuf.Any. Its type is not generated here, for it would be registered for
-// the whole process.
+// a google.protobuf.Any. Its type is not generated here, because that would register it for the
+// whole process.
 func encodeStatus(code connect.Code, message string, details []*connect.ErrorDetail) ([]byte, error) {
 	b := protowire.AppendVarint(protowire.AppendTag(nil, 1, protowire.VarintType), uint64(code))
 	if message != "" {
@@ -58,8 +58,8 @@ func encodeStatus(code connect.Code, message string, details []*connect.ErrorDet
 	return b, nil
 }
 
-// percentEncode encodes a text as grpc-message has it: bytes other than printable
-// ASCII, and the percent sign, as %XX.
+// percentEncode encodes a text for grpc-message: bytes other than printable ASCII, and the
+// percent sign, become %XX.
 func percentEncode(text string) string {
 	const digits = "0123456789ABCDEF"
 	escape := func(b byte) bool { return b < ' ' || b > '~' || b == '%' }

@@ -28,10 +28,10 @@ func (p *procedure) serveUnary(w http.ResponseWriter, r *http.Request) {
 	if !c.sent {
 		c.mergeTrailer()
 		if failure != nil {
-			_ = p.errors.Write(w, r, failure) // the caller has gone
+			_ = p.errors.Write(w, r, failure) // the client may have disconnected
 		}
 	}
-	_ = r.Body.Close() // what is left of it is not wanted
+	_ = r.Body.Close() // the rest of it is not needed
 }
 
 // Receive implements connect.ServerStream.
@@ -40,7 +40,7 @@ func (c *unaryCall) Receive(msg any) error {
 		return io.EOF
 	}
 	c.received = true
-	buf, got, err := wire.ReadBody(c.r.Body, c.places.lead(int(max(c.r.ContentLength, 0))), c.r.ContentLength, c.limit)
+	buf, got, err := wire.ReadBody(c.r.Body, c.offsets.lead(int(max(c.r.ContentLength, 0))), c.r.ContentLength, c.limit)
 	switch {
 	case err == nil:
 		return c.decode(buf, msg)
@@ -54,14 +54,14 @@ func (c *unaryCall) Receive(msg any) error {
 	return transferError(c.ctx, err, connect.CodeUnknown, "read message: ")
 }
 
-// SendHeaders implements connect.ServerStream: the header waits for the answer, for an
+// SendHeaders implements connect.ServerStream. The header waits for the response, because an
 // error has another status.
 func (c *unaryCall) SendHeaders() error { return nil }
 
 // Send implements connect.ServerStream.
 func (c *unaryCall) Send(msg any) error {
 	if c.sent {
-		return connect.NewError(connect.CodeInternal, "a unary call has one answer, which has been sent")
+		return connect.NewError(connect.CodeInternal, "response already sent: a unary call has one")
 	}
 	c.copyHeader()
 	c.copyTrailer()
@@ -69,7 +69,7 @@ func (c *unaryCall) Send(msg any) error {
 	if !ok {
 		return unencodable(notAMessage(msg))
 	}
-	if err := c.out.encode(m, 0, detachLeast); err != nil {
+	if err := c.out.encode(m, 0, detachMinBytes); err != nil {
 		return unencodable(err)
 	}
 	defer func() { c.out.release(!c.broken) }()
@@ -89,7 +89,7 @@ func (c *unaryCall) Send(msg any) error {
 	return c.write(&encoded{parts: [][]byte{data}}, "write message: ")
 }
 
-// begin sends the header of an answer of size bytes with what is sent next.
+// begin writes the header of a response of size bytes, which is sent with the next bytes.
 func (c *unaryCall) begin(header http.Header, size int) {
 	c.sent = true
 	c.mergeTrailer()

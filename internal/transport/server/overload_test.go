@@ -177,7 +177,7 @@ func TestRefusedBodyIsNotAskedFor(t *testing.T) {
 // More than the whole budget never fits: to come again is no help.
 func TestMoreThanTheBudgetIsTooLarge(t *testing.T) {
 	address, _ := start(t, server.Options{Budget: admission.New(4 * mb)})
-	// On the short road a message is held once, else twice.
+	// On the fast path a message is in memory once, else twice.
 	rooms := map[string]string{connect.ProtocolNameConnect: "4000000", "connect json": "2000000", connect.ProtocolNameGRPC: "4000000", connect.ProtocolNameGRPCWeb: "4000000"}
 	for name, options := range protocols {
 		_, err := predictor(httpClient(t, true), address, options...).FastPredict(t.Context(), &modelserving.FastInferenceRequest{RawImage: make([]byte, 5*mb)})

@@ -20,8 +20,6 @@ const (
 	HeaderHost                   = "Host"
 	HeaderIfNoneMatch            = "If-None-Match"
 	HeaderOrigin                 = "Origin"
-	HeaderRetryAfter             = "Retry-After"
-	HeaderRetryPushback          = "Grpc-Retry-Pushback-Ms"
 	HeaderVary                   = "Vary"
 
 	// HeaderJSONLength is the length of the JSON in a body of JSON followed by tensors
@@ -29,6 +27,11 @@ const (
 	// means that the body is one tensor without JSON. Without the field all of a body is
 	// JSON.
 	HeaderJSONLength = "Inference-Header-Content-Length"
+	// HeaderRetryAfter is the wait before a retry in whole seconds (RFC 9110, section
+	// 10.2.3). HeaderRetryPushback is in milliseconds, for gRPC clients that retry
+	// transparently (gRPC's proposal A6, "Pushback").
+	HeaderRetryAfter    = "Retry-After"
+	HeaderRetryPushback = "Grpc-Retry-Pushback-Ms"
 	// HeaderRequestID identifies a request in logs. A client may set it; the server
 	// returns the one that it used.
 	HeaderRequestID = "X-Request-Id"
