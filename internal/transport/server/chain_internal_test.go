@@ -27,7 +27,7 @@ func (tiny) FastPredict(context.Context, *modelserving.FastInferenceRequest) (*m
 	return &modelserving.InferenceResponse{}, nil
 }
 
-// discarding is a ResponseWriter as HTTP/2's, without a network.
+// discarding is a ResponseWriter like HTTP/2's, without a network.
 type discarding struct{ header http.Header }
 
 func (w *discarding) Header() http.Header             { return w.header }

@@ -12,8 +12,8 @@ import (
 	"github.com/tensorwire/tensorwire/internal/transport/wire/envelope"
 )
 
-// overWriter is a ResponseWriter that must not be used once its handler has returned, as
-// net/http's: on HTTP/2 such a use ends the process.
+// overWriter is a ResponseWriter that must not be used after its handler has returned, as
+// net/http's: with HTTP/2 such a use ends the process.
 type overWriter struct {
 	*httptest.ResponseRecorder
 	t    *testing.T

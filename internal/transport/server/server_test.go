@@ -35,7 +35,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// service stands in for the Predictor: it says what reached it.
+// service is a fake Predictor: it reports what reached it.
 type service struct {
 	modelservingconnect.UnimplementedPredictorHandler
 	// during is called while a request is answered. nil: nothing is.
@@ -86,7 +86,7 @@ func (s service) StreamPredict(ctx context.Context, stream modelservingconnect.P
 	}
 }
 
-// rest stands in for the REST API: it says what reached it.
+// rest is a fake REST API: it reports what reached it.
 func rest(w http.ResponseWriter, r *http.Request) {
 	switch r.URL.Path {
 	case "/v2/panic":
@@ -161,7 +161,7 @@ func grpcClient(t *testing.T, address string) modelservingconnect.PredictorClien
 
 // The HTTP/2 server that is bundled with Go has known holes: where it is net/http's, it
 // is that of x/net.
-func TestWhoServesHTTP2(t *testing.T) {
+func TestHTTP2Implementation(t *testing.T) {
 	for by, options := range map[string]server.Options{
 		"tensorwire/internal/transport/h2.": {}, "golang.org/x/net/http2.(*serverConn)": {NetHTTP2: true},
 	} {
@@ -183,12 +183,12 @@ func TestPanicIsAnInternalError(t *testing.T) {
 		t.Errorf("error %v", err)
 	}
 	if _, err := c.FastPredict(t.Context(), &modelserving.FastInferenceRequest{}); err != nil {
-		t.Errorf("the server does not serve on: %v", err)
+		t.Errorf("the server does not keep serving: %v", err)
 	}
 }
 
-// A client takes all fields of a Trailers-Only answer for trailers, so there may be no
-// header of the handler's among them.
+// A client reads all fields of a Trailers-Only response as trailers, so there may be no header of
+// the handler's among them.
 func TestHeadersOfAnErrorAreHeaders(t *testing.T) {
 	for _, options := range []server.Options{{}, {NetHTTP2: true}} {
 		address, _ := start(t, options)
@@ -228,7 +228,7 @@ func TestReflectionListsTheServices(t *testing.T) {
 	}
 }
 
-// A form that posts to the page is no RPC, whatever its media type.
+// A form that posts to the page is not an RPC, whatever its media type.
 func TestOnlyPathsOfProceduresAreAnsweredAsRPCs(t *testing.T) {
 	address, _ := start(t, server.Options{})
 	for path, want := range map[string]string{"/": "the page", "/x": "the page", "/a/b/c": "the page", "/some.Service/Method": "unimplemented"} {
@@ -260,7 +260,7 @@ func TestRESTIsServedBelowV2(t *testing.T) {
 		t.Errorf("a panic: %s", answer)
 	}
 	if answer := raw(t, address, "POST /v2/panic/later HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n", 5*time.Second); strings.Contains(answer, "error") || strings.HasSuffix(answer, "\r\n0\r\n\r\n") {
-		t.Errorf("a panic in an answer that has begun ends like a whole answer: %q", answer[max(0, len(answer)-100):])
+		t.Errorf("a panic in a response that has begun ends like a complete response: %q", answer[max(0, len(answer)-100):])
 	}
 }
 
@@ -356,7 +356,7 @@ func TestOnlyTheOwnOriginMayCall(t *testing.T) {
 	}
 }
 
-// slowBody gives a little at a time.
+// slowBody returns a few bytes at a time.
 type slowBody struct {
 	content io.Reader
 	pause   time.Duration
@@ -391,8 +391,8 @@ func TestSlowBodyIsCutOff(t *testing.T) {
 			}
 			text, _ := io.ReadAll(res.Body)
 			res.Body.Close()
-			if said := fmt.Sprint(res.Header, string(text), res.Trailer); !strings.Contains(said, "too slowly") {
-				t.Errorf("%s, HTTP/2 %v: %d %s", contentType, h2c, res.StatusCode, said)
+			if response := fmt.Sprint(res.Header, string(text), res.Trailer); !strings.Contains(response, "too slowly") {
+				t.Errorf("%s, HTTP/2 %v: %d %s", contentType, h2c, res.StatusCode, response)
 			}
 		}
 	}
@@ -415,7 +415,7 @@ func raw(t *testing.T, address, text string, patience time.Duration) string {
 	return string(answer)
 }
 
-// A body that a handler leaves unread must never be taken for the next requests.
+// A body that a handler leaves unread must never be parsed as further requests.
 func TestUnreadBodyIsNoRequest(t *testing.T) {
 	address, _ := start(t, server.Options{MaxMessageBytes: 1000})
 	smuggled := strings.Repeat("GET /readyz HTTP/1.1\r\nHost: smuggled\r\n\r\n", 26_000)
@@ -427,8 +427,8 @@ func TestUnreadBodyIsNoRequest(t *testing.T) {
 	}
 }
 
-// A caller that announces a body and sends none is answered all the same.
-func TestBodyThatNeverComesIsCutOff(t *testing.T) {
+// A client that declares a body and sends none is answered all the same.
+func TestBodyThatNeverArrivesIsCutOff(t *testing.T) {
 	address, _ := start(t, server.Options{BodyGrace: 200 * time.Millisecond})
 	for name, head := range map[string]string{
 		"a probe":            "GET /livez HTTP/1.1\r\n",
@@ -448,9 +448,9 @@ func TestBodyThatNeverComesIsCutOff(t *testing.T) {
 	}
 }
 
-// x/net gives a connection's window back as handlers read, so a stream that rests
+// x/net gives a connection's window back as handlers read, so an idle stream
 // with a full window must leave room for the other calls.
-func TestRestingStreamLeavesRoomForOtherCalls(t *testing.T) {
+func TestIdleStreamLeavesRoomForOtherCalls(t *testing.T) {
 	address, _ := start(t, server.Options{})
 	c := grpcClient(t, address)
 	ctx, cancel := context.WithCancel(t.Context())
@@ -470,7 +470,7 @@ func TestRestingStreamLeavesRoomForOtherCalls(t *testing.T) {
 	defer stop()
 	for range 20 {
 		if _, err := c.FastPredict(deadline, &modelserving.FastInferenceRequest{RawImage: make([]byte, 200_000)}); err != nil {
-			t.Fatalf("a call beside the stream: %v", err)
+			t.Fatalf("a call next to the stream: %v", err)
 		}
 	}
 	cancel()
@@ -493,7 +493,7 @@ func TestReflectionServesManyAtOnce(t *testing.T) {
 	group.Wait()
 }
 
-// A stream may rest, and a connection may be used again after a body in time.
+// A stream may be idle, and a connection may be reused after a body that arrived in time.
 func TestNothingElseIsCutOff(t *testing.T) {
 	address, _ := start(t, server.Options{BodyGrace: 100 * time.Millisecond})
 	stream, err := grpcClient(t, address).StreamPredict(t.Context())
