@@ -105,15 +105,16 @@ lint: $(PACKAGES) build/tools/golangci-lint $(CONFORMANCE_CODE) ## Check the cod
 	cd $(CONFORMANCE) && go vet . && golangci-lint run .
 
 .PHONY: generate
-generate: $(PACKAGES) ## Generate gen/ from api/
+generate: $(PACKAGES) ## Generate gen/ from api/, and docs/settings.md from the flags
 	buf generate
+	go test -count=1 -run '^TestSettingsReference$$' ./internal/config -update
 
 .PHONY: check-generated
 check-generated: generate $(CONFORMANCE_CODE) ## Fail where gen/ is not what api/ gives, or go.mod is not tidy
 	go mod tidy
 	cd bench && go mod tidy
 	cd $(CONFORMANCE) && go mod tidy
-	@changed="$$(git status --porcelain -- gen go.mod go.sum {bench,$(CONFORMANCE)}/go.{mod,sum})"; if [ -n "$$changed" ]; then \
+	@changed="$$(git status --porcelain -- gen docs/settings.md go.mod go.sum {bench,$(CONFORMANCE)}/go.{mod,sum})"; if [ -n "$$changed" ]; then \
 		echo "these differ from what is generated; commit what 'make generate' and 'go mod tidy' write:"; echo "$$changed"; exit 1; fi
 
 .PHONY: fuzz

@@ -78,12 +78,12 @@ func serveTensorwire(ctx context.Context, listener net.Listener, do work) error 
 	}
 	lifecycle, options := &telemetry.Lifecycle{}, server.Options{MaxMessageBytes: mostMessage, Budget: memory}
 	//nolint:contextcheck // connections have contexts of their own
-	srv, err := server.New(lifecycle, options, server.Endpoint{Name: "bench", Listener: listener, Routes: server.RPC(lifecycle, options, register)})
+	srv, err := server.New(lifecycle, options, server.Endpoint{Name: "bench", Routes: server.RPC(lifecycle, options, register)})
 	if err != nil {
 		return err
 	}
 	served := make(chan error, 1)
-	go func() { served <- srv.Serve() }()
+	go func() { served <- srv.Serve("bench", listener) }()
 	select {
 	case err := <-served:
 		return err

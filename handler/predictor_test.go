@@ -31,7 +31,7 @@ var runtime *onnx.Engine // opened by TestMain: a process has one
 
 func TestMain(m *testing.M) {
 	os.Exit(func() int {
-		library, err := onnx.Find(os.Getenv("TENSORWIRE_ONNXRUNTIME_LIB"))
+		library, err := onnxtest.Library()
 		if err == nil {
 			runtime, err = onnx.Open(library, onnx.Options{})
 		}

@@ -16,7 +16,7 @@ import (
 	"github.com/tensorwire/tensorwire/internal/engine/onnx/onnxtest"
 )
 
-// configured writes a model of one row of 3 values, negated, with that config.pbtxt.
+// configured writes a model that negates rows of 3 values, with that config.pbtxt.
 func configured(t *testing.T, dir, name, config string) {
 	t.Helper()
 	onnxtest.Unary("Neg", onnxtest.Float32, "batch", 3).Write(t, filepath.Join(dir, name, "1", "model.onnx"))
@@ -25,7 +25,7 @@ func configured(t *testing.T, dir, name, config string) {
 	}
 }
 
-// statisticsOf returns the statistics of a model, as clients get them.
+// statisticsOf returns the statistics of a model from the API.
 func statisticsOf(t *testing.T, p *process, model string) *inference.ModelStatistics {
 	t.Helper()
 	res, err := grpcClient(t, p).ModelStatistics(t.Context(), &inference.ModelStatisticsRequest{Name: model})
@@ -35,8 +35,7 @@ func statisticsOf(t *testing.T, p *process, model string) *inference.ModelStatis
 	return res.GetModelStats()[0]
 }
 
-// TestRequestsAreJoined lets as many callers as make a batch wait for each other, by
-// both APIs.
+// TestRequestsAreJoined fills a batch with concurrent requests of both APIs.
 func TestRequestsAreJoined(t *testing.T) {
 	dir := t.TempDir()
 	configured(t, dir, "m", `max_batch_size: 8 dynamic_batching { max_queue_delay_microseconds: 60000000 }`)
@@ -113,8 +112,8 @@ func TestAnswersAreKeptWhereTheConfigurationSaysSo(t *testing.T) {
 	}
 }
 
-// TestWarmupsAreNotRequests warms up a model whose queue would not let a request wait for
-// the batch's delay, and whose cache would answer all requests but the first.
+// TestWarmupsAreNotRequests warms up a model with a queue timeout below its batch delay,
+// and with a response cache: a warmup passes through neither.
 func TestWarmupsAreNotRequests(t *testing.T) {
 	dir := t.TempDir()
 	configured(t, dir, "m", `max_batch_size: 8 response_cache { enable: true }
@@ -126,7 +125,7 @@ func TestWarmupsAreNotRequests(t *testing.T) {
 		t.Errorf("%v", got)
 	}
 	if lines := metrics(t, p); !strings.Contains(lines, "tensorwire_response_cache_bytes 0\n") {
-		t.Errorf("the cache has what nobody asked for:\n%s", lines)
+		t.Errorf("the cache has responses without a request:\n%s", lines)
 	}
 }
 

@@ -15,8 +15,8 @@ import (
 	"github.com/tensorwire/tensorwire/internal/test/digitstest"
 )
 
-// A caller that has announced all that the budget has room for keeps others out, by
-// REST and by RPC, for as long as it is there.
+// A request that has reserved the whole memory budget makes the server refuse others, by
+// REST and by RPC, until it ends.
 func TestMemoryBudgetIsServedByEveryAPI(t *testing.T) {
 	p := start(t, "--models", root+"/models", "--memory-budget", "2MB", "--max-message-bytes", "1000000")
 	address := strings.TrimPrefix(p.url, "http://")
@@ -71,8 +71,8 @@ func TestMemoryBudgetIsServedByEveryAPI(t *testing.T) {
 	until(http.StatusBadRequest) // there are no inputs: it has been read
 }
 
-// A stream may be longer than the budget is large: what has been answered is given
-// back.
+// The messages of a stream may exceed the budget together: an answered message releases
+// its reservation.
 func TestStreamIsLongerThanTheBudget(t *testing.T) {
 	p := start(t, "--models", root+"/models", "--memory-budget", "100kB", "--max-message-bytes", "50000", "--stream-window", "2")
 	picture := digitstest.Load(t, root, 1).PNG(t, 0)
@@ -85,7 +85,7 @@ func TestStreamIsLongerThanTheBudget(t *testing.T) {
 		sent := make(chan error, 1)
 		go func() {
 			for i := range frames {
-				// Every third is none, and is answered with an error.
+				// Every third frame is not an image, and its response is an error.
 				image := picture
 				if i%3 == 0 {
 					image = make([]byte, 20_000)

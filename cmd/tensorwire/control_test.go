@@ -14,12 +14,12 @@ import (
 	"github.com/tensorwire/tensorwire/internal/engine/onnx/onnxtest"
 )
 
-// TestModelsFollowTheDirectory replaces a model again and again while it is called: by
-// a new version, by another file, and by a version less.
+// TestModelsFollowTheDirectory replaces a model under load: by a new version, by another
+// file, and by removing a version.
 func TestModelsFollowTheDirectory(t *testing.T) {
 	dir := t.TempDir()
 	write := func(version, op string) {
-		// Beside and then renamed, as a copy into a served directory should be.
+		// Write, then rename, as a copy into a served directory should.
 		part := filepath.Join(dir, ".part")
 		onnxtest.Unary(op, onnxtest.Float32, "batch", 3).Write(t, part)
 		file := filepath.Join(dir, "m", version, "model.onnx")
@@ -87,14 +87,14 @@ func TestExplicitControlStartsWithoutModels(t *testing.T) {
 	} {
 		p := start(t, slices.Concat([]string{"--models", dir, "--model-control", "explicit"}, test.args)...)
 		if !strings.Contains(p.out.String(), test.ready) {
-			t.Errorf("%q says %s", test.args, p.out)
+			t.Errorf("%q prints %s", test.args, p.out)
 		}
 		res, err := newClient(t, false, nil).Get(p.url + "/readyz")
 		if err != nil {
 			t.Fatal(err)
 		}
 		if res.Body.Close(); res.StatusCode != http.StatusOK {
-			t.Errorf("/readyz says %s", res.Status)
+			t.Errorf("/readyz returns %s", res.Status)
 		}
 		p.end(t)
 	}

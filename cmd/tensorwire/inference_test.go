@@ -55,7 +55,7 @@ func sum() onnxtest.Graph {
 	}
 }
 
-// sumRequest asks for [5 7 9], and a after it.
+// sumRequest requests the outputs [5 7 9] and a.
 func sumRequest(typed bool) *inference.ModelInferRequest {
 	a, b := []float32{1, 2, 3}, []float32{4, 5, 6}
 	req := &inference.ModelInferRequest{
@@ -71,8 +71,8 @@ func sumRequest(typed bool) *inference.ModelInferRequest {
 	return req
 }
 
-// TestInferenceIsTheSameOverEveryProtocol calls over each protocol, encoding and
-// version of HTTP.
+// TestInferenceIsTheSameOverEveryProtocol compares every protocol, encoding and version
+// of HTTP.
 func TestInferenceIsTheSameOverEveryProtocol(t *testing.T) {
 	dir := t.TempDir()
 	sum().Write(t, filepath.Join(dir, "sum", "1", "model.onnx"))
@@ -153,7 +153,8 @@ func testInferStream(t *testing.T, c inferenceconnect.GRPCInferenceServiceClient
 	}
 }
 
-// TestEveryDatatypeGoesThroughONNX echoes two elements of each datatype, and none.
+// TestEveryDatatypeGoesThroughONNX echoes two elements of each datatype, and zero
+// elements.
 func TestEveryDatatypeGoesThroughONNX(t *testing.T) {
 	text := tensor.AppendElement(tensor.AppendElement(nil, []byte("a\x00\xff")), nil)
 	datatypes := map[string]struct {
@@ -206,7 +207,7 @@ func TestEveryDatatypeGoesThroughONNX(t *testing.T) {
 	})
 }
 
-// TestBadInferRequestsOverGRPC holds errors on the wire to their code, and to naming
+// TestBadInferRequestsOverGRPC checks the code of errors on the wire, and that they name
 // the tensor.
 func TestBadInferRequestsOverGRPC(t *testing.T) {
 	dir := t.TempDir()
@@ -257,12 +258,12 @@ func TestBadInferRequestsOverGRPC(t *testing.T) {
 				t.Errorf("code %v, want %v and %q: %v", connect.CodeOf(err), test.code, test.says, err)
 			}
 			if err != nil && strings.Contains(err.Error(), dir) {
-				t.Errorf("the answer tells a path of the server: %v", err)
+				t.Errorf("the error contains a path of the server: %v", err)
 			}
 		})
 	}
 	if got, err := c.ModelInfer(t.Context(), sumRequest(false)); err != nil || len(got.GetRawOutputContents()) != 2 {
-		t.Errorf("the server does not serve on: %v, %v", got, err)
+		t.Errorf("the server does not keep serving: %v, %v", got, err)
 	}
 	stats, err := c.ModelStatistics(t.Context(), &inference.ModelStatisticsRequest{Name: "sum"})
 	if err != nil || stats.GetModelStats()[0].GetInferenceStats().GetSuccess().GetCount() != 1 || stats.GetModelStats()[0].GetInferenceStats().GetFail().GetCount() == 0 {
@@ -270,7 +271,7 @@ func TestBadInferRequestsOverGRPC(t *testing.T) {
 	}
 }
 
-// regionParameters is 12 bytes of the region r.
+// regionParameters refers to 12 bytes of the region r.
 func regionParameters(offset int64) map[string]*inference.InferParameter {
 	return map[string]*inference.InferParameter{
 		"shared_memory_region":    {ParameterChoice: &inference.InferParameter_StringParam{StringParam: "r"}},
@@ -279,7 +280,7 @@ func regionParameters(offset int64) map[string]*inference.InferParameter {
 	}
 }
 
-// TestSharedMemoryOverGRPC hands tensors over in an object of this machine's own.
+// TestSharedMemoryOverGRPC passes tensors in a shared memory object.
 func TestSharedMemoryOverGRPC(t *testing.T) {
 	object, err := os.CreateTemp("/dev/shm", "tensorwire-test-")
 	if err != nil {
@@ -360,7 +361,7 @@ func TestModelsByRequest(t *testing.T) {
 	}
 }
 
-// TestTheServiceIsListed asks reflection's neighbours: health knows the service.
+// TestTheServiceIsListed checks that gRPC health knows the service.
 func TestTheServiceIsListed(t *testing.T) {
 	p := start(t, "--models", root+"/models")
 	status, text := post(t, p.url+"/grpc.health.v1.Health/Check", "application/json", strings.NewReader(`{"service":"inference.GRPCInferenceService"}`))

@@ -1,4 +1,5 @@
-// Command tensorwire serves ONNX models to every client from one port.
+// Command tensorwire serves ONNX models over Connect, gRPC, gRPC-Web and REST from one
+// port.
 package main
 
 import (
@@ -10,8 +11,6 @@ import (
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	context.AfterFunc(ctx, stop) // a second signal ends the program at once
-	code := run(ctx, os.Args[1:], os.Getenv, os.Stdout, os.Stderr)
-	stop()
-	os.Exit(code)
+	context.AfterFunc(ctx, stop) // a second signal ends the process at once
+	os.Exit(run(ctx, os.Args[1:], os.Getenv, os.Stdin, os.Stdout, os.Stderr))
 }

@@ -14,15 +14,15 @@ import (
 	"github.com/tensorwire/tensorwire/internal/engine/onnx/onnxtest"
 )
 
-// layered is a model of many layers that each have a matrix of 250 kB: less than C's
-// library would have apart from all else.
+// layered is a model of many layers, each with a matrix of 250 kB: too small for C's
+// allocator to map it on its own.
 func layered(layers int) onnxtest.Graph {
 	const width = 250
 	g := onnxtest.Graph{Inputs: []onnxtest.Value{{Name: "layer0", Elem: onnxtest.Float32, Dims: []any{"batch", width}}}}
 	for i := range layers {
 		weights := make([]float32, width*width)
 		for j := range weights {
-			weights[j] = float32(i+j%7) / 1e5 // unlike those of other layers, or the runtime keeps one of them
+			weights[j] = float32(i+j%7) / 1e5 // different from other layers, or the runtime shares them
 		}
 		matrix, next := fmt.Sprint("matrix", i), fmt.Sprint("layer", i+1)
 		g.Initializers = append(g.Initializers, onnxtest.Initializer{Name: matrix, Dims: []int64{width, width}, Data: weights})
@@ -32,8 +32,8 @@ func layered(layers int) onnxtest.Graph {
 	return g
 }
 
-// residentMemory returns the memory of this process that is in no file, in bytes, but
-// for what Go keeps for later.
+// residentMemory returns the anonymous resident memory of this process, in bytes, after
+// Go has returned its free memory.
 func residentMemory(t *testing.T) int64 {
 	t.Helper()
 	debug.FreeOSMemory()
@@ -49,8 +49,8 @@ func residentMemory(t *testing.T) int64 {
 	return kilobytes << 10
 }
 
-// TestUnloadedModelsGiveTheirMemoryBack loads, calls and unloads a model again and
-// again. Calls come from several threads at once, which have memory of their own in C.
+// TestUnloadedModelsGiveTheirMemoryBack loads, runs and unloads a model repeatedly. Runs
+// are on several threads, which have arenas of their own in C.
 func TestUnloadedModelsGiveTheirMemoryBack(t *testing.T) {
 	const layers, rounds, callers = 160, 15, 4
 	dir := t.TempDir()
@@ -86,7 +86,7 @@ func TestUnloadedModelsGiveTheirMemoryBack(t *testing.T) {
 		}
 		left := residentMemory(t)
 		if round == 0 {
-			// What ONNX Runtime makes once stays: the later rounds are compared with it.
+			// ONNX Runtime keeps what it allocates once: later rounds are compared with the first.
 			first = left
 			if loaded-left < info.Size()/2 {
 				t.Errorf("a model of %d bytes gave %d back", info.Size(), loaded-left)

@@ -14,13 +14,12 @@ var (
 	servedMetric     = regexp.MustCompile(`(?m)^# TYPE (tensorwire_[a-z_]+) ([a-z]+)$`)
 )
 
-// TestTheDocumentedMetricsAreThere holds docs/metrics.md to what the server answers, and
-// that to the document.
+// TestTheDocumentedMetricsAreThere compares docs/metrics.md with the server's metrics.
 func TestTheDocumentedMetricsAreThere(t *testing.T) {
 	dir := t.TempDir()
 	configured(t, dir, "m", `max_batch_size: 8`)
 	p := start(t, "--models", dir)
-	// Reasons are there from when they have happened: a timeout of a microsecond has
+	// A failure reason is exported once it has occurred: a timeout of a microsecond has
 	// passed when the request has been read.
 	body := `{"inputs":[{"name":"x","datatype":"FP32","shape":[1,3],"data":[1,2,3]}],"parameters":{"timeout":1}}`
 	res, err := newClient(t, false, nil).Post(p.url+"/v2/models/m/infer", "application/json", strings.NewReader(body))
@@ -49,7 +48,7 @@ func TestTheDocumentedMetricsAreThere(t *testing.T) {
 	}
 	for _, reason := range []string{"queue_full", "busy", "timeout", "failing", "cancelled", "overtaken"} {
 		if !strings.Contains(string(page), "\n| `"+reason+"` |") {
-			t.Errorf("docs/metrics.md does not tell of the reason %s", reason)
+			t.Errorf("docs/metrics.md does not describe the reason %s", reason)
 		}
 	}
 }

@@ -14,8 +14,8 @@ import (
 	"time"
 )
 
-// modelServer serves the sample model at /model.onnx and a page elsewhere. The first
-// cuts connections end after half of the model.
+// modelServer serves the sample model at /model.onnx and a page at /page. The first cuts
+// downloads end after half of the model.
 func modelServer(t *testing.T, cuts int) (url string, model []byte) {
 	t.Helper()
 	model, err := os.ReadFile(filepath.Join(root, "models", "digits", "1", "model.onnx"))
@@ -45,15 +45,15 @@ func modelServer(t *testing.T, cuts int) (url string, model []byte) {
 	return server.URL, model
 }
 
-// command runs the program to its end.
+// command runs the program and returns its output.
 func command(ctx context.Context, args ...string) (code int, stdout, stderr string) {
 	var out, err buffer
-	code = run(ctx, args, noEnv, &out, &err)
+	code = run(ctx, args, libraryEnv, nil, &out, &err)
 	return code, out.String(), err.String()
 }
 
-// TestAPulledModelIsServed pulls the sample over a connection that is cut, and serves
-// it.
+// TestAPulledModelIsServed pulls the sample model over a connection that breaks, and
+// serves it.
 func TestAPulledModelIsServed(t *testing.T) {
 	url, model := modelServer(t, 1)
 	dir := t.TempDir()
@@ -72,7 +72,7 @@ func TestAPulledModelIsServed(t *testing.T) {
 		t.Errorf("the second time: code %d, stdout %q, stderr %q", code, stdout, stderr)
 	}
 	if p := start(t, "--models", dir); !strings.Contains(p.out.String(), "serves 1 of 1 models") {
-		t.Errorf("the server says %s", p.out)
+		t.Errorf("the server prints %s", p.out)
 	}
 }
 
@@ -83,7 +83,7 @@ func TestAPullThatIsInterruptedGoesOn(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	var stdout, stderr buffer
 	exited := make(chan int, 1)
-	go func() { exited <- run(ctx, args, noEnv, &stdout, &stderr) }()
+	go func() { exited <- run(ctx, args, libraryEnv, nil, &stdout, &stderr) }()
 	for !strings.Contains(stderr.String(), "trying again") {
 		select {
 		case code := <-exited:
@@ -151,14 +151,14 @@ func TestHelpOfModels(t *testing.T) {
 	}
 }
 
-// TestPullFollowsTheServersDirectory: who sets TENSORWIRE_MODELS for the server means
-// the same directory here.
+// TestPullFollowsTheServersDirectory: TENSORWIRE_MODELS is the directory of the server
+// and of pull.
 func TestPullFollowsTheServersDirectory(t *testing.T) {
 	url, _ := modelServer(t, 0)
 	dir := t.TempDir()
 	env := func(name string) string { return map[string]string{"TENSORWIRE_MODELS": dir}[name] }
 	var stdout, stderr buffer
-	if code := run(t.Context(), []string{"models", "pull", "--name", "digits", "--version", "3", url + "/model.onnx"}, env, &stdout, &stderr); code != exitOK {
+	if code := run(t.Context(), []string{"models", "pull", "--name", "digits", "--version", "3", url + "/model.onnx"}, env, nil, &stdout, &stderr); code != exitOK {
 		t.Fatalf("code %d: %s", code, stderr.String())
 	}
 	if _, err := os.Stat(filepath.Join(dir, "digits", "3", "model.onnx")); err != nil {

@@ -24,11 +24,11 @@ import (
 	"github.com/tensorwire/tensorwire/internal/transport/bufpool"
 )
 
-// rowSize is how many values a row of the models has that negate: enough for inputs and
-// outputs to lie in memory that is used again.
+// rowSize is the number of values in a row of the models that negate: enough for inputs
+// and outputs to be in pooled buffers.
 const rowSize = 10_000
 
-// row returns a row of values that count up from first, or those negated.
+// row returns a row of values that count up from first, negated or not.
 func row(first float32, negated bool) []byte {
 	values := make([]float32, rowSize)
 	for i := range values {
@@ -40,7 +40,7 @@ func row(first float32, negated bool) []byte {
 	return tensor.AsBytes(values)
 }
 
-// negation asks a model for the negation of a row.
+// negation is a request for the negation of a row.
 func negation(model string, first float32) *inference.ModelInferRequest {
 	return &inference.ModelInferRequest{
 		ModelName: model, Inputs: []*inferInput{{Name: "x", Datatype: "FP32", Shape: []int64{1, rowSize}}},
@@ -48,12 +48,12 @@ func negation(model string, first float32) *inference.ModelInferRequest {
 	}
 }
 
-// isNegation reports whether an answer is that of negation.
+// isNegation reports whether a response is the negation of the row.
 func isNegation(res *inference.ModelInferResponse, first float32) bool {
 	return len(res.GetRawOutputContents()) == 1 && bytes.Equal(res.GetRawOutputContents()[0], row(first, true))
 }
 
-// negate asks a model for the negation of a row, and reports whether the answer is it.
+// negate requests the negation of a row, and reports whether the response is right.
 type negate func(ctx context.Context, model string, first float32) (right bool, err error)
 
 func overREST(h *http.Client, url string) negate {
@@ -86,7 +86,7 @@ func overRPC(h *http.Client, url string, options ...connecthttp.Option) negate {
 	}
 }
 
-// overStream opens a stream for each request, in which it asks three times.
+// overStream sends each request three times in a stream of its own.
 func overStream(h *http.Client, url string, options ...connecthttp.Option) negate {
 	c := inferenceClient(h, url, options...)
 	return func(ctx context.Context, model string, first float32) (right bool, err error) {
@@ -107,7 +107,7 @@ func overStream(h *http.Client, url string, options ...connecthttp.Option) negat
 				return false, err
 			}
 			if message := res.GetErrorMessage(); message != "" {
-				return false, errors.New(message) // an item's own, such as that its deadline passed: the stream goes on
+				return false, errors.New(message) // of one item, such as its deadline: the stream continues
 			}
 			right = right && isNegation(res.GetInferResponse(), first+float32(i))
 		}
@@ -115,10 +115,10 @@ func overStream(h *http.Client, url string, options ...connecthttp.Option) negat
 	}
 }
 
-// TestLargeOutputsAreTheirCallersOwn has callers over every protocol ask for large outputs
-// at once, of models that are run for each, joined into batches, and answered from the
-// cache, while others leave in between. Outputs' memory is used again: whoever still looked
-// at it, or was given it too early, would see another's, or the pool's poison.
+// TestLargeOutputsAreTheirCallersOwn requests large outputs concurrently over every
+// protocol, of models with single runs, batches, and the response cache, while other
+// clients disconnect. Output buffers are pooled: a response that reads its buffer after
+// the release would have another's values, or the pool's poison.
 func TestLargeOutputsAreTheirCallersOwn(t *testing.T) {
 	defer bufpool.Poison(bufpool.Poison(true))
 	dir := t.TempDir()

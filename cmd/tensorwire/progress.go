@@ -13,45 +13,46 @@ import (
 const (
 	redrawInterval = 200 * time.Millisecond
 	lineInterval   = 5 * time.Second
-	// barColumns leave room for the text in 80 columns, so that its length does not
-	// move the bar's.
+	// barColumns is the width of the bar, which leaves room for the text in 80 columns:
+	// the length of the text does not change it.
 	barColumns = 26
-	// rateWindow is the time over which the rate is taken: long enough to read, short
-	// enough to show a stall.
+	// rateWindow is the window of the rate: long enough to read, short enough to show a
+	// stall.
 	rateWindow = 5 * time.Second
 )
 
-// progress shows how far a download is: on a terminal in one line that is drawn anew,
-// elsewhere in a line now and then. It is safe for concurrent use.
+// progress displays the progress of a download: on a terminal in one line that it
+// redraws, elsewhere in a line every few seconds. It is safe for concurrent use.
 type progress struct {
 	out io.Writer
-	// width returns the terminal's columns; nil where out is none.
+	// width returns the columns of the terminal; nil where out is not a terminal.
 	width   func() int
 	done    chan struct{}
 	drawing sync.WaitGroup
 
-	mu     sync.Mutex // guards out and what follows
+	mu     sync.Mutex // guards out and the fields below
 	latest pull.Progress
 	begun  bool
-	// line says that an unfinished line is on the terminal.
+	// line reports whether an unfinished line is on the terminal.
 	line    bool
 	samples []sample
 }
 
-// sample is how many bytes there were at one time.
+// sample is the number of bytes at one time.
 type sample struct {
 	at    time.Time
 	bytes int64
 }
 
-// newProgress shows on out what update is told, until stop.
+// newProgress returns a progress that writes to out until stop. width is nil where out is
+// not a terminal.
 func newProgress(out io.Writer, width func() int) *progress {
 	p := &progress{out: out, width: width, done: make(chan struct{})}
 	p.drawing.Go(p.draw)
 	return p
 }
 
-// draw shows the state time and again, also while nothing arrives.
+// draw shows the state periodically, also during a stall.
 func (p *progress) draw() {
 	interval := lineInterval
 	if p.width != nil {
@@ -63,7 +64,7 @@ func (p *progress) draw() {
 		select {
 		case <-ticker.C:
 			p.mu.Lock()
-			p.show()
+			p.showLocked()
 			p.mu.Unlock()
 		case <-p.done:
 			return
@@ -71,20 +72,20 @@ func (p *progress) draw() {
 	}
 }
 
-// update takes note of how far the download is.
+// update records the progress of the download.
 func (p *progress) update(now pull.Progress) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if now.Bytes < p.latest.Bytes {
-		p.samples = nil // it has started over
+		p.samples = nil // the download has restarted
 	}
 	p.latest, p.begun = now, true
 	if len(p.samples) == 0 {
-		p.sample()
+		p.sampleLocked()
 	}
 }
 
-// notice shows a sentence, above the line.
+// notice prints a sentence above the line.
 func (p *progress) notice(text string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -95,22 +96,22 @@ func (p *progress) notice(text string) {
 	fmt.Fprintln(p.out, text)
 }
 
-// stop shows the last state, and nothing after it.
+// stop shows the last state and ends the output.
 func (p *progress) stop() {
 	close(p.done)
 	p.drawing.Wait()
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.show()
+	p.showLocked()
 	if p.line {
 		fmt.Fprintln(p.out)
 		p.line = false
 	}
 }
 
-// sample notes the bytes of this moment and drops what lies before the window, but
-// for one.
-func (p *progress) sample() {
+// sampleLocked records the present bytes, and drops all but one of the samples before the
+// window.
+func (p *progress) sampleLocked() {
 	now := time.Now()
 	p.samples = append(p.samples, sample{now, p.latest.Bytes})
 	for len(p.samples) > 2 && now.Sub(p.samples[1].at) >= rateWindow {
@@ -118,18 +119,18 @@ func (p *progress) sample() {
 	}
 }
 
-// show writes the state.
-func (p *progress) show() {
+// showLocked writes the state.
+func (p *progress) showLocked() {
 	if !p.begun {
 		return
 	}
-	p.sample()
+	p.sampleLocked()
 	text := p.text()
 	if p.width == nil {
 		fmt.Fprintln(p.out, strings.TrimSpace(text))
 		return
 	}
-	columns := max(p.width()-1, 1) // in the last one some terminals wrap
+	columns := max(p.width()-1, 1) // some terminals wrap in the last column
 	if total := p.latest.Total; total > 0 {
 		text = bar(float64(p.latest.Bytes)/float64(total), min(columns-len(text)-2, barColumns)) + text
 	}
@@ -137,7 +138,7 @@ func (p *progress) show() {
 	p.line = true
 }
 
-// text says how much there is, how fast it comes and how long the rest takes.
+// text returns the bytes so far, the rate and the remaining time.
 func (p *progress) text() string {
 	have, total := p.latest.Bytes, p.latest.Total
 	first, last := p.samples[0], p.samples[len(p.samples)-1]
@@ -150,7 +151,7 @@ func (p *progress) text() string {
 		text = fmt.Sprintf("%3d %%  %s of %s", have*100/total, text, amount(float64(total)))
 	}
 	text += "  " + amount(rate) + "/s"
-	// What takes days is not worth a forecast.
+	// A forecast of days is of no use.
 	if seconds := float64(total-have) / rate; have < total && seconds < 48*3600 {
 		left := time.Duration(seconds * float64(time.Second))
 		text += fmt.Sprintf("  %v left", max(left.Round(time.Second), time.Second))
@@ -158,7 +159,7 @@ func (p *progress) text() string {
 	return text
 }
 
-// bar draws done, from 0 to 1, in that many columns; nothing where these are few.
+// bar returns a bar for done, from 0 to 1, in that many columns; empty below 10.
 func bar(done float64, columns int) string {
 	inner := columns - 2
 	if inner < 8 {
@@ -168,7 +169,7 @@ func bar(done float64, columns int) string {
 	return "[" + strings.Repeat("=", filled) + strings.Repeat(" ", inner-filled) + "]  "
 }
 
-// amount writes bytes with three or four digits.
+// amount formats bytes with three or four digits.
 func amount(bytes float64) string {
 	for _, unit := range []string{"B", "kB", "MB"} {
 		if bytes < 999.5 {

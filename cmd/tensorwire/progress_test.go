@@ -11,8 +11,8 @@ import (
 	"github.com/tensorwire/tensorwire/internal/models/pull"
 )
 
-// downloading brings 10 MB of 100 MB each second for that long, onto what was there,
-// between the moments at which progress draws.
+// downloading adds 10 MB of 100 MB each second for that long, between the moments at
+// which progress draws.
 func downloading(p *progress, had int64, seconds int) {
 	for i := range seconds * 10 {
 		<-time.After(50 * time.Millisecond)
@@ -31,11 +31,11 @@ func TestProgressOnATerminal(t *testing.T) {
 		p := newProgress(&out, func() int { return int(width.Load()) })
 		downloading(p, 40_000_000, 2)
 		p.notice("the connection was cut")
-		<-time.After(10 * time.Second) // nothing comes
+		<-time.After(10 * time.Second) // a stall
 		width.Store(30)
 		downloading(p, 60_000_000, 4)
 		p.stop()
-		// Each line begins at the left and clears what was there.
+		// Each line begins at the left and clears the one before.
 		lines := strings.Split(out.String(), "\r")[1:]
 		last := lines[len(lines)-1]
 		var sawRate, sawStall bool
@@ -67,7 +67,7 @@ func TestProgressElsewhere(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var out buffer
 		p := newProgress(&out, nil)
-		<-time.After(62 * time.Second) // no answer yet: there is nothing to say
+		<-time.After(62 * time.Second) // no response yet: no output
 		downloading(p, 0, 9)
 		p.stop()
 		lines := strings.Split(strings.TrimSpace(out.String()), "\n")

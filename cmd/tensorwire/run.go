@@ -18,46 +18,31 @@ const (
 	exitUsage = 2
 )
 
-const help = `Tensorwire serves ONNX models over Connect, gRPC and gRPC-Web from one port.
+// program is one run of the command: its surroundings.
+type program struct {
+	getenv         func(string) string
+	stdout, stderr io.Writer
+	// name renders settings in errors: as flags, unless the subcommand knows where their
+	// values come from.
+	name func(setting.Key) string
+}
 
-  tensorwire serve         answer for the models of a directory
-  tensorwire models pull   bring a model from a URL into that directory
-  tensorwire version       print the version
-
-  tensorwire serve --help and tensorwire models pull --help list the settings.
-`
-
-// run is the program: it ends with an exit code, and early when ctx is done.
-func run(ctx context.Context, args []string, getenv func(string) string, stdout, stderr io.Writer) int {
-	command := ""
-	if len(args) > 0 {
-		command = args[0]
-	}
-	var err error
-	switch command {
-	case "serve":
-		err = serve(ctx, args[1:], getenv, stdout, stderr)
-	case "models":
-		err = models(ctx, args[1:], getenv, stdout, stderr)
-	case "version", "--version":
-		_, err = fmt.Fprintln(stdout, version())
-	case "help", "--help", "-h":
-		_, err = fmt.Fprint(stdout, help)
-	case "":
-		fmt.Fprint(stderr, help)
-		return exitUsage
-	default:
-		fmt.Fprintf(stderr, "tensorwire: no command %q\n\n%s", command, help)
-		return exitUsage
-	}
+// run runs the command line of args and returns the exit code. It stops early when ctx
+// is done.
+func run(ctx context.Context, args []string, getenv func(string) string, stdin io.Reader, stdout, stderr io.Writer) int {
+	p := &program{getenv: getenv, stdout: stdout, stderr: stderr, name: setting.Flag}
+	root := p.rootCommand() //nolint:contextcheck // connections and loads have contexts of their own, which end when Run stops the server
+	root.SetIn(stdin)
+	root.SetArgs(doubleDashes(root, args))
+	command, err := root.ExecuteContextC(ctx)
 	switch {
-	case err == nil, errors.Is(err, config.ErrHelp):
+	case err == nil:
 		return exitOK
 	case errors.Is(err, config.ErrUsage), errors.Is(err, pull.ErrOptions):
-		fmt.Fprintf(stderr, "tensorwire: %s\n", setting.Text(err, setting.Flag))
+		fmt.Fprintf(stderr, "tensorwire: %s\nsee %s --help\n", setting.Text(err, p.name), command.CommandPath())
 		return exitUsage
 	default:
-		fmt.Fprintf(stderr, "tensorwire: %s\n", setting.Text(err, setting.Flag))
+		fmt.Fprintf(stderr, "tensorwire: %s\n", setting.Text(err, p.name))
 		return exitError
 	}
 }

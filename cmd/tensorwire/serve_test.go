@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"compress/gzip"
 	"context"
 	"crypto/ecdsa"
@@ -39,7 +40,7 @@ import (
 
 const root = "../.."
 
-// process is a server that runs as `tensorwire serve` does, in this process.
+// process is `tensorwire serve` in this process.
 type process struct {
 	url    string
 	out    *buffer
@@ -65,18 +66,23 @@ func (b *buffer) String() string {
 	return b.b.String()
 }
 
-func noEnv(string) string { return "" }
+// libraryEnv is an environment with nothing but the path of ONNX Runtime's library.
+func libraryEnv(name string) string {
+	if name == onnxtest.LibraryVariable {
+		return os.Getenv(name) // set by TestMain
+	}
+	return ""
+}
 
 var pageLine = regexp.MustCompile(`page +(\S+)/\n`)
 
-// start serves on a free port and waits until the models are loaded. ONNX Runtime
-// is the process's, so only one server runs at a time.
+// start serves on a free port and waits until the models are loaded.
 func start(t *testing.T, args ...string) *process {
 	t.Helper()
 	ctx, stop := context.WithCancel(t.Context())
 	p := &process{out: &buffer{}, stop: stop, exited: make(chan int, 1)}
 	args = append([]string{"serve", "--listen", "127.0.0.1:0", "--log-level", "warn"}, args...)
-	go func() { p.exited <- run(ctx, args, noEnv, p.out, p.out) }()
+	go func() { p.exited <- run(ctx, args, libraryEnv, nil, p.out, p.out) }()
 	deadline := time.After(time.Minute)
 	for {
 		if match := pageLine.FindStringSubmatch(p.out.String()); match != nil {
@@ -95,7 +101,7 @@ func start(t *testing.T, args ...string) *process {
 	return p
 }
 
-// end stops the server as SIGTERM does, and checks that it ends well.
+// end stops the server as SIGTERM does, and checks its exit code.
 func (p *process) end(t *testing.T) {
 	t.Helper()
 	p.stop()
@@ -173,8 +179,8 @@ func client(h *http.Client, url string, options ...connecthttp.Option) modelserv
 	return modelservingconnect.NewPredictorClient(connect.NewClient(connecthttp.NewTransport(h, url, options...)))
 }
 
-// TestEveryProtocolGivesTheSameAnswer calls one image's answer over every protocol,
-// encoding and version of HTTP, and the errors besides.
+// TestEveryProtocolGivesTheSameAnswer compares the response for one image, and errors,
+// over every protocol, encoding and version of HTTP.
 func TestEveryProtocolGivesTheSameAnswer(t *testing.T) {
 	picture := digitstest.Load(t, root, 3).PNG(t, 0)
 	var want *modelserving.InferenceResponse
@@ -258,7 +264,7 @@ func testStream(t *testing.T, c modelservingconnect.PredictorClient, picture []b
 	}
 }
 
-// TestDigits holds the sample model to what its README says.
+// TestDigits checks the accuracy of the sample model that its README states.
 func TestDigits(t *testing.T) {
 	p := start(t, "--models", root+"/models")
 	c := client(newClient(t, true, nil), p.url, connecthttp.WithGRPC())
@@ -281,8 +287,8 @@ func TestDigits(t *testing.T) {
 	}
 }
 
-// post sends body over HTTP/1.1 and returns the answer's status, and its headers and
-// text: gRPC-Web's status is in the one or the other.
+// post sends body over HTTP/1.1 and returns the response's status, and its headers with
+// its text: gRPC-Web's status is in either.
 func post(t *testing.T, url, contentType string, body io.Reader, extra ...string) (int, string) {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, url, body)
@@ -365,11 +371,11 @@ func TestBadInputOnTheWire(t *testing.T) {
 			}
 			for _, part := range test.says {
 				if !strings.Contains(text, part) {
-					t.Errorf("the answer does not say %q: %s", part, text)
+					t.Errorf("%q is not in the response: %s", part, text)
 				}
 			}
 			if strings.Contains(text, dir) {
-				t.Errorf("the answer tells a path of the server: %s", text)
+				t.Errorf("the response contains a path of the server: %s", text)
 			}
 		})
 	}
@@ -402,7 +408,7 @@ func TestBadInputOnTheWire(t *testing.T) {
 			}
 			res, err := c.Predict(t.Context(), &modelserving.InferenceRequest{TensorData: []float32{1, 2, 3}})
 			if err != nil || res.GetConfidence() != 3 {
-				t.Errorf("the server does not serve on: %v, %v", res, err)
+				t.Errorf("the server does not keep serving: %v, %v", res, err)
 			}
 		})
 	}
@@ -438,7 +444,7 @@ func TestListModelsIsCachedByBrowsers(t *testing.T) {
 	}
 }
 
-// TestStopsAfterWhatRuns sends SIGTERM's effect while calls run.
+// TestStopsAfterWhatRuns stops the server with requests in flight.
 func TestStopsAfterWhatRuns(t *testing.T) {
 	p := start(t, "--models", root+"/models")
 	c := client(newClient(t, true, nil), p.url, connecthttp.WithGRPC())
@@ -470,11 +476,11 @@ func TestStopsAfterWhatRuns(t *testing.T) {
 		t.Errorf("the stream ends with %v", err)
 	}
 	if status := probe(t, p.url); status == http.StatusOK {
-		t.Error("the server calls itself ready while it stops")
+		t.Error("the server is ready while it stops")
 	}
 	close(body.proceed)
 	if err := <-answered; err != nil {
-		t.Errorf("a call that ran was lost: %v", err)
+		t.Errorf("a request in flight failed: %v", err)
 	}
 	p.end(t)
 	if _, err := net.DialTimeout("tcp", strings.TrimPrefix(p.url, "http://"), time.Second); err == nil {
@@ -482,8 +488,8 @@ func TestStopsAfterWhatRuns(t *testing.T) {
 	}
 }
 
-// heldBody is a request's body that begins when the server asks for it, which says
-// that the call runs, and goes on when it is told to.
+// heldBody is a request body. It closes started when the server begins to read it, which
+// means that the request is in flight, and continues when proceed is closed.
 type heldBody struct {
 	started, proceed chan struct{}
 	once             sync.Once
@@ -498,7 +504,7 @@ func (b *heldBody) Read(p []byte) (int, error) {
 	return b.content.Read(p)
 }
 
-// probe returns the status of /readyz, 0 where nothing answers.
+// probe returns the status of /readyz, 0 without a response.
 func probe(t *testing.T, url string) int {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url+"/readyz", nil)
@@ -526,7 +532,7 @@ func TestRunSaysWhatIsWrong(t *testing.T) {
 		says string
 	}{
 		"no command":      {nil, nil, exitUsage, "tensorwire serve"},
-		"unknown command": {[]string{"sevre"}, nil, exitUsage, `no command "sevre"`},
+		"unknown command": {[]string{"sevre"}, nil, exitUsage, `no command "sevre": did you mean tensorwire serve?`},
 		"unknown flag":    {[]string{"serve", "--port", "1"}, nil, exitUsage, "-port"},
 		"argument":        {[]string{"serve", "models"}, nil, exitUsage, `"models"`},
 		"bad value":       {[]string{"serve", "--max-queue", "0"}, nil, exitUsage, "--max-queue is 0"},
@@ -536,16 +542,16 @@ func TestRunSaysWhatIsWrong(t *testing.T) {
 		"bad origin":      {[]string{"serve", "--models", root + "/models", "--cors-origin", "app.example.com"}, nil, exitError, "--cors-origin"},
 		"missing models":  {[]string{"serve", "--models", "/nowhere/models"}, nil, exitError, "/nowhere/models does not exist"},
 		"missing default": {[]string{"serve", "--models", root + "/models", "--default-model", "cat"}, nil, exitError, `"cat"`},
-		"missing library": {[]string{"serve", "--models", root + "/models"}, map[string]string{"TENSORWIRE_ONNXRUNTIME_LIB": "/nowhere/lib.so"}, exitError, "/nowhere/lib.so"},
-		"port taken":      {[]string{"serve", "--models", root + "/models", "--listen", taken.Addr().String()}, nil, exitError, "is taken"},
+		"missing library": {[]string{"serve", "--models", root + "/models"}, map[string]string{"TENSORWIRE_ONNXRUNTIME_LIB": "/nowhere/lib.so"}, exitError, "TENSORWIRE_ONNXRUNTIME_LIB is /nowhere/lib.so"},
+		"port taken":      {[]string{"serve", "--models", root + "/models", "--listen", taken.Addr().String()}, nil, exitError, "is in use"},
 		"help":            {[]string{"serve", "--help"}, nil, exitOK, "--models directory"},
 		"version":         {[]string{"version"}, nil, exitOK, "tensorwire"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var out bytes.Buffer
-			code := run(t.Context(), test.args, func(name string) string { return test.env[name] }, &out, &out)
+			code := run(t.Context(), test.args, func(name string) string { return cmp.Or(test.env[name], libraryEnv(name)) }, nil, &out, &out)
 			if code != test.code || !strings.Contains(out.String(), test.says) {
-				t.Errorf("code %d, want %d; output does not say %q:\n%s", code, test.code, test.says, out.String())
+				t.Errorf("code %d, want %d; %q is not in the output:\n%s", code, test.code, test.says, out.String())
 			}
 		})
 	}
@@ -559,7 +565,7 @@ func TestSettingsComeFromTheEnvironmentAndFlagsGoBefore(t *testing.T) {
 			command = append(command, "--models", args)
 		}
 		var out bytes.Buffer
-		if run(t.Context(), command, func(name string) string { return env[name] }, &out, &out) != exitError || !strings.Contains(out.String(), says) {
+		if run(t.Context(), command, func(name string) string { return cmp.Or(env[name], libraryEnv(name)) }, nil, &out, &out) != exitError || !strings.Contains(out.String(), says) {
 			t.Errorf("%v: %s", command, out.String())
 		}
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -15,19 +16,29 @@ import (
 	"github.com/tensorwire/tensorwire/internal/engine/onnx/onnxtest"
 )
 
-// asProgram has the test's binary be the program, for what is left to the end of the
-// process: a test in that process would leave it to those after it.
+// asProgram makes the test binary run the program, for tests that leave the engine
+// loaded at the end of the process.
 const asProgram = "TENSORWIRE_TEST_AS_PROGRAM"
 
 func TestMain(m *testing.M) {
 	if os.Getenv(asProgram) != "" {
 		main()
 	}
-	os.Exit(m.Run())
+	os.Exit(func() int {
+		library, err := onnxtest.Library()
+		if err == nil {
+			err = os.Setenv(onnxtest.LibraryVariable, library)
+		}
+		if err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
+		return m.Run()
+	}())
 }
 
-// TestStopsWhileAModelLoads sends SIGTERM while the engine is at work on a model, which
-// nothing can interrupt.
+// TestStopsWhileAModelLoads sends SIGTERM while the engine loads a model, which cannot be
+// interrupted.
 func TestStopsWhileAModelLoads(t *testing.T) {
 	dir := t.TempDir()
 	slowToLoad().Write(t, filepath.Join(dir, "slow/1/model.onnx"))
@@ -35,7 +46,7 @@ func TestStopsWhileAModelLoads(t *testing.T) {
 		code, out := stopAfter(t, wait, "serve", "--models", dir, "--model-control", "none", "--listen", "127.0.0.1:0", "--shutdown-timeout", "100ms")
 		switch {
 		case code == exitOK, code == -1:
-			// The load had not begun, or the program.
+			// The signal came before the load, or before the program.
 		case code != exitError || !strings.Contains(out, "--shutdown-timeout"):
 			t.Fatalf("the server ended with %d:\n%s", code, out)
 		default:
@@ -45,10 +56,10 @@ func TestStopsWhileAModelLoads(t *testing.T) {
 }
 
 // stopAfter runs the program, sends it SIGTERM after a while, and returns its exit code, -1
-// where a signal ended it, and what it printed.
+// where a signal ended it, and its output.
 func stopAfter(t *testing.T, wait time.Duration, args ...string) (code int, out string) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute) // one that does not stop would hold up the test
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute) // bounds the test
 	defer cancel()
 	cmd := exec.CommandContext(ctx, os.Args[0], args...)
 	cmd.Env = append(os.Environ(), asProgram+"=1")
@@ -61,15 +72,15 @@ func stopAfter(t *testing.T, wait time.Duration, args ...string) (code int, out 
 	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)
 	}
-	_ = cmd.Wait() // what ended it is the exit code
+	_ = cmd.Wait() // the exit code has the result
 	if ctx.Err() != nil {
 		t.Fatalf("the server does not stop:\n%s", &printed)
 	}
 	return cmd.ProcessState.ExitCode(), printed.String()
 }
 
-// slowToLoad is a graph of constants, which the engine multiplies while it loads it, for
-// minutes.
+// slowToLoad is a graph of constants whose products take the engine minutes to fold
+// during the load.
 func slowToLoad() onnxtest.Graph {
 	g := onnxtest.Unary("Identity", onnxtest.Float32, 1)
 	g.Initializers = append(g.Initializers, onnxtest.Initializer{Name: "shape", Elem: onnxtest.Int64, Dims: []int64{2}, Raw: []byte("\x00\x08\x00\x00\x00\x00\x00\x00\x00\x08\x00\x00\x00\x00\x00\x00")})

@@ -39,12 +39,12 @@ func servePage(ctx context.Context, stdout io.Writer, page http.Handler) error {
 		return err
 	}
 	//nolint:contextcheck // connections have contexts of their own
-	srv, err := server.New(&telemetry.Lifecycle{}, server.Options{}, server.Endpoint{Name: "floor", Listener: listener, Routes: []server.Route{{Pattern: "/", Handler: page}}})
+	srv, err := server.New(&telemetry.Lifecycle{}, server.Options{}, server.Endpoint{Name: "floor", Routes: []server.Route{{Pattern: "/", Handler: page}}})
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}
 	served := make(chan error, 1)
-	go func() { served <- srv.Serve() }()
+	go func() { served <- srv.Serve("floor", listener) }()
 	fmt.Fprintf(stdout, "http://%s\n", listener.Addr())
 	select {
 	case err := <-served:

@@ -2,19 +2,45 @@ package config_test
 
 import (
 	"errors"
-	"io"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/spf13/pflag"
+
+	"github.com/tensorwire/tensorwire/internal/base/setting"
 	"github.com/tensorwire/tensorwire/internal/config"
 	"github.com/tensorwire/tensorwire/internal/models/repository"
 )
 
+// resolve reads the settings as the command does. The text of the error names settings
+// as the command does.
+func resolve(env map[string]string, args ...string) (*config.Config, error) {
+	settings := config.New()
+	flags := pflag.NewFlagSet("serve", pflag.ContinueOnError)
+	settings.AddTo(flags)
+	if err := flags.Parse(config.DoubleDashes(flags, args)); err != nil {
+		return nil, config.FlagError(flags, err)
+	}
+	c, err := settings.Resolve(func(name string) string { return env[name] })
+	if err != nil {
+		return nil, &renderedError{err, setting.Text(err, settings.Name)}
+	}
+	return c, nil
+}
+
+type renderedError struct {
+	error
+	text string
+}
+
+func (e *renderedError) Error() string { return e.text }
+func (e *renderedError) Unwrap() error { return e.error }
+
 func parse(t *testing.T, env map[string]string, args ...string) *config.Config {
 	t.Helper()
-	c, err := config.Parse(args, func(name string) string { return env[name] }, io.Discard)
+	c, err := resolve(env, args...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -52,7 +78,7 @@ func TestModelControl(t *testing.T) {
 	if !slices.Equal(c.LoadModels, []string{"c", "d", "e"}) {
 		t.Errorf("flags give %q", c.LoadModels)
 	}
-	_, err := config.Parse([]string{"--load-model", "digits"}, func(string) string { return "" }, io.Discard)
+	_, err := resolve(nil, "--load-model", "digits")
 	if err == nil || !strings.Contains(err.Error(), "--model-control explicit") {
 		t.Errorf("--load-model without explicit: %v", err)
 	}
@@ -78,8 +104,66 @@ func TestValuesThatDoNotFit(t *testing.T) {
 		{"--tls-cert", "/nowhere/cert.pem", "--tls-key", "/nowhere/key.pem"},
 		{"--tls-key", "key.pem"},
 	} {
-		if _, err := config.Parse(args, func(string) string { return "" }, io.Discard); !errors.Is(err, config.ErrUsage) {
+		if _, err := resolve(nil, args...); !errors.Is(err, config.ErrUsage) {
 			t.Errorf("%q: %v", args, err)
 		}
+	}
+}
+
+// keys returns the names of all settings.
+func keys() []string {
+	var names []string
+	for _, group := range config.New().Groups() {
+		group.Flags.VisitAll(func(f *pflag.Flag) { names = append(names, f.Name) })
+	}
+	return names
+}
+
+func TestFlagsOfOneDash(t *testing.T) {
+	t.Parallel()
+	c := parse(t, nil, "-listen", ":1", "-models=m", "-allow-shared-memory", "-shutdown-timeout", "1s", "--max-queue=0x10", "-load-model", "-odd", "-model-control=explicit")
+	if c.Listen != ":1" || c.Models != "m" || !c.AllowSharedMemory || c.ShutdownTimeout != time.Second || c.MaxQueue != 16 || !slices.Equal(c.LoadModels, []string{"-odd"}) {
+		t.Errorf("config %+v", c)
+	}
+	if c := parse(t, nil, "-allow-shared-memory=false"); c.AllowSharedMemory {
+		t.Error("shared memory is on")
+	}
+	flags := pflag.NewFlagSet("", pflag.ContinueOnError)
+	config.New().AddTo(flags)
+	args := []string{"-", "-h", "-1", "word", "-listen", "--", "-models", "-listen=x", "--", "-listen"}
+	want := []string{"-", "-h", "-1", "word", "--listen", "--", "--models", "-listen=x", "--", "-listen"}
+	if got := config.DoubleDashes(flags, args); !slices.Equal(got, want) {
+		t.Errorf("%q becomes %q, want %q", args, got, want)
+	}
+}
+
+func TestErrorsSayWhatIsAccepted(t *testing.T) {
+	t.Parallel()
+	for want, args := range map[string][]string{
+		`--max-queue is "many": give a whole number`:                                 {"--max-queue", "many"},
+		`--max-queue is "9999999999999999999": the number is too large`:              {"--max-queue", "9999999999999999999"},
+		`--max-queue is 0: give 1 or more`:                                           {"--max-queue", "0"},
+		`--poll-interval is "2": give a duration such as 500ms, 30s or 2m`:           {"--poll-interval", "2"},
+		`--poll-interval is 1ms: give 100ms or more`:                                 {"--poll-interval", "1ms"},
+		`--allow-shared-memory is "maybe": give true or false`:                       {"--allow-shared-memory=maybe"},
+		`--memory-budget is -1: give 0 or more`:                                      {"--memory-budget", "-1"},
+		`--max-queue-bytes is "lots": give a size such as 1073741824, 512MiB or 2GB`: {"--max-queue-bytes", "lots"},
+		`--log-level is "loud": give debug, info, warn or error`:                     {"--log-level", "loud"},
+		`--listen needs a value (address)`:                                           {"--listen"},
+		`unknown flag --max-queu: did you mean --max-queue?`:                         {"-max-queu", "7"},
+		`unknown flag --colour`:                                                      {"--colour", "blue"},
+		"--hang-timeout is 0s: give a duration such as 1m, longer than any run of a model takes\n--shutdown-delay is -1s: give 0s or more": {"--hang-timeout", "0s", "--shutdown-delay", "-1s"},
+	} {
+		if _, err := resolve(nil, args...); !errors.Is(err, config.ErrUsage) || err.Error() != want {
+			t.Errorf("%q: %v, want %s", args, err, want)
+		}
+	}
+	_, err := resolve(map[string]string{"TENSORWIRE_MAX_QUEUE": "many"})
+	if want := `TENSORWIRE_MAX_QUEUE is "many": give a whole number`; err == nil || err.Error() != want {
+		t.Errorf("%v, want %s", err, want)
+	}
+	_, err = resolve(map[string]string{"TENSORWIRE_MAX_QUEUE": "0"})
+	if want := `TENSORWIRE_MAX_QUEUE is 0: give 1 or more`; err == nil || err.Error() != want {
+		t.Errorf("%v, want %s", err, want)
 	}
 }

@@ -1,33 +1,40 @@
 package config
 
 import (
+	"math"
+	"runtime"
 	"testing"
-	"testing/fstest"
+
+	"github.com/KimMachineGun/automemlimit/memlimit"
 )
 
-func TestDefaultMemoryBudgetIsHalfOfWhatTheProcessMayUse(t *testing.T) {
+func TestDefaultMemoryBudgetIsHalfOfTheSmallestLimit(t *testing.T) {
 	t.Parallel()
-	const meminfo = "MemTotal:       16777216 kB\nMemFree:         1000000 kB\n"
+	machine := memlimit.Limit(16 << 30)
+	none := func() (uint64, error) { return 0, memlimit.ErrNoLimit }
 	for name, test := range map[string]struct {
-		files map[string]string
-		want  Size
+		sources []memlimit.Provider
+		want    Size
 	}{
-		"no Linux":          {nil, 0},
-		"a machine":         {map[string]string{"proc/meminfo": meminfo}, 8 << 30},
-		"v2, no limit":      {map[string]string{"proc/meminfo": meminfo, "sys/fs/cgroup/memory.max": "max\n"}, 8 << 30},
-		"v2, in container":  {map[string]string{"proc/meminfo": meminfo, "proc/self/cgroup": "0::/\n", "sys/fs/cgroup/memory.max": "536870912\n"}, 256 << 20},
-		"v2, a service":     {map[string]string{"proc/meminfo": meminfo, "proc/self/cgroup": "0::/system.slice/a.service\n", "sys/fs/cgroup/system.slice/a.service/memory.max": "1073741824\n"}, 512 << 20},
-		"v2, a slice":       {map[string]string{"proc/meminfo": meminfo, "proc/self/cgroup": "0::/system.slice/a.service\n", "sys/fs/cgroup/system.slice/a.service/memory.max": "max\n", "sys/fs/cgroup/system.slice/memory.max": "1073741824\n"}, 512 << 20},
-		"v1, in container":  {map[string]string{"proc/meminfo": meminfo, "proc/self/cgroup": "5:cpu,cpuacct:/docker/1\n4:memory:/docker/1\n0::/\n", "sys/fs/cgroup/memory/memory.limit_in_bytes": "536870912\n"}, 256 << 20},
-		"v1, no limit":      {map[string]string{"proc/meminfo": meminfo, "proc/self/cgroup": "4:memory:/a\n", "sys/fs/cgroup/memory/a/memory.limit_in_bytes": "9223372036854771712\n"}, 8 << 30},
-		"odd number of MiB": {map[string]string{"proc/meminfo": "MemTotal: 3073 kB\n"}, 1 << 20},
+		"unknown":                         {sources: []memlimit.Provider{none, none}, want: 0},
+		"no control group":                {sources: []memlimit.Provider{none, machine}, want: 8 << 30},
+		"a container":                     {sources: []memlimit.Provider{memlimit.Limit(512 << 20), machine}, want: 256 << 20},
+		"a limit larger than the machine": {sources: []memlimit.Provider{memlimit.Limit(math.MaxInt64), machine}, want: 8 << 30},
+		"a machine of unknown size":       {sources: []memlimit.Provider{memlimit.Limit(512 << 20), none}, want: 256 << 20},
+		"odd number of MiB":               {sources: []memlimit.Provider{memlimit.Limit(3073 << 10)}, want: 1 << 20},
 	} {
-		root := fstest.MapFS{}
-		for path, text := range test.files {
-			root[path] = &fstest.MapFile{Data: []byte(text)}
-		}
-		if got := defaultMemoryBudget(root); got != test.want {
+		if got := defaultMemoryBudget(test.sources...); got != test.want {
 			t.Errorf("%s: %v, want %v", name, got, test.want)
+		}
+	}
+}
+
+func TestThisMachineHasMemory(t *testing.T) {
+	t.Parallel()
+	switch runtime.GOOS {
+	case "linux", "darwin", "windows":
+		if got := Default().MemoryBudget; got <= 0 {
+			t.Errorf("the default budget is %v", got)
 		}
 	}
 }

@@ -2,6 +2,7 @@ package config
 
 import (
 	"encoding"
+	"errors"
 	"fmt"
 	"math"
 	"strconv"
@@ -13,12 +14,12 @@ var (
 	_ encoding.TextUnmarshaler = (*Size)(nil)
 )
 
-// Size is a number of bytes. As text it is digits, and one of the suffixes B, kB, MB,
-// GB, TB (powers of 1000) and KiB, MiB, GiB, TiB (powers of 1024), in any case, with or
-// without a space before it.
+// Size is a number of bytes. Its text is digits and a unit: B, kB, MB, GB, TB (powers of
+// 1000) or KiB, MiB, GiB, TiB (powers of 1024), in upper or lower case, with or without a
+// space before it. Without a unit it is bytes.
 type Size int64
 
-// units are the suffixes and what they stand for: of two that fit, the longer first.
+// units are the units, of two with the same ending the longer first.
 var units = []struct {
 	suffix string
 	bytes  int64
@@ -35,6 +36,17 @@ var units = []struct {
 	{"", 1},
 }
 
+// parseSize parses a size as a flag accepts it: as text of a [Size], or as any integer
+// literal of Go.
+func parseSize(text string) (Size, error) {
+	if n, err := strconv.ParseInt(text, 0, 64); err == nil {
+		return Size(n), nil
+	}
+	var s Size
+	err := s.UnmarshalText([]byte(text))
+	return s, err
+}
+
 // UnmarshalText implements [encoding.TextUnmarshaler].
 func (s *Size) UnmarshalText(text []byte) error {
 	for _, unit := range units {
@@ -47,16 +59,16 @@ func (s *Size) UnmarshalText(text []byte) error {
 			break
 		}
 		if n > uint64(math.MaxInt64/unit.bytes) {
-			return fmt.Errorf("%q are more bytes than there can be: give %d or less", text, math.MaxInt64)
+			return fmt.Errorf("the size is too large: give %d bytes or less", math.MaxInt64)
 		}
 		*s = Size(int64(n) * unit.bytes)
 		return nil
 	}
-	return fmt.Errorf("%q is no number of bytes: give one such as 1073741824, 512MiB or 2GB", text)
+	return errors.New("give a size such as 1073741824, 512MiB or 2GB")
 }
 
-// MarshalText implements [encoding.TextMarshaler]. The text has the largest unit that
-// divides the size.
+// MarshalText implements [encoding.TextMarshaler]. The text has the largest unit of
+// powers of 1024 that divides the size.
 func (s Size) MarshalText() ([]byte, error) {
 	for _, unit := range units {
 		if unit.bytes%1024 == 0 && s > 0 && int64(s)%unit.bytes == 0 {

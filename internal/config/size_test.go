@@ -1,7 +1,6 @@
 package config_test
 
 import (
-	"io"
 	"strings"
 	"testing"
 
@@ -56,7 +55,7 @@ func TestMemoryBudget(t *testing.T) {
 	if c := parse(t, nil, "--memory-budget", "40MB", "--max-message-bytes", "20000000"); c.MemoryBudget != 40_000_000 {
 		t.Errorf("just enough is %v", c.MemoryBudget)
 	}
-	_, err := config.Parse([]string{"--memory-budget", "40MB"}, func(string) string { return "" }, io.Discard)
+	_, err := resolve(nil, "--memory-budget", "40MB")
 	if err == nil || !strings.Contains(err.Error(), "128MiB") || !strings.Contains(err.Error(), "--max-message-bytes to 20000000") {
 		t.Errorf("less than the largest message takes: %v", err)
 	}

@@ -11,31 +11,34 @@ import (
 // concurrent use.
 //
 // A server stops in this order:
-//  1. SetReady(false): health and probes fail, so that load balancers send no more. Requests
-//     are still served.
+//  1. Stop: it is not ready for good, so that health and probes fail and load balancers send
+//     no more requests. Requests are still served.
 //  2. After the delay that load balancers need, Drain: streams answer the messages that they
 //     have received, and end.
 //  3. The listeners close, HTTP/2 connections get GOAWAY, and requests in flight finish.
 //
 // server.Server.Shutdown does 2 and 3.
 type Lifecycle struct {
-	ready, drained atomic.Bool
+	ready, stopped atomic.Bool
 
 	init     sync.Once
 	drain    sync.Once
 	draining chan struct{}
 }
 
-// SetReady sets whether the server is ready for requests. Once it drains it stays not ready.
+// SetReady sets whether the server is ready for requests. After Stop it stays not ready.
 func (l *Lifecycle) SetReady(ready bool) { l.ready.Store(ready) }
 
-// Ready reports whether the server is ready for requests. A server that drains is not.
-func (l *Lifecycle) Ready() bool { return l.ready.Load() && !l.drained.Load() }
+// Ready reports whether the server is ready for requests.
+func (l *Lifecycle) Ready() bool { return l.ready.Load() && !l.stopped.Load() }
 
-// Drain begins the drain, which cannot be undone, and makes the server not ready. It may be
-// called more than once.
+// Stop makes the server not ready for good. It may be called more than once.
+func (l *Lifecycle) Stop() { l.stopped.Store(true) }
+
+// Drain stops the server and begins its drain, which cannot be undone. It may be called more than
+// once.
 func (l *Lifecycle) Drain() {
-	l.drained.Store(true)
+	l.Stop()
 	l.drain.Do(func() { close(l.channel()) })
 }
 

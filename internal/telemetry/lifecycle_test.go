@@ -19,13 +19,22 @@ func TestLifecycle(t *testing.T) {
 		t.Error("a ready server drains")
 	default:
 	}
+	l.Stop()
+	l.SetReady(true) // a model that was loading is ready now
+	if l.Ready() {
+		t.Error("a server that stops is ready")
+	}
+	select {
+	case <-draining:
+		t.Error("a server that stops drains")
+	default:
+	}
 	var group sync.WaitGroup
 	for range 4 {
 		group.Go(l.Drain)
 	}
 	group.Wait()
 	<-draining
-	l.SetReady(true) // a model that was loading is ready now
 	if l.Ready() {
 		t.Error("a server that drains is ready")
 	}

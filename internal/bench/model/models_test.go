@@ -11,6 +11,7 @@ import (
 	"github.com/tensorwire/tensorwire/internal/bench/model"
 	"github.com/tensorwire/tensorwire/internal/engine"
 	"github.com/tensorwire/tensorwire/internal/engine/onnx"
+	"github.com/tensorwire/tensorwire/internal/engine/onnx/onnxtest"
 )
 
 // run returns the values of the only output that ONNX Runtime gives for an input of
@@ -21,7 +22,7 @@ func run(t *testing.T, g *model.Graph, dims ...int64) (tensor.Shape, []float32) 
 	if err := os.WriteFile(file, g.Encode(), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	path, err := onnx.Find(os.Getenv("TENSORWIRE_ONNXRUNTIME_LIB"))
+	path, err := onnxtest.Library()
 	if err != nil {
 		t.Fatal(err)
 	}

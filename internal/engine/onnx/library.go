@@ -2,28 +2,22 @@ package onnx
 
 import (
 	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
+
+	"github.com/tensorwire/tensorwire/internal/base/setting"
 )
 
-// ErrLibraryNotFound says that ONNX Runtime's shared library is in none of the
-// places where Find looks.
-var ErrLibraryNotFound = errors.New("ONNX Runtime's library not found")
+// ErrLibraryNotFound reports that Find found no shared library of ONNX Runtime.
+var ErrLibraryNotFound = errors.New("ONNX Runtime's shared library not found")
 
-// npmPlatform and npmArch are the names that the npm package onnxruntime-node
-// gives to Go's.
-var (
-	npmPlatform = map[string]string{"linux": "linux", "darwin": "darwin", "windows": "win32"}
-	npmArch     = map[string]string{"amd64": "x64", "arm64": "arm64"}
-)
-
-// libraryNames are the file names of the library, most wanted first. The names
-// with the major version come first: npm's package has only those.
-func libraryNames() []string {
+// LibraryNames returns the file names of ONNX Runtime's shared library on this operating
+// system, in order of preference. Names with the major version come first: npm's
+// onnxruntime-node has only those.
+func LibraryNames() []string {
 	switch runtime.GOOS {
 	case "windows":
 		return []string{"onnxruntime.dll"}
@@ -33,94 +27,79 @@ func libraryNames() []string {
 	return []string{"libonnxruntime.so.1", "libonnxruntime.so"}
 }
 
-// Find returns the path of ONNX Runtime's shared library. It looks, in this
-// order, at explicit when that is not empty (and then nowhere else), beside the
-// executable, in the packages installed in the executable's or the working
-// directory's project (npm's onnxruntime-node, or PyPI's onnxruntime in .venv),
-// and in the system's library path. ErrLibraryNotFound lists the places.
+// Find returns the path of ONNX Runtime's shared library. An explicit path must be a
+// file, and Find searches nowhere else. With an empty one, Find searches the executable's
+// directory, the directory lib beside that one, and the directories of the system's
+// dynamic loader, in this order. The error is an ErrLibraryNotFound that lists them, and
+// a setting.Error.
 func Find(explicit string) (string, error) {
 	if explicit != "" {
-		if info, err := os.Stat(explicit); err != nil || info.IsDir() {
-			return "", fmt.Errorf("%w: %s is not a file; --onnxruntime-lib (or TENSORWIRE_ONNXRUNTIME_LIB) takes the path of %s", ErrLibraryNotFound, explicit, libraryNames()[0])
+		if !isFile(explicit) {
+			return "", setting.Errorf("%w: %s is %s, which is not a file; give the path of %s",
+				ErrLibraryNotFound, setting.OnnxRuntimeLib, explicit, LibraryNames()[0])
 		}
 		return explicit, nil
 	}
-	var looked []string
-	for _, pattern := range candidates() {
-		looked = append(looked, pattern)
-		matches, err := filepath.Glob(pattern)
-		if err == nil && len(matches) > 0 {
-			return matches[len(matches)-1], nil
-		}
+	dirs := searchDirs()
+	if path, ok := FindIn(dirs...); ok {
+		return path, nil
 	}
-	return "", fmt.Errorf("%w; looked in\n  %s\nrun `make setup` in the project to install it, or give its path with --onnxruntime-lib or TENSORWIRE_ONNXRUNTIME_LIB",
-		ErrLibraryNotFound, strings.Join(looked, "\n  "))
+	return "", setting.Errorf("%w: searched for %s in\n  %s\nput the library beside the executable (`make build` does), install it in the system, or set %s to its path",
+		ErrLibraryNotFound, strings.Join(LibraryNames(), " and "), strings.Join(dirs, "\n  "), setting.OnnxRuntimeLib)
 }
 
-// candidates returns glob patterns for the library, most wanted first.
-func candidates() []string {
-	var dirs []string
-	if executable, err := os.Executable(); err == nil {
-		if resolved, err := filepath.EvalSymlinks(executable); err == nil {
-			executable = resolved
-		}
-		dirs = append(dirs, filepath.Dir(executable))
-	}
-	packages := packageDirs(dirs)
-	var patterns []string
-	for _, dir := range append(append(dirs, packages...), systemDirs()...) {
-		for _, name := range libraryNames() {
-			patterns = append(patterns, filepath.Join(dir, name))
-		}
-	}
-	return patterns
-}
-
-// packageDirs returns where package managers put the library, in the project that
-// holds one of dirs or the working directory.
-func packageDirs(dirs []string) []string {
-	if wd, err := os.Getwd(); err == nil {
-		dirs = append(slices.Clip(dirs), wd)
-	}
-	var found []string
+// FindIn returns the path of the first library in dirs, and whether there is one.
+func FindIn(dirs ...string) (string, bool) {
 	for _, dir := range dirs {
-		root, ok := projectRoot(dir)
-		if !ok {
-			continue
-		}
-		found = append(found,
-			filepath.Join(root, "node_modules", "onnxruntime-node", "bin", "napi-v*", npmPlatform[runtime.GOOS], npmArch[runtime.GOARCH]),
-			filepath.Join(root, ".venv", "lib", "python*", "site-packages", "onnxruntime", "capi"),
-		)
-		break
-	}
-	return found
-}
-
-// projectRoot returns the nearest directory, dir or above it, that has installed
-// packages.
-func projectRoot(dir string) (string, bool) {
-	for {
-		for _, marker := range []string{"node_modules", ".venv"} {
-			if info, err := os.Stat(filepath.Join(dir, marker)); err == nil && info.IsDir() {
-				return dir, true
+		for _, name := range LibraryNames() {
+			if path := filepath.Join(dir, name); isFile(path) {
+				return path, true
 			}
 		}
-		parent := filepath.Dir(dir)
-		if parent == dir {
-			return "", false
-		}
-		dir = parent
 	}
+	return "", false
 }
 
-// systemDirs returns the directories of the system's library path.
+func isFile(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && !info.IsDir()
+}
+
+// searchDirs returns the directories that Find searches, each once.
+func searchDirs() []string {
+	var dirs []string
+	if executable, err := os.Executable(); err == nil {
+		dirs = executableDirs(executable)
+	}
+	var unique []string
+	for _, dir := range append(dirs, systemDirs()...) {
+		if !slices.Contains(unique, dir) {
+			unique = append(unique, dir)
+		}
+	}
+	return unique
+}
+
+// executableDirs returns the directory of the executable, symbolic links resolved, and
+// the directory lib beside it: an installation has either bin/ alone or bin/ and lib/.
+func executableDirs(executable string) []string {
+	if resolved, err := filepath.EvalSymlinks(executable); err == nil {
+		executable = resolved
+	}
+	dir := filepath.Dir(executable)
+	return []string{dir, filepath.Join(filepath.Dir(dir), "lib")}
+}
+
+// systemDirs returns the directories that the dynamic loader searches: those of its
+// environment variable (ld.so(8), dyld(1)), and then those of the system.
 func systemDirs() []string {
 	var dirs []string
 	variable := map[string]string{"linux": "LD_LIBRARY_PATH", "darwin": "DYLD_LIBRARY_PATH", "windows": "PATH"}[runtime.GOOS]
 	for _, dir := range filepath.SplitList(os.Getenv(variable)) {
-		if dir != "" {
-			dirs = append(dirs, dir)
+		// The loader takes an empty or relative entry from the working directory, whose
+		// files Find must not load.
+		if filepath.IsAbs(dir) {
+			dirs = append(dirs, filepath.Clean(dir))
 		}
 	}
 	switch runtime.GOOS {
@@ -134,8 +113,8 @@ func systemDirs() []string {
 	return dirs
 }
 
-// configuredDirs returns the directories that are configured for the dynamic linker
-// (ldconfig(8)). Includes within the included files are not followed.
+// configuredDirs returns the directories that ldconfig(8) is configured for. Files that
+// the configuration includes from outside /etc/ld.so.conf.d are not read.
 func configuredDirs() []string {
 	files, err := filepath.Glob("/etc/ld.so.conf.d/*.conf")
 	if err != nil {

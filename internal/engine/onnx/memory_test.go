@@ -2,7 +2,6 @@ package onnx_test
 
 import (
 	"bytes"
-	"os"
 	"testing"
 
 	"github.com/tensorwire/tensorwire/internal/base/tensor"
@@ -35,7 +34,7 @@ func leaveBehind(size int) {
 // Large outputs go back to the pool when they are released, and not before, whoever made
 // them; without the option they never do.
 func TestReleasedOutputsGoBack(t *testing.T) {
-	library, err := onnx.Find(os.Getenv("TENSORWIRE_ONNXRUNTIME_LIB"))
+	library, err := onnxtest.Library()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,4 +1,4 @@
-package onnx
+package onnx_test
 
 import (
 	"bytes"
@@ -7,6 +7,7 @@ import (
 
 	"github.com/tensorwire/tensorwire/internal/base/tensor"
 	"github.com/tensorwire/tensorwire/internal/engine"
+	"github.com/tensorwire/tensorwire/internal/engine/onnx"
 	"github.com/tensorwire/tensorwire/internal/engine/onnx/onnxtest"
 )
 
@@ -50,7 +51,7 @@ func FuzzParseModel(f *testing.F) {
 	f.Add([]byte{})
 	f.Add([]byte("\x3a\xff\xff\xff\xff\xff\xff\xff\xff\x7f"))
 	f.Fuzz(func(t *testing.T, file []byte) {
-		signature, err := parseModel(bytes.NewReader(file), int64(len(file)))
+		signature, err := onnx.ParseModel(bytes.NewReader(file), int64(len(file)))
 		if err != nil {
 			if !errors.Is(err, engine.ErrBadModel) {
 				t.Errorf("error %v", err)
@@ -70,9 +71,9 @@ func FuzzParseModel(f *testing.F) {
 				}
 			}
 		}
-		outputs, err := planOutputs(signature, 1<<20)
-		if (err == nil) != (len(outputs) > 0) || err != nil && !errors.Is(err, engine.ErrUnsupported) {
-			t.Errorf("%d outputs, error %v", len(outputs), err)
+		outputs, err := onnx.PlanOutputs(signature, 1<<20)
+		if (err == nil) != (outputs > 0) || err != nil && !errors.Is(err, engine.ErrUnsupported) {
+			t.Errorf("%d outputs, error %v", outputs, err)
 		}
 	})
 }

@@ -26,7 +26,7 @@ var runtime *onnx.Engine
 func TestMain(m *testing.M) {
 	bufpool.Poison(true)
 	os.Exit(func() int {
-		library, err := onnx.Find(os.Getenv("TENSORWIRE_ONNXRUNTIME_LIB"))
+		library, err := onnxtest.Library()
 		if err == nil {
 			runtime, err = onnx.Open(library, onnx.Options{ReuseOutputs: true})
 		}
@@ -195,29 +195,5 @@ func TestLoadRefusesWhatIsNoModel(t *testing.T) {
 		} else if strings.ContainsAny(err.Error(), `/\`) {
 			t.Errorf("%s: the error tells a path: %v", name, err)
 		}
-	}
-}
-
-func TestFind(t *testing.T) {
-	t.Chdir(t.TempDir())
-	_, err := onnx.Find(filepath.Join(t.TempDir(), "missing.so"))
-	if !errors.Is(err, onnx.ErrLibraryNotFound) || !strings.Contains(err.Error(), "--onnxruntime-lib") {
-		t.Errorf("error %v", err)
-	}
-	t.Setenv("LD_LIBRARY_PATH", "")
-	if _, err := onnx.Find(""); err != nil && !strings.Contains(err.Error(), "make setup") {
-		t.Errorf("the error does not say what to run: %v", err)
-	}
-	dir := t.TempDir()
-	for _, name := range []string{"libonnxruntime.so.1", "libonnxruntime.1.dylib", "onnxruntime.dll"} {
-		if err := os.WriteFile(filepath.Join(dir, name), nil, 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	for _, variable := range []string{"LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "PATH"} {
-		t.Setenv(variable, dir)
-	}
-	if got, err := onnx.Find(""); err != nil || filepath.Dir(got) != dir {
-		t.Errorf("the system's library path gives %q, %v", got, err)
 	}
 }

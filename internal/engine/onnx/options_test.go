@@ -17,7 +17,7 @@ import (
 // open returns another engine beside the package's.
 func open(t *testing.T, o onnx.Options) *onnx.Engine {
 	t.Helper()
-	library, err := onnx.Find(os.Getenv("TENSORWIRE_ONNXRUNTIME_LIB"))
+	library, err := onnxtest.Library()
 	if err != nil {
 		t.Fatal(err)
 	}

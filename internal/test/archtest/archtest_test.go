@@ -14,12 +14,17 @@ import (
 
 const module = "github.com/tensorwire/tensorwire/"
 
+// root names the package at the module's root.
+const root = "."
+
 // layers lists the directories of the module from top to bottom. A package imports
 // packages of its own layer and of the layers below, never of a layer above. A new
 // directory needs a line here.
 var layers = []string{
 	// Programs and tests of the whole product.
 	"examples", "internal/test", "internal/bench", "cmd",
+	// The server embedded in another program: the module's root.
+	root,
 	// The composition root, and the settings that only it reads.
 	"internal/app", "internal/config",
 	// Translators between a protocol and the core.
@@ -61,6 +66,14 @@ var onlyIn = map[string]string{
 	"connectrpc.com/connect": "internal/transport/server", // connect's first version, for gRPC health alone
 }
 
+// onlyBy lists packages that only some others import, with the reason.
+var onlyBy = map[string][]string{
+	// Libraries know no settings: only what composes the server reads them.
+	"internal/config": {"cmd/tensorwire", root, "internal/app"},
+	// The server is composed once.
+	"internal/app": {"cmd/tensorwire", root},
+}
+
 type pkg struct {
 	ImportPath string
 	Doc        string
@@ -85,6 +98,14 @@ func packages(t *testing.T) []pkg {
 	}
 }
 
+// name returns an import path without the module, and whether the module has it.
+func name(path string) (string, bool) {
+	if path+"/" == module {
+		return root, true
+	}
+	return strings.CutPrefix(path, module)
+}
+
 // layer returns the index of the layer that a package, named without the module,
 // belongs to; -1 where it has none.
 func layer(name string) int {
@@ -98,24 +119,27 @@ func layer(name string) int {
 
 func TestImportsPointDown(t *testing.T) {
 	for _, p := range packages(t) {
-		name := strings.TrimPrefix(p.ImportPath, module)
-		own := layer(name)
+		importer, _ := name(p.ImportPath)
+		own := layer(importer)
 		if own < 0 && len(p.Imports) > 0 {
-			t.Errorf("%s has no layer: add its directory to layers", name)
+			t.Errorf("%s has no layer: add its directory to layers", importer)
 			continue
 		}
-		only, leaf := leaves[name]
+		only, leaf := leaves[importer]
 		for _, imported := range p.Imports {
-			if home, ok := onlyIn[imported]; ok && home != name && !strings.HasPrefix(name, "internal/bench") {
-				t.Errorf("%s imports %s, which only %s may import", name, imported, home)
+			if home, ok := onlyIn[imported]; ok && home != importer && !strings.HasPrefix(importer, "internal/bench") {
+				t.Errorf("%s imports %s, which only %s may import", importer, imported, home)
 			}
-			dependency, ok := strings.CutPrefix(imported, module)
+			dependency, ok := name(imported)
+			importers, restricted := onlyBy[dependency]
 			switch {
 			case !ok:
 			case layer(dependency) < own:
-				t.Errorf("%s (layer %s) imports %s (layer %s): imports point down only", name, layers[own], dependency, layers[layer(dependency)])
+				t.Errorf("%s (layer %s) imports %s (layer %s): imports point down only", importer, layers[own], dependency, layers[layer(dependency)])
 			case leaf && !slices.Contains(only, dependency):
-				t.Errorf("%s imports %s: it is a leaf and may import only %v", name, dependency, only)
+				t.Errorf("%s imports %s: it is a leaf and may import only %v", importer, dependency, only)
+			case restricted && !slices.Contains(importers, importer):
+				t.Errorf("%s imports %s, which only %v may import", importer, dependency, importers)
 			}
 		}
 	}

@@ -102,13 +102,13 @@ func serve(ctx context.Context, options server.Options, secure *tls.Config, cert
 	lifecycle := &telemetry.Lifecycle{}
 	//nolint:contextcheck // a connection ends by Shutdown, not by the context of the start
 	tested, err := server.New(lifecycle, options, server.Endpoint{
-		Name: "conformance", Listener: listener, TLS: secure, Routes: server.RPC(lifecycle, options, register),
+		Name: "conformance", TLS: secure, Routes: server.RPC(lifecycle, options, register),
 	})
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}
 	served := make(chan error, 1)
-	go func() { served <- tested.Serve() }()
+	go func() { served <- tested.Serve("conformance", listener) }()
 	address := listener.Addr().(*net.TCPAddr)
 	if err := writeMessage(stdout, &conformance.ServerCompatResponse{
 		Host: address.IP.String(), Port: uint32(address.Port), PemCert: certificate,

@@ -252,13 +252,14 @@ func TestShutdownDrainsEndpointsInOrder(t *testing.T) {
 	running, release := make(chan struct{}), make(chan struct{})
 	during := service{during: func() { close(running); <-release }}
 	s, err := server.New(lifecycle, options,
-		server.Endpoint{Name: "api", Listener: listeners[0], Routes: server.RPC(lifecycle, options, func(rpc *connect.Server) { modelservingconnect.RegisterPredictorHandler(rpc, during) })},
-		server.Endpoint{Name: "admin", Listener: listeners[1], Routes: server.Probes(lifecycle)})
+		server.Endpoint{Name: "api", Routes: server.RPC(lifecycle, options, func(rpc *connect.Server) { modelservingconnect.RegisterPredictorHandler(rpc, during) })},
+		server.Endpoint{Name: "admin", Routes: server.Probes(lifecycle)})
 	if err != nil {
 		t.Fatal(err)
 	}
-	served := make(chan error, 1)
-	go func() { served <- s.Serve() }()
+	served := make(chan error, 2)
+	go func() { served <- s.Serve("api", listeners[0]) }()
+	go func() { served <- s.Serve("admin", listeners[1]) }()
 	called := make(chan error, 1)
 	client := grpcClient(t, listeners[0].Addr().String())
 	go func() {
@@ -273,7 +274,7 @@ func TestShutdownDrainsEndpointsInOrder(t *testing.T) {
 		t.Errorf("during the drain /readyz is %d %s", status, text)
 	}
 	close(release)
-	for _, done := range []chan error{called, stopped, served} {
+	for _, done := range []chan error{called, stopped, served, served} {
 		if err := <-done; err != nil {
 			t.Error(err)
 		}

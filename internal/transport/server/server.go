@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"slices"
 
 	"github.com/tensorwire/tensorwire/internal/telemetry"
 	"github.com/tensorwire/tensorwire/internal/transport/h2"
@@ -17,15 +16,12 @@ import (
 // maxHeaderBytes bounds the headers of a request, names and values together.
 const maxHeaderBytes = 64 << 10
 
-// Endpoint is one listener with its routes and the middleware before them.
+// Endpoint is what a listener serves: routes and the middleware before them.
 type Endpoint struct {
-	// Name is for logs and errors, such as api or admin.
+	// Name identifies the endpoint, such as api or admin.
 	Name string
-	// Listener is bound by the caller. Serve closes it. nil: the endpoint is served by
-	// Handler alone, such as in a program that embeds the server.
-	Listener net.Listener
-	// TLS makes the listener speak TLS, with HTTP/2 and HTTP/1.1. nil: cleartext, with
-	// h2c.
+	// TLS makes the endpoint's listeners speak TLS, with HTTP/2 and HTTP/1.1. nil:
+	// cleartext, with h2c.
 	TLS    *tls.Config
 	Routes []Route
 	// Middleware is the chain before the routes. nil: StandardMiddleware.
@@ -87,53 +83,48 @@ func newEndpoint(e Endpoint, options Options) (*endpoint, error) {
 	return built, nil
 }
 
-// Handler returns the handler of the endpoint with a name: its middleware and its routes. nil:
-// there is none.
-func (s *Server) Handler(name string) http.Handler {
+// endpoint returns the endpoint with a name; nil: there is none.
+func (s *Server) endpoint(name string) *endpoint {
 	for _, e := range s.endpoints {
 		if e.Name == name {
-			return e.http.Handler
+			return e
 		}
 	}
 	return nil
 }
 
-// Serve serves all endpoints that have a listener, and returns when all have ended: after
-// Shutdown without an error. When one of them fails, the others are closed.
-func (s *Server) Serve() error {
-	served := make(chan error)
-	listening := 0
-	for _, e := range s.endpoints {
-		if e.Listener != nil {
-			listening++
-			go func() { served <- e.serve() }()
-		}
+// Handler returns the handler of an endpoint, its middleware and its routes, for an HTTP server
+// of the caller's own, whose settings apply to connections; it needs HTTP/2 for gRPC. nil: there is
+// no endpoint with that name.
+func (s *Server) Handler(name string) http.Handler {
+	if e := s.endpoint(name); e != nil {
+		return e.http.Handler
 	}
-	var errs []error
-	for range listening {
-		if err := <-served; err != nil {
-			errs = append(errs, err)
-			_ = s.close() // the error that counts is the first
-		}
-	}
-	return errors.Join(errs...)
+	return nil
 }
 
-func (e *endpoint) serve() error {
+// Serve serves an endpoint on a listener until Shutdown, which makes it return nil, or until the
+// listener fails. It owns and closes the listener. It may be called for several listeners at
+// once.
+func (s *Server) Serve(name string, listener net.Listener) error {
+	e := s.endpoint(name)
+	if e == nil {
+		return errors.Join(fmt.Errorf("endpoint %q does not exist", name), listener.Close())
+	}
 	var err error
 	if e.TLS != nil {
-		err = e.http.ServeTLS(e.Listener, "", "")
+		err = e.http.ServeTLS(listener, "", "")
 	} else {
-		err = e.http.Serve(e.Listener)
+		err = e.http.Serve(listener)
 	}
 	if errors.Is(err, http.ErrServerClosed) {
 		return nil
 	}
-	return fmt.Errorf("endpoint %q: %w", e.Name, err)
+	return fmt.Errorf("endpoint %q: %w", name, err)
 }
 
 // Shutdown drains the server: it drains the lifecycle, so that streams end, and then one
-// endpoint after the other, in the order of New: it closes the listener, sends GOAWAY on HTTP/2
+// endpoint after the other, in the order of New: it closes its listeners, sends GOAWAY on HTTP/2
 // connections, and waits for the requests in flight. An endpoint for probes and metrics comes
 // last, so that it answers during the drain. When ctx ends first, Shutdown cuts the requests
 // off and returns ctx's error.
@@ -161,7 +152,7 @@ func (e *endpoint) shutdown(ctx context.Context) error {
 // close ends all connections at once.
 func (s *Server) close() error {
 	var errs []error
-	for _, e := range slices.Backward(s.endpoints) {
+	for _, e := range s.endpoints {
 		errs = append(errs, e.http.Close())
 		if e.http2 != nil {
 			errs = append(errs, e.http2.Close())

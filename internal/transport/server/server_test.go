@@ -126,12 +126,12 @@ func startService(t *testing.T, service service, options server.Options) (addres
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := server.New(lifecycle, options, server.Endpoint{Name: "api", Listener: listener, Routes: routes})
+	s, err := server.New(lifecycle, options, server.Endpoint{Name: "api", Routes: routes})
 	if err != nil {
 		t.Fatal(err)
 	}
 	served := make(chan error, 1)
-	go func() { served <- s.Serve() }()
+	go func() { served <- s.Serve("api", listener) }()
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 		defer cancel()

@@ -1,3 +1,5 @@
+//go:build cgo
+
 package ort_test
 
 import (
@@ -13,7 +15,6 @@ import (
 	"testing"
 
 	"github.com/tensorwire/tensorwire/internal/base/tensor"
-	"github.com/tensorwire/tensorwire/internal/engine/onnx"
 	"github.com/tensorwire/tensorwire/internal/engine/onnx/onnxtest"
 	"github.com/tensorwire/tensorwire/internal/engine/onnx/ort"
 )
@@ -125,7 +126,7 @@ func TestEverySlotHasAProof(t *testing.T) {
 
 func library(t *testing.T) *ort.Library {
 	t.Helper()
-	path, err := onnx.Find(os.Getenv("TENSORWIRE_ONNXRUNTIME_LIB"))
+	path, err := onnxtest.Library()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,10 +1,9 @@
-package main
+package app
 
 import (
 	"context"
 	"math"
 	"reflect"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -18,7 +17,7 @@ import (
 	"github.com/tensorwire/tensorwire/internal/sched/scheduler"
 )
 
-// slow is a session whose calls run until their context ends.
+// slow is a session whose runs last until their context ends.
 type slow struct {
 	running atomic.Int64
 }
@@ -128,33 +127,4 @@ func TestTheSchedulerFollowsTheConfiguration(t *testing.T) {
 			t.Errorf("%s\ngives %+v\nwant  %+v", text, got, want)
 		}
 	}
-}
-
-// closer is closed after a while.
-type closer struct {
-	takes  time.Duration
-	closed atomic.Bool
-}
-
-func (c *closer) Close() error {
-	time.Sleep(c.takes)
-	c.closed.Store(true)
-	return nil
-}
-
-// The engine is not taken from under a call that does not come back, and the server ends
-// all the same.
-func TestAModelThatHangsDoesNotKeepTheServer(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		runtime := &closer{}
-		if err := letGo(new(sync.WaitGroup), &closer{takes: time.Second}, runtime, time.Minute); err != nil || !runtime.closed.Load() {
-			t.Errorf("closed %v: %v", runtime.closed.Load(), err)
-		}
-		runtime = &closer{}
-		start := time.Now()
-		if err := letGo(new(sync.WaitGroup), &closer{takes: time.Hour}, runtime, time.Minute); err == nil || time.Since(start) != time.Minute || runtime.closed.Load() {
-			t.Errorf("closed %v after %v: %v", runtime.closed.Load(), time.Since(start), err)
-		}
-		time.Sleep(time.Hour)
-	})
 }

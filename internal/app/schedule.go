@@ -1,4 +1,4 @@
-package main
+package app
 
 import (
 	"cmp"
@@ -16,8 +16,8 @@ import (
 	"github.com/tensorwire/tensorwire/internal/sched/scheduler"
 )
 
-// schedule returns what puts each version's session behind its queue, and that behind
-// the cache where the model's configuration asks for it.
+// schedule returns the decorator of sessions: each version has a scheduler in front of
+// its session, and the response cache in front of that if its configuration enables it.
 func schedule(c *config.Config, cache *respcache.Cache) func(engine.Session, *repository.Version) engine.Session {
 	return func(session engine.Session, v *repository.Version) engine.Session {
 		options := schedulerOptions(c, v.Config)
@@ -30,17 +30,17 @@ func schedule(c *config.Config, cache *respcache.Cache) func(engine.Session, *re
 	}
 }
 
-// schedulerOptions returns how a model is scheduled. What its configuration says goes
-// before what the server was told; where it says nothing of instances, the server's
-// number is written into it.
+// schedulerOptions returns the scheduling of a model. The model's configuration overrides
+// the server's. A model without instance groups gets the server's number of instances,
+// also in its configuration.
 func schedulerOptions(c *config.Config, model *inference.ModelConfig) scheduler.Options {
 	options := scheduler.Options{
 		Instances:      modelconfig.Instances(model),
 		MaxQueue:       c.MaxQueue,
-		MaxQueueBytes:  c.MaxQueueBytes,
+		MaxQueueBytes:  int64(c.MaxQueueBytes),
 		HangTimeout:    c.HangTimeout,
 		BatchDimension: model.GetMaxBatchSize() > 0,
-		// Without a queue policy, a request's own timeout counts.
+		// Without a queue policy, the request's timeout applies.
 		Levels: []scheduler.Policy{{Override: true}},
 	}
 	if options.Instances == 0 {
@@ -51,7 +51,7 @@ func schedulerOptions(c *config.Config, model *inference.ModelConfig) scheduler.
 	if batching == nil {
 		return options
 	}
-	// A batch of one joins nothing, and still has its place in the order.
+	// A batch of one request still keeps the order.
 	if model.GetMaxBatchSize() > 1 || batching.GetPreserveOrdering() {
 		options.Batching = &scheduler.Batching{
 			MaxSize:          max(int(model.GetMaxBatchSize()), 1),
@@ -94,7 +94,7 @@ func queuePolicy(policy *inference.ModelQueuePolicy) scheduler.Policy {
 	}
 }
 
-// microseconds returns n of them, or what of them a Duration holds.
+// microseconds returns n microseconds, at most the longest Duration.
 func microseconds(n uint64) time.Duration {
 	return time.Duration(min(n, math.MaxInt64/uint64(time.Microsecond))) * time.Microsecond
 }

@@ -1,4 +1,4 @@
-package main
+package app
 
 import (
 	"bytes"
@@ -12,29 +12,30 @@ import (
 	"strconv"
 
 	"github.com/tensorwire/tensorwire/handler"
-	"github.com/tensorwire/tensorwire/internal/config"
 	"github.com/tensorwire/tensorwire/internal/models/repository"
 )
 
-// announce prints where the page is and a call that works as it stands.
-func announce(out io.Writer, c *config.Config, address net.Addr, models *repository.Snapshot) {
+// Announce prints the URL of the page and an example call that works as printed, for a
+// server that listens on address.
+func (s *Server) Announce(out io.Writer, address net.Addr) {
 	scheme, curl := "http", "curl -sS"
-	if c.TLSCert != "" {
-		// A certificate of one's own making is its own authority.
-		scheme, curl = "https", "curl -sS --cacert '"+c.TLSCert+"'"
+	if s.config.TLSCert != "" {
+		// A self-signed certificate is its own authority.
+		scheme, curl = "https", "curl -sS --cacert '"+s.config.TLSCert+"'"
 	}
 	base := scheme + "://" + reachable(address)
+	models := s.models.Snapshot()
 	ready := 0
 	for _, m := range models.Models {
 		if m.Newest() != nil {
 			ready++
 		}
 	}
-	fmt.Fprintf(out, "\nTensorwire serves %d of %d models of %s\n\n  page   %s/\n  call   %s\n\n", ready, len(models.Models), c.Models, base, exampleCall(curl, base, models))
+	fmt.Fprintf(out, "\nTensorwire serves %d of %d models of %s\n\n  page   %s/\n  call   %s\n\n", ready, len(models.Models), s.config.Models, base, exampleCall(curl, base, models))
 }
 
-// exampleCall returns a call that works as it stands: a drawing of a seven for the
-// default model where that takes an image, else the list of the models.
+// exampleCall returns a curl command: an image for the default model if that accepts
+// images, else the list of models.
 func exampleCall(curl, base string, models *repository.Snapshot) string {
 	call := func(method, body string) string {
 		return fmt.Sprintf("%s %s/modelserving.Predictor/%s -H 'Content-Type: application/json' -d '%s'", curl, base, method, body)
@@ -46,7 +47,7 @@ func exampleCall(curl, base string, models *repository.Snapshot) string {
 	return call("FastPredict", fmt.Sprintf(`{"rawImage":"%s"}`, base64.StdEncoding.EncodeToString(drawSeven())))
 }
 
-// drawSeven returns a PNG of 28 x 28 pixels, small enough for a command line.
+// drawSeven returns a PNG of a seven, 28 x 28 pixels, small enough for a command line.
 func drawSeven() []byte {
 	const size, thickness = 28, 3
 	picture := image.NewPaletted(image.Rect(0, 0, size, size), color.Palette{color.Black, color.White})
@@ -63,7 +64,7 @@ func drawSeven() []byte {
 	return encoded.Bytes()
 }
 
-// reachable returns the address as a client on this machine writes it.
+// reachable returns the address for a client on this machine.
 func reachable(address net.Addr) string {
 	tcp, ok := address.(*net.TCPAddr)
 	if !ok {

@@ -1,0 +1,124 @@
+package app
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"sync"
+
+	"github.com/tensorwire/tensorwire/internal/base/sharedmem"
+	"github.com/tensorwire/tensorwire/internal/config"
+	"github.com/tensorwire/tensorwire/internal/models/repository"
+	"github.com/tensorwire/tensorwire/internal/sched/respcache"
+	"github.com/tensorwire/tensorwire/internal/telemetry"
+	"github.com/tensorwire/tensorwire/internal/transport/admission"
+	"github.com/tensorwire/tensorwire/internal/transport/server"
+)
+
+// Options are what a server needs in addition to its configuration. The zero value has
+// the defaults.
+type Options struct {
+	// Version is the server's version for its clients. Empty: unknown.
+	Version string
+	// Logger receives the log. nil: slog.Default.
+	Logger *slog.Logger
+	// LogLevels are the levels of Logger, which clients may change. nil: a change has no
+	// effect.
+	LogLevels *telemetry.LogLevels
+	// HeapEnv returns environment variables. With it, the server sets Go's soft memory
+	// limit and the pace of the garbage collector for the memory budget until it is
+	// closed, where GOMEMLIMIT and GOGC are not set. Both are settings of the process.
+	// nil: they stay as they are.
+	HeapEnv func(name string) string
+}
+
+// Server is a server with its models. Its methods are safe for concurrent use.
+type Server struct {
+	config  *config.Config
+	log     *slog.Logger
+	models  *repository.Repository
+	regions *sharedmem.Regions // nil: shared memory is off
+	http    *server.Server
+
+	// lifecycle is ready once the startup models are loaded.
+	lifecycle *telemetry.Lifecycle
+	start     sync.Once
+	loading   sync.WaitGroup // the goroutine of Start
+	loadCtx   context.Context
+	stopLoads context.CancelFunc
+	loaded    chan struct{} // closed when the startup models are loaded
+
+	// closers release what New acquired, in the reverse order.
+	closers   []func() error
+	closeOnce sync.Once
+	closed    chan struct{} // closed when the last closer has returned closeErr
+	closeErr  error
+}
+
+// New builds the server of a valid configuration: it loads ONNX Runtime and lists the
+// models. It neither loads models nor listens. Errors name settings by setting.Key. The
+// caller releases the server with Run or Shutdown.
+func New(c *config.Config, options Options) (*Server, error) {
+	if options.Logger == nil {
+		options.Logger = slog.Default()
+	}
+	s := &Server{
+		config:    c,
+		log:       options.Logger,
+		lifecycle: &telemetry.Lifecycle{},
+		loaded:    make(chan struct{}),
+		closed:    make(chan struct{}),
+	}
+	s.loadCtx, s.stopLoads = context.WithCancel(context.Background())
+	if err := s.build(options); err != nil {
+		return nil, s.Abandon(err)
+	}
+	return s, nil
+}
+
+// build constructs the parts, from the engine up to the HTTP server.
+func (s *Server) build(options Options) error {
+	memory := admission.New(int64(s.config.MemoryBudget))
+	if options.HeapEnv != nil {
+		restore := admission.TuneHeap(memory, options.HeapEnv)
+		s.onClose(func() error { restore(); return nil })
+	}
+	engine, err := openEngine(s.config, s.log)
+	if err != nil {
+		return err
+	}
+	s.onClose(engine.Close)
+	cache := respcache.New(int64(s.config.ResponseCacheBytes))
+	s.models = newRepository(s.config, engine, cache, s.log)
+	s.onClose(s.models.Close)
+	s.onClose(func() error { s.loading.Wait(); return nil })
+	if err := s.models.Scan(); err != nil {
+		return err
+	}
+	if s.config.AllowSharedMemory {
+		s.regions = sharedmem.New(sharedmem.Dir)
+		s.onClose(s.regions.Close)
+	}
+	s.http, err = s.newHTTP(options, serverMetrics(s.models, cache, memory), memory)
+	return err
+}
+
+func (s *Server) onClose(closer func() error) { s.closers = append(s.closers, closer) }
+
+// Handler returns the handler of all APIs, for an HTTP server of the caller's own.
+func (s *Server) Handler() http.Handler { return s.http.Handler(apiEndpoint) }
+
+// Start loads the startup models in the background and then follows the model
+// repository, until Shutdown. Further calls do nothing.
+func (s *Server) Start() {
+	s.start.Do(func() {
+		s.loading.Go(func() {
+			if s.models.Load(s.loadCtx) != nil {
+				return // the server is stopping
+			}
+			s.lifecycle.SetReady(true)
+			close(s.loaded)
+			s.models.Poll(s.loadCtx)
+		})
+	})
+}

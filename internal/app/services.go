@@ -1,0 +1,72 @@
+package app
+
+import (
+	"net/http"
+	"slices"
+
+	"connectrpc.com/connect/v2"
+
+	"github.com/tensorwire/tensorwire/gen/inference/inferenceconnect"
+	"github.com/tensorwire/tensorwire/gen/modelserving/modelservingconnect"
+	"github.com/tensorwire/tensorwire/handler"
+	"github.com/tensorwire/tensorwire/internal/transport/admission"
+	"github.com/tensorwire/tensorwire/internal/transport/rpcfast"
+	"github.com/tensorwire/tensorwire/internal/transport/server"
+	"github.com/tensorwire/tensorwire/web"
+)
+
+// apiEndpoint serves all APIs, the metrics and the page.
+const apiEndpoint = "api"
+
+// newHTTP returns the HTTP server.
+func (s *Server) newHTTP(options Options, metrics http.Handler, memory *admission.Budget) (*server.Server, error) {
+	register, rest := s.services(options)
+	tuning := server.Options{
+		CORSOrigins:     s.config.CORSOrigins,
+		MaxMessageBytes: int64(s.config.MaxMessageBytes),
+		NetHTTP2:        s.config.NetHTTP2,
+		Budget:          memory,
+		Logger:          s.log,
+	}
+	tls, err := server.LoadTLS(s.config.TLSCert, s.config.TLSKey)
+	if err != nil {
+		return nil, err
+	}
+	routes := slices.Concat(server.RPC(s.lifecycle, tuning, register), server.Probes(s.lifecycle), []server.Route{
+		{Prefix: "/v2", Handler: rest},
+		{Pattern: "GET /metrics", Handler: metrics, Quiet: true},
+		{Pattern: "/", Handler: web.Handler(), Quiet: true},
+	})
+	return server.New(s.lifecycle, tuning, server.Endpoint{Name: apiEndpoint, TLS: tls, Routes: routes})
+}
+
+// services returns the registration of the RPCs, and the REST API.
+func (s *Server) services(options Options) (func(*connect.Server), http.Handler) {
+	predictor := handler.NewPredictor(s.models, handler.PredictorOptions{
+		MaxImagePixels: s.config.MaxImagePixels,
+		StreamWindow:   s.config.StreamWindow,
+		MaxDeadline:    s.config.MaxDeadline,
+		Draining:       s.lifecycle.Draining(),
+		Release:        rpcfast.Release,
+		Lend:           rpcfast.Lend,
+		Logger:         s.log,
+	})
+	inference := handler.NewInference(s.models, handler.InferenceOptions{
+		Version:      options.Version,
+		StreamWindow: s.config.StreamWindow,
+		MaxDeadline:  s.config.MaxDeadline,
+		Draining:     s.lifecycle.Draining(),
+		Release:      rpcfast.Release,
+		Lend:         rpcfast.Lend,
+		Lifecycle:    s.lifecycle,
+		SharedMemory: s.regions,
+		LogLevels:    options.LogLevels,
+		Logger:       s.log,
+	})
+	register := func(procedures *connect.Server) {
+		modelservingconnect.RegisterPredictorHandler(procedures, predictor)
+		inferenceconnect.RegisterGRPCInferenceServiceHandler(procedures, inference)
+	}
+	rest := handler.NewREST(inference, predictor, handler.RESTOptions{MaxBodyBytes: int64(s.config.MaxMessageBytes), Logger: s.log})
+	return register, rest
+}

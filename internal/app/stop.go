@@ -1,0 +1,77 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/tensorwire/tensorwire/internal/base/setting"
+)
+
+// stop shuts the server down within the configured times: not ready, a delay for load
+// balancers, drain, close.
+func (s *Server) stop(served <-chan error) error {
+	timeout := s.config.ShutdownTimeout
+	s.log.Info("stopping", "timeout", timeout)
+	s.unready()
+	select {
+	case err := <-served:
+		return errors.Join(err, s.closeWithin(timeout))
+	case <-time.After(s.config.ShutdownDelay):
+	}
+	ctx, cancel := shutdownContext(timeout)
+	defer cancel()
+	err := errors.Join(s.drain(ctx), <-served)
+	s.log.Info("stopped")
+	return errors.Join(err, s.closeWithin(timeout))
+}
+
+// shutdownContext returns a context that ends after the configured timeout, with a cause
+// that names the setting.
+func shutdownContext(timeout time.Duration) (context.Context, context.CancelFunc) {
+	return context.WithTimeoutCause(context.Background(), timeout, setting.Errorf("they did not end within %v (%s)", timeout, setting.ShutdownTimeout))
+}
+
+// unready turns the server not ready for good, and ends loading.
+func (s *Server) unready() {
+	s.lifecycle.Stop()
+	s.stopLoads()
+}
+
+// drain ends streams, closes the listeners, and waits for requests in flight until ctx
+// is done; then it closes their connections.
+func (s *Server) drain(ctx context.Context) error {
+	err := s.http.Shutdown(ctx)
+	if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
+		return fmt.Errorf("requests in flight were cut off: %w", context.Cause(ctx))
+	}
+	return err
+}
+
+func (s *Server) closeWithin(timeout time.Duration) error {
+	ctx, cancel := shutdownContext(timeout)
+	defer cancel()
+	return s.close(ctx)
+}
+
+// close releases what New acquired, in the reverse order. A call into the engine cannot
+// be interrupted: when ctx ends first, close returns an error, and the release goes on in
+// the background. The engine is never unloaded under a running call.
+func (s *Server) close(ctx context.Context) error {
+	s.closeOnce.Do(func() { go s.release() })
+	select {
+	case <-s.closed:
+		return s.closeErr
+	case <-ctx.Done():
+		return fmt.Errorf("loads or runs of models are still inside the engine: %w", context.Cause(ctx))
+	}
+}
+
+func (s *Server) release() {
+	defer close(s.closed)
+	for _, closer := range slices.Backward(s.closers) {
+		s.closeErr = errors.Join(s.closeErr, closer())
+	}
+}

@@ -1,0 +1,22 @@
+package config
+
+import (
+	"github.com/tensorwire/tensorwire/handler"
+	"github.com/tensorwire/tensorwire/internal/base/vision"
+	"github.com/tensorwire/tensorwire/internal/sched/respcache"
+	"github.com/tensorwire/tensorwire/internal/sched/scheduler"
+	"github.com/tensorwire/tensorwire/internal/transport/server"
+)
+
+// Defaults, from the packages that own them.
+const (
+	defaultStreamWindow       = handler.DefaultStreamWindow
+	defaultMaxImagePixels     = vision.DefaultMaxPixels
+	defaultResponseCacheBytes = respcache.DefaultMaxBytes
+	defaultMaxQueue           = scheduler.DefaultMaxQueue
+	defaultMaxQueueBytes      = scheduler.DefaultMaxQueueBytes
+	defaultHangTimeout        = scheduler.DefaultHangTimeout
+	defaultMaxMessageBytes    = server.DefaultMaxMessageBytes
+	// heldTimes is how many copies of a message are in memory at once.
+	heldTimes = server.HeldTimes
+)

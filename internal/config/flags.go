@@ -1,0 +1,128 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/KimMachineGun/automemlimit/memlimit"
+	"github.com/spf13/pflag"
+
+	"github.com/tensorwire/tensorwire/internal/models/repository"
+	"github.com/tensorwire/tensorwire/internal/telemetry"
+)
+
+// Annotations of flags.
+const (
+	// defaultNote describes a default that depends on the machine or has no value.
+	defaultNote = "tensorwire_default"
+	// choices are the accepted values of a setting, where they are few.
+	choices = "tensorwire_choices"
+)
+
+// VisitChoices calls do for each flag with a list of accepted values, for shell
+// completion.
+func VisitChoices(flags *pflag.FlagSet, do func(name string, values []string)) {
+	flags.VisitAll(func(f *pflag.Flag) {
+		if values := f.Annotations[choices]; len(values) > 0 {
+			do(f.Name, values)
+		}
+	})
+}
+
+// note sets an annotation of a flag.
+func note(f *pflag.Flag, name string, values ...string) {
+	if f.Annotations == nil {
+		f.Annotations = map[string][]string{}
+	}
+	f.Annotations[name] = values
+}
+
+func (s *Settings) fileFlags() *pflag.FlagSet {
+	f := newFlags()
+	f.text(&s.file, "", string(FileKey), "YAML `file` with settings; its keys are the names of the flags")
+	return f.FlagSet
+}
+
+func (c *Config) listenerFlags() *pflag.FlagSet {
+	f := newFlags()
+	f.text(&c.Listen, "127.0.0.1:8080", "listen", "`address` to listen on; port 0 picks a free port")
+	note(f.list(&c.CORSOrigins, "cors-origin", "`origins` whose pages may call the server, such as https://app.example.com; separate by commas or repeat; * allows all"),
+		defaultNote, "same origin only")
+	f.text(&c.TLSCert, "", "tls-cert", "PEM `file` with the certificate chain; enables TLS")
+	f.text(&c.TLSKey, "", "tls-key", "PEM `file` with the private key of the certificate")
+	note(scalar(f, &c.NetHTTP2, false, "http2", textKind, "HTTP/2 `implementation`: auto (Tensorwire's) or net/http (Go's)", func(text string) (bool, error) {
+		if text != "auto" && text != "net/http" {
+			return false, errors.New("give auto or net/http")
+		}
+		return text == "net/http", nil
+	}), choices, "auto", "net/http")
+	note(f.Lookup("http2"), defaultNote, "auto")
+	return f.FlagSet
+}
+
+func (c *Config) modelFlags() *pflag.FlagSet {
+	f := newFlags()
+	f.text(&c.Models, "models", "models", "model repository `directory`, with files <model>/<version>/model.onnx")
+	note(f.text(&c.DefaultModel, "", "default-model", "`name` of the model for requests that name none"),
+		defaultNote, "the only model")
+	note(scalar(f, &c.ModelControl, repository.ControlPoll, "model-control", textKind, "`mode` of loading: none (once, at the start), poll (follow the directory) or explicit (on request)", func(text string) (control repository.Control, err error) {
+		if control.UnmarshalText([]byte(text)) != nil {
+			return 0, errors.New("give none, poll or explicit")
+		}
+		return control, nil
+	}), choices, "none", "poll", "explicit")
+	f.duration(&c.PollInterval, repository.DefaultPollInterval, "poll-interval", "`interval` between scans of the model repository")
+	note(f.list(&c.LoadModels, "load-model", "`names` of models to load at the start with --model-control explicit; separate by commas or repeat; * loads all"),
+		defaultNote, "none")
+	note(f.text(&c.OnnxRuntimeLib, "", "onnxruntime-lib", "`path` of ONNX Runtime's shared library"),
+		defaultNote, "next to the executable, in ../lib, then in the system")
+	f.int(&c.IntraOpThreads, 1, "intra-op-threads", "`threads` of one run within an operator")
+	return f.FlagSet
+}
+
+func (c *Config) schedulingFlags() *pflag.FlagSet {
+	f := newFlags()
+	note(f.int(&c.Instances, 0, "instances", "concurrent `runs` of one model"), defaultNote, "one for each CPU")
+	f.int(&c.MaxQueue, defaultMaxQueue, "max-queue", "maximum queued `requests` of one model; more are refused as unavailable")
+	f.size(&c.MaxQueueBytes, defaultMaxQueueBytes, "max-queue-bytes", "maximum `size` of queued inputs of one model; more are refused as unavailable")
+	note(f.duration(&c.MaxDeadline, 0, "max-deadline", "maximum `duration` of an inference, whatever the client's deadline"), defaultNote, "no limit")
+	f.duration(&c.HangTimeout, defaultHangTimeout, "hang-timeout", "`duration` without a finished run after which a busy model is marked unhealthy")
+	f.int(&c.StreamWindow, defaultStreamWindow, "stream-window", "`frames` in flight in one stream")
+	f.size(&c.ResponseCacheBytes, defaultResponseCacheBytes, "response-cache-bytes", "maximum `size` of cached responses, of all models with response_cache enabled")
+	return f.FlagSet
+}
+
+func (c *Config) limitFlags() *pflag.FlagSet {
+	f := newFlags()
+	f.size(&c.MaxMessageBytes, defaultMaxMessageBytes, "max-message-bytes", "maximum `size` of a request message, decompressed")
+	note(f.size(&c.MemoryBudget, defaultMemoryBudget(memlimit.FromCgroup, memlimit.FromSystem), "memory-budget", fmt.Sprintf("maximum `size` of memory for request messages, such as 512MiB or 2GB; a message takes up to %d times its size; requests beyond are refused as unavailable before they are read; 0 is no limit. Go's soft memory limit follows from it, unless GOMEMLIMIT is set", heldTimes)),
+		defaultNote, "half of the memory limit of the cgroup or the machine")
+	f.int64(&c.MaxImagePixels, defaultMaxImagePixels, "max-image-pixels", "maximum `pixels` of an image, width times height")
+	f.bool(&c.AllowSharedMemory, "allow-shared-memory", "let local clients register POSIX shared memory (/dev/shm) for tensors")
+	return f.FlagSet
+}
+
+func (c *Config) shutdownFlags() *pflag.FlagSet {
+	f := newFlags()
+	f.duration(&c.ShutdownDelay, 0, "shutdown-delay", "`duration` between not ready and closing the listener, for load balancers to notice")
+	f.duration(&c.ShutdownTimeout, 30*time.Second, "shutdown-timeout", "maximum `duration` of the drain of requests in flight")
+	return f.FlagSet
+}
+
+func (c *Config) logFlags() *pflag.FlagSet {
+	f := newFlags()
+	note(f.checked(&c.LogLevel, "info", "log-level", "lowest `level` of logged messages: debug, info, warn or error", func(text string) error {
+		if _, err := telemetry.ParseLogLevels(text); err != nil {
+			return errors.New("give debug, info, warn or error")
+		}
+		return nil
+	}), choices, "debug", "info", "warn", "error")
+	note(f.checked(&c.LogFormat, "text", "log-format", "log `format`: text or json", func(text string) error {
+		if text != "text" && text != "json" {
+			return errors.New("give text or json")
+		}
+		return nil
+	}), choices, "text", "json")
+	return f.FlagSet
+}

@@ -1,0 +1,107 @@
+package config
+
+import (
+	"errors"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/tensorwire/tensorwire/internal/base/setting"
+	"github.com/tensorwire/tensorwire/internal/models/repository"
+)
+
+// minPollInterval bounds the cost of scanning.
+const minPollInterval = 100 * time.Millisecond
+
+// maxMessageBytes is the largest message: its length has four bytes on the wire.
+const maxMessageBytes = 1<<32 - 1
+
+// Validate returns every setting that is wrong, joined. The errors name settings by
+// [setting.Key].
+func (c *Config) Validate() error {
+	return errors.Join(
+		atLeast("intra-op-threads", c.IntraOpThreads, 1),
+		atLeast("instances", c.Instances, 0),
+		atLeast("max-queue", c.MaxQueue, 1),
+		atLeast("max-queue-bytes", c.MaxQueueBytes, 1),
+		atLeast("response-cache-bytes", c.ResponseCacheBytes, 0),
+		atLeast("stream-window", c.StreamWindow, 1),
+		atLeast(setting.MaxMessageBytes, c.MaxMessageBytes, 1),
+		atLeast(setting.MemoryBudget, c.MemoryBudget, 0),
+		atLeast(setting.MaxImagePixels, c.MaxImagePixels, 1),
+		c.validateMessageBytes(),
+		atLeast("poll-interval", c.PollInterval, minPollInterval),
+		above0("hang-timeout", c.HangTimeout, "1m, longer than any run of a model takes"),
+		atLeast(setting.MaxDeadline, c.MaxDeadline, 0),
+		atLeast("shutdown-delay", c.ShutdownDelay, 0),
+		above0(setting.ShutdownTimeout, c.ShutdownTimeout, "30s"),
+		c.validateLoadModels(),
+		c.validateTLS(),
+	)
+}
+
+func atLeast[T int | int64 | Size | time.Duration](key setting.Key, found, minimum T) error {
+	if found >= minimum {
+		return nil
+	}
+	return setting.Errorf("%s is %v: give %v or more", key, found, minimum)
+}
+
+func above0(key setting.Key, found time.Duration, example string) error {
+	if found > 0 {
+		return nil
+	}
+	return setting.Errorf("%s is %v: give a duration such as %s", key, found, example)
+}
+
+func (c *Config) validateMessageBytes() error {
+	if c.MaxMessageBytes <= maxMessageBytes {
+		return nil
+	}
+	return setting.Errorf("%s is %v: the length of a message has four bytes on the wire, give %d or less", setting.MaxMessageBytes, c.MaxMessageBytes, maxMessageBytes)
+}
+
+func (c *Config) validateLoadModels() error {
+	const loadModel setting.Key = "load-model"
+	names := strings.Join(c.LoadModels, ",")
+	switch {
+	case len(c.LoadModels) == 0:
+		return nil
+	case c.ModelControl != repository.ControlExplicit:
+		return setting.Errorf("%s is %s: %s %v loads every model; give it with %s explicit", loadModel, names, setting.ModelControl, c.ModelControl, setting.ModelControl)
+	case len(c.LoadModels) > 1 && slices.Contains(c.LoadModels, "*"):
+		return setting.Errorf("%s is %s: * is every model, give it alone", loadModel, names)
+	}
+	return nil
+}
+
+func (c *Config) validateTLS() error {
+	var errs []error
+	if (c.TLSCert == "") != (c.TLSKey == "") {
+		errs = append(errs, setting.Errorf("%s and %s go together: give both or neither", setting.TLSCert, setting.TLSKey))
+	}
+	for _, file := range []struct {
+		key  setting.Key
+		name string
+	}{{setting.TLSCert, c.TLSCert}, {setting.TLSKey, c.TLSKey}} {
+		if file.name == "" {
+			continue
+		}
+		if _, err := os.Stat(file.name); err != nil {
+			errs = append(errs, setting.Errorf("%s is %s: %w", file.key, file.name, err))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// CheckMemoryBudget returns an error where the memory budget has no room for the largest
+// message.
+func (c *Config) CheckMemoryBudget() error {
+	needed := c.MaxMessageBytes * heldTimes
+	if c.MemoryBudget <= 0 || c.MemoryBudget >= needed {
+		return nil
+	}
+	return setting.Errorf("%s is %v, and a message of %s, %d, takes %v: give that much or more, 0 for no limit, or lower %s to %d",
+		setting.MemoryBudget, c.MemoryBudget, setting.MaxMessageBytes, int64(c.MaxMessageBytes), needed, setting.MaxMessageBytes, int64(c.MemoryBudget/heldTimes))
+}

@@ -1,0 +1,207 @@
+package tensorwire
+
+import (
+	"cmp"
+	"log/slog"
+	"os"
+	"time"
+
+	"github.com/tensorwire/tensorwire/internal/app"
+	"github.com/tensorwire/tensorwire/internal/base/setting"
+	"github.com/tensorwire/tensorwire/internal/config"
+	"github.com/tensorwire/tensorwire/internal/models/repository"
+)
+
+// ModelControl selects when models are loaded.
+type ModelControl uint8
+
+const (
+	// ControlPoll loads all models and follows changes of the directory.
+	ControlPoll ModelControl = iota
+	// ControlNone loads all models once.
+	ControlNone
+	// ControlExplicit loads Options.LoadModels, and others when a client requests it.
+	ControlExplicit
+)
+
+// Options configure a server. The zero value of each field selects its default, which is
+// the default of the flag of `tensorwire serve` in parentheses. docs/settings.md describes
+// the flags.
+type Options struct {
+	// Models is the model repository, with files <model>/<version>/model.onnx. Empty:
+	// "models" in the working directory (--models).
+	Models string
+	// OnnxRuntimeLibrary is the path of ONNX Runtime's shared library. Empty: it is
+	// searched for next to the executable and in the system's library path
+	// (--onnxruntime-lib).
+	OnnxRuntimeLibrary string
+	// Listen is the address of ListenAndServe. Empty: "127.0.0.1:8080" (--listen).
+	Listen string
+	// Logger receives the log. nil: slog.Default().
+	Logger *slog.Logger
+
+	// TLSCertFile and TLSKeyFile are PEM files; both or neither. With them Serve and
+	// ListenAndServe speak TLS (--tls-cert, --tls-key).
+	TLSCertFile, TLSKeyFile string
+	// CORSOrigins are the origins whose pages may call the server; "*" allows all. Empty:
+	// same origin only (--cors-origin).
+	CORSOrigins []string
+
+	// DefaultModel is the model of requests that name none. Empty: the only model
+	// (--default-model).
+	DefaultModel string
+	// ModelControl selects when models are loaded (--model-control).
+	ModelControl ModelControl
+	// PollInterval is the interval between scans of the repository. 0: 2 s
+	// (--poll-interval).
+	PollInterval time.Duration
+	// LoadModels are loaded at the start under ControlExplicit; "*" is all
+	// (--load-model).
+	LoadModels []string
+
+	// IntraOpThreads is the number of threads of one run within an operator. 0: 1
+	// (--intra-op-threads).
+	IntraOpThreads int
+	// Instances is the number of concurrent runs of one model. 0: one for each CPU
+	// (--instances).
+	Instances int
+	// MaxQueue and MaxQueueBytes bound the queued requests of one model and the bytes of
+	// their inputs; more are refused as unavailable. 0: 1024 and 1 GiB (--max-queue,
+	// --max-queue-bytes).
+	MaxQueue      int
+	MaxQueueBytes int64
+	// MaxDeadline bounds an inference, whatever the client's deadline. 0: no limit
+	// (--max-deadline).
+	MaxDeadline time.Duration
+	// HangTimeout is the time without a finished run after which a busy model is marked
+	// unhealthy. 0: 1 minute (--hang-timeout).
+	HangTimeout time.Duration
+	// StreamWindow is the number of frames in flight in one stream. 0: 8
+	// (--stream-window).
+	StreamWindow int
+	// ResponseCacheBytes bounds the cached responses of the models that enable
+	// response_cache. 0: 64 MiB; negative: no cache (--response-cache-bytes).
+	ResponseCacheBytes int64
+
+	// MaxMessageBytes bounds a request message, decompressed. 0: 64 MiB
+	// (--max-message-bytes).
+	MaxMessageBytes int64
+	// MemoryBudget bounds the memory of request messages, in bytes. 0: half of the memory
+	// limit of the cgroup or the machine; negative: no limit (--memory-budget).
+	MemoryBudget int64
+	// MaxImagePixels bounds an image, width times height. 0: 50 million
+	// (--max-image-pixels).
+	MaxImagePixels int64
+	// AllowSharedMemory lets local clients register POSIX shared memory for tensors
+	// (--allow-shared-memory).
+	AllowSharedMemory bool
+
+	// ShutdownDelay and ShutdownTimeout are the times of ListenAndServe between not ready
+	// and closing the listener, and for requests in flight to finish. 0: no delay, 30 s
+	// (--shutdown-delay, --shutdown-timeout).
+	ShutdownDelay, ShutdownTimeout time.Duration
+
+	// TuneHeap sets Go's soft memory limit and the pace of the garbage collector for
+	// MemoryBudget until the server is shut down, as `tensorwire serve` does, where
+	// GOMEMLIMIT and GOGC are not set. Both are settings of the process.
+	TuneHeap bool
+}
+
+// controls has the repository's control for each of ours.
+var controls = map[ModelControl]repository.Control{
+	ControlPoll: repository.ControlPoll, ControlNone: repository.ControlNone, ControlExplicit: repository.ControlExplicit,
+}
+
+// config returns the options over the defaults. The result is not validated.
+func (o *Options) config() *config.Config {
+	c := config.Default()
+	set(&c.Listen, o.Listen)
+	set(&c.TLSCert, o.TLSCertFile)
+	set(&c.TLSKey, o.TLSKeyFile)
+	c.CORSOrigins = o.CORSOrigins
+	set(&c.Models, o.Models)
+	set(&c.DefaultModel, o.DefaultModel)
+	c.ModelControl = controls[o.ModelControl]
+	set(&c.PollInterval, o.PollInterval)
+	c.LoadModels = o.LoadModels
+	set(&c.OnnxRuntimeLib, o.OnnxRuntimeLibrary)
+	set(&c.IntraOpThreads, o.IntraOpThreads)
+	set(&c.Instances, o.Instances)
+	set(&c.MaxQueue, o.MaxQueue)
+	set(&c.MaxQueueBytes, config.Size(o.MaxQueueBytes))
+	set(&c.MaxDeadline, o.MaxDeadline)
+	set(&c.HangTimeout, o.HangTimeout)
+	set(&c.StreamWindow, o.StreamWindow)
+	setOrNone(&c.ResponseCacheBytes, o.ResponseCacheBytes)
+	set(&c.MaxMessageBytes, config.Size(o.MaxMessageBytes))
+	setOrNone(&c.MemoryBudget, o.MemoryBudget)
+	set(&c.MaxImagePixels, o.MaxImagePixels)
+	c.AllowSharedMemory = o.AllowSharedMemory
+	set(&c.ShutdownDelay, o.ShutdownDelay)
+	set(&c.ShutdownTimeout, o.ShutdownTimeout)
+	return c
+}
+
+// validate checks options that the configuration cannot represent.
+func (o *Options) validate() error {
+	if _, ok := controls[o.ModelControl]; !ok {
+		return setting.Errorf("%s is %d: give ControlPoll, ControlNone or ControlExplicit", setting.ModelControl, o.ModelControl)
+	}
+	return nil
+}
+
+// set sets a setting unless the option has its zero value.
+func set[T comparable](setting *T, option T) { *setting = cmp.Or(option, *setting) }
+
+// setOrNone sets a size unless the option is zero. A negative option sets it to 0, which
+// means none.
+func setOrNone(setting *config.Size, option int64) {
+	if option != 0 {
+		*setting = config.Size(max(option, 0))
+	}
+}
+
+// app returns the options of the composition root.
+func (o *Options) app() app.Options {
+	options := app.Options{Version: moduleVersion(), Logger: o.Logger}
+	if o.TuneHeap {
+		options.HeapEnv = os.Getenv
+	}
+	return options
+}
+
+// fields are the fields of Options that set the settings.
+var fields = map[setting.Key]string{
+	"listen":               "Listen",
+	"cors-origin":          "CORSOrigins",
+	"tls-cert":             "TLSCertFile",
+	"tls-key":              "TLSKeyFile",
+	"models":               "Models",
+	"default-model":        "DefaultModel",
+	"model-control":        "ModelControl",
+	"poll-interval":        "PollInterval",
+	"load-model":           "LoadModels",
+	"onnxruntime-lib":      "OnnxRuntimeLibrary",
+	"intra-op-threads":     "IntraOpThreads",
+	"instances":            "Instances",
+	"max-queue":            "MaxQueue",
+	"max-queue-bytes":      "MaxQueueBytes",
+	"max-deadline":         "MaxDeadline",
+	"hang-timeout":         "HangTimeout",
+	"stream-window":        "StreamWindow",
+	"response-cache-bytes": "ResponseCacheBytes",
+	"max-message-bytes":    "MaxMessageBytes",
+	"memory-budget":        "MemoryBudget",
+	"max-image-pixels":     "MaxImagePixels",
+	"allow-shared-memory":  "AllowSharedMemory",
+	"shutdown-delay":       "ShutdownDelay",
+	"shutdown-timeout":     "ShutdownTimeout",
+}
+
+// fieldName renders a setting as the field that sets it.
+func fieldName(key setting.Key) string {
+	if field := fields[key]; field != "" {
+		return "Options." + field
+	}
+	return string(key)
+}
