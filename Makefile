@@ -1,32 +1,43 @@
-# `make run` and `make test` do all the set-up on a fresh machine. `make help`
-# lists every target.
+# `make run` and `make test` install everything that they need on a fresh machine.
+# `make help` lists every target.
 
 SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-builtin-rules
 
-LISTEN ?= :8080
+LISTEN ?= 127.0.0.1:8080
 MODELS ?= models
 BENCHTIME ?= 2s
 
-# Coverage-guided fuzzing of each target, in CI and on demand. CI takes the parsers of
-# what clients and models' authors send: raw BYTES, REST bodies, config.pbtxt, ONNX files.
+# Time for each fuzz target, and the targets that CI runs: the parsers of input from clients
+# and model authors (raw BYTES, REST bodies, config.pbtxt, ONNX files).
 FUZZTIME ?= 30s
 FUZZ_CI := FuzzCheckBytes FuzzRESTInfer FuzzParse FuzzParseModel
 
 export PATH := $(CURDIR)/build/tools:$(CURDIR)/node_modules/.bin:$(PATH)
 
-# Clients that make interop drives the server with.
+# ONNX Runtime's shared library. The server finds it beside its executable, tests and
+# benchmarks by the variable. A path in the environment replaces npm's library.
+ONNXRUNTIME := bin/$(if $(filter Darwin,$(shell uname -s)),libonnxruntime.1.dylib,libonnxruntime.so.1)
+TENSORWIRE_ONNXRUNTIME_LIB ?= $(CURDIR)/$(ONNXRUNTIME)
+LIBRARY := $(TENSORWIRE_ONNXRUNTIME_LIB:$(CURDIR)/%=%)
+
+# Systems that `make cross` compiles for. ZIG is the path of Zig's program, whose C compiler
+# then compiles the C code too.
+SYSTEMS ?= linux/arm64 darwin/arm64 darwin/amd64 windows/amd64
+ZIG ?=
+
+# The clients of `make interop`.
 INTEROP := internal/test/interop
 CLIENTS := build/interop
 
-# Connect's conformance tests, and the server that they test: a module of its own.
+# Connect's conformance tests and their server, a separate module.
 CONFORMANCE := internal/test/conformance
 CONFORMANCE_CODE := $(CONFORMANCE)/gen/connectrpc/conformance/v1/conformancev1connect/service.connect.go
 TESTED := build/conformance
 
-# The bench against other servers, a module of its own, and what it runs.
+# The benchmark against other servers, a separate module.
 BENCH := build/bench
 BENCH_SOURCES := $(wildcard bench/*.go) bench/go.mod bench/go.sum
 
@@ -36,67 +47,73 @@ PACKAGES := node_modules/.package-lock.json
 VENV := .venv/.installed
 TOOLS := internal/tools
 
-# Runs what downloads, and says what to do where it fails.
+# Runs a download and prints the remedy when it fails.
 FETCH := $(CURDIR)/$(TOOLS)/fetch.sh
 
 .PHONY: help
 help: ## List the targets
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-18s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-18s %s\n", $$1, $$2}'
 
 .PHONY: run
-run: build ## Serve the sample models on :8080 (LISTEN=, MODELS= to change)
+run: build ## Serve the sample models on 127.0.0.1:8080 (LISTEN=, MODELS=)
 	bin/tensorwire serve --listen '$(LISTEN)' --models '$(MODELS)'
 
 .PHONY: build
-build: bin/tensorwire ## Build bin/tensorwire with the page in it
+build: bin/tensorwire $(LIBRARY) ## Build bin/tensorwire, with ONNX Runtime's library beside it
 
 .PHONY: setup
-setup: $(PACKAGES) ## Install the npm packages: ONNX Runtime, the page's bundle, code generators
+setup: $(PACKAGES) ## Install the npm packages: ONNX Runtime, the page's bundler, code generators
 
 .PHONY: page
 page: web/dist/app.js ## Bundle the page
 
 .PHONY: test
-test: build setup-tests ## Run every test, installing what they need
+test: build setup-tests ## Run every test: Go with the race detector, the page in Chromium, the examples
 	go test -race -timeout 10m ./...
 	cd bench && go test -race -timeout 10m ./...
 	tsc --noEmit -p web
 	$(MAKE) --no-print-directory test-page
 
+# examples runs every client, Python's too.
+.PHONY: test-go
+test-go: $(PACKAGES) $(LIBRARY) web/dist/app.js ## Run the Go tests alone, cached and without the race detector, Python and Chromium
+	@$(TOOLS)/require.sh go cc
+	go test $$(go list ./... | grep -v '/examples$$')
+
 .PHONY: setup-tests
-setup-tests: $(PACKAGES) $(VENV) build/tools/grpcurl
+setup-tests: $(PACKAGES) $(VENV) build/tools/grpcurl ## Install what `make test` needs besides
 	@$(TOOLS)/require.sh chromium curl
 
 .PHONY: test-page
-test-page: build setup-tests ## Run the browser's tests alone
+test-page: build setup-tests ## Run the page's tests in Chromium
 	node web/test/run.mjs
 
 .PHONY: interop
-interop: build setup-interop ## Drive the server with the clients that exist: tritonclient, kserve, grpc's own, curl, Chromium
+interop: build setup-interop ## Test the server with existing clients: tritonclient, kserve, grpc's own, curl, Chromium
 	TENSORWIRE_INTEROP=1 go test -count=1 -timeout 10m -v ./$(INTEROP)
 
 .PHONY: setup-interop
-setup-interop: $(PACKAGES) $(CLIENTS)/venv/.installed $(CLIENTS)/perf_analyzer $(CLIENTS)/goclient $(INTEROP)/javascript/node_modules/.package-lock.json build/tools/grpcurl
+setup-interop: $(PACKAGES) $(CLIENTS)/venv/.installed $(CLIENTS)/perf_analyzer $(CLIENTS)/goclient $(INTEROP)/javascript/node_modules/.package-lock.json build/tools/grpcurl ## Install the clients of `make interop`
 	@$(TOOLS)/require.sh chromium curl h2load
 
 .PHONY: h2spec
-h2spec: build/tools/h2spec ## Hold the HTTP/2 server to h2spec, as h2c and over TLS
+h2spec: build/tools/h2spec ## Run h2spec against the HTTP/2 server, over h2c and TLS
 	H2SPEC=$(CURDIR)/build/tools/h2spec go test -count=1 -run '^TestH2Spec$$' -v ./internal/transport/h2
 
-# The runner takes no notice of how the server's process ends: a race ends it at once, in
-# the middle of the cases that it then fails, and leaves a report.
+# The runner ignores the exit code of the server's process. A data race ends that process at
+# once, fails the cases in flight, and leaves a report, which the last line prints.
 .PHONY: conformance
-conformance: $(TESTED)/connectconformance $(TESTED)/server ## Hold the server to Connect's conformance tests (CONFORMANCE_FLAGS=-net-http2: on net/http's HTTP/2)
+conformance: $(TESTED)/connectconformance $(TESTED)/server ## Run Connect's conformance tests (CONFORMANCE_FLAGS=-net-http2: with net/http's HTTP/2)
 	rm -f $(TESTED)/race.*
 	GORACE='halt_on_error=1 log_path=$(CURDIR)/$(TESTED)/race' $(TESTED)/connectconformance --mode server --parallel 4 \
 		--conf $(CONFORMANCE)/config.yaml -- $(TESTED)/server $(CONFORMANCE_FLAGS)
 	@! cat $(TESTED)/race.* 2>/dev/null
 
 .PHONY: ci
-ci: lint check-generated test h2spec conformance interop fuzz-ci ## What CI runs: lint, generated code, every test, h2spec, Connect's conformance, the clients that exist, some fuzzing
+ci: lint check-generated cross test h2spec conformance interop fuzz-ci ## Run what CI runs: all checks and tests, and some fuzzing
 
 .PHONY: lint
-lint: $(PACKAGES) build/tools/golangci-lint $(CONFORMANCE_CODE) ## Check the code's style, and the contract's
+lint: $(PACKAGES) build/tools/golangci-lint $(CONFORMANCE_CODE) ## Lint the Go code and the .proto files
 	buf lint
 	buf format --diff --exit-code
 	go vet ./...
@@ -110,38 +127,45 @@ generate: $(PACKAGES) ## Generate gen/ from api/, and docs/settings.md from the 
 	go test -count=1 -run '^TestSettingsReference$$' ./internal/config -update
 
 .PHONY: check-generated
-check-generated: generate $(CONFORMANCE_CODE) ## Fail where gen/ is not what api/ gives, or go.mod is not tidy
+check-generated: generate $(CONFORMANCE_CODE) ## Fail when gen/ differs from what api/ generates, or go.mod is not tidy
 	go mod tidy
 	cd bench && go mod tidy
 	cd $(CONFORMANCE) && go mod tidy
 	@changed="$$(git status --porcelain -- gen docs/settings.md go.mod go.sum {bench,$(CONFORMANCE)}/go.{mod,sum})"; if [ -n "$$changed" ]; then \
-		echo "these differ from what is generated; commit what 'make generate' and 'go mod tidy' write:"; echo "$$changed"; exit 1; fi
+		echo "these files are out of date; commit the output of 'make generate' and 'go mod tidy':"; echo "$$changed"; exit 1; fi
+
+.PHONY: cross
+cross: ## Compile and vet the Go code for other systems (SYSTEMS=; ZIG= compiles the C code too)
+	@$(TOOLS)/require.sh go
+	$(TOOLS)/cross.sh '$(ZIG)' $(SYSTEMS)
 
 .PHONY: fuzz
-fuzz: $(PACKAGES) ## Fuzz every target for FUZZTIME each
+fuzz: $(PACKAGES) $(LIBRARY) ## Fuzz every target for FUZZTIME each
 	$(TOOLS)/fuzz.sh '$(FUZZTIME)'
 
 .PHONY: fuzz-ci
-fuzz-ci: $(PACKAGES) ## Fuzz the targets that CI fuzzes, for FUZZTIME each
+fuzz-ci: $(PACKAGES) $(LIBRARY) ## Fuzz the targets that CI runs, for FUZZTIME each
 	$(TOOLS)/fuzz.sh '$(FUZZTIME)' $(FUZZ_CI)
 
 .PHONY: bench
-bench: build ## Measure encodings, protocols and the model's share (BENCHTIME=)
+bench: build ## Measure encodings, protocols and the model's share (BENCHTIME=, BENCHFLAGS=)
 	go run ./internal/bench -time '$(BENCHTIME)' -server bin/tensorwire $(BENCHFLAGS)
 
 .PHONY: bench-transport
-bench-transport: build setup-bench $(BENCH)/bench ## Measure against grpc-go's server, and Python's (BENCHTIME=, BENCHFLAGS=)
+bench-transport: build setup-bench $(BENCH)/bench ## Compare with grpc-go's server and Python's (BENCHTIME=, BENCHFLAGS=)
 	$(BENCH)/bench -time '$(BENCHTIME)' $(BENCHFLAGS)
 
 .PHONY: setup-bench
-setup-bench: $(PACKAGES) $(BENCH)/generated/predictor_pb2_grpc.py
+setup-bench: $(PACKAGES) $(BENCH)/generated/predictor_pb2_grpc.py ## Install the servers that `make bench-transport` compares with
+
+test test-go fuzz fuzz-ci bench bench-transport: export TENSORWIRE_ONNXRUNTIME_LIB := $(TENSORWIRE_ONNXRUNTIME_LIB)
 
 .PHONY: screenshot
-screenshot: build setup-tests ## Make docs/page.png anew
+screenshot: build setup-tests ## Render docs/page.png
 	node web/test/run.mjs screenshot docs/page.png
 
 .PHONY: clean
-clean: ## Remove what was built and installed
+clean: ## Remove built and installed files
 	rm -rf bin build node_modules .venv $(INTEROP)/javascript/node_modules $(INTEROP)/goclient/inference $(CONFORMANCE)/gen
 	find web/dist -type f -not -name README -delete
 
@@ -200,6 +224,10 @@ $(BENCH)/generated/predictor_pb2_grpc.py: api/modelserving/predictor.proto $(BEN
 
 web/dist/app.js: $(PAGE_SOURCES) $(PACKAGES)
 	node web/build.mjs
+
+$(ONNXRUNTIME): $(PACKAGES)
+	@$(TOOLS)/require.sh go
+	$(TOOLS)/onnxruntime.sh $@
 
 bin/tensorwire: $(GO_SOURCES) go.mod go.sum web/dist/app.js
 	@$(TOOLS)/require.sh go cc

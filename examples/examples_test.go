@@ -1,5 +1,5 @@
-// Package examples_test runs every example as its reader would, against the real
-// server, and compares their answers.
+// Package examples_test runs every example with the real server, and compares the
+// results.
 package examples_test
 
 import (
@@ -26,21 +26,21 @@ import (
 	"github.com/tensorwire/tensorwire/internal/test/digitstest"
 )
 
-// tolerance is by how much a score may be off: the examples print six decimals,
-// and any two of them must agree to five.
+// tolerance is the allowed difference of scores: the examples print six decimals, and
+// any two must agree to five.
 const tolerance = 5e-6
 
-// answer is the best class of an image.
-type answer struct {
+// result is the best class of an image.
+type result struct {
 	label string
 	score float64
 }
 
-// client is an example that classifies the image that its command line names.
+// client is an example that classifies the image on its command line.
 type client struct {
 	name  string
 	args  func(image string) []string
-	parse func(out string) (answer, error)
+	parse func(out string) (result, error)
 }
 
 var clients = []client{
@@ -57,7 +57,7 @@ var clients = []client{
 	{"Go over gRPC-Web", goProgram("classify", "--protocol", "grpcweb"), parseLine},
 }
 
-// streams are the examples that send all images that their command lines name.
+// streams are the examples that send all images on their command lines.
 var streams = []struct {
 	name string
 	args func(image string) []string
@@ -81,13 +81,13 @@ func goProgram(name string, flags ...string) func(string) []string {
 	}
 }
 
-func TestEveryClientGivesTheSameAnswer(t *testing.T) {
+func TestEveryClientReturnsTheSameResult(t *testing.T) {
 	t.Parallel()
 	for _, digit := range []int{0, 4, 7} {
 		image := digitFile(t, digit)
 		want := reference(t, image)
 		if want.label != strconv.Itoa(digit) {
-			t.Fatalf("the server takes the digit %d for %q", digit, want.label)
+			t.Fatalf("the server classifies the digit %d as %q", digit, want.label)
 		}
 		for _, c := range clients {
 			t.Run(fmt.Sprintf("%s/%d", c.name, digit), func(t *testing.T) {
@@ -109,17 +109,17 @@ func TestEveryClientReportsErrors(t *testing.T) {
 			t.Parallel()
 			out, err := command(t, c.args("README.md")...).CombinedOutput()
 			if err == nil {
-				t.Error("succeeded with a file that is no image")
+				t.Error("no error for a file that is not an image")
 			}
-			// Each client writes the code in its own way, such as INVALID_ARGUMENT.
+			// Clients spell the code differently, for example INVALID_ARGUMENT.
 			if text := strings.ToLower(strings.ReplaceAll(string(out), "_", "")); !strings.Contains(text, "invalidargument") {
-				t.Errorf("does not say invalid_argument: %s", out)
+				t.Errorf("the output does not contain invalid_argument: %s", out)
 			}
 		})
 	}
 }
 
-func TestEveryStreamAnswersInOrder(t *testing.T) {
+func TestEveryStreamRespondsInOrder(t *testing.T) {
 	t.Parallel()
 	var frames, want []string
 	for _, digit := range []int{3, 1, 4, 1, 5, 9, 2, 6, 5, 3} {
@@ -147,12 +147,12 @@ func TestEveryStreamAnswersInOrder(t *testing.T) {
 					}
 					continue
 				}
-				gotID, gotAnswer := parseFrame(t, got[i])
-				wantID, wantAnswer := parseFrame(t, want[i])
+				gotID, gotResult := parseFrame(t, got[i])
+				wantID, wantResult := parseFrame(t, want[i])
 				if gotID != wantID {
 					t.Errorf("line %d is of %s, want %s", i, gotID, wantID)
 				}
-				check(t, gotAnswer, wantAnswer)
+				check(t, gotResult, wantResult)
 			}
 		})
 	}
@@ -166,12 +166,12 @@ func TestManyCallsShareOneChannel(t *testing.T) {
 	}
 }
 
-// The example rests for longer than keepalive_time and keepalive_timeout together:
-// a ping that is not answered would cost it its connection.
+// The example pauses for longer than keepalive_time plus keepalive_timeout: an
+// unacknowledged ping would close its connection.
 func TestLargeMessageAndKeepalive(t *testing.T) {
 	t.Parallel()
 	out := run(t, "python", "python/large.py", "--address", address, "--rest", "16")
-	for _, want := range []string{"sent 48.0 MB", "all 15306 rows came back", "connections made so far: 1\n"} {
+	for _, want := range []string{"sent 48.0 MB", "received all 15306 rows", "connections so far: 1\n"} {
 		if !strings.Contains(out, want) {
 			t.Errorf("does not print %q:\n%s", want, out)
 		}
@@ -199,10 +199,10 @@ func TestServiceIsDescribed(t *testing.T) {
 	}
 }
 
-// classify-proto.sh says in its head how to read what it writes.
-func TestProtobufAnswerIsReadable(t *testing.T) {
+// TestProtobufResponseIsReadable runs the command in the header of classify-proto.sh.
+func TestProtobufResponseIsReadable(t *testing.T) {
 	t.Parallel()
-	file := filepath.Join(t.TempDir(), "answer.binpb")
+	file := filepath.Join(t.TempDir(), "response.binpb")
 	if err := os.WriteFile(file, []byte(run(t, script("curl/classify-proto.sh")(digitFile(t, 6))...)), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -232,7 +232,7 @@ func TestReadmeNamesEveryExample(t *testing.T) {
 		for _, example := range examples {
 			name := "examples/" + strings.TrimSuffix(example, "/main.go")
 			if path.Base(name) == "predictor.py" {
-				name = path.Base(name) // what the examples of a language share
+				name = path.Base(name) // shared by the examples of a language
 			}
 			if !strings.Contains(string(readme), name) {
 				t.Errorf("README.md does not name %s", name)
@@ -252,8 +252,8 @@ func digitFile(t *testing.T, digit int) string {
 	return file
 }
 
-// reference returns the server's answer in full precision.
-func reference(t *testing.T, file string) answer {
+// reference returns the server's result in full precision.
+func reference(t *testing.T, file string) result {
 	t.Helper()
 	image, err := os.ReadFile(file)
 	if err != nil {
@@ -272,7 +272,7 @@ func reference(t *testing.T, file string) answer {
 	return best
 }
 
-func check(t *testing.T, got, want answer) {
+func check(t *testing.T, got, want result) {
 	t.Helper()
 	if got.label != want.label || math.Abs(got.score-want.score) > tolerance {
 		t.Errorf("got %v, want %v", got, want)
@@ -284,7 +284,7 @@ func command(t *testing.T, args ...string) *exec.Cmd {
 	return exec.CommandContext(t.Context(), args[0], args[1:]...)
 }
 
-// run runs an example, which must succeed, and returns what it prints.
+// run runs an example, which must succeed, and returns its output.
 func run(t *testing.T, args ...string) string {
 	t.Helper()
 	cmd := command(t, args...)
@@ -300,18 +300,18 @@ func lines(out string) []string {
 	return strings.Split(strings.TrimSuffix(out, "\n"), "\n")
 }
 
-// parseLine reads the first line of "LABEL SCORE" lines.
-func parseLine(out string) (answer, error) {
+// parseLine parses the first of the "LABEL SCORE" lines.
+func parseLine(out string) (result, error) {
 	fields := strings.Fields(lines(out)[0])
 	if len(fields) < 2 {
-		return answer{}, fmt.Errorf("no label and score in %q", out)
+		return result{}, fmt.Errorf("no label and score in %q", out)
 	}
 	score, err := strconv.ParseFloat(fields[1], 64)
-	return answer{fields[0], score}, err
+	return result{fields[0], score}, err
 }
 
-// parseFrame reads a line of "ID: LABEL SCORE".
-func parseFrame(t *testing.T, line string) (string, answer) {
+// parseFrame parses a line "ID: LABEL SCORE".
+func parseFrame(t *testing.T, line string) (string, result) {
 	t.Helper()
 	id, rest, _ := strings.Cut(line, ": ")
 	best, err := parseLine(rest)
@@ -321,26 +321,26 @@ func parseFrame(t *testing.T, line string) (string, answer) {
 	return id, best
 }
 
-func parseJSON(out string) (answer, error) {
+func parseJSON(out string) (result, error) {
 	var response modelserving.InferenceResponse
 	if err := protojson.Unmarshal([]byte(out), &response); err != nil {
-		return answer{}, err
+		return result{}, err
 	}
 	return bestOf(&response)
 }
 
-func parseProto(out string) (answer, error) {
+func parseProto(out string) (result, error) {
 	var response modelserving.InferenceResponse
 	if err := proto.Unmarshal([]byte(out), &response); err != nil {
-		return answer{}, err
+		return result{}, err
 	}
 	return bestOf(&response)
 }
 
-func bestOf(response *modelserving.InferenceResponse) (answer, error) {
+func bestOf(response *modelserving.InferenceResponse) (result, error) {
 	if len(response.GetClassifications()) == 0 {
-		return answer{}, fmt.Errorf("no classifications in %v", response)
+		return result{}, fmt.Errorf("no classifications in %v", response)
 	}
 	best := response.GetClassifications()[0]
-	return answer{best.GetLabel(), float64(best.GetScore())}, nil
+	return result{best.GetLabel(), float64(best.GetScore())}, nil
 }

@@ -23,7 +23,7 @@ var (
 	goBin   string // directory of the Go examples' binaries
 )
 
-// TestMain runs the tests against the real program, as `make run` starts it.
+// TestMain runs the tests with a real server, started as by `make run`.
 func TestMain(m *testing.M) {
 	code, err := runTests(m)
 	if err != nil {
@@ -53,8 +53,8 @@ func runTests(m *testing.M) (code int, err error) {
 	return code, stop(server)
 }
 
-// usePrerequisites sees that all that the examples run with is there, and puts it
-// on the PATH as the Makefile does.
+// usePrerequisites checks that the examples' dependencies are installed, and adds them
+// to the PATH as the Makefile does.
 func usePrerequisites() error {
 	var dirs []string
 	for _, dir := range []string{"build/tools", "node_modules/.bin", ".venv/bin"} {
@@ -86,7 +86,7 @@ func usePrerequisites() error {
 		}
 	}
 	if len(missing) > 0 {
-		return fmt.Errorf("%w\nthe examples need what `make setup-tests` installs", errors.Join(missing...))
+		return fmt.Errorf("%w\nthe examples need more programs and packages: run make setup-tests", errors.Join(missing...))
 	}
 	return nil
 }
@@ -102,8 +102,7 @@ func build(dir string, packages ...string) error {
 
 var pageLine = regexp.MustCompile(`page +http://(\S+)/`)
 
-// start starts the server on a free port and waits until it announces that it is
-// ready.
+// start starts the server on a free port and waits until it prints its address.
 func start(binary string) (*exec.Cmd, error) {
 	server := exec.Command(binary, "serve", "--listen", "127.0.0.1:0", "--log-level", "warn")
 	server.Dir = root
@@ -118,14 +117,14 @@ func start(binary string) (*exec.Cmd, error) {
 	for lines := bufio.NewScanner(stdout); lines.Scan(); {
 		if match := pageLine.FindStringSubmatch(lines.Text()); match != nil {
 			address = match[1]
-			go func() { _, _ = io.Copy(io.Discard, stdout) }() // what else it says is of no interest
+			go func() { _, _ = io.Copy(io.Discard, stdout) }() // discards further output
 			return server, nil
 		}
 	}
 	return nil, fmt.Errorf("the server ended before it was ready: %w", server.Wait())
 }
 
-// stop stops the server as an init system does. It must end well.
+// stop stops the server with SIGTERM. It must exit with code 0.
 func stop(server *exec.Cmd) error {
 	if err := server.Process.Signal(syscall.SIGTERM); err != nil {
 		return err

@@ -20,6 +20,7 @@ import (
 	"github.com/tensorwire/tensorwire/handler"
 	"github.com/tensorwire/tensorwire/internal/base/tensor"
 	"github.com/tensorwire/tensorwire/internal/engine"
+	"github.com/tensorwire/tensorwire/internal/engine/enginetest"
 	"github.com/tensorwire/tensorwire/internal/models/repository"
 )
 
@@ -41,7 +42,7 @@ type both struct {
 func serveDirectory(t *testing.T, dir string) *both {
 	t.Helper()
 	log := slog.New(slog.DiscardHandler)
-	r := repository.New(dir, anyLoader{}, repository.Options{Logger: log, Compile: handler.Compile, Control: repository.ControlExplicit, StartupModels: []string{"*"}})
+	r := repository.New(dir, enginetest.Registry(anyLoader{}), repository.Options{Logger: log, Compile: handler.Compile, Control: repository.ControlExplicit, StartupModels: []string{"*"}})
 	if err := r.Scan(); err != nil {
 		t.Fatal(err)
 	}

@@ -20,6 +20,7 @@ import (
 	"github.com/tensorwire/tensorwire/handler"
 	"github.com/tensorwire/tensorwire/internal/base/tensor"
 	"github.com/tensorwire/tensorwire/internal/engine"
+	"github.com/tensorwire/tensorwire/internal/engine/enginetest"
 	"github.com/tensorwire/tensorwire/internal/models/repository"
 	"github.com/tensorwire/tensorwire/internal/sched/respcache"
 	"github.com/tensorwire/tensorwire/internal/sched/scheduler"
@@ -134,7 +135,7 @@ func newInference(t testing.TB, models map[string]*fakeModel, options handler.In
 		}
 		return s
 	}
-	r := repository.New(dir, fakeLoader(models), repository.Options{Logger: log, Decorate: schedule, Compile: func(v *repository.Version) (any, error) {
+	r := repository.New(dir, enginetest.Registry(fakeLoader(models)), repository.Options{Logger: log, Decorate: schedule, Compile: func(v *repository.Version) (any, error) {
 		m := models[v.Model]
 		v.Config, v.Labels, v.OutputLabels = m.config, m.labels, m.outputLabels
 		return handler.Compile(v)

@@ -11,9 +11,6 @@ import (
 	"github.com/tensorwire/tensorwire/internal/models/repository"
 )
 
-// platform is the name that the protocol has for models of ONNX Runtime.
-const platform = "onnxruntime_onnx"
-
 // failed returns err as the error of an RPC.
 func (s *Inference) failed(ctx context.Context, err error) *connect.Error {
 	return rpcError(ctx, s.options.Logger, err)
@@ -68,7 +65,7 @@ func (s *Inference) ModelMetadata(ctx context.Context, m *inference.ModelMetadat
 		return nil, s.failed(ctx, err)
 	}
 	res := &inference.ModelMetadataResponse{
-		Name: model.Name, Platform: platform,
+		Name: model.Name, Platform: version.Config.GetPlatform(),
 		Inputs:  tensorMetadata(contractOf(version).inputs),
 		Outputs: tensorMetadata(contractOf(version).outputs),
 	}

@@ -25,7 +25,7 @@ import (
 
 func TestHealthAndMetadata(t *testing.T) {
 	m := echo(tensor.FP32, -1, 3)
-	m.versions, m.config = []string{"2", "10"}, &inference.ModelConfig{Name: "m", MaxBatchSize: 4}
+	m.versions, m.config = []string{"2", "10"}, &inference.ModelConfig{Name: "m", Platform: "onnxruntime_onnx", MaxBatchSize: 4}
 	lifecycle := &telemetry.Lifecycle{}
 	client := serveInference(t, map[string]*fakeModel{"m": m}, handler.InferenceOptions{Version: "v1.2.3", Lifecycle: lifecycle})
 	ctx := t.Context()

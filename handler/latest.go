@@ -26,7 +26,7 @@ type lanes struct {
 type lane struct {
 	// queue lets a frame that is under way, and waits for the model behind other
 	// callers' requests, be overtaken there.
-	queue scheduler.Lane
+	queue scheduler.LatestOnlyGroup
 	most  int
 
 	mu       sync.Mutex
@@ -141,6 +141,6 @@ func (f *frame) overtaking(ctx context.Context, lease *repository.Lease, waited 
 		return ctx, nil, err
 	}
 	request := scheduler.RequestOf(ctx)
-	request.Lane = &lane.queue
+	request.LatestOnly = &lane.queue
 	return scheduler.WithRequest(ctx, request), lane.leave, nil
 }

@@ -22,6 +22,7 @@ import (
 	"github.com/tensorwire/tensorwire/gen/modelserving/modelservingconnect"
 	"github.com/tensorwire/tensorwire/handler"
 	"github.com/tensorwire/tensorwire/internal/base/tensor"
+	"github.com/tensorwire/tensorwire/internal/engine/enginetest"
 	"github.com/tensorwire/tensorwire/internal/engine/onnx"
 	"github.com/tensorwire/tensorwire/internal/engine/onnx/onnxtest"
 	"github.com/tensorwire/tensorwire/internal/models/repository"
@@ -67,7 +68,7 @@ func serve(t *testing.T, models map[string]model, options handler.PredictorOptio
 		}
 	}
 	log := slog.New(slog.DiscardHandler)
-	r := repository.New(dir, runtime, repository.Options{Compile: handler.Compile, Logger: log})
+	r := repository.New(dir, enginetest.Registry(runtime), repository.Options{Compile: handler.Compile, Logger: log})
 	if err := r.Scan(); err != nil {
 		t.Fatal(err)
 	}

@@ -6,6 +6,7 @@ import (
 
 	"github.com/tensorwire/tensorwire/gen/modelserving"
 	"github.com/tensorwire/tensorwire/internal/base/tensor"
+	"github.com/tensorwire/tensorwire/internal/engine"
 	"github.com/tensorwire/tensorwire/internal/models/repository"
 	"github.com/tensorwire/tensorwire/internal/sched/scheduler"
 )
@@ -79,11 +80,6 @@ type stopwatch struct {
 	decode, preprocess time.Duration
 }
 
-// admitter is a session that knows whether it would refuse a request.
-type admitter interface {
-	Admits(ctx context.Context) error
-}
-
 // makeInput makes the model's input of the request. The tensor may alias the
 // request's memory.
 func (p *Predictor) makeInput(ctx context.Context, lease *repository.Lease, r *request, watch *stopwatch) (tensor.Tensor, error) {
@@ -109,7 +105,7 @@ func (p *Predictor) makeInput(ctx context.Context, lease *repository.Lease, r *r
 	}
 	// Under load an image that would be refused afterwards is not worth decoding, nor
 	// keeping until it could be.
-	if err := admits(ctx, lease); err != nil {
+	if err := engine.Admits(ctx, lease.Session()); err != nil {
 		return tensor.Tensor{}, err
 	}
 	// A small file can hold many pixels, and can be resized to as many, so that not
@@ -124,16 +120,8 @@ func (p *Predictor) makeInput(ctx context.Context, lease *repository.Lease, r *r
 		return tensor.Tensor{}, ctx.Err()
 	}
 	defer func() { <-p.decodes }()
-	if err := admits(ctx, lease); err != nil { // which may have changed meanwhile
+	if err := engine.Admits(ctx, lease.Session()); err != nil { // which may have changed meanwhile
 		return tensor.Tensor{}, err
 	}
 	return f.fromEncoded(r, p.limits, watch)
-}
-
-// admits returns how the lease's session would refuse a request now.
-func admits(ctx context.Context, lease *repository.Lease) error {
-	if session, ok := lease.Session().(admitter); ok {
-		return session.Admits(ctx)
-	}
-	return nil
 }

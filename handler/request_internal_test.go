@@ -15,6 +15,7 @@ import (
 	"github.com/tensorwire/tensorwire/gen/modelserving"
 	"github.com/tensorwire/tensorwire/internal/base/tensor"
 	"github.com/tensorwire/tensorwire/internal/engine"
+	"github.com/tensorwire/tensorwire/internal/engine/enginetest"
 	"github.com/tensorwire/tensorwire/internal/models/repository"
 	"github.com/tensorwire/tensorwire/internal/sched/scheduler"
 )
@@ -48,7 +49,7 @@ func TestAnImageIsRefusedBeforeItsTurnToBeDecoded(t *testing.T) {
 		if err := cmp.Or(os.MkdirAll(version, 0o700), os.WriteFile(filepath.Join(version, "model.onnx"), nil, 0o600)); err != nil {
 			t.Fatal(err)
 		}
-		models := repository.New(dir, full{}, repository.Options{Compile: Compile, Logger: log})
+		models := repository.New(dir, enginetest.Registry(full{}), repository.Options{Compile: Compile, Logger: log})
 		if err := cmp.Or(models.Scan(), models.Load(t.Context())); err != nil {
 			t.Fatal(err)
 		}

@@ -38,7 +38,7 @@ func TestRESTBadRequests(t *testing.T) {
 		"cut off":                      {"m", fp32(`"shape":[1,2],"data":[1,`)[:63], 0, 400, []string{`input "x"`, "line 1"}},
 		"behind its end":               {"m", fp32(`"shape":[1,2],"data":[1,2]`) + "x", 0, 400, []string{"body", "line 1", "column"}},
 		"a second line":                {"m", "{\n \"inputs\": [,]}", 0, 400, []string{"line 2, column 13"}},
-		"a key twice":                  {"m", `{"id":"a","id":"b"}`, 0, 400, []string{"id", "twice"}},
+		"a key twice":                  {"m", `{"id":"a","id":"b"}`, 0, 400, []string{"id", "duplicate key"}},
 		"bad UTF-8":                    {"m", "{\"id\":\"\xff\"}", 0, 400, []string{"id", "UTF-8"}},
 		"an id that is a number":       {"m", `{"id":5}`, 0, 400, []string{"id", "a string"}},
 		"inputs that are no list":      {"m", `{"inputs":{}}`, 0, 400, []string{"inputs", "an array"}},

@@ -1,4 +1,4 @@
-// Builds the page into web/dist, from where embed.go takes it into the binary.
+// Builds the page into web/dist, which embed.go embeds in the binary.
 //
 //   node web/build.mjs
 
@@ -9,8 +9,8 @@ import { build } from "esbuild";
 const web = fileURLToPath(new URL(".", import.meta.url));
 const dist = `${web}dist/`;
 
-// esbuild keeps comments that are marked as legal. The bundled packages open
-// their files with an unmarked notice, so it is marked on the way in.
+// esbuild keeps comments that are marked as legal. The notices of the bundled
+// packages are not marked, so this plugin marks them.
 const keepNotices = {
   name: "keep-notices",
   setup({ onLoad }) {
@@ -26,7 +26,7 @@ const keepNotices = {
   },
 };
 
-// dist/README is checked in and stays.
+// dist/README is checked in and must be kept.
 await mkdir(dist, { recursive: true });
 for (const name of await readdir(dist)) {
   if (name !== "README") {
@@ -46,8 +46,8 @@ await build({
   tsconfig: `${web}tsconfig.json`,
   logLevel: "warning",
 });
-// The bundled packages are under the Apache License 2.0 and do not carry its text;
-// whoever gets the bundle gets it from TypeScript's package, which does.
+// The bundled packages use the Apache License 2.0 but do not include its text, so it
+// is copied from TypeScript's package.
 const licence = fileURLToPath(import.meta.resolve("typescript/package.json")).replace("package.json", "LICENSE.txt");
 await appendFile(`${dist}app.js.LEGAL.txt`, await readFile(licence));
 

@@ -1,8 +1,8 @@
-// Package web is the page on which a visitor tries the server's models: static
-// files, embedded in the binary, and the handler that serves them.
+// Package web serves the page for trying the server's models: static files that are
+// embedded in the binary.
 //
-// The page is written in src (TypeScript) and static, and built into dist by
-// build.mjs. A binary compiled before that has no page and says so.
+// The sources are in src (TypeScript) and static. build.mjs builds them into dist. A
+// binary that was compiled before that has no page and responds with an error.
 package web
 
 import (
@@ -23,8 +23,8 @@ import (
 //go:embed all:dist
 var dist embed.FS
 
-// securityHeaders are on every answer. The page runs its own script only, talks
-// to its own origin only, and shows images that the visitor chose (blob:).
+// securityHeaders are set on every response. The page runs only its own script,
+// connects only to its own origin, and displays images that the user chose (blob:).
 var securityHeaders = map[string]string{
 	"Content-Security-Policy": strings.Join([]string{
 		"default-src 'none'",
@@ -42,9 +42,9 @@ var securityHeaders = map[string]string{
 	"X-Content-Type-Options":     "nosniff",
 }
 
-// contentTypes names the types of file that are served. The system's own table
-// is not asked: the answer must not depend on the machine. Other files, such as
-// dist/README, are not part of the page.
+// contentTypes lists the served file types. The system's table is not used, because
+// the response must not depend on the machine. Other files, such as dist/README, are
+// not part of the page.
 var contentTypes = map[string]string{
 	".css":  "text/css; charset=utf-8",
 	".html": "text/html; charset=utf-8",
@@ -53,30 +53,30 @@ var contentTypes = map[string]string{
 	".txt":  "text/plain; charset=utf-8",
 }
 
-// Handler serves the page at / and its assets beside it. It is to be mounted at
-// the root; what is not a file of the page is answered with 404.
+// Handler serves the page at / and its assets next to it. Mount it at the root; other
+// paths get status 404.
 func Handler() http.Handler {
 	handler, err := newHandler(dist)
 	if err != nil {
-		// Embedded files are memory of this binary: reading them cannot fail.
+		// Reading embedded files cannot fail.
 		panic(fmt.Sprintf("web: %v", err))
 	}
 	return handler
 }
 
-// pageHandler holds every file of the page by its URL path. It is immutable.
+// pageHandler maps a URL path to a file of the page. It is immutable.
 type pageHandler map[string]asset
 
-// asset is one file, as it is and compressed.
+// asset is one file, uncompressed and compressed.
 type asset struct {
 	contentType string
 	plain       representation
-	// gzip has no body when compression would not make the file smaller.
+	// gzip has no body if compression does not make the file smaller.
 	gzip representation
 }
 
-// representation is what one Content-Encoding of an asset sends. Encodings
-// differ in their bytes, so each has its own strong ETag.
+// representation is an asset in one Content-Encoding. Encodings differ in their bytes,
+// so each has its own strong ETag.
 type representation struct {
 	body []byte
 	etag string
@@ -139,7 +139,7 @@ func (h pageHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
 		header.Set("Allow", "GET, HEAD")
-		http.Error(w, "the page answers GET and HEAD only", http.StatusMethodNotAllowed)
+		http.Error(w, "method "+r.Method+" is not allowed: use GET or HEAD", http.StatusMethodNotAllowed)
 		return
 	}
 	a, ok := h[r.URL.Path]
@@ -152,8 +152,8 @@ func (h pageHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 
-	// Names are stable across releases, so a copy is checked before each use;
-	// the check costs a 304.
+	// File names are stable across releases, so caches must revalidate; that costs a
+	// 304.
 	header.Set("Cache-Control", "no-cache")
 	header.Set("Content-Type", a.contentType)
 	chosen := a.plain
@@ -162,7 +162,7 @@ func (h pageHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		if acceptsGzip(r.Header) {
 			chosen = a.gzip
 			header.Set("Content-Encoding", "gzip")
-			// ServeContent leaves the length of encoded content to its caller.
+			// ServeContent does not set the length of encoded content.
 			header.Set("Content-Length", strconv.Itoa(len(chosen.body)))
 		}
 	}
@@ -170,8 +170,8 @@ func (h pageHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(chosen.body))
 }
 
-// acceptsGzip reports whether Accept-Encoding allows gzip, by its name or,
-// where the name is absent, by "*".
+// acceptsGzip reports whether Accept-Encoding allows gzip, by name or, if the name is
+// absent, by "*" (RFC 9110, section 12.5.3).
 func acceptsGzip(header http.Header) bool {
 	accepted := false
 	for item := range strings.SplitSeq(strings.Join(header.Values("Accept-Encoding"), ","), ",") {
@@ -186,8 +186,8 @@ func acceptsGzip(header http.Header) bool {
 	return accepted
 }
 
-// quality reads the weight of an Accept-Encoding item, such as "q=0.5". An item
-// without one weighs 1, one that cannot be read nothing.
+// quality parses the weight of an Accept-Encoding item, such as "q=0.5". It is 1 for an
+// item without a weight, and 0 for a malformed one.
 func quality(parameters string) float64 {
 	name, value, found := strings.Cut(parameters, "=")
 	if !found || !strings.EqualFold(strings.TrimSpace(name), "q") {

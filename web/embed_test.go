@@ -14,7 +14,7 @@ import (
 
 var (
 	indexHTML = []byte("<!doctype html><title>page</title>" + strings.Repeat("<p>text</p>", 50))
-	// tiny is too short to profit from compression.
+	// tiny is too short to compress.
 	tiny = []byte("a{}")
 )
 
@@ -34,15 +34,15 @@ func builtPage(t *testing.T) http.Handler {
 	return handler
 }
 
-// ask sends one request; header holds names and values in turn.
-func ask(t *testing.T, handler http.Handler, method, path string, header ...string) *http.Response {
+// request sends one request; header alternates names and values.
+func request(t *testing.T, handler http.Handler, method, path string, header ...string) *http.Response {
 	t.Helper()
-	request := httptest.NewRequest(method, path, nil)
+	req := httptest.NewRequest(method, path, nil)
 	for i := 0; i < len(header); i += 2 {
-		request.Header.Add(header[i], header[i+1])
+		req.Header.Add(header[i], header[i+1])
 	}
 	recorder := httptest.NewRecorder()
-	handler.ServeHTTP(recorder, request)
+	handler.ServeHTTP(recorder, req)
 	return recorder.Result()
 }
 
@@ -65,7 +65,7 @@ func TestFiles(t *testing.T) {
 		"/favicon.svg":      "image/svg+xml",
 	} {
 		t.Run(path, func(t *testing.T) {
-			response := ask(t, handler, "GET", path)
+			response := request(t, handler, "GET", path)
 			if response.StatusCode != http.StatusOK {
 				t.Errorf("status %d, want 200", response.StatusCode)
 			}
@@ -80,7 +80,7 @@ func TestFiles(t *testing.T) {
 			}
 		})
 	}
-	if got := body(t, ask(t, handler, "GET", "/?protocol=grpc-web")); !bytes.Equal(got, indexHTML) {
+	if got := body(t, request(t, handler, "GET", "/?protocol=grpc-web")); !bytes.Equal(got, indexHTML) {
 		t.Errorf("/ is not index.html: %q", got)
 	}
 }
@@ -88,7 +88,7 @@ func TestFiles(t *testing.T) {
 func TestNotFound(t *testing.T) {
 	handler := builtPage(t)
 	for _, path := range []string{"/README", "/index.html", "/dist/app.js", "/app.js/", "/../embed.go", "/modelserving.Predictor/Nothing"} {
-		if got := ask(t, handler, "GET", path).StatusCode; got != http.StatusNotFound {
+		if got := request(t, handler, "GET", path).StatusCode; got != http.StatusNotFound {
 			t.Errorf("%s: status %d, want 404", path, got)
 		}
 	}
@@ -97,7 +97,7 @@ func TestNotFound(t *testing.T) {
 func TestMethods(t *testing.T) {
 	handler := builtPage(t)
 	for _, method := range []string{"POST", "PUT", "DELETE", "OPTIONS"} {
-		response := ask(t, handler, method, "/")
+		response := request(t, handler, method, "/")
 		if response.StatusCode != http.StatusMethodNotAllowed {
 			t.Errorf("%s: status %d, want 405", method, response.StatusCode)
 		}
@@ -110,8 +110,8 @@ func TestMethods(t *testing.T) {
 func TestHead(t *testing.T) {
 	handler := builtPage(t)
 	for _, encoding := range []string{"identity", "gzip"} {
-		get := ask(t, handler, "GET", "/", "Accept-Encoding", encoding)
-		head := ask(t, handler, "HEAD", "/", "Accept-Encoding", encoding)
+		get := request(t, handler, "GET", "/", "Accept-Encoding", encoding)
+		head := request(t, handler, "HEAD", "/", "Accept-Encoding", encoding)
 		if head.StatusCode != http.StatusOK {
 			t.Errorf("%s: status %d, want 200", encoding, head.StatusCode)
 		}
@@ -131,8 +131,8 @@ func TestHead(t *testing.T) {
 
 func TestNotModified(t *testing.T) {
 	handler := builtPage(t)
-	plain := ask(t, handler, "GET", "/").Header.Get("ETag")
-	compressed := ask(t, handler, "GET", "/", "Accept-Encoding", "gzip").Header.Get("ETag")
+	plain := request(t, handler, "GET", "/").Header.Get("ETag")
+	compressed := request(t, handler, "GET", "/", "Accept-Encoding", "gzip").Header.Get("ETag")
 	if plain == compressed {
 		t.Errorf("both encodings have the ETag %s", plain)
 	}
@@ -148,7 +148,7 @@ func TestNotModified(t *testing.T) {
 		{"of the other encoding", "gzip", plain, http.StatusOK},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			response := ask(t, handler, "GET", "/", "Accept-Encoding", test.encoding, "If-None-Match", test.ifNoneMatch)
+			response := request(t, handler, "GET", "/", "Accept-Encoding", test.encoding, "If-None-Match", test.ifNoneMatch)
 			if response.StatusCode != test.status {
 				t.Fatalf("status %d, want %d", response.StatusCode, test.status)
 			}
@@ -184,7 +184,7 @@ func TestGzip(t *testing.T) {
 		"identity;q=1, x-gzip-like": "",
 	} {
 		t.Run(accept, func(t *testing.T) {
-			response := ask(t, handler, "GET", "/", "Accept-Encoding", accept)
+			response := request(t, handler, "GET", "/", "Accept-Encoding", accept)
 			if got := response.Header.Get("Content-Encoding"); got != want {
 				t.Fatalf("Content-Encoding %q, want %q", got, want)
 			}
@@ -209,7 +209,7 @@ func TestGzip(t *testing.T) {
 		})
 	}
 
-	response := ask(t, handler, "GET", "/style.css", "Accept-Encoding", "gzip")
+	response := request(t, handler, "GET", "/style.css", "Accept-Encoding", "gzip")
 	if got := response.Header.Get("Content-Encoding"); got != "" {
 		t.Errorf("a file that does not shrink has the Content-Encoding %q", got)
 	}
@@ -218,7 +218,7 @@ func TestGzip(t *testing.T) {
 	}
 }
 
-func TestSecurityHeadersOnEveryAnswer(t *testing.T) {
+func TestSecurityHeadersOnEveryResponse(t *testing.T) {
 	const policy = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' blob: data:; " +
 		"base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'"
 	handler := builtPage(t)
@@ -226,13 +226,13 @@ func TestSecurityHeadersOnEveryAnswer(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	etag := ask(t, handler, "GET", "/").Header.Get("ETag")
+	etag := request(t, handler, "GET", "/").Header.Get("ETag")
 	for status, response := range map[int]*http.Response{
-		200: ask(t, handler, "GET", "/app.js"),
-		304: ask(t, handler, "GET", "/", "If-None-Match", etag),
-		404: ask(t, handler, "GET", "/nothing"),
-		405: ask(t, handler, "POST", "/"),
-		503: ask(t, unbuilt, "GET", "/"),
+		200: request(t, handler, "GET", "/app.js"),
+		304: request(t, handler, "GET", "/", "If-None-Match", etag),
+		404: request(t, handler, "GET", "/nothing"),
+		405: request(t, handler, "POST", "/"),
+		503: request(t, unbuilt, "GET", "/"),
 	} {
 		if response.StatusCode != status {
 			t.Errorf("status %d, want %d", response.StatusCode, status)
@@ -255,26 +255,25 @@ func TestUnbuilt(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	response := ask(t, handler, "GET", "/")
+	response := request(t, handler, "GET", "/")
 	if response.StatusCode != http.StatusServiceUnavailable {
 		t.Errorf("status %d, want 503", response.StatusCode)
 	}
 	if got := string(body(t, response)); !strings.Contains(got, "run make build") {
-		t.Errorf("the answer does not say what to do: %q", got)
+		t.Errorf("the response has no remedy: %q", got)
 	}
 	if got := response.Header.Get("Content-Type"); got != "text/plain; charset=utf-8" {
 		t.Errorf("Content-Type %q", got)
 	}
-	if got := ask(t, handler, "GET", "/app.js").StatusCode; got != http.StatusNotFound {
+	if got := request(t, handler, "GET", "/app.js").StatusCode; got != http.StatusNotFound {
 		t.Errorf("/app.js: status %d, want 404", got)
 	}
 }
 
-// TestEmbedded looks at what this binary carries: a page whose every local
-// reference is served, or the message that there is none.
+// TestEmbedded checks the embedded page: every local reference must be served.
 func TestEmbedded(t *testing.T) {
 	handler := Handler()
-	index := ask(t, handler, "GET", "/")
+	index := request(t, handler, "GET", "/")
 	if index.StatusCode == http.StatusServiceUnavailable {
 		t.Skip("the page is not built")
 	}
@@ -283,7 +282,7 @@ func TestEmbedded(t *testing.T) {
 		if !strings.Contains(html, `"`+name+`"`) {
 			t.Errorf("the page does not refer to %s", name)
 		}
-		if got := ask(t, handler, "GET", "/"+name).StatusCode; got != http.StatusOK {
+		if got := request(t, handler, "GET", "/"+name).StatusCode; got != http.StatusOK {
 			t.Errorf("/%s: status %d, want 200", name, got)
 		}
 	}

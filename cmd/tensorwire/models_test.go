@@ -61,7 +61,7 @@ func TestAPulledModelIsServed(t *testing.T) {
 	args := []string{"models", "pull", "--models", dir, url + "/model.onnx", "--name", "digits", "--sha256", hex.EncodeToString(sum[:])}
 	code, stdout, stderr := command(t.Context(), args...)
 	path := filepath.Join(dir, "digits", "1", "model.onnx")
-	if code != exitOK || stdout != path+"\n" || !strings.Contains(stderr, "was cut") || !strings.Contains(stderr, "100 %") {
+	if code != exitOK || stdout != path+"\n" || !strings.Contains(stderr, "connection lost") || !strings.Contains(stderr, "100 %") {
 		t.Fatalf("code %d, stdout %q, stderr %q", code, stdout, stderr)
 	}
 	if found, err := os.ReadFile(path); err != nil || !bytes.Equal(found, model) {
@@ -84,7 +84,7 @@ func TestAPullThatIsInterruptedGoesOn(t *testing.T) {
 	var stdout, stderr buffer
 	exited := make(chan int, 1)
 	go func() { exited <- run(ctx, args, libraryEnv, nil, &stdout, &stderr) }()
-	for !strings.Contains(stderr.String(), "trying again") {
+	for !strings.Contains(stderr.String(), "retrying in") {
 		select {
 		case code := <-exited:
 			t.Fatalf("ended with %d: %s", code, stderr.String())
@@ -92,12 +92,12 @@ func TestAPullThatIsInterruptedGoesOn(t *testing.T) {
 		}
 	}
 	stop()
-	if code := <-exited; code != exitError || stdout.String() != "" || !strings.Contains(stderr.String(), "the same command goes on") {
+	if code := <-exited; code != exitError || stdout.String() != "" || !strings.Contains(stderr.String(), "repeat the pull to resume") {
 		t.Errorf("code %d, stdout %q, stderr %q", code, stdout.String(), stderr.String())
 	}
 	code, out, errors := command(t.Context(), args...)
 	sum := sha256.Sum256(model)
-	if code != exitOK || out == "" || !strings.Contains(errors, "going on after") || !strings.Contains(errors, "warning") || !strings.Contains(errors, "--sha256 "+hex.EncodeToString(sum[:])) {
+	if code != exitOK || out == "" || !strings.Contains(errors, "resuming after") || !strings.Contains(errors, "warning") || !strings.Contains(errors, "--sha256 "+hex.EncodeToString(sum[:])) {
 		t.Errorf("code %d, stdout %q, stderr %q", code, out, errors)
 	}
 }
@@ -126,7 +126,7 @@ func TestPullsThatFail(t *testing.T) {
 		"404":               {[]string{"models", "pull", url + "/none", "--name", "cats", "--models", dir}, exitError, "404"},
 		"a page":            {[]string{"models", "pull", url + "/page", "--name", "cats", "--models", dir}, exitError, "<!DOCTYPE"},
 		"another digest":    {[]string{"models", "pull", url + "/model.onnx", "--name", "cats", "--models", dir, "--sha256", digest}, exitError, digest},
-		"too large":         {[]string{"models", "pull", url + "/model.onnx", "--name", "cats", "--models", dir, "--max-bytes", "1000"}, exitError, "--max-bytes"},
+		"too large":         {[]string{"models", "pull", url + "/model.onnx", "--name", "cats", "--models", dir, "--max-bytes", "1000"}, exitError, "raise max-bytes"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			code, stdout, stderr := command(t.Context(), c.args...)

@@ -4,8 +4,9 @@ set -eu
 image=${1:?usage: classify-json.sh IMAGE [HOST:PORT]}
 address=${2:-localhost:8080}
 
-exec <"$image" # so that a missing file ends here, before anything is sent
-# The request goes through a pipe: an image can be longer than a command line.
+exec <"$image" # fails on a missing file before anything is sent
+# The request goes through a pipe because an image can exceed the length limit of a
+# command line.
 {
 	printf '{"rawImage":"'
 	base64 | tr -d '\n'

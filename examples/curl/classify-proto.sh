@@ -1,20 +1,20 @@
 #!/bin/sh
-# Classify an image with Protobuf: a constant, the image's length, and its bytes
-# as they are. The answer is an InferenceResponse, in Protobuf too. To read it:
+# Classify an image with Protobuf: a constant, the image's length, and its unchanged
+# bytes. The response is an InferenceResponse in Protobuf. To read it:
 #
-#   classify-proto.sh IMAGE >answer.binpb
-#   buf convert api --type modelserving.InferenceResponse --from answer.binpb
+#   classify-proto.sh IMAGE >response.binpb
+#   buf convert api --type modelserving.InferenceResponse --from response.binpb
 set -eu
 image=${1:?usage: classify-proto.sh IMAGE [HOST:PORT]}
 address=${2:-localhost:8080}
 
-# byte N: writes the byte of that value.
+# byte N: writes a byte with the value N.
 byte() {
 	# shellcheck disable=SC2059 # the format is the byte, in octal
 	printf "\\$(printf '%03o' "$1")"
 }
 
-# varint N: writes an integer as Protobuf does, seven bits to a byte, the lowest
+# varint N: writes an integer as a Protobuf varint: seven bits in each byte, the lowest
 # first; all bytes but the last have the eighth bit set.
 varint() {
 	n=$1

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Describe the models that the server has. The call only reads, so it can be a GET
-# with the request, an empty message, in the URL; caches keep it by its ETag.
+# Describe the server's models. The call has no side effects, so it can be a GET with
+# the request, an empty message, in the URL. Caches can revalidate it with its ETag.
 #
 # usage: models.sh [HOST:PORT]
 set -eu

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Show the service and the message that classifies an image. grpcurl learns them
-# from the server by reflection.
+# Show the service and the request message for an image. grpcurl gets them by server
+# reflection.
 #
 # usage: describe.sh [HOST:PORT]
 set -eu

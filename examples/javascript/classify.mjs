@@ -1,4 +1,4 @@
-// Classify an image with one call, over the protocol of choice.
+// Classify an image with one call, over Connect, gRPC or gRPC-Web.
 
 import { readFile } from "node:fs/promises";
 import { parseArgs } from "node:util";
@@ -10,7 +10,7 @@ const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
     address: { type: "string", default: "localhost:8080" },
-    model: { type: "string", default: "" }, // the server's own default
+    model: { type: "string", default: "" }, // the server's default
     protocol: { type: "string", default: "connect" },
   },
 });

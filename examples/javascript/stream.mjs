@@ -1,7 +1,7 @@
-// Send images as the frames of one stream, and print the answers as they come.
+// Send images as the frames of one stream, and print the responses as they arrive.
 //
-// Answers come in the order of the frames. A frame that cannot be served, such as a
-// file that is no image, is answered with an error; the stream goes on.
+// Responses have the order of the frames. A bad frame, such as a file that is not an
+// image, gets a response with an error; the stream continues.
 
 import { readFile } from "node:fs/promises";
 import { basename } from "node:path";
@@ -19,7 +19,7 @@ if (positionals.length === 0) {
   process.exit(2);
 }
 
-// A stream that goes both ways at once needs HTTP/2.
+// A bidirectional stream needs HTTP/2.
 const transport = createConnectTransport({ baseUrl: `http://${values.address}`, httpVersion: "2" });
 const client = createClient(Predictor, transport);
 

@@ -11,7 +11,7 @@ from predictor import Predictor
 parser = argparse.ArgumentParser(description=__doc__)
 parser.add_argument("image", type=Path)
 parser.add_argument("--address", default="localhost:8080", metavar="HOST:PORT")
-parser.add_argument("--model", default="", help="default: the server's own default")
+parser.add_argument("--model", default="", help="default: the server's default")
 args = parser.parse_args()
 
 try:

@@ -1,6 +1,6 @@
-"""Send a batch of 48 MB in one message, on a connection kept alive by pings.
+"""Send a batch of 48 MB in one message, on a connection with keepalive pings.
 
-The model is the repository's own, digits: 28 x 28 values in, 10 scores out.
+The model is digits, the repository's sample: 28 x 28 values in, 10 scores out.
 """
 
 import argparse
@@ -13,28 +13,28 @@ from predictor import Predictor
 
 MB = 1_000_000
 OPTIONS = [
-    # gRPC's own limit for messages that are received is 4 MB. The server's is 64 MiB
+    # gRPC's default limit for received messages is 4 MB. The server's is 64 MiB
     # (--max-message-bytes).
     ("grpc.max_send_message_length", 50 * MB),
     ("grpc.max_receive_message_length", 50 * MB),
-    # After 10 s without data, see with a ping whether the server is still there, and
-    # give up the connection when it does not answer within 5 s.
+    # After 10 s without data send a ping, and close the connection if the server does
+    # not respond within 5 s.
     ("grpc.keepalive_time_ms", 10_000),
     ("grpc.keepalive_timeout_ms", 5_000),
-    # As it is (1.85), gRPC's C core waits a minute all the same without this one
+    # Without this option gRPC's C core (1.85) waits for a minute
     # (github.com/grpc/grpc/pull/39239).
     ("grpc.http2.ping_timeout_ms", 5_000),
-    # Ping also between calls, and as often as it takes.
+    # Ping also between calls, without a limit on the number of pings.
     ("grpc.keepalive_permit_without_calls", 1),
     ("grpc.http2.max_pings_without_data", 0),
 ]
 
 
 def tensor_data(values):
-    """Return the field tensor_data as it is on the wire.
+    """Return the field tensor_data in wire format.
 
-    Assigning to the field copies number by number; MergeFromString takes a numpy
-    array's bytes as they are.
+    An assignment to the field copies number by number; MergeFromString copies a numpy
+    array's bytes at once.
     """
     data = values.astype("<f4").tobytes()
     prefix, length = bytearray([2 << 3 | 2]), len(data)  # field 2, length-delimited
@@ -61,7 +61,7 @@ def predict(predictor, stub, batch):
 
 parser = argparse.ArgumentParser(description=__doc__)
 parser.add_argument("--address", default="localhost:8080", metavar="HOST:PORT")
-parser.add_argument("--rest", type=float, help="call again after so many seconds")
+parser.add_argument("--rest", type=float, metavar="SECONDS", help="call again after a pause")
 args = parser.parse_args()
 
 rng = np.random.default_rng(1)
@@ -76,11 +76,11 @@ with grpc.insecure_channel(args.address, OPTIONS) as channel:
     scores = predict(predictor, stub, batch)
     assert scores.shape == (len(batch), 10)
     assert np.allclose(scores.sum(axis=1), 1, atol=1e-4), "rows are probabilities"
-    print(f"all {len(scores)} rows came back")
+    print(f"received all {len(scores)} rows")
 
     if args.rest:
         time.sleep(args.rest)
-        again = predict(predictor, stub, batch[:1])
-        assert np.allclose(again, scores[:1], atol=1e-4)
+        second = predict(predictor, stub, batch[:1])
+        assert np.allclose(second, scores[:1], atol=1e-4)
         connections = states.count(grpc.ChannelConnectivity.READY)
-        print(f"after {args.rest:g} s at rest, connections made so far: {connections}")
+        print(f"after a pause of {args.rest:g} s, connections so far: {connections}")

@@ -1,4 +1,4 @@
-"""Classify an image in 50 calls at once, over one connection, with asyncio."""
+"""Classify an image in 50 concurrent calls over one connection, with asyncio."""
 
 import argparse
 import asyncio
@@ -24,12 +24,12 @@ async def main(address, image):
         )
         elapsed = time.perf_counter() - start
 
-    answers = Counter()
+    results = Counter()
     for response in responses:
         best = response.classifications[0]
-        answers[f"{best.label} {best.score:.6f}"] += 1
-    for answer, count in answers.most_common():
-        print(f"{answer} ({count} times)")
+        results[f"{best.label} {best.score:.6f}"] += 1
+    for result, count in results.most_common():
+        print(f"{result} ({count} times)")
     print(f"{CALLS} calls took {elapsed:.3f} s")
 
 

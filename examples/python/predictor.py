@@ -1,10 +1,10 @@
-"""The Predictor service for Python, learned from the server itself.
+"""The Predictor service for Python, by server reflection.
 
 The server describes its service by gRPC reflection, so these examples need no
 generated code and no .proto file. To use it, copy this file.
 
-With generated code a program gets completion and type checks, and starts without
-asking the server first. The calls stay the same:
+Generated code has completion and type checks, and needs no reflection call. The
+calls are the same:
 
     pip install grpcio-tools
     python -m grpc_tools.protoc -I api --python_out . --pyi_out . \\
@@ -27,7 +27,7 @@ class Predictor:
     """The service's messages, as attributes, and stubs for channels."""
 
     def __init__(self, address):
-        """Ask the server at address, "host:port", to describe the service."""
+        """Get the description of the service from the server at address, "host:port"."""
         with grpc.insecure_channel(address) as channel:
             pool = DescriptorPool(ProtoReflectionDescriptorDatabase(channel))
             self.service = pool.FindServiceByName("modelserving.Predictor")
@@ -35,16 +35,16 @@ class Predictor:
             setattr(self, name, GetMessageClass(message))
 
     def stub(self, channel):
-        """Return the service's methods on a channel of grpc or of grpc.aio."""
+        """Return the service's methods for a channel of grpc or grpc.aio."""
         return Stub(self.service, channel)
 
 
 class Stub:
-    """Has a method for each of the service's, as generated stubs do."""
+    """Has the service's methods as attributes, like a generated stub."""
 
     def __init__(self, service, channel):
         for method in service.methods:
-            # The service's only stream goes both ways.
+            # The service's only stream is bidirectional.
             kind = channel.stream_stream if method.client_streaming else channel.unary_unary
             call = kind(
                 f"/{service.full_name}/{method.name}",

@@ -1,7 +1,7 @@
-"""Send images as the frames of one stream, and print the answers as they come.
+"""Send images as the frames of one stream, and print the responses as they arrive.
 
-Answers come in the order of the frames. A frame that cannot be served, such as a
-file that is no image, is answered with an error; the stream goes on.
+Responses have the order of the frames. A bad frame, such as a file that is not an
+image, gets a response with an error; the stream continues.
 """
 
 import argparse
@@ -21,15 +21,15 @@ predictor = Predictor(args.address)
 
 
 def frames():
-    # gRPC takes the next frame when there is room for it, on a thread of its own.
+    # gRPC requests the next frame when flow control allows, on another thread.
     for name, image in images:
         yield predictor.InferenceRequest(id=name, raw_image=image)
 
 
 with grpc.insecure_channel(args.address) as channel:
-    for answer in predictor.stub(channel).StreamPredict(frames()):
-        if answer.HasField("error"):
-            print(f"{answer.id}: {answer.error.code}: {answer.error.message}")
+    for response in predictor.stub(channel).StreamPredict(frames()):
+        if response.HasField("error"):
+            print(f"{response.id}: {response.error.code}: {response.error.message}")
         else:
-            best = answer.classifications[0]
-            print(f"{answer.id}: {best.label} {best.score:.6f}")
+            best = response.classifications[0]
+            print(f"{response.id}: {best.label} {best.score:.6f}")

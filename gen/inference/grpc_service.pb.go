@@ -5,7 +5,8 @@
 // source: inference/grpc_service.proto
 
 // The Open Inference Protocol (KServe v2) with the extensions that Triton's clients
-// use. Names and numbers are that protocol's: clients exist for it in many languages.
+// use. Names and field numbers are those of the protocol, which existing clients in many
+// languages require.
 
 package inference
 
@@ -24,7 +25,7 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-// ServerLiveRequest asks whether the process answers.
+// ServerLiveRequest is the request of ServerLive.
 type ServerLiveRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -61,10 +62,10 @@ func (*ServerLiveRequest) Descriptor() ([]byte, []int) {
 	return file_inference_grpc_service_proto_rawDescGZIP(), []int{0}
 }
 
-// ServerLiveResponse answers ServerLive.
+// ServerLiveResponse is the response of ServerLive.
 type ServerLiveResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// True whenever there is an answer.
+	// Always true.
 	Live          bool `protobuf:"varint,1,opt,name=live,proto3" json:"live,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -107,7 +108,7 @@ func (x *ServerLiveResponse) GetLive() bool {
 	return false
 }
 
-// ServerReadyRequest asks whether the server should be sent work.
+// ServerReadyRequest is the request of ServerReady.
 type ServerReadyRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -144,10 +145,10 @@ func (*ServerReadyRequest) Descriptor() ([]byte, []int) {
 	return file_inference_grpc_service_proto_rawDescGZIP(), []int{2}
 }
 
-// ServerReadyResponse answers ServerReady.
+// ServerReadyResponse is the response of ServerReady.
 type ServerReadyResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Whether the models have been loaded and the server is not stopping.
+	// Whether the models are loaded and the server is not shutting down.
 	Ready         bool `protobuf:"varint,1,opt,name=ready,proto3" json:"ready,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -190,12 +191,12 @@ func (x *ServerReadyResponse) GetReady() bool {
 	return false
 }
 
-// ModelReadyRequest asks whether a model can be run.
+// ModelReadyRequest is the request of ModelReady.
 type ModelReadyRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The model.
 	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	// The version; empty for the one that a request without a version meets.
+	// The version; empty for the version that requests without one use.
 	Version       string `protobuf:"bytes,2,opt,name=version,proto3" json:"version,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -245,7 +246,7 @@ func (x *ModelReadyRequest) GetVersion() string {
 	return ""
 }
 
-// ModelReadyResponse answers ModelReady.
+// ModelReadyResponse is the response of ModelReady.
 type ModelReadyResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Whether the model can be run.
@@ -291,7 +292,7 @@ func (x *ModelReadyResponse) GetReady() bool {
 	return false
 }
 
-// ServerMetadataRequest asks what the server is.
+// ServerMetadataRequest is the request of ServerMetadata.
 type ServerMetadataRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -328,14 +329,14 @@ func (*ServerMetadataRequest) Descriptor() ([]byte, []int) {
 	return file_inference_grpc_service_proto_rawDescGZIP(), []int{6}
 }
 
-// ServerMetadataResponse answers ServerMetadata.
+// ServerMetadataResponse is the response of ServerMetadata.
 type ServerMetadataResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// "tensorwire".
 	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
 	// The server's version.
 	Version string `protobuf:"bytes,2,opt,name=version,proto3" json:"version,omitempty"`
-	// The extensions of the protocol that work here.
+	// The supported extensions of the protocol.
 	Extensions    []string `protobuf:"bytes,3,rep,name=extensions,proto3" json:"extensions,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -392,12 +393,12 @@ func (x *ServerMetadataResponse) GetExtensions() []string {
 	return nil
 }
 
-// ModelMetadataRequest asks what a model takes and gives.
+// ModelMetadataRequest is the request of ModelMetadata.
 type ModelMetadataRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The model.
 	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	// The version; empty for the one that a request without a version meets.
+	// The version; empty for the version that requests without one use.
 	Version       string `protobuf:"bytes,2,opt,name=version,proto3" json:"version,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -447,18 +448,18 @@ func (x *ModelMetadataRequest) GetVersion() string {
 	return ""
 }
 
-// ModelMetadataResponse answers ModelMetadata.
+// ModelMetadataResponse is the response of ModelMetadata.
 type ModelMetadataResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The model.
 	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	// The versions that are ready, oldest first.
+	// The ready versions, oldest first.
 	Versions []string `protobuf:"bytes,2,rep,name=versions,proto3" json:"versions,omitempty"`
-	// The kind of model: "onnxruntime_onnx".
+	// The platform: "onnxruntime_onnx".
 	Platform string `protobuf:"bytes,3,opt,name=platform,proto3" json:"platform,omitempty"`
-	// What it takes.
+	// The inputs.
 	Inputs []*ModelMetadataResponse_TensorMetadata `protobuf:"bytes,4,rep,name=inputs,proto3" json:"inputs,omitempty"`
-	// What it gives.
+	// The outputs.
 	Outputs       []*ModelMetadataResponse_TensorMetadata `protobuf:"bytes,5,rep,name=outputs,proto3" json:"outputs,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -529,7 +530,7 @@ func (x *ModelMetadataResponse) GetOutputs() []*ModelMetadataResponse_TensorMeta
 	return nil
 }
 
-// InferParameter is the value of a parameter of a request, a tensor or an answer.
+// InferParameter is the value of a parameter of a request, a tensor or a response.
 type InferParameter struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The value.
@@ -633,7 +634,7 @@ type isInferParameter_ParameterChoice interface {
 }
 
 type InferParameter_BoolParam struct {
-	// A truth value.
+	// A boolean.
 	BoolParam bool `protobuf:"varint,1,opt,name=bool_param,json=boolParam,proto3,oneof"`
 }
 
@@ -643,7 +644,7 @@ type InferParameter_Int64Param struct {
 }
 
 type InferParameter_StringParam struct {
-	// A text.
+	// A string.
 	StringParam string `protobuf:"bytes,3,opt,name=string_param,json=stringParam,proto3,oneof"`
 }
 
@@ -653,7 +654,7 @@ type InferParameter_DoubleParam struct {
 }
 
 type InferParameter_Uint64Param struct {
-	// A whole number that is not negative.
+	// A non-negative whole number.
 	Uint64Param uint64 `protobuf:"varint,5,opt,name=uint64_param,json=uint64Param,proto3,oneof"`
 }
 
@@ -667,8 +668,8 @@ func (*InferParameter_DoubleParam) isInferParameter_ParameterChoice() {}
 
 func (*InferParameter_Uint64Param) isInferParameter_ParameterChoice() {}
 
-// InferTensorContents are a tensor's elements, row-major, in the one field that goes
-// with its datatype. FP16 and BF16 have none: they travel raw.
+// InferTensorContents holds a tensor's elements, row-major, in the field for its
+// datatype. FP16 and BF16 have no field and need raw contents.
 type InferTensorContents struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// BOOL.
@@ -777,25 +778,24 @@ func (x *InferTensorContents) GetBytesContents() [][]byte {
 	return nil
 }
 
-// ModelInferRequest asks to run a model.
+// ModelInferRequest is the request of ModelInfer.
 type ModelInferRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The model.
 	ModelName string `protobuf:"bytes,1,opt,name=model_name,json=modelName,proto3" json:"model_name,omitempty"`
-	// The version; empty for the newest that is ready.
+	// The version; empty for the newest ready one.
 	ModelVersion string `protobuf:"bytes,2,opt,name=model_version,json=modelVersion,proto3" json:"model_version,omitempty"`
-	// Comes back in the answer.
+	// An identifier that the response repeats.
 	Id string `protobuf:"bytes,3,opt,name=id,proto3" json:"id,omitempty"`
-	// priority and timeout among them.
+	// For example priority and timeout.
 	Parameters map[string]*InferParameter `protobuf:"bytes,4,rep,name=parameters,proto3" json:"parameters,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	// The inputs, in any order.
 	Inputs []*ModelInferRequest_InferInputTensor `protobuf:"bytes,5,rep,name=inputs,proto3" json:"inputs,omitempty"`
-	// The outputs that are wanted, in the order in which they are wanted; all where
-	// there are none.
+	// The requested outputs, in the order of the response; empty for all outputs.
 	Outputs []*ModelInferRequest_InferRequestedOutputTensor `protobuf:"bytes,6,rep,name=outputs,proto3" json:"outputs,omitempty"`
-	// The inputs' elements, little-endian and row-major, one entry for each of inputs
-	// that is not in shared memory. Each element of BYTES has a length of four bytes
-	// before it. Where there are any, no input has contents.
+	// The inputs' elements, little-endian and row-major: one entry for each input that is
+	// not in shared memory. Each BYTES element has a length prefix of four bytes. If this
+	// field is used, no input may have contents.
 	RawInputContents [][]byte `protobuf:"bytes,7,rep,name=raw_input_contents,json=rawInputContents,proto3" json:"raw_input_contents,omitempty"`
 	unknownFields    protoimpl.UnknownFields
 	sizeCache        protoimpl.SizeCache
@@ -880,18 +880,18 @@ func (x *ModelInferRequest) GetRawInputContents() [][]byte {
 	return nil
 }
 
-// ModelInferResponse answers ModelInfer.
+// ModelInferResponse is the response of ModelInfer.
 type ModelInferResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The model that ran.
 	ModelName string `protobuf:"bytes,1,opt,name=model_name,json=modelName,proto3" json:"model_name,omitempty"`
 	// The version that ran.
 	ModelVersion string `protobuf:"bytes,2,opt,name=model_version,json=modelVersion,proto3" json:"model_version,omitempty"`
-	// The request's.
+	// The request's id.
 	Id string `protobuf:"bytes,3,opt,name=id,proto3" json:"id,omitempty"`
-	// Parameters of the answer.
+	// Parameters of the response.
 	Parameters map[string]*InferParameter `protobuf:"bytes,4,rep,name=parameters,proto3" json:"parameters,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
-	// The outputs, in the order in which they were asked for.
+	// The outputs, in the requested order.
 	Outputs []*ModelInferResponse_InferOutputTensor `protobuf:"bytes,5,rep,name=outputs,proto3" json:"outputs,omitempty"`
 	// The outputs' elements, as in raw_input_contents.
 	RawOutputContents [][]byte `protobuf:"bytes,6,rep,name=raw_output_contents,json=rawOutputContents,proto3" json:"raw_output_contents,omitempty"`
@@ -971,12 +971,12 @@ func (x *ModelInferResponse) GetRawOutputContents() [][]byte {
 	return nil
 }
 
-// ModelStreamInferResponse answers one request of ModelStreamInfer.
+// ModelStreamInferResponse is the response to one request of ModelStreamInfer.
 type ModelStreamInferResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Why the request failed; empty where it did not.
+	// The error of a failed request; empty on success.
 	ErrorMessage string `protobuf:"bytes,1,opt,name=error_message,json=errorMessage,proto3" json:"error_message,omitempty"`
-	// The answer. Of a request that failed it has the request's id.
+	// The response. For a failed request it has only the request's id.
 	InferResponse *ModelInferResponse `protobuf:"bytes,2,opt,name=infer_response,json=inferResponse,proto3" json:"infer_response,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1026,12 +1026,12 @@ func (x *ModelStreamInferResponse) GetInferResponse() *ModelInferResponse {
 	return nil
 }
 
-// ModelConfigRequest asks for a model's configuration.
+// ModelConfigRequest is the request of ModelConfig.
 type ModelConfigRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The model.
 	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	// The version; empty for the one that a request without a version meets.
+	// The version; empty for the version that requests without one use.
 	Version       string `protobuf:"bytes,2,opt,name=version,proto3" json:"version,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1081,7 +1081,7 @@ func (x *ModelConfigRequest) GetVersion() string {
 	return ""
 }
 
-// ModelConfigResponse answers ModelConfig.
+// ModelConfigResponse is the response of ModelConfig.
 type ModelConfigResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The configuration, completed from the model.
@@ -1127,7 +1127,7 @@ func (x *ModelConfigResponse) GetConfig() *ModelConfig {
 	return nil
 }
 
-// ModelStatisticsRequest asks for counts and times.
+// ModelStatisticsRequest is the request of ModelStatistics.
 type ModelStatisticsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The model; empty for all.
@@ -1182,10 +1182,10 @@ func (x *ModelStatisticsRequest) GetVersion() string {
 	return ""
 }
 
-// StatisticDuration sums up times.
+// StatisticDuration is a sum of durations.
 type StatisticDuration struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// How many were summed up.
+	// The number of durations.
 	Count uint64 `protobuf:"varint,1,opt,name=count,proto3" json:"count,omitempty"`
 	// Their sum in nanoseconds.
 	Ns            uint64 `protobuf:"varint,2,opt,name=ns,proto3" json:"ns,omitempty"`
@@ -1237,24 +1237,24 @@ func (x *StatisticDuration) GetNs() uint64 {
 	return 0
 }
 
-// InferStatistics sums up requests.
+// InferStatistics are the durations of requests.
 type InferStatistics struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// From the request's arrival to its answer, of those that succeeded.
+	// Successful requests, from arrival to response.
 	Success *StatisticDuration `protobuf:"bytes,1,opt,name=success,proto3" json:"success,omitempty"`
-	// The same of those that failed.
+	// Failed requests, from arrival to response.
 	Fail *StatisticDuration `protobuf:"bytes,2,opt,name=fail,proto3" json:"fail,omitempty"`
 	// Waiting for an instance of the model.
 	Queue *StatisticDuration `protobuf:"bytes,3,opt,name=queue,proto3" json:"queue,omitempty"`
-	// Making tensors of the request.
+	// Converting the request to tensors.
 	ComputeInput *StatisticDuration `protobuf:"bytes,4,opt,name=compute_input,json=computeInput,proto3" json:"compute_input,omitempty"`
 	// Running the model.
 	ComputeInfer *StatisticDuration `protobuf:"bytes,5,opt,name=compute_infer,json=computeInfer,proto3" json:"compute_infer,omitempty"`
-	// Making the answer of tensors.
+	// Converting tensors to the response.
 	ComputeOutput *StatisticDuration `protobuf:"bytes,6,opt,name=compute_output,json=computeOutput,proto3" json:"compute_output,omitempty"`
-	// Answers that the response cache gave.
+	// Hits of the response cache.
 	CacheHit *StatisticDuration `protobuf:"bytes,7,opt,name=cache_hit,json=cacheHit,proto3" json:"cache_hit,omitempty"`
-	// Requests that the response cache had no answer for.
+	// Misses of the response cache.
 	CacheMiss     *StatisticDuration `protobuf:"bytes,8,opt,name=cache_miss,json=cacheMiss,proto3" json:"cache_miss,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1346,21 +1346,21 @@ func (x *InferStatistics) GetCacheMiss() *StatisticDuration {
 	return nil
 }
 
-// InferResponseStatistics sums up the answers of a model that gives several for one
-// request.
+// InferResponseStatistics are the durations of the responses of a model that returns
+// several responses for one request.
 type InferResponseStatistics struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Running the model.
 	ComputeInfer *StatisticDuration `protobuf:"bytes,1,opt,name=compute_infer,json=computeInfer,proto3" json:"compute_infer,omitempty"`
-	// Making the answer of tensors.
+	// Converting tensors to the response.
 	ComputeOutput *StatisticDuration `protobuf:"bytes,2,opt,name=compute_output,json=computeOutput,proto3" json:"compute_output,omitempty"`
-	// Answers that succeeded.
+	// Successful responses.
 	Success *StatisticDuration `protobuf:"bytes,3,opt,name=success,proto3" json:"success,omitempty"`
-	// Answers that failed.
+	// Failed responses.
 	Fail *StatisticDuration `protobuf:"bytes,4,opt,name=fail,proto3" json:"fail,omitempty"`
-	// Answers without outputs.
+	// Responses without outputs.
 	EmptyResponse *StatisticDuration `protobuf:"bytes,5,opt,name=empty_response,json=emptyResponse,proto3" json:"empty_response,omitempty"`
-	// Answers that were cancelled.
+	// Cancelled responses.
 	Cancel        *StatisticDuration `protobuf:"bytes,6,opt,name=cancel,proto3" json:"cancel,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1438,16 +1438,16 @@ func (x *InferResponseStatistics) GetCancel() *StatisticDuration {
 	return nil
 }
 
-// InferBatchStatistics sums up executions of one batch size.
+// InferBatchStatistics are the durations of executions with one batch size.
 type InferBatchStatistics struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The batch size.
 	BatchSize uint64 `protobuf:"varint,1,opt,name=batch_size,json=batchSize,proto3" json:"batch_size,omitempty"`
-	// Making tensors of requests.
+	// Converting requests to tensors.
 	ComputeInput *StatisticDuration `protobuf:"bytes,2,opt,name=compute_input,json=computeInput,proto3" json:"compute_input,omitempty"`
 	// Running the model.
 	ComputeInfer *StatisticDuration `protobuf:"bytes,3,opt,name=compute_infer,json=computeInfer,proto3" json:"compute_infer,omitempty"`
-	// Making answers of tensors.
+	// Converting tensors to responses.
 	ComputeOutput *StatisticDuration `protobuf:"bytes,4,opt,name=compute_output,json=computeOutput,proto3" json:"compute_output,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1511,7 +1511,7 @@ func (x *InferBatchStatistics) GetComputeOutput() *StatisticDuration {
 	return nil
 }
 
-// MemoryUsage is memory that a model holds.
+// MemoryUsage is the memory usage of a model.
 type MemoryUsage struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The kind of memory.
@@ -1575,26 +1575,26 @@ func (x *MemoryUsage) GetByteSize() uint64 {
 	return 0
 }
 
-// ModelStatistics are the counts and times of a version since it was loaded.
+// ModelStatistics are the counts and durations of a version since it was loaded.
 type ModelStatistics struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The model.
 	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
 	// The version.
 	Version string `protobuf:"bytes,2,opt,name=version,proto3" json:"version,omitempty"`
-	// When the last request was answered, in milliseconds since 1970.
+	// The time of the last response, in milliseconds since 1970.
 	LastInference uint64 `protobuf:"varint,3,opt,name=last_inference,json=lastInference,proto3" json:"last_inference,omitempty"`
-	// How many inferences were made; each element of a batch counts.
+	// The number of inferences; each element of a batch counts.
 	InferenceCount uint64 `protobuf:"varint,4,opt,name=inference_count,json=inferenceCount,proto3" json:"inference_count,omitempty"`
-	// How often the model was run.
+	// The number of executions of the model.
 	ExecutionCount uint64 `protobuf:"varint,5,opt,name=execution_count,json=executionCount,proto3" json:"execution_count,omitempty"`
 	// By step.
 	InferenceStats *InferStatistics `protobuf:"bytes,6,opt,name=inference_stats,json=inferenceStats,proto3" json:"inference_stats,omitempty"`
 	// By batch size.
 	BatchStats []*InferBatchStatistics `protobuf:"bytes,7,rep,name=batch_stats,json=batchStats,proto3" json:"batch_stats,omitempty"`
-	// Memory that the model holds.
+	// Memory usage of the model.
 	MemoryUsage []*MemoryUsage `protobuf:"bytes,8,rep,name=memory_usage,json=memoryUsage,proto3" json:"memory_usage,omitempty"`
-	// By the number of the answer, of models that give several.
+	// By the number of the response, for models that return several.
 	ResponseStats map[string]*InferResponseStatistics `protobuf:"bytes,9,rep,name=response_stats,json=responseStats,proto3" json:"response_stats,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1693,10 +1693,10 @@ func (x *ModelStatistics) GetResponseStats() map[string]*InferResponseStatistics
 	return nil
 }
 
-// ModelStatisticsResponse answers ModelStatistics.
+// ModelStatisticsResponse is the response of ModelStatistics.
 type ModelStatisticsResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// One entry a version.
+	// One entry for each version.
 	ModelStats    []*ModelStatistics `protobuf:"bytes,1,rep,name=model_stats,json=modelStats,proto3" json:"model_stats,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1833,7 +1833,7 @@ type isModelRepositoryParameter_ParameterChoice interface {
 }
 
 type ModelRepositoryParameter_BoolParam struct {
-	// A truth value.
+	// A boolean.
 	BoolParam bool `protobuf:"varint,1,opt,name=bool_param,json=boolParam,proto3,oneof"`
 }
 
@@ -1843,7 +1843,7 @@ type ModelRepositoryParameter_Int64Param struct {
 }
 
 type ModelRepositoryParameter_StringParam struct {
-	// A text.
+	// A string.
 	StringParam string `protobuf:"bytes,3,opt,name=string_param,json=stringParam,proto3,oneof"`
 }
 
@@ -1860,12 +1860,12 @@ func (*ModelRepositoryParameter_StringParam) isModelRepositoryParameter_Paramete
 
 func (*ModelRepositoryParameter_BytesParam) isModelRepositoryParameter_ParameterChoice() {}
 
-// RepositoryIndexRequest asks for the models that there are.
+// RepositoryIndexRequest is the request of RepositoryIndex.
 type RepositoryIndexRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Empty: there is one repository.
 	RepositoryName string `protobuf:"bytes,1,opt,name=repository_name,json=repositoryName,proto3" json:"repository_name,omitempty"`
-	// Leave out models that are not ready.
+	// Omit models that are not ready.
 	Ready         bool `protobuf:"varint,2,opt,name=ready,proto3" json:"ready,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1915,7 +1915,7 @@ func (x *RepositoryIndexRequest) GetReady() bool {
 	return false
 }
 
-// RepositoryIndexResponse answers RepositoryIndex.
+// RepositoryIndexResponse is the response of RepositoryIndex.
 type RepositoryIndexResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// By name, then by version.
@@ -1961,15 +1961,16 @@ func (x *RepositoryIndexResponse) GetModels() []*RepositoryIndexResponse_ModelIn
 	return nil
 }
 
-// RepositoryModelLoadRequest asks to load a model.
+// RepositoryModelLoadRequest is the request of RepositoryModelLoad.
 type RepositoryModelLoadRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Empty: there is one repository.
 	RepositoryName string `protobuf:"bytes,1,opt,name=repository_name,json=repositoryName,proto3" json:"repository_name,omitempty"`
 	// The model.
 	ModelName string `protobuf:"bytes,2,opt,name=model_name,json=modelName,proto3" json:"model_name,omitempty"`
-	// config: a configuration, as JSON, in place of config.pbtxt. file:<version>/<name>:
-	// a file in place of those in the repository; needs config.
+	// config: a configuration in JSON, which replaces config.pbtxt.
+	// file:<version>/<name>: a file; such files replace those in the repository and need
+	// config.
 	Parameters    map[string]*ModelRepositoryParameter `protobuf:"bytes,3,rep,name=parameters,proto3" json:"parameters,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -2026,7 +2027,7 @@ func (x *RepositoryModelLoadRequest) GetParameters() map[string]*ModelRepository
 	return nil
 }
 
-// RepositoryModelLoadResponse answers RepositoryModelLoad.
+// RepositoryModelLoadResponse is the response of RepositoryModelLoad.
 type RepositoryModelLoadResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -2063,14 +2064,14 @@ func (*RepositoryModelLoadResponse) Descriptor() ([]byte, []int) {
 	return file_inference_grpc_service_proto_rawDescGZIP(), []int{29}
 }
 
-// RepositoryModelUnloadRequest asks to take a model out of service.
+// RepositoryModelUnloadRequest is the request of RepositoryModelUnload.
 type RepositoryModelUnloadRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Empty: there is one repository.
 	RepositoryName string `protobuf:"bytes,1,opt,name=repository_name,json=repositoryName,proto3" json:"repository_name,omitempty"`
 	// The model.
 	ModelName string `protobuf:"bytes,2,opt,name=model_name,json=modelName,proto3" json:"model_name,omitempty"`
-	// unload_dependents, which changes nothing here: no model depends on another.
+	// unload_dependents, which has no effect: no model depends on another.
 	Parameters    map[string]*ModelRepositoryParameter `protobuf:"bytes,3,rep,name=parameters,proto3" json:"parameters,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -2127,7 +2128,7 @@ func (x *RepositoryModelUnloadRequest) GetParameters() map[string]*ModelReposito
 	return nil
 }
 
-// RepositoryModelUnloadResponse answers RepositoryModelUnload.
+// RepositoryModelUnloadResponse is the response of RepositoryModelUnload.
 type RepositoryModelUnloadResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -2164,7 +2165,7 @@ func (*RepositoryModelUnloadResponse) Descriptor() ([]byte, []int) {
 	return file_inference_grpc_service_proto_rawDescGZIP(), []int{31}
 }
 
-// SystemSharedMemoryStatusRequest asks for the regions that are registered.
+// SystemSharedMemoryStatusRequest is the request of SystemSharedMemoryStatus.
 type SystemSharedMemoryStatusRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The region; empty for all.
@@ -2210,7 +2211,7 @@ func (x *SystemSharedMemoryStatusRequest) GetName() string {
 	return ""
 }
 
-// SystemSharedMemoryStatusResponse answers SystemSharedMemoryStatus.
+// SystemSharedMemoryStatusResponse is the response of SystemSharedMemoryStatus.
 type SystemSharedMemoryStatusResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// By name.
@@ -2256,14 +2257,14 @@ func (x *SystemSharedMemoryStatusResponse) GetRegions() map[string]*SystemShared
 	return nil
 }
 
-// SystemSharedMemoryRegisterRequest asks to open a region.
+// SystemSharedMemoryRegisterRequest is the request of SystemSharedMemoryRegister.
 type SystemSharedMemoryRegisterRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The name that requests will use.
 	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	// The name below /dev/shm, with or without a slash before it.
+	// The object's name below /dev/shm, with or without a leading slash.
 	Key string `protobuf:"bytes,2,opt,name=key,proto3" json:"key,omitempty"`
-	// Where the region begins in it, in bytes.
+	// The region's offset in the object, in bytes.
 	Offset uint64 `protobuf:"varint,3,opt,name=offset,proto3" json:"offset,omitempty"`
 	// Its size in bytes.
 	ByteSize      uint64 `protobuf:"varint,4,opt,name=byte_size,json=byteSize,proto3" json:"byte_size,omitempty"`
@@ -2329,7 +2330,7 @@ func (x *SystemSharedMemoryRegisterRequest) GetByteSize() uint64 {
 	return 0
 }
 
-// SystemSharedMemoryRegisterResponse answers SystemSharedMemoryRegister.
+// SystemSharedMemoryRegisterResponse is the response of SystemSharedMemoryRegister.
 type SystemSharedMemoryRegisterResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -2366,7 +2367,7 @@ func (*SystemSharedMemoryRegisterResponse) Descriptor() ([]byte, []int) {
 	return file_inference_grpc_service_proto_rawDescGZIP(), []int{35}
 }
 
-// SystemSharedMemoryUnregisterRequest asks to close a region.
+// SystemSharedMemoryUnregisterRequest is the request of SystemSharedMemoryUnregister.
 type SystemSharedMemoryUnregisterRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The region; empty for all.
@@ -2412,7 +2413,7 @@ func (x *SystemSharedMemoryUnregisterRequest) GetName() string {
 	return ""
 }
 
-// SystemSharedMemoryUnregisterResponse answers SystemSharedMemoryUnregister.
+// SystemSharedMemoryUnregisterResponse is the response of SystemSharedMemoryUnregister.
 type SystemSharedMemoryUnregisterResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -2449,7 +2450,7 @@ func (*SystemSharedMemoryUnregisterResponse) Descriptor() ([]byte, []int) {
 	return file_inference_grpc_service_proto_rawDescGZIP(), []int{37}
 }
 
-// CudaSharedMemoryStatusRequest names a region, of which there are none.
+// CudaSharedMemoryStatusRequest is the request of CudaSharedMemoryStatus.
 type CudaSharedMemoryStatusRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The region; empty for all.
@@ -2495,7 +2496,7 @@ func (x *CudaSharedMemoryStatusRequest) GetName() string {
 	return ""
 }
 
-// CudaSharedMemoryStatusResponse has the regions: none.
+// CudaSharedMemoryStatusResponse is always empty.
 type CudaSharedMemoryStatusResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// By name.
@@ -2541,7 +2542,7 @@ func (x *CudaSharedMemoryStatusResponse) GetRegions() map[string]*CudaSharedMemo
 	return nil
 }
 
-// CudaSharedMemoryRegisterRequest is of a call that is unimplemented.
+// CudaSharedMemoryRegisterRequest is the request of an unimplemented call.
 type CudaSharedMemoryRegisterRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The name that requests would use.
@@ -2614,7 +2615,7 @@ func (x *CudaSharedMemoryRegisterRequest) GetByteSize() uint64 {
 	return 0
 }
 
-// CudaSharedMemoryRegisterResponse is of a call that is unimplemented.
+// CudaSharedMemoryRegisterResponse is the response of an unimplemented call.
 type CudaSharedMemoryRegisterResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -2651,7 +2652,7 @@ func (*CudaSharedMemoryRegisterResponse) Descriptor() ([]byte, []int) {
 	return file_inference_grpc_service_proto_rawDescGZIP(), []int{41}
 }
 
-// CudaSharedMemoryUnregisterRequest names a region, of which there are none.
+// CudaSharedMemoryUnregisterRequest is the request of CudaSharedMemoryUnregister.
 type CudaSharedMemoryUnregisterRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The region; empty for all.
@@ -2734,7 +2735,7 @@ func (*CudaSharedMemoryUnregisterResponse) Descriptor() ([]byte, []int) {
 	return file_inference_grpc_service_proto_rawDescGZIP(), []int{43}
 }
 
-// TraceSettingRequest sets trace settings; without any it only asks for them.
+// TraceSettingRequest sets trace settings; without settings it only reads them.
 type TraceSettingRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// By name.
@@ -2789,7 +2790,7 @@ func (x *TraceSettingRequest) GetModelName() string {
 	return ""
 }
 
-// TraceSettingResponse has the trace settings as they are now.
+// TraceSettingResponse has the current trace settings.
 type TraceSettingResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// By name.
@@ -2835,7 +2836,7 @@ func (x *TraceSettingResponse) GetSettings() map[string]*TraceSettingResponse_Se
 	return nil
 }
 
-// LogSettingsRequest sets log settings; without any it only asks for them.
+// LogSettingsRequest sets log settings; without settings it only reads them.
 type LogSettingsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// By name.
@@ -2881,7 +2882,7 @@ func (x *LogSettingsRequest) GetSettings() map[string]*LogSettingsRequest_Settin
 	return nil
 }
 
-// LogSettingsResponse has the log settings as they are now.
+// LogSettingsResponse has the current log settings.
 type LogSettingsResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// By name.
@@ -2934,7 +2935,7 @@ type ModelMetadataResponse_TensorMetadata struct {
 	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
 	// Its datatype, such as "FP32".
 	Datatype string `protobuf:"bytes,2,opt,name=datatype,proto3" json:"datatype,omitempty"`
-	// Its shape with the batch's dimension; -1 for a size that is open.
+	// Its shape including the batch dimension; -1 is a dynamic dimension.
 	Shape         []int64 `protobuf:"varint,3,rep,packed,name=shape,proto3" json:"shape,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -3073,12 +3074,12 @@ func (x *ModelInferRequest_InferInputTensor) GetContents() *InferTensorContents 
 	return nil
 }
 
-// InferRequestedOutputTensor names an output that is wanted.
+// InferRequestedOutputTensor names a requested output.
 type ModelInferRequest_InferRequestedOutputTensor struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Its name.
 	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	// classification, and those of shared memory.
+	// classification, and the shared memory parameters.
 	Parameters    map[string]*InferParameter `protobuf:"bytes,2,rep,name=parameters,proto3" json:"parameters,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -3137,9 +3138,9 @@ type ModelInferResponse_InferOutputTensor struct {
 	Datatype string `protobuf:"bytes,2,opt,name=datatype,proto3" json:"datatype,omitempty"`
 	// Its shape.
 	Shape []int64 `protobuf:"varint,3,rep,packed,name=shape,proto3" json:"shape,omitempty"`
-	// Those of shared memory.
+	// The shared memory parameters.
 	Parameters map[string]*InferParameter `protobuf:"bytes,4,rep,name=parameters,proto3" json:"parameters,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
-	// Empty: elements are in raw_output_contents, or in shared memory.
+	// Always empty: the elements are in raw_output_contents or in shared memory.
 	Contents      *InferTensorContents `protobuf:"bytes,5,opt,name=contents,proto3" json:"contents,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -3210,18 +3211,18 @@ func (x *ModelInferResponse_InferOutputTensor) GetContents() *InferTensorContent
 	return nil
 }
 
-// ModelIndex is a version of a model; or a model, where it has no version that
-// was loaded.
+// ModelIndex is a version of a model, or a model without a loaded version.
 type RepositoryIndexResponse_ModelIndex struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The model.
 	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
 	// The version; empty for a model that was not loaded.
 	Version string `protobuf:"bytes,2,opt,name=version,proto3" json:"version,omitempty"`
-	// "LOADING", "READY", "UNLOADING", "UNAVAILABLE", or empty for a model that nobody
-	// asked to load.
+	// "LOADING", "READY", "UNLOADING", "UNAVAILABLE", or empty for a model whose
+	// loading was never requested.
 	State string `protobuf:"bytes,3,opt,name=state,proto3" json:"state,omitempty"`
-	// Why it is not ready, or why its last load failed where an older one serves on.
+	// The reason why it is not ready, or why its last reload failed while the previous
+	// version keeps serving.
 	Reason        string `protobuf:"bytes,4,opt,name=reason,proto3" json:"reason,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -3290,9 +3291,9 @@ type SystemSharedMemoryStatusResponse_RegionStatus struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The name that requests use.
 	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	// The name below /dev/shm.
+	// The object's name below /dev/shm.
 	Key string `protobuf:"bytes,2,opt,name=key,proto3" json:"key,omitempty"`
-	// Where the region begins in it, in bytes.
+	// The region's offset in the object, in bytes.
 	Offset uint64 `protobuf:"varint,3,opt,name=offset,proto3" json:"offset,omitempty"`
 	// Its size in bytes.
 	ByteSize      uint64 `protobuf:"varint,4,opt,name=byte_size,json=byteSize,proto3" json:"byte_size,omitempty"`
@@ -3425,7 +3426,7 @@ func (x *CudaSharedMemoryStatusResponse_RegionStatus) GetByteSize() uint64 {
 // SettingValue is the value of a setting.
 type TraceSettingRequest_SettingValue struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Its values; none resets it.
+	// Its values; an empty list resets it.
 	Value         []string `protobuf:"bytes,1,rep,name=value,proto3" json:"value,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -3598,7 +3599,7 @@ type isLogSettingsRequest_SettingValue_ParameterChoice interface {
 }
 
 type LogSettingsRequest_SettingValue_BoolParam struct {
-	// A truth value.
+	// A boolean.
 	BoolParam bool `protobuf:"varint,1,opt,name=bool_param,json=boolParam,proto3,oneof"`
 }
 
@@ -3608,7 +3609,7 @@ type LogSettingsRequest_SettingValue_Uint32Param struct {
 }
 
 type LogSettingsRequest_SettingValue_StringParam struct {
-	// A text.
+	// A string.
 	StringParam string `protobuf:"bytes,3,opt,name=string_param,json=stringParam,proto3,oneof"`
 }
 
@@ -3705,7 +3706,7 @@ type isLogSettingsResponse_SettingValue_ParameterChoice interface {
 }
 
 type LogSettingsResponse_SettingValue_BoolParam struct {
-	// A truth value.
+	// A boolean.
 	BoolParam bool `protobuf:"varint,1,opt,name=bool_param,json=boolParam,proto3,oneof"`
 }
 
@@ -3715,7 +3716,7 @@ type LogSettingsResponse_SettingValue_Uint32Param struct {
 }
 
 type LogSettingsResponse_SettingValue_StringParam struct {
-	// A text.
+	// A string.
 	StringParam string `protobuf:"bytes,3,opt,name=string_param,json=stringParam,proto3,oneof"`
 }
 

@@ -4,11 +4,10 @@
 // 	protoc        (unknown)
 // source: inference/model_config.proto
 
-// The configuration of a model, as config.pbtxt holds it in protobuf text and as
-// ModelConfig returns it. Names and numbers are Triton's, so that a repository made
-// for it can be served as it is. What a comment calls not followed is read, and named in
-// a warning; what it calls refused would change answers, and is an error. docs/models.md
-// has both in a table.
+// The configuration of a model: config.pbtxt contains it in protobuf text format, and
+// ModelConfig returns it. Names and numbers are Triton's, so that a repository for
+// Triton can be served unchanged. Fields that are ignored cause a warning. Fields that
+// are rejected would change results, and cause an error. docs/models.md lists both.
 
 package inference
 
@@ -31,7 +30,7 @@ const (
 type DataType int32
 
 const (
-	// Not given.
+	// Not set.
 	DataType_TYPE_INVALID DataType = 0
 	// One byte, 0 or 1.
 	DataType_TYPE_BOOL DataType = 1
@@ -57,7 +56,7 @@ const (
 	DataType_TYPE_FP32 DataType = 11
 	// IEEE 754 binary64.
 	DataType_TYPE_FP64 DataType = 12
-	// Strings of bytes; BYTES in the protocol.
+	// Byte strings; BYTES in the protocol.
 	DataType_TYPE_STRING DataType = 13
 	// bfloat16.
 	DataType_TYPE_BF16 DataType = 14
@@ -128,17 +127,17 @@ func (DataType) EnumDescriptor() ([]byte, []int) {
 	return file_inference_model_config_proto_rawDescGZIP(), []int{0}
 }
 
-// Kind is where instances run.
+// Kind is the kind of device.
 type ModelInstanceGroup_Kind int32
 
 const (
-	// Wherever there is something to run on: the CPU here.
+	// Any available device: always the CPU.
 	ModelInstanceGroup_KIND_AUTO ModelInstanceGroup_Kind = 0
-	// On GPUs: the CPU here, with a warning.
+	// GPUs: runs on the CPU, with a warning.
 	ModelInstanceGroup_KIND_GPU ModelInstanceGroup_Kind = 1
-	// On the CPU.
+	// The CPU.
 	ModelInstanceGroup_KIND_CPU ModelInstanceGroup_Kind = 2
-	// As the model says: the CPU here.
+	// The device that the model selects: always the CPU.
 	ModelInstanceGroup_KIND_MODEL ModelInstanceGroup_Kind = 3
 )
 
@@ -230,11 +229,11 @@ func (ModelInstanceGroup_SecondaryDevice_SecondaryDeviceKind) EnumDescriptor() (
 	return file_inference_model_config_proto_rawDescGZIP(), []int{1, 0, 0}
 }
 
-// Format is what the dimensions mean.
+// Format is the meaning of the dimensions.
 type ModelInput_Format int32
 
 const (
-	// Nothing in particular.
+	// Not specified.
 	ModelInput_FORMAT_NONE ModelInput_Format = 0
 	// Height, width, channels.
 	ModelInput_FORMAT_NHWC ModelInput_Format = 1
@@ -283,7 +282,7 @@ func (ModelInput_Format) EnumDescriptor() ([]byte, []int) {
 	return file_inference_model_config_proto_rawDescGZIP(), []int{3, 0}
 }
 
-// Kind is what it says of the batch.
+// Kind is the described property of the batch.
 type BatchInput_Kind int32
 
 const (
@@ -293,11 +292,11 @@ const (
 	BatchInput_BATCH_ACCUMULATED_ELEMENT_COUNT BatchInput_Kind = 1
 	// Their running sum, from 0.
 	BatchInput_BATCH_ACCUMULATED_ELEMENT_COUNT_WITH_ZERO BatchInput_Kind = 2
-	// The most elements, as a shape.
+	// The maximum number of elements, as a shape.
 	BatchInput_BATCH_MAX_ELEMENT_COUNT_AS_SHAPE BatchInput_Kind = 3
 	// The shape of each request.
 	BatchInput_BATCH_ITEM_SHAPE BatchInput_Kind = 4
-	// The same in one row.
+	// The same, flattened.
 	BatchInput_BATCH_ITEM_SHAPE_FLATTEN BatchInput_Kind = 5
 )
 
@@ -348,7 +347,7 @@ func (BatchInput_Kind) EnumDescriptor() ([]byte, []int) {
 	return file_inference_model_config_proto_rawDescGZIP(), []int{5, 0}
 }
 
-// Kind is how it is divided.
+// Kind is the way to split it.
 type BatchOutput_Kind int32
 
 const (
@@ -393,7 +392,7 @@ func (BatchOutput_Kind) EnumDescriptor() ([]byte, []int) {
 	return file_inference_model_config_proto_rawDescGZIP(), []int{6, 0}
 }
 
-// ModelPriority is a weight against other models.
+// ModelPriority is a priority relative to other models.
 type ModelOptimizationPolicy_ModelPriority int32
 
 const (
@@ -446,13 +445,13 @@ func (ModelOptimizationPolicy_ModelPriority) EnumDescriptor() ([]byte, []int) {
 	return file_inference_model_config_proto_rawDescGZIP(), []int{8, 0}
 }
 
-// TimeoutAction is what becomes of a request that has waited too long.
+// TimeoutAction is the action for a request whose queue timeout has passed.
 type ModelQueuePolicy_TimeoutAction int32
 
 const (
-	// It is refused.
+	// Reject it.
 	ModelQueuePolicy_REJECT ModelQueuePolicy_TimeoutAction = 0
-	// It is served after those that have not.
+	// Run it after the requests whose timeout has not passed.
 	ModelQueuePolicy_DELAY ModelQueuePolicy_TimeoutAction = 1
 )
 
@@ -495,7 +494,7 @@ func (ModelQueuePolicy_TimeoutAction) EnumDescriptor() ([]byte, []int) {
 	return file_inference_model_config_proto_rawDescGZIP(), []int{9, 0}
 }
 
-// Kind is what it tells.
+// Kind is the kind of information.
 type ModelSequenceBatching_Control_Kind int32
 
 const (
@@ -552,12 +551,12 @@ func (ModelSequenceBatching_Control_Kind) EnumDescriptor() ([]byte, []int) {
 	return file_inference_model_config_proto_rawDescGZIP(), []int{11, 0, 0}
 }
 
-// ModelRateLimiter says what an instance needs to run. Not followed.
+// ModelRateLimiter lists the resources that an instance needs. Ignored.
 type ModelRateLimiter struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// What an instance takes.
+	// The resources that an instance needs.
 	Resources []*ModelRateLimiter_Resource `protobuf:"bytes,1,rep,name=resources,proto3" json:"resources,omitempty"`
-	// Its weight against others.
+	// Its priority relative to other instances.
 	Priority      uint32 `protobuf:"varint,2,opt,name=priority,proto3" json:"priority,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -607,27 +606,27 @@ func (x *ModelRateLimiter) GetPriority() uint32 {
 	return 0
 }
 
-// ModelInstanceGroup says how many calls of a model run at once, and where.
+// ModelInstanceGroup sets the number and the device of a model's instances.
 type ModelInstanceGroup struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// A name for the group.
 	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	// How many instances. Where no group says, the server's own number; beside groups
-	// that do, 0 is 1. Not followed for KIND_GPU.
+	// The number of instances. If no group sets it, the server's default; if another
+	// group does, 0 means 1. Ignored for KIND_GPU.
 	Count int32 `protobuf:"varint,2,opt,name=count,proto3" json:"count,omitempty"`
-	// GPUs by number. Not followed.
+	// GPUs by number. Ignored.
 	Gpus []int32 `protobuf:"varint,3,rep,packed,name=gpus,proto3" json:"gpus,omitempty"`
-	// Where they run.
+	// The kind of device.
 	Kind ModelInstanceGroup_Kind `protobuf:"varint,4,opt,name=kind,proto3,enum=inference.ModelInstanceGroup_Kind" json:"kind,omitempty"`
-	// Optimization profiles. Not followed.
+	// Optimization profiles. Ignored.
 	Profile []string `protobuf:"bytes,5,rep,name=profile,proto3" json:"profile,omitempty"`
-	// Not followed.
+	// Ignored.
 	RateLimiter *ModelRateLimiter `protobuf:"bytes,6,opt,name=rate_limiter,json=rateLimiter,proto3" json:"rate_limiter,omitempty"`
-	// Whether the scheduler leaves the group out. Not followed.
+	// Whether the scheduler skips the group. Ignored.
 	Passive bool `protobuf:"varint,7,opt,name=passive,proto3" json:"passive,omitempty"`
-	// Not followed.
+	// Ignored.
 	SecondaryDevices []*ModelInstanceGroup_SecondaryDevice `protobuf:"bytes,8,rep,name=secondary_devices,json=secondaryDevices,proto3" json:"secondary_devices,omitempty"`
-	// Not followed.
+	// Ignored.
 	HostPolicy    string `protobuf:"bytes,9,opt,name=host_policy,json=hostPolicy,proto3" json:"host_policy,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -726,7 +725,7 @@ func (x *ModelInstanceGroup) GetHostPolicy() string {
 	return ""
 }
 
-// ModelTensorReshape is the shape that a backend sees. Refused here.
+// ModelTensorReshape is the shape that a backend receives. Rejected.
 type ModelTensorReshape struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The shape.
@@ -779,20 +778,20 @@ type ModelInput struct {
 	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
 	// Its datatype.
 	DataType DataType `protobuf:"varint,2,opt,name=data_type,json=dataType,proto3,enum=inference.DataType" json:"data_type,omitempty"`
-	// What its dimensions mean.
+	// The meaning of its dimensions.
 	Format ModelInput_Format `protobuf:"varint,3,opt,name=format,proto3,enum=inference.ModelInput_Format" json:"format,omitempty"`
-	// Its shape, without the batch's dimension where max_batch_size is more than 0; -1
-	// for a size that is open.
+	// Its shape, without the batch dimension if max_batch_size is above 0; -1 is a dynamic
+	// dimension.
 	Dims []int64 `protobuf:"varint,4,rep,packed,name=dims,proto3" json:"dims,omitempty"`
-	// Refused here.
+	// Rejected.
 	Reshape *ModelTensorReshape `protobuf:"bytes,5,opt,name=reshape,proto3" json:"reshape,omitempty"`
-	// Refused here.
+	// Rejected.
 	IsShapeTensor bool `protobuf:"varint,6,opt,name=is_shape_tensor,json=isShapeTensor,proto3" json:"is_shape_tensor,omitempty"`
-	// Refused here.
+	// Rejected.
 	AllowRaggedBatch bool `protobuf:"varint,7,opt,name=allow_ragged_batch,json=allowRaggedBatch,proto3" json:"allow_ragged_batch,omitempty"`
-	// Not followed: an input that the model needs is never optional.
+	// Ignored: a model's inputs are always required.
 	Optional bool `protobuf:"varint,8,opt,name=optional,proto3" json:"optional,omitempty"`
-	// Refused here.
+	// Rejected.
 	IsNonLinearFormatIo bool `protobuf:"varint,9,opt,name=is_non_linear_format_io,json=isNonLinearFormatIo,proto3" json:"is_non_linear_format_io,omitempty"`
 	unknownFields       protoimpl.UnknownFields
 	sizeCache           protoimpl.SizeCache
@@ -898,15 +897,15 @@ type ModelOutput struct {
 	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
 	// Its datatype.
 	DataType DataType `protobuf:"varint,2,opt,name=data_type,json=dataType,proto3,enum=inference.DataType" json:"data_type,omitempty"`
-	// Its shape, as an input's.
+	// Its shape, as in ModelInput.
 	Dims []int64 `protobuf:"varint,3,rep,packed,name=dims,proto3" json:"dims,omitempty"`
-	// The file with its labels, one a line, by its path in the model's directory.
+	// The file with its labels, one on each line; a path in the model's directory.
 	LabelFilename string `protobuf:"bytes,4,opt,name=label_filename,json=labelFilename,proto3" json:"label_filename,omitempty"`
-	// Refused here.
+	// Rejected.
 	Reshape *ModelTensorReshape `protobuf:"bytes,5,opt,name=reshape,proto3" json:"reshape,omitempty"`
-	// Refused here.
+	// Rejected.
 	IsShapeTensor bool `protobuf:"varint,6,opt,name=is_shape_tensor,json=isShapeTensor,proto3" json:"is_shape_tensor,omitempty"`
-	// Refused here.
+	// Rejected.
 	IsNonLinearFormatIo bool `protobuf:"varint,7,opt,name=is_non_linear_format_io,json=isNonLinearFormatIo,proto3" json:"is_non_linear_format_io,omitempty"`
 	unknownFields       protoimpl.UnknownFields
 	sizeCache           protoimpl.SizeCache
@@ -991,16 +990,16 @@ func (x *ModelOutput) GetIsNonLinearFormatIo() bool {
 	return false
 }
 
-// BatchInput is an input that a batch is described by. Refused here.
+// BatchInput is an input that describes a batch. Rejected.
 type BatchInput struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// What it says.
+	// The described property.
 	Kind BatchInput_Kind `protobuf:"varint,1,opt,name=kind,proto3,enum=inference.BatchInput_Kind" json:"kind,omitempty"`
 	// The model's inputs.
 	TargetName []string `protobuf:"bytes,2,rep,name=target_name,json=targetName,proto3" json:"target_name,omitempty"`
 	// Their datatype.
 	DataType DataType `protobuf:"varint,3,opt,name=data_type,json=dataType,proto3,enum=inference.DataType" json:"data_type,omitempty"`
-	// What it is made from.
+	// The inputs from which it is computed.
 	SourceInput   []string `protobuf:"bytes,4,rep,name=source_input,json=sourceInput,proto3" json:"source_input,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1064,12 +1063,12 @@ func (x *BatchInput) GetSourceInput() []string {
 	return nil
 }
 
-// BatchOutput is an output that is divided in a way of its own. Refused here.
+// BatchOutput is an output with a special way to split it. Rejected.
 type BatchOutput struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The model's outputs.
 	TargetName []string `protobuf:"bytes,1,rep,name=target_name,json=targetName,proto3" json:"target_name,omitempty"`
-	// How they are divided.
+	// The way to split them.
 	Kind BatchOutput_Kind `protobuf:"varint,2,opt,name=kind,proto3,enum=inference.BatchOutput_Kind" json:"kind,omitempty"`
 	// The input.
 	SourceInput   []string `protobuf:"bytes,3,rep,name=source_input,json=sourceInput,proto3" json:"source_input,omitempty"`
@@ -1128,10 +1127,10 @@ func (x *BatchOutput) GetSourceInput() []string {
 	return nil
 }
 
-// ModelVersionPolicy says which versions are served.
+// ModelVersionPolicy selects the versions to serve.
 type ModelVersionPolicy struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// One of them; the newest version where there is none.
+	// The policy; the newest version if none is set.
 	//
 	// Types that are valid to be assigned to PolicyChoice:
 	//
@@ -1212,17 +1211,17 @@ type isModelVersionPolicy_PolicyChoice interface {
 }
 
 type ModelVersionPolicy_Latest_ struct {
-	// The newest.
+	// The newest versions.
 	Latest *ModelVersionPolicy_Latest `protobuf:"bytes,1,opt,name=latest,proto3,oneof"`
 }
 
 type ModelVersionPolicy_All_ struct {
-	// All.
+	// All versions.
 	All *ModelVersionPolicy_All `protobuf:"bytes,2,opt,name=all,proto3,oneof"`
 }
 
 type ModelVersionPolicy_Specific_ struct {
-	// Those that are listed.
+	// The listed versions.
 	Specific *ModelVersionPolicy_Specific `protobuf:"bytes,3,opt,name=specific,proto3,oneof"`
 }
 
@@ -1232,24 +1231,24 @@ func (*ModelVersionPolicy_All_) isModelVersionPolicy_PolicyChoice() {}
 
 func (*ModelVersionPolicy_Specific_) isModelVersionPolicy_PolicyChoice() {}
 
-// ModelOptimizationPolicy tunes a backend. graph is followed.
+// ModelOptimizationPolicy tunes a backend. Only graph has an effect.
 type ModelOptimizationPolicy struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// How far the graph is optimized.
+	// The optimization level of the graph.
 	Graph *ModelOptimizationPolicy_Graph `protobuf:"bytes,1,opt,name=graph,proto3" json:"graph,omitempty"`
-	// Not followed.
+	// Ignored.
 	Priority ModelOptimizationPolicy_ModelPriority `protobuf:"varint,2,opt,name=priority,proto3,enum=inference.ModelOptimizationPolicy_ModelPriority" json:"priority,omitempty"`
-	// Not followed.
+	// Ignored.
 	Cuda *ModelOptimizationPolicy_Cuda `protobuf:"bytes,3,opt,name=cuda,proto3" json:"cuda,omitempty"`
-	// Not followed.
+	// Ignored.
 	ExecutionAccelerators *ModelOptimizationPolicy_ExecutionAccelerators `protobuf:"bytes,4,opt,name=execution_accelerators,json=executionAccelerators,proto3" json:"execution_accelerators,omitempty"`
-	// Not followed.
+	// Ignored.
 	InputPinnedMemory *ModelOptimizationPolicy_PinnedMemoryBuffer `protobuf:"bytes,5,opt,name=input_pinned_memory,json=inputPinnedMemory,proto3" json:"input_pinned_memory,omitempty"`
-	// Not followed.
+	// Ignored.
 	OutputPinnedMemory *ModelOptimizationPolicy_PinnedMemoryBuffer `protobuf:"bytes,6,opt,name=output_pinned_memory,json=outputPinnedMemory,proto3" json:"output_pinned_memory,omitempty"`
-	// Not followed.
+	// Ignored.
 	GatherKernelBufferThreshold uint32 `protobuf:"varint,7,opt,name=gather_kernel_buffer_threshold,json=gatherKernelBufferThreshold,proto3" json:"gather_kernel_buffer_threshold,omitempty"`
-	// Not followed.
+	// Ignored.
 	EagerBatching bool `protobuf:"varint,8,opt,name=eager_batching,json=eagerBatching,proto3" json:"eager_batching,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1344,13 +1343,13 @@ func (x *ModelOptimizationPolicy) GetEagerBatching() bool {
 // ModelQueuePolicy bounds a queue.
 type ModelQueuePolicy struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// What becomes of a request that has waited too long.
+	// The action for a request whose queue timeout has passed.
 	TimeoutAction ModelQueuePolicy_TimeoutAction `protobuf:"varint,1,opt,name=timeout_action,json=timeoutAction,proto3,enum=inference.ModelQueuePolicy_TimeoutAction" json:"timeout_action,omitempty"`
-	// How long a request may wait, in microseconds; 0 is for ever.
+	// The queue timeout in microseconds; 0 is unlimited.
 	DefaultTimeoutMicroseconds uint64 `protobuf:"varint,2,opt,name=default_timeout_microseconds,json=defaultTimeoutMicroseconds,proto3" json:"default_timeout_microseconds,omitempty"`
-	// Whether a request's own timeout counts.
+	// Whether a request can set its own timeout.
 	AllowTimeoutOverride bool `protobuf:"varint,3,opt,name=allow_timeout_override,json=allowTimeoutOverride,proto3" json:"allow_timeout_override,omitempty"`
-	// How many requests may wait; 0 is the server's default.
+	// The maximum number of queued requests; 0 is the server's default.
 	MaxQueueSize  uint32 `protobuf:"varint,4,opt,name=max_queue_size,json=maxQueueSize,proto3" json:"max_queue_size,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1414,18 +1413,18 @@ func (x *ModelQueuePolicy) GetMaxQueueSize() uint32 {
 	return 0
 }
 
-// ModelDynamicBatching joins requests into batches.
+// ModelDynamicBatching combines requests into batches.
 type ModelDynamicBatching struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Batch sizes that are not waited beyond.
+	// Batch sizes that run without further queue delay.
 	PreferredBatchSize []int32 `protobuf:"varint,1,rep,packed,name=preferred_batch_size,json=preferredBatchSize,proto3" json:"preferred_batch_size,omitempty"`
-	// How long a request may wait for others, in microseconds.
+	// The maximum queue delay of a request, in microseconds.
 	MaxQueueDelayMicroseconds uint64 `protobuf:"varint,2,opt,name=max_queue_delay_microseconds,json=maxQueueDelayMicroseconds,proto3" json:"max_queue_delay_microseconds,omitempty"`
-	// Whether answers keep the order of requests.
+	// Whether responses keep the order of requests.
 	PreserveOrdering bool `protobuf:"varint,3,opt,name=preserve_ordering,json=preserveOrdering,proto3" json:"preserve_ordering,omitempty"`
-	// How many priorities there are; 1 is the highest.
+	// The number of priority levels; 1 is the highest priority.
 	PriorityLevels uint64 `protobuf:"varint,4,opt,name=priority_levels,json=priorityLevels,proto3" json:"priority_levels,omitempty"`
-	// The priority of requests that give none.
+	// The priority of requests without one.
 	DefaultPriorityLevel uint64 `protobuf:"varint,5,opt,name=default_priority_level,json=defaultPriorityLevel,proto3" json:"default_priority_level,omitempty"`
 	// Bounds of each queue.
 	DefaultQueuePolicy *ModelQueuePolicy `protobuf:"bytes,6,opt,name=default_queue_policy,json=defaultQueuePolicy,proto3" json:"default_queue_policy,omitempty"`
@@ -1514,23 +1513,23 @@ func (x *ModelDynamicBatching) GetPriorityQueuePolicy() map[uint64]*ModelQueuePo
 	return nil
 }
 
-// ModelSequenceBatching keeps requests of one sequence together. Refused here.
+// ModelSequenceBatching keeps requests of one sequence together. Rejected.
 type ModelSequenceBatching struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// How long a sequence may rest, in microseconds.
+	// The maximum idle time of a sequence, in microseconds.
 	MaxSequenceIdleMicroseconds uint64 `protobuf:"varint,1,opt,name=max_sequence_idle_microseconds,json=maxSequenceIdleMicroseconds,proto3" json:"max_sequence_idle_microseconds,omitempty"`
 	// The inputs with controls.
 	ControlInput []*ModelSequenceBatching_ControlInput `protobuf:"bytes,2,rep,name=control_input,json=controlInput,proto3" json:"control_input,omitempty"`
-	// How requests are joined.
+	// The batching strategy.
 	//
 	// Types that are valid to be assigned to StrategyChoice:
 	//
 	//	*ModelSequenceBatching_Direct
 	//	*ModelSequenceBatching_Oldest
 	StrategyChoice isModelSequenceBatching_StrategyChoice `protobuf_oneof:"strategy_choice"`
-	// What is carried from request to request.
+	// The state between requests.
 	State []*ModelSequenceBatching_State `protobuf:"bytes,5,rep,name=state,proto3" json:"state,omitempty"`
-	// Whether a request comes back until it is done.
+	// Whether a request is rescheduled until it is complete.
 	IterativeSequence bool `protobuf:"varint,6,opt,name=iterative_sequence,json=iterativeSequence,proto3" json:"iterative_sequence,omitempty"`
 	unknownFields     protoimpl.UnknownFields
 	sizeCache         protoimpl.SizeCache
@@ -1624,12 +1623,12 @@ type isModelSequenceBatching_StrategyChoice interface {
 }
 
 type ModelSequenceBatching_Direct struct {
-	// Each sequence has a place.
+	// Each sequence has a batch slot.
 	Direct *ModelSequenceBatching_StrategyDirect `protobuf:"bytes,3,opt,name=direct,proto3,oneof"`
 }
 
 type ModelSequenceBatching_Oldest struct {
-	// The oldest are joined.
+	// The oldest requests are combined.
 	Oldest *ModelSequenceBatching_StrategyOldest `protobuf:"bytes,4,opt,name=oldest,proto3,oneof"`
 }
 
@@ -1637,12 +1636,12 @@ func (*ModelSequenceBatching_Direct) isModelSequenceBatching_StrategyChoice() {}
 
 func (*ModelSequenceBatching_Oldest) isModelSequenceBatching_StrategyChoice() {}
 
-// ModelEnsembling makes a model of others. Refused here.
+// ModelEnsembling combines other models into one. Rejected.
 type ModelEnsembling struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The steps.
 	Step []*ModelEnsembling_Step `protobuf:"bytes,1,rep,name=step,proto3" json:"step,omitempty"`
-	// The most requests at once.
+	// The maximum number of requests in flight.
 	MaxInflightRequests uint32 `protobuf:"varint,2,opt,name=max_inflight_requests,json=maxInflightRequests,proto3" json:"max_inflight_requests,omitempty"`
 	unknownFields       protoimpl.UnknownFields
 	sizeCache           protoimpl.SizeCache
@@ -1738,16 +1737,16 @@ func (x *ModelParameter) GetStringValue() string {
 	return ""
 }
 
-// ModelWarmup is a request that a model answers before it serves.
+// ModelWarmup is a request that runs before the model is ready.
 type ModelWarmup struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// A name for log lines.
 	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	// The batch size; 0 is 1. At most max_batch_size, 1 for a model without batches.
+	// The batch size; 0 means 1. At most max_batch_size, or 1 for a model without batching.
 	BatchSize uint32 `protobuf:"varint,2,opt,name=batch_size,json=batchSize,proto3" json:"batch_size,omitempty"`
 	// By name; every input of the model.
 	Inputs map[string]*ModelWarmup_Input `protobuf:"bytes,3,rep,name=inputs,proto3" json:"inputs,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
-	// How often; 0 is 1.
+	// The number of runs; 0 means 1.
 	Count         uint32 `protobuf:"varint,4,opt,name=count,proto3" json:"count,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1811,7 +1810,7 @@ func (x *ModelWarmup) GetCount() uint32 {
 	return 0
 }
 
-// ModelOperations are libraries with operators. Refused here.
+// ModelOperations lists libraries with custom operators. Rejected.
 type ModelOperations struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The files.
@@ -1857,10 +1856,10 @@ func (x *ModelOperations) GetOpLibraryFilename() []string {
 	return nil
 }
 
-// ModelTransactionPolicy says how many answers a request has.
+// ModelTransactionPolicy controls the number of responses to a request.
 type ModelTransactionPolicy struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Whether it may be other than one. Refused here.
+	// Whether the number may differ from one. Rejected.
 	Decoupled     bool `protobuf:"varint,1,opt,name=decoupled,proto3" json:"decoupled,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1903,10 +1902,10 @@ func (x *ModelTransactionPolicy) GetDecoupled() bool {
 	return false
 }
 
-// ModelRepositoryAgents prepare a model's files. Not followed.
+// ModelRepositoryAgents lists agents that prepare a model's files. Ignored.
 type ModelRepositoryAgents struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// In their order.
+	// In execution order.
 	Agents        []*ModelRepositoryAgents_Agent `protobuf:"bytes,1,rep,name=agents,proto3" json:"agents,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1949,10 +1948,10 @@ func (x *ModelRepositoryAgents) GetAgents() []*ModelRepositoryAgents_Agent {
 	return nil
 }
 
-// ModelResponseCache keeps answers.
+// ModelResponseCache controls the response cache.
 type ModelResponseCache struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Whether it does.
+	// Whether responses are cached.
 	Enable        bool `protobuf:"varint,1,opt,name=enable,proto3" json:"enable,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1995,10 +1994,10 @@ func (x *ModelResponseCache) GetEnable() bool {
 	return false
 }
 
-// ModelMetrics tunes metrics. Not followed.
+// ModelMetrics tunes metrics. Ignored.
 type ModelMetrics struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// One a metric.
+	// One entry for each metric.
 	MetricControl []*ModelMetrics_MetricControl `protobuf:"bytes,1,rep,name=metric_control,json=metricControl,proto3" json:"metric_control,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -2044,27 +2043,27 @@ func (x *ModelMetrics) GetMetricControl() []*ModelMetrics_MetricControl {
 // ModelConfig is the configuration of a model.
 type ModelConfig struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The model; its directory's name where it is empty.
+	// The model; empty: the name of its directory.
 	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	// The kind of model: "onnxruntime_onnx".
+	// The platform: "onnxruntime_onnx".
 	Platform string `protobuf:"bytes,2,opt,name=platform,proto3" json:"platform,omitempty"`
-	// Which versions are served.
+	// The versions to serve.
 	VersionPolicy *ModelVersionPolicy `protobuf:"bytes,3,opt,name=version_policy,json=versionPolicy,proto3" json:"version_policy,omitempty"`
-	// The largest batch; 0 where the model's first dimension is no batch's.
+	// The maximum batch size; 0 if the model has no batch dimension.
 	MaxBatchSize int32 `protobuf:"varint,4,opt,name=max_batch_size,json=maxBatchSize,proto3" json:"max_batch_size,omitempty"`
-	// What it takes.
+	// The inputs.
 	Input []*ModelInput `protobuf:"bytes,5,rep,name=input,proto3" json:"input,omitempty"`
-	// What it gives.
+	// The outputs.
 	Output []*ModelOutput `protobuf:"bytes,6,rep,name=output,proto3" json:"output,omitempty"`
-	// How many calls run at once, and where.
+	// The number and device of instances.
 	InstanceGroup []*ModelInstanceGroup `protobuf:"bytes,7,rep,name=instance_group,json=instanceGroup,proto3" json:"instance_group,omitempty"`
-	// The model's file in a version's directory; "model.onnx" where it is empty.
+	// The model's file in a version's directory; empty: "model.onnx".
 	DefaultModelFilename string `protobuf:"bytes,8,opt,name=default_model_filename,json=defaultModelFilename,proto3" json:"default_model_filename,omitempty"`
-	// Files by the GPU's compute capability. Not followed.
+	// Files by the GPU's compute capability. Ignored.
 	CcModelFilenames map[string]string `protobuf:"bytes,9,rep,name=cc_model_filenames,json=ccModelFilenames,proto3" json:"cc_model_filenames,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
-	// Labels of metrics. Not followed.
+	// Labels of metrics. Ignored.
 	MetricTags map[string]string `protobuf:"bytes,10,rep,name=metric_tags,json=metricTags,proto3" json:"metric_tags,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
-	// How requests are scheduled.
+	// The scheduling of requests.
 	//
 	// Types that are valid to be assigned to SchedulingChoice:
 	//
@@ -2072,31 +2071,31 @@ type ModelConfig struct {
 	//	*ModelConfig_SequenceBatching
 	//	*ModelConfig_EnsembleScheduling
 	SchedulingChoice isModelConfig_SchedulingChoice `protobuf_oneof:"scheduling_choice"`
-	// How the backend is tuned.
+	// The backend's tuning.
 	Optimization *ModelOptimizationPolicy `protobuf:"bytes,12,opt,name=optimization,proto3" json:"optimization,omitempty"`
-	// ONNX Runtime's intra_op_thread_count, inter_op_thread_count, execution_mode (0
-	// sequential, 1 parallel) and graph_optimization_level (0 to 3, or ONNX Runtime's
-	// 99), among them.
+	// For example ONNX Runtime's intra_op_thread_count, inter_op_thread_count,
+	// execution_mode (0 sequential, 1 parallel) and graph_optimization_level (0 to 3, or
+	// ONNX Runtime's 99).
 	Parameters map[string]*ModelParameter `protobuf:"bytes,14,rep,name=parameters,proto3" json:"parameters,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
-	// Requests that it answers before it serves.
+	// Requests that run before the model is ready.
 	ModelWarmup []*ModelWarmup `protobuf:"bytes,16,rep,name=model_warmup,json=modelWarmup,proto3" json:"model_warmup,omitempty"`
 	// The backend: "onnxruntime".
 	Backend string `protobuf:"bytes,17,opt,name=backend,proto3" json:"backend,omitempty"`
-	// Refused here.
+	// Rejected.
 	ModelOperations *ModelOperations `protobuf:"bytes,18,opt,name=model_operations,json=modelOperations,proto3" json:"model_operations,omitempty"`
-	// How many answers a request has.
+	// The number of responses to a request.
 	ModelTransactionPolicy *ModelTransactionPolicy `protobuf:"bytes,19,opt,name=model_transaction_policy,json=modelTransactionPolicy,proto3" json:"model_transaction_policy,omitempty"`
-	// Refused here.
+	// Rejected.
 	BatchInput []*BatchInput `protobuf:"bytes,20,rep,name=batch_input,json=batchInput,proto3" json:"batch_input,omitempty"`
-	// Refused here.
+	// Rejected.
 	BatchOutput []*BatchOutput `protobuf:"bytes,21,rep,name=batch_output,json=batchOutput,proto3" json:"batch_output,omitempty"`
-	// Not followed.
+	// Ignored.
 	ModelRepositoryAgents *ModelRepositoryAgents `protobuf:"bytes,23,opt,name=model_repository_agents,json=modelRepositoryAgents,proto3" json:"model_repository_agents,omitempty"`
-	// Whether answers are kept.
+	// The response cache.
 	ResponseCache *ModelResponseCache `protobuf:"bytes,24,opt,name=response_cache,json=responseCache,proto3" json:"response_cache,omitempty"`
-	// The backend's runtime. Not followed.
+	// The backend's runtime. Ignored.
 	Runtime string `protobuf:"bytes,25,opt,name=runtime,proto3" json:"runtime,omitempty"`
-	// Not followed.
+	// Ignored.
 	ModelMetrics  *ModelMetrics `protobuf:"bytes,26,opt,name=model_metrics,json=modelMetrics,proto3" json:"model_metrics,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -2325,17 +2324,17 @@ type isModelConfig_SchedulingChoice interface {
 }
 
 type ModelConfig_DynamicBatching struct {
-	// Joined into batches.
+	// Combined into batches.
 	DynamicBatching *ModelDynamicBatching `protobuf:"bytes,11,opt,name=dynamic_batching,json=dynamicBatching,proto3,oneof"`
 }
 
 type ModelConfig_SequenceBatching struct {
-	// By sequence. Refused here.
+	// By sequence. Rejected.
 	SequenceBatching *ModelSequenceBatching `protobuf:"bytes,13,opt,name=sequence_batching,json=sequenceBatching,proto3,oneof"`
 }
 
 type ModelConfig_EnsembleScheduling struct {
-	// Through other models. Refused here.
+	// By an ensemble of models. Rejected.
 	EnsembleScheduling *ModelEnsembling `protobuf:"bytes,15,opt,name=ensemble_scheduling,json=ensembleScheduling,proto3,oneof"`
 }
 
@@ -2345,14 +2344,14 @@ func (*ModelConfig_SequenceBatching) isModelConfig_SchedulingChoice() {}
 
 func (*ModelConfig_EnsembleScheduling) isModelConfig_SchedulingChoice() {}
 
-// Resource is something that there is a number of.
+// Resource is a counted resource.
 type ModelRateLimiter_Resource struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Its name.
 	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
 	// Whether all devices share it.
 	Global bool `protobuf:"varint,2,opt,name=global,proto3" json:"global,omitempty"`
-	// How many an instance takes.
+	// The number that an instance needs.
 	Count         uint32 `protobuf:"varint,3,opt,name=count,proto3" json:"count,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -2409,7 +2408,7 @@ func (x *ModelRateLimiter_Resource) GetCount() uint32 {
 	return 0
 }
 
-// SecondaryDevice is an accelerator beside the device. Not followed.
+// SecondaryDevice is an additional accelerator. Ignored.
 type ModelInstanceGroup_SecondaryDevice struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The kind.
@@ -2464,10 +2463,10 @@ func (x *ModelInstanceGroup_SecondaryDevice) GetDeviceId() int64 {
 	return 0
 }
 
-// Latest are the newest.
+// Latest selects the newest versions.
 type ModelVersionPolicy_Latest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// How many; 0 is 1.
+	// The number of versions; 0 means 1.
 	NumVersions   uint32 `protobuf:"varint,1,opt,name=num_versions,json=numVersions,proto3" json:"num_versions,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -2510,7 +2509,7 @@ func (x *ModelVersionPolicy_Latest) GetNumVersions() uint32 {
 	return 0
 }
 
-// All are all.
+// All selects all versions.
 type ModelVersionPolicy_All struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -2547,7 +2546,7 @@ func (*ModelVersionPolicy_All) Descriptor() ([]byte, []int) {
 	return file_inference_model_config_proto_rawDescGZIP(), []int{7, 1}
 }
 
-// Specific are those that are listed.
+// Specific selects the listed versions.
 type ModelVersionPolicy_Specific struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Their numbers.
@@ -2593,11 +2592,11 @@ func (x *ModelVersionPolicy_Specific) GetVersions() []int64 {
 	return nil
 }
 
-// Graph is how far the graph is optimized.
+// Graph is the optimization level of the graph.
 type ModelOptimizationPolicy_Graph struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// -1: basic; 1: extended; 2: none; 0: all, the default; as Triton gives them to
-	// ONNX Runtime.
+	// -1: basic; 1: extended; 2: none; 0: all, the default; with Triton's mapping to
+	// ONNX Runtime's levels.
 	Level         int32 `protobuf:"varint,1,opt,name=level,proto3" json:"level,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -2640,16 +2639,16 @@ func (x *ModelOptimizationPolicy_Graph) GetLevel() int32 {
 	return 0
 }
 
-// Cuda tunes GPUs. Not followed.
+// Cuda tunes GPUs. Ignored.
 type ModelOptimizationPolicy_Cuda struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Whether to capture graphs.
 	Graphs bool `protobuf:"varint,1,opt,name=graphs,proto3" json:"graphs,omitempty"`
-	// Whether to spin.
+	// Whether to busy-wait for events.
 	BusyWaitEvents bool `protobuf:"varint,2,opt,name=busy_wait_events,json=busyWaitEvents,proto3" json:"busy_wait_events,omitempty"`
-	// What to capture.
+	// The graphs to capture.
 	GraphSpec []*ModelOptimizationPolicy_Cuda_GraphSpec `protobuf:"bytes,3,rep,name=graph_spec,json=graphSpec,proto3" json:"graph_spec,omitempty"`
-	// Whether outputs are copied beside the work.
+	// Whether outputs are copied on a separate stream.
 	OutputCopyStream bool `protobuf:"varint,4,opt,name=output_copy_stream,json=outputCopyStream,proto3" json:"output_copy_stream,omitempty"`
 	unknownFields    protoimpl.UnknownFields
 	sizeCache        protoimpl.SizeCache
@@ -2713,12 +2712,12 @@ func (x *ModelOptimizationPolicy_Cuda) GetOutputCopyStream() bool {
 	return false
 }
 
-// ExecutionAccelerators are execution providers. Not followed.
+// ExecutionAccelerators are execution providers. Ignored.
 type ModelOptimizationPolicy_ExecutionAccelerators struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// On GPUs.
+	// For GPUs.
 	GpuExecutionAccelerator []*ModelOptimizationPolicy_ExecutionAccelerators_Accelerator `protobuf:"bytes,1,rep,name=gpu_execution_accelerator,json=gpuExecutionAccelerator,proto3" json:"gpu_execution_accelerator,omitempty"`
-	// On the CPU.
+	// For the CPU.
 	CpuExecutionAccelerator []*ModelOptimizationPolicy_ExecutionAccelerators_Accelerator `protobuf:"bytes,2,rep,name=cpu_execution_accelerator,json=cpuExecutionAccelerator,proto3" json:"cpu_execution_accelerator,omitempty"`
 	unknownFields           protoimpl.UnknownFields
 	sizeCache               protoimpl.SizeCache
@@ -2768,10 +2767,10 @@ func (x *ModelOptimizationPolicy_ExecutionAccelerators) GetCpuExecutionAccelerat
 	return nil
 }
 
-// PinnedMemoryBuffer says whether copies go through pinned memory. Not followed.
+// PinnedMemoryBuffer controls copies through pinned memory. Ignored.
 type ModelOptimizationPolicy_PinnedMemoryBuffer struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Whether they do.
+	// Whether copies use pinned memory.
 	Enable        bool `protobuf:"varint,1,opt,name=enable,proto3" json:"enable,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -2821,7 +2820,7 @@ type ModelOptimizationPolicy_Cuda_GraphSpec struct {
 	BatchSize int32 `protobuf:"varint,1,opt,name=batch_size,json=batchSize,proto3" json:"batch_size,omitempty"`
 	// The inputs' shapes.
 	Input map[string]*ModelOptimizationPolicy_Cuda_GraphSpec_Shape `protobuf:"bytes,2,rep,name=input,proto3" json:"input,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
-	// The least that it serves.
+	// The smallest request that it serves.
 	GraphLowerBound *ModelOptimizationPolicy_Cuda_GraphSpec_LowerBound `protobuf:"bytes,3,opt,name=graph_lower_bound,json=graphLowerBound,proto3" json:"graph_lower_bound,omitempty"`
 	unknownFields   protoimpl.UnknownFields
 	sizeCache       protoimpl.SizeCache
@@ -2924,7 +2923,7 @@ func (x *ModelOptimizationPolicy_Cuda_GraphSpec_Shape) GetDim() []int64 {
 	return nil
 }
 
-// LowerBound is the least that it serves.
+// LowerBound is the smallest request that it serves.
 type ModelOptimizationPolicy_Cuda_GraphSpec_LowerBound struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The batch size.
@@ -2979,7 +2978,7 @@ func (x *ModelOptimizationPolicy_Cuda_GraphSpec_LowerBound) GetInput() map[strin
 	return nil
 }
 
-// Accelerator is one.
+// Accelerator is one execution provider.
 type ModelOptimizationPolicy_ExecutionAccelerators_Accelerator struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Its name.
@@ -3034,18 +3033,18 @@ func (x *ModelOptimizationPolicy_ExecutionAccelerators_Accelerator) GetParameter
 	return nil
 }
 
-// Control tells a model about the sequence.
+// Control passes information about the sequence to a model.
 type ModelSequenceBatching_Control struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// What it tells.
+	// The kind of information.
 	Kind ModelSequenceBatching_Control_Kind `protobuf:"varint,1,opt,name=kind,proto3,enum=inference.ModelSequenceBatching_Control_Kind" json:"kind,omitempty"`
-	// The values for no and yes.
+	// The values for false and true.
 	Int32FalseTrue []int32 `protobuf:"varint,2,rep,packed,name=int32_false_true,json=int32FalseTrue,proto3" json:"int32_false_true,omitempty"`
-	// The values for no and yes.
+	// The values for false and true.
 	Fp32FalseTrue []float32 `protobuf:"fixed32,3,rep,packed,name=fp32_false_true,json=fp32FalseTrue,proto3" json:"fp32_false_true,omitempty"`
 	// The datatype.
 	DataType DataType `protobuf:"varint,4,opt,name=data_type,json=dataType,proto3,enum=inference.DataType" json:"data_type,omitempty"`
-	// The values for no and yes.
+	// The values for false and true.
 	BoolFalseTrue []bool `protobuf:"varint,5,rep,packed,name=bool_false_true,json=boolFalseTrue,proto3" json:"bool_false_true,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -3121,7 +3120,7 @@ type ModelSequenceBatching_ControlInput struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Its name.
 	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	// What it tells.
+	// Its controls.
 	Control       []*ModelSequenceBatching_Control `protobuf:"bytes,2,rep,name=control,proto3" json:"control,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -3171,7 +3170,7 @@ func (x *ModelSequenceBatching_ControlInput) GetControl() []*ModelSequenceBatchi
 	return nil
 }
 
-// InitialState is the state of a sequence's beginning.
+// InitialState is the state at the start of a sequence.
 type ModelSequenceBatching_InitialState struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Its datatype.
@@ -3287,7 +3286,7 @@ func (*ModelSequenceBatching_InitialState_ZeroData) isModelSequenceBatching_Init
 func (*ModelSequenceBatching_InitialState_DataFile) isModelSequenceBatching_InitialState_StateData() {
 }
 
-// State is carried from request to request.
+// State is kept between the requests of a sequence.
 type ModelSequenceBatching_State struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The input.
@@ -3298,7 +3297,7 @@ type ModelSequenceBatching_State struct {
 	DataType DataType `protobuf:"varint,3,opt,name=data_type,json=dataType,proto3,enum=inference.DataType" json:"data_type,omitempty"`
 	// The shape.
 	Dims []int64 `protobuf:"varint,4,rep,packed,name=dims,proto3" json:"dims,omitempty"`
-	// How it begins.
+	// The initial state.
 	InitialState []*ModelSequenceBatching_InitialState `protobuf:"bytes,5,rep,name=initial_state,json=initialState,proto3" json:"initial_state,omitempty"`
 	// Whether input and output share memory.
 	UseSameBufferForInputOutput bool `protobuf:"varint,6,opt,name=use_same_buffer_for_input_output,json=useSameBufferForInputOutput,proto3" json:"use_same_buffer_for_input_output,omitempty"`
@@ -3387,12 +3386,12 @@ func (x *ModelSequenceBatching_State) GetUseGrowableMemory() bool {
 	return false
 }
 
-// StrategyDirect gives each sequence a place.
+// StrategyDirect assigns each sequence a batch slot.
 type ModelSequenceBatching_StrategyDirect struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// How long a request may wait, in microseconds.
+	// The maximum queue delay of a request, in microseconds.
 	MaxQueueDelayMicroseconds uint64 `protobuf:"varint,1,opt,name=max_queue_delay_microseconds,json=maxQueueDelayMicroseconds,proto3" json:"max_queue_delay_microseconds,omitempty"`
-	// The least share of places in use.
+	// The minimum share of slots in use.
 	MinimumSlotUtilization float32 `protobuf:"fixed32,2,opt,name=minimum_slot_utilization,json=minimumSlotUtilization,proto3" json:"minimum_slot_utilization,omitempty"`
 	unknownFields          protoimpl.UnknownFields
 	sizeCache              protoimpl.SizeCache
@@ -3442,16 +3441,16 @@ func (x *ModelSequenceBatching_StrategyDirect) GetMinimumSlotUtilization() float
 	return 0
 }
 
-// StrategyOldest joins the oldest requests.
+// StrategyOldest combines the oldest requests.
 type ModelSequenceBatching_StrategyOldest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The most sequences.
+	// The maximum number of sequences.
 	MaxCandidateSequences int32 `protobuf:"varint,1,opt,name=max_candidate_sequences,json=maxCandidateSequences,proto3" json:"max_candidate_sequences,omitempty"`
-	// Batch sizes that are not waited beyond.
+	// Batch sizes that run without further queue delay.
 	PreferredBatchSize []int32 `protobuf:"varint,2,rep,packed,name=preferred_batch_size,json=preferredBatchSize,proto3" json:"preferred_batch_size,omitempty"`
-	// How long a request may wait, in microseconds.
+	// The maximum queue delay of a request, in microseconds.
 	MaxQueueDelayMicroseconds uint64 `protobuf:"varint,3,opt,name=max_queue_delay_microseconds,json=maxQueueDelayMicroseconds,proto3" json:"max_queue_delay_microseconds,omitempty"`
-	// Whether answers keep the order of requests.
+	// Whether responses keep the order of requests.
 	PreserveOrdering bool `protobuf:"varint,4,opt,name=preserve_ordering,json=preserveOrdering,proto3" json:"preserve_ordering,omitempty"`
 	unknownFields    protoimpl.UnknownFields
 	sizeCache        protoimpl.SizeCache
@@ -3515,7 +3514,7 @@ func (x *ModelSequenceBatching_StrategyOldest) GetPreserveOrdering() bool {
 	return false
 }
 
-// Step is one of them.
+// Step is one of the models.
 type ModelEnsembling_Step struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The model.
@@ -3602,9 +3601,9 @@ type ModelWarmup_Input struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The datatype.
 	DataType DataType `protobuf:"varint,1,opt,name=data_type,json=dataType,proto3,enum=inference.DataType" json:"data_type,omitempty"`
-	// The shape, without the batch's dimension where max_batch_size is more than 0.
+	// The shape, without the batch dimension if max_batch_size is above 0.
 	Dims []int64 `protobuf:"varint,2,rep,packed,name=dims,proto3" json:"dims,omitempty"`
-	// The elements of one item of the batch; each item has the same.
+	// The elements of one item of the batch; all items are equal.
 	//
 	// Types that are valid to be assigned to InputDataType:
 	//
@@ -3704,12 +3703,12 @@ type ModelWarmup_Input_ZeroData struct {
 }
 
 type ModelWarmup_Input_RandomData struct {
-	// By chance, from 0 to 1; strings are empty.
+	// Random, from 0 to 1; strings are empty.
 	RandomData bool `protobuf:"varint,4,opt,name=random_data,json=randomData,proto3,oneof"`
 }
 
 type ModelWarmup_Input_InputDataFile struct {
-	// From a file in the model's directory warmup, as raw contents are sent.
+	// From a file in the model's directory warmup, in the format of raw contents.
 	InputDataFile string `protobuf:"bytes,5,opt,name=input_data_file,json=inputDataFile,proto3,oneof"`
 }
 
@@ -3719,7 +3718,7 @@ func (*ModelWarmup_Input_RandomData) isModelWarmup_Input_InputDataType() {}
 
 func (*ModelWarmup_Input_InputDataFile) isModelWarmup_Input_InputDataType() {}
 
-// Agent is one.
+// Agent is one agent.
 type ModelRepositoryAgents_Agent struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Its name.
@@ -3774,12 +3773,12 @@ func (x *ModelRepositoryAgents_Agent) GetParameters() map[string]string {
 	return nil
 }
 
-// MetricControl tunes one.
+// MetricControl tunes one metric.
 type ModelMetrics_MetricControl struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Which one.
+	// The metric.
 	MetricIdentifier *ModelMetrics_MetricControl_MetricIdentifier `protobuf:"bytes,1,opt,name=metric_identifier,json=metricIdentifier,proto3" json:"metric_identifier,omitempty"`
-	// How.
+	// Its options.
 	//
 	// Types that are valid to be assigned to MetricOptions:
 	//
@@ -3847,13 +3846,13 @@ type isModelMetrics_MetricControl_MetricOptions interface {
 }
 
 type ModelMetrics_MetricControl_HistogramOptions_ struct {
-	// As a histogram.
+	// Options of a histogram.
 	HistogramOptions *ModelMetrics_MetricControl_HistogramOptions `protobuf:"bytes,2,opt,name=histogram_options,json=histogramOptions,proto3,oneof"`
 }
 
 func (*ModelMetrics_MetricControl_HistogramOptions_) isModelMetrics_MetricControl_MetricOptions() {}
 
-// MetricIdentifier names it.
+// MetricIdentifier identifies a metric.
 type ModelMetrics_MetricControl_MetricIdentifier struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The family.

@@ -4,8 +4,8 @@
 // 	protoc        (unknown)
 // source: modelserving/predictor.proto
 
-// Inference over images and flat tensors, for every client that speaks
-// Connect, gRPC, gRPC-Web or plain HTTP with JSON.
+// Inference on images and flat tensors, for clients that use Connect, gRPC, gRPC-Web
+// or plain HTTP with JSON.
 
 package modelserving
 
@@ -79,43 +79,42 @@ func (ModelState) EnumDescriptor() ([]byte, []int) {
 // InferenceRequest carries exactly one of tensor_data and raw_image.
 type InferenceRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The model to run. Empty: the server's default model, or the only one it has.
+	// The model to run. Empty: the server's default model, or its only model.
 	ModelName string `protobuf:"bytes,1,opt,name=model_name,json=modelName,proto3" json:"model_name,omitempty"`
 	// The model's input, flattened in row-major order in the model's own layout.
 	TensorData []float32 `protobuf:"fixed32,2,rep,packed,name=tensor_data,json=tensorData,proto3" json:"tensor_data,omitempty"`
-	// Width and height of the input in pixels. Optional; where given they must
-	// agree with the model, or they fill its dynamic dimensions; an encoded image
-	// is resized to them. With a raw_image that is an array they give the size of
-	// that array.
+	// Width and height of the input in pixels. Optional. They must equal the
+	// model's, or set its dynamic dimensions; an encoded image is resized to them.
+	// If raw_image is an array they are the size of that array.
 	Width  int32 `protobuf:"varint,3,opt,name=width,proto3" json:"width,omitempty"`
 	Height int32 `protobuf:"varint,4,opt,name=height,proto3" json:"height,omitempty"`
 	// The version to run, a positive integer as in the repository. Empty: the
-	// newest that is ready.
+	// newest ready version.
 	ModelVersion string `protobuf:"bytes,5,opt,name=model_version,json=modelVersion,proto3" json:"model_version,omitempty"`
-	// An encoded image (JPEG, PNG, GIF, WebP, BMP, TIFF; told by its first bytes)
-	// or an array as numpy's tobytes() gives it: float32 of height x width x
-	// channels, taken as the tensor's values as they are, or uint8 of the same
-	// shape, taken as pixels.
+	// An encoded image (JPEG, PNG, GIF, WebP, BMP or TIFF, detected by its first
+	// bytes) or an array in the format of numpy's tobytes(): float32 of height x
+	// width x channels, used unchanged as the tensor's values, or uint8 of the same
+	// shape, used as pixels.
 	RawImage []byte `protobuf:"bytes,6,opt,name=raw_image,json=rawImage,proto3" json:"raw_image,omitempty"`
-	// The shape of tensor_data, or of the array in raw_image. Optional; needed
-	// where the model's dynamic dimensions leave it open.
+	// The shape of tensor_data, or of the array in raw_image. Optional; required if
+	// the model's dynamic dimensions do not follow from the data.
 	Shape []int64 `protobuf:"varint,7,rep,packed,name=shape,proto3" json:"shape,omitempty"`
-	// The element type of the array in raw_image: "FP32" or "UINT8". Optional.
-	// Given, raw_image is read as an array and never as an encoded image.
+	// The element type of the array in raw_image: "FP32" or "UINT8". Optional. If
+	// it is set, raw_image is an array and never an encoded image.
 	Datatype string `protobuf:"bytes,8,opt,name=datatype,proto3" json:"datatype,omitempty"`
-	// The order of the dimensions of the array in raw_image: "NHWC" (numpy's
-	// usual one, the default) or "NCHW".
+	// The order of the dimensions of the array in raw_image: "NHWC" (usual in
+	// numpy, the default) or "NCHW".
 	Layout string `protobuf:"bytes,9,opt,name=layout,proto3" json:"layout,omitempty"`
-	// The media type of raw_image. Optional. "image/..." says that it must be an
-	// encoded image, "application/octet-stream" that it may be either.
+	// The media type of raw_image. Optional. With "image/..." it must be an encoded
+	// image, with "application/octet-stream" it may be either.
 	ContentType string `protobuf:"bytes,10,opt,name=content_type,json=contentType,proto3" json:"content_type,omitempty"`
-	// How many classifications to return, best first. 0: five.
+	// The number of classifications to return, best first. 0: five.
 	TopK int32 `protobuf:"varint,11,opt,name=top_k,json=topK,proto3" json:"top_k,omitempty"`
-	// An identifier that is returned with the answer.
+	// An identifier that the response repeats.
 	Id string `protobuf:"bytes,12,opt,name=id,proto3" json:"id,omitempty"`
-	// On StreamPredict, for live video: only the newest frame matters. A frame that
-	// still waits when a newer one comes is not run, and is answered, in its place,
-	// with InferenceResponse.dropped.
+	// On StreamPredict, for live video: only the newest frame is relevant. A frame
+	// that is still queued when a newer one arrives is not run; its response, in
+	// order, has InferenceResponse.dropped set.
 	LatestOnly    bool `protobuf:"varint,13,opt,name=latest_only,json=latestOnly,proto3" json:"latest_only,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -242,9 +241,9 @@ func (x *InferenceRequest) GetLatestOnly() bool {
 	return false
 }
 
-// FastInferenceRequest carries an image in its first field, so that the bytes of
-// a file can be sent as they are behind a constant prefix. Fields are those of
-// InferenceRequest.
+// FastInferenceRequest has the image in its first field, so that a client can send
+// the unchanged bytes of a file after a short prefix. The fields have the meaning of
+// those in InferenceRequest.
 type FastInferenceRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	RawImage      []byte                 `protobuf:"bytes,1,opt,name=raw_image,json=rawImage,proto3" json:"raw_image,omitempty"`
@@ -355,27 +354,27 @@ func (x *FastInferenceRequest) GetId() string {
 
 type InferenceResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The model's first output, flattened. Probabilities when the model is a
+	// The model's first output, flattened. Probabilities if the model is a
 	// classifier.
 	Predictions []float32 `protobuf:"fixed32,1,rep,packed,name=predictions,proto3" json:"predictions,omitempty"`
 	// The largest of predictions.
 	Confidence float32 `protobuf:"fixed32,2,opt,name=confidence,proto3" json:"confidence,omitempty"`
-	// The best classes, best first. Present when the model is a classifier: its
-	// first output has one row of scores.
+	// The best classes, best first. Present if the model is a classifier: its first
+	// output has one row of scores.
 	Classifications []*Classification `protobuf:"bytes,3,rep,name=classifications,proto3" json:"classifications,omitempty"`
-	// The model and version that answered.
+	// The model and version that ran.
 	ModelName    string `protobuf:"bytes,4,opt,name=model_name,json=modelName,proto3" json:"model_name,omitempty"`
 	ModelVersion string `protobuf:"bytes,5,opt,name=model_version,json=modelVersion,proto3" json:"model_version,omitempty"`
 	// The id of the request.
 	Id string `protobuf:"bytes,6,opt,name=id,proto3" json:"id,omitempty"`
-	// Set on StreamPredict when this frame could not be served; every field of
-	// the answer but id is then empty.
+	// Set on StreamPredict if this frame failed; all other fields except id are then
+	// empty.
 	Error   *Error   `protobuf:"bytes,7,opt,name=error,proto3" json:"error,omitempty"`
 	Timings *Timings `protobuf:"bytes,8,opt,name=timings,proto3" json:"timings,omitempty"`
-	// The shape of the first output, of which predictions are the values.
+	// The shape of the first output, whose values are in predictions.
 	Shape []int64 `protobuf:"varint,9,rep,packed,name=shape,proto3" json:"shape,omitempty"`
-	// Set on StreamPredict when this frame was latest_only and a newer one came before
-	// it was run; every field of the answer but id is then empty.
+	// Set on StreamPredict if this frame was latest_only and a newer one arrived before
+	// it ran; all other fields except id are then empty.
 	Dropped       bool `protobuf:"varint,10,opt,name=dropped,proto3" json:"dropped,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -483,7 +482,7 @@ func (x *InferenceResponse) GetDropped() bool {
 
 type Classification struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The class's label; empty when the model has none.
+	// The class's label; empty if the model has none.
 	Label string `protobuf:"bytes,1,opt,name=label,proto3" json:"label,omitempty"`
 	// The class's position in the model's output.
 	Index         int32   `protobuf:"varint,2,opt,name=index,proto3" json:"index,omitempty"`
@@ -543,7 +542,8 @@ func (x *Classification) GetScore() float32 {
 	return 0
 }
 
-// Error is what an RPC's own error would have been, for one item of a stream.
+// Error is the error of one message of a stream: the code and message that a unary RPC
+// would return.
 type Error struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The code's name, such as "invalid_argument".
@@ -597,16 +597,16 @@ func (x *Error) GetMessage() string {
 	return ""
 }
 
-// Timings say where the time of a request went on the server, in microseconds.
+// Timings are the durations of a request's steps on the server, in microseconds.
 type Timings struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Encoded image to pixels.
+	// Decoding the image to pixels.
 	DecodeUs int64 `protobuf:"varint,1,opt,name=decode_us,json=decodeUs,proto3" json:"decode_us,omitempty"`
-	// Pixels or values to the input tensor: resize, crop, normalise.
+	// Converting pixels or values to the input tensor: resize, crop, normalise.
 	PreprocessUs int64 `protobuf:"varint,2,opt,name=preprocess_us,json=preprocessUs,proto3" json:"preprocess_us,omitempty"`
-	// Waiting for the model to be free.
+	// Waiting for a free instance of the model.
 	QueueUs int64 `protobuf:"varint,3,opt,name=queue_us,json=queueUs,proto3" json:"queue_us,omitempty"`
-	// The model itself.
+	// Running the model.
 	ComputeUs     int64 `protobuf:"varint,4,opt,name=compute_us,json=computeUs,proto3" json:"compute_us,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -710,7 +710,7 @@ type ListModelsResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Sorted by name.
 	Models []*Model `protobuf:"bytes,1,rep,name=models,proto3" json:"models,omitempty"`
-	// The model that answers when a request names none; empty when there is none.
+	// The model for requests without a model name; empty if there is none.
 	DefaultModel  string `protobuf:"bytes,2,opt,name=default_model,json=defaultModel,proto3" json:"default_model,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -764,7 +764,7 @@ type GetModelRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Empty: the default model.
 	ModelName string `protobuf:"bytes,1,opt,name=model_name,json=modelName,proto3" json:"model_name,omitempty"`
-	// Empty: the newest version that is ready.
+	// Empty: the newest ready version.
 	ModelVersion  string `protobuf:"bytes,2,opt,name=model_version,json=modelVersion,proto3" json:"model_version,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -858,24 +858,24 @@ func (x *GetModelResponse) GetModel() *Model {
 	return nil
 }
 
-// Model describes a model as its selected version (the newest that is ready,
-// unless another was asked for) takes and gives tensors.
+// Model describes a model. Its tensors are those of the selected version: the newest
+// ready one, unless the request names another.
 type Model struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	Name  string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
 	// Every version in the repository, newest first.
 	Versions []*ModelVersion `protobuf:"bytes,2,rep,name=versions,proto3" json:"versions,omitempty"`
-	// READY when at least one version is.
+	// READY if at least one version is.
 	State ModelState `protobuf:"varint,3,opt,name=state,proto3,enum=modelserving.ModelState" json:"state,omitempty"`
-	// Why the model is not ready.
+	// The reason why the model is not ready.
 	Reason string `protobuf:"bytes,4,opt,name=reason,proto3" json:"reason,omitempty"`
 	// The version that the following fields describe.
 	Version string        `protobuf:"bytes,5,opt,name=version,proto3" json:"version,omitempty"`
 	Inputs  []*TensorInfo `protobuf:"bytes,6,rep,name=inputs,proto3" json:"inputs,omitempty"`
 	Outputs []*TensorInfo `protobuf:"bytes,7,rep,name=outputs,proto3" json:"outputs,omitempty"`
-	// Labels by class index; empty when the model has none.
+	// Labels by class index; empty if the model has none.
 	Labels []string `protobuf:"bytes,8,rep,name=labels,proto3" json:"labels,omitempty"`
-	// Set when the model takes images.
+	// Set if the model accepts images.
 	Image         *ImageInfo `protobuf:"bytes,9,opt,name=image,proto3" json:"image,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -978,7 +978,7 @@ type ModelVersion struct {
 	state   protoimpl.MessageState `protogen:"open.v1"`
 	Version string                 `protobuf:"bytes,1,opt,name=version,proto3" json:"version,omitempty"`
 	State   ModelState             `protobuf:"varint,2,opt,name=state,proto3,enum=modelserving.ModelState" json:"state,omitempty"`
-	// Why the version is not ready.
+	// The reason why the version is not ready.
 	Reason        string `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1040,7 +1040,7 @@ type TensorInfo struct {
 	Name  string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
 	// BOOL, UINT8, INT64, FP16, FP32, BYTES and so on.
 	Datatype string `protobuf:"bytes,2,opt,name=datatype,proto3" json:"datatype,omitempty"`
-	// -1 stands for a dynamic dimension.
+	// -1 is a dynamic dimension.
 	Shape         []int64 `protobuf:"varint,3,rep,packed,name=shape,proto3" json:"shape,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1097,14 +1097,15 @@ func (x *TensorInfo) GetShape() []int64 {
 	return nil
 }
 
-// ImageInfo says what image the model takes. Images of other sizes are resized.
+// ImageInfo describes the image that the model accepts. Images of other sizes are
+// resized.
 type ImageInfo struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// 0 stands for a dynamic size.
+	// 0 is a dynamic size.
 	Width    int32 `protobuf:"varint,1,opt,name=width,proto3" json:"width,omitempty"`
 	Height   int32 `protobuf:"varint,2,opt,name=height,proto3" json:"height,omitempty"`
 	Channels int32 `protobuf:"varint,3,opt,name=channels,proto3" json:"channels,omitempty"`
-	// The model's own order of dimensions: "NCHW" or "NHWC".
+	// The model's order of dimensions: "NCHW" or "NHWC".
 	Layout        string `protobuf:"bytes,4,opt,name=layout,proto3" json:"layout,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

@@ -83,13 +83,13 @@ func (s *Server) build(options Options) error {
 		restore := admission.TuneHeap(memory, options.HeapEnv)
 		s.onClose(func() error { restore(); return nil })
 	}
-	engine, err := openEngine(s.config, s.log)
+	engines, err := openEngines(s.config, s.log)
 	if err != nil {
 		return err
 	}
-	s.onClose(engine.Close)
+	s.onClose(engines.Close)
 	cache := respcache.New(int64(s.config.ResponseCacheBytes))
-	s.models = newRepository(s.config, engine, cache, s.log)
+	s.models = newRepository(s.config, engines, cache, s.log)
 	s.onClose(s.models.Close)
 	s.onClose(func() error { s.loading.Wait(); return nil })
 	if err := s.models.Scan(); err != nil {

@@ -5,23 +5,27 @@ import (
 
 	"github.com/tensorwire/tensorwire/handler"
 	"github.com/tensorwire/tensorwire/internal/config"
+	"github.com/tensorwire/tensorwire/internal/engine"
 	"github.com/tensorwire/tensorwire/internal/engine/onnx"
 	"github.com/tensorwire/tensorwire/internal/models/repository"
 	"github.com/tensorwire/tensorwire/internal/sched/respcache"
 )
 
-// openEngine loads ONNX Runtime.
-func openEngine(c *config.Config, log *slog.Logger) (*onnx.Engine, error) {
+// openEngines opens the engines: each platform of models with the engine that runs it.
+// The caller closes the registry, which closes the engines.
+func openEngines(c *config.Config, log *slog.Logger) (*engine.Registry, error) {
 	library, err := onnx.Find(c.OnnxRuntimeLib)
 	if err != nil {
 		return nil, err
 	}
-	engine, err := onnx.Open(library, onnx.Options{IntraOpThreads: c.IntraOpThreads, ReuseOutputs: true})
+	runtime, err := onnx.Open(library, onnx.Options{IntraOpThreads: c.IntraOpThreads, ReuseOutputs: true})
 	if err != nil {
 		return nil, err
 	}
-	log.Info("ONNX Runtime is loaded", "version", engine.Version(), "library", library)
-	return engine, nil
+	log.Info("ONNX Runtime is loaded", "version", runtime.Version(), "library", library)
+	return engine.NewRegistry(
+		engine.Registration{Platform: engine.ONNXRuntime, Engine: runtime},
+	), nil
 }
 
 // RuntimeVersion returns the path and the version of ONNX Runtime's library: the one at
@@ -30,18 +34,18 @@ func RuntimeVersion(explicit string) (library, version string, err error) {
 	if library, err = onnx.Find(explicit); err != nil {
 		return "", "", err
 	}
-	engine, err := onnx.Open(library, onnx.Options{})
+	runtime, err := onnx.Open(library, onnx.Options{})
 	if err != nil {
 		return library, "", err
 	}
-	version = engine.Version()
-	return library, version, engine.Close()
+	version = runtime.Version()
+	return library, version, runtime.Close()
 }
 
 // newRepository returns the repository of the models, whose sessions run behind their
 // schedulers and the response cache.
-func newRepository(c *config.Config, engine *onnx.Engine, cache *respcache.Cache, log *slog.Logger) *repository.Repository {
-	return repository.New(c.Models, engine, repository.Options{
+func newRepository(c *config.Config, engines *engine.Registry, cache *respcache.Cache, log *slog.Logger) *repository.Repository {
+	return repository.New(c.Models, engines, repository.Options{
 		Control:       c.ModelControl,
 		PollInterval:  c.PollInterval,
 		StartupModels: c.LoadModels,

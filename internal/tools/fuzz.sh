@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Run fuzz targets for the given time each: those that are named, or all.
+# Run the given fuzz targets, or all, for the given time each.
 #
 # usage: fuzz.sh TIME [TARGET...]
 set -euo pipefail
@@ -13,14 +13,14 @@ fi
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 
-# An input that finds new code is made smaller for a minute by default, in which
-# nothing else is run.
+# -fuzzminimizetime: by default the fuzzer spends up to a minute on minimizing each
+# interesting input.
 fuzz() {
 	echo "fuzz ./$1 $2 for $time"
 	if go test "./$1" -run '^$' -fuzz "^$2\$" -fuzztime "$time" -fuzzminimizetime 2s 2>&1 | tee "$log"; then
 		return
 	fi
-	# Go before 1.27 may take the end of the time for a failure (golang/go#75804).
+	# Go before 1.27 may report the end of the time as a failure (golang/go#75804).
 	grep -q '^ *context deadline exceeded$' "$log" && ! grep -qE 'Failing input|panic:' "$log"
 }
 
@@ -33,6 +33,6 @@ for dir in $(grep -rlE '^func Fuzz' --include='*_test.go' cmd handler internal w
 	done
 done
 if [ "$run" -eq 0 ] || { [ $# -gt 0 ] && [ "$run" -ne $# ]; }; then
-	echo "there are $run targets of those that are to be run: $*" >&2
+	echo "found $run of $# fuzz targets: $*" >&2
 	exit 1
 fi

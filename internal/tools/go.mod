@@ -1,4 +1,4 @@
-// The tools of the build, pinned apart from the product's own dependencies.
+// The build tools, pinned separately from the product's dependencies.
 module github.com/tensorwire/tensorwire/internal/tools
 
 go 1.26.0

@@ -1,16 +1,16 @@
 #!/usr/bin/env bash
-# Check that programs are there. On Debian, as root, what is missing is installed;
-# elsewhere it is said plainly what to install.
+# Check that programs are installed. On Debian, as root, install missing ones; elsewhere
+# print what to install.
 #
 # usage: require.sh PROGRAM...    programs: go cc node npm python3 chromium curl h2load
 set -euo pipefail
 
-# at_least FOUND LEAST: compares versions.
+# at_least FOUND MINIMUM: compares versions.
 at_least() { [ "$(printf '%s\n%s\n' "$2" "$1" | sort -V | head -n 1)" = "$2" ]; }
 
 has() {
 	case $1 in
-	go) at_least "$(go env GOVERSION | sed 's/^go//')" 1.21 ;; # fetches the version of go.mod
+	go) at_least "$(go env GOVERSION | sed 's/^go//')" 1.21 ;; # downloads the version in go.mod
 	node) at_least "$(node --version | sed 's/^v//')" 20 ;;
 	chromium) command -v chromium || command -v chromium-browser || command -v google-chrome || [ -n "${CHROMIUM:-}" ] ;;
 	python3) python3 -c 'import sys, venv, ensurepip; assert sys.version_info >= (3, 10)' ;;
@@ -18,7 +18,7 @@ has() {
 	esac >/dev/null 2>&1
 }
 
-# What Debian calls the program's package; empty where Debian's is too old.
+# The program's Debian packages; empty if Debian's version is too old.
 package() {
 	case $1 in
 	cc) echo gcc libc6-dev ;;
@@ -35,7 +35,7 @@ advice() {
 	node | npm) echo "Node.js 20 or newer with npm, from https://nodejs.org" ;;
 	python3) echo "Python 3.10 or newer with its venv module" ;;
 	chromium) echo "Chromium or Chrome (or set CHROMIUM to its path), for the page's tests" ;;
-	h2load) echo "h2load, of nghttp2, for the clients of HTTP/2" ;;
+	h2load) echo "h2load, from nghttp2, for the HTTP/2 tests" ;;
 	*) echo "$1" ;;
 	esac
 }

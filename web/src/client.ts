@@ -1,4 +1,4 @@
-// The calls to the server that served this page.
+// RPCs to the server of this page.
 
 import { Code, ConnectError, createClient } from "@connectrpc/connect";
 import { createConnectTransport, createGrpcWebTransport } from "@connectrpc/connect-web";
@@ -10,29 +10,29 @@ import {
 
 export type Protocol = "connect" | "grpc-web";
 
-/** Prediction is an answer and what it took to get it. */
+/** Prediction is a response with its measurements. */
 export interface Prediction {
   response: InferenceResponse;
   protocol: Protocol;
-  /** From the call to the decoded answer, in milliseconds. */
+  /** From the call to the decoded response, in milliseconds. */
   roundTripMs: number;
-  /** Bytes of the request's and of the response's body. */
+  /** Sizes of the request's and the response's body in bytes. */
   sent: number;
   received: number;
 }
 
-/** listModels asks for the server's models with a GET, which the browser may cache. */
+/** listModels lists the server's models with a GET, which the browser may cache. */
 export async function listModels(): Promise<ListModelsResponse> {
   const transport = createConnectTransport({
     baseUrl: location.origin,
     useBinaryFormat: true,
     useHttpGet: true,
-    fetch: meteredFetch({ sent: 0, received: 0 }),
+    fetch: countingFetch({ sent: 0, received: 0 }),
   });
   return createClient(Predictor, transport).listModels({});
 }
 
-/** predict sends an image's bytes, unchanged, and asks for the five best labels. */
+/** predict sends an image's bytes unchanged and requests the five best labels. */
 export async function predict(
   protocol: Protocol,
   modelName: string,
@@ -44,7 +44,7 @@ export async function predict(
   const transport = create({
     baseUrl: location.origin,
     useBinaryFormat: true,
-    fetch: meteredFetch(traffic),
+    fetch: countingFetch(traffic),
   });
   const started = performance.now();
   const response = await createClient(Predictor, transport).fastPredict(
@@ -54,7 +54,7 @@ export async function predict(
   return { response, protocol, roundTripMs: performance.now() - started, ...traffic };
 }
 
-/** describeError gives an error's code, as the protocols spell it, and its message. */
+/** describeError returns an error's code, in the protocols' spelling, and its message. */
 export function describeError(error: unknown): { code: string; message: string } {
   const { code, rawMessage } = ConnectError.from(error);
   return {
@@ -63,8 +63,8 @@ export function describeError(error: unknown): { code: string; message: string }
   };
 }
 
-/** meteredFetch is a fetch that adds up the bytes of bodies in traffic. */
-function meteredFetch(traffic: { sent: number; received: number }): typeof globalThis.fetch {
+/** countingFetch returns a fetch that adds the sizes of bodies to traffic. */
+function countingFetch(traffic: { sent: number; received: number }): typeof globalThis.fetch {
   return async (input, init) => {
     traffic.sent += init?.body instanceof Uint8Array ? init.body.byteLength : 0;
     let response: Response;
@@ -74,8 +74,8 @@ function meteredFetch(traffic: { sent: number; received: number }): typeof globa
       if (init?.signal?.aborted) {
         throw error;
       }
-      // Browsers do not tell scripts more than that.
-      throw new ConnectError("no answer: the server is out of reach or closed the connection", Code.Unavailable);
+      // Browsers do not expose the cause to scripts.
+      throw new ConnectError("no response: the server is unreachable or closed the connection", Code.Unavailable);
     }
     const counted = response.body?.pipeThrough(
       new TransformStream<Uint8Array<ArrayBuffer>, Uint8Array<ArrayBuffer>>({

@@ -1,6 +1,6 @@
-// The few words this page needs for writing DOM. Text goes in as text only.
+// DOM helpers. Text is inserted as text only, never as HTML.
 
-/** byId returns the element of index.html with this id, which must be a type. */
+/** byId returns the element of index.html with this id, which must have this type. */
 export function byId<T extends HTMLElement>(id: string, type: new () => T): T {
   const element = document.getElementById(id);
   if (!(element instanceof type)) {
@@ -9,7 +9,7 @@ export function byId<T extends HTMLElement>(id: string, type: new () => T): T {
   return element;
 }
 
-/** h makes an element. Properties are set as they are, attributes under attributes. */
+/** h creates an element with these properties, attributes and children. */
 export function h<K extends keyof HTMLElementTagNameMap>(
   tag: K,
   properties: { className?: string; textContent?: string; attributes?: Record<string, string> } = {},
@@ -24,7 +24,7 @@ export function h<K extends keyof HTMLElementTagNameMap>(
   return element;
 }
 
-/** setText shows text in an element, or hides the element when there is none. */
+/** setText sets an element's text, and hides the element if the text is empty. */
 export function setText(element: HTMLElement, text: string): void {
   element.textContent = text;
   element.hidden = text === "";

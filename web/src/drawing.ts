@@ -1,18 +1,18 @@
-// A panel on which the visitor draws an image.
+// The drawing panel.
 
 import { byId } from "./dom.js";
 
-/** Width of the pen in pixels of the canvas: that of a pen on a 28 x 28 digit, scaled. */
+/** Width of the pen in canvas pixels, scaled from the strokes of a 28 x 28 digit. */
 const penWidth = 20;
-/** How long the pen must rest before the drawing is sent, in milliseconds. */
-const restMs = 300;
+/** Idle time of the pen before the drawing is sent, in milliseconds. */
+const idleMs = 300;
 
 type Point = { x: number; y: number };
 
-/** DrawingInput turns strokes on the canvas into PNG files. */
+/** DrawingInput converts strokes on the canvas to PNG files. */
 export class DrawingInput {
   readonly #canvas = byId("draw", HTMLCanvasElement);
-  readonly #paper = byId("paper", HTMLButtonElement);
+  readonly #background = byId("background", HTMLButtonElement);
   readonly #clear = byId("clear", HTMLButtonElement);
   readonly #save = byId("save", HTMLButtonElement);
   readonly #onStart: () => void;
@@ -23,7 +23,7 @@ export class DrawingInput {
 
   /**
    * onStart is called when a drawing begins or is cleared, onDrawing with the
-   * drawing's PNG file whenever the pen rests.
+   * drawing's PNG file whenever the pen is idle.
    */
   constructor(onStart: () => void, onDrawing: (png: Blob) => void) {
     this.#onStart = onStart;
@@ -38,26 +38,26 @@ export class DrawingInput {
       this.clear();
       this.#onStart();
     });
-    this.#paper.addEventListener("click", () => {
-      this.#paper.setAttribute("aria-pressed", String(!this.#onBlack));
+    this.#background.addEventListener("click", () => {
+      this.#background.setAttribute("aria-pressed", String(!this.#isBlack));
       this.#paint();
       this.#schedule();
     });
     this.#save.addEventListener("click", () => this.#download());
-    // In the dark, a white sheet would glare.
-    this.#paper.setAttribute("aria-pressed", String(matchMedia("(prefers-color-scheme: dark)").matches));
+    // A white canvas is too bright for a dark page.
+    this.#background.setAttribute("aria-pressed", String(matchMedia("(prefers-color-scheme: dark)").matches));
     this.#paint();
   }
 
-  /** clear takes a fresh sheet. */
+  /** clear removes the drawing. */
   clear(): void {
     clearTimeout(this.#timer);
     this.#strokes = [];
     this.#paint();
   }
 
-  get #onBlack(): boolean {
-    return this.#paper.getAttribute("aria-pressed") === "true";
+  get #isBlack(): boolean {
+    return this.#background.getAttribute("aria-pressed") === "true";
   }
 
   #begin(event: PointerEvent): void {
@@ -105,9 +105,9 @@ export class DrawingInput {
     if (!context) {
       return;
     }
-    context.fillStyle = this.#onBlack ? "black" : "white";
+    context.fillStyle = this.#isBlack ? "black" : "white";
     context.fillRect(0, 0, width, height);
-    context.strokeStyle = this.#onBlack ? "white" : "black";
+    context.strokeStyle = this.#isBlack ? "white" : "black";
     context.lineWidth = penWidth;
     context.lineCap = "round";
     context.lineJoin = "round";
@@ -122,7 +122,7 @@ export class DrawingInput {
         context.stroke();
       }
     }
-    this.#canvas.classList.toggle("black", this.#onBlack);
+    this.#canvas.classList.toggle("black", this.#isBlack);
     this.#canvas.classList.toggle("empty", this.#strokes.length === 0);
     this.#clear.disabled = this.#strokes.length === 0;
     this.#save.disabled = this.#strokes.length === 0;
@@ -136,12 +136,12 @@ export class DrawingInput {
     this.#timer = window.setTimeout(() => {
       const drawn = this.#strokes;
       this.#canvas.toBlob((png) => {
-        // Cleared meanwhile, or the pen is down again: that drawing is gone.
+        // Ignores a drawing that was cleared or continued in the meantime.
         if (png && drawn === this.#strokes && !this.#penDown) {
           this.#onDrawing(png);
         }
       }, "image/png");
-    }, restMs);
+    }, idleMs);
   }
 
   #download(): void {
@@ -151,7 +151,7 @@ export class DrawingInput {
         link.href = URL.createObjectURL(png);
         link.download = "image.png";
         link.click();
-        // Not at once: a browser may begin to read it after click has returned.
+        // Delayed: a browser may read the URL after click has returned.
         setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
       }
     }, "image/png");

@@ -1,6 +1,6 @@
-// Numbers as people read them.
+// Number formatting.
 
-/** formatBytes writes a size in bytes, in units of 1024. */
+/** formatBytes formats a size in bytes, in units of 1024. */
 export function formatBytes(bytes: number): string {
   if (bytes < 1024) {
     return `${bytes} B`;
@@ -8,7 +8,7 @@ export function formatBytes(bytes: number): string {
   return bytes < 1024 * 1024 ? `${short(bytes / 1024)} KiB` : `${short(bytes / 1024 / 1024)} MiB`;
 }
 
-/** formatTime writes a duration given in milliseconds. */
+/** formatTime formats a duration in milliseconds. */
 export function formatTime(ms: number): string {
   if (ms < 1) {
     return `${Math.round(ms * 1000)} µs`;
@@ -16,7 +16,7 @@ export function formatTime(ms: number): string {
   return ms < 10_000 ? `${short(ms)} ms` : `${short(ms / 1000)} s`;
 }
 
-/** formatScore writes a probability in percent and any other score as a number. */
+/** formatScore formats a probability in percent and any other score as a number. */
 export function formatScore(score: number, isProbability: boolean): string {
   if (!isProbability) {
     return formatValue(score);
@@ -30,7 +30,7 @@ export function formatScore(score: number, isProbability: boolean): string {
   return `${(score * 100).toFixed(1)}%`;
 }
 
-/** formatValue writes one value of a tensor. */
+/** formatValue formats one value of a tensor. */
 export function formatValue(value: number): string {
   return String(Number(value.toPrecision(5)));
 }

@@ -1,72 +1,72 @@
-// The page: an image goes to the chosen model, its answer and the same call for
-// other clients are shown.
+// The page: sends an image to the selected model, and displays the result and the
+// same call for other clients.
 
-import { AnswerView } from "./answer.js";
+import { ResultView } from "./result.js";
 import { type Protocol, predict } from "./client.js";
-import { copyText } from "./copy.js";
+import { copyText } from "./clipboard.js";
 import { byId } from "./dom.js";
 import { DrawingInput } from "./drawing.js";
-import { ModelChoice } from "./models.js";
-import { PictureInput } from "./picture.js";
+import { ModelSelect } from "./models.js";
+import { ImageFileInput } from "./imagefile.js";
 import { type Call, curl, grpcurl, python } from "./snippets.js";
 import { makeTabs } from "./tabs.js";
 
-/** What snippets call an image without a file. */
-const unnamed = "image.png";
+/** The file name in snippets for an image without a file. */
+const defaultName = "image.png";
 
 let image: { content: Blob; name: string } | undefined;
 let pending = new AbortController();
 
-const answer = new AnswerView();
-const models = new ModelChoice(() => {
+const resultView = new ResultView();
+const models = new ModelSelect(() => {
   showSnippets();
   void send();
 });
-const picture = new PictureInput((file) => {
+const imageFile = new ImageFileInput((file) => {
   drawing.clear();
-  take(file, file.name || unnamed);
+  setImage(file, file.name || defaultName);
 });
 const drawing = new DrawingInput(
   () => {
-    picture.clear();
-    drop();
+    imageFile.clear();
+    clearImage();
   },
-  (png) => take(png, unnamed),
+  (png) => setImage(png, defaultName),
 );
 
-function take(content: Blob, name: string): void {
+function setImage(content: Blob, name: string): void {
   image = { content, name };
   showSnippets();
   void send();
 }
 
-/** drop forgets the image, and the answer with it. */
-function drop(): void {
+/** clearImage removes the image and its result. */
+function clearImage(): void {
   image = undefined;
   pending.abort();
-  answer.showNothing();
+  resultView.showHint();
   showSnippets();
 }
 
-/** send asks the chosen model about the image. An older question is dropped. */
+/** send sends the image to the selected model. It cancels an earlier request. */
 async function send(): Promise<void> {
   pending.abort();
   pending = new AbortController();
   const { signal } = pending;
   if (!image || !models.name) {
-    answer.showNothing();
+    resultView.showHint();
     return;
   }
-  answer.showWaiting();
+  resultView.showWaiting();
   try {
     const bytes = new Uint8Array(await image.content.arrayBuffer());
     signal.throwIfAborted();
     const prediction = await predict(protocol(), models.name, bytes, signal);
     signal.throwIfAborted();
-    answer.showAnswer(prediction);
+    resultView.showPrediction(prediction);
   } catch (error) {
     if (!signal.aborted) {
-      answer.showError(error);
+      resultView.showError(error);
     }
   }
 }
@@ -77,7 +77,7 @@ function protocol(): Protocol {
   return protocols.some(({ checked, value }) => checked && value === "grpc-web") ? "grpc-web" : "connect";
 }
 
-/** The address carries the protocol, so that a link can choose it. */
+/** readProtocol selects the protocol in the URL, and keeps the URL up to date. */
 function readProtocol(): void {
   const wanted = new URLSearchParams(location.search).get("protocol");
   for (const radio of protocols) {
@@ -98,13 +98,13 @@ const snippets: [HTMLElement, (call: Call) => string][] = [
 ];
 
 function showSnippets(): void {
-  const call = { origin: location.origin, model: models.name, file: image?.name ?? unnamed };
+  const call = { origin: location.origin, model: models.name, file: image?.name ?? defaultName };
   for (const [element, write] of snippets) {
     element.textContent = write(call);
   }
 }
 
-function makeCopyable(): void {
+function setUpTabs(): void {
   const button = byId("copy", HTMLButtonElement);
   const status = byId("copy-status", HTMLElement);
   let shown: HTMLElement = button;
@@ -118,6 +118,6 @@ function makeCopyable(): void {
 }
 
 readProtocol();
-makeCopyable();
+setUpTabs();
 showSnippets();
 void models.load();

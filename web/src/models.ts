@@ -1,11 +1,11 @@
-// The choice of a model.
+// The model selector.
 
 import { type Model, ModelState } from "../../gen/es/modelserving/predictor_pb.js";
 import { describeError, listModels } from "./client.js";
 import { byId, h, setText } from "./dom.js";
 
-/** ModelChoice is the list of the server's models, of which one is chosen. */
-export class ModelChoice {
+/** ModelSelect lists the server's models and selects one. */
+export class ModelSelect {
   readonly #select = byId("model", HTMLSelectElement);
   readonly #description = byId("model-description", HTMLElement);
   readonly #notice = byId("notice", HTMLElement);
@@ -15,19 +15,19 @@ export class ModelChoice {
   readonly #onChange: () => void;
   #models: Model[] = [];
 
-  /** onChange is called whenever another model, or the first one, is chosen. */
+  /** onChange is called whenever a model is selected, including the first one. */
   constructor(onChange: () => void) {
     this.#onChange = onChange;
-    this.#select.addEventListener("change", () => this.#chosen());
+    this.#select.addEventListener("change", () => this.#selected());
     this.#retry.addEventListener("click", () => void this.load());
   }
 
-  /** name is the chosen model's; empty while there is none. */
+  /** name is the selected model's name; empty if none is selected. */
   get name(): string {
     return this.#select.value;
   }
 
-  /** load asks the server for its models and shows what came of it. */
+  /** load lists the server's models and displays them or the error. */
   async load(): Promise<void> {
     this.#retry.disabled = true;
     try {
@@ -36,7 +36,7 @@ export class ModelChoice {
     } catch (error) {
       const { code, message } = describeError(error);
       this.#show([], "");
-      this.#say("The server did not list its models.", `${code}: ${message}`);
+      this.#showNotice("The server did not list its models.", `${code}: ${message}`);
     } finally {
       this.#retry.disabled = false;
     }
@@ -44,14 +44,14 @@ export class ModelChoice {
 
   #show(models: Model[], defaultModel: string): void {
     this.#models = models;
-    const usable = models.filter((model) => whyNot(model) === "");
+    const usable = models.filter((model) => problemOf(model) === "");
     const preferred = usable.find((model) => model.name === defaultModel) ?? usable[0];
     this.#select.replaceChildren(...models.map((model) => option(model, model === preferred)));
     this.#select.disabled = preferred === undefined;
 
-    const problems = models.filter((model) => whyNot(model) !== "");
+    const problems = models.filter((model) => problemOf(model) !== "");
     this.#problems.replaceChildren(
-      ...problems.map((model) => h("li", {}, h("strong", { textContent: model.name }), ` ${whyNot(model)}`)),
+      ...problems.map((model) => h("li", {}, h("strong", { textContent: model.name }), ` ${problemOf(model)}`)),
     );
     this.#problems.hidden = problems.length === 0;
 
@@ -60,40 +60,40 @@ export class ModelChoice {
     } else {
       this.#select.append(new Option("none", ""));
       this.#select.value = "";
-      this.#say(
-        "No model can answer yet.",
+      this.#showNotice(
+        "No model is available yet.",
         models.length === 0
           ? "The server's model repository is empty."
           : "None of the server's models is ready for images.",
       );
     }
-    this.#chosen();
+    this.#selected();
   }
 
-  #chosen(): void {
+  #selected(): void {
     const model = this.#models.find(({ name }) => name === this.name);
     setText(this.#description, model ? describe(model) : "");
     this.#onChange();
   }
 
-  #say(what: string, why: string): void {
+  #showNotice(what: string, why: string): void {
     this.#noticeText.replaceChildren(h("strong", { textContent: what }), ` ${why}`);
     this.#notice.hidden = false;
   }
 }
 
 function option(model: Model, selected: boolean): HTMLOptionElement {
-  const problem = whyNot(model);
+  const problem = problemOf(model);
   const element = new Option(`${model.name} (${problem || imageSize(model)})`, model.name, selected, selected);
   element.disabled = problem !== "";
   return element;
 }
 
-/** whyNot says why a model cannot be chosen; empty when it can. */
-function whyNot(model: Model): string {
+/** problemOf returns the reason why a model cannot be selected; empty if it can. */
+function problemOf(model: Model): string {
   switch (model.state) {
     case ModelState.READY:
-      return model.image ? "" : "takes no images";
+      return model.image ? "" : "does not accept images";
     case ModelState.LOADING:
       return "is loading";
     default:

@@ -1,7 +1,7 @@
-// The page's call, written for other clients. Each snippet works as it stands
-// in a directory that holds the file.
+// The page's call for other clients. Each snippet works unchanged in the file's
+// directory.
 
-/** Call is what a snippet does: one file to one model of one server. */
+/** Call is the call of a snippet: one file to one model of one server. */
 export interface Call {
   /** The server's origin, such as "http://localhost:8080". */
   origin: string;
@@ -11,21 +11,21 @@ export interface Call {
 
 const service = "modelserving.Predictor";
 
-/** curl speaks Connect with JSON, in which bytes are base64. */
+/** curl uses Connect with JSON, in which bytes are base64. */
 export function curl(call: Call): string {
   return `${jsonRequest(call)} |
   curl -sS ${shellQuote(`${call.origin}/${service}/FastPredict`)} \\
     -H 'Content-Type: application/json' --data-binary @-`;
 }
 
-/** grpcurl speaks gRPC; it learns the types by reflection. */
+/** grpcurl uses gRPC; it gets the types by server reflection. */
 export function grpcurl(call: Call): string {
   const plaintext = isPlaintext(call) ? "-plaintext " : "";
   return `${jsonRequest(call)} |
   grpcurl ${plaintext}-d @ ${shellQuote(hostAndPort(call))} ${service}/FastPredict`;
 }
 
-/** python speaks gRPC too, and needs no generated code. */
+/** python uses gRPC with server reflection, so it needs no generated code. */
 export function python(call: Call): string {
   const target = pythonQuote(hostAndPort(call));
   const channel = isPlaintext(call)
@@ -58,20 +58,20 @@ for c in response.classifications:
     print(f"{c.score:.4f}", c.label or c.index)`;
 }
 
-/** jsonRequest is a shell command that prints the request as JSON. */
+/** jsonRequest returns a shell command that prints the request as JSON. */
 function jsonRequest({ model, file }: Call): string {
   const json = JSON.stringify({ modelName: model, rawImage: "" });
-  // printf reads backslashes and percent signs; its own "%s" takes the image.
+  // printf interprets backslashes and percent signs; the image replaces "%s".
   const format = json.replaceAll("\\", "\\\\").replaceAll("%", "%%").replace(/""}$/, '"%s"}');
   return `printf ${shellQuote(format)} "$(base64 < ${shellQuote(file)} | tr -d '\\n')"`;
 }
 
-/** shellQuote writes a word for a POSIX shell. */
+/** shellQuote quotes a word for a POSIX shell. */
 export function shellQuote(word: string): string {
   return /^[\w./:@-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
 }
 
-/** pythonQuote writes a string literal. Every escape of JSON is one of Python. */
+/** pythonQuote returns a string literal. Every escape of JSON is valid in Python. */
 export function pythonQuote(text: string): string {
   return JSON.stringify(text);
 }
@@ -80,7 +80,7 @@ function isPlaintext({ origin }: Call): boolean {
   return new URL(origin).protocol === "http:";
 }
 
-/** hostAndPort names the port also where it is the scheme's own. */
+/** hostAndPort includes the port even if it is the scheme's default. */
 function hostAndPort(call: Call): string {
   const { host, port } = new URL(call.origin);
   return port ? host : `${host}:${isPlaintext(call) ? 80 : 443}`;

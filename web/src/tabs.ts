@@ -1,7 +1,7 @@
-// Tabs as in the WAI-ARIA Authoring Practices: one stop of the Tab key, arrow
-// keys between tabs, the panel follows the focus.
+// Tabs by the WAI-ARIA Authoring Practices: a single tab stop, arrow keys between
+// tabs, and the panel follows the focus.
 
-/** makeTabs brings a tablist to life; onSelect is called with the shown panel. */
+/** makeTabs activates a tablist; onSelect is called with the visible panel. */
 export function makeTabs(list: HTMLElement, onSelect: (panel: HTMLElement) => void): void {
   const tabs = [...list.querySelectorAll<HTMLElement>('[role="tab"]')];
 
@@ -23,7 +23,7 @@ export function makeTabs(list: HTMLElement, onSelect: (panel: HTMLElement) => vo
     tab.addEventListener("click", () => select(tab));
     tab.addEventListener("keydown", (event) => {
       if (event.altKey || event.ctrlKey || event.metaKey) {
-        return; // the browser's own, such as Alt+Left for the page before
+        return; // browser shortcuts, such as Alt+Left
       }
       const target = tabs.at(
         { ArrowRight: (i + 1) % tabs.length, ArrowLeft: i - 1, Home: 0, End: -1 }[event.key] ?? tabs.length,

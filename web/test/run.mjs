@@ -1,8 +1,8 @@
 // Starts bin/tensorwire with the sample models on a free port, runs the page's
-// tests or the screenshot against it, and stops it.
+// tests or the screenshot script, and stops the server.
 //
-//   node web/test/run.mjs                  the tests
-//   node web/test/run.mjs screenshot FILE  the screenshot for the README
+//   node web/test/run.mjs                  run the tests
+//   node web/test/run.mjs screenshot FILE  write the screenshot for the README
 
 import { spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
@@ -15,7 +15,7 @@ const server = spawn(`${root}bin/tensorwire`, ["serve", "--listen", "127.0.0.1:0
 });
 const stopped = new Promise((resolve) => server.once("exit", resolve));
 
-// The server prints its address when the models are loaded.
+// The server prints its URL when the models are loaded.
 const address = await new Promise((resolve, reject) => {
   let printed = "";
   server.stdout.on("data", (chunk) => {
@@ -25,7 +25,7 @@ const address = await new Promise((resolve, reject) => {
       resolve(match[1]);
     }
   });
-  server.once("exit", (code) => reject(new Error(`the server ended with ${code} before it was ready`)));
+  server.once("exit", (code) => reject(new Error(`the server exited with code ${code} before it was ready`)));
 });
 
 const args = what === "screenshot" ? [`${root}web/test/screenshot.mjs`, file] : ["--test", `${root}web/test/page.spec.mjs`];
@@ -38,6 +38,6 @@ process.exitCode = await new Promise((resolve) => run.once("exit", (code) => res
 server.kill("SIGTERM");
 const code = await stopped;
 if (code !== 0) {
-  console.error(`the server ended with ${code} on SIGTERM`);
+  console.error(`the server exited with code ${code} on SIGTERM`);
   process.exitCode ||= 1;
 }

@@ -1,11 +1,11 @@
-// Makes the picture of the page for the README, from a running server:
+// Takes the screenshot of the page for the README, from a running server:
 //
 //   TENSORWIRE_URL=http://127.0.0.1:8080 node web/test/screenshot.mjs OUT.png
 
 import { launch, serverURL } from "./browser.mjs";
 import { digitPNG } from "./png.mjs";
 
-// `node --test` on this directory runs every file in it, this one too.
+// `node --test` on this directory runs every file in it, including this one.
 if (!process.env.NODE_TEST_CONTEXT) {
   await screenshot(process.argv[2]);
 }
@@ -19,8 +19,8 @@ async function screenshot(path) {
     const page = await browser.newPage({ viewport: { width: 1280, height: 800 }, colorScheme: "light" });
     await page.goto(serverURL());
     await page.locator("#model:enabled").waitFor();
-    // The second answer shows the time of a connection that is in use. This seven
-    // is one of the few that leave models/digits some doubt.
+    // The second result has the time of an open connection. For this 7 models/digits
+    // reports a probability below 100 %, as for few others.
     for (const name of ["first.png", "seven.png"]) {
       await page.setInputFiles("#file", { name, mimeType: "image/png", buffer: digitPNG(7, 97) });
       await page.locator('#result[aria-busy="false"] [data-testid="label"]').first().waitFor();

@@ -1,4 +1,4 @@
-// Command classify classifies an image with one call, over the protocol of choice.
+// Command classify classifies an image with one call, over Connect, gRPC or gRPC-Web.
 package main
 
 import (
@@ -29,7 +29,7 @@ func main() {
 func run(ctx context.Context, args []string, out io.Writer) error {
 	flags := flag.NewFlagSet("classify", flag.ExitOnError)
 	address := flags.String("address", "localhost:8080", "`host:port` of the server")
-	model := flags.String("model", "", "`name` of the model (default: the server's own)")
+	model := flags.String("model", "", "`name` of the model (default: the server's default)")
 	protocol := flags.String("protocol", "connect", "connect, grpc or grpcweb")
 	_ = flags.Parse(args) // ExitOnError
 	if flags.NArg() != 1 {
@@ -44,7 +44,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	case "grpcweb":
 		options = append(options, connecthttp.WithGRPCWeb())
 	default:
-		return fmt.Errorf("no protocol %q: connect, grpc or grpcweb", *protocol)
+		return fmt.Errorf("unknown protocol %q: use connect, grpc or grpcweb", *protocol)
 	}
 	transport := connecthttp.NewTransport(h2c(), "http://"+*address, options...)
 	client := modelservingconnect.NewPredictorClient(connect.NewClient(transport))
@@ -65,8 +65,8 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	return nil
 }
 
-// h2c returns a client that speaks HTTP/2 without TLS, which gRPC needs. For
-// Connect and gRPC-Web, http.DefaultClient would do.
+// h2c returns a client for HTTP/2 without TLS, which gRPC needs. For Connect and
+// gRPC-Web, http.DefaultClient is sufficient.
 func h2c() *http.Client {
 	protocols := new(http.Protocols)
 	protocols.SetUnencryptedHTTP2(true)

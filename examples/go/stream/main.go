@@ -1,8 +1,8 @@
-// Command stream sends images as the frames of one stream, and prints the answers
-// as they come.
+// Command stream sends images as the frames of one stream, and prints the responses
+// as they arrive.
 //
-// Answers come in the order of the frames. A frame that cannot be served, such as a
-// file that is no image, is answered with an error; the stream goes on.
+// Responses have the order of the frames. A bad frame, such as a file that is not an
+// image, gets a response with an error; the stream continues.
 package main
 
 import (
@@ -38,7 +38,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 		return errors.New("usage: stream [flags] IMAGE [IMAGE...]")
 	}
 
-	// A stream that goes both ways at once needs HTTP/2, here without TLS.
+	// A bidirectional stream needs HTTP/2, here without TLS.
 	protocols := new(http.Protocols)
 	protocols.SetUnencryptedHTTP2(true)
 	h2c := &http.Client{Transport: &http.Transport{Protocols: protocols}}
@@ -51,8 +51,8 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	}
 	defer stream.Close()
 
-	// Sending and receiving go on at the same time: the server stops reading while
-	// nobody takes its answers.
+	// Send and receive concurrently: the server stops reading if the client does not
+	// receive (backpressure).
 	sent := make(chan error, 1)
 	go func() { sent <- send(stream, flags.Args()) }()
 	if err := receive(stream, out); err != nil {
@@ -70,7 +70,7 @@ func send(stream modelservingconnect.PredictorStreamPredictClientStream, paths [
 		}
 		err = stream.Send(&modelserving.InferenceRequest{Id: filepath.Base(path), RawImage: image})
 		if errors.Is(err, io.EOF) {
-			return nil // the server has ended the stream; Receive says why
+			return nil // the server has ended the stream; Receive returns the cause
 		}
 		if err != nil {
 			return err
@@ -79,21 +79,21 @@ func send(stream modelservingconnect.PredictorStreamPredictClientStream, paths [
 	return stream.CloseSend()
 }
 
-// receive prints the answers until the stream ends.
+// receive prints the responses until the stream ends.
 func receive(stream modelservingconnect.PredictorStreamPredictClientStream, out io.Writer) error {
 	for {
-		answer, err := stream.Receive()
+		response, err := stream.Receive()
 		if errors.Is(err, io.EOF) {
 			return nil
 		}
 		if err != nil {
 			return err
 		}
-		if failure := answer.GetError(); failure != nil {
-			fmt.Fprintf(out, "%s: %s: %s\n", answer.GetId(), failure.GetCode(), failure.GetMessage())
+		if failure := response.GetError(); failure != nil {
+			fmt.Fprintf(out, "%s: %s: %s\n", response.GetId(), failure.GetCode(), failure.GetMessage())
 			continue
 		}
-		best := answer.GetClassifications()[0]
-		fmt.Fprintf(out, "%s: %s %.6f\n", answer.GetId(), best.GetLabel(), best.GetScore())
+		best := response.GetClassifications()[0]
+		fmt.Fprintf(out, "%s: %s %.6f\n", response.GetId(), best.GetLabel(), best.GetScore())
 	}
 }

@@ -3,7 +3,8 @@
 /* eslint-disable */
 
 // The Open Inference Protocol (KServe v2) with the extensions that Triton's clients
-// use. Names and numbers are that protocol's: clients exist for it in many languages.
+// use. Names and field numbers are those of the protocol, which existing clients in many
+// languages require.
 
 import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import type { Message } from "@bufbuild/protobuf";
@@ -15,7 +16,7 @@ import type { ModelConfig } from "./model_config_pb.js";
 export declare const file_inference_grpc_service: GenFile;
 
 /**
- * ServerLiveRequest asks whether the process answers.
+ * ServerLiveRequest is the request of ServerLive.
  *
  * @generated from message inference.ServerLiveRequest
  */
@@ -29,13 +30,13 @@ export declare type ServerLiveRequest = Message<"inference.ServerLiveRequest"> &
 export declare const ServerLiveRequestSchema: GenMessage<ServerLiveRequest>;
 
 /**
- * ServerLiveResponse answers ServerLive.
+ * ServerLiveResponse is the response of ServerLive.
  *
  * @generated from message inference.ServerLiveResponse
  */
 export declare type ServerLiveResponse = Message<"inference.ServerLiveResponse"> & {
   /**
-   * True whenever there is an answer.
+   * Always true.
    *
    * @generated from field: bool live = 1;
    */
@@ -49,7 +50,7 @@ export declare type ServerLiveResponse = Message<"inference.ServerLiveResponse">
 export declare const ServerLiveResponseSchema: GenMessage<ServerLiveResponse>;
 
 /**
- * ServerReadyRequest asks whether the server should be sent work.
+ * ServerReadyRequest is the request of ServerReady.
  *
  * @generated from message inference.ServerReadyRequest
  */
@@ -63,13 +64,13 @@ export declare type ServerReadyRequest = Message<"inference.ServerReadyRequest">
 export declare const ServerReadyRequestSchema: GenMessage<ServerReadyRequest>;
 
 /**
- * ServerReadyResponse answers ServerReady.
+ * ServerReadyResponse is the response of ServerReady.
  *
  * @generated from message inference.ServerReadyResponse
  */
 export declare type ServerReadyResponse = Message<"inference.ServerReadyResponse"> & {
   /**
-   * Whether the models have been loaded and the server is not stopping.
+   * Whether the models are loaded and the server is not shutting down.
    *
    * @generated from field: bool ready = 1;
    */
@@ -83,7 +84,7 @@ export declare type ServerReadyResponse = Message<"inference.ServerReadyResponse
 export declare const ServerReadyResponseSchema: GenMessage<ServerReadyResponse>;
 
 /**
- * ModelReadyRequest asks whether a model can be run.
+ * ModelReadyRequest is the request of ModelReady.
  *
  * @generated from message inference.ModelReadyRequest
  */
@@ -96,7 +97,7 @@ export declare type ModelReadyRequest = Message<"inference.ModelReadyRequest"> &
   name: string;
 
   /**
-   * The version; empty for the one that a request without a version meets.
+   * The version; empty for the version that requests without one use.
    *
    * @generated from field: string version = 2;
    */
@@ -110,7 +111,7 @@ export declare type ModelReadyRequest = Message<"inference.ModelReadyRequest"> &
 export declare const ModelReadyRequestSchema: GenMessage<ModelReadyRequest>;
 
 /**
- * ModelReadyResponse answers ModelReady.
+ * ModelReadyResponse is the response of ModelReady.
  *
  * @generated from message inference.ModelReadyResponse
  */
@@ -130,7 +131,7 @@ export declare type ModelReadyResponse = Message<"inference.ModelReadyResponse">
 export declare const ModelReadyResponseSchema: GenMessage<ModelReadyResponse>;
 
 /**
- * ServerMetadataRequest asks what the server is.
+ * ServerMetadataRequest is the request of ServerMetadata.
  *
  * @generated from message inference.ServerMetadataRequest
  */
@@ -144,7 +145,7 @@ export declare type ServerMetadataRequest = Message<"inference.ServerMetadataReq
 export declare const ServerMetadataRequestSchema: GenMessage<ServerMetadataRequest>;
 
 /**
- * ServerMetadataResponse answers ServerMetadata.
+ * ServerMetadataResponse is the response of ServerMetadata.
  *
  * @generated from message inference.ServerMetadataResponse
  */
@@ -164,7 +165,7 @@ export declare type ServerMetadataResponse = Message<"inference.ServerMetadataRe
   version: string;
 
   /**
-   * The extensions of the protocol that work here.
+   * The supported extensions of the protocol.
    *
    * @generated from field: repeated string extensions = 3;
    */
@@ -178,7 +179,7 @@ export declare type ServerMetadataResponse = Message<"inference.ServerMetadataRe
 export declare const ServerMetadataResponseSchema: GenMessage<ServerMetadataResponse>;
 
 /**
- * ModelMetadataRequest asks what a model takes and gives.
+ * ModelMetadataRequest is the request of ModelMetadata.
  *
  * @generated from message inference.ModelMetadataRequest
  */
@@ -191,7 +192,7 @@ export declare type ModelMetadataRequest = Message<"inference.ModelMetadataReque
   name: string;
 
   /**
-   * The version; empty for the one that a request without a version meets.
+   * The version; empty for the version that requests without one use.
    *
    * @generated from field: string version = 2;
    */
@@ -205,7 +206,7 @@ export declare type ModelMetadataRequest = Message<"inference.ModelMetadataReque
 export declare const ModelMetadataRequestSchema: GenMessage<ModelMetadataRequest>;
 
 /**
- * ModelMetadataResponse answers ModelMetadata.
+ * ModelMetadataResponse is the response of ModelMetadata.
  *
  * @generated from message inference.ModelMetadataResponse
  */
@@ -218,28 +219,28 @@ export declare type ModelMetadataResponse = Message<"inference.ModelMetadataResp
   name: string;
 
   /**
-   * The versions that are ready, oldest first.
+   * The ready versions, oldest first.
    *
    * @generated from field: repeated string versions = 2;
    */
   versions: string[];
 
   /**
-   * The kind of model: "onnxruntime_onnx".
+   * The platform: "onnxruntime_onnx".
    *
    * @generated from field: string platform = 3;
    */
   platform: string;
 
   /**
-   * What it takes.
+   * The inputs.
    *
    * @generated from field: repeated inference.ModelMetadataResponse.TensorMetadata inputs = 4;
    */
   inputs: ModelMetadataResponse_TensorMetadata[];
 
   /**
-   * What it gives.
+   * The outputs.
    *
    * @generated from field: repeated inference.ModelMetadataResponse.TensorMetadata outputs = 5;
    */
@@ -273,7 +274,7 @@ export declare type ModelMetadataResponse_TensorMetadata = Message<"inference.Mo
   datatype: string;
 
   /**
-   * Its shape with the batch's dimension; -1 for a size that is open.
+   * Its shape including the batch dimension; -1 is a dynamic dimension.
    *
    * @generated from field: repeated int64 shape = 3;
    */
@@ -287,7 +288,7 @@ export declare type ModelMetadataResponse_TensorMetadata = Message<"inference.Mo
 export declare const ModelMetadataResponse_TensorMetadataSchema: GenMessage<ModelMetadataResponse_TensorMetadata>;
 
 /**
- * InferParameter is the value of a parameter of a request, a tensor or an answer.
+ * InferParameter is the value of a parameter of a request, a tensor or a response.
  *
  * @generated from message inference.InferParameter
  */
@@ -299,7 +300,7 @@ export declare type InferParameter = Message<"inference.InferParameter"> & {
    */
   parameterChoice: {
     /**
-     * A truth value.
+     * A boolean.
      *
      * @generated from field: bool bool_param = 1;
      */
@@ -315,7 +316,7 @@ export declare type InferParameter = Message<"inference.InferParameter"> & {
     case: "int64Param";
   } | {
     /**
-     * A text.
+     * A string.
      *
      * @generated from field: string string_param = 3;
      */
@@ -331,7 +332,7 @@ export declare type InferParameter = Message<"inference.InferParameter"> & {
     case: "doubleParam";
   } | {
     /**
-     * A whole number that is not negative.
+     * A non-negative whole number.
      *
      * @generated from field: uint64 uint64_param = 5;
      */
@@ -347,8 +348,8 @@ export declare type InferParameter = Message<"inference.InferParameter"> & {
 export declare const InferParameterSchema: GenMessage<InferParameter>;
 
 /**
- * InferTensorContents are a tensor's elements, row-major, in the one field that goes
- * with its datatype. FP16 and BF16 have none: they travel raw.
+ * InferTensorContents holds a tensor's elements, row-major, in the field for its
+ * datatype. FP16 and BF16 have no field and need raw contents.
  *
  * @generated from message inference.InferTensorContents
  */
@@ -417,7 +418,7 @@ export declare type InferTensorContents = Message<"inference.InferTensorContents
 export declare const InferTensorContentsSchema: GenMessage<InferTensorContents>;
 
 /**
- * ModelInferRequest asks to run a model.
+ * ModelInferRequest is the request of ModelInfer.
  *
  * @generated from message inference.ModelInferRequest
  */
@@ -430,21 +431,21 @@ export declare type ModelInferRequest = Message<"inference.ModelInferRequest"> &
   modelName: string;
 
   /**
-   * The version; empty for the newest that is ready.
+   * The version; empty for the newest ready one.
    *
    * @generated from field: string model_version = 2;
    */
   modelVersion: string;
 
   /**
-   * Comes back in the answer.
+   * An identifier that the response repeats.
    *
    * @generated from field: string id = 3;
    */
   id: string;
 
   /**
-   * priority and timeout among them.
+   * For example priority and timeout.
    *
    * @generated from field: map<string, inference.InferParameter> parameters = 4;
    */
@@ -458,17 +459,16 @@ export declare type ModelInferRequest = Message<"inference.ModelInferRequest"> &
   inputs: ModelInferRequest_InferInputTensor[];
 
   /**
-   * The outputs that are wanted, in the order in which they are wanted; all where
-   * there are none.
+   * The requested outputs, in the order of the response; empty for all outputs.
    *
    * @generated from field: repeated inference.ModelInferRequest.InferRequestedOutputTensor outputs = 6;
    */
   outputs: ModelInferRequest_InferRequestedOutputTensor[];
 
   /**
-   * The inputs' elements, little-endian and row-major, one entry for each of inputs
-   * that is not in shared memory. Each element of BYTES has a length of four bytes
-   * before it. Where there are any, no input has contents.
+   * The inputs' elements, little-endian and row-major: one entry for each input that is
+   * not in shared memory. Each BYTES element has a length prefix of four bytes. If this
+   * field is used, no input may have contents.
    *
    * @generated from field: repeated bytes raw_input_contents = 7;
    */
@@ -530,7 +530,7 @@ export declare type ModelInferRequest_InferInputTensor = Message<"inference.Mode
 export declare const ModelInferRequest_InferInputTensorSchema: GenMessage<ModelInferRequest_InferInputTensor>;
 
 /**
- * InferRequestedOutputTensor names an output that is wanted.
+ * InferRequestedOutputTensor names a requested output.
  *
  * @generated from message inference.ModelInferRequest.InferRequestedOutputTensor
  */
@@ -543,7 +543,7 @@ export declare type ModelInferRequest_InferRequestedOutputTensor = Message<"infe
   name: string;
 
   /**
-   * classification, and those of shared memory.
+   * classification, and the shared memory parameters.
    *
    * @generated from field: map<string, inference.InferParameter> parameters = 2;
    */
@@ -557,7 +557,7 @@ export declare type ModelInferRequest_InferRequestedOutputTensor = Message<"infe
 export declare const ModelInferRequest_InferRequestedOutputTensorSchema: GenMessage<ModelInferRequest_InferRequestedOutputTensor>;
 
 /**
- * ModelInferResponse answers ModelInfer.
+ * ModelInferResponse is the response of ModelInfer.
  *
  * @generated from message inference.ModelInferResponse
  */
@@ -577,21 +577,21 @@ export declare type ModelInferResponse = Message<"inference.ModelInferResponse">
   modelVersion: string;
 
   /**
-   * The request's.
+   * The request's id.
    *
    * @generated from field: string id = 3;
    */
   id: string;
 
   /**
-   * Parameters of the answer.
+   * Parameters of the response.
    *
    * @generated from field: map<string, inference.InferParameter> parameters = 4;
    */
   parameters: { [key: string]: InferParameter };
 
   /**
-   * The outputs, in the order in which they were asked for.
+   * The outputs, in the requested order.
    *
    * @generated from field: repeated inference.ModelInferResponse.InferOutputTensor outputs = 5;
    */
@@ -639,14 +639,14 @@ export declare type ModelInferResponse_InferOutputTensor = Message<"inference.Mo
   shape: bigint[];
 
   /**
-   * Those of shared memory.
+   * The shared memory parameters.
    *
    * @generated from field: map<string, inference.InferParameter> parameters = 4;
    */
   parameters: { [key: string]: InferParameter };
 
   /**
-   * Empty: elements are in raw_output_contents, or in shared memory.
+   * Always empty: the elements are in raw_output_contents or in shared memory.
    *
    * @generated from field: inference.InferTensorContents contents = 5;
    */
@@ -660,20 +660,20 @@ export declare type ModelInferResponse_InferOutputTensor = Message<"inference.Mo
 export declare const ModelInferResponse_InferOutputTensorSchema: GenMessage<ModelInferResponse_InferOutputTensor>;
 
 /**
- * ModelStreamInferResponse answers one request of ModelStreamInfer.
+ * ModelStreamInferResponse is the response to one request of ModelStreamInfer.
  *
  * @generated from message inference.ModelStreamInferResponse
  */
 export declare type ModelStreamInferResponse = Message<"inference.ModelStreamInferResponse"> & {
   /**
-   * Why the request failed; empty where it did not.
+   * The error of a failed request; empty on success.
    *
    * @generated from field: string error_message = 1;
    */
   errorMessage: string;
 
   /**
-   * The answer. Of a request that failed it has the request's id.
+   * The response. For a failed request it has only the request's id.
    *
    * @generated from field: inference.ModelInferResponse infer_response = 2;
    */
@@ -687,7 +687,7 @@ export declare type ModelStreamInferResponse = Message<"inference.ModelStreamInf
 export declare const ModelStreamInferResponseSchema: GenMessage<ModelStreamInferResponse>;
 
 /**
- * ModelConfigRequest asks for a model's configuration.
+ * ModelConfigRequest is the request of ModelConfig.
  *
  * @generated from message inference.ModelConfigRequest
  */
@@ -700,7 +700,7 @@ export declare type ModelConfigRequest = Message<"inference.ModelConfigRequest">
   name: string;
 
   /**
-   * The version; empty for the one that a request without a version meets.
+   * The version; empty for the version that requests without one use.
    *
    * @generated from field: string version = 2;
    */
@@ -714,7 +714,7 @@ export declare type ModelConfigRequest = Message<"inference.ModelConfigRequest">
 export declare const ModelConfigRequestSchema: GenMessage<ModelConfigRequest>;
 
 /**
- * ModelConfigResponse answers ModelConfig.
+ * ModelConfigResponse is the response of ModelConfig.
  *
  * @generated from message inference.ModelConfigResponse
  */
@@ -734,7 +734,7 @@ export declare type ModelConfigResponse = Message<"inference.ModelConfigResponse
 export declare const ModelConfigResponseSchema: GenMessage<ModelConfigResponse>;
 
 /**
- * ModelStatisticsRequest asks for counts and times.
+ * ModelStatisticsRequest is the request of ModelStatistics.
  *
  * @generated from message inference.ModelStatisticsRequest
  */
@@ -761,13 +761,13 @@ export declare type ModelStatisticsRequest = Message<"inference.ModelStatisticsR
 export declare const ModelStatisticsRequestSchema: GenMessage<ModelStatisticsRequest>;
 
 /**
- * StatisticDuration sums up times.
+ * StatisticDuration is a sum of durations.
  *
  * @generated from message inference.StatisticDuration
  */
 export declare type StatisticDuration = Message<"inference.StatisticDuration"> & {
   /**
-   * How many were summed up.
+   * The number of durations.
    *
    * @generated from field: uint64 count = 1;
    */
@@ -788,20 +788,20 @@ export declare type StatisticDuration = Message<"inference.StatisticDuration"> &
 export declare const StatisticDurationSchema: GenMessage<StatisticDuration>;
 
 /**
- * InferStatistics sums up requests.
+ * InferStatistics are the durations of requests.
  *
  * @generated from message inference.InferStatistics
  */
 export declare type InferStatistics = Message<"inference.InferStatistics"> & {
   /**
-   * From the request's arrival to its answer, of those that succeeded.
+   * Successful requests, from arrival to response.
    *
    * @generated from field: inference.StatisticDuration success = 1;
    */
   success?: StatisticDuration | undefined;
 
   /**
-   * The same of those that failed.
+   * Failed requests, from arrival to response.
    *
    * @generated from field: inference.StatisticDuration fail = 2;
    */
@@ -815,7 +815,7 @@ export declare type InferStatistics = Message<"inference.InferStatistics"> & {
   queue?: StatisticDuration | undefined;
 
   /**
-   * Making tensors of the request.
+   * Converting the request to tensors.
    *
    * @generated from field: inference.StatisticDuration compute_input = 4;
    */
@@ -829,21 +829,21 @@ export declare type InferStatistics = Message<"inference.InferStatistics"> & {
   computeInfer?: StatisticDuration | undefined;
 
   /**
-   * Making the answer of tensors.
+   * Converting tensors to the response.
    *
    * @generated from field: inference.StatisticDuration compute_output = 6;
    */
   computeOutput?: StatisticDuration | undefined;
 
   /**
-   * Answers that the response cache gave.
+   * Hits of the response cache.
    *
    * @generated from field: inference.StatisticDuration cache_hit = 7;
    */
   cacheHit?: StatisticDuration | undefined;
 
   /**
-   * Requests that the response cache had no answer for.
+   * Misses of the response cache.
    *
    * @generated from field: inference.StatisticDuration cache_miss = 8;
    */
@@ -857,8 +857,8 @@ export declare type InferStatistics = Message<"inference.InferStatistics"> & {
 export declare const InferStatisticsSchema: GenMessage<InferStatistics>;
 
 /**
- * InferResponseStatistics sums up the answers of a model that gives several for one
- * request.
+ * InferResponseStatistics are the durations of the responses of a model that returns
+ * several responses for one request.
  *
  * @generated from message inference.InferResponseStatistics
  */
@@ -871,35 +871,35 @@ export declare type InferResponseStatistics = Message<"inference.InferResponseSt
   computeInfer?: StatisticDuration | undefined;
 
   /**
-   * Making the answer of tensors.
+   * Converting tensors to the response.
    *
    * @generated from field: inference.StatisticDuration compute_output = 2;
    */
   computeOutput?: StatisticDuration | undefined;
 
   /**
-   * Answers that succeeded.
+   * Successful responses.
    *
    * @generated from field: inference.StatisticDuration success = 3;
    */
   success?: StatisticDuration | undefined;
 
   /**
-   * Answers that failed.
+   * Failed responses.
    *
    * @generated from field: inference.StatisticDuration fail = 4;
    */
   fail?: StatisticDuration | undefined;
 
   /**
-   * Answers without outputs.
+   * Responses without outputs.
    *
    * @generated from field: inference.StatisticDuration empty_response = 5;
    */
   emptyResponse?: StatisticDuration | undefined;
 
   /**
-   * Answers that were cancelled.
+   * Cancelled responses.
    *
    * @generated from field: inference.StatisticDuration cancel = 6;
    */
@@ -913,7 +913,7 @@ export declare type InferResponseStatistics = Message<"inference.InferResponseSt
 export declare const InferResponseStatisticsSchema: GenMessage<InferResponseStatistics>;
 
 /**
- * InferBatchStatistics sums up executions of one batch size.
+ * InferBatchStatistics are the durations of executions with one batch size.
  *
  * @generated from message inference.InferBatchStatistics
  */
@@ -926,7 +926,7 @@ export declare type InferBatchStatistics = Message<"inference.InferBatchStatisti
   batchSize: bigint;
 
   /**
-   * Making tensors of requests.
+   * Converting requests to tensors.
    *
    * @generated from field: inference.StatisticDuration compute_input = 2;
    */
@@ -940,7 +940,7 @@ export declare type InferBatchStatistics = Message<"inference.InferBatchStatisti
   computeInfer?: StatisticDuration | undefined;
 
   /**
-   * Making answers of tensors.
+   * Converting tensors to responses.
    *
    * @generated from field: inference.StatisticDuration compute_output = 4;
    */
@@ -954,7 +954,7 @@ export declare type InferBatchStatistics = Message<"inference.InferBatchStatisti
 export declare const InferBatchStatisticsSchema: GenMessage<InferBatchStatistics>;
 
 /**
- * MemoryUsage is memory that a model holds.
+ * MemoryUsage is the memory usage of a model.
  *
  * @generated from message inference.MemoryUsage
  */
@@ -988,7 +988,7 @@ export declare type MemoryUsage = Message<"inference.MemoryUsage"> & {
 export declare const MemoryUsageSchema: GenMessage<MemoryUsage>;
 
 /**
- * ModelStatistics are the counts and times of a version since it was loaded.
+ * ModelStatistics are the counts and durations of a version since it was loaded.
  *
  * @generated from message inference.ModelStatistics
  */
@@ -1008,21 +1008,21 @@ export declare type ModelStatistics = Message<"inference.ModelStatistics"> & {
   version: string;
 
   /**
-   * When the last request was answered, in milliseconds since 1970.
+   * The time of the last response, in milliseconds since 1970.
    *
    * @generated from field: uint64 last_inference = 3;
    */
   lastInference: bigint;
 
   /**
-   * How many inferences were made; each element of a batch counts.
+   * The number of inferences; each element of a batch counts.
    *
    * @generated from field: uint64 inference_count = 4;
    */
   inferenceCount: bigint;
 
   /**
-   * How often the model was run.
+   * The number of executions of the model.
    *
    * @generated from field: uint64 execution_count = 5;
    */
@@ -1043,14 +1043,14 @@ export declare type ModelStatistics = Message<"inference.ModelStatistics"> & {
   batchStats: InferBatchStatistics[];
 
   /**
-   * Memory that the model holds.
+   * Memory usage of the model.
    *
    * @generated from field: repeated inference.MemoryUsage memory_usage = 8;
    */
   memoryUsage: MemoryUsage[];
 
   /**
-   * By the number of the answer, of models that give several.
+   * By the number of the response, for models that return several.
    *
    * @generated from field: map<string, inference.InferResponseStatistics> response_stats = 9;
    */
@@ -1064,13 +1064,13 @@ export declare type ModelStatistics = Message<"inference.ModelStatistics"> & {
 export declare const ModelStatisticsSchema: GenMessage<ModelStatistics>;
 
 /**
- * ModelStatisticsResponse answers ModelStatistics.
+ * ModelStatisticsResponse is the response of ModelStatistics.
  *
  * @generated from message inference.ModelStatisticsResponse
  */
 export declare type ModelStatisticsResponse = Message<"inference.ModelStatisticsResponse"> & {
   /**
-   * One entry a version.
+   * One entry for each version.
    *
    * @generated from field: repeated inference.ModelStatistics model_stats = 1;
    */
@@ -1096,7 +1096,7 @@ export declare type ModelRepositoryParameter = Message<"inference.ModelRepositor
    */
   parameterChoice: {
     /**
-     * A truth value.
+     * A boolean.
      *
      * @generated from field: bool bool_param = 1;
      */
@@ -1112,7 +1112,7 @@ export declare type ModelRepositoryParameter = Message<"inference.ModelRepositor
     case: "int64Param";
   } | {
     /**
-     * A text.
+     * A string.
      *
      * @generated from field: string string_param = 3;
      */
@@ -1136,7 +1136,7 @@ export declare type ModelRepositoryParameter = Message<"inference.ModelRepositor
 export declare const ModelRepositoryParameterSchema: GenMessage<ModelRepositoryParameter>;
 
 /**
- * RepositoryIndexRequest asks for the models that there are.
+ * RepositoryIndexRequest is the request of RepositoryIndex.
  *
  * @generated from message inference.RepositoryIndexRequest
  */
@@ -1149,7 +1149,7 @@ export declare type RepositoryIndexRequest = Message<"inference.RepositoryIndexR
   repositoryName: string;
 
   /**
-   * Leave out models that are not ready.
+   * Omit models that are not ready.
    *
    * @generated from field: bool ready = 2;
    */
@@ -1163,7 +1163,7 @@ export declare type RepositoryIndexRequest = Message<"inference.RepositoryIndexR
 export declare const RepositoryIndexRequestSchema: GenMessage<RepositoryIndexRequest>;
 
 /**
- * RepositoryIndexResponse answers RepositoryIndex.
+ * RepositoryIndexResponse is the response of RepositoryIndex.
  *
  * @generated from message inference.RepositoryIndexResponse
  */
@@ -1183,8 +1183,7 @@ export declare type RepositoryIndexResponse = Message<"inference.RepositoryIndex
 export declare const RepositoryIndexResponseSchema: GenMessage<RepositoryIndexResponse>;
 
 /**
- * ModelIndex is a version of a model; or a model, where it has no version that
- * was loaded.
+ * ModelIndex is a version of a model, or a model without a loaded version.
  *
  * @generated from message inference.RepositoryIndexResponse.ModelIndex
  */
@@ -1204,15 +1203,16 @@ export declare type RepositoryIndexResponse_ModelIndex = Message<"inference.Repo
   version: string;
 
   /**
-   * "LOADING", "READY", "UNLOADING", "UNAVAILABLE", or empty for a model that nobody
-   * asked to load.
+   * "LOADING", "READY", "UNLOADING", "UNAVAILABLE", or empty for a model whose
+   * loading was never requested.
    *
    * @generated from field: string state = 3;
    */
   state: string;
 
   /**
-   * Why it is not ready, or why its last load failed where an older one serves on.
+   * The reason why it is not ready, or why its last reload failed while the previous
+   * version keeps serving.
    *
    * @generated from field: string reason = 4;
    */
@@ -1226,7 +1226,7 @@ export declare type RepositoryIndexResponse_ModelIndex = Message<"inference.Repo
 export declare const RepositoryIndexResponse_ModelIndexSchema: GenMessage<RepositoryIndexResponse_ModelIndex>;
 
 /**
- * RepositoryModelLoadRequest asks to load a model.
+ * RepositoryModelLoadRequest is the request of RepositoryModelLoad.
  *
  * @generated from message inference.RepositoryModelLoadRequest
  */
@@ -1246,8 +1246,9 @@ export declare type RepositoryModelLoadRequest = Message<"inference.RepositoryMo
   modelName: string;
 
   /**
-   * config: a configuration, as JSON, in place of config.pbtxt. file:<version>/<name>:
-   * a file in place of those in the repository; needs config.
+   * config: a configuration in JSON, which replaces config.pbtxt.
+   * file:<version>/<name>: a file; such files replace those in the repository and need
+   * config.
    *
    * @generated from field: map<string, inference.ModelRepositoryParameter> parameters = 3;
    */
@@ -1261,7 +1262,7 @@ export declare type RepositoryModelLoadRequest = Message<"inference.RepositoryMo
 export declare const RepositoryModelLoadRequestSchema: GenMessage<RepositoryModelLoadRequest>;
 
 /**
- * RepositoryModelLoadResponse answers RepositoryModelLoad.
+ * RepositoryModelLoadResponse is the response of RepositoryModelLoad.
  *
  * @generated from message inference.RepositoryModelLoadResponse
  */
@@ -1275,7 +1276,7 @@ export declare type RepositoryModelLoadResponse = Message<"inference.RepositoryM
 export declare const RepositoryModelLoadResponseSchema: GenMessage<RepositoryModelLoadResponse>;
 
 /**
- * RepositoryModelUnloadRequest asks to take a model out of service.
+ * RepositoryModelUnloadRequest is the request of RepositoryModelUnload.
  *
  * @generated from message inference.RepositoryModelUnloadRequest
  */
@@ -1295,7 +1296,7 @@ export declare type RepositoryModelUnloadRequest = Message<"inference.Repository
   modelName: string;
 
   /**
-   * unload_dependents, which changes nothing here: no model depends on another.
+   * unload_dependents, which has no effect: no model depends on another.
    *
    * @generated from field: map<string, inference.ModelRepositoryParameter> parameters = 3;
    */
@@ -1309,7 +1310,7 @@ export declare type RepositoryModelUnloadRequest = Message<"inference.Repository
 export declare const RepositoryModelUnloadRequestSchema: GenMessage<RepositoryModelUnloadRequest>;
 
 /**
- * RepositoryModelUnloadResponse answers RepositoryModelUnload.
+ * RepositoryModelUnloadResponse is the response of RepositoryModelUnload.
  *
  * @generated from message inference.RepositoryModelUnloadResponse
  */
@@ -1323,7 +1324,7 @@ export declare type RepositoryModelUnloadResponse = Message<"inference.Repositor
 export declare const RepositoryModelUnloadResponseSchema: GenMessage<RepositoryModelUnloadResponse>;
 
 /**
- * SystemSharedMemoryStatusRequest asks for the regions that are registered.
+ * SystemSharedMemoryStatusRequest is the request of SystemSharedMemoryStatus.
  *
  * @generated from message inference.SystemSharedMemoryStatusRequest
  */
@@ -1343,7 +1344,7 @@ export declare type SystemSharedMemoryStatusRequest = Message<"inference.SystemS
 export declare const SystemSharedMemoryStatusRequestSchema: GenMessage<SystemSharedMemoryStatusRequest>;
 
 /**
- * SystemSharedMemoryStatusResponse answers SystemSharedMemoryStatus.
+ * SystemSharedMemoryStatusResponse is the response of SystemSharedMemoryStatus.
  *
  * @generated from message inference.SystemSharedMemoryStatusResponse
  */
@@ -1376,14 +1377,14 @@ export declare type SystemSharedMemoryStatusResponse_RegionStatus = Message<"inf
   name: string;
 
   /**
-   * The name below /dev/shm.
+   * The object's name below /dev/shm.
    *
    * @generated from field: string key = 2;
    */
   key: string;
 
   /**
-   * Where the region begins in it, in bytes.
+   * The region's offset in the object, in bytes.
    *
    * @generated from field: uint64 offset = 3;
    */
@@ -1404,7 +1405,7 @@ export declare type SystemSharedMemoryStatusResponse_RegionStatus = Message<"inf
 export declare const SystemSharedMemoryStatusResponse_RegionStatusSchema: GenMessage<SystemSharedMemoryStatusResponse_RegionStatus>;
 
 /**
- * SystemSharedMemoryRegisterRequest asks to open a region.
+ * SystemSharedMemoryRegisterRequest is the request of SystemSharedMemoryRegister.
  *
  * @generated from message inference.SystemSharedMemoryRegisterRequest
  */
@@ -1417,14 +1418,14 @@ export declare type SystemSharedMemoryRegisterRequest = Message<"inference.Syste
   name: string;
 
   /**
-   * The name below /dev/shm, with or without a slash before it.
+   * The object's name below /dev/shm, with or without a leading slash.
    *
    * @generated from field: string key = 2;
    */
   key: string;
 
   /**
-   * Where the region begins in it, in bytes.
+   * The region's offset in the object, in bytes.
    *
    * @generated from field: uint64 offset = 3;
    */
@@ -1445,7 +1446,7 @@ export declare type SystemSharedMemoryRegisterRequest = Message<"inference.Syste
 export declare const SystemSharedMemoryRegisterRequestSchema: GenMessage<SystemSharedMemoryRegisterRequest>;
 
 /**
- * SystemSharedMemoryRegisterResponse answers SystemSharedMemoryRegister.
+ * SystemSharedMemoryRegisterResponse is the response of SystemSharedMemoryRegister.
  *
  * @generated from message inference.SystemSharedMemoryRegisterResponse
  */
@@ -1459,7 +1460,7 @@ export declare type SystemSharedMemoryRegisterResponse = Message<"inference.Syst
 export declare const SystemSharedMemoryRegisterResponseSchema: GenMessage<SystemSharedMemoryRegisterResponse>;
 
 /**
- * SystemSharedMemoryUnregisterRequest asks to close a region.
+ * SystemSharedMemoryUnregisterRequest is the request of SystemSharedMemoryUnregister.
  *
  * @generated from message inference.SystemSharedMemoryUnregisterRequest
  */
@@ -1479,7 +1480,7 @@ export declare type SystemSharedMemoryUnregisterRequest = Message<"inference.Sys
 export declare const SystemSharedMemoryUnregisterRequestSchema: GenMessage<SystemSharedMemoryUnregisterRequest>;
 
 /**
- * SystemSharedMemoryUnregisterResponse answers SystemSharedMemoryUnregister.
+ * SystemSharedMemoryUnregisterResponse is the response of SystemSharedMemoryUnregister.
  *
  * @generated from message inference.SystemSharedMemoryUnregisterResponse
  */
@@ -1493,7 +1494,7 @@ export declare type SystemSharedMemoryUnregisterResponse = Message<"inference.Sy
 export declare const SystemSharedMemoryUnregisterResponseSchema: GenMessage<SystemSharedMemoryUnregisterResponse>;
 
 /**
- * CudaSharedMemoryStatusRequest names a region, of which there are none.
+ * CudaSharedMemoryStatusRequest is the request of CudaSharedMemoryStatus.
  *
  * @generated from message inference.CudaSharedMemoryStatusRequest
  */
@@ -1513,7 +1514,7 @@ export declare type CudaSharedMemoryStatusRequest = Message<"inference.CudaShare
 export declare const CudaSharedMemoryStatusRequestSchema: GenMessage<CudaSharedMemoryStatusRequest>;
 
 /**
- * CudaSharedMemoryStatusResponse has the regions: none.
+ * CudaSharedMemoryStatusResponse is always empty.
  *
  * @generated from message inference.CudaSharedMemoryStatusResponse
  */
@@ -1567,7 +1568,7 @@ export declare type CudaSharedMemoryStatusResponse_RegionStatus = Message<"infer
 export declare const CudaSharedMemoryStatusResponse_RegionStatusSchema: GenMessage<CudaSharedMemoryStatusResponse_RegionStatus>;
 
 /**
- * CudaSharedMemoryRegisterRequest is of a call that is unimplemented.
+ * CudaSharedMemoryRegisterRequest is the request of an unimplemented call.
  *
  * @generated from message inference.CudaSharedMemoryRegisterRequest
  */
@@ -1608,7 +1609,7 @@ export declare type CudaSharedMemoryRegisterRequest = Message<"inference.CudaSha
 export declare const CudaSharedMemoryRegisterRequestSchema: GenMessage<CudaSharedMemoryRegisterRequest>;
 
 /**
- * CudaSharedMemoryRegisterResponse is of a call that is unimplemented.
+ * CudaSharedMemoryRegisterResponse is the response of an unimplemented call.
  *
  * @generated from message inference.CudaSharedMemoryRegisterResponse
  */
@@ -1622,7 +1623,7 @@ export declare type CudaSharedMemoryRegisterResponse = Message<"inference.CudaSh
 export declare const CudaSharedMemoryRegisterResponseSchema: GenMessage<CudaSharedMemoryRegisterResponse>;
 
 /**
- * CudaSharedMemoryUnregisterRequest names a region, of which there are none.
+ * CudaSharedMemoryUnregisterRequest is the request of CudaSharedMemoryUnregister.
  *
  * @generated from message inference.CudaSharedMemoryUnregisterRequest
  */
@@ -1656,7 +1657,7 @@ export declare type CudaSharedMemoryUnregisterResponse = Message<"inference.Cuda
 export declare const CudaSharedMemoryUnregisterResponseSchema: GenMessage<CudaSharedMemoryUnregisterResponse>;
 
 /**
- * TraceSettingRequest sets trace settings; without any it only asks for them.
+ * TraceSettingRequest sets trace settings; without settings it only reads them.
  *
  * @generated from message inference.TraceSettingRequest
  */
@@ -1689,7 +1690,7 @@ export declare const TraceSettingRequestSchema: GenMessage<TraceSettingRequest>;
  */
 export declare type TraceSettingRequest_SettingValue = Message<"inference.TraceSettingRequest.SettingValue"> & {
   /**
-   * Its values; none resets it.
+   * Its values; an empty list resets it.
    *
    * @generated from field: repeated string value = 1;
    */
@@ -1703,7 +1704,7 @@ export declare type TraceSettingRequest_SettingValue = Message<"inference.TraceS
 export declare const TraceSettingRequest_SettingValueSchema: GenMessage<TraceSettingRequest_SettingValue>;
 
 /**
- * TraceSettingResponse has the trace settings as they are now.
+ * TraceSettingResponse has the current trace settings.
  *
  * @generated from message inference.TraceSettingResponse
  */
@@ -1743,7 +1744,7 @@ export declare type TraceSettingResponse_SettingValue = Message<"inference.Trace
 export declare const TraceSettingResponse_SettingValueSchema: GenMessage<TraceSettingResponse_SettingValue>;
 
 /**
- * LogSettingsRequest sets log settings; without any it only asks for them.
+ * LogSettingsRequest sets log settings; without settings it only reads them.
  *
  * @generated from message inference.LogSettingsRequest
  */
@@ -1775,7 +1776,7 @@ export declare type LogSettingsRequest_SettingValue = Message<"inference.LogSett
    */
   parameterChoice: {
     /**
-     * A truth value.
+     * A boolean.
      *
      * @generated from field: bool bool_param = 1;
      */
@@ -1791,7 +1792,7 @@ export declare type LogSettingsRequest_SettingValue = Message<"inference.LogSett
     case: "uint32Param";
   } | {
     /**
-     * A text.
+     * A string.
      *
      * @generated from field: string string_param = 3;
      */
@@ -1807,7 +1808,7 @@ export declare type LogSettingsRequest_SettingValue = Message<"inference.LogSett
 export declare const LogSettingsRequest_SettingValueSchema: GenMessage<LogSettingsRequest_SettingValue>;
 
 /**
- * LogSettingsResponse has the log settings as they are now.
+ * LogSettingsResponse has the current log settings.
  *
  * @generated from message inference.LogSettingsResponse
  */
@@ -1839,7 +1840,7 @@ export declare type LogSettingsResponse_SettingValue = Message<"inference.LogSet
    */
   parameterChoice: {
     /**
-     * A truth value.
+     * A boolean.
      *
      * @generated from field: bool bool_param = 1;
      */
@@ -1855,7 +1856,7 @@ export declare type LogSettingsResponse_SettingValue = Message<"inference.LogSet
     case: "uint32Param";
   } | {
     /**
-     * A text.
+     * A string.
      *
      * @generated from field: string string_param = 3;
      */
@@ -1871,15 +1872,15 @@ export declare type LogSettingsResponse_SettingValue = Message<"inference.LogSet
 export declare const LogSettingsResponse_SettingValueSchema: GenMessage<LogSettingsResponse_SettingValue>;
 
 /**
- * GRPCInferenceService runs models by their tensors, and looks after the repository
- * that they come from. Tensorwire serves it over gRPC, gRPC-Web and Connect; the same
- * calls as plain REST stand under /v2.
+ * GRPCInferenceService runs models on tensors, and controls the model repository.
+ * Tensorwire serves it over gRPC, gRPC-Web and Connect; the same calls are available as
+ * REST under /v2.
  *
  * @generated from service inference.GRPCInferenceService
  */
 export declare const GRPCInferenceService: GenService<{
   /**
-   * ServerLive says that the process answers.
+   * ServerLive reports that the process responds.
    *
    * @generated from rpc inference.GRPCInferenceService.ServerLive
    */
@@ -1889,7 +1890,7 @@ export declare const GRPCInferenceService: GenService<{
     output: typeof ServerLiveResponseSchema;
   },
   /**
-   * ServerReady says whether the server should be sent work.
+   * ServerReady reports whether the server accepts work.
    *
    * @generated from rpc inference.GRPCInferenceService.ServerReady
    */
@@ -1899,7 +1900,7 @@ export declare const GRPCInferenceService: GenService<{
     output: typeof ServerReadyResponseSchema;
   },
   /**
-   * ModelReady says whether a model can be run. A model that is not in the repository
+   * ModelReady reports whether a model can be run. A model that is not in the repository
    * is not ready.
    *
    * @generated from rpc inference.GRPCInferenceService.ModelReady
@@ -1910,7 +1911,7 @@ export declare const GRPCInferenceService: GenService<{
     output: typeof ModelReadyResponseSchema;
   },
   /**
-   * ServerMetadata gives the server's name, version and the extensions that work.
+   * ServerMetadata returns the server's name, version and supported extensions.
    *
    * @generated from rpc inference.GRPCInferenceService.ServerMetadata
    */
@@ -1920,7 +1921,7 @@ export declare const GRPCInferenceService: GenService<{
     output: typeof ServerMetadataResponseSchema;
   },
   /**
-   * ModelMetadata gives a model's versions, inputs and outputs.
+   * ModelMetadata returns a model's versions, inputs and outputs.
    *
    * @generated from rpc inference.GRPCInferenceService.ModelMetadata
    */
@@ -1940,9 +1941,9 @@ export declare const GRPCInferenceService: GenService<{
     output: typeof ModelInferResponseSchema;
   },
   /**
-   * ModelStreamInfer runs models for requests as they come, and answers in their
-   * order. A request that fails is answered with error_message, and the stream goes
-   * on.
+   * ModelStreamInfer runs models for a stream of requests. Responses have the order of
+   * the requests. A request that fails gets a response with error_message, and the
+   * stream continues.
    *
    * @generated from rpc inference.GRPCInferenceService.ModelStreamInfer
    */
@@ -1952,7 +1953,7 @@ export declare const GRPCInferenceService: GenService<{
     output: typeof ModelStreamInferResponseSchema;
   },
   /**
-   * ModelConfig gives a model's configuration, completed from the model itself.
+   * ModelConfig returns a model's configuration, completed from the model file.
    *
    * @generated from rpc inference.GRPCInferenceService.ModelConfig
    */
@@ -1962,7 +1963,7 @@ export declare const GRPCInferenceService: GenService<{
     output: typeof ModelConfigResponseSchema;
   },
   /**
-   * ModelStatistics gives the counts and times of one model or of all.
+   * ModelStatistics returns the counts and durations of one model or of all.
    *
    * @generated from rpc inference.GRPCInferenceService.ModelStatistics
    */
@@ -1972,7 +1973,7 @@ export declare const GRPCInferenceService: GenService<{
     output: typeof ModelStatisticsResponseSchema;
   },
   /**
-   * RepositoryIndex lists the models that the repository has, loaded or not.
+   * RepositoryIndex lists the repository's models, loaded or not.
    *
    * @generated from rpc inference.GRPCInferenceService.RepositoryIndex
    */
@@ -1982,8 +1983,8 @@ export declare const GRPCInferenceService: GenService<{
     output: typeof RepositoryIndexResponseSchema;
   },
   /**
-   * RepositoryModelLoad loads a model, or loads it anew, and answers when it is ready
-   * or has failed. It needs --model-control explicit.
+   * RepositoryModelLoad loads or reloads a model, and returns when it is ready or has
+   * failed. It needs --model-control explicit.
    *
    * @generated from rpc inference.GRPCInferenceService.RepositoryModelLoad
    */
@@ -1993,8 +1994,7 @@ export declare const GRPCInferenceService: GenService<{
     output: typeof RepositoryModelLoadResponseSchema;
   },
   /**
-   * RepositoryModelUnload takes a model out of service. It needs --model-control
-   * explicit.
+   * RepositoryModelUnload unloads a model. It needs --model-control explicit.
    *
    * @generated from rpc inference.GRPCInferenceService.RepositoryModelUnload
    */
@@ -2004,7 +2004,7 @@ export declare const GRPCInferenceService: GenService<{
     output: typeof RepositoryModelUnloadResponseSchema;
   },
   /**
-   * SystemSharedMemoryStatus lists the regions that are registered.
+   * SystemSharedMemoryStatus lists the registered regions.
    *
    * @generated from rpc inference.GRPCInferenceService.SystemSharedMemoryStatus
    */
@@ -2014,8 +2014,8 @@ export declare const GRPCInferenceService: GenService<{
     output: typeof SystemSharedMemoryStatusResponseSchema;
   },
   /**
-   * SystemSharedMemoryRegister opens a region, which requests then read inputs from
-   * and have outputs written to. It needs --allow-shared-memory.
+   * SystemSharedMemoryRegister registers a region for the inputs and outputs of
+   * requests. It needs --allow-shared-memory.
    *
    * @generated from rpc inference.GRPCInferenceService.SystemSharedMemoryRegister
    */
@@ -2025,7 +2025,7 @@ export declare const GRPCInferenceService: GenService<{
     output: typeof SystemSharedMemoryRegisterResponseSchema;
   },
   /**
-   * SystemSharedMemoryUnregister closes a region, or all where the name is empty.
+   * SystemSharedMemoryUnregister unregisters a region, or all if the name is empty.
    *
    * @generated from rpc inference.GRPCInferenceService.SystemSharedMemoryUnregister
    */
@@ -2035,7 +2035,7 @@ export declare const GRPCInferenceService: GenService<{
     output: typeof SystemSharedMemoryUnregisterResponseSchema;
   },
   /**
-   * CudaSharedMemoryStatus says that no memory of GPUs is shared.
+   * CudaSharedMemoryStatus returns no regions: GPU memory is not supported.
    *
    * @generated from rpc inference.GRPCInferenceService.CudaSharedMemoryStatus
    */
@@ -2055,7 +2055,7 @@ export declare const GRPCInferenceService: GenService<{
     output: typeof CudaSharedMemoryRegisterResponseSchema;
   },
   /**
-   * CudaSharedMemoryUnregister has nothing to do.
+   * CudaSharedMemoryUnregister does nothing.
    *
    * @generated from rpc inference.GRPCInferenceService.CudaSharedMemoryUnregister
    */
@@ -2065,7 +2065,7 @@ export declare const GRPCInferenceService: GenService<{
     output: typeof CudaSharedMemoryUnregisterResponseSchema;
   },
   /**
-   * TraceSetting sets and gives the trace settings that exist.
+   * TraceSetting sets and returns the trace settings.
    *
    * @generated from rpc inference.GRPCInferenceService.TraceSetting
    */
@@ -2075,7 +2075,7 @@ export declare const GRPCInferenceService: GenService<{
     output: typeof TraceSettingResponseSchema;
   },
   /**
-   * LogSettings sets and gives the log settings that exist.
+   * LogSettings sets and returns the log settings.
    *
    * @generated from rpc inference.GRPCInferenceService.LogSettings
    */

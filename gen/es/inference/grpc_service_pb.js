@@ -3,7 +3,8 @@
 /* eslint-disable */
 
 // The Open Inference Protocol (KServe v2) with the extensions that Triton's clients
-// use. Names and numbers are that protocol's: clients exist for it in many languages.
+// use. Names and field numbers are those of the protocol, which existing clients in many
+// languages require.
 
 import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
 import { file_inference_model_config } from "./model_config_pb.js";
@@ -428,9 +429,9 @@ export const LogSettingsResponse_SettingValueSchema = /*@__PURE__*/
   messageDesc(file_inference_grpc_service, 47, 0);
 
 /**
- * GRPCInferenceService runs models by their tensors, and looks after the repository
- * that they come from. Tensorwire serves it over gRPC, gRPC-Web and Connect; the same
- * calls as plain REST stand under /v2.
+ * GRPCInferenceService runs models on tensors, and controls the model repository.
+ * Tensorwire serves it over gRPC, gRPC-Web and Connect; the same calls are available as
+ * REST under /v2.
  *
  * @generated from service inference.GRPCInferenceService
  */

@@ -2,11 +2,10 @@
 // @generated from file inference/model_config.proto (package inference, syntax proto3)
 /* eslint-disable */
 
-// The configuration of a model, as config.pbtxt holds it in protobuf text and as
-// ModelConfig returns it. Names and numbers are Triton's, so that a repository made
-// for it can be served as it is. What a comment calls not followed is read, and named in
-// a warning; what it calls refused would change answers, and is an error. docs/models.md
-// has both in a table.
+// The configuration of a model: config.pbtxt contains it in protobuf text format, and
+// ModelConfig returns it. Names and numbers are Triton's, so that a repository for
+// Triton can be served unchanged. Fields that are ignored cause a warning. Fields that
+// are rejected would change results, and cause an error. docs/models.md lists both.
 
 import type { GenEnum, GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
 import type { Message } from "@bufbuild/protobuf";
@@ -17,20 +16,20 @@ import type { Message } from "@bufbuild/protobuf";
 export declare const file_inference_model_config: GenFile;
 
 /**
- * ModelRateLimiter says what an instance needs to run. Not followed.
+ * ModelRateLimiter lists the resources that an instance needs. Ignored.
  *
  * @generated from message inference.ModelRateLimiter
  */
 export declare type ModelRateLimiter = Message<"inference.ModelRateLimiter"> & {
   /**
-   * What an instance takes.
+   * The resources that an instance needs.
    *
    * @generated from field: repeated inference.ModelRateLimiter.Resource resources = 1;
    */
   resources: ModelRateLimiter_Resource[];
 
   /**
-   * Its weight against others.
+   * Its priority relative to other instances.
    *
    * @generated from field: uint32 priority = 2;
    */
@@ -44,7 +43,7 @@ export declare type ModelRateLimiter = Message<"inference.ModelRateLimiter"> & {
 export declare const ModelRateLimiterSchema: GenMessage<ModelRateLimiter>;
 
 /**
- * Resource is something that there is a number of.
+ * Resource is a counted resource.
  *
  * @generated from message inference.ModelRateLimiter.Resource
  */
@@ -64,7 +63,7 @@ export declare type ModelRateLimiter_Resource = Message<"inference.ModelRateLimi
   global: boolean;
 
   /**
-   * How many an instance takes.
+   * The number that an instance needs.
    *
    * @generated from field: uint32 count = 3;
    */
@@ -78,7 +77,7 @@ export declare type ModelRateLimiter_Resource = Message<"inference.ModelRateLimi
 export declare const ModelRateLimiter_ResourceSchema: GenMessage<ModelRateLimiter_Resource>;
 
 /**
- * ModelInstanceGroup says how many calls of a model run at once, and where.
+ * ModelInstanceGroup sets the number and the device of a model's instances.
  *
  * @generated from message inference.ModelInstanceGroup
  */
@@ -91,57 +90,57 @@ export declare type ModelInstanceGroup = Message<"inference.ModelInstanceGroup">
   name: string;
 
   /**
-   * How many instances. Where no group says, the server's own number; beside groups
-   * that do, 0 is 1. Not followed for KIND_GPU.
+   * The number of instances. If no group sets it, the server's default; if another
+   * group does, 0 means 1. Ignored for KIND_GPU.
    *
    * @generated from field: int32 count = 2;
    */
   count: number;
 
   /**
-   * GPUs by number. Not followed.
+   * GPUs by number. Ignored.
    *
    * @generated from field: repeated int32 gpus = 3;
    */
   gpus: number[];
 
   /**
-   * Where they run.
+   * The kind of device.
    *
    * @generated from field: inference.ModelInstanceGroup.Kind kind = 4;
    */
   kind: ModelInstanceGroup_Kind;
 
   /**
-   * Optimization profiles. Not followed.
+   * Optimization profiles. Ignored.
    *
    * @generated from field: repeated string profile = 5;
    */
   profile: string[];
 
   /**
-   * Not followed.
+   * Ignored.
    *
    * @generated from field: inference.ModelRateLimiter rate_limiter = 6;
    */
   rateLimiter?: ModelRateLimiter | undefined;
 
   /**
-   * Whether the scheduler leaves the group out. Not followed.
+   * Whether the scheduler skips the group. Ignored.
    *
    * @generated from field: bool passive = 7;
    */
   passive: boolean;
 
   /**
-   * Not followed.
+   * Ignored.
    *
    * @generated from field: repeated inference.ModelInstanceGroup.SecondaryDevice secondary_devices = 8;
    */
   secondaryDevices: ModelInstanceGroup_SecondaryDevice[];
 
   /**
-   * Not followed.
+   * Ignored.
    *
    * @generated from field: string host_policy = 9;
    */
@@ -155,7 +154,7 @@ export declare type ModelInstanceGroup = Message<"inference.ModelInstanceGroup">
 export declare const ModelInstanceGroupSchema: GenMessage<ModelInstanceGroup>;
 
 /**
- * SecondaryDevice is an accelerator beside the device. Not followed.
+ * SecondaryDevice is an additional accelerator. Ignored.
  *
  * @generated from message inference.ModelInstanceGroup.SecondaryDevice
  */
@@ -201,34 +200,34 @@ export enum ModelInstanceGroup_SecondaryDevice_SecondaryDeviceKind {
 export declare const ModelInstanceGroup_SecondaryDevice_SecondaryDeviceKindSchema: GenEnum<ModelInstanceGroup_SecondaryDevice_SecondaryDeviceKind>;
 
 /**
- * Kind is where instances run.
+ * Kind is the kind of device.
  *
  * @generated from enum inference.ModelInstanceGroup.Kind
  */
 export enum ModelInstanceGroup_Kind {
   /**
-   * Wherever there is something to run on: the CPU here.
+   * Any available device: always the CPU.
    *
    * @generated from enum value: KIND_AUTO = 0;
    */
   AUTO = 0,
 
   /**
-   * On GPUs: the CPU here, with a warning.
+   * GPUs: runs on the CPU, with a warning.
    *
    * @generated from enum value: KIND_GPU = 1;
    */
   GPU = 1,
 
   /**
-   * On the CPU.
+   * The CPU.
    *
    * @generated from enum value: KIND_CPU = 2;
    */
   CPU = 2,
 
   /**
-   * As the model says: the CPU here.
+   * The device that the model selects: always the CPU.
    *
    * @generated from enum value: KIND_MODEL = 3;
    */
@@ -241,7 +240,7 @@ export enum ModelInstanceGroup_Kind {
 export declare const ModelInstanceGroup_KindSchema: GenEnum<ModelInstanceGroup_Kind>;
 
 /**
- * ModelTensorReshape is the shape that a backend sees. Refused here.
+ * ModelTensorReshape is the shape that a backend receives. Rejected.
  *
  * @generated from message inference.ModelTensorReshape
  */
@@ -281,50 +280,50 @@ export declare type ModelInput = Message<"inference.ModelInput"> & {
   dataType: DataType;
 
   /**
-   * What its dimensions mean.
+   * The meaning of its dimensions.
    *
    * @generated from field: inference.ModelInput.Format format = 3;
    */
   format: ModelInput_Format;
 
   /**
-   * Its shape, without the batch's dimension where max_batch_size is more than 0; -1
-   * for a size that is open.
+   * Its shape, without the batch dimension if max_batch_size is above 0; -1 is a dynamic
+   * dimension.
    *
    * @generated from field: repeated int64 dims = 4;
    */
   dims: bigint[];
 
   /**
-   * Refused here.
+   * Rejected.
    *
    * @generated from field: inference.ModelTensorReshape reshape = 5;
    */
   reshape?: ModelTensorReshape | undefined;
 
   /**
-   * Refused here.
+   * Rejected.
    *
    * @generated from field: bool is_shape_tensor = 6;
    */
   isShapeTensor: boolean;
 
   /**
-   * Refused here.
+   * Rejected.
    *
    * @generated from field: bool allow_ragged_batch = 7;
    */
   allowRaggedBatch: boolean;
 
   /**
-   * Not followed: an input that the model needs is never optional.
+   * Ignored: a model's inputs are always required.
    *
    * @generated from field: bool optional = 8;
    */
   optional: boolean;
 
   /**
-   * Refused here.
+   * Rejected.
    *
    * @generated from field: bool is_non_linear_format_io = 9;
    */
@@ -338,13 +337,13 @@ export declare type ModelInput = Message<"inference.ModelInput"> & {
 export declare const ModelInputSchema: GenMessage<ModelInput>;
 
 /**
- * Format is what the dimensions mean.
+ * Format is the meaning of the dimensions.
  *
  * @generated from enum inference.ModelInput.Format
  */
 export enum ModelInput_Format {
   /**
-   * Nothing in particular.
+   * Not specified.
    *
    * @generated from enum value: FORMAT_NONE = 0;
    */
@@ -391,35 +390,35 @@ export declare type ModelOutput = Message<"inference.ModelOutput"> & {
   dataType: DataType;
 
   /**
-   * Its shape, as an input's.
+   * Its shape, as in ModelInput.
    *
    * @generated from field: repeated int64 dims = 3;
    */
   dims: bigint[];
 
   /**
-   * The file with its labels, one a line, by its path in the model's directory.
+   * The file with its labels, one on each line; a path in the model's directory.
    *
    * @generated from field: string label_filename = 4;
    */
   labelFilename: string;
 
   /**
-   * Refused here.
+   * Rejected.
    *
    * @generated from field: inference.ModelTensorReshape reshape = 5;
    */
   reshape?: ModelTensorReshape | undefined;
 
   /**
-   * Refused here.
+   * Rejected.
    *
    * @generated from field: bool is_shape_tensor = 6;
    */
   isShapeTensor: boolean;
 
   /**
-   * Refused here.
+   * Rejected.
    *
    * @generated from field: bool is_non_linear_format_io = 7;
    */
@@ -433,13 +432,13 @@ export declare type ModelOutput = Message<"inference.ModelOutput"> & {
 export declare const ModelOutputSchema: GenMessage<ModelOutput>;
 
 /**
- * BatchInput is an input that a batch is described by. Refused here.
+ * BatchInput is an input that describes a batch. Rejected.
  *
  * @generated from message inference.BatchInput
  */
 export declare type BatchInput = Message<"inference.BatchInput"> & {
   /**
-   * What it says.
+   * The described property.
    *
    * @generated from field: inference.BatchInput.Kind kind = 1;
    */
@@ -460,7 +459,7 @@ export declare type BatchInput = Message<"inference.BatchInput"> & {
   dataType: DataType;
 
   /**
-   * What it is made from.
+   * The inputs from which it is computed.
    *
    * @generated from field: repeated string source_input = 4;
    */
@@ -474,7 +473,7 @@ export declare type BatchInput = Message<"inference.BatchInput"> & {
 export declare const BatchInputSchema: GenMessage<BatchInput>;
 
 /**
- * Kind is what it says of the batch.
+ * Kind is the described property of the batch.
  *
  * @generated from enum inference.BatchInput.Kind
  */
@@ -501,7 +500,7 @@ export enum BatchInput_Kind {
   BATCH_ACCUMULATED_ELEMENT_COUNT_WITH_ZERO = 2,
 
   /**
-   * The most elements, as a shape.
+   * The maximum number of elements, as a shape.
    *
    * @generated from enum value: BATCH_MAX_ELEMENT_COUNT_AS_SHAPE = 3;
    */
@@ -515,7 +514,7 @@ export enum BatchInput_Kind {
   BATCH_ITEM_SHAPE = 4,
 
   /**
-   * The same in one row.
+   * The same, flattened.
    *
    * @generated from enum value: BATCH_ITEM_SHAPE_FLATTEN = 5;
    */
@@ -528,7 +527,7 @@ export enum BatchInput_Kind {
 export declare const BatchInput_KindSchema: GenEnum<BatchInput_Kind>;
 
 /**
- * BatchOutput is an output that is divided in a way of its own. Refused here.
+ * BatchOutput is an output with a special way to split it. Rejected.
  *
  * @generated from message inference.BatchOutput
  */
@@ -541,7 +540,7 @@ export declare type BatchOutput = Message<"inference.BatchOutput"> & {
   targetName: string[];
 
   /**
-   * How they are divided.
+   * The way to split them.
    *
    * @generated from field: inference.BatchOutput.Kind kind = 2;
    */
@@ -562,7 +561,7 @@ export declare type BatchOutput = Message<"inference.BatchOutput"> & {
 export declare const BatchOutputSchema: GenMessage<BatchOutput>;
 
 /**
- * Kind is how it is divided.
+ * Kind is the way to split it.
  *
  * @generated from enum inference.BatchOutput.Kind
  */
@@ -581,19 +580,19 @@ export enum BatchOutput_Kind {
 export declare const BatchOutput_KindSchema: GenEnum<BatchOutput_Kind>;
 
 /**
- * ModelVersionPolicy says which versions are served.
+ * ModelVersionPolicy selects the versions to serve.
  *
  * @generated from message inference.ModelVersionPolicy
  */
 export declare type ModelVersionPolicy = Message<"inference.ModelVersionPolicy"> & {
   /**
-   * One of them; the newest version where there is none.
+   * The policy; the newest version if none is set.
    *
    * @generated from oneof inference.ModelVersionPolicy.policy_choice
    */
   policyChoice: {
     /**
-     * The newest.
+     * The newest versions.
      *
      * @generated from field: inference.ModelVersionPolicy.Latest latest = 1;
      */
@@ -601,7 +600,7 @@ export declare type ModelVersionPolicy = Message<"inference.ModelVersionPolicy">
     case: "latest";
   } | {
     /**
-     * All.
+     * All versions.
      *
      * @generated from field: inference.ModelVersionPolicy.All all = 2;
      */
@@ -609,7 +608,7 @@ export declare type ModelVersionPolicy = Message<"inference.ModelVersionPolicy">
     case: "all";
   } | {
     /**
-     * Those that are listed.
+     * The listed versions.
      *
      * @generated from field: inference.ModelVersionPolicy.Specific specific = 3;
      */
@@ -625,13 +624,13 @@ export declare type ModelVersionPolicy = Message<"inference.ModelVersionPolicy">
 export declare const ModelVersionPolicySchema: GenMessage<ModelVersionPolicy>;
 
 /**
- * Latest are the newest.
+ * Latest selects the newest versions.
  *
  * @generated from message inference.ModelVersionPolicy.Latest
  */
 export declare type ModelVersionPolicy_Latest = Message<"inference.ModelVersionPolicy.Latest"> & {
   /**
-   * How many; 0 is 1.
+   * The number of versions; 0 means 1.
    *
    * @generated from field: uint32 num_versions = 1;
    */
@@ -645,7 +644,7 @@ export declare type ModelVersionPolicy_Latest = Message<"inference.ModelVersionP
 export declare const ModelVersionPolicy_LatestSchema: GenMessage<ModelVersionPolicy_Latest>;
 
 /**
- * All are all.
+ * All selects all versions.
  *
  * @generated from message inference.ModelVersionPolicy.All
  */
@@ -659,7 +658,7 @@ export declare type ModelVersionPolicy_All = Message<"inference.ModelVersionPoli
 export declare const ModelVersionPolicy_AllSchema: GenMessage<ModelVersionPolicy_All>;
 
 /**
- * Specific are those that are listed.
+ * Specific selects the listed versions.
  *
  * @generated from message inference.ModelVersionPolicy.Specific
  */
@@ -679,62 +678,62 @@ export declare type ModelVersionPolicy_Specific = Message<"inference.ModelVersio
 export declare const ModelVersionPolicy_SpecificSchema: GenMessage<ModelVersionPolicy_Specific>;
 
 /**
- * ModelOptimizationPolicy tunes a backend. graph is followed.
+ * ModelOptimizationPolicy tunes a backend. Only graph has an effect.
  *
  * @generated from message inference.ModelOptimizationPolicy
  */
 export declare type ModelOptimizationPolicy = Message<"inference.ModelOptimizationPolicy"> & {
   /**
-   * How far the graph is optimized.
+   * The optimization level of the graph.
    *
    * @generated from field: inference.ModelOptimizationPolicy.Graph graph = 1;
    */
   graph?: ModelOptimizationPolicy_Graph | undefined;
 
   /**
-   * Not followed.
+   * Ignored.
    *
    * @generated from field: inference.ModelOptimizationPolicy.ModelPriority priority = 2;
    */
   priority: ModelOptimizationPolicy_ModelPriority;
 
   /**
-   * Not followed.
+   * Ignored.
    *
    * @generated from field: inference.ModelOptimizationPolicy.Cuda cuda = 3;
    */
   cuda?: ModelOptimizationPolicy_Cuda | undefined;
 
   /**
-   * Not followed.
+   * Ignored.
    *
    * @generated from field: inference.ModelOptimizationPolicy.ExecutionAccelerators execution_accelerators = 4;
    */
   executionAccelerators?: ModelOptimizationPolicy_ExecutionAccelerators | undefined;
 
   /**
-   * Not followed.
+   * Ignored.
    *
    * @generated from field: inference.ModelOptimizationPolicy.PinnedMemoryBuffer input_pinned_memory = 5;
    */
   inputPinnedMemory?: ModelOptimizationPolicy_PinnedMemoryBuffer | undefined;
 
   /**
-   * Not followed.
+   * Ignored.
    *
    * @generated from field: inference.ModelOptimizationPolicy.PinnedMemoryBuffer output_pinned_memory = 6;
    */
   outputPinnedMemory?: ModelOptimizationPolicy_PinnedMemoryBuffer | undefined;
 
   /**
-   * Not followed.
+   * Ignored.
    *
    * @generated from field: uint32 gather_kernel_buffer_threshold = 7;
    */
   gatherKernelBufferThreshold: number;
 
   /**
-   * Not followed.
+   * Ignored.
    *
    * @generated from field: bool eager_batching = 8;
    */
@@ -748,14 +747,14 @@ export declare type ModelOptimizationPolicy = Message<"inference.ModelOptimizati
 export declare const ModelOptimizationPolicySchema: GenMessage<ModelOptimizationPolicy>;
 
 /**
- * Graph is how far the graph is optimized.
+ * Graph is the optimization level of the graph.
  *
  * @generated from message inference.ModelOptimizationPolicy.Graph
  */
 export declare type ModelOptimizationPolicy_Graph = Message<"inference.ModelOptimizationPolicy.Graph"> & {
   /**
-   * -1: basic; 1: extended; 2: none; 0: all, the default; as Triton gives them to
-   * ONNX Runtime.
+   * -1: basic; 1: extended; 2: none; 0: all, the default; with Triton's mapping to
+   * ONNX Runtime's levels.
    *
    * @generated from field: int32 level = 1;
    */
@@ -769,7 +768,7 @@ export declare type ModelOptimizationPolicy_Graph = Message<"inference.ModelOpti
 export declare const ModelOptimizationPolicy_GraphSchema: GenMessage<ModelOptimizationPolicy_Graph>;
 
 /**
- * Cuda tunes GPUs. Not followed.
+ * Cuda tunes GPUs. Ignored.
  *
  * @generated from message inference.ModelOptimizationPolicy.Cuda
  */
@@ -782,21 +781,21 @@ export declare type ModelOptimizationPolicy_Cuda = Message<"inference.ModelOptim
   graphs: boolean;
 
   /**
-   * Whether to spin.
+   * Whether to busy-wait for events.
    *
    * @generated from field: bool busy_wait_events = 2;
    */
   busyWaitEvents: boolean;
 
   /**
-   * What to capture.
+   * The graphs to capture.
    *
    * @generated from field: repeated inference.ModelOptimizationPolicy.Cuda.GraphSpec graph_spec = 3;
    */
   graphSpec: ModelOptimizationPolicy_Cuda_GraphSpec[];
 
   /**
-   * Whether outputs are copied beside the work.
+   * Whether outputs are copied on a separate stream.
    *
    * @generated from field: bool output_copy_stream = 4;
    */
@@ -830,7 +829,7 @@ export declare type ModelOptimizationPolicy_Cuda_GraphSpec = Message<"inference.
   input: { [key: string]: ModelOptimizationPolicy_Cuda_GraphSpec_Shape };
 
   /**
-   * The least that it serves.
+   * The smallest request that it serves.
    *
    * @generated from field: inference.ModelOptimizationPolicy.Cuda.GraphSpec.LowerBound graph_lower_bound = 3;
    */
@@ -864,7 +863,7 @@ export declare type ModelOptimizationPolicy_Cuda_GraphSpec_Shape = Message<"infe
 export declare const ModelOptimizationPolicy_Cuda_GraphSpec_ShapeSchema: GenMessage<ModelOptimizationPolicy_Cuda_GraphSpec_Shape>;
 
 /**
- * LowerBound is the least that it serves.
+ * LowerBound is the smallest request that it serves.
  *
  * @generated from message inference.ModelOptimizationPolicy.Cuda.GraphSpec.LowerBound
  */
@@ -891,20 +890,20 @@ export declare type ModelOptimizationPolicy_Cuda_GraphSpec_LowerBound = Message<
 export declare const ModelOptimizationPolicy_Cuda_GraphSpec_LowerBoundSchema: GenMessage<ModelOptimizationPolicy_Cuda_GraphSpec_LowerBound>;
 
 /**
- * ExecutionAccelerators are execution providers. Not followed.
+ * ExecutionAccelerators are execution providers. Ignored.
  *
  * @generated from message inference.ModelOptimizationPolicy.ExecutionAccelerators
  */
 export declare type ModelOptimizationPolicy_ExecutionAccelerators = Message<"inference.ModelOptimizationPolicy.ExecutionAccelerators"> & {
   /**
-   * On GPUs.
+   * For GPUs.
    *
    * @generated from field: repeated inference.ModelOptimizationPolicy.ExecutionAccelerators.Accelerator gpu_execution_accelerator = 1;
    */
   gpuExecutionAccelerator: ModelOptimizationPolicy_ExecutionAccelerators_Accelerator[];
 
   /**
-   * On the CPU.
+   * For the CPU.
    *
    * @generated from field: repeated inference.ModelOptimizationPolicy.ExecutionAccelerators.Accelerator cpu_execution_accelerator = 2;
    */
@@ -918,7 +917,7 @@ export declare type ModelOptimizationPolicy_ExecutionAccelerators = Message<"inf
 export declare const ModelOptimizationPolicy_ExecutionAcceleratorsSchema: GenMessage<ModelOptimizationPolicy_ExecutionAccelerators>;
 
 /**
- * Accelerator is one.
+ * Accelerator is one execution provider.
  *
  * @generated from message inference.ModelOptimizationPolicy.ExecutionAccelerators.Accelerator
  */
@@ -945,13 +944,13 @@ export declare type ModelOptimizationPolicy_ExecutionAccelerators_Accelerator = 
 export declare const ModelOptimizationPolicy_ExecutionAccelerators_AcceleratorSchema: GenMessage<ModelOptimizationPolicy_ExecutionAccelerators_Accelerator>;
 
 /**
- * PinnedMemoryBuffer says whether copies go through pinned memory. Not followed.
+ * PinnedMemoryBuffer controls copies through pinned memory. Ignored.
  *
  * @generated from message inference.ModelOptimizationPolicy.PinnedMemoryBuffer
  */
 export declare type ModelOptimizationPolicy_PinnedMemoryBuffer = Message<"inference.ModelOptimizationPolicy.PinnedMemoryBuffer"> & {
   /**
-   * Whether they do.
+   * Whether copies use pinned memory.
    *
    * @generated from field: bool enable = 1;
    */
@@ -965,7 +964,7 @@ export declare type ModelOptimizationPolicy_PinnedMemoryBuffer = Message<"infere
 export declare const ModelOptimizationPolicy_PinnedMemoryBufferSchema: GenMessage<ModelOptimizationPolicy_PinnedMemoryBuffer>;
 
 /**
- * ModelPriority is a weight against other models.
+ * ModelPriority is a priority relative to other models.
  *
  * @generated from enum inference.ModelOptimizationPolicy.ModelPriority
  */
@@ -1004,28 +1003,28 @@ export declare const ModelOptimizationPolicy_ModelPrioritySchema: GenEnum<ModelO
  */
 export declare type ModelQueuePolicy = Message<"inference.ModelQueuePolicy"> & {
   /**
-   * What becomes of a request that has waited too long.
+   * The action for a request whose queue timeout has passed.
    *
    * @generated from field: inference.ModelQueuePolicy.TimeoutAction timeout_action = 1;
    */
   timeoutAction: ModelQueuePolicy_TimeoutAction;
 
   /**
-   * How long a request may wait, in microseconds; 0 is for ever.
+   * The queue timeout in microseconds; 0 is unlimited.
    *
    * @generated from field: uint64 default_timeout_microseconds = 2;
    */
   defaultTimeoutMicroseconds: bigint;
 
   /**
-   * Whether a request's own timeout counts.
+   * Whether a request can set its own timeout.
    *
    * @generated from field: bool allow_timeout_override = 3;
    */
   allowTimeoutOverride: boolean;
 
   /**
-   * How many requests may wait; 0 is the server's default.
+   * The maximum number of queued requests; 0 is the server's default.
    *
    * @generated from field: uint32 max_queue_size = 4;
    */
@@ -1039,20 +1038,20 @@ export declare type ModelQueuePolicy = Message<"inference.ModelQueuePolicy"> & {
 export declare const ModelQueuePolicySchema: GenMessage<ModelQueuePolicy>;
 
 /**
- * TimeoutAction is what becomes of a request that has waited too long.
+ * TimeoutAction is the action for a request whose queue timeout has passed.
  *
  * @generated from enum inference.ModelQueuePolicy.TimeoutAction
  */
 export enum ModelQueuePolicy_TimeoutAction {
   /**
-   * It is refused.
+   * Reject it.
    *
    * @generated from enum value: REJECT = 0;
    */
   REJECT = 0,
 
   /**
-   * It is served after those that have not.
+   * Run it after the requests whose timeout has not passed.
    *
    * @generated from enum value: DELAY = 1;
    */
@@ -1065,41 +1064,41 @@ export enum ModelQueuePolicy_TimeoutAction {
 export declare const ModelQueuePolicy_TimeoutActionSchema: GenEnum<ModelQueuePolicy_TimeoutAction>;
 
 /**
- * ModelDynamicBatching joins requests into batches.
+ * ModelDynamicBatching combines requests into batches.
  *
  * @generated from message inference.ModelDynamicBatching
  */
 export declare type ModelDynamicBatching = Message<"inference.ModelDynamicBatching"> & {
   /**
-   * Batch sizes that are not waited beyond.
+   * Batch sizes that run without further queue delay.
    *
    * @generated from field: repeated int32 preferred_batch_size = 1;
    */
   preferredBatchSize: number[];
 
   /**
-   * How long a request may wait for others, in microseconds.
+   * The maximum queue delay of a request, in microseconds.
    *
    * @generated from field: uint64 max_queue_delay_microseconds = 2;
    */
   maxQueueDelayMicroseconds: bigint;
 
   /**
-   * Whether answers keep the order of requests.
+   * Whether responses keep the order of requests.
    *
    * @generated from field: bool preserve_ordering = 3;
    */
   preserveOrdering: boolean;
 
   /**
-   * How many priorities there are; 1 is the highest.
+   * The number of priority levels; 1 is the highest priority.
    *
    * @generated from field: uint64 priority_levels = 4;
    */
   priorityLevels: bigint;
 
   /**
-   * The priority of requests that give none.
+   * The priority of requests without one.
    *
    * @generated from field: uint64 default_priority_level = 5;
    */
@@ -1127,13 +1126,13 @@ export declare type ModelDynamicBatching = Message<"inference.ModelDynamicBatchi
 export declare const ModelDynamicBatchingSchema: GenMessage<ModelDynamicBatching>;
 
 /**
- * ModelSequenceBatching keeps requests of one sequence together. Refused here.
+ * ModelSequenceBatching keeps requests of one sequence together. Rejected.
  *
  * @generated from message inference.ModelSequenceBatching
  */
 export declare type ModelSequenceBatching = Message<"inference.ModelSequenceBatching"> & {
   /**
-   * How long a sequence may rest, in microseconds.
+   * The maximum idle time of a sequence, in microseconds.
    *
    * @generated from field: uint64 max_sequence_idle_microseconds = 1;
    */
@@ -1147,13 +1146,13 @@ export declare type ModelSequenceBatching = Message<"inference.ModelSequenceBatc
   controlInput: ModelSequenceBatching_ControlInput[];
 
   /**
-   * How requests are joined.
+   * The batching strategy.
    *
    * @generated from oneof inference.ModelSequenceBatching.strategy_choice
    */
   strategyChoice: {
     /**
-     * Each sequence has a place.
+     * Each sequence has a batch slot.
      *
      * @generated from field: inference.ModelSequenceBatching.StrategyDirect direct = 3;
      */
@@ -1161,7 +1160,7 @@ export declare type ModelSequenceBatching = Message<"inference.ModelSequenceBatc
     case: "direct";
   } | {
     /**
-     * The oldest are joined.
+     * The oldest requests are combined.
      *
      * @generated from field: inference.ModelSequenceBatching.StrategyOldest oldest = 4;
      */
@@ -1170,14 +1169,14 @@ export declare type ModelSequenceBatching = Message<"inference.ModelSequenceBatc
   } | { case: undefined; value?: undefined };
 
   /**
-   * What is carried from request to request.
+   * The state between requests.
    *
    * @generated from field: repeated inference.ModelSequenceBatching.State state = 5;
    */
   state: ModelSequenceBatching_State[];
 
   /**
-   * Whether a request comes back until it is done.
+   * Whether a request is rescheduled until it is complete.
    *
    * @generated from field: bool iterative_sequence = 6;
    */
@@ -1191,27 +1190,27 @@ export declare type ModelSequenceBatching = Message<"inference.ModelSequenceBatc
 export declare const ModelSequenceBatchingSchema: GenMessage<ModelSequenceBatching>;
 
 /**
- * Control tells a model about the sequence.
+ * Control passes information about the sequence to a model.
  *
  * @generated from message inference.ModelSequenceBatching.Control
  */
 export declare type ModelSequenceBatching_Control = Message<"inference.ModelSequenceBatching.Control"> & {
   /**
-   * What it tells.
+   * The kind of information.
    *
    * @generated from field: inference.ModelSequenceBatching.Control.Kind kind = 1;
    */
   kind: ModelSequenceBatching_Control_Kind;
 
   /**
-   * The values for no and yes.
+   * The values for false and true.
    *
    * @generated from field: repeated int32 int32_false_true = 2;
    */
   int32FalseTrue: number[];
 
   /**
-   * The values for no and yes.
+   * The values for false and true.
    *
    * @generated from field: repeated float fp32_false_true = 3;
    */
@@ -1225,7 +1224,7 @@ export declare type ModelSequenceBatching_Control = Message<"inference.ModelSequ
   dataType: DataType;
 
   /**
-   * The values for no and yes.
+   * The values for false and true.
    *
    * @generated from field: repeated bool bool_false_true = 5;
    */
@@ -1239,7 +1238,7 @@ export declare type ModelSequenceBatching_Control = Message<"inference.ModelSequ
 export declare const ModelSequenceBatching_ControlSchema: GenMessage<ModelSequenceBatching_Control>;
 
 /**
- * Kind is what it tells.
+ * Kind is the kind of information.
  *
  * @generated from enum inference.ModelSequenceBatching.Control.Kind
  */
@@ -1292,7 +1291,7 @@ export declare type ModelSequenceBatching_ControlInput = Message<"inference.Mode
   name: string;
 
   /**
-   * What it tells.
+   * Its controls.
    *
    * @generated from field: repeated inference.ModelSequenceBatching.Control control = 2;
    */
@@ -1306,7 +1305,7 @@ export declare type ModelSequenceBatching_ControlInput = Message<"inference.Mode
 export declare const ModelSequenceBatching_ControlInputSchema: GenMessage<ModelSequenceBatching_ControlInput>;
 
 /**
- * InitialState is the state of a sequence's beginning.
+ * InitialState is the state at the start of a sequence.
  *
  * @generated from message inference.ModelSequenceBatching.InitialState
  */
@@ -1363,7 +1362,7 @@ export declare type ModelSequenceBatching_InitialState = Message<"inference.Mode
 export declare const ModelSequenceBatching_InitialStateSchema: GenMessage<ModelSequenceBatching_InitialState>;
 
 /**
- * State is carried from request to request.
+ * State is kept between the requests of a sequence.
  *
  * @generated from message inference.ModelSequenceBatching.State
  */
@@ -1397,7 +1396,7 @@ export declare type ModelSequenceBatching_State = Message<"inference.ModelSequen
   dims: bigint[];
 
   /**
-   * How it begins.
+   * The initial state.
    *
    * @generated from field: repeated inference.ModelSequenceBatching.InitialState initial_state = 5;
    */
@@ -1425,20 +1424,20 @@ export declare type ModelSequenceBatching_State = Message<"inference.ModelSequen
 export declare const ModelSequenceBatching_StateSchema: GenMessage<ModelSequenceBatching_State>;
 
 /**
- * StrategyDirect gives each sequence a place.
+ * StrategyDirect assigns each sequence a batch slot.
  *
  * @generated from message inference.ModelSequenceBatching.StrategyDirect
  */
 export declare type ModelSequenceBatching_StrategyDirect = Message<"inference.ModelSequenceBatching.StrategyDirect"> & {
   /**
-   * How long a request may wait, in microseconds.
+   * The maximum queue delay of a request, in microseconds.
    *
    * @generated from field: uint64 max_queue_delay_microseconds = 1;
    */
   maxQueueDelayMicroseconds: bigint;
 
   /**
-   * The least share of places in use.
+   * The minimum share of slots in use.
    *
    * @generated from field: float minimum_slot_utilization = 2;
    */
@@ -1452,34 +1451,34 @@ export declare type ModelSequenceBatching_StrategyDirect = Message<"inference.Mo
 export declare const ModelSequenceBatching_StrategyDirectSchema: GenMessage<ModelSequenceBatching_StrategyDirect>;
 
 /**
- * StrategyOldest joins the oldest requests.
+ * StrategyOldest combines the oldest requests.
  *
  * @generated from message inference.ModelSequenceBatching.StrategyOldest
  */
 export declare type ModelSequenceBatching_StrategyOldest = Message<"inference.ModelSequenceBatching.StrategyOldest"> & {
   /**
-   * The most sequences.
+   * The maximum number of sequences.
    *
    * @generated from field: int32 max_candidate_sequences = 1;
    */
   maxCandidateSequences: number;
 
   /**
-   * Batch sizes that are not waited beyond.
+   * Batch sizes that run without further queue delay.
    *
    * @generated from field: repeated int32 preferred_batch_size = 2;
    */
   preferredBatchSize: number[];
 
   /**
-   * How long a request may wait, in microseconds.
+   * The maximum queue delay of a request, in microseconds.
    *
    * @generated from field: uint64 max_queue_delay_microseconds = 3;
    */
   maxQueueDelayMicroseconds: bigint;
 
   /**
-   * Whether answers keep the order of requests.
+   * Whether responses keep the order of requests.
    *
    * @generated from field: bool preserve_ordering = 4;
    */
@@ -1493,7 +1492,7 @@ export declare type ModelSequenceBatching_StrategyOldest = Message<"inference.Mo
 export declare const ModelSequenceBatching_StrategyOldestSchema: GenMessage<ModelSequenceBatching_StrategyOldest>;
 
 /**
- * ModelEnsembling makes a model of others. Refused here.
+ * ModelEnsembling combines other models into one. Rejected.
  *
  * @generated from message inference.ModelEnsembling
  */
@@ -1506,7 +1505,7 @@ export declare type ModelEnsembling = Message<"inference.ModelEnsembling"> & {
   step: ModelEnsembling_Step[];
 
   /**
-   * The most requests at once.
+   * The maximum number of requests in flight.
    *
    * @generated from field: uint32 max_inflight_requests = 2;
    */
@@ -1520,7 +1519,7 @@ export declare type ModelEnsembling = Message<"inference.ModelEnsembling"> & {
 export declare const ModelEnsemblingSchema: GenMessage<ModelEnsembling>;
 
 /**
- * Step is one of them.
+ * Step is one of the models.
  *
  * @generated from message inference.ModelEnsembling.Step
  */
@@ -1588,7 +1587,7 @@ export declare type ModelParameter = Message<"inference.ModelParameter"> & {
 export declare const ModelParameterSchema: GenMessage<ModelParameter>;
 
 /**
- * ModelWarmup is a request that a model answers before it serves.
+ * ModelWarmup is a request that runs before the model is ready.
  *
  * @generated from message inference.ModelWarmup
  */
@@ -1601,7 +1600,7 @@ export declare type ModelWarmup = Message<"inference.ModelWarmup"> & {
   name: string;
 
   /**
-   * The batch size; 0 is 1. At most max_batch_size, 1 for a model without batches.
+   * The batch size; 0 means 1. At most max_batch_size, or 1 for a model without batching.
    *
    * @generated from field: uint32 batch_size = 2;
    */
@@ -1615,7 +1614,7 @@ export declare type ModelWarmup = Message<"inference.ModelWarmup"> & {
   inputs: { [key: string]: ModelWarmup_Input };
 
   /**
-   * How often; 0 is 1.
+   * The number of runs; 0 means 1.
    *
    * @generated from field: uint32 count = 4;
    */
@@ -1642,14 +1641,14 @@ export declare type ModelWarmup_Input = Message<"inference.ModelWarmup.Input"> &
   dataType: DataType;
 
   /**
-   * The shape, without the batch's dimension where max_batch_size is more than 0.
+   * The shape, without the batch dimension if max_batch_size is above 0.
    *
    * @generated from field: repeated int64 dims = 2;
    */
   dims: bigint[];
 
   /**
-   * The elements of one item of the batch; each item has the same.
+   * The elements of one item of the batch; all items are equal.
    *
    * @generated from oneof inference.ModelWarmup.Input.input_data_type
    */
@@ -1663,7 +1662,7 @@ export declare type ModelWarmup_Input = Message<"inference.ModelWarmup.Input"> &
     case: "zeroData";
   } | {
     /**
-     * By chance, from 0 to 1; strings are empty.
+     * Random, from 0 to 1; strings are empty.
      *
      * @generated from field: bool random_data = 4;
      */
@@ -1671,7 +1670,7 @@ export declare type ModelWarmup_Input = Message<"inference.ModelWarmup.Input"> &
     case: "randomData";
   } | {
     /**
-     * From a file in the model's directory warmup, as raw contents are sent.
+     * From a file in the model's directory warmup, in the format of raw contents.
      *
      * @generated from field: string input_data_file = 5;
      */
@@ -1687,7 +1686,7 @@ export declare type ModelWarmup_Input = Message<"inference.ModelWarmup.Input"> &
 export declare const ModelWarmup_InputSchema: GenMessage<ModelWarmup_Input>;
 
 /**
- * ModelOperations are libraries with operators. Refused here.
+ * ModelOperations lists libraries with custom operators. Rejected.
  *
  * @generated from message inference.ModelOperations
  */
@@ -1707,13 +1706,13 @@ export declare type ModelOperations = Message<"inference.ModelOperations"> & {
 export declare const ModelOperationsSchema: GenMessage<ModelOperations>;
 
 /**
- * ModelTransactionPolicy says how many answers a request has.
+ * ModelTransactionPolicy controls the number of responses to a request.
  *
  * @generated from message inference.ModelTransactionPolicy
  */
 export declare type ModelTransactionPolicy = Message<"inference.ModelTransactionPolicy"> & {
   /**
-   * Whether it may be other than one. Refused here.
+   * Whether the number may differ from one. Rejected.
    *
    * @generated from field: bool decoupled = 1;
    */
@@ -1727,13 +1726,13 @@ export declare type ModelTransactionPolicy = Message<"inference.ModelTransaction
 export declare const ModelTransactionPolicySchema: GenMessage<ModelTransactionPolicy>;
 
 /**
- * ModelRepositoryAgents prepare a model's files. Not followed.
+ * ModelRepositoryAgents lists agents that prepare a model's files. Ignored.
  *
  * @generated from message inference.ModelRepositoryAgents
  */
 export declare type ModelRepositoryAgents = Message<"inference.ModelRepositoryAgents"> & {
   /**
-   * In their order.
+   * In execution order.
    *
    * @generated from field: repeated inference.ModelRepositoryAgents.Agent agents = 1;
    */
@@ -1747,7 +1746,7 @@ export declare type ModelRepositoryAgents = Message<"inference.ModelRepositoryAg
 export declare const ModelRepositoryAgentsSchema: GenMessage<ModelRepositoryAgents>;
 
 /**
- * Agent is one.
+ * Agent is one agent.
  *
  * @generated from message inference.ModelRepositoryAgents.Agent
  */
@@ -1774,13 +1773,13 @@ export declare type ModelRepositoryAgents_Agent = Message<"inference.ModelReposi
 export declare const ModelRepositoryAgents_AgentSchema: GenMessage<ModelRepositoryAgents_Agent>;
 
 /**
- * ModelResponseCache keeps answers.
+ * ModelResponseCache controls the response cache.
  *
  * @generated from message inference.ModelResponseCache
  */
 export declare type ModelResponseCache = Message<"inference.ModelResponseCache"> & {
   /**
-   * Whether it does.
+   * Whether responses are cached.
    *
    * @generated from field: bool enable = 1;
    */
@@ -1794,13 +1793,13 @@ export declare type ModelResponseCache = Message<"inference.ModelResponseCache">
 export declare const ModelResponseCacheSchema: GenMessage<ModelResponseCache>;
 
 /**
- * ModelMetrics tunes metrics. Not followed.
+ * ModelMetrics tunes metrics. Ignored.
  *
  * @generated from message inference.ModelMetrics
  */
 export declare type ModelMetrics = Message<"inference.ModelMetrics"> & {
   /**
-   * One a metric.
+   * One entry for each metric.
    *
    * @generated from field: repeated inference.ModelMetrics.MetricControl metric_control = 1;
    */
@@ -1814,26 +1813,26 @@ export declare type ModelMetrics = Message<"inference.ModelMetrics"> & {
 export declare const ModelMetricsSchema: GenMessage<ModelMetrics>;
 
 /**
- * MetricControl tunes one.
+ * MetricControl tunes one metric.
  *
  * @generated from message inference.ModelMetrics.MetricControl
  */
 export declare type ModelMetrics_MetricControl = Message<"inference.ModelMetrics.MetricControl"> & {
   /**
-   * Which one.
+   * The metric.
    *
    * @generated from field: inference.ModelMetrics.MetricControl.MetricIdentifier metric_identifier = 1;
    */
   metricIdentifier?: ModelMetrics_MetricControl_MetricIdentifier | undefined;
 
   /**
-   * How.
+   * Its options.
    *
    * @generated from oneof inference.ModelMetrics.MetricControl.metric_options
    */
   metricOptions: {
     /**
-     * As a histogram.
+     * Options of a histogram.
      *
      * @generated from field: inference.ModelMetrics.MetricControl.HistogramOptions histogram_options = 2;
      */
@@ -1849,7 +1848,7 @@ export declare type ModelMetrics_MetricControl = Message<"inference.ModelMetrics
 export declare const ModelMetrics_MetricControlSchema: GenMessage<ModelMetrics_MetricControl>;
 
 /**
- * MetricIdentifier names it.
+ * MetricIdentifier identifies a metric.
  *
  * @generated from message inference.ModelMetrics.MetricControl.MetricIdentifier
  */
@@ -1895,83 +1894,83 @@ export declare const ModelMetrics_MetricControl_HistogramOptionsSchema: GenMessa
  */
 export declare type ModelConfig = Message<"inference.ModelConfig"> & {
   /**
-   * The model; its directory's name where it is empty.
+   * The model; empty: the name of its directory.
    *
    * @generated from field: string name = 1;
    */
   name: string;
 
   /**
-   * The kind of model: "onnxruntime_onnx".
+   * The platform: "onnxruntime_onnx".
    *
    * @generated from field: string platform = 2;
    */
   platform: string;
 
   /**
-   * Which versions are served.
+   * The versions to serve.
    *
    * @generated from field: inference.ModelVersionPolicy version_policy = 3;
    */
   versionPolicy?: ModelVersionPolicy | undefined;
 
   /**
-   * The largest batch; 0 where the model's first dimension is no batch's.
+   * The maximum batch size; 0 if the model has no batch dimension.
    *
    * @generated from field: int32 max_batch_size = 4;
    */
   maxBatchSize: number;
 
   /**
-   * What it takes.
+   * The inputs.
    *
    * @generated from field: repeated inference.ModelInput input = 5;
    */
   input: ModelInput[];
 
   /**
-   * What it gives.
+   * The outputs.
    *
    * @generated from field: repeated inference.ModelOutput output = 6;
    */
   output: ModelOutput[];
 
   /**
-   * How many calls run at once, and where.
+   * The number and device of instances.
    *
    * @generated from field: repeated inference.ModelInstanceGroup instance_group = 7;
    */
   instanceGroup: ModelInstanceGroup[];
 
   /**
-   * The model's file in a version's directory; "model.onnx" where it is empty.
+   * The model's file in a version's directory; empty: "model.onnx".
    *
    * @generated from field: string default_model_filename = 8;
    */
   defaultModelFilename: string;
 
   /**
-   * Files by the GPU's compute capability. Not followed.
+   * Files by the GPU's compute capability. Ignored.
    *
    * @generated from field: map<string, string> cc_model_filenames = 9;
    */
   ccModelFilenames: { [key: string]: string };
 
   /**
-   * Labels of metrics. Not followed.
+   * Labels of metrics. Ignored.
    *
    * @generated from field: map<string, string> metric_tags = 10;
    */
   metricTags: { [key: string]: string };
 
   /**
-   * How requests are scheduled.
+   * The scheduling of requests.
    *
    * @generated from oneof inference.ModelConfig.scheduling_choice
    */
   schedulingChoice: {
     /**
-     * Joined into batches.
+     * Combined into batches.
      *
      * @generated from field: inference.ModelDynamicBatching dynamic_batching = 11;
      */
@@ -1979,7 +1978,7 @@ export declare type ModelConfig = Message<"inference.ModelConfig"> & {
     case: "dynamicBatching";
   } | {
     /**
-     * By sequence. Refused here.
+     * By sequence. Rejected.
      *
      * @generated from field: inference.ModelSequenceBatching sequence_batching = 13;
      */
@@ -1987,7 +1986,7 @@ export declare type ModelConfig = Message<"inference.ModelConfig"> & {
     case: "sequenceBatching";
   } | {
     /**
-     * Through other models. Refused here.
+     * By an ensemble of models. Rejected.
      *
      * @generated from field: inference.ModelEnsembling ensemble_scheduling = 15;
      */
@@ -1996,23 +1995,23 @@ export declare type ModelConfig = Message<"inference.ModelConfig"> & {
   } | { case: undefined; value?: undefined };
 
   /**
-   * How the backend is tuned.
+   * The backend's tuning.
    *
    * @generated from field: inference.ModelOptimizationPolicy optimization = 12;
    */
   optimization?: ModelOptimizationPolicy | undefined;
 
   /**
-   * ONNX Runtime's intra_op_thread_count, inter_op_thread_count, execution_mode (0
-   * sequential, 1 parallel) and graph_optimization_level (0 to 3, or ONNX Runtime's
-   * 99), among them.
+   * For example ONNX Runtime's intra_op_thread_count, inter_op_thread_count,
+   * execution_mode (0 sequential, 1 parallel) and graph_optimization_level (0 to 3, or
+   * ONNX Runtime's 99).
    *
    * @generated from field: map<string, inference.ModelParameter> parameters = 14;
    */
   parameters: { [key: string]: ModelParameter };
 
   /**
-   * Requests that it answers before it serves.
+   * Requests that run before the model is ready.
    *
    * @generated from field: repeated inference.ModelWarmup model_warmup = 16;
    */
@@ -2026,56 +2025,56 @@ export declare type ModelConfig = Message<"inference.ModelConfig"> & {
   backend: string;
 
   /**
-   * Refused here.
+   * Rejected.
    *
    * @generated from field: inference.ModelOperations model_operations = 18;
    */
   modelOperations?: ModelOperations | undefined;
 
   /**
-   * How many answers a request has.
+   * The number of responses to a request.
    *
    * @generated from field: inference.ModelTransactionPolicy model_transaction_policy = 19;
    */
   modelTransactionPolicy?: ModelTransactionPolicy | undefined;
 
   /**
-   * Refused here.
+   * Rejected.
    *
    * @generated from field: repeated inference.BatchInput batch_input = 20;
    */
   batchInput: BatchInput[];
 
   /**
-   * Refused here.
+   * Rejected.
    *
    * @generated from field: repeated inference.BatchOutput batch_output = 21;
    */
   batchOutput: BatchOutput[];
 
   /**
-   * Not followed.
+   * Ignored.
    *
    * @generated from field: inference.ModelRepositoryAgents model_repository_agents = 23;
    */
   modelRepositoryAgents?: ModelRepositoryAgents | undefined;
 
   /**
-   * Whether answers are kept.
+   * The response cache.
    *
    * @generated from field: inference.ModelResponseCache response_cache = 24;
    */
   responseCache?: ModelResponseCache | undefined;
 
   /**
-   * The backend's runtime. Not followed.
+   * The backend's runtime. Ignored.
    *
    * @generated from field: string runtime = 25;
    */
   runtime: string;
 
   /**
-   * Not followed.
+   * Ignored.
    *
    * @generated from field: inference.ModelMetrics model_metrics = 26;
    */
@@ -2095,7 +2094,7 @@ export declare const ModelConfigSchema: GenMessage<ModelConfig>;
  */
 export enum DataType {
   /**
-   * Not given.
+   * Not set.
    *
    * @generated from enum value: TYPE_INVALID = 0;
    */
@@ -2186,7 +2185,7 @@ export enum DataType {
   TYPE_FP64 = 12,
 
   /**
-   * Strings of bytes; BYTES in the protocol.
+   * Byte strings; BYTES in the protocol.
    *
    * @generated from enum value: TYPE_STRING = 13;
    */

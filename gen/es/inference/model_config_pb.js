@@ -2,11 +2,10 @@
 // @generated from file inference/model_config.proto (package inference, syntax proto3)
 /* eslint-disable */
 
-// The configuration of a model, as config.pbtxt holds it in protobuf text and as
-// ModelConfig returns it. Names and numbers are Triton's, so that a repository made
-// for it can be served as it is. What a comment calls not followed is read, and named in
-// a warning; what it calls refused would change answers, and is an error. docs/models.md
-// has both in a table.
+// The configuration of a model: config.pbtxt contains it in protobuf text format, and
+// ModelConfig returns it. Names and numbers are Triton's, so that a repository for
+// Triton can be served unchanged. Fields that are ignored cause a warning. Fields that
+// are rejected would change results, and cause an error. docs/models.md lists both.
 
 import { enumDesc, fileDesc, messageDesc, tsEnum } from "@bufbuild/protobuf/codegenv2";
 
@@ -65,7 +64,7 @@ export const ModelInstanceGroup_KindSchema = /*@__PURE__*/
   enumDesc(file_inference_model_config, 1, 0);
 
 /**
- * Kind is where instances run.
+ * Kind is the kind of device.
  *
  * @generated from enum inference.ModelInstanceGroup.Kind
  */
@@ -93,7 +92,7 @@ export const ModelInput_FormatSchema = /*@__PURE__*/
   enumDesc(file_inference_model_config, 3, 0);
 
 /**
- * Format is what the dimensions mean.
+ * Format is the meaning of the dimensions.
  *
  * @generated from enum inference.ModelInput.Format
  */
@@ -121,7 +120,7 @@ export const BatchInput_KindSchema = /*@__PURE__*/
   enumDesc(file_inference_model_config, 5, 0);
 
 /**
- * Kind is what it says of the batch.
+ * Kind is the described property of the batch.
  *
  * @generated from enum inference.BatchInput.Kind
  */
@@ -142,7 +141,7 @@ export const BatchOutput_KindSchema = /*@__PURE__*/
   enumDesc(file_inference_model_config, 6, 0);
 
 /**
- * Kind is how it is divided.
+ * Kind is the way to split it.
  *
  * @generated from enum inference.BatchOutput.Kind
  */
@@ -247,7 +246,7 @@ export const ModelOptimizationPolicy_ModelPrioritySchema = /*@__PURE__*/
   enumDesc(file_inference_model_config, 8, 0);
 
 /**
- * ModelPriority is a weight against other models.
+ * ModelPriority is a priority relative to other models.
  *
  * @generated from enum inference.ModelOptimizationPolicy.ModelPriority
  */
@@ -268,7 +267,7 @@ export const ModelQueuePolicy_TimeoutActionSchema = /*@__PURE__*/
   enumDesc(file_inference_model_config, 9, 0);
 
 /**
- * TimeoutAction is what becomes of a request that has waited too long.
+ * TimeoutAction is the action for a request whose queue timeout has passed.
  *
  * @generated from enum inference.ModelQueuePolicy.TimeoutAction
  */
@@ -303,7 +302,7 @@ export const ModelSequenceBatching_Control_KindSchema = /*@__PURE__*/
   enumDesc(file_inference_model_config, 11, 0, 0);
 
 /**
- * Kind is what it tells.
+ * Kind is the kind of information.
  *
  * @generated from enum inference.ModelSequenceBatching.Control.Kind
  */

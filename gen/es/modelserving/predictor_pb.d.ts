@@ -2,8 +2,8 @@
 // @generated from file modelserving/predictor.proto (package modelserving, syntax proto3)
 /* eslint-disable */
 
-// Inference over images and flat tensors, for every client that speaks
-// Connect, gRPC, gRPC-Web or plain HTTP with JSON.
+// Inference on images and flat tensors, for clients that use Connect, gRPC, gRPC-Web
+// or plain HTTP with JSON.
 
 import type { GenEnum, GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import type { Message } from "@bufbuild/protobuf";
@@ -20,7 +20,7 @@ export declare const file_modelserving_predictor: GenFile;
  */
 export declare type InferenceRequest = Message<"modelserving.InferenceRequest"> & {
   /**
-   * The model to run. Empty: the server's default model, or the only one it has.
+   * The model to run. Empty: the server's default model, or its only model.
    *
    * @generated from field: string model_name = 1;
    */
@@ -34,10 +34,9 @@ export declare type InferenceRequest = Message<"modelserving.InferenceRequest"> 
   tensorData: number[];
 
   /**
-   * Width and height of the input in pixels. Optional; where given they must
-   * agree with the model, or they fill its dynamic dimensions; an encoded image
-   * is resized to them. With a raw_image that is an array they give the size of
-   * that array.
+   * Width and height of the input in pixels. Optional. They must equal the
+   * model's, or set its dynamic dimensions; an encoded image is resized to them.
+   * If raw_image is an array they are the size of that array.
    *
    * @generated from field: int32 width = 3;
    */
@@ -50,72 +49,72 @@ export declare type InferenceRequest = Message<"modelserving.InferenceRequest"> 
 
   /**
    * The version to run, a positive integer as in the repository. Empty: the
-   * newest that is ready.
+   * newest ready version.
    *
    * @generated from field: string model_version = 5;
    */
   modelVersion: string;
 
   /**
-   * An encoded image (JPEG, PNG, GIF, WebP, BMP, TIFF; told by its first bytes)
-   * or an array as numpy's tobytes() gives it: float32 of height x width x
-   * channels, taken as the tensor's values as they are, or uint8 of the same
-   * shape, taken as pixels.
+   * An encoded image (JPEG, PNG, GIF, WebP, BMP or TIFF, detected by its first
+   * bytes) or an array in the format of numpy's tobytes(): float32 of height x
+   * width x channels, used unchanged as the tensor's values, or uint8 of the same
+   * shape, used as pixels.
    *
    * @generated from field: bytes raw_image = 6;
    */
   rawImage: Uint8Array;
 
   /**
-   * The shape of tensor_data, or of the array in raw_image. Optional; needed
-   * where the model's dynamic dimensions leave it open.
+   * The shape of tensor_data, or of the array in raw_image. Optional; required if
+   * the model's dynamic dimensions do not follow from the data.
    *
    * @generated from field: repeated int64 shape = 7;
    */
   shape: bigint[];
 
   /**
-   * The element type of the array in raw_image: "FP32" or "UINT8". Optional.
-   * Given, raw_image is read as an array and never as an encoded image.
+   * The element type of the array in raw_image: "FP32" or "UINT8". Optional. If
+   * it is set, raw_image is an array and never an encoded image.
    *
    * @generated from field: string datatype = 8;
    */
   datatype: string;
 
   /**
-   * The order of the dimensions of the array in raw_image: "NHWC" (numpy's
-   * usual one, the default) or "NCHW".
+   * The order of the dimensions of the array in raw_image: "NHWC" (usual in
+   * numpy, the default) or "NCHW".
    *
    * @generated from field: string layout = 9;
    */
   layout: string;
 
   /**
-   * The media type of raw_image. Optional. "image/..." says that it must be an
-   * encoded image, "application/octet-stream" that it may be either.
+   * The media type of raw_image. Optional. With "image/..." it must be an encoded
+   * image, with "application/octet-stream" it may be either.
    *
    * @generated from field: string content_type = 10;
    */
   contentType: string;
 
   /**
-   * How many classifications to return, best first. 0: five.
+   * The number of classifications to return, best first. 0: five.
    *
    * @generated from field: int32 top_k = 11;
    */
   topK: number;
 
   /**
-   * An identifier that is returned with the answer.
+   * An identifier that the response repeats.
    *
    * @generated from field: string id = 12;
    */
   id: string;
 
   /**
-   * On StreamPredict, for live video: only the newest frame matters. A frame that
-   * still waits when a newer one comes is not run, and is answered, in its place,
-   * with InferenceResponse.dropped.
+   * On StreamPredict, for live video: only the newest frame is relevant. A frame
+   * that is still queued when a newer one arrives is not run; its response, in
+   * order, has InferenceResponse.dropped set.
    *
    * @generated from field: bool latest_only = 13;
    */
@@ -129,9 +128,9 @@ export declare type InferenceRequest = Message<"modelserving.InferenceRequest"> 
 export declare const InferenceRequestSchema: GenMessage<InferenceRequest>;
 
 /**
- * FastInferenceRequest carries an image in its first field, so that the bytes of
- * a file can be sent as they are behind a constant prefix. Fields are those of
- * InferenceRequest.
+ * FastInferenceRequest has the image in its first field, so that a client can send
+ * the unchanged bytes of a file after a short prefix. The fields have the meaning of
+ * those in InferenceRequest.
  *
  * @generated from message modelserving.FastInferenceRequest
  */
@@ -193,7 +192,7 @@ export declare const FastInferenceRequestSchema: GenMessage<FastInferenceRequest
  */
 export declare type InferenceResponse = Message<"modelserving.InferenceResponse"> & {
   /**
-   * The model's first output, flattened. Probabilities when the model is a
+   * The model's first output, flattened. Probabilities if the model is a
    * classifier.
    *
    * @generated from field: repeated float predictions = 1;
@@ -208,15 +207,15 @@ export declare type InferenceResponse = Message<"modelserving.InferenceResponse"
   confidence: number;
 
   /**
-   * The best classes, best first. Present when the model is a classifier: its
-   * first output has one row of scores.
+   * The best classes, best first. Present if the model is a classifier: its first
+   * output has one row of scores.
    *
    * @generated from field: repeated modelserving.Classification classifications = 3;
    */
   classifications: Classification[];
 
   /**
-   * The model and version that answered.
+   * The model and version that ran.
    *
    * @generated from field: string model_name = 4;
    */
@@ -235,8 +234,8 @@ export declare type InferenceResponse = Message<"modelserving.InferenceResponse"
   id: string;
 
   /**
-   * Set on StreamPredict when this frame could not be served; every field of
-   * the answer but id is then empty.
+   * Set on StreamPredict if this frame failed; all other fields except id are then
+   * empty.
    *
    * @generated from field: modelserving.Error error = 7;
    */
@@ -248,15 +247,15 @@ export declare type InferenceResponse = Message<"modelserving.InferenceResponse"
   timings?: Timings | undefined;
 
   /**
-   * The shape of the first output, of which predictions are the values.
+   * The shape of the first output, whose values are in predictions.
    *
    * @generated from field: repeated int64 shape = 9;
    */
   shape: bigint[];
 
   /**
-   * Set on StreamPredict when this frame was latest_only and a newer one came before
-   * it was run; every field of the answer but id is then empty.
+   * Set on StreamPredict if this frame was latest_only and a newer one arrived before
+   * it ran; all other fields except id are then empty.
    *
    * @generated from field: bool dropped = 10;
    */
@@ -274,7 +273,7 @@ export declare const InferenceResponseSchema: GenMessage<InferenceResponse>;
  */
 export declare type Classification = Message<"modelserving.Classification"> & {
   /**
-   * The class's label; empty when the model has none.
+   * The class's label; empty if the model has none.
    *
    * @generated from field: string label = 1;
    */
@@ -300,7 +299,8 @@ export declare type Classification = Message<"modelserving.Classification"> & {
 export declare const ClassificationSchema: GenMessage<Classification>;
 
 /**
- * Error is what an RPC's own error would have been, for one item of a stream.
+ * Error is the error of one message of a stream: the code and message that a unary RPC
+ * would return.
  *
  * @generated from message modelserving.Error
  */
@@ -325,34 +325,34 @@ export declare type Error = Message<"modelserving.Error"> & {
 export declare const ErrorSchema: GenMessage<Error>;
 
 /**
- * Timings say where the time of a request went on the server, in microseconds.
+ * Timings are the durations of a request's steps on the server, in microseconds.
  *
  * @generated from message modelserving.Timings
  */
 export declare type Timings = Message<"modelserving.Timings"> & {
   /**
-   * Encoded image to pixels.
+   * Decoding the image to pixels.
    *
    * @generated from field: int64 decode_us = 1;
    */
   decodeUs: bigint;
 
   /**
-   * Pixels or values to the input tensor: resize, crop, normalise.
+   * Converting pixels or values to the input tensor: resize, crop, normalise.
    *
    * @generated from field: int64 preprocess_us = 2;
    */
   preprocessUs: bigint;
 
   /**
-   * Waiting for the model to be free.
+   * Waiting for a free instance of the model.
    *
    * @generated from field: int64 queue_us = 3;
    */
   queueUs: bigint;
 
   /**
-   * The model itself.
+   * Running the model.
    *
    * @generated from field: int64 compute_us = 4;
    */
@@ -389,7 +389,7 @@ export declare type ListModelsResponse = Message<"modelserving.ListModelsRespons
   models: Model[];
 
   /**
-   * The model that answers when a request names none; empty when there is none.
+   * The model for requests without a model name; empty if there is none.
    *
    * @generated from field: string default_model = 2;
    */
@@ -414,7 +414,7 @@ export declare type GetModelRequest = Message<"modelserving.GetModelRequest"> & 
   modelName: string;
 
   /**
-   * Empty: the newest version that is ready.
+   * Empty: the newest ready version.
    *
    * @generated from field: string model_version = 2;
    */
@@ -444,8 +444,8 @@ export declare type GetModelResponse = Message<"modelserving.GetModelResponse"> 
 export declare const GetModelResponseSchema: GenMessage<GetModelResponse>;
 
 /**
- * Model describes a model as its selected version (the newest that is ready,
- * unless another was asked for) takes and gives tensors.
+ * Model describes a model. Its tensors are those of the selected version: the newest
+ * ready one, unless the request names another.
  *
  * @generated from message modelserving.Model
  */
@@ -463,14 +463,14 @@ export declare type Model = Message<"modelserving.Model"> & {
   versions: ModelVersion[];
 
   /**
-   * READY when at least one version is.
+   * READY if at least one version is.
    *
    * @generated from field: modelserving.ModelState state = 3;
    */
   state: ModelState;
 
   /**
-   * Why the model is not ready.
+   * The reason why the model is not ready.
    *
    * @generated from field: string reason = 4;
    */
@@ -494,14 +494,14 @@ export declare type Model = Message<"modelserving.Model"> & {
   outputs: TensorInfo[];
 
   /**
-   * Labels by class index; empty when the model has none.
+   * Labels by class index; empty if the model has none.
    *
    * @generated from field: repeated string labels = 8;
    */
   labels: string[];
 
   /**
-   * Set when the model takes images.
+   * Set if the model accepts images.
    *
    * @generated from field: modelserving.ImageInfo image = 9;
    */
@@ -529,7 +529,7 @@ export declare type ModelVersion = Message<"modelserving.ModelVersion"> & {
   state: ModelState;
 
   /**
-   * Why the version is not ready.
+   * The reason why the version is not ready.
    *
    * @generated from field: string reason = 3;
    */
@@ -559,7 +559,7 @@ export declare type TensorInfo = Message<"modelserving.TensorInfo"> & {
   datatype: string;
 
   /**
-   * -1 stands for a dynamic dimension.
+   * -1 is a dynamic dimension.
    *
    * @generated from field: repeated int64 shape = 3;
    */
@@ -573,13 +573,14 @@ export declare type TensorInfo = Message<"modelserving.TensorInfo"> & {
 export declare const TensorInfoSchema: GenMessage<TensorInfo>;
 
 /**
- * ImageInfo says what image the model takes. Images of other sizes are resized.
+ * ImageInfo describes the image that the model accepts. Images of other sizes are
+ * resized.
  *
  * @generated from message modelserving.ImageInfo
  */
 export declare type ImageInfo = Message<"modelserving.ImageInfo"> & {
   /**
-   * 0 stands for a dynamic size.
+   * 0 is a dynamic size.
    *
    * @generated from field: int32 width = 1;
    */
@@ -596,7 +597,7 @@ export declare type ImageInfo = Message<"modelserving.ImageInfo"> & {
   channels: number;
 
   /**
-   * The model's own order of dimensions: "NCHW" or "NHWC".
+   * The model's order of dimensions: "NCHW" or "NHWC".
    *
    * @generated from field: string layout = 4;
    */
@@ -643,18 +644,18 @@ export declare const ModelStateSchema: GenEnum<ModelState>;
  * Predictor runs models of the server's repository.
  *
  * Error codes, the same on every protocol:
- *   invalid_argument    a field is missing, malformed or does not fit the model; the message names it
+ *   invalid_argument    a field is missing, malformed or does not match the model; the message names it
  *   not_found           no such model or version
- *   unavailable         the model is known but cannot serve now, or too many requests wait for it
- *   resource_exhausted  a message, an image or an output is over the server's limit
- *   unimplemented       a tensor that the engine cannot carry, such as an empty one
- *   deadline_exceeded   the caller's deadline, or the server's patience with a slow body, ran out
+ *   unavailable         the model exists but is not ready, or its queue is full (load shedding)
+ *   resource_exhausted  a message, an image or an output exceeds the server's limit
+ *   unimplemented       a tensor that the engine does not support, such as an empty one
+ *   deadline_exceeded   the client's deadline passed, or the request body arrived too slowly
  *
  * @generated from service modelserving.Predictor
  */
 export declare const Predictor: GenService<{
   /**
-   * Predict answers for one tensor or one image.
+   * Predict runs a model on one tensor or one image.
    *
    * @generated from rpc modelserving.Predictor.Predict
    */
@@ -664,7 +665,7 @@ export declare const Predictor: GenService<{
     output: typeof InferenceResponseSchema;
   },
   /**
-   * FastPredict answers for one image, sent as its bytes.
+   * FastPredict runs a model on one image, sent as its bytes.
    *
    * @generated from rpc modelserving.Predictor.FastPredict
    */
@@ -674,9 +675,9 @@ export declare const Predictor: GenService<{
     output: typeof InferenceResponseSchema;
   },
   /**
-   * StreamPredict answers a stream of frames in the order in which they came,
-   * several of them in flight at once. A frame that cannot be served answers
-   * with InferenceResponse.error, and the stream goes on. Needs HTTP/2.
+   * StreamPredict runs models on a stream of frames, several of which are in
+   * flight at once. Responses have the order of the frames. A frame that fails
+   * gets InferenceResponse.error, and the stream continues. Needs HTTP/2.
    *
    * @generated from rpc modelserving.Predictor.StreamPredict
    */
@@ -686,8 +687,9 @@ export declare const Predictor: GenService<{
     output: typeof InferenceResponseSchema;
   },
   /**
-   * ListModels describes every model of the repository, also those that could
-   * not be loaded. Connect clients may send it as a GET, and cache by its ETag.
+   * ListModels describes every model of the repository, including those that
+   * failed to load. Connect clients may send it as a GET, and revalidate a cached
+   * response by its ETag.
    *
    * @generated from rpc modelserving.Predictor.ListModels
    */
@@ -698,7 +700,7 @@ export declare const Predictor: GenService<{
   },
   /**
    * GetModel describes one model. Connect clients may send it as a GET, and
-   * cache by its ETag.
+   * revalidate a cached response by its ETag.
    *
    * @generated from rpc modelserving.Predictor.GetModel
    */

@@ -2,8 +2,8 @@
 // @generated from file modelserving/predictor.proto (package modelserving, syntax proto3)
 /* eslint-disable */
 
-// Inference over images and flat tensors, for every client that speaks
-// Connect, gRPC, gRPC-Web or plain HTTP with JSON.
+// Inference on images and flat tensors, for clients that use Connect, gRPC, gRPC-Web
+// or plain HTTP with JSON.
 
 import { enumDesc, fileDesc, messageDesc, serviceDesc, tsEnum } from "@bufbuild/protobuf/codegenv2";
 
@@ -127,12 +127,12 @@ export const ModelState = /*@__PURE__*/
  * Predictor runs models of the server's repository.
  *
  * Error codes, the same on every protocol:
- *   invalid_argument    a field is missing, malformed or does not fit the model; the message names it
+ *   invalid_argument    a field is missing, malformed or does not match the model; the message names it
  *   not_found           no such model or version
- *   unavailable         the model is known but cannot serve now, or too many requests wait for it
- *   resource_exhausted  a message, an image or an output is over the server's limit
- *   unimplemented       a tensor that the engine cannot carry, such as an empty one
- *   deadline_exceeded   the caller's deadline, or the server's patience with a slow body, ran out
+ *   unavailable         the model exists but is not ready, or its queue is full (load shedding)
+ *   resource_exhausted  a message, an image or an output exceeds the server's limit
+ *   unimplemented       a tensor that the engine does not support, such as an empty one
+ *   deadline_exceeded   the client's deadline passed, or the request body arrived too slowly
  *
  * @generated from service modelserving.Predictor
  */

@@ -3,7 +3,8 @@
 // Source: inference/grpc_service.proto
 
 // The Open Inference Protocol (KServe v2) with the extensions that Triton's clients
-// use. Names and numbers are that protocol's: clients exist for it in many languages.
+// use. Names and field numbers are those of the protocol, which existing clients in many
+// languages require.
 package inferenceconnect
 
 import (
@@ -233,51 +234,50 @@ var (
 
 // GRPCInferenceServiceClient is a client for the inference.GRPCInferenceService service.
 type GRPCInferenceServiceClient interface {
-	// ServerLive says that the process answers.
+	// ServerLive reports that the process responds.
 	ServerLive(context.Context, *inference.ServerLiveRequest) (*inference.ServerLiveResponse, error)
-	// ServerReady says whether the server should be sent work.
+	// ServerReady reports whether the server accepts work.
 	ServerReady(context.Context, *inference.ServerReadyRequest) (*inference.ServerReadyResponse, error)
-	// ModelReady says whether a model can be run. A model that is not in the repository
+	// ModelReady reports whether a model can be run. A model that is not in the repository
 	// is not ready.
 	ModelReady(context.Context, *inference.ModelReadyRequest) (*inference.ModelReadyResponse, error)
-	// ServerMetadata gives the server's name, version and the extensions that work.
+	// ServerMetadata returns the server's name, version and supported extensions.
 	ServerMetadata(context.Context, *inference.ServerMetadataRequest) (*inference.ServerMetadataResponse, error)
-	// ModelMetadata gives a model's versions, inputs and outputs.
+	// ModelMetadata returns a model's versions, inputs and outputs.
 	ModelMetadata(context.Context, *inference.ModelMetadataRequest) (*inference.ModelMetadataResponse, error)
 	// ModelInfer runs a model.
 	ModelInfer(context.Context, *inference.ModelInferRequest) (*inference.ModelInferResponse, error)
-	// ModelStreamInfer runs models for requests as they come, and answers in their
-	// order. A request that fails is answered with error_message, and the stream goes
-	// on.
+	// ModelStreamInfer runs models for a stream of requests. Responses have the order of
+	// the requests. A request that fails gets a response with error_message, and the
+	// stream continues.
 	ModelStreamInfer(context.Context) (GRPCInferenceServiceModelStreamInferClientStream, error)
-	// ModelConfig gives a model's configuration, completed from the model itself.
+	// ModelConfig returns a model's configuration, completed from the model file.
 	ModelConfig(context.Context, *inference.ModelConfigRequest) (*inference.ModelConfigResponse, error)
-	// ModelStatistics gives the counts and times of one model or of all.
+	// ModelStatistics returns the counts and durations of one model or of all.
 	ModelStatistics(context.Context, *inference.ModelStatisticsRequest) (*inference.ModelStatisticsResponse, error)
-	// RepositoryIndex lists the models that the repository has, loaded or not.
+	// RepositoryIndex lists the repository's models, loaded or not.
 	RepositoryIndex(context.Context, *inference.RepositoryIndexRequest) (*inference.RepositoryIndexResponse, error)
-	// RepositoryModelLoad loads a model, or loads it anew, and answers when it is ready
-	// or has failed. It needs --model-control explicit.
+	// RepositoryModelLoad loads or reloads a model, and returns when it is ready or has
+	// failed. It needs --model-control explicit.
 	RepositoryModelLoad(context.Context, *inference.RepositoryModelLoadRequest) (*inference.RepositoryModelLoadResponse, error)
-	// RepositoryModelUnload takes a model out of service. It needs --model-control
-	// explicit.
+	// RepositoryModelUnload unloads a model. It needs --model-control explicit.
 	RepositoryModelUnload(context.Context, *inference.RepositoryModelUnloadRequest) (*inference.RepositoryModelUnloadResponse, error)
-	// SystemSharedMemoryStatus lists the regions that are registered.
+	// SystemSharedMemoryStatus lists the registered regions.
 	SystemSharedMemoryStatus(context.Context, *inference.SystemSharedMemoryStatusRequest) (*inference.SystemSharedMemoryStatusResponse, error)
-	// SystemSharedMemoryRegister opens a region, which requests then read inputs from
-	// and have outputs written to. It needs --allow-shared-memory.
+	// SystemSharedMemoryRegister registers a region for the inputs and outputs of
+	// requests. It needs --allow-shared-memory.
 	SystemSharedMemoryRegister(context.Context, *inference.SystemSharedMemoryRegisterRequest) (*inference.SystemSharedMemoryRegisterResponse, error)
-	// SystemSharedMemoryUnregister closes a region, or all where the name is empty.
+	// SystemSharedMemoryUnregister unregisters a region, or all if the name is empty.
 	SystemSharedMemoryUnregister(context.Context, *inference.SystemSharedMemoryUnregisterRequest) (*inference.SystemSharedMemoryUnregisterResponse, error)
-	// CudaSharedMemoryStatus says that no memory of GPUs is shared.
+	// CudaSharedMemoryStatus returns no regions: GPU memory is not supported.
 	CudaSharedMemoryStatus(context.Context, *inference.CudaSharedMemoryStatusRequest) (*inference.CudaSharedMemoryStatusResponse, error)
 	// CudaSharedMemoryRegister is unimplemented.
 	CudaSharedMemoryRegister(context.Context, *inference.CudaSharedMemoryRegisterRequest) (*inference.CudaSharedMemoryRegisterResponse, error)
-	// CudaSharedMemoryUnregister has nothing to do.
+	// CudaSharedMemoryUnregister does nothing.
 	CudaSharedMemoryUnregister(context.Context, *inference.CudaSharedMemoryUnregisterRequest) (*inference.CudaSharedMemoryUnregisterResponse, error)
-	// TraceSetting sets and gives the trace settings that exist.
+	// TraceSetting sets and returns the trace settings.
 	TraceSetting(context.Context, *inference.TraceSettingRequest) (*inference.TraceSettingResponse, error)
-	// LogSettings sets and gives the log settings that exist.
+	// LogSettings sets and returns the log settings.
 	LogSettings(context.Context, *inference.LogSettingsRequest) (*inference.LogSettingsResponse, error)
 }
 
@@ -326,51 +326,50 @@ func (s GRPCInferenceServiceModelStreamInferClientStream) Close() error {
 
 // GRPCInferenceServiceHandler is an implementation of the inference.GRPCInferenceService service.
 type GRPCInferenceServiceHandler interface {
-	// ServerLive says that the process answers.
+	// ServerLive reports that the process responds.
 	ServerLive(context.Context, *inference.ServerLiveRequest) (*inference.ServerLiveResponse, error)
-	// ServerReady says whether the server should be sent work.
+	// ServerReady reports whether the server accepts work.
 	ServerReady(context.Context, *inference.ServerReadyRequest) (*inference.ServerReadyResponse, error)
-	// ModelReady says whether a model can be run. A model that is not in the repository
+	// ModelReady reports whether a model can be run. A model that is not in the repository
 	// is not ready.
 	ModelReady(context.Context, *inference.ModelReadyRequest) (*inference.ModelReadyResponse, error)
-	// ServerMetadata gives the server's name, version and the extensions that work.
+	// ServerMetadata returns the server's name, version and supported extensions.
 	ServerMetadata(context.Context, *inference.ServerMetadataRequest) (*inference.ServerMetadataResponse, error)
-	// ModelMetadata gives a model's versions, inputs and outputs.
+	// ModelMetadata returns a model's versions, inputs and outputs.
 	ModelMetadata(context.Context, *inference.ModelMetadataRequest) (*inference.ModelMetadataResponse, error)
 	// ModelInfer runs a model.
 	ModelInfer(context.Context, *inference.ModelInferRequest) (*inference.ModelInferResponse, error)
-	// ModelStreamInfer runs models for requests as they come, and answers in their
-	// order. A request that fails is answered with error_message, and the stream goes
-	// on.
+	// ModelStreamInfer runs models for a stream of requests. Responses have the order of
+	// the requests. A request that fails gets a response with error_message, and the
+	// stream continues.
 	ModelStreamInfer(context.Context, GRPCInferenceServiceModelStreamInferServerStream) error
-	// ModelConfig gives a model's configuration, completed from the model itself.
+	// ModelConfig returns a model's configuration, completed from the model file.
 	ModelConfig(context.Context, *inference.ModelConfigRequest) (*inference.ModelConfigResponse, error)
-	// ModelStatistics gives the counts and times of one model or of all.
+	// ModelStatistics returns the counts and durations of one model or of all.
 	ModelStatistics(context.Context, *inference.ModelStatisticsRequest) (*inference.ModelStatisticsResponse, error)
-	// RepositoryIndex lists the models that the repository has, loaded or not.
+	// RepositoryIndex lists the repository's models, loaded or not.
 	RepositoryIndex(context.Context, *inference.RepositoryIndexRequest) (*inference.RepositoryIndexResponse, error)
-	// RepositoryModelLoad loads a model, or loads it anew, and answers when it is ready
-	// or has failed. It needs --model-control explicit.
+	// RepositoryModelLoad loads or reloads a model, and returns when it is ready or has
+	// failed. It needs --model-control explicit.
 	RepositoryModelLoad(context.Context, *inference.RepositoryModelLoadRequest) (*inference.RepositoryModelLoadResponse, error)
-	// RepositoryModelUnload takes a model out of service. It needs --model-control
-	// explicit.
+	// RepositoryModelUnload unloads a model. It needs --model-control explicit.
 	RepositoryModelUnload(context.Context, *inference.RepositoryModelUnloadRequest) (*inference.RepositoryModelUnloadResponse, error)
-	// SystemSharedMemoryStatus lists the regions that are registered.
+	// SystemSharedMemoryStatus lists the registered regions.
 	SystemSharedMemoryStatus(context.Context, *inference.SystemSharedMemoryStatusRequest) (*inference.SystemSharedMemoryStatusResponse, error)
-	// SystemSharedMemoryRegister opens a region, which requests then read inputs from
-	// and have outputs written to. It needs --allow-shared-memory.
+	// SystemSharedMemoryRegister registers a region for the inputs and outputs of
+	// requests. It needs --allow-shared-memory.
 	SystemSharedMemoryRegister(context.Context, *inference.SystemSharedMemoryRegisterRequest) (*inference.SystemSharedMemoryRegisterResponse, error)
-	// SystemSharedMemoryUnregister closes a region, or all where the name is empty.
+	// SystemSharedMemoryUnregister unregisters a region, or all if the name is empty.
 	SystemSharedMemoryUnregister(context.Context, *inference.SystemSharedMemoryUnregisterRequest) (*inference.SystemSharedMemoryUnregisterResponse, error)
-	// CudaSharedMemoryStatus says that no memory of GPUs is shared.
+	// CudaSharedMemoryStatus returns no regions: GPU memory is not supported.
 	CudaSharedMemoryStatus(context.Context, *inference.CudaSharedMemoryStatusRequest) (*inference.CudaSharedMemoryStatusResponse, error)
 	// CudaSharedMemoryRegister is unimplemented.
 	CudaSharedMemoryRegister(context.Context, *inference.CudaSharedMemoryRegisterRequest) (*inference.CudaSharedMemoryRegisterResponse, error)
-	// CudaSharedMemoryUnregister has nothing to do.
+	// CudaSharedMemoryUnregister does nothing.
 	CudaSharedMemoryUnregister(context.Context, *inference.CudaSharedMemoryUnregisterRequest) (*inference.CudaSharedMemoryUnregisterResponse, error)
-	// TraceSetting sets and gives the trace settings that exist.
+	// TraceSetting sets and returns the trace settings.
 	TraceSetting(context.Context, *inference.TraceSettingRequest) (*inference.TraceSettingResponse, error)
-	// LogSettings sets and gives the log settings that exist.
+	// LogSettings sets and returns the log settings.
 	LogSettings(context.Context, *inference.LogSettingsRequest) (*inference.LogSettingsResponse, error)
 }
 

@@ -2,8 +2,8 @@
 //
 // Source: modelserving/predictor.proto
 
-// Inference over images and flat tensors, for every client that speaks
-// Connect, gRPC, gRPC-Web or plain HTTP with JSON.
+// Inference on images and flat tensors, for clients that use Connect, gRPC, gRPC-Web
+// or plain HTTP with JSON.
 package modelservingconnect
 
 import (
@@ -80,19 +80,20 @@ var (
 
 // PredictorClient is a client for the modelserving.Predictor service.
 type PredictorClient interface {
-	// Predict answers for one tensor or one image.
+	// Predict runs a model on one tensor or one image.
 	Predict(context.Context, *modelserving.InferenceRequest) (*modelserving.InferenceResponse, error)
-	// FastPredict answers for one image, sent as its bytes.
+	// FastPredict runs a model on one image, sent as its bytes.
 	FastPredict(context.Context, *modelserving.FastInferenceRequest) (*modelserving.InferenceResponse, error)
-	// StreamPredict answers a stream of frames in the order in which they came,
-	// several of them in flight at once. A frame that cannot be served answers
-	// with InferenceResponse.error, and the stream goes on. Needs HTTP/2.
+	// StreamPredict runs models on a stream of frames, several of which are in
+	// flight at once. Responses have the order of the frames. A frame that fails
+	// gets InferenceResponse.error, and the stream continues. Needs HTTP/2.
 	StreamPredict(context.Context) (PredictorStreamPredictClientStream, error)
-	// ListModels describes every model of the repository, also those that could
-	// not be loaded. Connect clients may send it as a GET, and cache by its ETag.
+	// ListModels describes every model of the repository, including those that
+	// failed to load. Connect clients may send it as a GET, and revalidate a cached
+	// response by its ETag.
 	ListModels(context.Context, *modelserving.ListModelsRequest) (*modelserving.ListModelsResponse, error)
 	// GetModel describes one model. Connect clients may send it as a GET, and
-	// cache by its ETag.
+	// revalidate a cached response by its ETag.
 	GetModel(context.Context, *modelserving.GetModelRequest) (*modelserving.GetModelResponse, error)
 }
 
@@ -140,19 +141,20 @@ func (s PredictorStreamPredictClientStream) Close() error {
 
 // PredictorHandler is an implementation of the modelserving.Predictor service.
 type PredictorHandler interface {
-	// Predict answers for one tensor or one image.
+	// Predict runs a model on one tensor or one image.
 	Predict(context.Context, *modelserving.InferenceRequest) (*modelserving.InferenceResponse, error)
-	// FastPredict answers for one image, sent as its bytes.
+	// FastPredict runs a model on one image, sent as its bytes.
 	FastPredict(context.Context, *modelserving.FastInferenceRequest) (*modelserving.InferenceResponse, error)
-	// StreamPredict answers a stream of frames in the order in which they came,
-	// several of them in flight at once. A frame that cannot be served answers
-	// with InferenceResponse.error, and the stream goes on. Needs HTTP/2.
+	// StreamPredict runs models on a stream of frames, several of which are in
+	// flight at once. Responses have the order of the frames. A frame that fails
+	// gets InferenceResponse.error, and the stream continues. Needs HTTP/2.
 	StreamPredict(context.Context, PredictorStreamPredictServerStream) error
-	// ListModels describes every model of the repository, also those that could
-	// not be loaded. Connect clients may send it as a GET, and cache by its ETag.
+	// ListModels describes every model of the repository, including those that
+	// failed to load. Connect clients may send it as a GET, and revalidate a cached
+	// response by its ETag.
 	ListModels(context.Context, *modelserving.ListModelsRequest) (*modelserving.ListModelsResponse, error)
 	// GetModel describes one model. Connect clients may send it as a GET, and
-	// cache by its ETag.
+	// revalidate a cached response by its ETag.
 	GetModel(context.Context, *modelserving.GetModelRequest) (*modelserving.GetModelResponse, error)
 }
 

@@ -2,6 +2,5 @@
 
 package sharedmem
 
-// asItIs is nothing: the system has no POSIX shared memory, so that nothing is there to
-// be opened.
-const asItIs = 0
+// openFlags is 0 because the system has no POSIX shared memory: every open fails.
+const openFlags = 0

@@ -11,72 +11,69 @@ import (
 	"sync"
 )
 
-// Dir is where the system keeps POSIX shared memory.
+// Dir is the system's directory of POSIX shared memory objects.
 const Dir = "/dev/shm"
 
 const (
-	// MaxRegions bounds the regions that are registered at once, each of which holds
-	// a file open.
+	// MaxRegions bounds the registered regions. Each has an open file.
 	MaxRegions = 4096
-	// maxName is the longest name of a file on Linux.
+	// maxName is the maximum length of a file name on Linux, in bytes.
 	maxName = 255
 )
 
 var (
-	// ErrRegion says that a region, or the part of one that was asked for, does not
-	// fit. Its text is for the caller.
+	// ErrRegion reports an invalid region, or an access outside of a region. Its text
+	// is for the client.
 	ErrRegion = errors.New("bad shared memory region")
-	// ErrNotFound says that no region of that name is registered.
+	// ErrNotFound reports that no region with that name is registered.
 	ErrNotFound = errors.New("shared memory region is not registered")
-	// ErrExists says that a region of that name is registered already.
-	ErrExists = errors.New("shared memory region is registered already")
+	// ErrExists reports that a region with that name is already registered.
+	ErrExists = errors.New("shared memory region is already registered")
 )
 
 // Region is a part of a shared memory object.
 type Region struct {
-	// Name is what requests call it.
+	// Name identifies the region in requests.
 	Name string
-	// Key is the name of the object, as shm_open takes it: with or without a slash
-	// before it.
+	// Key is the name of the object for shm_open, with or without a leading slash.
 	Key string
-	// Offset is where the region begins in the object, and Size its length, in bytes.
+	// Offset is the region's start in the object, Size its length, both in bytes.
 	Offset, Size uint64
 }
 
-// openRegion is a region and the object's file.
+// openRegion is a region with the open file of its object.
 type openRegion struct {
 	Region
 	file *os.File
 }
 
-// Regions are the regions that clients have registered. It is safe for concurrent
-// use.
+// Regions holds the registered regions. It is safe for concurrent use.
 type Regions struct {
 	dir     string
 	mu      sync.RWMutex // guards regions
 	regions map[string]*openRegion
 }
 
-// New returns no regions yet. Their objects are the files of dir, which is Dir
-// outside of tests.
+// New returns an empty Regions for the objects in dir. Only tests pass another
+// directory than Dir.
 func New(dir string) *Regions {
 	return &Regions{dir: dir, regions: map[string]*openRegion{}}
 }
 
-// Register opens a region. The key names a regular file directly in the directory; it
-// is not followed where it is a symbolic link. The region must lie in the file. The
-// errors are an ErrRegion, or an ErrExists for a name that is taken.
+// Register opens a region. The key must name a regular file directly in the directory;
+// symbolic links are not followed. The region must be inside the file. The error is an
+// ErrRegion, or an ErrExists for a name in use.
 func (r *Regions) Register(region Region) error {
 	if region.Name == "" {
-		return fmt.Errorf("%w: name is empty: give the name that requests will use", ErrRegion)
+		return fmt.Errorf("%w: name is empty: set the name that requests will use", ErrRegion)
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if _, taken := r.regions[region.Name]; taken {
+	if _, exists := r.regions[region.Name]; exists {
 		return fmt.Errorf("%w: %q: unregister it, or choose another name", ErrExists, region.Name)
 	}
 	if len(r.regions) >= MaxRegions {
-		return fmt.Errorf("%w: %q: %d regions are registered, which is the most: unregister some", ErrRegion, region.Name, MaxRegions)
+		return fmt.Errorf("%w: %q: the maximum of %d regions is registered: unregister one", ErrRegion, region.Name, MaxRegions)
 	}
 	file, err := r.open(region)
 	if err != nil {
@@ -94,35 +91,35 @@ func (r *Regions) Register(region Region) error {
 func (r *Regions) open(region Region) (*os.File, error) {
 	name := strings.TrimPrefix(region.Key, "/")
 	if name == "" || name == "." || name == ".." || len(name) > maxName || strings.ContainsAny(name, "/\\\x00") {
-		return nil, fmt.Errorf("%w: %q: key is %q: give the name of an object in %s, without directories", ErrRegion, region.Name, region.Key, Dir)
+		return nil, fmt.Errorf("%w: %q: key is %q: set it to the name of an object in %s, without directories", ErrRegion, region.Name, region.Key, Dir)
 	}
-	file, err := os.OpenFile(filepath.Join(r.dir, name), os.O_RDWR|asItIs, 0)
+	file, err := os.OpenFile(filepath.Join(r.dir, name), os.O_RDWR|openFlags, 0)
 	if pathError, ok := errors.AsType[*os.PathError](err); ok {
 		err = pathError.Err // without the path
 	}
 	if err != nil {
-		return nil, fmt.Errorf("%w: %q: key %q cannot be opened in %s to read and write: %w", ErrRegion, region.Name, region.Key, Dir, err)
+		return nil, fmt.Errorf("%w: %q: key %q in %s cannot be opened for reading and writing: %w", ErrRegion, region.Name, region.Key, Dir, err)
 	}
 	return file, nil
 }
 
-// check reports whether the region lies in its file as that is now.
+// check reports whether the region is inside its file at its current size.
 func (o *openRegion) check() error {
 	info, err := o.file.Stat()
 	if err != nil {
 		return fmt.Errorf("%w: %q: %w", ErrRegion, o.Name, err)
 	}
 	if !info.Mode().IsRegular() {
-		return fmt.Errorf("%w: %q: key %q is no shared memory object", ErrRegion, o.Name, o.Key)
+		return fmt.Errorf("%w: %q: key %q is not a shared memory object", ErrRegion, o.Name, o.Key)
 	}
 	if size := uint64(info.Size()); o.Offset > size || o.Size > size-o.Offset {
-		return fmt.Errorf("%w: %q: offset %d and byte_size %d go past the %d bytes of key %q", ErrRegion, o.Name, o.Offset, o.Size, size, o.Key)
+		return fmt.Errorf("%w: %q: offset %d plus byte_size %d exceeds the %d bytes of key %q", ErrRegion, o.Name, o.Offset, o.Size, size, o.Key)
 	}
 	return nil
 }
 
-// Unregister closes a region, or all where name is empty. A region that is not
-// registered is no error, as it is none for the protocol's other servers.
+// Unregister closes a region, or all if name is empty. An unknown name is not an error,
+// as in the protocol's other servers.
 func (r *Regions) Unregister(name string) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -136,7 +133,7 @@ func (r *Regions) Unregister(name string) error {
 	return errors.Join(errs...)
 }
 
-// Close closes all regions. A nil r has none.
+// Close closes all regions. r may be nil.
 func (r *Regions) Close() error {
 	if r == nil {
 		return nil
@@ -144,8 +141,8 @@ func (r *Regions) Close() error {
 	return r.Unregister("")
 }
 
-// Status returns the region of that name, or all by name where it is empty. The error
-// is an ErrNotFound.
+// Status returns the region with that name, or all sorted by name if it is empty. The
+// error is an ErrNotFound.
 func (r *Regions) Status(name string) ([]Region, error) {
 	if name != "" {
 		o, err := r.find(name)

@@ -1,3 +1,5 @@
+//go:build unix
+
 package sharedmem_test
 
 import (
@@ -13,7 +15,7 @@ import (
 	"github.com/tensorwire/tensorwire/internal/base/sharedmem"
 )
 
-// regions returns regions over a directory with an object "o" of 16 bytes.
+// regions returns a Regions for a directory with an object "o" of 16 bytes.
 func regions(t *testing.T) (*sharedmem.Regions, string) {
 	t.Helper()
 	dir := t.TempDir()
@@ -89,7 +91,7 @@ func TestKeysStayInTheDirectory(t *testing.T) {
 		if !errors.Is(err, sharedmem.ErrRegion) {
 			t.Errorf("key %q: %v", key, err)
 		} else if strings.Contains(err.Error(), dir) {
-			t.Errorf("key %q: the error tells a path: %v", key, err)
+			t.Errorf("key %q: the error contains a path: %v", key, err)
 		}
 	}
 	if err := r.Register(sharedmem.Region{Key: "o", Size: 1}); !errors.Is(err, sharedmem.ErrRegion) {
@@ -119,8 +121,8 @@ func TestSizesAreChecked(t *testing.T) {
 	}
 }
 
-// TestATruncatedObjectIsAnError holds the package to its reason not to map memory.
-func TestATruncatedObjectIsAnError(t *testing.T) {
+// TestTruncatedObjectIsAnError covers the reason against mapping memory.
+func TestTruncatedObjectIsAnError(t *testing.T) {
 	r, dir := regions(t)
 	if err := r.Register(sharedmem.Region{Name: "r", Key: "o", Size: 16}); err != nil {
 		t.Fatal(err)
@@ -156,7 +158,7 @@ func TestATruncatedObjectIsAnError(t *testing.T) {
 func TestReadsAreBounded(t *testing.T) {
 	r, dir := regions(t)
 	if err := os.Truncate(filepath.Join(dir, "o"), 1<<40); err != nil {
-		t.Skipf("no such large file here: %v", err)
+		t.Skipf("the file system has no files of 1 TiB: %v", err)
 	}
 	if err := r.Register(sharedmem.Region{Name: "r", Key: "o", Size: 1 << 40}); err != nil {
 		t.Fatal(err)
@@ -174,7 +176,7 @@ func TestTheNumberOfRegionsIsBounded(t *testing.T) {
 	name := strings.Repeat("x", sharedmem.MaxRegions+1)
 	for i := range sharedmem.MaxRegions {
 		if err := r.Register(sharedmem.Region{Name: name[:i+1], Key: "o", Size: 1}); err != nil {
-			t.Skipf("this machine has not so many files: %v", err)
+			t.Skipf("the limit of open files is too low: %v", err)
 		}
 	}
 	if err := r.Register(sharedmem.Region{Name: name, Key: "o", Size: 1}); !errors.Is(err, sharedmem.ErrRegion) {

@@ -17,7 +17,7 @@ func elements(texts ...string) []byte {
 	return data
 }
 
-func TestBytesElementsAreThoseThatWereAppended(t *testing.T) {
+func TestBytesElementsRoundTrip(t *testing.T) {
 	t.Parallel()
 	data := elements("ab", "", "\x00\xff")
 	if want := []byte("\x02\x00\x00\x00ab\x00\x00\x00\x00\x02\x00\x00\x00\x00\xff"); !bytes.Equal(data, want) {
@@ -54,13 +54,13 @@ func TestCheckBytes(t *testing.T) {
 		{"too few", three, 4, "found 3 BYTES elements, want 4"},
 		{"none of one", nil, 1, "found 0 BYTES elements, want 1"},
 		{"none of very many", nil, math.MaxInt64, "found 0 BYTES elements, want 9223372036854775807"},
-		{"too many", three, 2, "2 BYTES elements take 10 bytes, found 5 more"},
-		{"some of none", three, 0, "0 BYTES elements take 0 bytes, found 15 more"},
-		{"some of less than none", three, -1, "0 BYTES elements take 0 bytes, found 15 more"},
-		{"cut in a prefix", three[:8], 3, "BYTES element 1 of 3: 2 bytes are left, and its length prefix takes 4"},
-		{"cut in an element", three[:14], 3, "BYTES element 2 of 3: its length prefix says 1 bytes, and 0 are left"},
-		{"a prefix past the end", []byte("\x05\x00\x00\x00abcd"), 1, "BYTES element 0 of 1: its length prefix says 5 bytes, and 4 are left"},
-		{"a prefix that is negative as an int32", []byte("\xff\xff\xff\xffabcd"), 1, "BYTES element 0 of 1: its length prefix says 4294967295 bytes, and 4 are left"},
+		{"too many", three, 2, "2 BYTES elements have 10 bytes, found 5 more"},
+		{"some of none", three, 0, "0 BYTES elements have 0 bytes, found 15 more"},
+		{"some of less than none", three, -1, "0 BYTES elements have 0 bytes, found 15 more"},
+		{"truncated prefix", three[:8], 3, "BYTES element 1 of 3 is truncated: its length prefix needs 4 bytes, found 2"},
+		{"truncated element", three[:14], 3, "BYTES element 2 of 3 is truncated: its length prefix declares 1 bytes, found 0"},
+		{"prefix past the end", []byte("\x05\x00\x00\x00abcd"), 1, "BYTES element 0 of 1 is truncated: its length prefix declares 5 bytes, found 4"},
+		{"prefix that is negative as an int32", []byte("\xff\xff\xff\xffabcd"), 1, "BYTES element 0 of 1 is truncated: its length prefix declares 4294967295 bytes, found 4"},
 	} {
 		switch err := tensor.CheckBytes(test.data, test.elements); {
 		case test.want == "" && err != nil:
@@ -83,7 +83,7 @@ func TestValidateCountsBytesElements(t *testing.T) {
 	}
 	in.Shape = tensor.Shape{-1}
 	if err := in.Validate(); err == nil {
-		t.Error("a negative dimension is taken")
+		t.Error("no error for a negative dimension")
 	}
 	scalar := tensor.Tensor{DataType: tensor.Bytes, Data: elements("one")}
 	if err := scalar.Validate(); err != nil {
@@ -91,8 +91,8 @@ func TestValidateCountsBytesElements(t *testing.T) {
 	}
 }
 
-// FuzzCheckBytes holds that what CheckBytes accepts is read back whole, and that
-// encoding it again gives the same bytes.
+// FuzzCheckBytes checks that data which CheckBytes accepts decodes completely and
+// encodes to the same bytes.
 func FuzzCheckBytes(f *testing.F) {
 	f.Add([]byte(nil), int64(0))
 	f.Add(elements("ab", "", "c"), int64(3))

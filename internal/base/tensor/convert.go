@@ -5,10 +5,10 @@ import (
 	"math"
 )
 
-// Float32s returns the elements of t as float32. For FP32 they are t's own memory
-// where it is aligned, else a copy; for other datatypes a converted copy: a 64-bit
-// value loses precision as a Go conversion does, and BOOL gives 0 or 1. BYTES is
-// an error. t must be valid (see Tensor.Validate).
+// Float32s returns the elements of t as float32. For FP32 the result aliases t if t is
+// aligned, and is a copy otherwise. For other datatypes it is a converted copy: a 64-bit
+// value loses precision as in a Go conversion, and BOOL becomes 0 or 1. BYTES is an
+// error. t must be valid (see Tensor.Validate).
 func Float32s(t Tensor) ([]float32, error) {
 	switch t.DataType {
 	case FP32:
@@ -40,14 +40,13 @@ func Float32s(t Tensor) ([]float32, error) {
 		return toFloat32[int64](t.Data), nil
 	case Invalid, Bytes:
 	}
-	return nil, fmt.Errorf("datatype %v has no numbers", t.DataType)
+	return nil, fmt.Errorf("datatype %v is not numeric", t.DataType)
 }
 
-// FromFloat32s returns the bytes of values converted to d. For FP32 they are
-// values' own memory; else a copy. A float datatype rounds to nearest even. An
-// integer datatype takes whole numbers within its range and BOOL takes 0 and 1;
-// another value, NaN included, is an error that names its index. BYTES is an
-// error.
+// FromFloat32s returns the bytes of values converted to d. For FP32 the result aliases
+// values, otherwise it is a copy. A float datatype rounds to nearest even. An integer
+// datatype accepts whole numbers in its range, and BOOL accepts 0 and 1; another value,
+// including NaN, is an error that names its index. BYTES is an error.
 func FromFloat32s(values []float32, d DataType) ([]byte, error) {
 	switch d {
 	case FP32:
@@ -83,7 +82,7 @@ func FromFloat32s(values []float32, d DataType) ([]byte, error) {
 		return toInteger[int64](values, d, math.MinInt64, 1<<63-1<<39)
 	case Invalid, Bytes:
 	}
-	return nil, fmt.Errorf("datatype %v has no numbers", d)
+	return nil, fmt.Errorf("datatype %v is not numeric", d)
 }
 
 func toFloat32[T Number](data []byte) []float32 {
@@ -100,7 +99,7 @@ func toInteger[T Number](values []float32, d DataType, low, high float64) ([]byt
 	for i, v := range values {
 		f := float64(v)
 		if !(f >= low && f <= high) || f != math.Trunc(f) {
-			return nil, fmt.Errorf("value %v at index %d is not a whole number that fits %v", v, i, d)
+			return nil, fmt.Errorf("value %v at index %d is not a whole number in the range of %v", v, i, d)
 		}
 		out[i] = T(f)
 	}

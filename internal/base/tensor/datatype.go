@@ -26,7 +26,7 @@ const (
 	BF16
 	FP32
 	FP64
-	// Bytes elements are strings of any length and have no fixed size.
+	// Bytes elements are byte strings of any length, without a fixed size.
 	Bytes
 )
 

@@ -2,8 +2,8 @@ package tensor
 
 import "math"
 
-// Float16ToFloat32 converts IEEE 754 binary16. Every binary16 value has an exact
-// float32; a NaN keeps its payload.
+// Float16ToFloat32 converts IEEE 754 binary16, which is always exact. A NaN keeps its
+// payload.
 func Float16ToFloat32(h uint16) float32 {
 	sign := uint32(h>>15) << 31
 	exp := uint32(h>>10) & 0x1f
@@ -18,8 +18,8 @@ func Float16ToFloat32(h uint16) float32 {
 	}
 }
 
-// Float32ToFloat16 converts to IEEE 754 binary16, rounding to nearest even.
-// Values past its range become infinity.
+// Float32ToFloat16 converts to IEEE 754 binary16, rounding to nearest even. Values
+// beyond its range become infinity.
 func Float32ToFloat16(f float32) uint16 {
 	b := math.Float32bits(f)
 	sign := uint16(b>>16) & 0x8000
@@ -30,8 +30,8 @@ func Float32ToFloat16(f float32) uint16 {
 	case abs >= 0x477ff000: // rounds to 65536 or more
 		return sign | 0x7c00
 	case abs < 0x38800000: // below 2^-14: subnormal
-		// 0.5 has the exponent at which one unit of float32's fraction is 2^-24,
-		// the unit of binary16's subnormals, so the addition does the rounding.
+		// At 0.5 one unit of float32's fraction is 2^-24, the unit of binary16's
+		// subnormals, so the addition rounds.
 		return sign | uint16(math.Float32bits(math.Float32frombits(abs)+0.5)-math.Float32bits(0.5))
 	default:
 		rounded := abs + 0xfff + (abs>>13)&1

@@ -8,20 +8,20 @@ import (
 	"strings"
 )
 
-// Dynamic is the size of a dimension that a model leaves open.
+// Dynamic is the size of a dynamic dimension in a model's signature.
 const Dynamic int64 = -1
 
-// ErrShape says that a shape has no number of elements: a dimension is negative,
-// or the product does not fit.
+// ErrShape reports a shape without a valid number of elements: a dimension is negative,
+// or the product overflows.
 var ErrShape = errors.New("bad shape")
 
 // Shape is a tensor's dimensions, outermost first. A rank of 0 is a scalar. In a
 // model's signature a dimension may be Dynamic.
 type Shape []int64
 
-// Elements returns the product of the dimensions, 1 for a scalar. A negative
-// dimension, and a product past 2^63-1, is an ErrShape: a product that wraps
-// around would let a small buffer pass for a huge tensor.
+// Elements returns the product of the dimensions, 1 for a scalar. A negative dimension
+// or a product above 2^63-1 is an ErrShape: if the product wrapped around, a small
+// buffer would be accepted for a huge tensor.
 func (s Shape) Elements() (int64, error) {
 	product, empty := uint64(1), false
 	for i, d := range s {
@@ -60,8 +60,8 @@ func (s Shape) ByteSize(d DataType) (int64, error) {
 	return int64(lo), nil
 }
 
-// Accepts reports whether a concrete shape fits s, whose dimensions may be
-// Dynamic.
+// Accepts reports whether a concrete shape matches s. A Dynamic dimension of s matches
+// any size.
 func (s Shape) Accepts(concrete Shape) bool {
 	if len(s) != len(concrete) {
 		return false

@@ -25,7 +25,7 @@ func TestElements(t *testing.T) {
 		{shape: tensor.Shape{1 << 32, 1 << 31}, bad: true},
 		// Wraps to 5 in 64 bits.
 		{shape: tensor.Shape{3, 6148914691236517207}, bad: true},
-		// A zero does not excuse an overflow beside it.
+		// A zero does not hide an overflow.
 		{shape: tensor.Shape{0, 1 << 62, 4}, bad: true},
 	} {
 		got, err := test.shape.Elements()
@@ -37,11 +37,11 @@ func TestElements(t *testing.T) {
 		}
 	}
 	if _, err := (tensor.Shape{1 << 61}).ByteSize(tensor.FP32); !errors.Is(err, tensor.ErrShape) {
-		t.Errorf("a size in bytes that overflows gives %v", err)
+		t.Errorf("overflow of the size in bytes: error %v", err)
 	}
 }
 
-func TestValidateWantsTheExactLength(t *testing.T) {
+func TestValidateRequiresTheExactLength(t *testing.T) {
 	t.Parallel()
 	fits := tensor.Tensor{DataType: tensor.FP32, Shape: tensor.Shape{2, 2}, Data: make([]byte, 16)}
 	if err := fits.Validate(); err != nil {
@@ -66,14 +66,14 @@ func TestParseDataType(t *testing.T) {
 	}
 	for _, name := range []string{"", "FP31", "INVALID"} {
 		if _, err := tensor.ParseDataType(name); err == nil {
-			t.Errorf("%q is taken", name)
+			t.Errorf("no error for %q", name)
 		}
 	}
 }
 
 func TestViewOfUnalignedBytesIsACopy(t *testing.T) {
 	t.Parallel()
-	// Memory of float32 is aligned, so that what begins a byte later is not.
+	// Memory of float32 is aligned, so one byte later it is not.
 	buffer := tensor.AsBytes(make([]float32, 3))[:9]
 	copy(buffer[1:], tensor.AsBytes([]float32{1.5, -2}))
 	values, shared := tensor.View[float32](buffer[1:])
@@ -148,7 +148,7 @@ func TestConversionsRoundTrip(t *testing.T) {
 	}
 }
 
-func TestIntegersRefuseWhatTheyCannotHold(t *testing.T) {
+func TestIntegersRejectValuesOutOfRange(t *testing.T) {
 	t.Parallel()
 	nan := float32(math.NaN())
 	for _, test := range []struct {

@@ -11,18 +11,17 @@ import (
 	"github.com/tensorwire/tensorwire/internal/base/tensor"
 )
 
-// ErrNotRepresentable says that a tensor holds a value for which JSON has no form: a
-// NaN, an infinity, or a string that is no UTF-8. The protocol's binary tensor data
-// carries it.
+// ErrNotRepresentable reports a value without a JSON form: a NaN, an infinity, or a
+// string that is not valid UTF-8. The protocol's binary tensor data can carry it.
 var ErrNotRepresentable = errors.New("not representable in JSON")
 
-// AppendData appends the elements of t, which must be valid (see
-// tensor.Tensor.Validate), to dst as a flat JSON array in row-major order. name is
-// the output's, for the error, an ErrNotRepresentable that also names the element.
+// AppendData appends the elements of t to dst as a flat JSON array in row-major order.
+// t must be valid (see tensor.Tensor.Validate). The error is an ErrNotRepresentable
+// that names the output, which is name, and the element.
 //
-// BOOL gives true and false. Integers have all their digits, those of 64 bits too.
-// Floats are the shortest decimals that are read back as the same value of their own
-// datatype, FP16 and BF16 as well; BYTES are strings.
+// BOOL becomes true and false. Integers keep all their digits, including 64-bit ones.
+// Floats are the shortest decimals that parse back to the same value of their own
+// datatype, also for FP16 and BF16. BYTES become strings.
 func AppendData(dst []byte, name string, t tensor.Tensor) ([]byte, error) {
 	bad := -1
 	dst = append(dst, '[')
@@ -57,21 +56,21 @@ func AppendData(dst []byte, name string, t tensor.Tensor) ([]byte, error) {
 	case tensor.Bytes:
 		dst, bad = appendStrings(dst, t.Data)
 	default:
-		return dst, fmt.Errorf("output %q: no data is of datatype %v", name, t.DataType)
+		return dst, fmt.Errorf("output %q: datatype %v has no JSON form", name, t.DataType)
 	}
 	if bad >= 0 {
-		return dst, fmt.Errorf("output %q is %w: element %d is %s; ask for it with the parameter binary_data", name, ErrNotRepresentable, bad, found(t, bad))
+		return dst, fmt.Errorf("output %q is %w: element %d is %s; request it with the parameter binary_data", name, ErrNotRepresentable, bad, found(t, bad))
 	}
 	if len(dst) > start {
-		dst = dst[:len(dst)-1] // the last comma
+		dst = dst[:len(dst)-1] // the trailing comma
 	}
 	return append(dst, ']'), nil
 }
 
-// found describes an element that JSON has no form for.
+// found describes an element without a JSON form.
 func found(t tensor.Tensor, index int) string {
 	if t.DataType == tensor.Bytes {
-		return "no valid UTF-8"
+		return "not valid UTF-8"
 	}
 	if t.DataType == tensor.FP64 {
 		values, _ := tensor.View[float64](t.Data)
@@ -79,13 +78,13 @@ func found(t tensor.Tensor, index int) string {
 	}
 	values, err := tensor.Float32s(t)
 	if err != nil {
-		return "no number"
+		return "not a number"
 	}
 	return strconv.FormatFloat(float64(values[index]), 'g', -1, 32)
 }
 
-// mostInteger is the most characters of an integer, its sign and a comma.
-const mostInteger = 24
+// maxIntegerLen bounds the characters of an integer with its sign and a comma.
+const maxIntegerLen = 24
 
 func appendBools(dst, data []byte) []byte {
 	for _, v := range data {
@@ -101,7 +100,7 @@ func appendBools(dst, data []byte) []byte {
 func appendIntegers[T integer](dst, data []byte) []byte {
 	values, _ := tensor.View[T](data)
 	for _, v := range values {
-		dst = slices.Grow(dst, mostInteger)
+		dst = slices.Grow(dst, maxIntegerLen)
 		magnitude := uint64(v)
 		if v < 0 {
 			dst = append(dst, '-')

@@ -51,7 +51,7 @@ func TestAppendDataOfEveryDataType(t *testing.T) {
 	}
 }
 
-func TestAppendDataRefusesWhatJSONCannotSay(t *testing.T) {
+func TestAppendDataRejectsValuesWithoutJSONForm(t *testing.T) {
 	t.Parallel()
 	nan, inf := math.NaN(), math.Inf(-1)
 	for _, test := range []struct {
@@ -63,22 +63,22 @@ func TestAppendDataRefusesWhatJSONCannotSay(t *testing.T) {
 		{tensor.BF16, tensor.AsBytes([]uint16{0, 0x7f80}), "+Inf"},
 		{tensor.FP32, tensor.AsBytes([]float32{0, float32(inf)}), "-Inf"},
 		{tensor.FP64, tensor.AsBytes([]float64{0, nan}), "NaN"},
-		{tensor.Bytes, tensor.AppendElement(tensor.AppendElement(nil, nil), []byte("\xff")), "no valid UTF-8"},
+		{tensor.Bytes, tensor.AppendElement(tensor.AppendElement(nil, nil), []byte("\xff")), "not valid UTF-8"},
 	} {
 		_, err := write(test.datatype, test.data)
-		want := `output "probs" is not representable in JSON: element 1 is ` + test.found + `; ask for it with the parameter binary_data`
+		want := `output "probs" is not representable in JSON: element 1 is ` + test.found + `; request it with the parameter binary_data`
 		if !errors.Is(err, tensorjson.ErrNotRepresentable) || err.Error() != want {
 			t.Errorf("%v: error %v, want %s", test.datatype, err, want)
 		}
 	}
 	if _, err := write(tensor.Invalid, nil); err == nil {
-		t.Error("a tensor without datatype is written")
+		t.Error("no error for a tensor without a datatype")
 	}
 }
 
-// TestEveryHalfComesBack holds for all of FP16 and BF16 that what is written is read
-// back as the same, and that no decimal with fewer digits is.
-func TestEveryHalfComesBack(t *testing.T) {
+// TestEveryHalfRoundTrips writes and reads every FP16 and BF16 value. Each must parse
+// back to itself, and no decimal with fewer digits may do so.
+func TestEveryHalfRoundTrips(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
 		datatype tensor.DataType
@@ -110,13 +110,13 @@ func TestEveryHalfComesBack(t *testing.T) {
 			}
 			shorter := strconv.FormatFloat(float64(values[i]), 'e', len(digits)-2, 64)
 			if back, err := parse("["+shorter+"]", test.datatype, tensor.Shape{1}); err == nil && bytes.Equal(back, data[2*i:2*i+2]) {
-				t.Fatalf("%v: %#04x is written as %s, and %s is it, too", test.datatype, all[i], number, shorter)
+				t.Fatalf("%v: %#04x is written as %s, but the shorter %s parses to the same value", test.datatype, all[i], number, shorter)
 			}
 		}
 	}
 }
 
-func TestFloatsAreWrittenAsEncodingJSONDoes(t *testing.T) {
+func TestFloatsMatchEncodingJSON(t *testing.T) {
 	t.Parallel()
 	random := rand.New(rand.NewPCG(7, 8))
 	var singles []float32
@@ -130,7 +130,7 @@ func TestFloatsAreWrittenAsEncodingJSONDoes(t *testing.T) {
 		}
 	}
 	for e := range 2100 {
-		add(math.Ldexp(1, e-1075)) // where the neighbours differ in distance
+		add(math.Ldexp(1, e-1075)) // the neighbours' distances differ at powers of two
 	}
 	for e := range 640 {
 		f, err := strconv.ParseFloat("1e"+strconv.Itoa(e-330), 64)
@@ -172,9 +172,9 @@ func same[T float32 | float64](t *testing.T, values []T, datatype tensor.DataTyp
 	}
 }
 
-// equallyNear reports whether a value lies halfway between two decimals of the same
-// length. encoding/json writes the larger one of such, and we the even one, as most
-// others do.
+// equallyNear reports whether a value is halfway between two decimals of the same
+// length. encoding/json writes the larger one, AppendData the even one, as most
+// other libraries do.
 func equallyNear(a, b string, value float64) bool {
 	x, _ := new(big.Rat).SetString(a)
 	y, _ := new(big.Rat).SetString(b)

@@ -2,8 +2,8 @@ package tensorjson
 
 import "unicode/utf8"
 
-// escapes has what follows the backslash for the characters that have a short form,
-// and u for those that must be escaped and have none.
+// escapes maps a character to what follows the backslash in its escape: its short form,
+// or u if it has none. It is 0 for characters that need no escape.
 var escapes = func() (table [utf8.RuneSelf]byte) {
 	for c := range ' ' {
 		table[c] = 'u'
@@ -13,8 +13,8 @@ var escapes = func() (table [utf8.RuneSelf]byte) {
 	return table
 }()
 
-// AppendString appends s as a JSON string. Bytes that are no UTF-8 become U+FFFD, so
-// that messages and names can always be sent.
+// AppendString appends s as a JSON string. Bytes that are not valid UTF-8 become U+FFFD,
+// so that messages and names can always be sent.
 func AppendString[T string | []byte](dst []byte, s T) []byte {
 	const hex = "0123456789abcdef"
 	dst = append(dst, '"')
@@ -43,6 +43,6 @@ func AppendString[T string | []byte](dst []byte, s T) []byte {
 }
 
 func decodeRune[T string | []byte](s T) (rune, int) {
-	// A rune has at most four bytes, so that the conversion copies no more.
+	// A rune has at most four bytes, so the conversion copies no more than that.
 	return utf8.DecodeRuneInString(string(s[:min(len(s), utf8.UTFMax)]))
 }

@@ -11,12 +11,12 @@ import (
 	"github.com/tensorwire/tensorwire/internal/base/tensorjson"
 )
 
-// image is the shape of what most image models take.
+// image is the input shape of most image models.
 var image = tensor.Shape{1, 224, 224, 3}
 
 const imageValues = 224 * 224 * 3
 
-// text is an image's values as a client writes them.
+// text is an image's values as a client sends them.
 type text struct {
 	name     string
 	datatype tensor.DataType

@@ -9,35 +9,36 @@ import (
 // Data reads a tensor's elements: an array that nests as shape does, a flat array of
 // all elements in row-major order, or for a scalar a bare value.
 //
-// The result is what tensor.Tensor.Data holds, aligned for the datatype. It is dst's
-// memory, from its beginning, where that has the capacity and lies aligned, and else
-// fresh; never the text's. No memory is taken for a shape that the text is too short
-// for, so that a short request cannot take much.
+// The result has the layout of tensor.Tensor.Data, aligned for the datatype. It reuses
+// dst from its first byte if dst is aligned and has the capacity, otherwise it is new
+// memory. It never aliases the text. A shape with more elements than the text can hold
+// allocates nothing, so a short request cannot claim much memory.
 //
-// FP16, BF16, FP32 and FP64 take numbers that do not round to infinity. The integers
-// take whole numbers in their range; 1.0 and 1e3 are whole, because JSON has one kind
-// of number and some clients write each like that. BOOL takes true, false, 1 and 0,
-// BYTES strings, whose UTF-8 bytes are the elements. An error names the element.
+// FP16, BF16, FP32 and FP64 accept numbers that do not round to infinity. Integer
+// datatypes accept whole numbers in their range; 1.0 and 1e3 are whole, because JSON
+// has one number type and some clients write every number that way. BOOL accepts true,
+// false, 1 and 0. BYTES accepts strings; the elements are their UTF-8 bytes. An error
+// names the element.
 func (s *Scanner) Data(dst []byte, datatype tensor.DataType, shape tensor.Shape) []byte {
 	if s.err != nil {
 		return nil
 	}
 	elements, err := shape.Elements()
 	if err == nil && (datatype == tensor.Invalid || datatype > tensor.Bytes) {
-		err = fmt.Errorf("no data is of datatype %v", datatype)
+		err = fmt.Errorf("datatype %v has no JSON form", datatype)
 	}
 	if err != nil {
 		s.Fail(err)
 		return nil
 	}
 	if s.Kind() == Invalid {
-		s.Skip() // which says why
+		s.Skip() // sets the error
 		return nil
 	}
 	r := &dataReader{Scanner: s, start: s.at, datatype: datatype, shape: shape}
-	// Each element takes a character at least, and another after all but the last.
+	// Each element needs at least one character, and a comma unless it is the last.
 	if elements > int64(len(s.text)-s.at+1)/2 {
-		r.refuseCount(elements)
+		r.rejectCount(elements)
 		return nil
 	}
 	r.elements = int(elements)
@@ -51,29 +52,29 @@ func (s *Scanner) Data(dst []byte, datatype tensor.DataType, shape tensor.Shape)
 	return data
 }
 
-// dataReader is a Scanner within a tensor's elements.
+// dataReader parses one tensor's elements.
 type dataReader struct {
 	*Scanner
-	start    int // of the elements' text
+	start    int // offset of the elements in the text
 	datatype tensor.DataType
 	shape    tensor.Shape
 	elements int
-	count    int // of the elements that were read
+	count    int // elements read so far
 	nested   bool
-	index    []int // of the element, in each array around it
+	index    []int // the element's index in each enclosing array, for errors
 
-	// run reads elements from, of those up to to, from the one at p on.
+	// run reads elements from..to-1; the first begins at p.
 	run func(p, from, to int) (next, count int, why stop)
-	// strings are the elements of BYTES.
+	// strings holds the elements of BYTES.
 	strings []byte
 }
 
-// prepare makes memory for the elements, and the function that reads them into it.
+// prepare allocates the elements' memory and selects the function that fills it.
 func (r *dataReader) prepare(dst []byte) []byte {
 	if r.datatype == tensor.Bytes {
 		r.strings = dst[:0]
-		if least := 4 * r.elements; cap(dst) < least {
-			r.strings = make([]byte, 0, least)
+		if minSize := tensor.BytesPrefix * r.elements; cap(dst) < minSize {
+			r.strings = make([]byte, 0, minSize)
 		}
 		r.run = r.stringRun
 		return nil

@@ -12,7 +12,7 @@ import (
 	"github.com/tensorwire/tensorwire/internal/base/tensorjson"
 )
 
-// parse reads a text that is a tensor's data and nothing else.
+// parse reads a text that holds one tensor's data and nothing else.
 func parse(text string, datatype tensor.DataType, shape tensor.Shape) ([]byte, error) {
 	s := tensorjson.NewScanner([]byte(text))
 	data := s.Data(nil, datatype, shape)
@@ -49,7 +49,7 @@ func TestDataOfEveryDataType(t *testing.T) {
 		{tensor.FP64, `[0.1,1e308,-5e-324]`, tensor.AsBytes([]float64{0.1, 1e308, -5e-324})},
 		{tensor.Bytes, `["a","","\n\u65e5"]`, strings},
 	} {
-		// In a long text the numbers take the quick ways, at its end the others.
+		// Numbers far from the text's end take the fast path, others the slow path.
 		for _, padding := range []string{"", "                                        "} {
 			s := tensorjson.NewScanner([]byte(test.text + padding))
 			got := s.Data(nil, test.datatype, tensor.Shape{3})
@@ -63,7 +63,7 @@ func TestDataOfEveryDataType(t *testing.T) {
 	}
 }
 
-func TestDataNestsAsItsShapeOrIsFlat(t *testing.T) {
+func TestDataIsNestedLikeItsShapeOrFlat(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
 		shape tensor.Shape
@@ -92,7 +92,7 @@ func TestDataNestsAsItsShapeOrIsFlat(t *testing.T) {
 		if err != nil || string(got) != test.want {
 			t.Errorf("%v %s: %q, want %q, error %v", test.shape, test.text, got, test.want, err)
 		}
-		// The same with strings, which have memory of their own kind.
+		// The same with strings, whose memory is managed separately.
 		quoted := strings.NewReplacer("1", `"1"`, "2", `"2"`, "3", `"3"`, "4", `"4"`, "5", `"5"`, "6", `"6"`, "7", `"7"`, "8", `"8"`).Replace(test.text)
 		if got, err := parse(quoted, tensor.Bytes, test.shape); err != nil || len(got) != 5*len(test.want) {
 			t.Errorf("%v %s: %q, error %v", test.shape, quoted, got, err)
@@ -108,54 +108,54 @@ func TestDataThatDoesNotFit(t *testing.T) {
 		text     string
 		want     string
 	}{
-		{tensor.FP32, tensor.Shape{2, 2}, `[1, 2, 3]`, "3 values, shape [2, 2] takes 4"},
-		{tensor.FP32, tensor.Shape{2, 2}, `[1, 2, 3, 4, 5]`, "5 values, shape [2, 2] takes 4"},
-		{tensor.FP32, tensor.Shape{2}, `[]`, "0 values, shape [2] takes 2"},
-		{tensor.FP32, tensor.Shape{0}, `[1]`, "1 value, shape [0] takes 0"},
-		{tensor.FP32, nil, `[1, 2]`, "2 values, shape [] takes 1"},
-		{tensor.FP32, nil, `[]`, "0 values, shape [] takes 1"},
-		{tensor.FP32, tensor.Shape{1e12}, `[[1, 2], 3]`, "3 values, shape [1000000000000] takes 1000000000000"},
-		{tensor.FP32, tensor.Shape{1e12}, `[[1, 2], 3`, "malformed JSON at line 1, column 11: it ends where a comma or ']' should be"},
-		{tensor.Bytes, tensor.Shape{1e12}, `["a,b", "[c]"]`, "2 values, shape [1000000000000] takes 1000000000000"},
-		{tensor.FP32, tensor.Shape{1e12}, `1`, "found a number, shape [1000000000000] takes an array"},
+		{tensor.FP32, tensor.Shape{2, 2}, `[1, 2, 3]`, "found 3 values, shape [2, 2] needs 4"},
+		{tensor.FP32, tensor.Shape{2, 2}, `[1, 2, 3, 4, 5]`, "found 5 values, shape [2, 2] needs 4"},
+		{tensor.FP32, tensor.Shape{2}, `[]`, "found 0 values, shape [2] needs 2"},
+		{tensor.FP32, tensor.Shape{0}, `[1]`, "found 1 value, shape [0] needs 0"},
+		{tensor.FP32, nil, `[1, 2]`, "found 2 values, shape [] needs 1"},
+		{tensor.FP32, nil, `[]`, "found 0 values, shape [] needs 1"},
+		{tensor.FP32, tensor.Shape{1e12}, `[[1, 2], 3]`, "found 3 values, shape [1000000000000] needs 1000000000000"},
+		{tensor.FP32, tensor.Shape{1e12}, `[[1, 2], 3`, "malformed JSON at line 1, column 11: unexpected end, want a comma or ']'"},
+		{tensor.Bytes, tensor.Shape{1e12}, `["a,b", "[c]"]`, "found 2 values, shape [1000000000000] needs 1000000000000"},
+		{tensor.FP32, tensor.Shape{1e12}, `1`, "found a number, shape [1000000000000] needs an array"},
 		{tensor.FP32, tensor.Shape{1 << 32, 1 << 32}, `[1]`, "bad shape: the number of elements of [4294967296, 4294967296] overflows"},
 		{tensor.FP32, tensor.Shape{2, -1}, `[1]`, "bad shape: dimension 1 of [2, -1] is negative"},
-		{tensor.Invalid, tensor.Shape{1}, `[1]`, "no data is of datatype INVALID"},
-		{tensor.FP32, tensor.Shape{1}, `1`, "found a number, shape [1] takes an array"},
-		{tensor.FP32, tensor.Shape{1}, `null`, "found null, shape [1] takes an array"},
-		{tensor.FP32, tensor.Shape{1}, `{}`, "found an object, shape [1] takes an array"},
-		{tensor.FP32, nil, `null`, "found null, FP32 takes numbers"},
-		{tensor.FP32, nil, `"1"`, "found a string, FP32 takes numbers"},
-		{tensor.FP32, nil, `[[1]]`, "[0]: found an array: the data nests deeper than shape []"},
-		{tensor.FP32, tensor.Shape{1}, ``, "malformed JSON at line 1, column 1: it ends where a value should be"},
+		{tensor.Invalid, tensor.Shape{1}, `[1]`, "datatype INVALID has no JSON form"},
+		{tensor.FP32, tensor.Shape{1}, `1`, "found a number, shape [1] needs an array"},
+		{tensor.FP32, tensor.Shape{1}, `null`, "found null, shape [1] needs an array"},
+		{tensor.FP32, tensor.Shape{1}, `{}`, "found an object, shape [1] needs an array"},
+		{tensor.FP32, nil, `null`, "found null, FP32 accepts numbers"},
+		{tensor.FP32, nil, `"1"`, "found a string, FP32 accepts numbers"},
+		{tensor.FP32, nil, `[[1]]`, "[0]: found an array: the data is nested deeper than shape []"},
+		{tensor.FP32, tensor.Shape{1}, ``, "malformed JSON at line 1, column 1: unexpected end, want a value"},
 
-		{tensor.FP32, tensor.Shape{2, 3}, `[[1,2,3],[4,5]]`, "[1]: 2 entries, dimension 1 of shape [2, 3] takes 3"},
-		{tensor.FP32, tensor.Shape{2, 3}, `[[1,2,3,4],[4,5]]`, "[0]: 4 entries, dimension 1 of shape [2, 3] takes 3"},
-		{tensor.FP32, tensor.Shape{2, 1}, `[[1],[2],[3]]`, "3 entries, dimension 0 of shape [2, 1] takes 2"},
-		{tensor.FP32, tensor.Shape{2, 3}, `[[1,    2,    3]]`, "1 entry, dimension 0 of shape [2, 3] takes 2"},
-		{tensor.FP32, tensor.Shape{2, 3}, `[[1,2,3],4]`, "[1]: found a number, shape [2, 3] takes arrays nested 2 deep, or a flat one"},
-		{tensor.FP32, tensor.Shape{1, 2, 3}, `[[1,2,3,4,5,6]]`, "[0][0]: found a number, shape [1, 2, 3] takes arrays nested 3 deep, or a flat one"},
-		{tensor.FP32, tensor.Shape{2, 2}, `[1,2,[3,4]]`, "[2]: found an array: the data nests deeper than shape [2, 2]"},
-		{tensor.FP32, tensor.Shape{2, 1}, `[[[1]],[[2]]]`, "[0][0]: found an array: the data nests deeper than shape [2, 1]"},
-		{tensor.FP32, tensor.Shape{2, 0}, `[[],[1]]`, "[1]: 1 entry, dimension 1 of shape [2, 0] takes 0"},
-		{tensor.FP32, tensor.Shape{2, 0, 2}, `[[],[[]]]`, "[1]: 1 entry, dimension 1 of shape [2, 0, 2] takes 0"},
-		{tensor.FP32, tensor.Shape{2, 2}, `[[1,2],[3,4],]`, "malformed JSON at line 1, column 14: no value follows the last comma"},
-		{tensor.FP32, tensor.Shape{2, 2}, `[[1,2],]`, "[1]: malformed JSON at line 1, column 8: no value follows the last comma"},
-		{tensor.FP32, tensor.Shape{2, 2}, `[[1,2] [3,4]]`, "[0]: malformed JSON at line 1, column 8: found '[' where a comma or ']' should be"},
-		{tensor.FP32, tensor.Shape{2, 2}, `[[1,2],[3,4]`, "[1]: malformed JSON at line 1, column 13: it ends where a comma or ']' should be"},
+		{tensor.FP32, tensor.Shape{2, 3}, `[[1,2,3],[4,5]]`, "[1]: found 2 entries, dimension 1 of shape [2, 3] needs 3"},
+		{tensor.FP32, tensor.Shape{2, 3}, `[[1,2,3,4],[4,5]]`, "[0]: found 4 entries, dimension 1 of shape [2, 3] needs 3"},
+		{tensor.FP32, tensor.Shape{2, 1}, `[[1],[2],[3]]`, "found 3 entries, dimension 0 of shape [2, 1] needs 2"},
+		{tensor.FP32, tensor.Shape{2, 3}, `[[1,    2,    3]]`, "found 1 entry, dimension 0 of shape [2, 3] needs 2"},
+		{tensor.FP32, tensor.Shape{2, 3}, `[[1,2,3],4]`, "[1]: found a number, shape [2, 3] needs arrays nested 2 deep, or a flat array"},
+		{tensor.FP32, tensor.Shape{1, 2, 3}, `[[1,2,3,4,5,6]]`, "[0][0]: found a number, shape [1, 2, 3] needs arrays nested 3 deep, or a flat array"},
+		{tensor.FP32, tensor.Shape{2, 2}, `[1,2,[3,4]]`, "[2]: found an array: the data is nested deeper than shape [2, 2]"},
+		{tensor.FP32, tensor.Shape{2, 1}, `[[[1]],[[2]]]`, "[0][0]: found an array: the data is nested deeper than shape [2, 1]"},
+		{tensor.FP32, tensor.Shape{2, 0}, `[[],[1]]`, "[1]: found 1 entry, dimension 1 of shape [2, 0] needs 0"},
+		{tensor.FP32, tensor.Shape{2, 0, 2}, `[[],[[]]]`, "[1]: found 1 entry, dimension 1 of shape [2, 0, 2] needs 0"},
+		{tensor.FP32, tensor.Shape{2, 2}, `[[1,2],[3,4],]`, "malformed JSON at line 1, column 14: no value after the last comma"},
+		{tensor.FP32, tensor.Shape{2, 2}, `[[1,2],]`, "[1]: malformed JSON at line 1, column 8: no value after the last comma"},
+		{tensor.FP32, tensor.Shape{2, 2}, `[[1,2] [3,4]]`, "[0]: malformed JSON at line 1, column 8: found '[', want a comma or ']'"},
+		{tensor.FP32, tensor.Shape{2, 2}, `[[1,2],[3,4]`, "[1]: malformed JSON at line 1, column 13: unexpected end, want a comma or ']'"},
 
-		{tensor.FP32, tensor.Shape{2}, `[1,]`, "[1]: malformed JSON at line 1, column 4: no value follows the last comma"},
-		{tensor.FP32, tensor.Shape{2}, `[1,2,]`, "malformed JSON at line 1, column 6: no value follows the last comma"},
-		{tensor.FP32, tensor.Shape{2}, `[1 2]`, "malformed JSON at line 1, column 4: found '2' where a comma or ']' should be"},
-		{tensor.FP32, tensor.Shape{2}, `[1,2`, "malformed JSON at line 1, column 5: it ends where a comma or ']' should be"},
-		{tensor.FP32, tensor.Shape{2}, `[1,2}`, "malformed JSON at line 1, column 5: found '}' where a comma or ']' should be"},
-		{tensor.FP32, tensor.Shape{2}, `[0.5,NaN]`, "[1]: malformed JSON at line 1, column 6: JSON has no NaN; binary tensor data has"},
-		{tensor.FP32, tensor.Shape{2}, `[0.5,-Infinity]`, "[1]: malformed JSON at line 1, column 6: JSON has no -Infinity; binary tensor data has"},
-		{tensor.FP32, tensor.Shape{2}, `[0.5,null]`, "[1]: found null, FP32 takes numbers"},
-		{tensor.FP32, tensor.Shape{2}, `[0.5,01]`, "[1]: malformed JSON at line 1, column 6: a number has no leading zeros"},
-		{tensor.FP32, tensor.Shape{2}, `[0.5,-00.1]`, "[1]: malformed JSON at line 1, column 6: a number has no leading zeros"},
-		{tensor.FP32, tensor.Shape{2}, `[0.5,1.]`, "[1]: malformed JSON at line 1, column 8: found ']' where a number needs a digit"},
-		{tensor.FP32, tensor.Shape{2}, `[0.5.5,1]`, "malformed JSON at line 1, column 5: found '.' where a comma or ']' should be"},
+		{tensor.FP32, tensor.Shape{2}, `[1,]`, "[1]: malformed JSON at line 1, column 4: no value after the last comma"},
+		{tensor.FP32, tensor.Shape{2}, `[1,2,]`, "malformed JSON at line 1, column 6: no value after the last comma"},
+		{tensor.FP32, tensor.Shape{2}, `[1 2]`, "malformed JSON at line 1, column 4: found '2', want a comma or ']'"},
+		{tensor.FP32, tensor.Shape{2}, `[1,2`, "malformed JSON at line 1, column 5: unexpected end, want a comma or ']'"},
+		{tensor.FP32, tensor.Shape{2}, `[1,2}`, "malformed JSON at line 1, column 5: found '}', want a comma or ']'"},
+		{tensor.FP32, tensor.Shape{2}, `[0.5,NaN]`, "[1]: malformed JSON at line 1, column 6: JSON has no NaN; send binary tensor data instead"},
+		{tensor.FP32, tensor.Shape{2}, `[0.5,-Infinity]`, "[1]: malformed JSON at line 1, column 6: JSON has no -Infinity; send binary tensor data instead"},
+		{tensor.FP32, tensor.Shape{2}, `[0.5,null]`, "[1]: found null, FP32 accepts numbers"},
+		{tensor.FP32, tensor.Shape{2}, `[0.5,01]`, "[1]: malformed JSON at line 1, column 6: a number must not have leading zeros"},
+		{tensor.FP32, tensor.Shape{2}, `[0.5,-00.1]`, "[1]: malformed JSON at line 1, column 6: a number must not have leading zeros"},
+		{tensor.FP32, tensor.Shape{2}, `[0.5,1.]`, "[1]: malformed JSON at line 1, column 8: found ']', want a digit"},
+		{tensor.FP32, tensor.Shape{2}, `[0.5.5,1]`, "malformed JSON at line 1, column 5: found '.', want a comma or ']'"},
 		{tensor.FP32, tensor.Shape{2}, `[1,1e39]`, "[1]: 1e39 is too large for FP32"},
 		{tensor.FP32, tensor.Shape{2}, `[1,-3.40282357e38]`, "[1]: -3.40282357e38 is too large for FP32"},
 		{tensor.FP64, tensor.Shape{2}, `[1,1e400]`, "[1]: 1e400 is too large for FP64"},
@@ -163,30 +163,30 @@ func TestDataThatDoesNotFit(t *testing.T) {
 		{tensor.BF16, tensor.Shape{2}, `[1,3.4e38]`, "[1]: 3.4e38 is too large for BF16"},
 		{tensor.BF16, tensor.Shape{2}, `[1,1e99999999999999999999]`, "[1]: 1e99999999999999999999 is too large for BF16"},
 
-		{tensor.Uint8, tensor.Shape{2}, `[1,256]`, "[1]: 256 does not fit UINT8, which takes 0 to 255"},
-		{tensor.Uint8, tensor.Shape{2}, `[1,-1]`, "[1]: -1 does not fit UINT8, which takes 0 to 255"},
-		{tensor.Uint8, tensor.Shape{2}, `[1,0.5]`, "[1]: 0.5 is no whole number, which UINT8 takes"},
-		{tensor.Uint8, tensor.Shape{2}, `[1,"0"]`, "[1]: found a string, UINT8 takes numbers"},
-		{tensor.Uint8, tensor.Shape{2}, `[1,true]`, "[1]: found a boolean, UINT8 takes numbers"},
-		{tensor.Int8, tensor.Shape{2}, `[1,-129]`, "[1]: -129 does not fit INT8, which takes -128 to 127"},
-		{tensor.Int32, tensor.Shape{2}, `[1,1e10]`, "[1]: 1e10 does not fit INT32, which takes -2147483648 to 2147483647"},
-		{tensor.Int32, tensor.Shape{2}, `[1,1e-1]`, "[1]: 1e-1 is no whole number, which INT32 takes"},
-		{tensor.Int64, tensor.Shape{2}, `[1,9223372036854775808]`, "[1]: 9223372036854775808 does not fit INT64, which takes -9223372036854775808 to 9223372036854775807"},
-		{tensor.Uint64, tensor.Shape{2}, `[1,18446744073709551616]`, "[1]: 18446744073709551616 does not fit UINT64, which takes 0 to 18446744073709551615"},
-		{tensor.Uint64, tensor.Shape{1}, `[1` + strings.Repeat("0", 100) + `]`, "[0]: 1" + strings.Repeat("0", 39) + "... does not fit UINT64, which takes 0 to 18446744073709551615"},
-		{tensor.Bool, tensor.Shape{2}, `[true,2]`, "[1]: 2 does not fit BOOL, which takes 0 to 1"},
-		{tensor.Bool, tensor.Shape{2}, `[true,"false"]`, "[1]: found a string, BOOL takes true and false"},
-		{tensor.Bool, tensor.Shape{2}, `[true,fals]`, "[1]: malformed JSON at line 1, column 7: found 'f' where a value should be"},
-		{tensor.Bytes, tensor.Shape{2}, `["a",1]`, "[1]: found a number, BYTES takes strings"},
-		{tensor.Bytes, tensor.Shape{2}, `["a",["b"]]`, "[1]: found an array: the data nests deeper than shape [2]"},
+		{tensor.Uint8, tensor.Shape{2}, `[1,256]`, "[1]: 256 is out of range; UINT8 accepts 0 to 255"},
+		{tensor.Uint8, tensor.Shape{2}, `[1,-1]`, "[1]: -1 is out of range; UINT8 accepts 0 to 255"},
+		{tensor.Uint8, tensor.Shape{2}, `[1,0.5]`, "[1]: 0.5 is not a whole number; UINT8 accepts whole numbers"},
+		{tensor.Uint8, tensor.Shape{2}, `[1,"0"]`, "[1]: found a string, UINT8 accepts numbers"},
+		{tensor.Uint8, tensor.Shape{2}, `[1,true]`, "[1]: found a boolean, UINT8 accepts numbers"},
+		{tensor.Int8, tensor.Shape{2}, `[1,-129]`, "[1]: -129 is out of range; INT8 accepts -128 to 127"},
+		{tensor.Int32, tensor.Shape{2}, `[1,1e10]`, "[1]: 1e10 is out of range; INT32 accepts -2147483648 to 2147483647"},
+		{tensor.Int32, tensor.Shape{2}, `[1,1e-1]`, "[1]: 1e-1 is not a whole number; INT32 accepts whole numbers"},
+		{tensor.Int64, tensor.Shape{2}, `[1,9223372036854775808]`, "[1]: 9223372036854775808 is out of range; INT64 accepts -9223372036854775808 to 9223372036854775807"},
+		{tensor.Uint64, tensor.Shape{2}, `[1,18446744073709551616]`, "[1]: 18446744073709551616 is out of range; UINT64 accepts 0 to 18446744073709551615"},
+		{tensor.Uint64, tensor.Shape{1}, `[1` + strings.Repeat("0", 100) + `]`, "[0]: 1" + strings.Repeat("0", 39) + "... is out of range; UINT64 accepts 0 to 18446744073709551615"},
+		{tensor.Bool, tensor.Shape{2}, `[true,2]`, "[1]: 2 is out of range; BOOL accepts 0 to 1"},
+		{tensor.Bool, tensor.Shape{2}, `[true,"false"]`, "[1]: found a string, BOOL accepts true and false"},
+		{tensor.Bool, tensor.Shape{2}, `[true,fals]`, "[1]: malformed JSON at line 1, column 7: found 'f', want a value"},
+		{tensor.Bytes, tensor.Shape{2}, `["a",1]`, "[1]: found a number, BYTES accepts strings"},
+		{tensor.Bytes, tensor.Shape{2}, `["a",["b"]]`, "[1]: found an array: the data is nested deeper than shape [2]"},
 		{tensor.Bytes, tensor.Shape{2}, `["a","\ud800"]`, "[1]: malformed JSON at line 1, column 7: \\ud800 is half of a surrogate pair"},
-		{tensor.Bytes, tensor.Shape{2}, `["a","b]`, "[1]: malformed JSON at line 1, column 9: it ends within a string"},
+		{tensor.Bytes, tensor.Shape{2}, `["a","b]`, "[1]: malformed JSON at line 1, column 9: unexpected end within a string"},
 	} {
 		data, err := parse(test.text, test.datatype, test.shape)
 		if err == nil || err.Error() != test.want || data != nil {
 			t.Errorf("%v of %v, %.40s:\nerror %v,\n want %s", test.shape, test.datatype, test.text, err, test.want)
 		}
-		// The same where there is more text behind it.
+		// The same inside a longer text.
 		if !strings.HasPrefix(test.want, "malformed") && test.shape.String() != "[1000000000000]" {
 			s := tensorjson.NewScanner([]byte(`{"a": [` + test.text + `,` + strings.Repeat(" ", 40) + `0]}`))
 			for range s.Object() {
@@ -201,7 +201,7 @@ func TestDataThatDoesNotFit(t *testing.T) {
 	}
 }
 
-func TestDataTooDeepForATextIsRefused(t *testing.T) {
+func TestDataBeyondMaxDepthIsRejected(t *testing.T) {
 	t.Parallel()
 	shape := slices.Repeat(tensor.Shape{1}, 128)
 	deep := strings.Repeat("[", 128) + "1" + strings.Repeat("]", 128)
@@ -212,11 +212,11 @@ func TestDataTooDeepForATextIsRefused(t *testing.T) {
 		t.Errorf("error %v", err)
 	}
 	if _, err := parse(strings.Repeat("[", 10000), tensor.Uint8, shape); err == nil {
-		t.Error("an endless array is taken")
+		t.Error("no error for an unterminated array")
 	}
 }
 
-func TestDataIsReadIntoMemoryThatFits(t *testing.T) {
+func TestDataReusesSuitableMemory(t *testing.T) {
 	t.Parallel()
 	memory := tensor.AsBytes(make([]float64, 4))
 	into := func(dst []byte, datatype tensor.DataType, text string, shape tensor.Shape) []byte {
@@ -229,19 +229,19 @@ func TestDataIsReadIntoMemoryThatFits(t *testing.T) {
 	}
 	data := into(memory[:0], tensor.FP32, `[1, 2, 3]`, tensor.Shape{3})
 	if len(data) != 12 || unsafe.SliceData(data) != unsafe.SliceData(memory) {
-		t.Error("memory that fits is not used")
+		t.Error("suitable memory is not reused")
 	}
 	if data := into(memory[1:], tensor.FP32, `[1]`, tensor.Shape{1}); unsafe.SliceData(data) == &memory[1] {
-		t.Error("memory that is not aligned is used")
+		t.Error("unaligned memory is reused")
 	}
 	if data := into(memory[1:], tensor.Uint8, `[1]`, tensor.Shape{1}); unsafe.SliceData(data) != &memory[1] {
-		t.Error("memory of single bytes needs no alignment")
+		t.Error("memory for single bytes needs no alignment, but is not reused")
 	}
 	if data := into(memory[:4:4], tensor.FP32, `[1, 2]`, tensor.Shape{2}); len(data) != 8 || unsafe.SliceData(data) == unsafe.SliceData(memory) {
-		t.Error("memory that is too small is used")
+		t.Error("memory that is too small is reused")
 	}
 	if data := into(memory, tensor.Bytes, `["a", "b"]`, tensor.Shape{2}); len(data) != 10 || unsafe.SliceData(data) != unsafe.SliceData(memory) {
-		t.Error("memory is not used for strings")
+		t.Error("memory is not reused for strings")
 	}
 	long := strings.Repeat("x", 100)
 	if data := into(memory, tensor.Bytes, `["`+long+`"]`, tensor.Shape{1}); string(data) != "\x64\x00\x00\x00"+long {
@@ -249,7 +249,7 @@ func TestDataIsReadIntoMemoryThatFits(t *testing.T) {
 	}
 }
 
-func TestDataInAText(t *testing.T) {
+func TestDataInsideALongerText(t *testing.T) {
 	t.Parallel()
 	s := tensorjson.NewScanner([]byte(`[1, [2, 3], [[4], [5]], "x", 6]`))
 	var got []byte

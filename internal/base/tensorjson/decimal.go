@@ -1,18 +1,18 @@
 package tensorjson
 
-// maxDigits is how many decimal digits any uint64 mantissa holds.
+// maxDigits is the number of decimal digits that always fit a uint64.
 const maxDigits = 19
 
-// decimal is a number as its text says it: mantissa * 10^exponent.
+// decimal is a number's value as written: mantissa * 10^exponent.
 type decimal struct {
 	mantissa uint64 // of the first maxDigits significant digits
 	exponent int
 	negative bool
-	// truncated says that further digits, not all of them zero, were left out: the
-	// number lies between mantissa and mantissa + 1.
+	// truncated reports that nonzero digits after the first maxDigits were dropped:
+	// the number is between mantissa and mantissa + 1.
 	truncated bool
 
-	// digits counts those in mantissa, skipped those behind them.
+	// digits counts the digits in mantissa, skipped the digits after them.
 	digits, skipped int
 }
 
@@ -24,7 +24,7 @@ func (n number) decimal(text []byte) decimal {
 	return d
 }
 
-// add puts more digits behind the mantissa.
+// add appends digits to the mantissa.
 func (d *decimal) add(digits []byte) {
 	if d.digits == 0 {
 		for len(digits) > 0 && digits[0] == '0' {

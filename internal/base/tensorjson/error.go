@@ -7,22 +7,23 @@ import (
 	"unicode/utf8"
 )
 
-// Error says what is wrong with a JSON text, and where.
+// Error is an error in a JSON text, with its location.
 type Error struct {
-	// Path leads to the value in question, such as "inputs[0].data[5]"; it is empty
-	// for the whole text.
+	// Path is the path of the value, such as "inputs[0].data[5]". It is empty for the
+	// whole text.
 	Path string
-	// Offset counts the bytes before the place, Line the lines from 1 and Column the
-	// bytes of the line from 1.
+	// Offset is the error's byte offset from 0, Line its line from 1, and Column its
+	// byte within the line from 1.
 	Offset, Line, Column int
-	// Syntax says that the text is no JSON. Else it is, of another value than fits.
+	// Syntax reports malformed JSON. Otherwise the JSON is well-formed up to here, and
+	// its value is not accepted.
 	Syntax bool
-	// Err is what was found and what fits.
+	// Err states what was found and what is accepted.
 	Err error
 }
 
-// Error returns the path and the message. Malformed JSON is found by its line and
-// column, because a path means little there.
+// Error returns the path and the message. Malformed JSON also has its line and column,
+// because a path means little there.
 func (e *Error) Error() string {
 	message := e.Err.Error()
 	if e.Syntax {
@@ -46,62 +47,65 @@ func newError(path string, text []byte, at int, syntax bool, err error) *Error {
 	}
 }
 
-// flaw is a place at which a text is no JSON; nil is none.
-type flaw struct {
+// syntaxError is where and why a text is malformed; nil if it is not.
+type syntaxError struct {
 	at      int
 	message string
 }
 
-func flawf(at int, format string, args ...any) *flaw {
-	return &flaw{at: at, message: fmt.Sprintf(format, args...)}
+func syntaxErrorf(at int, format string, args ...any) *syntaxError {
+	return &syntaxError{at: at, message: fmt.Sprintf(format, args...)}
 }
 
-// valueFlaw says why no value begins at p.
-func valueFlaw(text []byte, p int) *flaw {
+// noValueError describes why no value begins at p.
+func noValueError(text []byte, p int) *syntaxError {
 	if p >= len(text) {
-		return flawf(p, "it ends where a value should be")
+		return syntaxErrorf(p, "unexpected end, want a value")
 	}
-	if name := noNumber(text, p); name != "" {
-		return flawf(p, "JSON has no %s; binary tensor data has", name)
+	if name := nonFiniteName(text, p); name != "" {
+		return nonFiniteError(p, name)
 	}
 	if c := text[p]; (c == ']' || c == '}') && p > 0 && lastBefore(text, p) == ',' {
-		return flawf(p, "no value follows the last comma")
+		return syntaxErrorf(p, "no value after the last comma")
 	}
-	return flawf(p, "found %s where a value should be", quoteAt(text, p))
+	return syntaxErrorf(p, "found %s, want a value", quoteAt(text, p))
 }
 
-// numberFlaw says why the number that begins at p is none from at on.
-func numberFlaw(text []byte, p, at int) *flaw {
-	name := noNumber(text, p)
+// badNumberError describes why the number that begins at p is malformed at at.
+func badNumberError(text []byte, p, at int) *syntaxError {
+	name := nonFiniteName(text, p)
 	switch {
 	case name != "":
-		return flawf(p, "JSON has no %s; binary tensor data has", name)
+		return nonFiniteError(p, name)
 	case at >= len(text):
-		return flawf(at, "it ends within a number")
+		return syntaxErrorf(at, "unexpected end within a number")
 	case isDigit(text[at]):
-		return flawf(p, "a number has no leading zeros")
+		return syntaxErrorf(p, "a number must not have leading zeros")
 	default:
-		return flawf(at, "found %s where a number needs a digit", quoteAt(text, at))
+		return syntaxErrorf(at, "found %s, want a digit", quoteAt(text, at))
 	}
 }
 
-// noNumber returns the name at p of a float that is no number, as other languages
-// write it.
-func noNumber(text []byte, p int) string {
+func nonFiniteError(p int, name string) *syntaxError {
+	return syntaxErrorf(p, "JSON has no %s; send binary tensor data instead", name)
+}
+
+// nonFiniteName returns the infinity or NaN at p as other languages write it, or "".
+func nonFiniteName(text []byte, p int) string {
 	for _, name := range [...]string{"NaN", "nan", "Infinity", "-Infinity", "inf", "-inf"} {
-		if hasWord(text, p, name) {
+		if hasLiteral(text, p, name) {
 			return name
 		}
 	}
 	return ""
 }
 
-// nextFlaw says what stands at p instead of what may follow an element.
-func nextFlaw(text []byte, p int, closing byte) *flaw {
+// separatorError describes what is at p instead of a comma or the closing bracket.
+func separatorError(text []byte, p int, closing byte) *syntaxError {
 	if p >= len(text) {
-		return flawf(p, "it ends where a comma or %q should be", closing)
+		return syntaxErrorf(p, "unexpected end, want a comma or %q", closing)
 	}
-	return flawf(p, "found %s where a comma or %q should be", quoteAt(text, p), closing)
+	return syntaxErrorf(p, "found %s, want a comma or %q", quoteAt(text, p), closing)
 }
 
 func lastBefore(text []byte, p int) byte {
@@ -119,11 +123,11 @@ func quoteAt(text []byte, p int) string {
 	return strconv.QuoteRune(r)
 }
 
-// excerpt returns a short form of a text that goes into a message.
+// excerpt returns the beginning of text, short enough for a message.
 func excerpt(text []byte) string {
-	const most = 40
-	if len(text) <= most {
+	const maxExcerpt = 40
+	if len(text) <= maxExcerpt {
 		return string(text)
 	}
-	return string(text[:most]) + "..."
+	return string(text[:maxExcerpt]) + "..."
 }

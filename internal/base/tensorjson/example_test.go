@@ -7,7 +7,7 @@ import (
 	"github.com/tensorwire/tensorwire/internal/base/tensorjson"
 )
 
-// A request's keys come in any order. Where the data comes first, its place is kept
+// A request's keys come in any order. If the data comes first, its position is kept
 // until the datatype and the shape are known.
 func Example() {
 	body := []byte(`{"inputs": [{"name": "x", "data": [[1, 2], [3, 4.5]], "datatype": "FP32", "shape": [2, 2]}]}`)
@@ -15,7 +15,7 @@ func Example() {
 	s := tensorjson.NewScanner(body)
 	for key := range s.Object() {
 		if string(key) != "inputs" {
-			continue // what is not read is skipped
+			continue // an unread value is skipped
 		}
 		for range s.Array() {
 			var in tensor.Tensor
@@ -48,8 +48,8 @@ func Example() {
 					return
 				}
 			}
-			answer, err := tensorjson.AppendData(nil, name, in)
-			fmt.Println(name, string(answer), err)
+			encoded, err := tensorjson.AppendData(nil, name, in)
+			fmt.Println(name, string(encoded), err)
 		}
 	}
 	if err := s.End(); err != nil {

@@ -8,8 +8,7 @@ import (
 )
 
 // Parameter reads a request's parameter: a string, bool, int64, uint64 or float64. A
-// number without point and exponent is an int64, or a uint64 where only that holds
-// it.
+// number without a point or exponent is an int64, or a uint64 if it exceeds int64.
 func (s *Scanner) Parameter() any {
 	switch s.Kind() {
 	case String:
@@ -19,7 +18,7 @@ func (s *Scanner) Parameter() any {
 	case Number:
 		return s.parameter()
 	case Invalid:
-		s.Skip() // which says why
+		s.Skip() // sets the error
 	default:
 		s.Fail(fmt.Errorf("found %v, want a string, a number or a boolean", s.Kind()))
 	}
@@ -46,12 +45,12 @@ func (s *Scanner) parameter() any {
 	return int64(value)
 }
 
-// maxRank is the most dimensions that a shape may have: more than any model has, so
-// that messages with a shape in them stay short.
+// maxRank bounds the dimensions of a shape. No model has that many; messages that
+// contain a shape stay short.
 const maxRank = 64
 
-// Shape reads an array of whole numbers, at most 64. They may be negative, which
-// Shape.Elements tells.
+// Shape reads an array of at most 64 whole numbers. They may be negative;
+// tensor.Shape.Elements reports that.
 func (s *Scanner) Shape() tensor.Shape {
 	shape := tensor.Shape{}
 	for i := range s.Array() {

@@ -7,19 +7,19 @@ import (
 	"unsafe"
 )
 
-// float is a type that decimals are rounded to.
+// float is a type to which decimals are rounded.
 type float interface{ float32 | float64 }
 
-// isFloat32 is decided when the function that asks is compiled for its type.
+// isFloat32 is a constant in each instantiation.
 func isFloat32[T float]() bool {
 	var zero T
 	return unsafe.Sizeof(zero) == 4
 }
 
-// toFloat rounds a decimal to the nearest T, ties to even: what strconv.ParseFloat
-// gives for text, the number's characters. ok is false where that is infinite.
+// toFloat rounds a decimal to the nearest T, ties to even. The result is that of
+// strconv.ParseFloat for text, the number's characters. ok is false if it is infinite.
 func toFloat[T float](d decimal, text []byte) (value T, ok bool) {
-	if value, ok = exactly[T](d); ok {
+	if value, ok = exactFloat[T](d); ok {
 		return value, true
 	}
 	pattern, decided := eiselLemire[T](d.mantissa, d.exponent)
@@ -44,10 +44,10 @@ func toFloat[T float](d decimal, text []byte) (value T, ok bool) {
 	return value, !math.IsInf(float64(value), 0)
 }
 
-// exactly rounds a decimal whose mantissa and power of ten are both float64s: their
-// product or quotient is rounded once (Clinger, "How to read floating point numbers
-// accurately"). ok is false for other decimals.
-func exactly[T float](d decimal) (value T, ok bool) {
+// exactFloat rounds a decimal whose mantissa and power of ten are both exact float64s.
+// Their product or quotient is rounded once (Clinger, "How to read floating point
+// numbers accurately"). ok is false for other decimals.
+func exactFloat[T float](d decimal) (value T, ok bool) {
 	if d.truncated || d.mantissa >= 1<<53 || d.exponent < -22 || d.exponent > 22 {
 		return 0, false
 	}
@@ -66,36 +66,36 @@ func exactly[T float](d decimal) (value T, ok bool) {
 	return T(f), true
 }
 
-// isTie32 reports whether f lies halfway between two float32s. Rounded to a float64
-// first and a float32 then, a decimal near f could go the other way; all others
-// stay on their side. f is 0 or a magnitude at which float32s are normal.
+// isTie32 reports whether f is halfway between two float32s. Only near such a tie can
+// rounding to float64 first and to float32 second differ from rounding once. f is 0 or
+// in the range of normal float32s.
 func isTie32(f float64) bool { return math.Float64bits(f)&(1<<29-1) == 1<<28 }
 
 // eiselLemire rounds w * 10^q to the bit pattern of the nearest T, ties to even, by
 // one or two multiplications with the first 128 bits of the power (Lemire, "Number
 // parsing at a gigabyte per second"; Mushtak and Lemire, "Fast number parsing
-// without fallback"). decided is false where these bits do not tell.
+// without fallback"). decided is false if 128 bits do not determine the result.
 func eiselLemire[T float](w uint64, q int) (pattern uint64, decided bool) {
-	// Of the format: the bits of its fraction, its bias, and its infinity's exponent;
-	// the powers below and above which all is 0 or infinite; and those with which a
-	// tie can be.
+	// The format's fraction bits, exponent bias and exponent of infinity; the powers
+	// of ten below which every result is 0 and above which it is infinite; and the
+	// range of powers in which ties occur.
 	fraction, bias, infinite := 52, 1023, 0x7ff
-	least, most, firstTie, lastTie := -maxPower, 308, -4, 23
+	minPowerOf10, maxPowerOf10, firstTie, lastTie := -maxPower, 308, -4, 23
 	if isFloat32[T]() {
 		fraction, bias, infinite = 23, 127, 0xff
-		least, most, firstTie, lastTie = -64, 38, -17, 10
+		minPowerOf10, maxPowerOf10, firstTie, lastTie = -64, 38, -17, 10
 	}
-	if w == 0 || q < least {
+	if w == 0 || q < minPowerOf10 {
 		return 0, true
 	}
-	if q > most {
+	if q > maxPowerOf10 {
 		return uint64(infinite) << fraction, true
 	}
 	leading := bits.LeadingZeros64(w)
 	w <<= leading
 	p := powers[q+maxPower]
 	high, low := bits.Mul64(w, p.high)
-	// The fraction, the bit that may be above it, the one that rounds and one more.
+	// The fraction, the bit that may be above it, the rounding bit and one more.
 	if undecided := uint64(math.MaxUint64) >> (fraction + 3); high&undecided == undecided {
 		more, _ := bits.Mul64(w, p.low)
 		var carry uint64
@@ -108,20 +108,20 @@ func eiselLemire[T float](w uint64, q int) (pattern uint64, decided bool) {
 	upper := int(high >> 63)
 	shift := upper + 64 - fraction - 3
 	mantissa := high >> shift
-	// 217706/65536 is log2(10), near enough for these q.
+	// 217706/65536 approximates log2(10) closely enough for these q.
 	exponent := 217706*q>>16 + 63 + upper - leading + bias
 	if exponent <= 0 {
 		if exponent <= -63 {
 			return 0, true
 		}
-		// A subnormal: no decimal of 64 bits is a tie there.
+		// A subnormal: no decimal with a 64-bit mantissa is a tie there.
 		mantissa >>= 1 - exponent
 		return (mantissa + mantissa&1) >> 1, true
 	}
 	if low <= 1 && q >= firstTie && q <= lastTie && mantissa&3 == 1 && mantissa<<shift == high {
 		mantissa &^= 1 // a tie above an even number
 	}
-	// What rounds up past the fraction goes on into the exponent.
+	// A carry out of the fraction increments the exponent.
 	mantissa = (mantissa + mantissa&1) >> 1
 	pattern = uint64(exponent-1)<<fraction + mantissa
 	return min(pattern, uint64(infinite)<<fraction), true

@@ -1,25 +1,24 @@
 package tensorjson
 
-// stop says why a run of elements ended.
+// stop is the reason why a run of elements ended.
 type stop uint8
 
 const (
 	// atEnd is the array's closing bracket.
 	atEnd stop = iota
-	// atMore is where the next element should be, behind the comma after the last
-	// that there is room for.
+	// atMore is the position of another element, after the one that filled dst.
 	atMore
-	// atBad is an element that cannot be taken, or no element at all.
+	// atBad is an element that is not accepted, or not a value at all.
 	atBad
-	// atOther is what follows an element and is neither comma nor bracket.
+	// atOther is neither a comma nor a closing bracket after an element.
 	atOther
 )
 
-// floatRun reads elements of an array into dst, from the one that begins at p. It
-// returns where it stopped and why, and how many elements it read.
+// floatRun reads elements of an array into dst. The first element begins at p. It
+// returns where and why it stopped, and the number of elements it read.
 func floatRun[T float](text []byte, p int, dst []T) (next, count int, why stop) {
 	for i := range dst {
-		f, end := quickFloat(text, p)
+		f, end := fastFloat(text, p)
 		if end > 0 && !(isFloat32[T]() && isTie32(f)) {
 			if text[end] == ',' {
 				dst[i] = T(f)
@@ -50,7 +49,7 @@ func floatRun[T float](text []byte, p int, dst []T) (next, count int, why stop) 
 	return p, len(dst), atMore
 }
 
-// nextElement goes from the end of one element to the next.
+// nextElement returns the position of the element after the one that ends at p.
 func nextElement(text []byte, p int) (next int, why stop) {
 	p = skipSpace(text, p)
 	switch {

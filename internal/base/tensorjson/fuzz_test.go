@@ -13,8 +13,8 @@ import (
 	"github.com/tensorwire/tensorwire/internal/base/tensorjson"
 )
 
-// FuzzScanner holds that a Scanner accepts what encoding/json does, but for what the
-// package comment says, and reads the same from it.
+// FuzzScanner checks that a Scanner accepts the same texts as encoding/json, apart from
+// the limits in the package comment, and reads the same values.
 func FuzzScanner(f *testing.F) {
 	for _, seed := range []string{
 		`{"id":"1","parameters":{"a":true,"b":-1,"c":1.5e3,"d":"x"},"inputs":[{"name":"x","shape":[2,2],"datatype":"FP32","data":[[0.1,-2],[3e-1,4]]}]}`,
@@ -28,13 +28,13 @@ func FuzzScanner(f *testing.F) {
 		s.Skip()
 		err := s.End()
 		if valid := json.Valid(text); valid != (err == nil) && (!valid || !stricter(text, err)) {
-			t.Fatalf("%q: encoding/json says %v, we say %v", text, valid, err)
+			t.Fatalf("%q: valid for encoding/json: %v; Scanner: %v", text, valid, err)
 		}
 		s = tensorjson.NewScanner(text)
 		got := tree(s)
 		if treeErr := s.End(); treeErr != nil {
-			if err == nil && !strings.Contains(treeErr.Error(), "twice") && !strings.Contains(treeErr.Error(), "too large") {
-				t.Fatalf("%q: skipped, but reading it says %v", text, treeErr)
+			if err == nil && !strings.Contains(treeErr.Error(), "duplicate") && !strings.Contains(treeErr.Error(), "too large") {
+				t.Fatalf("%q: Skip accepts it, but reading fails: %v", text, treeErr)
 			}
 			return
 		}
@@ -45,10 +45,10 @@ func FuzzScanner(f *testing.F) {
 	})
 }
 
-// stricter reports whether err is one that encoding/json does not have.
+// stricter reports whether err comes from a limit that encoding/json does not have.
 func stricter(text []byte, err error) bool {
 	message := err.Error()
-	return strings.Contains(message, "is no UTF-8") && !utf8.Valid(text) ||
+	return strings.Contains(message, "is not valid UTF-8") && !utf8.Valid(text) ||
 		strings.Contains(message, "is half of a surrogate pair") && bytes.Contains(bytes.ToLower(text), []byte(`\ud`)) ||
 		strings.Contains(message, "deep") && bytes.Count(text, []byte("["))+bytes.Count(text, []byte("{")) > tensorjson.MaxDepth
 }
@@ -82,8 +82,9 @@ func tree(s *tensorjson.Scanner) any {
 	}
 }
 
-// FuzzData holds that Data takes what fits, refuses all else, and reads what
-// encoding/json, strconv and exact rounding do. Each byte of dimensions is one.
+// FuzzData compares Data with encoding/json, strconv and exact rounding: it must accept
+// and reject the same texts and read the same values. Each byte of dimensions is one
+// dimension.
 func FuzzData(f *testing.F) {
 	for _, seed := range []struct {
 		text       string
@@ -117,7 +118,7 @@ func FuzzData(f *testing.F) {
 		got, err := parse(string(text), d, shape)
 		padded, paddedErr := parse(string(text)+strings.Repeat(" ", 40), d, shape)
 		if !bytes.Equal(got, padded) || (err == nil) != (paddedErr == nil) {
-			t.Fatalf("%q as %v of %v: % x, %v; with blanks behind it % x, %v", text, shape, d, got, err, padded, paddedErr)
+			t.Fatalf("%q as %v of %v: % x, %v; with trailing spaces % x, %v", text, shape, d, got, err, padded, paddedErr)
 		}
 		if err == nil {
 			if err := (tensor.Tensor{DataType: d, Shape: shape, Data: got}).Validate(); err != nil {
@@ -125,7 +126,7 @@ func FuzzData(f *testing.F) {
 			}
 		}
 		if hugePower(text) || !utf8.Valid(text) || bytes.Contains(bytes.ToLower(text), []byte(`\ud`)) {
-			return // out of the reference's reach
+			return // the reference does not support these
 		}
 		want, ok := reference(text, d, shape)
 		if !ok {
@@ -137,7 +138,7 @@ func FuzzData(f *testing.F) {
 	})
 }
 
-// FuzzAppendData holds that what is written is JSON, and is read back as it was.
+// FuzzAppendData checks that the output is valid JSON and parses back to the input.
 func FuzzAppendData(f *testing.F) {
 	f.Add(uint8(tensor.FP32), tensor.AsBytes([]float32{0.1, -1e-7, 3e38, 0}))
 	f.Add(uint8(tensor.FP64), tensor.AsBytes([]float64{0.1, 5e-324, math.Inf(1)}))

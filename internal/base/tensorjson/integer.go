@@ -5,12 +5,12 @@ import (
 	"unsafe"
 )
 
-// integer is a type that whole numbers are read into.
+// integer is the element type of an integer datatype.
 type integer interface {
 	int8 | int16 | int32 | int64 | uint8 | uint16 | uint32 | uint64
 }
 
-// magnitudes returns the largest magnitudes that T holds, below zero and above.
+// magnitudes returns the largest magnitudes of T's negative and positive values.
 func magnitudes[T integer]() (below, above uint64) {
 	var zero T
 	above = 1<<(8*unsafe.Sizeof(zero)) - 1
@@ -24,11 +24,11 @@ func magnitudes[T integer]() (below, above uint64) {
 // integerRun reads elements as floatRun does.
 func integerRun[T integer](text []byte, p int, dst []T) (next, count int, why stop) {
 	below, above := magnitudes[T]()
-	// What quickInteger gives is far from these limits of the 64-bit types.
-	least, most := -int64(min(below, 1<<62)), int64(min(above, 1<<62))
+	// fastInteger returns at most 16 digits, so the 64-bit limits may be clamped here.
+	minimum, maximum := -int64(min(below, 1<<62)), int64(min(above, 1<<62))
 	for i := range dst {
-		v, end := quickInteger(text, p)
-		if end > 0 && v >= least && v <= most {
+		v, end := fastInteger(text, p)
+		if end > 0 && v >= minimum && v <= maximum {
 			if text[end] == ',' {
 				dst[i] = T(v)
 				p = end + 1
@@ -58,15 +58,15 @@ func integerRun[T integer](text []byte, p int, dst []T) (next, count int, why st
 	return p, len(dst), atMore
 }
 
-// boolRun reads elements as floatRun does: true and false, and 1 and 0, which some
-// clients write for them.
+// boolRun reads elements as floatRun does. It accepts true, false, 1 and 0; some
+// clients send numbers for BOOL.
 func boolRun(text []byte, p int, dst []uint8) (next, count int, why stop) {
 	for i := range dst {
 		var end int
 		switch {
-		case hasWord(text, p, "true"):
+		case hasLiteral(text, p, "true"):
 			dst[i], end = 1, p+len("true")
-		case hasWord(text, p, "false"):
+		case hasLiteral(text, p, "false"):
 			dst[i], end = 0, p+len("false")
 		default:
 			n, ok := scanNumber(text, p)
@@ -86,11 +86,11 @@ func boolRun(text []byte, p int, dst []uint8) (next, count int, why stop) {
 	return p, len(dst), atMore
 }
 
-func hasWord(text []byte, p int, word string) bool {
+func hasLiteral(text []byte, p int, word string) bool {
 	return len(text)-p >= len(word) && string(text[p:p+len(word)]) == word
 }
 
-// wholeness says whether a number is an integer that fits.
+// wholeness reports whether a number is an integer in range.
 type wholeness uint8
 
 const (
@@ -99,9 +99,9 @@ const (
 	tooLarge
 )
 
-// integer returns a number's value in two's complement, where it is whole and its
-// magnitude does not exceed the given one for its sign. 1.0 and 1e3 are whole: JSON
-// has one kind of number, and some clients write every number like that.
+// integer returns a number's value in two's complement if it is whole and its magnitude
+// does not exceed the given one for its sign. 1.0 and 1e3 are whole: JSON has one
+// number type, and some clients write every number that way.
 func (n number) integer(text []byte, below, above uint64) (value uint64, status wholeness) {
 	digits, fraction := text[n.whole:n.wholeEnd], text[n.fraction:n.fractionEnd]
 	for len(fraction) > 0 && fraction[len(fraction)-1] == '0' {
@@ -118,7 +118,7 @@ func (n number) integer(text []byte, below, above uint64) (value uint64, status 
 	exceeds := false
 	for _, part := range [][]byte{digits, fraction} {
 		for _, c := range part {
-			value, exceeds = timesPlus(value, 10, uint64(c-'0'), exceeds)
+			value, exceeds = mulAdd(value, 10, uint64(c-'0'), exceeds)
 		}
 	}
 	if value == 0 && !exceeds {
@@ -128,7 +128,7 @@ func (n number) integer(text []byte, below, above uint64) (value uint64, status 
 		return 0, notWhole
 	}
 	for ; power > 0 && !exceeds; power-- {
-		value, exceeds = timesPlus(value, 10, 0, exceeds)
+		value, exceeds = mulAdd(value, 10, 0, exceeds)
 	}
 	switch {
 	case exceeds, n.negative && value > below, !n.negative && value > above:
@@ -140,9 +140,9 @@ func (n number) integer(text []byte, below, above uint64) (value uint64, status 
 	}
 }
 
-// timesPlus returns v*factor + more, and whether that or something before exceeded
-// a uint64.
-func timesPlus(v, factor, more uint64, exceeded bool) (uint64, bool) {
+// mulAdd returns v*factor + more, and whether this or an earlier step overflowed a
+// uint64.
+func mulAdd(v, factor, more uint64, exceeded bool) (uint64, bool) {
 	high, low := bits.Mul64(v, factor)
 	sum, carry := bits.Add64(low, more, 0)
 	return sum, exceeded || high != 0 || carry != 0

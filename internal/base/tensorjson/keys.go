@@ -1,7 +1,7 @@
 package tensorjson
 
-// keys are those that an object has had. Most have few, which are compared with each
-// other; the map is for those that have many.
+// keys is the set of an object's keys so far. The first ones are compared one by one;
+// the map serves objects with more.
 type keys struct {
 	few   [8][]byte
 	count int

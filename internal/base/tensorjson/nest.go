@@ -2,7 +2,7 @@ package tensorjson
 
 import "fmt"
 
-// read reads the elements, and reports whether all is well.
+// read reads the elements. It reports whether there was no error.
 func (r *dataReader) read() bool {
 	if r.text[r.at] != '[' {
 		return r.readScalar()
@@ -10,7 +10,7 @@ func (r *dataReader) read() bool {
 	first := skipSpace(r.text, r.at+1)
 	r.nested = len(r.shape) > 1 && first < len(r.text) && r.text[first] == '['
 	if r.nested && r.depth+len(r.shape) > MaxDepth {
-		r.flawed(depthFlaw(first))
+		r.setSyntaxError(depthError(first))
 		return false
 	}
 	if r.nested {
@@ -20,23 +20,23 @@ func (r *dataReader) read() bool {
 	return r.readRow(r.elements, 0)
 }
 
-// readScalar reads a value that is in no array.
+// readScalar reads a value outside an array.
 func (r *dataReader) readScalar() bool {
 	if len(r.shape) > 0 {
-		r.fail(r.at, fmt.Errorf("found %v, shape %v takes an array", r.Kind(), r.shape))
+		r.fail(r.at, fmt.Errorf("found %v, shape %v needs an array", r.Kind(), r.shape))
 		return false
 	}
 	if _, count, _ := r.run(r.at, 0, 1); count == 0 {
-		r.refuse(r.at)
+		r.reject(r.at)
 		return false
 	}
-	// The run may have gone on, behind a comma of what is around the value.
+	// The run may have passed a comma of the array or object that contains the value.
 	r.at, _ = skipValue(r.text, r.at, r.depth)
 	return true
 }
 
-// readRow reads an array of that many elements, which no array in it divides, within
-// depth others.
+// readRow reads an array of that many elements without inner arrays, nested in depth
+// other arrays.
 func (r *dataReader) readRow(elements, depth int) bool {
 	p := skipSpace(r.text, r.at+1)
 	if p < len(r.text) && r.text[p] == ']' {
@@ -48,17 +48,17 @@ func (r *dataReader) readRow(elements, depth int) bool {
 	case atEnd:
 		return r.close(next, count, int64(elements), depth)
 	case atMore:
-		r.refuseLength(int64(elements), depth)
+		r.rejectLength(int64(elements), depth)
 	case atBad:
 		r.index = append(r.index[:depth], count)
-		r.refuse(next)
+		r.reject(next)
 	case atOther:
-		r.flawed(nextFlaw(r.text, next, ']'))
+		r.setSyntaxError(separatorError(r.text, next, ']'))
 	}
 	return false
 }
 
-// readNested reads the array of a dimension before the last.
+// readNested reads the array of a dimension other than the last.
 func (r *dataReader) readNested(dimension int) bool {
 	begin, size := r.at, r.shape[dimension]
 	p := skipSpace(r.text, begin+1)
@@ -68,7 +68,7 @@ func (r *dataReader) readNested(dimension int) bool {
 	for i := 0; int64(i) < size; i++ {
 		r.index = append(r.index[:dimension], i)
 		if p >= len(r.text) || r.text[p] != '[' {
-			r.refuseShallow(p)
+			r.rejectShallow(p)
 			return false
 		}
 		r.at = p
@@ -81,13 +81,13 @@ func (r *dataReader) readNested(dimension int) bool {
 			r.at = begin
 			return r.close(p, i+1, size, dimension)
 		case atOther:
-			r.flawed(nextFlaw(r.text, p, ']'))
+			r.setSyntaxError(separatorError(r.text, p, ']'))
 			return false
 		case atMore, atBad:
 		}
 	}
 	r.at = begin
-	r.refuseLength(size, dimension)
+	r.rejectLength(size, dimension)
 	return false
 }
 
@@ -98,11 +98,11 @@ func (r *dataReader) readInner(dimension int) bool {
 	return r.readNested(dimension)
 }
 
-// close goes behind the bracket at p that closes an array of count entries, which
-// begins where the Scanner stands. depth others are around it.
+// close moves past the bracket at p. It closes an array of count entries that begins at
+// the Scanner's position and is nested in depth other arrays.
 func (r *dataReader) close(p, count int, want int64, depth int) bool {
 	if int64(count) != want {
-		r.refuseLength(want, depth)
+		r.rejectLength(want, depth)
 		return false
 	}
 	r.at = p + 1

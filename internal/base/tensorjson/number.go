@@ -1,20 +1,20 @@
 package tensorjson
 
-// number is where the parts of a JSON number are in its text.
+// number holds the positions of a JSON number's parts in its text.
 type number struct {
-	// whole and fraction are where the digits before and behind the point begin, and
-	// end before wholeEnd and fractionEnd. end is behind the exponent.
+	// The integer part is whole..wholeEnd-1, the digits after the point are
+	// fraction..fractionEnd-1, and end is the position after the exponent.
 	whole, wholeEnd, fraction, fractionEnd, end int
 	exponent                                    int
 	negative                                    bool
 }
 
-// maxExponent bounds the exponents that are counted. Digits before or behind the
-// point can make up for an exponent, but no text is this long.
+// maxExponent clamps exponents. Digits before or after the point can compensate for an
+// exponent, but no text has this many.
 const maxExponent = 1 << 40
 
-// scanNumber finds the parts of the number at p. Where the text is none, ok is false
-// and end is the character at which it stops being one.
+// scanNumber finds the parts of the number at p. ok is false if it is malformed; end is
+// then the first wrong character.
 func scanNumber(text []byte, p int) (n number, ok bool) {
 	if p < len(text) && text[p] == '-' {
 		n.negative = true
@@ -45,7 +45,7 @@ func scanNumber(text []byte, p int) (n number, ok bool) {
 	return n, true
 }
 
-// scanExponent reads what follows the e.
+// scanExponent reads the exponent after the e.
 func scanExponent(text []byte, p int) (exponent, next int, ok bool) {
 	negative := false
 	if p < len(text) && (text[p] == '+' || text[p] == '-') {

@@ -12,13 +12,14 @@ import (
 	"github.com/tensorwire/tensorwire/internal/base/tensor"
 )
 
-// format is a float format, to round exactly to.
+// format is a float format for the exact reference rounding.
 type format struct {
 	datatype tensor.DataType
-	// precision counts the bits of the mantissa, least is the power of two of the last
-	// bit of the least numbers, most that of the first bit of the largest.
-	precision   uint
-	least, most int
+	// precision is the number of bits of the mantissa. minExponent is the power of two
+	// of the last bit of the smallest numbers, maxExponent that of the first bit of the
+	// largest.
+	precision                uint
+	minExponent, maxExponent int
 }
 
 var formats = []format{
@@ -28,8 +29,8 @@ var formats = []format{
 	{tensor.FP64, 53, -1074, 1023},
 }
 
-// round rounds a decimal to the nearest number of the format, ties to even, with
-// integers alone. It is infinite past the range.
+// round rounds a decimal to the nearest number of the format, ties to even, in integer
+// arithmetic. The result is infinite beyond the format's range.
 func (f format) round(text string) float64 {
 	exact, ok := new(big.Rat).SetString(text)
 	if !ok {
@@ -38,9 +39,9 @@ func (f format) round(text string) float64 {
 	if exact.Sign() == 0 {
 		return 0
 	}
-	// The power of two of the mantissa's last bit, from one that is surely too small.
+	// The power of two of the mantissa's last bit. The first guess is too small.
 	abs := new(big.Rat).Abs(exact)
-	unit := max(abs.Num().BitLen()-abs.Denom().BitLen()-int(f.precision), f.least)
+	unit := max(abs.Num().BitLen()-abs.Denom().BitLen()-int(f.precision), f.minExponent)
 	for {
 		two := new(big.Rat).SetInt(new(big.Int).Lsh(big.NewInt(1), uint(max(unit, -unit))))
 		if unit < 0 {
@@ -55,7 +56,7 @@ func (f format) round(text string) float64 {
 		if half := rest.Lsh(rest, 1).Cmp(scaled.Denom()); half > 0 || half == 0 && whole.Bit(0) == 1 {
 			whole.Add(whole, big.NewInt(1))
 		}
-		if whole.BitLen()+unit > f.most+1 {
+		if whole.BitLen()+unit > f.maxExponent+1 {
 			return math.Inf(exact.Sign())
 		}
 		value, _ := new(big.Float).SetMantExp(new(big.Float).SetInt(whole), unit).Float64()
@@ -80,8 +81,8 @@ func (f format) values(data []byte) []float64 {
 	return wide
 }
 
-// check parses numbers as each format, together, where the quick ways take those
-// that they can, and one by one, where they cannot look far enough.
+// check parses numbers as each format: together, where the fast path handles most of
+// them, and one by one, where the text is too short for the fast path.
 func check(t *testing.T, numbers []string) {
 	t.Helper()
 	for _, f := range formats {
@@ -113,7 +114,7 @@ func check(t *testing.T, numbers []string) {
 	}
 }
 
-// want is what strconv gives, for the formats that it has, and else what round does.
+// want returns strconv's result for the formats that it supports, else round's.
 func (f format) want(number string) float64 {
 	if f.precision < 24 {
 		return f.round(number)
@@ -180,8 +181,8 @@ func TestNumbersAtRandom(t *testing.T) {
 	check(t, numbers)
 }
 
-// TestNumbersHalfway goes to the ties between neighbours, and as near to them as
-// decimals of some length can.
+// TestNumbersHalfway covers the ties between neighbours, and the decimals of several
+// lengths nearest to them.
 func TestNumbersHalfway(t *testing.T) {
 	t.Parallel()
 	random := rand.New(rand.NewPCG(5, 6))
@@ -190,7 +191,7 @@ func TestNumbersHalfway(t *testing.T) {
 		for range 300 {
 			// An odd number of halves of a unit.
 			mantissa := int64(random.Uint64()>>(63-f.precision)) | 1
-			unit := f.least - 1 + random.IntN(f.most-f.least-int(f.precision)+2)
+			unit := f.minExponent - 1 + random.IntN(f.maxExponent-f.minExponent-int(f.precision)+2)
 			exact := new(big.Float).SetMantExp(new(big.Float).SetInt64(mantissa), unit).Text('e', 800)
 			digits, power, _ := strings.Cut(exact, "e")
 			power = "e" + power

@@ -10,7 +10,8 @@ import (
 	"github.com/tensorwire/tensorwire/internal/base/tensor"
 )
 
-// hugePower reports whether exact arithmetic would need an exponent of many digits.
+// hugePower reports whether the text has an exponent of more than three digits, which
+// exact arithmetic is too slow for.
 func hugePower(text []byte) bool {
 	for _, part := range bytes.Split(bytes.ToLower(text), []byte("e"))[1:] {
 		if digits := bytes.TrimLeft(part, "+-"); len(digits) > 3 && bytes.IndexFunc(digits[:4], func(r rune) bool { return r < '0' || r > '9' }) < 0 {
@@ -20,7 +21,7 @@ func hugePower(text []byte) bool {
 	return false
 }
 
-// reference is Data with encoding/json and exact arithmetic.
+// reference implements Data with encoding/json and exact arithmetic.
 func reference(text []byte, d tensor.DataType, shape tensor.Shape) (data []byte, ok bool) {
 	elements, err := shape.Elements()
 	decoder := json.NewDecoder(bytes.NewReader(text))
@@ -80,15 +81,15 @@ func referenceElement(data []byte, d tensor.DataType, value any, ok bool) ([]byt
 			return nil, false
 		}
 		size := uint(d.Size()) * 8
-		least, most := new(big.Int), new(big.Int).Lsh(big.NewInt(1), size)
+		minimum, maximum := new(big.Int), new(big.Int).Lsh(big.NewInt(1), size)
 		if d >= tensor.Int8 {
-			most.Rsh(most, 1)
-			least.Neg(most)
+			maximum.Rsh(maximum, 1)
+			minimum.Neg(maximum)
 		}
 		if d == tensor.Bool {
-			most.SetInt64(2)
+			maximum.SetInt64(2)
 		}
-		if exact.Num().Cmp(least) < 0 || exact.Num().Cmp(most) >= 0 {
+		if exact.Num().Cmp(minimum) < 0 || exact.Num().Cmp(maximum) >= 0 {
 			return nil, false
 		}
 		bits := new(big.Int).And(exact.Num(), new(big.Int).SetUint64(math.MaxUint64)).Uint64()

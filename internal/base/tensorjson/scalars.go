@@ -6,10 +6,10 @@ import (
 	"github.com/tensorwire/tensorwire/internal/base/tensor"
 )
 
-// Kind is what a JSON value is.
+// Kind is the type of a JSON value.
 type Kind uint8
 
-// The kinds of JSON values. Invalid is what begins none.
+// The kinds of JSON values. Invalid is text that begins none of them.
 const (
 	Invalid Kind = iota
 	Object
@@ -20,7 +20,7 @@ const (
 	Null
 )
 
-// String returns the kind with its article, as messages have it.
+// String returns the kind with its article, for messages.
 func (k Kind) String() string {
 	return [...]string{"no value", "an object", "an array", "a string", "a number", "a boolean", "null"}[k]
 }
@@ -38,17 +38,17 @@ func kindAt(text []byte, p int) Kind {
 		return String
 	case c == '-' || isDigit(c):
 		return Number
-	case hasWord(text, p, "true"), hasWord(text, p, "false"):
+	case hasLiteral(text, p, "true"), hasLiteral(text, p, "false"):
 		return Bool
-	case hasWord(text, p, "null"):
+	case hasLiteral(text, p, "null"):
 		return Null
 	default:
 		return Invalid
 	}
 }
 
-// Kind returns what begins where the Scanner stands, and reads nothing. It is
-// Invalid after an error.
+// Kind returns the kind of the next value, without reading it. It is Invalid after an
+// error.
 func (s *Scanner) Kind() Kind {
 	if s.err != nil {
 		return Invalid
@@ -56,7 +56,7 @@ func (s *Scanner) Kind() Kind {
 	return kindAt(s.text, s.at)
 }
 
-// expect reports whether a value of the kind begins here. Another is an error.
+// expect reports whether the next value has the kind. Another kind is an error.
 func (s *Scanner) expect(kind Kind) bool {
 	if s.err != nil {
 		return false
@@ -65,14 +65,14 @@ func (s *Scanner) expect(kind Kind) bool {
 	case kind:
 		return true
 	case Invalid:
-		s.flawed(valueFlaw(s.text, s.at))
+		s.setSyntaxError(noValueError(s.text, s.at))
 	default:
 		s.Fail(fmt.Errorf("found %v, want %v", found, kind))
 	}
 	return false
 }
 
-// Null reports whether the value is null. It reads it then, and else nothing.
+// Null reports whether the next value is null, and reads it only in that case.
 func (s *Scanner) Null() bool {
 	if s.Kind() != Null {
 		return false
@@ -94,14 +94,14 @@ func (s *Scanner) Bool() bool {
 	return false
 }
 
-// Text reads a string. One without escapes is the text's own memory.
+// Text reads a string. A string without escapes aliases the text.
 func (s *Scanner) Text() []byte {
 	if !s.expect(String) {
 		return nil
 	}
 	end, escaped, f := stringEnd(s.text, s.at)
 	if f != nil {
-		s.flawed(f)
+		s.setSyntaxError(f)
 		return nil
 	}
 	raw := s.text[s.at+1 : end-1 : end-1]
@@ -118,12 +118,12 @@ func (s *Scanner) number() (n number, ok bool) {
 		return n, false
 	}
 	if n, ok = scanNumber(s.text, s.at); !ok {
-		s.flawed(numberFlaw(s.text, s.at, n.end))
+		s.setSyntaxError(badNumberError(s.text, s.at, n.end))
 	}
 	return n, ok
 }
 
-// Int64 reads a whole number. 1.0 and 1e3 are whole, too.
+// Int64 reads a whole number. 1.0 and 1e3 are whole.
 func (s *Scanner) Int64() int64 {
 	n, ok := s.number()
 	if !ok {
@@ -139,8 +139,8 @@ func (s *Scanner) Int64() int64 {
 	return int64(value)
 }
 
-// Float64 reads a number, rounded to the nearest float64. One that is too large is
-// an error.
+// Float64 reads a number, rounded to the nearest float64. A number that rounds to
+// infinity is an error.
 func (s *Scanner) Float64() float64 {
 	n, ok := s.number()
 	if !ok {

@@ -6,33 +6,33 @@ import (
 	"strconv"
 )
 
-// Scanner reads a JSON text from its beginning to its end. Each method that reads
-// takes the value at which the Scanner stands and goes on behind it.
+// Scanner reads a JSON text from beginning to end. Each reading method consumes the
+// next value.
 //
-// The first error stays: from then on every method returns zero values, loops end,
-// and Err and End return it. So a caller reads as if all were well, and asks once.
+// Errors are sticky: after the first one, every method returns zero values, loops end,
+// and Err and End return it. A caller can read everything and check once at the end.
 //
-// It holds on to the text, which must not change meanwhile.
+// The Scanner keeps a reference to the text, which must not change while it is in use.
 type Scanner struct {
 	text []byte
 	at   int
 	err  error
 
-	// root is the path of the value that a Scanner for a part of a text is for, and
-	// depth the number of arrays and objects around the position, its own included.
+	// root is the path of the value if the Scanner reads a part of a text. depth is the
+	// number of arrays and objects that enclose the position, including those of root.
 	root  string
 	depth int
 	steps []step
 	part  bool
 }
 
-// step leads from an object or array to a value in it.
+// step is one element of a path: a key of an object or an index of an array.
 type step struct {
 	key   []byte
-	index int // of an array, where key is nil
+	index int // used if key is nil
 }
 
-// NewScanner returns a Scanner at the beginning of text.
+// NewScanner returns a Scanner for text.
 func NewScanner(text []byte) *Scanner {
 	return &Scanner{text: text, at: skipSpace(text, 0)}
 }
@@ -40,33 +40,33 @@ func NewScanner(text []byte) *Scanner {
 // Err returns the first error, an *Error.
 func (s *Scanner) Err() error { return s.err }
 
-// End returns the first error, an *Error, or one that says that something follows
-// the value that was read. Only then has the whole text been found to be JSON.
+// End returns the first error, an *Error. Text after the value is an error, too. Only a
+// nil error means that the whole text is valid JSON.
 func (s *Scanner) End() error {
 	if s.err == nil && !s.part {
 		if p := skipSpace(s.text, s.at); p < len(s.text) {
-			s.flawed(flawf(p, "found %s behind the value", quoteAt(s.text, p)))
+			s.setSyntaxError(syntaxErrorf(p, "found %s after the value", quoteAt(s.text, p)))
 		}
 	}
 	return s.err
 }
 
-// Fail makes err the Scanner's error if it has none, with the path of the value that
-// is being read.
+// Fail sets the Scanner's error, with the path of the current value, unless it has an
+// error already.
 func (s *Scanner) Fail(err error) {
 	if s.err == nil {
 		s.err = newError(s.Path(), s.text, s.at, false, err)
 	}
 }
 
-func (s *Scanner) flawed(f *flaw) {
+func (s *Scanner) setSyntaxError(f *syntaxError) {
 	if s.err == nil {
 		s.err = newError(s.Path(), s.text, f.at, true, errors.New(f.message))
 	}
 }
 
-// Path returns where the Scanner is, such as "inputs[0].shape". It is empty outside
-// of all objects and arrays.
+// Path returns the Scanner's position, such as "inputs[0].shape". It is empty at the
+// top level.
 func (s *Scanner) Path() string {
 	path := []byte(s.root)
 	for _, step := range s.steps {
@@ -94,10 +94,9 @@ func (t step) append(path []byte) []byte {
 	return append(path, excerpt(t.key)...)
 }
 
-// Object reads an object, key by key. In the loop's body the Scanner stands at the
-// key's value; a value that the body does not read is skipped, and so is the rest of
-// the object when the loop is left early. A key that comes a second time is an
-// error. A key without escapes is the text's own memory.
+// Object reads an object, key by key. In the loop's body the next value is the key's. A
+// value that the body does not read is skipped, and so is the rest of the object after
+// an early exit. A repeated key is an error. A key without escapes aliases the text.
 func (s *Scanner) Object() iter.Seq[[]byte] {
 	return func(yield func(key []byte) bool) {
 		if !s.open(Object) {
@@ -113,7 +112,7 @@ func (s *Scanner) Object() iter.Seq[[]byte] {
 			s.steps[len(s.steps)-1].key = key
 			if !seen.add(key) {
 				s.at = start
-				s.Fail(errors.New("the key is in its object twice"))
+				s.Fail(errors.New("duplicate key"))
 				return
 			}
 			wanted = s.visit(wanted, func() bool { return yield(key) })
@@ -140,7 +139,8 @@ func (s *Scanner) Array() iter.Seq[int] {
 	}
 }
 
-// visit calls body as long as it is wanted, and skips the value that was not read.
+// visit calls body if wanted, and skips the value if body has not read it. It reports
+// whether the loop wants more.
 func (s *Scanner) visit(wanted bool, body func() bool) bool {
 	start := s.at
 	if wanted {
@@ -152,13 +152,13 @@ func (s *Scanner) visit(wanted bool, body func() bool) bool {
 	return wanted
 }
 
-// open enters the object or array at which the Scanner stands.
+// open enters the object or array at the current position.
 func (s *Scanner) open(kind Kind) bool {
 	if !s.expect(kind) {
 		return false
 	}
 	if s.depth++; s.depth > MaxDepth {
-		s.flawed(depthFlaw(s.at))
+		s.setSyntaxError(depthError(s.at))
 		return false
 	}
 	s.at = skipSpace(s.text, s.at+1)
@@ -166,12 +166,12 @@ func (s *Scanner) open(kind Kind) bool {
 	return true
 }
 
-// first reports whether there is something before the closing bracket.
+// first reports whether the object or array has an entry.
 func (s *Scanner) first(closing byte) bool {
 	return s.at >= len(s.text) || s.text[s.at] != closing
 }
 
-// next goes on behind a comma, or stays at the closing bracket.
+// next moves past a comma and reports true, or stays at the closing bracket.
 func (s *Scanner) next(closing byte) bool {
 	if s.err != nil {
 		return false
@@ -184,12 +184,12 @@ func (s *Scanner) next(closing byte) bool {
 	case p < len(s.text) && s.text[p] == closing:
 		s.at = p
 	default:
-		s.flawed(nextFlaw(s.text, p, closing))
+		s.setSyntaxError(separatorError(s.text, p, closing))
 	}
 	return false
 }
 
-// leave goes on behind the closing bracket.
+// leave moves past the closing bracket.
 func (s *Scanner) leave() {
 	if s.err == nil {
 		s.at++
@@ -202,7 +202,7 @@ func (s *Scanner) leave() {
 func (s *Scanner) key() (key []byte, ok bool) {
 	end, escaped, f := keyEnd(s.text, s.at)
 	if f != nil {
-		s.flawed(f)
+		s.setSyntaxError(f)
 		return nil, false
 	}
 	raw := s.text[s.at+1 : end-1 : end-1]
@@ -210,7 +210,7 @@ func (s *Scanner) key() (key []byte, ok bool) {
 		raw = appendUnescaped(make([]byte, 0, len(raw)), raw)
 	}
 	if s.at, f = colon(s.text, end); f != nil {
-		s.flawed(f)
+		s.setSyntaxError(f)
 		return nil, false
 	}
 	return raw, true

@@ -13,7 +13,7 @@ import (
 	"github.com/tensorwire/tensorwire/internal/base/tensorjson"
 )
 
-// skip reads the whole of a text without using any of it.
+// skip validates a text.
 func skip(text string) error {
 	s := tensorjson.NewScanner([]byte(text))
 	s.Skip()
@@ -23,48 +23,48 @@ func skip(text string) error {
 func TestMalformedJSON(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
-		``:                       "line 1, column 1: it ends where a value should be",
-		" \n\t":                  "line 2, column 2: it ends where a value should be",
-		`{"a": 1,}`:              "line 1, column 9: found '}' where a key in quotes should be",
-		`[1, 2, ]`:               "line 1, column 8: no value follows the last comma",
-		`[1 2]`:                  "line 1, column 4: found '2' where a comma or ']' should be",
-		"[\n  1,\n  x\n]":        "line 3, column 3: found 'x' where a value should be",
-		`{"a" 1}`:                "line 1, column 6: found '1' where a colon should be",
-		`{"a"`:                   "line 1, column 5: it ends where a colon should be",
-		`{"a": 1 "b": 2}`:        "line 1, column 9: found '\"' where a comma or '}' should be",
-		`{"a": 1`:                "line 1, column 8: it ends where a comma or '}' should be",
-		`{`:                      "line 1, column 2: it ends where a key should be",
-		`{a: 1}`:                 "line 1, column 2: found 'a' where a key in quotes should be",
-		`[NaN]`:                  "line 1, column 2: JSON has no NaN; binary tensor data has",
-		`-Infinity`:              "line 1, column 1: JSON has no -Infinity; binary tensor data has",
-		`01`:                     "line 1, column 1: a number has no leading zeros",
-		`-`:                      "line 1, column 2: it ends within a number",
-		`+1`:                     "line 1, column 1: found '+' where a value should be",
-		`1.`:                     "line 1, column 3: it ends within a number",
-		`[1.]`:                   "line 1, column 4: found ']' where a number needs a digit",
-		`.5`:                     "line 1, column 1: found '.' where a value should be",
-		`1e`:                     "line 1, column 3: it ends within a number",
-		`[1e+]`:                  "line 1, column 5: found ']' where a number needs a digit",
-		`0x1`:                    "line 1, column 2: found 'x' behind the value",
-		`tru`:                    "line 1, column 1: found 't' where a value should be",
-		`truer`:                  "line 1, column 5: found 'r' behind the value",
-		`{} {}`:                  "line 1, column 4: found '{' behind the value",
-		`"abc`:                   "line 1, column 5: it ends within a string",
-		`"ab\`:                   "line 1, column 5: it ends within a string",
-		`"\x"`:                   "line 1, column 2: there is no escape of 'x'",
-		`"\u12g4"`:               "line 1, column 2: \\u takes four hexadecimal digits",
-		`"\u12`:                  "line 1, column 2: \\u takes four hexadecimal digits",
+		``:                       "line 1, column 1: unexpected end, want a value",
+		" \n\t":                  "line 2, column 2: unexpected end, want a value",
+		`{"a": 1,}`:              "line 1, column 9: found '}', want a key in quotes",
+		`[1, 2, ]`:               "line 1, column 8: no value after the last comma",
+		`[1 2]`:                  "line 1, column 4: found '2', want a comma or ']'",
+		"[\n  1,\n  x\n]":        "line 3, column 3: found 'x', want a value",
+		`{"a" 1}`:                "line 1, column 6: found '1', want a colon",
+		`{"a"`:                   "line 1, column 5: unexpected end, want a colon",
+		`{"a": 1 "b": 2}`:        "line 1, column 9: found '\"', want a comma or '}'",
+		`{"a": 1`:                "line 1, column 8: unexpected end, want a comma or '}'",
+		`{`:                      "line 1, column 2: unexpected end, want a key",
+		`{a: 1}`:                 "line 1, column 2: found 'a', want a key in quotes",
+		`[NaN]`:                  "line 1, column 2: JSON has no NaN; send binary tensor data instead",
+		`-Infinity`:              "line 1, column 1: JSON has no -Infinity; send binary tensor data instead",
+		`01`:                     "line 1, column 1: a number must not have leading zeros",
+		`-`:                      "line 1, column 2: unexpected end within a number",
+		`+1`:                     "line 1, column 1: found '+', want a value",
+		`1.`:                     "line 1, column 3: unexpected end within a number",
+		`[1.]`:                   "line 1, column 4: found ']', want a digit",
+		`.5`:                     "line 1, column 1: found '.', want a value",
+		`1e`:                     "line 1, column 3: unexpected end within a number",
+		`[1e+]`:                  "line 1, column 5: found ']', want a digit",
+		`0x1`:                    "line 1, column 2: found 'x' after the value",
+		`tru`:                    "line 1, column 1: found 't', want a value",
+		`truer`:                  "line 1, column 5: found 'r' after the value",
+		`{} {}`:                  "line 1, column 4: found '{' after the value",
+		`"abc`:                   "line 1, column 5: unexpected end within a string",
+		`"ab\`:                   "line 1, column 5: unexpected end within a string",
+		`"\x"`:                   "line 1, column 2: found a backslash before 'x', which is not an escape",
+		`"\u12g4"`:               "line 1, column 2: \\u needs four hexadecimal digits",
+		`"\u12`:                  "line 1, column 2: \\u needs four hexadecimal digits",
 		`"\ud800"`:               "line 1, column 2: \\ud800 is half of a surrogate pair",
 		`"\ud800\u0041"`:         "line 1, column 2: \\ud800 is half of a surrogate pair",
 		`"\udc00\ud800"`:         "line 1, column 2: \\udc00 is half of a surrogate pair",
-		"\"a\nb\"":               "line 1, column 3: a control character, 0x0a, in a string must be written as an escape",
-		"\"\xff\"":               "line 1, column 2: the byte 0xff is no UTF-8",
-		"\"ä\xc3\"":              "line 1, column 4: the byte 0xc3 is no UTF-8",
-		"\"\xed\xa0\x80\"":       "line 1, column 2: the byte 0xed is no UTF-8", // a surrogate
-		"\ufeff{}":               "line 1, column 1: found '\\ufeff' where a value should be",
-		"[\x80]":                 "line 1, column 2: found the byte 0x80 where a value should be",
-		`[1] // one`:             "line 1, column 5: found '/' behind the value",
-		`['a']`:                  "line 1, column 2: found '\\'' where a value should be",
+		"\"a\nb\"":               "line 1, column 3: the control character 0x0a must be escaped in a string",
+		"\"\xff\"":               "line 1, column 2: the byte 0xff is not valid UTF-8",
+		"\"ä\xc3\"":              "line 1, column 4: the byte 0xc3 is not valid UTF-8",
+		"\"\xed\xa0\x80\"":       "line 1, column 2: the byte 0xed is not valid UTF-8", // a surrogate
+		"\ufeff{}":               "line 1, column 1: found '\\ufeff', want a value",
+		"[\x80]":                 "line 1, column 2: found the byte 0x80, want a value",
+		`[1] // one`:             "line 1, column 5: found '/' after the value",
+		`['a']`:                  "line 1, column 2: found '\\'', want a value",
 		strings.Repeat("[", 200): "line 1, column 129: arrays and objects are nested more than 128 deep",
 	} {
 		if err := skip(text); err == nil || err.Error() != "malformed JSON at "+want {
@@ -138,11 +138,11 @@ func TestLoopsThatAreLeftEarlySkipTheRest(t *testing.T) {
 		break
 	}
 	if err := s.End(); err == nil {
-		t.Error("what was skipped is not checked")
+		t.Error("skipped values are not validated")
 	}
 }
 
-func TestTheFirstErrorStays(t *testing.T) {
+func TestErrorsAreSticky(t *testing.T) {
 	t.Parallel()
 	s := tensorjson.NewScanner([]byte("{\"inputs\": [{\"name\": \"a\"},\n {\"name\": 7, \"shape\": [1]}]}"))
 	loops := 0
@@ -173,7 +173,7 @@ func TestTheFirstErrorStays(t *testing.T) {
 	}
 }
 
-func TestWrongValuesSayWhatFits(t *testing.T) {
+func TestErrorsNameAcceptedValues(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
 		text string
@@ -184,19 +184,19 @@ func TestWrongValuesSayWhatFits(t *testing.T) {
 		{`{}`, func(s *tensorjson.Scanner) { s.Array()(func(int) bool { return true }) }, "found an object, want an array"},
 		{`null`, func(s *tensorjson.Scanner) { s.Text() }, "found null, want a string"},
 		{`"1"`, func(s *tensorjson.Scanner) { s.Int64() }, "found a string, want a number"},
-		{`1.5`, func(s *tensorjson.Scanner) { s.Int64() }, "1.5 is no whole number, which INT64 takes"},
-		{`9223372036854775808`, func(s *tensorjson.Scanner) { s.Int64() }, "9223372036854775808 does not fit INT64, which takes -9223372036854775808 to 9223372036854775807"},
+		{`1.5`, func(s *tensorjson.Scanner) { s.Int64() }, "1.5 is not a whole number; INT64 accepts whole numbers"},
+		{`9223372036854775808`, func(s *tensorjson.Scanner) { s.Int64() }, "9223372036854775808 is out of range; INT64 accepts -9223372036854775808 to 9223372036854775807"},
 		{`1e400`, func(s *tensorjson.Scanner) { s.Float64() }, "1e400 is too large for FP64"},
 		{`0`, func(s *tensorjson.Scanner) { s.Bool() }, "found a number, want a boolean"},
 		{`[]`, func(s *tensorjson.Scanner) { s.Parameter() }, "found an array, want a string, a number or a boolean"},
 		{`18446744073709551616`, func(s *tensorjson.Scanner) { s.Parameter() }, "18446744073709551616 does not fit 64 bits"},
 		{`[1, "a"]`, func(s *tensorjson.Scanner) { s.Shape() }, "[1]: found a string, want a number"},
-		{`[1, 2.5]`, func(s *tensorjson.Scanner) { s.Shape() }, "[1]: 2.5 is no whole number, which INT64 takes"},
+		{`[1, 2.5]`, func(s *tensorjson.Scanner) { s.Shape() }, "[1]: 2.5 is not a whole number; INT64 accepts whole numbers"},
 		{`[` + strings.Repeat("1,", 64) + `1]`, func(s *tensorjson.Scanner) { s.Shape() }, "[64]: a shape has at most 64 dimensions"},
-		{`{"a": 1, "b": 2, "a": 3}`, readKeys, "a: the key is in its object twice"},
-		{`{"a": 1, "\u0061": 3}`, readKeys, "a: the key is in its object twice"},
-		{`{"0":0,"1":0,"2":0,"3":0,"4":0,"5":0,"6":0,"7":0,"8":0,"a b":0,"a b":0}`, readKeys, `["a b"]: the key is in its object twice`},
-		{`{"0":0,"1":0,"2":0,"3":0,"4":0,"5":0,"6":0,"7":0,"8":0,"9":0,"7":0}`, readKeys, `7: the key is in its object twice`},
+		{`{"a": 1, "b": 2, "a": 3}`, readKeys, "a: duplicate key"},
+		{`{"a": 1, "\u0061": 3}`, readKeys, "a: duplicate key"},
+		{`{"0":0,"1":0,"2":0,"3":0,"4":0,"5":0,"6":0,"7":0,"8":0,"a b":0,"a b":0}`, readKeys, `["a b"]: duplicate key`},
+		{`{"0":0,"1":0,"2":0,"3":0,"4":0,"5":0,"6":0,"7":0,"8":0,"9":0,"7":0}`, readKeys, `7: duplicate key`},
 	} {
 		s := tensorjson.NewScanner([]byte(test.text))
 		test.read(s)
@@ -269,7 +269,7 @@ func TestShape(t *testing.T) {
 		t.Errorf("shapes %v, error %v", got, s.Err())
 	}
 	if got[0] == nil {
-		t.Error("a scalar's shape cannot be told from none")
+		t.Error("a scalar's shape is nil, like a missing shape")
 	}
 }
 
@@ -299,11 +299,11 @@ func TestValuesAreReadLater(t *testing.T) {
 	later = data.Scanner()
 	later.Data(nil, tensor.Uint8, tensor.Shape{3})
 	var where *tensorjson.Error
-	if err := later.End(); !errors.As(err, &where) || where.Line != 2 || where.Error() != "inputs[0].data[2]: 300 does not fit UINT8, which takes 0 to 255" {
+	if err := later.End(); !errors.As(err, &where) || where.Line != 2 || where.Error() != "inputs[0].data[2]: 300 is out of range; UINT8 accepts 0 to 255" {
 		t.Errorf("error %v", err)
 	}
 	if none := (tensorjson.Value{}); none.Exists() || none.Scanner().End() == nil || len(none.JSON()) > 0 {
-		t.Error("no value is taken for one")
+		t.Error("the zero Value has a value")
 	}
 }
 

@@ -6,29 +6,29 @@ import "math/bits"
 type dyadic struct {
 	mantissa uint64 // below 2^53
 	exponent int
-	// narrow says that the float below is only half as far away as the one above:
-	// mantissa is the least of its exponent.
+	// narrow reports that the next smaller float is only half as far away as the next
+	// larger one: mantissa is the smallest for its exponent.
 	narrow bool
 }
 
-// shortest returns the decimal, digits * 10^power, that has the fewest digits of
-// those that round to b, and of these the one nearest to b. digits may end in zeros.
+// shortest returns the decimal digits * 10^power with the fewest digits that rounds to
+// b, and among these the one nearest to b. digits may end in zeros.
 //
-// The algorithm is Schubfach (Giulietti, "The Schubfach way to render doubles"): of
-// the multiples of 10^power, and of ten times that, at most two are near enough to
-// be candidates, and three multiplications tell which of them round to b. It holds
-// for every format that is no wider than a float64.
+// The algorithm is Schubfach (Giulietti, "The Schubfach way to render doubles"): at
+// most two multiples of 10^power, and two of 10^(power+1), are candidates, and three
+// multiplications decide which of them round to b. It works for every format up to
+// float64.
 func (b dyadic) shortest() (digits uint64, power int) {
-	// All are four times as large, so that the bounds halfway to b's neighbours are
-	// whole: they belong to b where its mantissa is even, as ties are rounded to it.
+	// All are scaled by four, so that the bounds halfway to b's neighbours are integers.
+	// The bounds round to b if its mantissa is even, because ties round to even.
 	low, mid, high := 4*b.mantissa-2, 4*b.mantissa, 4*b.mantissa+2
-	// log10(2) is 1262611/2^22, and log10(4/3) is 524031/2^22, near enough.
+	// 1262611/2^22 approximates log10(2), and 524031/2^22 log10(4/3).
 	power = b.exponent * 1262611 >> 22
 	if b.narrow {
 		low++
 		power = (b.exponent*1262611 - 524031) >> 22
 	}
-	// The floor of log2(10^-power); log2(10) is 1741647/2^19, near enough.
+	// The floor of log2(10^-power); 1741647/2^19 approximates log2(10).
 	shift := b.exponent + (-power*1741647)>>19 + 1
 	g := upperPower(-power)
 	low, mid, high = g.times(low<<shift), g.times(mid<<shift), g.times(high<<shift)
@@ -36,9 +36,9 @@ func (b dyadic) shortest() (digits uint64, power int) {
 	low += odd
 	high -= odd
 
-	// Which candidate it is varies from number to number, so that all is computed and
-	// nothing branched on. A candidate that alone rounds to b is it; of two, and of
-	// two that do not because their digits are too few, the nearer one.
+	// The choice among the candidates is unpredictable, so it is computed without
+	// branches. If exactly one candidate rounds to b it is the result. If both or
+	// neither do, the nearer one is.
 	digits = mid / 4
 	tens := digits / 10
 	below, above := bit(low <= 40*tens), bit(40*tens+40 <= high)
@@ -70,8 +70,8 @@ func upperPower(q int) power {
 	return p
 }
 
-// times returns the upper 64 bits of the product, the last of them set where the
-// product is not whole there: that keeps comparisons with even numbers right.
+// times returns the upper 64 bits of the product. Their last bit is set if the product
+// has a fraction, which keeps comparisons with even numbers correct.
 func (p power) times(v uint64) uint64 {
 	more, _ := bits.Mul64(p.low, v)
 	high, low := bits.Mul64(p.high, v)

@@ -2,7 +2,7 @@ package tensorjson
 
 import "math/bits"
 
-// scale is what shortest computes from a float's exponent alone.
+// scale holds the values that shortest derives from a float's exponent alone.
 type scale struct {
 	// g is the first 64 bits of 10^-power, rounded up.
 	g     uint64
@@ -10,7 +10,7 @@ type scale struct {
 	power int8
 }
 
-// scales has one for each exponent of float32: 4 kB, which stay in the CPU's cache.
+// scales has one entry for each exponent of float32. Its 4 kB stay in the CPU's cache.
 var scales = makeScales()
 
 func makeScales() *[256]scale {
@@ -24,8 +24,8 @@ func makeScales() *[256]scale {
 	return &table
 }
 
-// shortest32 is dyadic.shortest for a positive float32 of that bit pattern: its
-// products need 64 bits of the power, and one multiplication each.
+// shortest32 is dyadic.shortest for a positive float32, given by its bit pattern. Its
+// products need 64 bits of the power, so one multiplication each.
 func shortest32(pattern uint32) (digits uint64, power int) {
 	fraction, field := uint64(pattern&(1<<23-1)), uint8(pattern>>23)
 	mantissa := fraction | 1<<23

@@ -1,13 +1,13 @@
 package tensorjson
 
-// MaxDepth is how deep arrays and objects may nest in a text.
+// MaxDepth is the maximum nesting depth of arrays and objects.
 const MaxDepth = 128
 
-// skipValue returns the position behind the value that begins at p, which it checks
-// to be JSON. depth counts the arrays and objects around it.
-func skipValue(text []byte, p, depth int) (next int, f *flaw) {
+// skipValue validates the value that begins at p and returns the position after it.
+// depth is the number of enclosing arrays and objects.
+func skipValue(text []byte, p, depth int) (next int, f *syntaxError) {
 	if p >= len(text) {
-		return p, valueFlaw(text, p)
+		return p, noValueError(text, p)
 	}
 	switch c := text[p]; {
 	case c == '"':
@@ -16,7 +16,7 @@ func skipValue(text []byte, p, depth int) (next int, f *flaw) {
 	case c == '-' || isDigit(c):
 		n, ok := scanNumber(text, p)
 		if !ok {
-			return p, numberFlaw(text, p, n.end)
+			return p, badNumberError(text, p, n.end)
 		}
 		return n.end, nil
 	case c == '[':
@@ -25,24 +25,24 @@ func skipValue(text []byte, p, depth int) (next int, f *flaw) {
 		return skipObject(text, p, depth+1)
 	}
 	for _, word := range [...]string{"true", "false", "null"} {
-		if hasWord(text, p, word) {
+		if hasLiteral(text, p, word) {
 			return p + len(word), nil
 		}
 	}
-	return p, valueFlaw(text, p)
+	return p, noValueError(text, p)
 }
 
-func skipArray(text []byte, p, depth int) (next int, f *flaw) {
+func skipArray(text []byte, p, depth int) (next int, f *syntaxError) {
 	if depth > MaxDepth {
-		return p, depthFlaw(p)
+		return p, depthError(p)
 	}
 	p = skipSpace(text, p+1)
 	if p < len(text) && text[p] == ']' {
 		return p + 1, nil
 	}
 	for {
-		// Whatever quickFloat takes up to a comma is a number.
-		if _, end := quickFloat(text, p); end > 0 && text[end] == ',' {
+		// Text that fastFloat accepts up to a comma is a number.
+		if _, end := fastFloat(text, p); end > 0 && text[end] == ',' {
 			p = skipSpace(text, end+1)
 			continue
 		}
@@ -55,14 +55,14 @@ func skipArray(text []byte, p, depth int) (next int, f *flaw) {
 		case atEnd:
 			return p + 1, nil
 		default:
-			return p, nextFlaw(text, p, ']')
+			return p, separatorError(text, p, ']')
 		}
 	}
 }
 
-func skipObject(text []byte, p, depth int) (next int, f *flaw) {
+func skipObject(text []byte, p, depth int) (next int, f *syntaxError) {
 	if depth > MaxDepth {
-		return p, depthFlaw(p)
+		return p, depthError(p)
 	}
 	p = skipSpace(text, p+1)
 	if p < len(text) && text[p] == '}' {
@@ -85,36 +85,36 @@ func skipObject(text []byte, p, depth int) (next int, f *flaw) {
 		case p < len(text) && text[p] == '}':
 			return p + 1, nil
 		default:
-			return p, nextFlaw(text, p, '}')
+			return p, separatorError(text, p, '}')
 		}
 	}
 }
 
-// keyEnd is stringEnd for what must be an object's key.
-func keyEnd(text []byte, p int) (next int, escaped bool, f *flaw) {
+// keyEnd is stringEnd for an object's key.
+func keyEnd(text []byte, p int) (next int, escaped bool, f *syntaxError) {
 	switch {
 	case p >= len(text):
-		return p, false, flawf(p, "it ends where a key should be")
+		return p, false, syntaxErrorf(p, "unexpected end, want a key")
 	case text[p] != '"':
-		return p, false, flawf(p, "found %s where a key in quotes should be", quoteAt(text, p))
+		return p, false, syntaxErrorf(p, "found %s, want a key in quotes", quoteAt(text, p))
 	default:
 		return stringEnd(text, p)
 	}
 }
 
-// colon goes from the end of a key to its value.
-func colon(text []byte, p int) (next int, f *flaw) {
+// colon returns the position of the value after the key that ends at p.
+func colon(text []byte, p int) (next int, f *syntaxError) {
 	p = skipSpace(text, p)
 	switch {
 	case p >= len(text):
-		return p, flawf(p, "it ends where a colon should be")
+		return p, syntaxErrorf(p, "unexpected end, want a colon")
 	case text[p] != ':':
-		return p, flawf(p, "found %s where a colon should be", quoteAt(text, p))
+		return p, syntaxErrorf(p, "found %s, want a colon", quoteAt(text, p))
 	default:
 		return skipSpace(text, p+1), nil
 	}
 }
 
-func depthFlaw(p int) *flaw {
-	return flawf(p, "arrays and objects are nested more than %d deep", MaxDepth)
+func depthError(p int) *syntaxError {
+	return syntaxErrorf(p, "arrays and objects are nested more than %d deep", MaxDepth)
 }

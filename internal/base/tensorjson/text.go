@@ -11,16 +11,16 @@ const (
 	backslashes = '\\' * eachByte
 )
 
-// stringEnd returns the position behind the string whose opening quote is at p, and
-// whether it has escapes.
-func stringEnd(text []byte, p int) (next int, escaped bool, f *flaw) {
+// stringEnd returns the position after the string that opens at p, and whether it has
+// escapes.
+func stringEnd(text []byte, p int) (next int, escaped bool, f *syntaxError) {
 	start := p + 1
 	ascii := true
 	for p = start; ; {
 		for len(text)-p >= 8 {
 			chars := load((*[8]byte)(text[p:]))
-			// A byte's high bit is set where a subtraction borrows. That can make bytes
-			// behind the first such one wrong, so that the loop below looks again.
+			// A subtraction that borrows sets a byte's high bit. That can corrupt bytes
+			// after the first such byte, so the loop below checks one by one.
 			special := (chars-controls)&^chars | (chars^quotes-eachByte)&^(chars^quotes) | (chars^backslashes-eachByte)&^(chars^backslashes)
 			if (special|chars)&highBits != 0 {
 				if special&highBits != 0 {
@@ -36,14 +36,14 @@ func stringEnd(text []byte, p int) (next int, escaped bool, f *flaw) {
 		}
 		switch {
 		case p >= len(text):
-			return p, escaped, flawf(p, "it ends within a string")
+			return p, escaped, syntaxErrorf(p, "unexpected end within a string")
 		case text[p] == '"':
 			if !ascii && !utf8.Valid(text[start:p]) {
-				return p, escaped, utf8Flaw(text, start)
+				return p, escaped, utf8Error(text, start)
 			}
 			return p + 1, escaped, nil
 		case text[p] != '\\':
-			return p, escaped, flawf(p, "a control character, %#02x, in a string must be written as an escape", text[p])
+			return p, escaped, syntaxErrorf(p, "the control character %#02x must be escaped in a string", text[p])
 		}
 		escaped = true
 		_, size, f := escape(text, p)
@@ -54,11 +54,10 @@ func stringEnd(text []byte, p int) (next int, escaped bool, f *flaw) {
 	}
 }
 
-// escape returns the character that the escape at p stands for, and the escape's
-// length.
-func escape(text []byte, p int) (r rune, size int, f *flaw) {
+// escape decodes the escape at p and returns its character and length.
+func escape(text []byte, p int) (r rune, size int, f *syntaxError) {
 	if p+1 >= len(text) {
-		return 0, 0, flawf(p+1, "it ends within a string")
+		return 0, 0, syntaxErrorf(p+1, "unexpected end within a string")
 	}
 	switch c := text[p+1]; c {
 	case '"', '\\', '/':
@@ -75,23 +74,23 @@ func escape(text []byte, p int) (r rune, size int, f *flaw) {
 		return '\t', 2, nil
 	case 'u':
 	default:
-		return 0, 0, flawf(p, "there is no escape of %s", quoteAt(text, p+1))
+		return 0, 0, syntaxErrorf(p, "found a backslash before %s, which is not an escape", quoteAt(text, p+1))
 	}
 	r, ok := fourHex(text, p+2)
 	if !ok {
-		return 0, 0, flawf(p, "\\u takes four hexadecimal digits")
+		return 0, 0, syntaxErrorf(p, "\\u needs four hexadecimal digits")
 	}
 	if !utf16.IsSurrogate(r) {
 		return r, 6, nil
 	}
-	if hasWord(text, p+6, `\u`) {
+	if hasLiteral(text, p+6, `\u`) {
 		if low, ok := fourHex(text, p+8); ok {
 			if r := utf16.DecodeRune(r, low); r != utf8.RuneError {
 				return r, 12, nil
 			}
 		}
 	}
-	return 0, 0, flawf(p, "\\u%04x is half of a surrogate pair", r)
+	return 0, 0, syntaxErrorf(p, "\\u%04x is half of a surrogate pair", r)
 }
 
 func fourHex(text []byte, p int) (r rune, ok bool) {
@@ -112,8 +111,8 @@ func fourHex(text []byte, p int) (r rune, ok bool) {
 	return r, true
 }
 
-// appendUnescaped appends what a string stands for. raw is what is between its
-// quotes, as stringEnd accepts it.
+// appendUnescaped appends the decoded string. raw is the text between its quotes, which
+// stringEnd has accepted.
 func appendUnescaped(dst, raw []byte) []byte {
 	for p := 0; p < len(raw); {
 		start := p
@@ -130,7 +129,7 @@ func appendUnescaped(dst, raw []byte) []byte {
 	return dst
 }
 
-func utf8Flaw(text []byte, p int) *flaw {
+func utf8Error(text []byte, p int) *syntaxError {
 	for p < len(text) {
 		r, size := utf8.DecodeRune(text[p:])
 		if r == utf8.RuneError && size <= 1 {
@@ -138,5 +137,5 @@ func utf8Flaw(text []byte, p int) *flaw {
 		}
 		p += size
 	}
-	return flawf(p, "the byte %#02x is no UTF-8", text[p])
+	return syntaxErrorf(p, "the byte %#02x is not valid UTF-8", text[p])
 }

@@ -2,21 +2,20 @@ package tensorjson
 
 import "errors"
 
-// Skip reads a value of any kind, and checks that it is JSON. It does not compare
-// the keys of its objects.
+// Skip reads and validates a value of any kind. It does not detect duplicate keys.
 func (s *Scanner) Skip() {
 	if s.err != nil {
 		return
 	}
 	p, f := skipValue(s.text, s.at, s.depth)
 	if f != nil {
-		s.flawed(f)
+		s.setSyntaxError(f)
 		return
 	}
 	s.at = p
 }
 
-// Value is a value's place in a text. The zero Value is none.
+// Value is the position of a value in a text. The zero Value has none.
 type Value struct {
 	text    []byte
 	at, end int
@@ -24,8 +23,8 @@ type Value struct {
 	depth   int
 }
 
-// Value reads a value of any kind as Skip does, and returns its place, for what can
-// only be read when more is known: a tensor's data that comes before its shape.
+// Value skips a value of any kind and returns its position. It serves values that need
+// more context to parse, such as a tensor's data before its shape.
 func (s *Scanner) Value() Value {
 	v := Value{text: s.text, at: s.at, root: s.Path(), depth: s.depth}
 	if s.Skip(); s.err != nil {
@@ -35,18 +34,18 @@ func (s *Scanner) Value() Value {
 	return v
 }
 
-// Exists reports whether v is a value's place.
+// Exists reports whether v has a value.
 func (v Value) Exists() bool { return v.text != nil }
 
 // JSON returns the value's own text.
 func (v Value) JSON() []byte { return v.text[v.at:v.end:v.end] }
 
-// Scanner returns a Scanner that stands at the value and reads nothing but it. Its
-// errors have the value's path and place in the whole text.
+// Scanner returns a Scanner for the value alone. Its errors have the value's path and
+// position in the whole text.
 func (v Value) Scanner() *Scanner {
 	s := &Scanner{text: v.text, at: v.at, root: v.root, depth: v.depth, part: true}
 	if !v.Exists() {
-		s.err = &Error{Err: errors.New("there is no value")}
+		s.err = &Error{Err: errors.New("value is missing")}
 	}
 	return s
 }

@@ -6,15 +6,15 @@ import (
 )
 
 // Apply turns an image into the model's input: Channels x H x W values in the
-// layout of t, where W and H are what [Preprocess.OutputSize] says and dst has
-// exactly that many. It converts to the model's channels first, then resizes
-// and crops 8-bit pixels, then rescales and normalises in single precision.
+// layout of t. W and H are the result of [Preprocess.OutputSize], and dst must
+// have exactly that many values. Apply converts to the model's channels first,
+// then resizes and crops 8-bit pixels, then rescales and normalises in single
+// precision.
 //
 // p must have passed [Preprocess.Validate] for t. The errors are those of
-// OutputSize, and one for a dst of another length; dst keeps its values then.
-// Apply reads m
-// only while it runs. It is safe for concurrent use, and its scratch memory
-// comes from a pool.
+// OutputSize, and one for a dst of another length; dst is then unchanged.
+// Apply keeps no reference to m. It is safe for concurrent use, and its scratch
+// memory is pooled.
 func (p *Preprocess) Apply(dst []float32, m *Image, t Target) error {
 	return apply(p, dst, m, t, func(s *scratch) *[3][256]float32 {
 		p.scale(&s.scaled, t.Channels)
@@ -22,7 +22,7 @@ func (p *Preprocess) Apply(dst []float32, m *Image, t Target) error {
 	})
 }
 
-// ApplyUint8 is Apply for a model that takes uint8 and scales the values
+// ApplyUint8 is Apply for a model with a uint8 input that scales the values
 // itself: it neither rescales nor normalises.
 func (p *Preprocess) ApplyUint8(dst []byte, m *Image, t Target) error {
 	return apply(p, dst, m, t, func(*scratch) *[3][256]byte { return &unscaled })
@@ -38,23 +38,23 @@ var unscaled = func() (tables [3][256]byte) {
 	return tables
 }()
 
-// apply does both. tables says what each of the 256 values of a pixel becomes
-// in each channel of the model: exact, and cheaper than arithmetic per pixel.
+// apply implements both. tables maps each of the 256 values of a pixel to the
+// model's value in each channel: exact, and cheaper than arithmetic per pixel.
 func apply[T float32 | byte](p *Preprocess, dst []T, m *Image, t Target, tables func(*scratch) *[3][256]T) error {
 	x, y, err := p.plan(t, m.Width, m.Height)
 	if err != nil {
 		return err
 	}
 	if t.Channels != 1 && t.Channels != 3 {
-		return refuse(ErrShape, "the model takes %d channels, images have 1 or 3", t.Channels)
+		return imageErrorf(ErrShape, "the model accepts %d channels, images have 1 or 3", t.Channels)
 	}
 	if want := x.out * y.out * t.Channels; len(dst) != want {
-		return fmt.Errorf("the destination has %d values, %d x %d x %d takes %d", len(dst), t.Channels, y.out, x.out, want)
+		return fmt.Errorf("the destination has %d values, %d x %d x %d needs %d", len(dst), t.Channels, y.out, x.out, want)
 	}
 	s := scratches.Get().(*scratch)
 	defer s.release()
-	// A gray image for a model of three channels is spread at the end: the
-	// channels would be resized to the same values three times.
+	// A gray image for a model with three channels is copied to them at the end:
+	// resizing the channels would compute the same values three times.
 	gray := t.Channels == 1 && m.Channels == 3
 	channels := min(m.Channels, t.Channels)
 	s.pixels = grow(s.pixels, x.out*y.out*channels)
@@ -86,7 +86,7 @@ func spread[T float32 | byte](dst []T, stride int, src []byte, step int, table *
 	}
 }
 
-// scale fills the tables as transformers computes: rescaled in double
+// scale fills the tables with transformers' arithmetic: rescaled in double
 // precision and rounded to single, then normalised in single.
 func (p *Preprocess) scale(tables *[3][256]float32, channels int) {
 	for c := range channels {
@@ -116,23 +116,24 @@ func (p *Preprocess) scale(tables *[3][256]float32, channels int) {
 	}
 }
 
-// perChannel is the value of channel c in a list of one for all or one each.
+// perChannel returns the value of channel c. values has one value for all
+// channels, or one for each.
 func perChannel(values []float64, c int) float64 {
 	return values[min(c, len(values)-1)]
 }
 
-// scratch is the memory of one Apply, reused through a pool.
+// scratch is the pooled memory of one Apply.
 type scratch struct {
 	resampler
 	pixels []byte          // resized and cropped
-	scaled [3][256]float32 // what Apply makes of each value
+	scaled [3][256]float32 // Apply's result for each value
 }
 
-// maxScratch is the largest result in bytes whose memory is kept for the next
-// caller; a 1024 x 1024 RGB image is 3 MiB.
+// maxScratch is the largest scratch in bytes that returns to the pool; a
+// 1024 x 1024 RGB image is 3 MiB.
 const maxScratch = 8 << 20
 
-// scratches is shared by all models: what one has used fits the next.
+// scratches is shared by all models.
 var scratches = sync.Pool{New: func() any { return new(scratch) }}
 
 func (s *scratch) release() {

@@ -11,7 +11,7 @@ import (
 	"github.com/tensorwire/tensorwire/internal/base/vision"
 )
 
-// pixels wraps bytes that the test knows to fit.
+// pixels returns an Image. The data must match the shape.
 func pixels(t *testing.T, width, height, channels int, data ...byte) *vision.Image {
 	t.Helper()
 	m, err := vision.FromPixels(data, width, height, channels)
@@ -37,7 +37,7 @@ func TestFromPixels(t *testing.T) {
 		{0, 8, 1, "0 wide and 8 high"},
 		{8, -1, 1, "8 wide and -1 high"},
 		{1 << 40, 1 << 40, 1, "each side must be 1 to 65535"},
-		{3, 3, 1, "8 bytes of pixels for 3 x 3 x 1 (height x width x channels), which takes 9"},
+		{3, 3, 1, "found 8 bytes of pixels for 3 x 3 x 1 (height x width x channels), which needs 9"},
 	} {
 		_, err := vision.FromPixels(data, bad.width, bad.height, bad.channels)
 		if !errors.Is(err, vision.ErrShape) || !strings.Contains(err.Error(), bad.message) {
@@ -56,11 +56,11 @@ func TestGrayAndRGB(t *testing.T) {
 		t.Errorf("RGB = %+v", rgb)
 	}
 	if gray.Gray() != gray || colour.RGB() != colour {
-		t.Error("an image that fits already was copied")
+		t.Error("an image that needs no conversion was copied")
 	}
 }
 
-// TestApplyLayouts: the same picture in each layout, channel count and order.
+// TestApplyLayouts applies one image in each layout, channel count and order.
 func TestApplyLayouts(t *testing.T) {
 	colour := pixels(t, 2, 1, 3, 10, 20, 30, 40, 50, 60)
 	gray := pixels(t, 2, 1, 1, 10, 40)
@@ -104,8 +104,7 @@ func TestApplyLayouts(t *testing.T) {
 	}
 }
 
-// TestApplyGrayEqualsConverted: the conversion to gray comes before the
-// resize, row by row or not.
+// TestApplyGrayEqualsConverted checks that the conversion to gray precedes the resize.
 func TestApplyGrayEqualsConverted(t *testing.T) {
 	m := picture(t, 61, 43, 3)
 	for _, f := range []vision.Filter{vision.Nearest, vision.Bicubic} {
@@ -136,11 +135,11 @@ func TestApplyScales(t *testing.T) {
 	}
 	plain := &vision.Preprocess{}
 	if err := plain.Apply(got, m, vision.Target{Channels: 3}); err != nil || !slices.Equal(got, []float32{0, 51, 255}) {
-		t.Errorf("with nothing on: %v, %v", got, err)
+		t.Errorf("without any step: %v, %v", got, err)
 	}
 }
 
-// TestOutputSizeErrors names what the image became and what the model takes.
+// TestOutputSizeErrors checks that errors name the resulting and the accepted size.
 func TestOutputSizeErrors(t *testing.T) {
 	parse := func(file string) *vision.Preprocess {
 		p, err := vision.ParsePreprocess([]byte(file))
@@ -156,9 +155,9 @@ func TestOutputSizeErrors(t *testing.T) {
 		kind    error
 		message string
 	}{
-		{`{}`, vision.Target{Width: 28, Height: 28, Channels: 3}, 640, 480, vision.ErrShape, "preprocessor_config.json gives 224 x 224, the model takes 28 x 28"},
+		{`{}`, vision.Target{Width: 28, Height: 28, Channels: 3}, 640, 480, vision.ErrShape, "preprocessor_config.json produces 224 x 224, the model accepts 28 x 28"},
 		{`{"size": {"shortest_edge": 224}}`, vision.Target{Width: 224, Height: 224, Channels: 3}, 640, 480, vision.ErrShape, "an image of 640 x 480 pixels becomes 298 x 224"},
-		{`{"do_resize": false}`, vision.Target{Height: 28, Channels: 3}, 30, 30, vision.ErrShape, "the model takes any x 28"},
+		{`{"do_resize": false}`, vision.Target{Height: 28, Channels: 3}, 30, 30, vision.ErrShape, "the model accepts any x 28"},
 		{`{"size": {"shortest_edge": 1024}}`, vision.Target{Channels: 3}, 1, 65535, vision.ErrTooLarge, "would be resized to 1024 x 67107840"},
 		{`{"image_processor_type": "DetrImageProcessor"}`, vision.Target{Channels: 3}, 60000, 2, vision.ErrTooLarge, "1333 x 0"},
 		{`{}`, vision.Target{Channels: 3}, 0, 5, vision.ErrShape, "0 x 5"},
@@ -168,7 +167,7 @@ func TestOutputSizeErrors(t *testing.T) {
 			t.Errorf("%s, %d x %d: %v, want %s", test.file, test.w, test.h, err, test.message)
 		}
 	}
-	// A crop takes little of an image that grew very long, and is as cheap.
+	// A small crop of a very long image is cheap.
 	thin, err := vision.FromPixels(bytes.Repeat([]byte{9}, 65535), 1, 65535, 1)
 	if err != nil {
 		t.Fatal(err)
@@ -189,17 +188,17 @@ func TestValidate(t *testing.T) {
 	}{
 		{`{}`, vision.Target{Channels: 3}, ""},
 		{`{}`, vision.Target{Width: 224, Height: 224, Channels: 3, Layout: vision.NHWC}, ""},
-		{`{}`, vision.Target{Width: 28, Height: 28, Channels: 3}, "gives 224 x 224, the model takes 28 x 28"},
+		{`{}`, vision.Target{Width: 28, Height: 28, Channels: 3}, "produces 224 x 224, the model accepts 28 x 28"},
 		{`{}`, vision.Target{Width: 224, Channels: 3}, ""},
 		{`{"size": {"shortest_edge": 9}}`, vision.Target{Width: 28, Height: 28, Channels: 3}, ""},
-		{clip, vision.Target{Width: 336, Height: 336, Channels: 3}, "gives 224 x 224, the model takes 336 x 336"},
-		{clip, vision.Target{Channels: 1}, "do_convert_rgb is true, the model takes 1 channel"},
+		{clip, vision.Target{Width: 336, Height: 336, Channels: 3}, "produces 224 x 224, the model accepts 336 x 336"},
+		{clip, vision.Target{Channels: 1}, "do_convert_rgb is true, the model accepts 1 channel"},
 		{`{"do_flip_channel_order": true}`, vision.Target{Channels: 1}, "do_flip_channel_order"},
-		{`{}`, vision.Target{Channels: 1}, "image_mean has 3 values, the channel count of the model is 1"},
+		{`{}`, vision.Target{Channels: 1}, "image_mean has 3 values, the model's channel count is 1"},
 		{`{"image_mean": 0.5}`, vision.Target{Channels: 1}, "image_std has 3 values"},
 		{`{"image_mean": 0.5, "image_std": [0.5]}`, vision.Target{Channels: 1}, ""},
 		{`{"image_mean": [1, 2]}`, vision.Target{Channels: 3}, "image_mean has 2 values"},
-		{`{}`, vision.Target{Channels: 4}, "the model takes 4 channels; images have 1 or 3"},
+		{`{}`, vision.Target{Channels: 4}, "the model accepts 4 channels; images have 1 or 3"},
 		{`{}`, vision.Target{Channels: 3, Layout: 7}, "layout unknown"},
 	} {
 		p, err := vision.ParsePreprocess([]byte(test.file))
@@ -213,15 +212,15 @@ func TestValidate(t *testing.T) {
 	}
 }
 
-func TestApplyWantsTheExactLength(t *testing.T) {
+func TestApplyRequiresTheExactLength(t *testing.T) {
 	err := vision.DefaultPreprocess().Apply(make([]float32, 5), pixels(t, 2, 1, 1, 1, 2), vision.Target{Channels: 3})
-	if err == nil || !strings.Contains(err.Error(), "the destination has 5 values, 3 x 1 x 2 takes 6") {
+	if err == nil || !strings.Contains(err.Error(), "the destination has 5 values, 3 x 1 x 2 needs 6") {
 		t.Errorf("Apply = %v", err)
 	}
 }
 
-// TestApplyConcurrently shares images, configurations and the pool; the race
-// detector watches.
+// TestApplyConcurrently shares images, configurations and the pool, for the race
+// detector.
 func TestApplyConcurrently(t *testing.T) {
 	m, p := picture(t, 50, 40, 3), vision.DefaultPreprocess()
 	var group sync.WaitGroup
@@ -237,7 +236,7 @@ func TestApplyConcurrently(t *testing.T) {
 			for range 50 {
 				got := make([]float32, len(want))
 				if err := p.Apply(got, m, target); err != nil || !slices.Equal(got, want) {
-					t.Errorf("another result for %d x %d, %v", side, side, err)
+					t.Errorf("result for %d x %d differs, %v", side, side, err)
 					return
 				}
 			}

@@ -6,21 +6,21 @@ import (
 )
 
 // weightBits is the fixed point of the weights, and weightHalf the rounding
-// term. Of 32 bits Pillow leaves 8 for the sample and 2 for the overshoot of
-// filters with negative lobes.
+// term. Pillow reserves 8 of the 32 bits for the sample and 2 for the overshoot
+// of filters with negative lobes.
 const (
 	weightBits = 32 - 8 - 2
 	weightHalf = 1 << (weightBits - 1)
 )
 
-// axis holds what resampling needs in one direction: for each output position
-// the first input position and the weights from there on. An axis covers the
-// part of the output that a crop leaves, so its size does not depend on how
-// much is cut away. It is never written to once built.
+// axis holds the resampling weights of one direction: for each output position
+// the first input position and the weights from there on. It covers only the
+// cropped part of the output, so its size does not depend on the part that is
+// cut away. It is immutable once built.
 type axis struct {
-	first   []int32 // of each output position
-	count   []int32 // how many inputs it takes, at most taps
-	weights []int32 // taps for each output position, zero behind count
+	first   []int32 // for each output position
+	count   []int32 // number of inputs for each output position, at most taps
+	weights []int32 // taps for each output position, zero after count
 	taps    int
 }
 
@@ -34,8 +34,8 @@ func (a *axis) at(i int) []int32 {
 	return a.weights[i*a.taps:][:a.count[i]]
 }
 
-// axisKey is everything an axis is computed from: a line of in samples resized
-// to out, of which size are wanted from position offset on.
+// axisKey identifies an axis: a line of in samples is resized to out, and size
+// of them are needed from position offset on.
 type axisKey struct {
 	in, out, offset, size int
 	filter                Filter
@@ -78,8 +78,8 @@ func newAxis(k axisKey) *axis {
 }
 
 // nearestAxis maps each output position to the input pixel under its centre.
-// Pillow steps there by repeated addition; a multiplication rounds differently
-// and now and then picks the neighbour.
+// Pillow computes the position by repeated addition; a multiplication rounds
+// differently and sometimes selects the neighbour.
 func nearestAxis(k axisKey) *axis {
 	a := &axis{first: make([]int32, k.size)}
 	scale := float64(k.in) / float64(k.out)
@@ -93,9 +93,10 @@ func nearestAxis(k axisKey) *axis {
 	return a
 }
 
-// axes caches the axes of recent sizes, for all models of the process: most
-// requests come in a few sizes, and the weights cost more than a small image.
-// It keeps at most maxAxes of at most maxAxisWeights each, 16 MiB in all.
+// axes caches the axes of recent sizes for all models of the process: most
+// requests have one of a few sizes, and computing the weights costs more than
+// resizing a small image. It holds at most maxAxes of at most maxAxisWeights
+// each, 16 MiB in total. The mutex guards byKey.
 var axes = struct {
 	sync.Mutex
 	byKey map[axisKey]*axis
@@ -106,7 +107,7 @@ const (
 	maxAxisWeights = 64 << 10
 )
 
-// axisFor returns the axis of k, from the cache where it can.
+// axisFor returns the axis of k, from the cache if it is there.
 func axisFor(k axisKey) *axis {
 	axes.Lock()
 	a := axes.byKey[k]
@@ -125,7 +126,7 @@ func axisFor(k axisKey) *axis {
 	axes.Lock()
 	defer axes.Unlock()
 	if len(axes.byKey) >= maxAxes {
-		for victim := range axes.byKey { // any: the order of a map is random
+		for victim := range axes.byKey { // evicts any entry: map order is random
 			delete(axes.byKey, victim)
 			break
 		}

@@ -15,48 +15,48 @@ const (
 )
 
 // maxScanPixels bounds the work of a progressive JPEG: its scans times its pixels.
-// Encoders write about ten scans; each costs a walk over every block of the picture,
-// however few bytes it has, so a small file of many scans would keep a core busy for
-// minutes. The bound is that of twenty scans of the largest picture by default.
+// Encoders write about ten scans; each costs a pass over every block of the image,
+// however few bytes it has, so a small file with many scans would keep a core busy for
+// minutes. The bound allows twenty scans of the largest image by default.
 const maxScanPixels = 20 * DefaultMaxPixels
 
-// checkScans refuses a JPEG that is too much work. Within entropy-coded data FF is
-// followed by 00 or a restart marker, so that FF DA is a scan header, or part of a
+// checkScans rejects a JPEG that needs too much work. Within entropy-coded data FF is
+// followed by 00 or a restart marker, so FF DA is a scan header, or part of a
 // thumbnail.
 func checkScans(data []byte, width, height uint64) error {
 	scans := uint64(bytes.Count(data, []byte{0xFF, markerSOS}))
 	if scans*width*height > maxScanPixels {
-		return refuse(ErrUnsupported, "jpeg image of %d x %d pixels has %d scans, at most %d are read at this size: save it again with an ordinary encoder",
+		return imageErrorf(ErrUnsupported, "jpeg image of %d x %d pixels has %d scans, at most %d are supported at this size: save it as a baseline jpeg",
 			width, height, scans, maxScanPixels/(width*height))
 	}
 	return nil
 }
 
-// vetWebP checks the RIFF container. The decoder believes the length of a
-// chunk and allocates it; and with the chunk behind the pixels missing it
-// would give a picture without its orientation.
-func vetWebP(data []byte) error {
+// checkWebP checks the RIFF container. The decoder allocates the declared length of a
+// chunk without checking it, and would return an image without its orientation if the
+// chunk after the pixels is missing.
+func checkWebP(data []byte) error {
 	declared := 8 + uint64(binary.LittleEndian.Uint32(data[4:]))
 	if declared > uint64(len(data)) {
-		return refuse(ErrCorrupt, "webp image ends early: its header declares %d bytes, %d were received; send the whole file", declared, len(data))
+		return imageErrorf(ErrCorrupt, "webp image ends early: its header declares %d bytes, %d were received; send the whole file", declared, len(data))
 	}
 	for id, chunk := range riffChunks(data) {
 		switch {
 		case chunk == nil:
-			return refuse(ErrCorrupt, "webp image is malformed: its %q chunk is longer than the file", id)
+			return imageErrorf(ErrCorrupt, "webp image is malformed: its %q chunk is longer than the file", id)
 		case id == "VP8X" && len(chunk) > 0 && chunk[0]&webpAnimation != 0:
-			return refuse(ErrUnsupported, "webp image is animated, which is not read here: send one frame as a still image")
+			return imageErrorf(ErrUnsupported, "webp image is animated, which is not supported: send one frame as a still image")
 		}
 	}
 	return nil
 }
 
-// webpAnimation is a flag in the first byte of a VP8X chunk, as the WebP
-// container specification numbers them.
+// webpAnimation is a flag in the first byte of a VP8X chunk (WebP container
+// specification).
 const webpAnimation = 1 << 1
 
-// riffChunks yields the chunks of a RIFF file, whose header the caller has
-// seen. A chunk that reaches past the data is yielded as nil, and is the last.
+// riffChunks yields the chunks of a RIFF file. The caller has checked the header. A
+// chunk that extends past the data is yielded as nil, and is the last.
 func riffChunks(data []byte) iter.Seq2[string, []byte] {
 	return func(yield func(string, []byte) bool) {
 		end := min(8+uint64(binary.LittleEndian.Uint32(data[4:])), uint64(len(data)))
@@ -76,8 +76,8 @@ func riffChunks(data []byte) iter.Seq2[string, []byte] {
 	}
 }
 
-// pngChunks yields the chunks of a PNG file up to the first that is cut short.
-// It does not look at checksums: the decoder has.
+// pngChunks yields the chunks of a PNG file up to the first truncated one. It does not
+// verify checksums: the decoder does.
 func pngChunks(data []byte) iter.Seq2[string, []byte] {
 	return func(yield func(string, []byte) bool) {
 		rest := data[min(8, len(data)):]
@@ -91,8 +91,8 @@ func pngChunks(data []byte) iter.Seq2[string, []byte] {
 	}
 }
 
-// jpegSegments yields marker and content of the segments before the first
-// scan, where all metadata stands.
+// jpegSegments yields the marker and content of the segments before the first scan,
+// which hold all metadata.
 func jpegSegments(data []byte) iter.Seq2[byte, []byte] {
 	return func(yield func(byte, []byte) bool) {
 		rest := data[min(2, len(data)):]

@@ -76,13 +76,13 @@ func TestDecodeKinds(t *testing.T) {
 	}
 }
 
-// TestDecodeGIFOnItsScreen: a first frame smaller than the screen, with and
-// without a transparent colour.
+// TestDecodeGIFOnItsScreen decodes a first frame that is smaller than the screen, with
+// and without a transparent colour.
 func TestDecodeGIFOnItsScreen(t *testing.T) {
 	red, blue := color.RGBA{R: 255, A: 255}, color.RGBA{B: 255, A: 255}
 	for name, test := range map[string]struct {
-		palette color.Palette
-		ground  [3]byte
+		palette    color.Palette
+		background [3]byte
 	}{
 		"the first colour":         {color.Palette{blue, red}, [3]byte{0, 0, 255}},
 		"the transparent's colour": {color.Palette{blue, red, color.RGBA{}}, [3]byte{0, 0, 0}},
@@ -102,7 +102,7 @@ func TestDecodeGIFOnItsScreen(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			want := bytes.Repeat(test.ground[:], 12)
+			want := bytes.Repeat(test.background[:], 12)
 			copy(want[3*5:], []byte{255, 0, 0, 255, 0, 0})
 			if m.Width != 4 || m.Height != 3 || !bytes.Equal(m.Pix, want) {
 				t.Errorf("got %d x %d %v, want 4 x 3 %v", m.Width, m.Height, m.Pix, want)
@@ -111,12 +111,12 @@ func TestDecodeGIFOnItsScreen(t *testing.T) {
 	}
 }
 
-// TestDecodeInterlaced: the passes of Adam7 that a picture of 3 x 2 has are
-// the first, the fourth, the sixth and the seventh.
+// TestDecodeInterlaced decodes an image of 3 x 2, which has the first, fourth, sixth
+// and seventh pass of Adam7.
 func TestDecodeInterlaced(t *testing.T) {
 	var passes bytes.Buffer
 	z := zlib.NewWriter(&passes)
-	_, err := z.Write([]byte{0, 1, 0, 3, 0, 2, 0, 4, 5, 6}) // each row behind its filter
+	_, err := z.Write([]byte{0, 1, 0, 3, 0, 2, 0, 4, 5, 6}) // each row follows its filter byte
 	if err := errors.Join(err, z.Close()); err != nil {
 		t.Fatal(err)
 	}
@@ -128,14 +128,14 @@ func TestDecodeInterlaced(t *testing.T) {
 	}
 }
 
-// pngChunk is a chunk with its length and checksum.
+// pngChunk returns a chunk with its length and checksum.
 func pngChunk(id string, content []byte) []byte {
 	chunk := binary.BigEndian.AppendUint32(nil, uint32(len(content)))
 	chunk = append(append(chunk, id...), content...)
 	return binary.BigEndian.AppendUint32(chunk, crc32.ChecksumIEEE(chunk[4:]))
 }
 
-// pngStart is a PNG up to its pixels, 8 bits of gray.
+// pngStart returns an 8-bit gray PNG up to its pixels.
 func pngStart(width, height uint32, interlace byte) []byte {
 	header := binary.BigEndian.AppendUint32(nil, width)
 	header = binary.BigEndian.AppendUint32(header, height)
@@ -152,7 +152,7 @@ func bmpHeader(width, height int32) []byte {
 	return append(data, append([]byte{1, 0, 24, 0}, make([]byte, 24)...)...)
 }
 
-// tiffHeader is a directory of width, length and 8 bits of gray.
+// tiffHeader returns a TIFF of 8-bit gray that ends before its pixels.
 func tiffHeader(width, height uint32) []byte {
 	data := []byte("MM\x00*\x00\x00\x00\x08\x00\x04")
 	for _, entry := range [][2]uint32{{0x0100, width}, {0x0101, height}, {0x0102, 8}, {0x0106, 1}} {
@@ -163,7 +163,7 @@ func tiffHeader(width, height uint32) []byte {
 	return append(data, 0, 0, 0, 0)
 }
 
-func TestDecodeRefusesBombs(t *testing.T) {
+func TestDecodeRejectsDecompressionBombs(t *testing.T) {
 	jpegHeader := []byte("\xff\xd8\xff\xc0\x00\x0b\x08\xff\xff\xff\xff\x01\x01\x11\x00\xff\xda\x00\x08\x01\x01\x00\x00\x3f\x00")
 	gifHeader := []byte("GIF89a\xff\xff\xff\xff\x80\x00\x00\x00\x00\x00\xff\xff\xff\x2c\x00\x00\x00\x00\xff\xff\xff\xff\x00\x02")
 	webpHeader := []byte("RIFF\x12\x00\x00\x00WEBPVP8L\x05\x00\x00\x00\x2f\xff\xff\xff\x0f\x00")
@@ -176,12 +176,12 @@ func TestDecodeRefusesBombs(t *testing.T) {
 	}{
 		{"png", "image is 65535 x 65535 pixels (4294836225), the limit is 50000000 (--max-image-pixels)", pngHeader(65535, 65535), vision.ErrTooLarge},
 		{"png beyond 64 bits of memory", "2147483647 x 2147483647", pngHeader(1<<31-1, 1<<31-1), vision.ErrTooLarge},
-		{"png of one row", "the longest side read here is 65535", pngHeader(70000, 1), vision.ErrTooLarge},
+		{"png of one row", "the longest supported side is 65535", pngHeader(70000, 1), vision.ErrTooLarge},
 		{"png of no rows", "", pngHeader(10, 0), vision.ErrCorrupt},
 		{"png without its pixels", "cannot fit in 33 bytes", pngHeader(7000, 7000), vision.ErrCorrupt},
 		{"bmp", "2147483647 x 2147483648 pixels", bmpHeader(1<<31-1, -1<<31), vision.ErrTooLarge},
 		{"bmp without its pixels", "cannot fit in 54 bytes", bmpHeader(7000, -7000), vision.ErrCorrupt},
-		{"bmp of no pixels", "needs at least one", bmpHeader(0, 0), vision.ErrCorrupt},
+		{"bmp of no pixels", "width and height must be at least 1", bmpHeader(0, 0), vision.ErrCorrupt},
 		{"tiff", "4294967295 x 4294967295 pixels (18446744065119617025)", tiffHeader(1<<32-1, 1<<32-1), vision.ErrTooLarge},
 		{"jpeg", "65535 x 65535 pixels", jpegHeader, vision.ErrTooLarge},
 		{"jpeg of many scans", "has 30 scans, at most 20", scans, vision.ErrUnsupported},
@@ -190,7 +190,7 @@ func TestDecodeRefusesBombs(t *testing.T) {
 		{"webp chunk of 2 GiB", "longer than the file", []byte("RIFF\x16\x00\x00\x00WEBPVP8 \xff\xff\xff\x7f\x00\x00\x00\x9d\x01\x2a\x01\x00\x01\x00"), vision.ErrCorrupt},
 		{"animated webp", "animated", []byte("RIFF\x16\x00\x00\x00WEBPVP8X\x0a\x00\x00\x00\x02\x00\x00\x00\x00\x00\x00\x00\x00\x00"), vision.ErrUnsupported},
 		{"no image", "starts with 68 65 6c 6c 6f", []byte("hello"), vision.ErrUnsupported},
-		{"nothing", "no image format", nil, vision.ErrUnsupported},
+		{"nothing", "not a supported image format", nil, vision.ErrUnsupported},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			var before, after runtime.MemStats
@@ -201,7 +201,7 @@ func TestDecodeRefusesBombs(t *testing.T) {
 				t.Errorf("Decode = %v, %v; want an error of kind %q with %q", m, err, test.kind, test.message)
 			}
 			if spent := after.TotalAlloc - before.TotalAlloc; spent > 1<<20 {
-				t.Errorf("allocated %d bytes to refuse %d", spent, len(test.data))
+				t.Errorf("allocated %d bytes to reject %d", spent, len(test.data))
 			}
 		})
 	}
@@ -220,8 +220,8 @@ func TestDecodeHonoursTheLimit(t *testing.T) {
 	}
 }
 
-// TestDecodeTruncated cuts every file at every byte: an error, or for a GIF or
-// a TIFF the whole picture, since what was cut off was not part of it.
+// TestDecodeTruncated truncates every file at every byte. The result must be an error,
+// or for a GIF or TIFF the whole image if only trailing data is missing.
 func TestDecodeTruncated(t *testing.T) {
 	for name, data := range files(t) {
 		t.Run(name, func(t *testing.T) {
@@ -235,19 +235,20 @@ func TestDecodeTruncated(t *testing.T) {
 				switch {
 				case err != nil && m == nil:
 					if !errors.Is(err, vision.ErrCorrupt) && !errors.Is(err, vision.ErrUnsupported) {
-						t.Fatalf("cut at %d of %d: %v is of another kind", n, len(data), err)
+						t.Fatalf("cut at %d of %d: unexpected kind of error: %v", n, len(data), err)
 					}
 				case !strings.HasPrefix(name, "gif") && !strings.HasPrefix(name, "tiff"):
-					t.Fatalf("cut at %d of %d: decoded nevertheless", n, len(data))
+					t.Fatalf("cut at %d of %d: no error", n, len(data))
 				case !bytes.Equal(m.Pix, whole.Pix):
-					t.Fatalf("cut at %d of %d: decoded to another picture", n, len(data))
+					t.Fatalf("cut at %d of %d: decoded to different pixels", n, len(data))
 				}
 			}
 		})
 	}
 }
 
-// TestDecodeUnsupported: a feature that is not read is told from bad data.
+// TestDecodeUnsupported checks that an unsupported feature is not reported as corrupt
+// data.
 func TestDecodeUnsupported(t *testing.T) {
 	arithmetic := []byte("\xff\xd8\xff\xc9\x00\x0b\x08\x00\x10\x00\x10\x01\x01\x11\x00")
 	if _, err := vision.Decode(arithmetic, vision.Limits{}); !errors.Is(err, vision.ErrUnsupported) {

@@ -5,8 +5,8 @@ import (
 	"fmt"
 )
 
-// The sentinels a caller tells refusals apart with, by [errors.Is]. Each is
-// about the image that was sent, never about the server.
+// The kinds of errors, for [errors.Is]. Each is caused by the image that was sent,
+// never by the server.
 var (
 	// ErrTooLarge: the image, or what it would be resized to, has more pixels
 	// than the limit.
@@ -15,26 +15,25 @@ var (
 	// ErrCorrupt: the data is truncated or malformed.
 	ErrCorrupt = errors.New("image data is corrupt")
 
-	// ErrUnsupported: the data is no image format read here, or uses a feature
-	// of its format that is not read here.
+	// ErrUnsupported: the data is not a supported image format, or uses an
+	// unsupported feature of its format.
 	ErrUnsupported = errors.New("image is not supported")
 
-	// ErrShape: the image is fine, and does not give the size that the model
-	// takes.
+	// ErrShape: the image is valid, but preprocessing does not produce the size
+	// that the model accepts.
 	ErrShape = errors.New("image does not fit the model")
 )
 
-// refusal is an error whose text is written for the person who sent the image
-// and whose kind is one of the sentinels. The sentinel's own text is left out:
-// the message says more.
-type refusal struct {
+// imageError is an error with a text for the client and one of the sentinels as its
+// kind. The sentinel's own text is omitted, because the message is more specific.
+type imageError struct {
 	kind error
 	text string
 }
 
-func (r *refusal) Error() string { return r.text }
-func (r *refusal) Unwrap() error { return r.kind }
+func (r *imageError) Error() string { return r.text }
+func (r *imageError) Unwrap() error { return r.kind }
 
-func refuse(kind error, format string, args ...any) error {
-	return &refusal{kind: kind, text: fmt.Sprintf(format, args...)}
+func imageErrorf(kind error, format string, args ...any) error {
+	return &imageError{kind: kind, text: fmt.Sprintf(format, args...)}
 }

@@ -10,8 +10,7 @@ import (
 	"github.com/tensorwire/tensorwire/internal/base/vision"
 )
 
-// From the bytes of a request to the input of a model that takes 3 x 224 x 224
-// in planes.
+// Converts the bytes of a request to the input of a model of 3 x 224 x 224 in NCHW.
 func Example() {
 	var file bytes.Buffer
 	if err := png.Encode(&file, image.NewRGBA(image.Rect(0, 0, 640, 480))); err != nil {

@@ -5,15 +5,15 @@ import (
 	"encoding/binary"
 )
 
-// TIFF tags that are read here. EXIF stores its tags in the same structure.
+// The TIFF tags that this package reads. EXIF uses the same structure.
 const (
 	tagImageWidth  = 0x0100
 	tagImageLength = 0x0101
 	tagOrientation = 0x0112 // EXIF 2.3, section 4.6.4
 )
 
-// exifHeader precedes the TIFF structure in a JPEG APP1 segment. PNG and WebP
-// store the structure without it, which not every writer heeds.
+// exifHeader precedes the TIFF structure in a JPEG APP1 segment. PNG and WebP store
+// the structure without it, but not every writer complies.
 var exifHeader = []byte("Exif\x00\x00")
 
 // jpegOrientation reads the first APP1 segment that holds EXIF.
@@ -26,8 +26,8 @@ func jpegOrientation(data []byte) int {
 	return 1
 }
 
-// pngOrientation reads the eXIf chunk of PNG's third edition, which may stand
-// before or behind the pixels.
+// pngOrientation reads the eXIf chunk of PNG's third edition, which may be before or
+// after the pixels.
 func pngOrientation(data []byte) int {
 	for id, chunk := range pngChunks(data) {
 		if id == "eXIf" {
@@ -50,9 +50,8 @@ func webpOrientation(data []byte) int {
 // tiffOrientation reads the tag from the file itself.
 func tiffOrientation(data []byte) int { return exifOrientation(data) }
 
-// exifOrientation is the orientation in an EXIF block, 1 to 8. A block that is
-// malformed, or a value that does not exist, is 1: the picture is worth more
-// than its metadata.
+// exifOrientation returns the orientation in an EXIF block, 1 to 8. It is 1 for a
+// malformed block or an undefined value: bad metadata must not fail the image.
 func exifOrientation(block []byte) int {
 	v, ok := tiffTag(bytes.TrimPrefix(block, exifHeader), tagOrientation)
 	if !ok || v < 1 || v > 8 {
@@ -63,9 +62,9 @@ func exifOrientation(block []byte) int {
 
 // tiffTag finds an integer tag in the first directory of a TIFF structure
 // (TIFF 6.0, section 2): an entry is tag, type, count and value in 12 bytes,
-// and a single SHORT or LONG stands in the entry itself.
+// and a single SHORT or LONG is stored in the entry itself.
 func tiffTag(data []byte, tag uint16) (uint32, bool) {
-	// Cameras have written directories at odd offsets, against the rule.
+	// Some cameras write directories at odd offsets, against the specification.
 	order, directory, ok := tiffHeader(data)
 	offset := uint64(directory)
 	if !ok || offset+2 > uint64(len(data)) {

@@ -13,7 +13,7 @@ import (
 	"github.com/tensorwire/tensorwire/internal/base/vision"
 )
 
-// exifBlock is a TIFF structure that holds an orientation and nothing else.
+// exifBlock returns a TIFF structure with an orientation and no other tag.
 func exifBlock(order binary.AppendByteOrder, orientation uint16) []byte {
 	block := []byte("II*\x00")
 	if order == binary.AppendByteOrder(binary.BigEndian) {
@@ -28,15 +28,15 @@ func exifBlock(order binary.AppendByteOrder, orientation uint16) []byte {
 	return append(block, make([]byte, 6)...)
 }
 
-// withEXIF puts an APP1 segment behind the SOI of a JPEG.
+// withEXIF inserts an APP1 segment after the SOI of a JPEG.
 func withEXIF(file, block []byte) []byte {
 	segment := append([]byte("Exif\x00\x00"), block...)
 	head := binary.BigEndian.AppendUint16([]byte{0xFF, 0xD8, 0xFF, 0xE1}, uint16(len(segment)+2))
 	return slices.Concat(head, segment, file[2:])
 }
 
-// cornered has a white first row and a gray first column, 8 pixels thick, so
-// that both survive JPEG.
+// cornered returns an image with a white first row and a gray first column, both 8
+// pixels thick to survive JPEG.
 func cornered() *image.Gray {
 	m := image.NewGray(image.Rect(0, 0, 40, 24))
 	for y := range 24 {
@@ -52,7 +52,7 @@ func cornered() *image.Gray {
 	return m
 }
 
-// edges finds the sides where cornered's first row and first column are.
+// edges returns the sides of cornered's first row and first column.
 func edges(m *vision.Image) (row, column string) {
 	at := func(x, y int) int { return int(m.Pix[(y*m.Width+x)*m.Channels]) }
 	for side, p := range map[string][2]int{
@@ -74,7 +74,7 @@ func edges(m *vision.Image) (row, column string) {
 var orientations = map[uint16][2]string{
 	1: {"top", "left"}, 2: {"top", "right"}, 3: {"bottom", "right"}, 4: {"bottom", "left"},
 	5: {"left", "top"}, 6: {"right", "top"}, 7: {"right", "bottom"}, 8: {"left", "bottom"},
-	0: {"top", "left"}, 9: {"top", "left"}, // not defined, and so left alone
+	0: {"top", "left"}, 9: {"top", "left"}, // undefined values are ignored
 }
 
 func TestOrientation(t *testing.T) {
@@ -118,13 +118,13 @@ func TestOrientation(t *testing.T) {
 	}
 }
 
-// withChunk puts a chunk in front of a PNG's IEND.
+// withChunk inserts a chunk before a PNG's IEND.
 func withChunk(file []byte, id string, content []byte) []byte {
 	const end = 12
 	return slices.Concat(file[:len(file)-end], pngChunk(id, content), file[len(file)-end:])
 }
 
-// TestBrokenEXIF: the picture is worth more than its metadata.
+// TestBrokenEXIF checks that malformed metadata does not fail the image.
 func TestBrokenEXIF(t *testing.T) {
 	var file bytes.Buffer
 	if err := jpeg.Encode(&file, cornered(), nil); err != nil {

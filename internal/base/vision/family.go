@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// family is an image processor of transformers: the values of the keys that a
-// file leaves out, and how it reads the others.
+// family is an image processor of transformers: the defaults of absent keys, and how
+// it interprets the others.
 type family struct {
 	Preprocess
 
@@ -15,8 +15,8 @@ type family struct {
 	// square (default_to_square=False in transformers).
 	shortestInt bool
 
-	// enlarge turns the size of the file into the size to resize to, for
-	// processors that resize to more than they crop. nil: the size as it is.
+	// enlarge converts the file's size into the size to resize to, for processors
+	// that resize to more than they crop. nil: the file's size is used unchanged.
 	enlarge func(p *Preprocess, cropPct float64)
 	cropPct float64
 }
@@ -33,8 +33,8 @@ var (
 func square(side int) Size   { return Size{Width: side, Height: side} }
 func shortest(side int) Size { return Size{ShortestEdge: side} }
 
-// newFamily starts from what all processors share. crop 0 means that it does
-// not crop.
+// newFamily returns a family with the defaults that all processors share. crop 0
+// means no crop.
 func newFamily(size Size, filter Filter, crop int, mean, std []float64) family {
 	return family{
 		Preprocess: Preprocess{
@@ -47,16 +47,15 @@ func newFamily(size Size, filter Filter, crop int, mean, std []float64) family {
 	}
 }
 
-// with applies a change to a copy.
+// with returns a changed copy.
 func (f family) with(change func(*family)) family {
 	change(&f)
 	return f
 }
 
-// families holds the processors by their names without suffix. The values are
-// the defaults of their constructors in transformers 4.57; the golden test
-// compares them. ResNet, Swin and most of the others that are not named here
-// use the processor of ViT, ConvNeXT or BiT.
+// families maps a processor's name without suffix to its defaults: those of its
+// constructor in transformers 4.57, which the golden test compares. ResNet, Swin and
+// most of the models without an entry use the processor of ViT, ConvNeXT or BiT.
 var families = map[string]family{
 	"ViT":         newFamily(square(224), Bilinear, 0, standardMean, standardMean),
 	"DeiT":        newFamily(square(256), Bicubic, 224, standardMean, standardMean),
@@ -94,14 +93,14 @@ func convertsRGB(f *family)   { f.DoConvertRGB = true }
 func intIsShortest(f *family) { f.shortestInt = true }
 
 // enlargeConvNext: below 384 the shortest edge is resized to int(edge/crop_pct)
-// and a square of the edge is cut out; from 384 on the image is resized
-// straight to that square.
+// and a square of the edge is cropped; from 384 on the image is resized directly to
+// that square.
 func enlargeConvNext(p *Preprocess, cropPct float64) {
 	edge := p.Size.ShortestEdge
 	switch {
 	case edge == 0:
-		// height and width, which the processor's slow version refuses and
-		// its fast version takes as they are
+		// Height and width: the processor's slow version rejects them, its fast
+		// version uses them unchanged.
 	case edge >= 384:
 		p.Size = square(edge)
 	default:
@@ -110,8 +109,8 @@ func enlargeConvNext(p *Preprocess, cropPct float64) {
 	}
 }
 
-// enlargePoolFormer: a shortest edge and a square alike are resized by their
-// shortest edge to int(side/crop_pct), anything else to both sides so divided.
+// enlargePoolFormer: a shortest edge or a square is resized by its shortest edge to
+// int(side/crop_pct), any other size to both sides divided by crop_pct.
 func enlargePoolFormer(p *Preprocess, cropPct float64) {
 	enlarged := func(side int) int { return int(float64(side) / cropPct) }
 	switch s := p.Size; {
@@ -131,26 +130,25 @@ func enlargeLevit(p *Preprocess, _ float64) {
 	}
 }
 
-// foreign are processors whose steps are others than those of [Preprocess]:
-// they crop before they resize, cut patches, or feed the model more than the
-// pixels. With ViT's steps the tensor would be wrong and nobody would see it.
-var foreign = []string{
+// unsupportedFamilies are processors with other steps than those of [Preprocess]: they
+// crop before they resize, cut patches, or give the model more than pixels. With ViT's
+// steps the tensor would be silently wrong.
+var unsupportedFamilies = []string{
 	"Donut", "Emu3", "Flava", "Fuyu", "GLPN", "Idefics", "Idefics2", "Idefics3", "ImageGPT",
 	"LlavaNext", "LlavaOnevision", "Mllama", "Nougat", "Owlv2", "Perceiver", "Pix2Struct",
 	"Pixtral", "Qwen2VL", "Sam", "Siglip2", "SmolVLM", "TimmWrapper", "VitPose", "Yolos", "ZoeDepth",
 }
 
-// familyOf finds a family by the value of image_processor_type or
-// feature_extractor_type. A name that is not known, and none, is ViT: most
-// processors differ from it in nothing but the values that files spell out.
-// The boolean tells whether the name is one of ours.
+// familyOf returns the family for the value of image_processor_type or
+// feature_extractor_type. An unknown or empty name is ViT: most processors differ from
+// it only in values that their files contain. known is false for such a name.
 func familyOf(name string) (f family, known bool, err error) {
 	base := name
 	for _, suffix := range []string{"Fast", "ImageProcessor", "FeatureExtractor"} {
 		base = strings.TrimSuffix(base, suffix)
 	}
-	if slices.Contains(foreign, base) {
-		return family{}, false, badConfig("image_processor_type is %q, whose steps are not supported; send tensors instead of images, or use a model with one of the processors %s",
+	if slices.Contains(unsupportedFamilies, base) {
+		return family{}, false, badConfig("image_processor_type is %q, which is not supported; send tensors instead of images, or use a model with one of the processors %s",
 			name, strings.Join(slices.Sorted(maps.Keys(families)), ", "))
 	}
 	f, known = families[base]

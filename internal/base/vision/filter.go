@@ -2,8 +2,8 @@ package vision
 
 import "math"
 
-// Filter is a resampling filter, numbered as in Pillow's Image.Resampling and
-// so in the "resample" key of preprocessor_config.json.
+// Filter is a resampling filter, numbered as in Pillow's Image.Resampling and therefore
+// in the "resample" key of preprocessor_config.json.
 type Filter uint8
 
 // Pillow's filters.
@@ -20,7 +20,7 @@ const (
 
 var filterNames = [filterCount]string{"nearest", "lanczos", "bilinear", "bicubic", "box", "hamming"}
 
-// String is the filter's name in Pillow, lower case.
+// String returns the filter's name in Pillow, in lower case.
 func (f Filter) String() string {
 	if f < filterCount {
 		return filterNames[f]
@@ -28,8 +28,8 @@ func (f Filter) String() string {
 	return "unknown"
 }
 
-// support is how far the filter reaches on each side, in output pixels when
-// shrinking and in input pixels when enlarging.
+// support returns the filter's radius, in output pixels when shrinking and in input
+// pixels when enlarging.
 func (f Filter) support() float64 {
 	switch f {
 	case Box:
@@ -42,10 +42,10 @@ func (f Filter) support() float64 {
 	return 1
 }
 
-// weight is the filter's value at a distance x from its centre.
+// weight returns the filter's value at a distance x from its centre.
 func (f Filter) weight(x float64) float64 {
 	if f == Box {
-		// Half open, so that a sample on the border of two boxes counts once.
+		// Half-open, so that a sample on the border of two boxes counts once.
 		if x > -0.5 && x <= 0.5 {
 			return 1
 		}

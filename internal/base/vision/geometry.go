@@ -2,23 +2,23 @@ package vision
 
 import "math"
 
-// maxOutputPixels bounds what resizing may give. A strip of one pixel by
-// 65,535, its shorter edge resized to 224, would be 15 million pixels long.
+// maxOutputPixels bounds the result of resizing. An image of 1 x 65,535 pixels with its
+// shorter edge resized to 224 would be 15 million pixels long.
 const maxOutputPixels = DefaultMaxPixels
 
-// Validate reports whether p can feed a model that takes t, as far as that can
-// be told without an image. Call it when the model is loaded: what it reports
-// is wrong with the files, not with a request.
+// Validate reports whether p fits a model with the input t, as far as that can be
+// decided without an image. Call it when the model is loaded: its errors are in the
+// files, not in a request.
 func (p *Preprocess) Validate(t Target) error {
 	switch {
 	case t.Channels != 1 && t.Channels != 3:
-		return badConfig("the model takes %d channels; images have 1 or 3", t.Channels)
+		return badConfig("the model accepts %d channels; images have 1 or 3", t.Channels)
 	case t.Width < 0 || t.Height < 0 || t.Layout > NHWC:
-		return badConfig("the model takes %d x %d in layout %s; sizes must be 0 (any) or more, the layout NCHW or NHWC", t.Width, t.Height, t.Layout)
+		return badConfig("the model accepts %d x %d in layout %s; sizes must be 0 (any) or more, the layout NCHW or NHWC", t.Width, t.Height, t.Layout)
 	case p.DoConvertRGB && t.Channels == 1:
-		return badConfig("do_convert_rgb is true, the model takes 1 channel; set it to false, or use a model of 3")
+		return badConfig("do_convert_rgb is true, the model accepts 1 channel; set it to false, or use a model with 3")
 	case p.FlipChannelOrder && t.Channels == 1:
-		return badConfig("do_flip_channel_order is true, the model takes 1 channel; set it to false")
+		return badConfig("do_flip_channel_order is true, the model accepts 1 channel; set it to false")
 	}
 	if p.DoNormalize {
 		if err := checkPerChannel("image_mean", p.Mean, t.Channels); err != nil {
@@ -30,8 +30,8 @@ func (p *Preprocess) Validate(t Target) error {
 			return err
 		}
 	}
-	if w, h, fixed := p.fixedSize(); fixed && !t.takes(w, h) {
-		return badConfig("gives %s, the model takes %s; change size and crop_size to what the model takes",
+	if w, h, fixed := p.fixedSize(); fixed && !t.accepts(w, h) {
+		return badConfig("produces %s, the model accepts %s; change size and crop_size to the model's size",
 			dimensions(w, h), dimensions(t.Width, t.Height))
 	}
 	return nil
@@ -39,17 +39,17 @@ func (p *Preprocess) Validate(t Target) error {
 
 func checkPerChannel(key string, values []float64, channels int) error {
 	if len(values) != 1 && len(values) != channels {
-		return badConfig("%s has %d values, the channel count of the model is %d; give one value, or one for each channel", key, len(values), channels)
+		return badConfig("%s has %d values, the model's channel count is %d; give one value, or one for each channel", key, len(values), channels)
 	}
 	return nil
 }
 
-// takes reports whether the model takes this size.
-func (t Target) takes(width, height int) bool {
+// accepts reports whether the model accepts this size.
+func (t Target) accepts(width, height int) bool {
 	return (t.Width == 0 || t.Width == width) && (t.Height == 0 || t.Height == height)
 }
 
-// fixedSize is the size that p gives for every image, if there is one.
+// fixedSize returns the size that p produces for every image, if there is one.
 func (p *Preprocess) fixedSize() (width, height int, fixed bool) {
 	switch {
 	case p.DoCenterCrop:
@@ -60,40 +60,40 @@ func (p *Preprocess) fixedSize() (width, height int, fixed bool) {
 	return 0, 0, false
 }
 
-// OutputSize is the size in pixels that [Preprocess.Apply] gives for an image
-// of width x height. The error is [ErrShape] if the model does not take that
-// size, and [ErrTooLarge] if the result had more than 50 million pixels.
+// OutputSize returns the size in pixels that [Preprocess.Apply] produces for an image
+// of width x height. The error is [ErrShape] if the model does not accept that size,
+// and [ErrTooLarge] if the result has more than 50 million pixels.
 func (p *Preprocess) OutputSize(t Target, width, height int) (w, h int, err error) {
 	x, y, err := p.plan(t, width, height)
 	return x.out, y.out, err
 }
 
-// plan works out the resize and the crop in both directions.
+// plan computes the resize and the crop in both directions.
 func (p *Preprocess) plan(t Target, width, height int) (x, y window, err error) {
 	if width < 1 || height < 1 {
-		return x, y, refuse(ErrShape, "image is %d x %d pixels, it needs at least one each way", width, height)
+		return x, y, imageErrorf(ErrShape, "image is %d x %d pixels, width and height must be at least 1", width, height)
 	}
 	w, h := p.resized(t, width, height)
-	x, y = whole(width, w), whole(height, h)
+	x, y = uncropped(width, w), uncropped(height, h)
 	if p.DoCenterCrop {
 		x, y = x.centreCrop(p.CropSize.Width), y.centreCrop(p.CropSize.Height)
 	}
-	if !t.takes(x.out, y.out) {
+	if !t.accepts(x.out, y.out) {
 		if cw, ch, fixed := p.fixedSize(); fixed {
-			return window{}, window{}, refuse(ErrShape, "%s gives %s, the model takes %s",
+			return window{}, window{}, imageErrorf(ErrShape, "%s produces %s, the model accepts %s",
 				configName, dimensions(cw, ch), dimensions(t.Width, t.Height))
 		}
-		return window{}, window{}, refuse(ErrShape, "an image of %d x %d pixels becomes %s by %s, the model takes %s: send one of that shape, or crop in the configuration",
+		return window{}, window{}, imageErrorf(ErrShape, "an image of %d x %d pixels becomes %s by %s, the model accepts %s: send an image with that aspect ratio, or crop in the configuration",
 			width, height, dimensions(x.out, y.out), configName, dimensions(t.Width, t.Height))
 	}
 	if int64(x.out)*int64(y.out) > maxOutputPixels || w < 1 || h < 1 {
-		return window{}, window{}, refuse(ErrTooLarge, "an image of %d x %d pixels would be resized to %d x %d, from 1 to %d pixels are possible: crop it to a usual shape",
+		return window{}, window{}, imageErrorf(ErrTooLarge, "an image of %d x %d pixels would be resized to %d x %d, the result must have 1 to %d pixels: crop the image to a common aspect ratio",
 			width, height, x.out, y.out, maxOutputPixels)
 	}
 	return x, y, nil
 }
 
-// resized is the size before the crop.
+// resized returns the size before the crop.
 func (p *Preprocess) resized(t Target, width, height int) (w, h int) {
 	switch {
 	case !p.DoResize:
@@ -105,7 +105,7 @@ func (p *Preprocess) resized(t Target, width, height int) (w, h int) {
 	case p.Size.Width > 0:
 		return p.toSides(width, height)
 	}
-	// The zero Size: the model's own, in a direction where it has one.
+	// The zero Size: the model's own size, or the image's in a dynamic dimension.
 	w, h = t.Width, t.Height
 	if w == 0 {
 		w = width
@@ -117,7 +117,7 @@ func (p *Preprocess) resized(t Target, width, height int) (w, h int) {
 }
 
 // toShortestEdge is transformers' get_resize_output_image_size with
-// default_to_square=False: the longer side is cut to an integer.
+// default_to_square=False: the longer side is truncated to an integer.
 func toShortestEdge(width, height, edge int) (w, h int) {
 	if width <= height {
 		return edge, edge * height / width

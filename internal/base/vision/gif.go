@@ -5,23 +5,22 @@ import (
 	"image"
 )
 
-// packGIF puts the first frame on its logical screen. What the frame leaves
-// uncovered takes the transparent colour, or the palette's first if there is
-// none, as in Pillow.
+// packGIF draws the first frame on its logical screen. Pixels outside the frame get
+// the transparent colour, or the palette's first if there is none, as in Pillow.
 //
-// The palette is read from the file again: image/gif replaces the transparent
-// entry by transparent black, and the colour under it is what Pillow's
-// convert("RGB") shows, most often a white background.
+// The palette is parsed from the file again, because image/gif replaces the
+// transparent entry with transparent black. Pillow's convert("RGB") shows its original
+// colour, most often a white background.
 func packGIF(data []byte, frame *image.Paletted) (*Image, error) {
 	head := readGIF(data)
 	if head == nil {
-		return nil, refuse(ErrCorrupt, "gif image is malformed: its first frame has no header")
+		return nil, imageErrorf(ErrCorrupt, "gif image is malformed: its first frame has no header")
 	}
 	m := &Image{Width: head.width, Height: head.height, Channels: 3}
 	m.Pix = make([]byte, 3*m.Width*m.Height)
-	ground := head.palette[head.transparent]
+	background := head.palette[head.transparent]
 	for i := 0; i < len(m.Pix); i += 3 {
-		copy(m.Pix[i:i+3], ground[:])
+		copy(m.Pix[i:i+3], background[:])
 	}
 	r := frame.Rect.Intersect(image.Rect(0, 0, m.Width, m.Height))
 	for y := r.Min.Y; y < r.Max.Y; y++ {
@@ -34,11 +33,11 @@ func packGIF(data []byte, frame *image.Paletted) (*Image, error) {
 	return m, nil
 }
 
-// gifHead is what stands in a GIF before the pixels of the first frame.
+// gifHead is the part of a GIF before the pixels of the first frame.
 type gifHead struct {
 	width, height int // of the logical screen
 	palette       [256]rgb
-	transparent   byte // an index, 0 where no colour is transparent
+	transparent   byte // index of the transparent colour, 0 if there is none
 }
 
 // readGIF follows the blocks of GIF89a up to the first image descriptor. It
@@ -75,7 +74,7 @@ func readGIF(data []byte) *gifHead {
 	return nil
 }
 
-// setPalette reads n colours and returns what follows them.
+// setPalette reads n colours and returns the rest of data.
 func (h *gifHead) setPalette(data []byte, n int) []byte {
 	h.palette = [256]rgb{}
 	for i := range n {
@@ -88,15 +87,15 @@ func (h *gifHead) setPalette(data []byte, n int) []byte {
 	return data
 }
 
-// readExtension notes the transparent index of a graphic control extension,
-// skips any other, and returns what follows.
+// readExtension stores the transparent index of a graphic control extension, skips any
+// other extension, and returns the rest of data.
 func (h *gifHead) readExtension(data []byte) []byte {
 	const graphicControl, transparency = 0xF9, 1
 	if len(data) >= 7 && data[1] == graphicControl && data[3]&transparency != 0 {
 		h.transparent = data[6]
 	}
 	rest := data[min(2, len(data)):]
-	for len(rest) > 0 && rest[0] != 0 { // sub-blocks, each behind its length
+	for len(rest) > 0 && rest[0] != 0 { // sub-blocks, each preceded by its length
 		rest = rest[min(1+int(rest[0]), len(rest)):]
 	}
 	return rest[min(1, len(rest)):]

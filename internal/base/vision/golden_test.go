@@ -16,8 +16,8 @@ import (
 	"github.com/tensorwire/tensorwire/internal/base/vision"
 )
 
-// picture is the image that testdata/golden.py makes: smooth in one channel,
-// hard edges in another, and the full range of values.
+// picture returns the image of testdata/golden.py: smooth in one channel, hard edges in
+// another, and the full range of values.
 func picture(t testing.TB, width, height, channels int) *vision.Image {
 	t.Helper()
 	pix := make([]byte, 0, width*height*channels)
@@ -38,7 +38,7 @@ func picture(t testing.TB, width, height, channels int) *vision.Image {
 	return m
 }
 
-// golden reads the cases of a file that testdata/golden.py wrote.
+// golden reads the cases of a file from testdata/golden.py.
 func golden(t *testing.T, name string, cases any) {
 	t.Helper()
 	data, err := os.ReadFile(filepath.Join("testdata", name))
@@ -58,7 +58,7 @@ func digest(pix []byte) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// TestResampleEqualsPillow wants the very bytes.
+// TestResampleEqualsPillow requires identical bytes.
 func TestResampleEqualsPillow(t *testing.T) {
 	var cases []struct {
 		From, To [2]int
@@ -83,10 +83,10 @@ func TestResampleEqualsPillow(t *testing.T) {
 	}
 }
 
-// TestProcessorsEqualTransformers runs whole configurations against the image
-// processors they name.
+// TestProcessorsEqualTransformers compares whole configurations with the image
+// processors that they name.
 func TestProcessorsEqualTransformers(t *testing.T) {
-	const every = 997 // the script keeps this part of each tensor
+	const every = 997 // the script samples every 997th value of a tensor
 	var cases []struct {
 		Config json.RawMessage
 		From   [2]int
@@ -127,8 +127,8 @@ func TestProcessorsEqualTransformers(t *testing.T) {
 	}
 }
 
-// TestDefaultsEqualTransformers: a file that names a processor and nothing
-// else reads as one that spells out what the processor's constructor sets.
+// TestDefaultsEqualTransformers checks that a file with only a processor's name equals
+// a file with all defaults of the processor's constructor.
 func TestDefaultsEqualTransformers(t *testing.T) {
 	var cases map[string]map[string]any
 	golden(t, "defaults.json", &cases)
@@ -156,9 +156,9 @@ func TestDefaultsEqualTransformers(t *testing.T) {
 	}
 }
 
-// TestDecodeEqualsPillow compares whole files. The lossless ones are equal in
-// every byte; the lossy ones differ by the inverse DCT and by the chroma that
-// is repeated here and interpolated there (see the package comment).
+// TestDecodeEqualsPillow compares whole files. The lossless ones must be identical; the
+// lossy ones differ by the inverse DCT and by chroma upsampling (see the package
+// comment).
 func TestDecodeEqualsPillow(t *testing.T) {
 	var cases map[string]struct {
 		Data   []byte
@@ -198,7 +198,7 @@ func TestDecodeEqualsPillow(t *testing.T) {
 				allowed = 6
 			}
 			if mean > allowed {
-				t.Errorf("differs by %.2f levels on average, at most %.1f are explained", mean, allowed)
+				t.Errorf("differs by %.2f levels on average, at most %.1f are expected", mean, allowed)
 			}
 		})
 	}

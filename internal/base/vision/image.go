@@ -1,8 +1,8 @@
 package vision
 
-// Image is an 8-bit picture, tightly packed in row-major order H x W x C, the
-// bytes that numpy shows of Pillow's "L" (Channels 1) and "RGB" (Channels 3).
-// Whoever shares an Image must not write to Pix.
+// Image is an 8-bit image, tightly packed in row-major order H x W x C: the bytes of
+// Pillow's "L" (Channels 1) or "RGB" (Channels 3) as a numpy array. Pix of a shared
+// Image must not be modified.
 type Image struct {
 	Width, Height int // in pixels, both at least 1
 	Channels      int // 1: gray, 3: red, green, blue
@@ -10,21 +10,21 @@ type Image struct {
 }
 
 // FromPixels wraps raw pixels, a numpy array of uint8 and shape
-// (height, width, channels) with 1, 3 or 4 channels. Of 4 the last, alpha, is
-// dropped, which copies; otherwise the Image keeps data itself, and the caller
-// must not change it while the Image is in use.
+// (height, width, channels) with 1, 3 or 4 channels. Four channels are copied without
+// the last, alpha. Otherwise the Image aliases data, which the caller must not change
+// while the Image is in use.
 //
-// The error is [ErrShape] for a shape that no picture has or that len(data)
-// does not match.
+// The error is [ErrShape] for a shape that is not an image's or that does not match
+// len(data).
 func FromPixels(data []byte, width, height, channels int) (*Image, error) {
 	if channels != 1 && channels != 3 && channels != 4 {
-		return nil, refuse(ErrShape, "pixels have %d channels: send height x width x channels with 1 (gray), 3 (rgb) or 4 (rgba) channels", channels)
+		return nil, imageErrorf(ErrShape, "pixels have %d channels: send height x width x channels with 1 (gray), 3 (rgb) or 4 (rgba) channels", channels)
 	}
 	if width < 1 || height < 1 || width > maxSide || height > maxSide {
-		return nil, refuse(ErrShape, "pixels are %d wide and %d high: each side must be 1 to %d", width, height, maxSide)
+		return nil, imageErrorf(ErrShape, "pixels are %d wide and %d high: each side must be 1 to %d", width, height, maxSide)
 	}
 	if want := int64(width) * int64(height) * int64(channels); int64(len(data)) != want {
-		return nil, refuse(ErrShape, "%d bytes of pixels for %d x %d x %d (height x width x channels), which takes %d",
+		return nil, imageErrorf(ErrShape, "found %d bytes of pixels for %d x %d x %d (height x width x channels), which needs %d",
 			len(data), height, width, channels, want)
 	}
 	m := &Image{Width: width, Height: height, Channels: channels, Pix: data}
@@ -43,8 +43,8 @@ func dropFourth(dst, src []byte) {
 	}
 }
 
-// Gray is the image in one channel, as Pillow's convert("L") computes it; the
-// receiver itself if it is gray.
+// Gray returns the image in one channel, as Pillow's convert("L") computes it. If m is
+// gray it returns m.
 func (m *Image) Gray() *Image {
 	if m.Channels == 1 {
 		return m
@@ -54,7 +54,7 @@ func (m *Image) Gray() *Image {
 	return out
 }
 
-// RGB is the image in three channels; the receiver itself if it has them.
+// RGB returns the image in three channels. If m has three it returns m.
 func (m *Image) RGB() *Image {
 	if m.Channels == 3 {
 		return m
@@ -75,7 +75,7 @@ func luma(dst, src []byte) {
 	}
 }
 
-// row is the packed bytes of row y.
+// row returns the packed bytes of row y.
 func (m *Image) row(y int) []byte {
 	stride := m.Width * m.Channels
 	return m.Pix[y*stride : (y+1)*stride]

@@ -1,19 +1,18 @@
 package vision
 
-// upright returns the image with an EXIF orientation undone. The value says
-// which corner of the scene the first stored pixel is:
+// upright applies an EXIF orientation to the image:
 //
-//	1 as it is   2 mirrored         3 upside down   4 upside down, mirrored
+//	1 unchanged  2 mirrored         3 upside down   4 upside down, mirrored
 //	5 transposed 6 turn right by 90 7 transversed   8 turn left by 90
 //
-// For 1 it is the receiver itself.
+// For 1 it returns the receiver.
 func (m *Image) upright(orientation int) *Image {
 	if orientation < 2 || orientation > 8 {
 		return m
 	}
-	// The source position moves by stepX bytes for a pixel to the right in the
-	// result, and by stepY for a pixel down, from the corner that becomes the
-	// top left one.
+	// The source position starts at the corner that becomes the top left one. It
+	// moves by stepX bytes for a pixel to the right in the result, and by stepY
+	// for a pixel down.
 	pixel, row := m.Channels, m.Channels*m.Width
 	right, down := pixel*(m.Width-1), row*(m.Height-1)
 	out := &Image{Width: m.Width, Height: m.Height, Channels: m.Channels, Pix: make([]byte, len(m.Pix))}
@@ -41,9 +40,9 @@ func (m *Image) upright(orientation int) *Image {
 	return out
 }
 
-// gather fills the image from src along the steps that upright works out. It
-// goes in square tiles, so that a turn by 90 degrees finds the source rows of
-// one tile still in the cache.
+// gather fills the image from src along the steps that upright computes. It works in
+// square tiles, so that the source rows of a tile stay in the cache during a rotation
+// by 90 degrees.
 func (m *Image) gather(src []byte, start, stepX, stepY int) {
 	const tile = 32
 	for y0 := 0; y0 < m.Height; y0 += tile {

@@ -5,8 +5,8 @@ import (
 	"image/color"
 )
 
-// pack copies what a decoder gave into a packed [Image]. The common types have
-// loops of their own; color.Color boxes a value for each pixel.
+// pack copies a decoder's result into a packed [Image]. The common types have their
+// own loops, because color.Color allocates an interface value for each pixel.
 func pack(f Format, data []byte, src image.Image) (*Image, error) {
 	r := src.Bounds()
 	m := &Image{Width: r.Dx(), Height: r.Dy(), Channels: 3}
@@ -27,15 +27,15 @@ func pack(f Format, data []byte, src image.Image) (*Image, error) {
 	case *image.NRGBA:
 		return packRows(m, 3, src.Pix, src.Stride, 4, dropFourth), nil
 	case *image.RGBA:
-		return packRows(m, 3, src.Pix, src.Stride, 4, unmultiply), nil
+		return packRows(m, 3, src.Pix, src.Stride, 4, unpremultiply), nil
 	case *image.CMYK:
-		return packRows(m, 3, src.Pix, src.Stride, 4, inks), nil
+		return packRows(m, 3, src.Pix, src.Stride, 4, cmykToRGB), nil
 	case *image.RGBA64:
 		if src.Opaque() { // 16-bit truecolour without transparency
-			return packRows(m, 3, src.Pix, src.Stride, 8, highColours), nil
+			return packRows(m, 3, src.Pix, src.Stride, 8, highBytesRGB), nil
 		}
 	case *image.NRGBA64:
-		return packRows(m, 3, src.Pix, src.Stride, 8, highColours), nil
+		return packRows(m, 3, src.Pix, src.Stride, 8, highBytesRGB), nil
 	}
 	return packAny(m, src), nil
 }
@@ -56,17 +56,17 @@ func highBytes(dst, row []byte) {
 	}
 }
 
-// highColours does the same for pixels of four values, and drops the fourth.
-func highColours(dst, row []byte) {
+// highBytesRGB is highBytes for pixels of four values. It drops the fourth.
+func highBytesRGB(dst, row []byte) {
 	for len(dst) >= 3 && len(row) >= 8 {
 		dst[0], dst[1], dst[2] = row[0], row[2], row[4]
 		dst, row = dst[3:], row[8:]
 	}
 }
 
-// unmultiply divides colour by alpha, as Pillow does from "RGBa" to "RGBA".
-// Where alpha is zero there is no colour left to recover.
-func unmultiply(dst, row []byte) {
+// unpremultiply divides colour by alpha, as Pillow does from "RGBa" to "RGBA". With an
+// alpha of zero the colour is lost.
+func unpremultiply(dst, row []byte) {
 	for len(dst) >= 3 && len(row) >= 4 {
 		dst[0], dst[1], dst[2] = row[0], row[1], row[2]
 		if a := uint32(row[3]); a != 0 && a != 255 {
@@ -78,9 +78,9 @@ func unmultiply(dst, row []byte) {
 	}
 }
 
-// inks converts cyan, magenta, yellow and black as Pillow does:
+// cmykToRGB converts cyan, magenta, yellow and black with Pillow's formula:
 // (255-ink) x (255-black) / 255, rounded.
-func inks(dst, row []byte) {
+func cmykToRGB(dst, row []byte) {
 	for len(dst) >= 3 && len(row) >= 4 {
 		light := 255 - int32(row[3])
 		for c, ink := range row[:3] {
@@ -94,8 +94,8 @@ func inks(dst, row []byte) {
 // rgb is one colour without alpha.
 type rgb [3]byte
 
-// rgbTable drops the alpha of a palette and keeps the colour under it. An
-// index that the palette lacks is black.
+// rgbTable drops the alpha of a palette and keeps the colour under it. An index beyond
+// the palette is black.
 func rgbTable(palette color.Palette) *[256]rgb {
 	var table [256]rgb
 	for i, c := range palette[:min(len(palette), 256)] {

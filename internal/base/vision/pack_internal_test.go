@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// TestPackEqualsColorModels runs every loop of pack against the standard
-// library's arithmetic for the same pixel.
+// TestPackEqualsColorModels compares every loop of pack with the standard library's
+// conversion of the same pixel.
 func TestPackEqualsColorModels(t *testing.T) {
 	const width, height = 13, 7 // odd, so that shared chroma ends half way
 	r := image.Rect(0, 0, width, height)
@@ -50,7 +50,7 @@ func TestPackEqualsColorModels(t *testing.T) {
 					want = [3]int{int(r >> 8), int(g >> 8), int(b >> 8)}
 				}
 				for c, v := range got.row(y)[3*x : 3*x+3] {
-					// Pillow rounds where color.CMYK cuts off.
+					// Pillow rounds, color.CMYK truncates.
 					if d := int(v) - want[c]; d != 0 && (name != "CMYK" || d < -1 || d > 1) {
 						t.Fatalf("%s at %d, %d: %v, want %v", name, x, y, got.row(y)[3*x:3*x+3], want)
 					}
@@ -60,7 +60,7 @@ func TestPackEqualsColorModels(t *testing.T) {
 	}
 }
 
-func TestUnmultiply(t *testing.T) {
+func TestUnpremultiply(t *testing.T) {
 	for _, test := range []struct{ from, want [4]byte }{
 		{[4]byte{10, 20, 30, 255}, [4]byte{10, 20, 30}},
 		{[4]byte{10, 20, 30, 0}, [4]byte{10, 20, 30}},
@@ -68,14 +68,14 @@ func TestUnmultiply(t *testing.T) {
 		{[4]byte{200, 0, 0, 100}, [4]byte{255, 0, 0}},
 	} {
 		var got [3]byte
-		unmultiply(got[:], test.from[:])
+		unpremultiply(got[:], test.from[:])
 		if got != [3]byte(test.want[:3]) {
-			t.Errorf("unmultiply(%v) = %v, want %v", test.from, got, test.want)
+			t.Errorf("unpremultiply(%v) = %v, want %v", test.from, got, test.want)
 		}
 	}
 }
 
-// TestStudioRange: lossy WebP's black is 16 and its white 235.
+// TestStudioRange checks that lossy WebP's black is 16 and its white 235.
 func TestStudioRange(t *testing.T) {
 	for y, want := range map[byte]byte{0: 0, 16: 0, 235: 255, 255: 255, 126: 128} {
 		var got [3]byte
@@ -86,7 +86,7 @@ func TestStudioRange(t *testing.T) {
 	}
 }
 
-// TestAxisCacheIsBounded: sizes come from outside.
+// TestAxisCacheIsBounded checks the bound, because clients choose the sizes.
 func TestAxisCacheIsBounded(t *testing.T) {
 	for i := range 3 * maxAxes {
 		axisFor(axisKey{in: 100 + i, out: 10, size: 10, filter: Bilinear})

@@ -6,48 +6,48 @@ import (
 	"slices"
 )
 
-// configName is the file that errors name.
+// configName is the file name in errors.
 const configName = "preprocessor_config.json"
 
 // maxConfigSide bounds a side in the configuration, in pixels.
 const maxConfigSide = 16384
 
-// badConfig is an error about the configuration: the operator's to mend, so it
-// is none of the sentinels.
+// badConfig returns an error in the configuration. The operator must fix it, so it is
+// not one of the sentinels.
 func badConfig(format string, args ...any) error {
 	return fmt.Errorf(configName+": "+format, args...)
 }
 
 // ParsePreprocess reads a preprocessor_config.json.
 //
-// A key that is absent or null takes the default of the image processor that
-// the file names (image_processor_type, or the older feature_extractor_type),
-// and of ViT's if it names none or one that is not known here. Keys without a
-// meaning for a single image are ignored. A key that asks for a step that is
-// not done here, such as padding, is an error, and so is a value of the wrong
-// kind; the error names the key, what was found and what fits.
+// A key that is absent or null has the default of the image processor that the file
+// names (image_processor_type, or the older feature_extractor_type), or of ViT's if the
+// name is absent or unknown. Keys without a meaning for a single image are ignored. A
+// key that requires an unsupported step, such as padding, is an error, and so is a
+// value of the wrong type. The error names the key, what was found and what is
+// accepted.
 func ParsePreprocess(data []byte) (*Preprocess, error) {
 	var keys map[string]json.RawMessage
 	if err := json.Unmarshal(data, &keys); err != nil {
 		return nil, badConfig("not a JSON object: %w", err)
 	}
 	if keys == nil {
-		return nil, badConfig("null; it must be an object, {} for the defaults")
+		return nil, badConfig("found null, want an object; use {} for the defaults")
 	}
 	c := &configReader{keys: keys}
 	f, known, err := familyOf(c.processor())
 	if err != nil {
 		return nil, err
 	}
-	p := f.Preprocess // the slices of Mean and Std are shared, and never written to
+	p := f.Preprocess // shares the slices Mean and Std, which are never modified
 	c.geometry(&p, f)
 	c.values(&p)
 	cropPct := f.cropPct
 	c.number("crop_pct", &cropPct, "a fraction above 0 and up to 1", func(v float64) bool { return v > 0 && v <= 1 })
 	if c.present("crop_pct") && !known {
-		c.refuse("crop_pct is set, which only ConvNextImageProcessor and PoolFormerImageProcessor give a meaning: name one of them in image_processor_type, or remove it")
+		c.fail("crop_pct is set, which only ConvNextImageProcessor and PoolFormerImageProcessor support: name one of them in image_processor_type, or remove crop_pct")
 	}
-	c.refuseSteps(known)
+	c.rejectSteps(known)
 	if c.err != nil {
 		return nil, c.err
 	}
@@ -57,7 +57,7 @@ func ParsePreprocess(data []byte) (*Preprocess, error) {
 	return &p, nil
 }
 
-// processor is the name of the image processor, empty if there is none.
+// processor returns the name of the image processor, empty if there is none.
 func (c *configReader) processor() string {
 	name := ""
 	c.read("feature_extractor_type", &name, "a string")
@@ -65,7 +65,7 @@ func (c *configReader) processor() string {
 	return name
 }
 
-// geometry reads the keys that decide the size.
+// geometry reads the keys that determine the size.
 func (c *configReader) geometry(p *Preprocess, f family) {
 	c.read("do_resize", &p.DoResize, "true or false")
 	c.size("size", &p.Size, f.shortestInt)
@@ -80,16 +80,16 @@ func (c *configReader) geometry(p *Preprocess, f family) {
 	switch {
 	case c.err != nil:
 	case p.KeepAspectRatio && p.Size.ShortestEdge > 0:
-		c.refuse("keep_aspect_ratio is true and size has a shortest_edge, which keeps it already; give height and width")
+		c.fail("keep_aspect_ratio is true and size has a shortest_edge, which keeps the aspect ratio already; give height and width")
 	case p.DoCenterCrop && p.CropSize.ShortestEdge > 0:
-		c.refuse(`crop_size has a shortest_edge; a crop must be an integer or {"height", "width"}`)
+		c.fail(`crop_size has a shortest_edge; a crop must be an integer or {"height", "width"}`)
 	case p.DoCenterCrop && p.CropSize == Size{}:
-		c.refuse("do_center_crop is true and crop_size is absent; give it the size to crop to")
+		c.fail("do_center_crop is true and crop_size is absent; set crop_size")
 	}
 }
 
-// longestEdge reads max_size, which in the older files of DETR stands beside a
-// size of one integer and bounds the longer edge.
+// longestEdge reads max_size. Older files of DETR have it next to a size of one
+// integer; it bounds the longer edge.
 func (c *configReader) longestEdge(p *Preprocess, f family) {
 	if f.Size.LongestEdge == 0 || p.Size.ShortestEdge == 0 || p.Size.LongestEdge > 0 {
 		return
@@ -99,7 +99,7 @@ func (c *configReader) longestEdge(p *Preprocess, f family) {
 	p.Size.LongestEdge = int(limit)
 }
 
-// values reads the keys that decide the numbers.
+// values reads the keys that determine the values.
 func (c *configReader) values(p *Preprocess) {
 	c.read("do_rescale", &p.DoRescale, "true or false")
 	c.number("rescale_factor", &p.RescaleFactor, "a number other than 0, as 0.00392156862745098", func(v float64) bool { return v != 0 })
@@ -111,15 +111,15 @@ func (c *configReader) values(p *Preprocess) {
 	c.read("do_convert_rgb", &p.DoConvertRGB, "true or false")
 	c.read("do_flip_channel_order", &p.FlipChannelOrder, "true or false")
 	if c.err == nil && slices.Contains(p.Std, 0) {
-		c.refuse("image_std is %v; its values must not be 0", p.Std)
+		c.fail("image_std is %v; its values must not be 0", p.Std)
 	}
 	if c.err == nil && (p.DoNormalize && p.Mean == nil || (p.DoNormalize || p.IncludeTop) && p.Std == nil) {
-		c.refuse("do_normalize or include_top is true and image_mean or image_std is absent; give both")
+		c.fail("do_normalize or include_top is true and image_mean or image_std is absent; give both")
 	}
 }
 
-// refuseSteps refuses what would change the tensor and is not done here.
-func (c *configReader) refuseSteps(known bool) {
+// rejectSteps rejects unsupported steps that would change the tensor.
+func (c *configReader) rejectSteps(known bool) {
 	steps := []struct{ key, what string }{
 		{"do_pad", "padding to a common size; export the model with a fixed size, and set it to false"},
 		{"do_thumbnail", "shrinking to a thumbnail before padding"},
@@ -134,11 +134,11 @@ func (c *configReader) refuseSteps(known bool) {
 		var on bool
 		c.read(step.key, &on, "true or false")
 		if on {
-			c.refuse("%s is true, which is not supported: %s", step.key, step.what)
+			c.fail("%s is true, which is not supported: %s", step.key, step.what)
 		}
 	}
-	// The known processors read size_divisor only to pad by, if at all.
+	// The known processors use size_divisor only for padding, if at all.
 	if c.present("size_divisor") && !known {
-		c.refuse("size_divisor is set, which is not supported: resizing to a multiple; use ensure_multiple_of with a height and a width")
+		c.fail("size_divisor is set, which is not supported: resizing to a multiple; use ensure_multiple_of with a height and a width")
 	}
 }

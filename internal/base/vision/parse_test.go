@@ -8,7 +8,7 @@ import (
 	"github.com/tensorwire/tensorwire/internal/base/vision"
 )
 
-// TestParsePreprocess reads files as they are found on the Hub.
+// TestParsePreprocess reads files from the Hub.
 func TestParsePreprocess(t *testing.T) {
 	half, mean, std := []float64{0.5, 0.5, 0.5}, []float64{0.485, 0.456, 0.406}, []float64{0.229, 0.224, 0.225}
 	vit := vision.Preprocess{
@@ -75,11 +75,11 @@ func TestParsePreprocess(t *testing.T) {
 	}
 }
 
-func TestParsePreprocessRefuses(t *testing.T) {
+func TestParsePreprocessRejects(t *testing.T) {
 	for file, message := range map[string]string{
 		``:                                    "not a JSON object",
 		`[]`:                                  "not a JSON object",
-		`null`:                                "must be an object",
+		`null`:                                "found null, want an object",
 		`{"size": "224"}`:                     `size is "224"; it must be an integer, [height, width]`,
 		`{"size": 0}`:                         "size is 0; it must be",
 		`{"size": 224.5}`:                     "size is 224.5",
@@ -96,7 +96,7 @@ func TestParsePreprocessRefuses(t *testing.T) {
 		`{"crop_pct": 0.9}`: "crop_pct is set, which only ConvNextImageProcessor",
 		`{"image_processor_type": "ConvNextImageProcessor", "crop_pct": 0}`:         "crop_pct is 0; it must be a fraction",
 		`{"image_processor_type": 7}`:                                               "image_processor_type is 7; it must be a string",
-		`{"image_processor_type": "Qwen2VLImageProcessor"}`:                         `"Qwen2VLImageProcessor", whose steps are not supported`,
+		`{"image_processor_type": "Qwen2VLImageProcessor"}`:                         `"Qwen2VLImageProcessor", which is not supported`,
 		`{"do_center_crop": true}`:                                                  "crop_size is absent",
 		`{"do_center_crop": true, "crop_size": {"shortest_edge": 8}}`:               "crop_size has a shortest_edge",
 		`{"image_mean": []}`:                                                        "image_mean is []; it must be a number, or a list",
@@ -110,7 +110,7 @@ func TestParsePreprocessRefuses(t *testing.T) {
 	} {
 		p, err := vision.ParsePreprocess([]byte(file))
 		if err == nil || p != nil {
-			t.Errorf("%s: read as %+v", file, p)
+			t.Errorf("%s: no error, parsed as %+v", file, p)
 			continue
 		}
 		if !strings.HasPrefix(err.Error(), "preprocessor_config.json: ") || !strings.Contains(err.Error(), message) {

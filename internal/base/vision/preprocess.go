@@ -1,27 +1,25 @@
 package vision
 
-// Preprocess is how an image becomes a model's input: what a Hugging Face
-// preprocessor_config.json says of images, with the differences between the
-// image processors resolved. The steps come in this order, each if it is on:
-// convert to the model's channels, resize, centre crop, rescale, normalise.
+// Preprocess is the configuration that converts an image into a model's input: the
+// contents of a Hugging Face preprocessor_config.json, with the differences between
+// the image processors resolved. The enabled steps run in this order: convert to the
+// model's channels, resize, centre crop, rescale, normalise.
 //
-// Read one with [ParsePreprocess] or take [DefaultPreprocess], then check it
-// against the model with [Preprocess.Validate]. It must not be changed once it
-// is in use.
+// Get one from [ParsePreprocess] or [DefaultPreprocess], then check it against the
+// model with [Preprocess.Validate]. It must not be modified once it is in use.
 type Preprocess struct {
 	DoResize bool
-	Size     Size // of the resized image; the zero Size is the model's own
+	Size     Size // of the resized image; the zero Size is the model's
 	Resample Filter
 
-	// KeepAspectRatio scales both sides of Size alike, by the scale that
-	// changes the image less, and EnsureMultipleOf rounds them to a multiple
-	// of this many pixels (0 and 1: to none). Both are DPT's, and only for a Size
-	// of height and width.
+	// KeepAspectRatio scales both sides by the factor that changes the image
+	// less. EnsureMultipleOf rounds them to a multiple of this many pixels (0 and
+	// 1: no rounding). Both come from DPT and require a Size of height and width.
 	KeepAspectRatio  bool
 	EnsureMultipleOf int
 
-	// DoCenterCrop cuts CropSize out of the middle, and pads with zeros where
-	// the image is smaller.
+	// DoCenterCrop crops the centre to CropSize. An image that is smaller is
+	// padded with zeros.
 	DoCenterCrop bool
 	CropSize     Size // width and height
 
@@ -29,14 +27,14 @@ type Preprocess struct {
 	RescaleFactor float64 // multiplies a value of 0 to 255
 	RescaleOffset bool    // subtracts 1 afterwards: EfficientNet
 
-	// DoNormalize subtracts Mean and divides by Std, each of one value for
-	// all channels or one for each.
+	// DoNormalize subtracts Mean and divides by Std. Each has one value for all
+	// channels, or one for each.
 	DoNormalize bool
 	Mean, Std   []float64
-	IncludeTop  bool // divides by Std, once more if DoNormalize is on: EfficientNet
+	IncludeTop  bool // divides by Std, a second time if DoNormalize is on: EfficientNet
 
-	DoConvertRGB     bool // the model wants three channels
-	FlipChannelOrder bool // the model wants blue, green, red: MobileViT
+	DoConvertRGB     bool // the model needs three channels
+	FlipChannelOrder bool // the model needs blue, green, red: MobileViT
 }
 
 // Size is a size in pixels: either Width and Height, or ShortestEdge, which
@@ -46,10 +44,10 @@ type Size struct {
 	ShortestEdge, LongestEdge int
 }
 
-// Target is the input that a model takes.
+// Target is a model's input.
 type Target struct {
-	// Width and Height are in pixels. 0 means that the model takes any: the
-	// size in the configuration decides, or the image's own.
+	// Width and Height are in pixels. 0 means that the model accepts any size: it
+	// is then the size in the configuration, or the image's own.
 	Width, Height int
 	Channels      int // 1: gray, 3: red, green, blue
 	Layout        Layout
@@ -58,15 +56,14 @@ type Target struct {
 // Layout is the order of an image tensor's dimensions.
 type Layout uint8
 
-// NCHW keeps each channel in a plane of its own, as PyTorch does; NHWC keeps
-// the channels of a pixel together, as TensorFlow does. N is the batch, and
-// here always 1.
+// NCHW stores each channel in a separate plane, as PyTorch does; NHWC stores the
+// channels of a pixel together, as TensorFlow does. N is the batch, here always 1.
 const (
 	NCHW Layout = iota
 	NHWC
 )
 
-// String is the layout's name, upper case.
+// String returns the layout's name, in upper case.
 func (l Layout) String() string {
 	switch l {
 	case NCHW:
@@ -80,11 +77,10 @@ func (l Layout) String() string {
 // rescaleDefault maps 0..255 to 0..1.
 const rescaleDefault = 1.0 / 255
 
-// DefaultPreprocess is for a model that comes without a
-// preprocessor_config.json: resize straight to the model's size with the
-// bilinear filter, whatever that does to the aspect ratio, and rescale to
-// 0..1. Nothing is cropped or normalised. Where the model takes any size, the
-// image keeps its own.
+// DefaultPreprocess returns the configuration for a model without a
+// preprocessor_config.json: resize to the model's size with the bilinear filter,
+// regardless of the aspect ratio, and rescale to 0..1. Nothing is cropped or
+// normalised. If the model accepts any size, the image keeps its own.
 func DefaultPreprocess() *Preprocess {
 	return &Preprocess{DoResize: true, Resample: Bilinear, DoRescale: true, RescaleFactor: rescaleDefault}
 }

@@ -7,9 +7,9 @@ import (
 	"slices"
 )
 
-// configReader reads keys of a configuration. The first error sticks, and the
-// methods do nothing after it. A key that is absent or null leaves its
-// destination as it is.
+// configReader reads keys of a configuration. Errors are sticky: after the first one
+// the methods do nothing. A key that is absent or null leaves its destination
+// unchanged.
 type configReader struct {
 	keys map[string]json.RawMessage
 	err  error
@@ -20,45 +20,45 @@ func (c *configReader) present(key string) bool {
 	return ok && !bytes.Equal(raw, []byte("null"))
 }
 
-func (c *configReader) refuse(format string, args ...any) {
+func (c *configReader) fail(format string, args ...any) {
 	if c.err == nil {
 		c.err = badConfig(format, args...)
 	}
 }
 
-// misfit reports the value of key as it stands in the file, if it is short.
-func (c *configReader) misfit(key, fits string) {
-	const longest = 60
+// badValue sets the error for the value of key, which is shortened if it is long.
+func (c *configReader) badValue(key, accepted string) {
+	const maxFound = 60
 	found := string(c.keys[key])
-	if len(found) > longest {
-		found = found[:longest] + "..."
+	if len(found) > maxFound {
+		found = found[:maxFound] + "..."
 	}
-	c.refuse("%s is %s; it must be %s", key, found, fits)
+	c.fail("%s is %s; it must be %s", key, found, accepted)
 }
 
 // read decodes key into dst.
-func (c *configReader) read(key string, dst any, fits string) {
+func (c *configReader) read(key string, dst any, accepted string) {
 	if c.err != nil || !c.present(key) {
 		return
 	}
 	if json.Unmarshal(c.keys[key], dst) != nil {
-		c.misfit(key, fits)
+		c.badValue(key, accepted)
 	}
 }
 
 // number decodes a number that ok accepts.
-func (c *configReader) number(key string, dst *float64, fits string, ok func(float64) bool) {
+func (c *configReader) number(key string, dst *float64, accepted string, ok func(float64) bool) {
 	v := *dst
-	c.read(key, &v, fits)
+	c.read(key, &v, accepted)
 	if c.err == nil && c.present(key) && !ok(v) {
-		c.misfit(key, fits)
+		c.badValue(key, accepted)
 	}
 	*dst = v
 }
 
 // numbers decodes a number or a list of one to four, one for each channel.
 func (c *configReader) numbers(key string, dst *[]float64) {
-	const fits = "a number, or a list of numbers with one for each channel"
+	const accepted = "a number, or a list of numbers with one for each channel"
 	if c.err != nil || !c.present(key) {
 		return
 	}
@@ -67,10 +67,10 @@ func (c *configReader) numbers(key string, dst *[]float64) {
 		*dst = []float64{one}
 		return
 	}
-	var many []*float64 // pointers, to tell a null from a zero
-	c.read(key, &many, fits)
+	var many []*float64 // pointers distinguish null from zero
+	c.read(key, &many, accepted)
 	if c.err == nil && (len(many) < 1 || len(many) > 4 || slices.Contains(many, nil)) {
-		c.misfit(key, fits)
+		c.badValue(key, accepted)
 	}
 	if c.err != nil {
 		return
@@ -96,11 +96,11 @@ func isSide(v float64) bool {
 	return v == math.Trunc(v) && v >= 1 && v <= maxConfigSide
 }
 
-// size decodes the forms that transformers' get_size_dict takes: an integer, a
-// list of height and width, or an object. An integer is the shortest edge or
-// the side of a square, by the processor.
+// size decodes the forms that transformers' get_size_dict accepts: an integer, a list
+// of height and width, or an object. An integer is the shortest edge or the side of a
+// square, depending on the processor.
 func (c *configReader) size(key string, dst *Size, intIsShortest bool) {
-	const fits = `an integer, [height, width], {"height", "width"} or {"shortest_edge"} with or without "longest_edge", each from 1 to 16384 pixels`
+	const accepted = `an integer, [height, width], {"height", "width"} or {"shortest_edge"} with or without "longest_edge", each from 1 to 16384 pixels`
 	if c.err != nil || !c.present(key) {
 		return
 	}
@@ -120,13 +120,13 @@ func (c *configReader) size(key string, dst *Size, intIsShortest bool) {
 		parsed = Size{Height: int(pair[0]), Width: int(pair[1])}
 	case json.Unmarshal(raw, &edges) == nil && sizeOf(edges, &parsed):
 	default:
-		c.misfit(key, fits)
+		c.badValue(key, accepted)
 		return
 	}
 	*dst = parsed
 }
 
-// sizeOf reads a size object, and reports whether its keys go together.
+// sizeOf reads a size object, and reports whether its keys are a valid combination.
 func sizeOf(edges map[string]float64, dst *Size) bool {
 	var names []string
 	for name, v := range edges {

@@ -1,21 +1,20 @@
 package vision
 
-// resampler is the scratch memory of one resize. It is not safe for concurrent
-// use; a pool hands it out.
+// resampler is the pooled scratch memory of one resize. It is not safe for concurrent
+// use.
 //
-// Rows go through it as a stream: each input row is resized horizontally once,
-// into a ring that holds no more rows than one output row takes. So the
-// scratch memory stays small, and mostly in the first cache.
+// Rows are streamed through it: each input row is resized horizontally once, into a
+// ring that holds only the rows for one output row. So the scratch memory stays small
+// and mostly in the L1 cache.
 type resampler struct {
-	source []byte  // an input row, where it has to be converted to gray
+	source []byte  // an input row converted to gray
 	ring   []byte  // rows after the horizontal pass
 	sums   []int32 // of the vertical pass
 }
 
-// resample resizes and crops m into dst, h.out x v.out pixels of as many
-// channels as m has, or of one if gray is set. Both passes round to 8 bits,
-// the horizontal one first, as those of Pillow up to 12 do; the bytes are the
-// same.
+// resample resizes and crops m into dst: h.out x v.out pixels with m's channels, or
+// one if gray is set. The horizontal pass comes first and both round to 8 bits, so the
+// bytes equal those of Pillow up to 12.
 func (s *resampler) resample(dst []byte, m *Image, gray bool, f Filter, h, v window) {
 	channels := m.Channels
 	if gray {
@@ -44,7 +43,7 @@ func (s *resampler) resample(dst []byte, m *Image, gray bool, f Filter, h, v win
 	}
 }
 
-// vertical runs the second pass over the rows that the first one gives.
+// vertical runs the second pass over the rows of the first one.
 func (s *resampler) vertical(p *pass, v window, at func(y int) []byte) {
 	rows := v.axis(p.filter)
 	width := p.h.size * p.channels
@@ -77,7 +76,7 @@ func addRow(sums []int32, row []byte, w int32) {
 	}
 }
 
-// pass is the horizontal pass: row by row, when asked.
+// pass is the horizontal pass, computed row by row on demand.
 type pass struct {
 	s        *resampler
 	m        *Image
@@ -85,7 +84,7 @@ type pass struct {
 	channels int
 	h        window
 	filter   Filter
-	columns  *axis // nil if the width stays as it is
+	columns  *axis // nil if the width is unchanged
 }
 
 // row writes the output columns of input row y into dst.
@@ -103,7 +102,7 @@ func (p *pass) row(dst []byte, y int) {
 	}
 }
 
-// source is input row y in the channels of the result.
+// source returns input row y in the channels of the result.
 func (p *pass) source(y int) []byte {
 	if !p.gray {
 		return p.m.row(y)
@@ -131,8 +130,8 @@ func convolveGray(dst, src []byte, a *axis) {
 	}
 }
 
-// convolveRGB keeps three sums, and cuts the line from the front: that needs
-// fewer bounds checks than an index, and no more than the loads cost.
+// convolveRGB keeps three sums and reslices the line from the front, which needs fewer
+// bounds checks than an index.
 func convolveRGB(dst, src []byte, a *axis) {
 	for x := range a.first {
 		from, to := a.span(x)
@@ -140,7 +139,7 @@ func convolveRGB(dst, src []byte, a *axis) {
 		red, green, blue := int32(weightHalf), int32(weightHalf), int32(weightHalf)
 		for _, w := range a.at(x) {
 			if len(line) < 3 {
-				break // never: there are as many weights as pixels
+				break // unreachable, there are as many weights as pixels; avoids bounds checks
 			}
 			red += w * int32(line[0])
 			green += w * int32(line[1])
@@ -152,8 +151,8 @@ func convolveRGB(dst, src []byte, a *axis) {
 	}
 }
 
-// grow returns a slice of n elements with arbitrary content, buf's memory if
-// it suffices.
+// grow returns a slice of n elements with arbitrary content. It reuses buf if it is
+// large enough.
 func grow[T any](buf []T, n int) []T {
 	if cap(buf) < n {
 		return make([]T, n)

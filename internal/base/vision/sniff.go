@@ -5,11 +5,11 @@ import (
 	"encoding/binary"
 )
 
-// Format is an encoded image format, told by its first bytes. The empty Format
-// means that the bytes are not an encoded image known here.
+// Format is an encoded image format, detected by its first bytes. The empty Format
+// means that the bytes are not in a supported format.
 type Format string
 
-// The formats that [Decode] reads.
+// The formats that [Decode] supports.
 const (
 	JPEG Format = "jpeg"
 	PNG  Format = "png"
@@ -19,7 +19,7 @@ const (
 	TIFF Format = "tiff"
 )
 
-// MediaType is the format's IANA media type, application/octet-stream for the
+// MediaType returns the format's IANA media type, application/octet-stream for the
 // empty Format.
 func (f Format) MediaType() string {
 	if f == "" {
@@ -28,12 +28,11 @@ func (f Format) MediaType() string {
 	return "image/" + string(f)
 }
 
-// Sniff tells the format by the first bytes alone; it does not promise that
-// the rest decodes.
+// Sniff detects the format by the first bytes alone; the rest may be malformed.
 //
-// A caller uses it to tell an encoded image from raw tensor bytes, so it asks
-// for more than the customary two or four bytes where those could well be the
-// start of an array of numbers.
+// Callers use it to distinguish an encoded image from raw tensor bytes, so it checks
+// more than the usual two or four bytes if those could be the start of an array of
+// numbers.
 func Sniff(data []byte) Format {
 	switch {
 	case isJPEG(data):
@@ -52,9 +51,9 @@ func Sniff(data []byte) Format {
 	return ""
 }
 
-// isJPEG wants SOI and the lead byte of a marker that may follow it: a table,
-// a frame header, an application segment or a comment (ITU-T T.81, table B.1).
-// FF D8 FF alone may well be three bytes of an array.
+// isJPEG requires SOI and a marker that may follow it: a table, a frame header, an
+// application segment or a comment (ITU-T T.81, table B.1). FF D8 FF alone may be
+// three bytes of an array.
 func isJPEG(data []byte) bool {
 	if len(data) < 4 || data[0] != 0xFF || data[1] != markerSOI || data[2] != 0xFF {
 		return false
@@ -63,8 +62,8 @@ func isJPEG(data []byte) bool {
 	return m >= 0xC0 && m <= 0xCF || m >= 0xDB && m <= 0xEF || m == 0xFE || m == 0xFF
 }
 
-// isWebP wants the RIFF form type and one of the three chunks that may come
-// first in the container.
+// isWebP requires the RIFF form type and one of the three chunks that may come first
+// in the container.
 func isWebP(data []byte) bool {
 	if len(data) < 16 || string(data[:4]) != "RIFF" || string(data[8:12]) != "WEBP" {
 		return false
@@ -76,9 +75,9 @@ func isWebP(data []byte) bool {
 	return false
 }
 
-// isBMP wants "BM", the two reserved words zero, an information header of a
-// size that exists, and pixels that start behind it. The file size field is
-// not asked: writers leave it zero or wrong, and readers do not look.
+// isBMP requires "BM", two reserved words of zero, an information header of a defined
+// size, and pixels that start after it. The file size field is ignored: some writers
+// leave it zero or wrong, and readers ignore it.
 func isBMP(data []byte) bool {
 	if len(data) < 18 || data[0] != 'B' || data[1] != 'M' || binary.LittleEndian.Uint32(data[6:]) != 0 {
 		return false
@@ -91,8 +90,8 @@ func isBMP(data []byte) bool {
 	return false
 }
 
-// isTIFF wants the byte order mark, 42 in that order, and a first directory on
-// a word boundary behind the header, as TIFF 6.0 section 2 asks.
+// isTIFF requires the byte order mark, 42 in that order, and a first directory on a
+// word boundary after the header (TIFF 6.0, section 2).
 func isTIFF(data []byte) bool {
 	_, directory, ok := tiffHeader(data)
 	return ok && directory%2 == 0

@@ -9,8 +9,8 @@ import (
 	"github.com/tensorwire/tensorwire/internal/base/vision"
 )
 
-// files are Pillow's files of testdata/decoded.json, by name; the first word
-// of a name is the format.
+// files returns Pillow's files of testdata/decoded.json by name. The first word of a
+// name is the format.
 func files(t *testing.T) map[string][]byte {
 	t.Helper()
 	var cases map[string]struct{ Data []byte }
@@ -48,8 +48,8 @@ func TestSniff(t *testing.T) {
 	}
 }
 
-// TestSniffLeavesArraysAlone: raw tensors are told from images by Sniff.
-func TestSniffLeavesArraysAlone(t *testing.T) {
+// TestSniffIgnoresArrays checks that Sniff does not mistake raw tensors for images.
+func TestSniffIgnoresArrays(t *testing.T) {
 	var data []byte
 	for i := range 256 {
 		data = binary.LittleEndian.AppendUint32(data, math.Float32bits(float32(i)/255))

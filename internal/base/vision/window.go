@@ -2,21 +2,20 @@ package vision
 
 import "fmt"
 
-// window is one direction of a resize and crop: a line of in pixels is resized
-// to resized, of which size are taken from position offset on, and put at
-// position pad of a line of out, the rest of which is zero.
+// window is one direction of a resize and crop: a line of in pixels is resized to
+// resized pixels. size of them, from position offset on, are copied to position pad of
+// a line of out pixels. The rest of that line is zero.
 type window struct {
 	in, resized, offset, size, pad, out int
 }
 
-// whole is a resize without a crop.
-func whole(in, resized int) window {
+// uncropped is a resize without a crop.
+func uncropped(in, resized int) window {
 	return window{in: in, resized: resized, size: resized, out: resized}
 }
 
-// centreCrop cuts out the middle as transformers' center_crop does: where a
-// pixel is left over it goes to the end, and where the line is too short it is
-// padded with zeros, the larger half first.
+// centreCrop crops the centre as transformers' center_crop does: an odd pixel is cut at
+// the end, and a line that is too short is padded with zeros, the larger half first.
 func (w window) centreCrop(out int) window {
 	if w.resized >= out {
 		w.offset, w.size = (w.resized-out)/2, out
@@ -27,12 +26,12 @@ func (w window) centreCrop(out int) window {
 	return w
 }
 
-// axis returns the weights of the part that the crop leaves.
+// axis returns the weights of the cropped part.
 func (w window) axis(f Filter) *axis {
 	return axisFor(axisKey{in: w.in, out: w.resized, offset: w.offset, size: w.size, filter: f})
 }
 
-// dimensions writes a size for a message; a side of 0 is any.
+// dimensions formats a size for a message; a side of 0 is any.
 func dimensions(width, height int) string {
 	side := func(n int) string {
 		if n == 0 {

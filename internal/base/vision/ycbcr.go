@@ -2,8 +2,8 @@ package vision
 
 import "image"
 
-// yuv is a conversion to RGB as sums of table entries, shifted right: the same
-// loop then serves both kinds of YCbCr, without a multiplication in it.
+// yuv is a conversion to RGB as sums of table entries, shifted right. The same loop
+// serves both kinds of YCbCr without multiplications.
 type yuv struct {
 	y, crR, cbG, crG, cbB [256]int32
 	shift                 uint
@@ -23,10 +23,9 @@ var fullRange = func() *yuv {
 	return t
 }()
 
-// studioRange is the conversion of VP8, ITU-R BT.601 with luma from 16 to 235,
-// in the fixed point of libwebp. x/image/webp returns the samples as they are
-// in an image.YCbCr, which by itself would show them as if they were JFIF's:
-// black as 16 and white as 235.
+// studioRange is the conversion of VP8: ITU-R BT.601 with luma from 16 to 235, in the
+// fixed point of libwebp. x/image/webp returns the unconverted samples in an
+// image.YCbCr, whose own conversion is JFIF's: black would be 16 and white 235.
 var studioRange = func() *yuv {
 	t := &yuv{shift: 6}
 	for i := range int32(256) {
@@ -58,8 +57,8 @@ func packYCbCr(m *Image, f Format, src *image.YCbCr) *Image {
 	return m
 }
 
-// sharedColumns is how many neighbours in a row share a chroma sample. The
-// decoders give images whose corner is at the origin, so that the sharing
+// sharedColumns returns the number of neighbours in a row that share a chroma sample.
+// The decoders return images with their corner at the origin, so that the sharing
 // starts with the first column.
 func sharedColumns(r image.YCbCrSubsampleRatio) int {
 	switch r {

@@ -1,5 +1,5 @@
-// Package enginetest has the behaviour that every engine.Session shares, as a
-// suite that each implementation's test calls.
+// Package enginetest has the behavior that every engine.Session shares, as a suite that
+// the test of each implementation calls, and a registry for fakes.
 package enginetest
 
 import (
@@ -13,12 +13,12 @@ import (
 	"github.com/tensorwire/tensorwire/internal/engine"
 )
 
-// Test runs the suite. open returns a new session of a model that takes one FP32
-// input of shape [dynamic, 2] and gives it back as its one output.
+// Test runs the suite. open returns a new session of a model that returns its only input,
+// FP32 of shape [dynamic, 2], as its only output.
 func Test(t *testing.T, open func(t *testing.T) engine.Session) {
 	t.Helper()
-	t.Run("gives the identity", func(t *testing.T) {
-		s := opened(t, open)
+	t.Run("returns the input", func(t *testing.T) {
+		s := openSession(t, open)
 		in := Input(1, 2, 3, 4)
 		result, err := s.Run(t.Context(), []tensor.Tensor{in})
 		if err != nil {
@@ -29,16 +29,16 @@ func Test(t *testing.T, open func(t *testing.T) engine.Session) {
 			t.Errorf("timings are %+v", result.Timings)
 		}
 	})
-	t.Run("gives no rows for no rows", func(t *testing.T) {
-		s := opened(t, open)
+	t.Run("returns no rows for no rows", func(t *testing.T) {
+		s := openSession(t, open)
 		result, err := s.Run(t.Context(), []tensor.Tensor{Input()})
 		if err != nil {
 			t.Fatal(err)
 		}
 		checkIdentity(t, result, Input())
 	})
-	t.Run("leaves the outputs to the caller", func(t *testing.T) {
-		s := opened(t, open)
+	t.Run("leaves outputs to the caller after Close", func(t *testing.T) {
+		s := openSession(t, open)
 		in := Input(1, 2)
 		first, err := s.Run(t.Context(), []tensor.Tensor{in})
 		if err != nil {
@@ -52,19 +52,19 @@ func Test(t *testing.T, open func(t *testing.T) engine.Session) {
 		}
 		checkIdentity(t, first, in)
 	})
-	t.Run("takes outputs back that are released, and no others", func(t *testing.T) { testRelease(t, opened(t, open)) })
-	t.Run("refuses inputs that do not fit", func(t *testing.T) { testBadInput(t, opened(t, open)) })
-	t.Run("does not start for a caller that has left", func(t *testing.T) {
-		s := opened(t, open)
+	t.Run("reuses released outputs only", func(t *testing.T) { testRelease(t, openSession(t, open)) })
+	t.Run("rejects inputs that do not fit", func(t *testing.T) { testBadInput(t, openSession(t, open)) })
+	t.Run("does not start after cancellation", func(t *testing.T) {
+		s := openSession(t, open)
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
 		if _, err := s.Run(ctx, []tensor.Tensor{Input(1, 2)}); !errors.Is(err, context.Canceled) {
 			t.Errorf("error %v", err)
 		}
 	})
-	t.Run("serves callers at once, also while it closes", func(t *testing.T) { testConcurrent(t, opened(t, open)) })
+	t.Run("runs concurrently, also during Close", func(t *testing.T) { testConcurrent(t, openSession(t, open)) })
 	t.Run("closes once", func(t *testing.T) {
-		s := opened(t, open)
+		s := openSession(t, open)
 		for range 2 {
 			if err := s.Close(); err != nil {
 				t.Fatal(err)
@@ -81,7 +81,7 @@ func Input(values ...float32) tensor.Tensor {
 	return tensor.Tensor{DataType: tensor.FP32, Shape: tensor.Shape{int64(len(values) / 2), 2}, Data: tensor.AsBytes(values)}
 }
 
-func opened(t *testing.T, open func(t *testing.T) engine.Session) engine.Session {
+func openSession(t *testing.T, open func(t *testing.T) engine.Session) engine.Session {
 	t.Helper()
 	s := open(t)
 	t.Cleanup(func() {
@@ -99,8 +99,8 @@ func checkIdentity(t *testing.T, got *engine.Result, want tensor.Tensor) {
 	}
 }
 
-// testRelease releases every other result, of sizes whose memory may be used again, while
-// others are held.
+// testRelease releases every other result, of a size that may be pooled, and keeps the
+// others.
 func testRelease(t *testing.T, s engine.Session) {
 	t.Helper()
 	var held []*engine.Result

@@ -7,8 +7,7 @@ import (
 	"github.com/tensorwire/tensorwire/internal/engine/onnx/onnxtest"
 )
 
-// BenchmarkRun measures what a call costs beside the model: an Identity's own work
-// is a copy.
+// BenchmarkRun measures the overhead of a call: the model, an Identity, only copies.
 func BenchmarkRun(b *testing.B) {
 	const rows = 2
 	for _, c := range []struct {
@@ -18,7 +17,7 @@ func BenchmarkRun(b *testing.B) {
 	}{
 		{"declared shape", rows, 2},
 		{"shape of an input", "rows", 2},
-		{"shape known afterwards", "other", 2},
+		{"shape from the runtime", "other", 2},
 		{"declared shape, 600 kB", rows, 75_264},
 	} {
 		b.Run(c.name, func(b *testing.B) {

@@ -9,9 +9,9 @@ import (
 	"math"
 )
 
-// Limits on what the reader believes, so that a corrupt length costs an error and
-// not the machine's memory. Weights are skipped, so that no real model comes near.
-// Protobuf's own readers stop at the same nesting.
+// Limits of the reader, so that a corrupt length is an error instead of a huge
+// allocation. Weights are skipped, so that real models stay far below them. Protobuf's
+// own parsers have the same limit on nesting.
 const (
 	maxMessageBytes = 64 << 20
 	maxNesting      = 100
@@ -22,8 +22,8 @@ var errTruncated = errors.New("the file ends inside a field")
 // wireType is a protobuf wire type.
 type wireType uint8
 
-// The wire types of protobuf that are in use (protobuf.dev, "Encoding"); groups
-// never were in ONNX.
+// The wire types of protobuf (protobuf.dev, "Encoding"), without groups, which ONNX has
+// never used.
 const (
 	wireVarint  wireType = 0
 	wireFixed64 wireType = 1
@@ -31,11 +31,11 @@ const (
 	wireFixed32 wireType = 5
 )
 
-// decoder reads nested protobuf messages from a file without holding them.
+// decoder reads nested protobuf messages from a file as a stream.
 type decoder struct {
 	seeker   io.ReadSeeker
 	buffered *bufio.Reader
-	// read counts the bytes consumed, so that a message knows its end.
+	// read counts the consumed bytes, to find the end of a message.
 	read  int64
 	depth int
 }
@@ -56,7 +56,7 @@ func (d *decoder) varint() (uint64, error) {
 	return v, err
 }
 
-// skip moves n bytes ahead; where that is past the buffer it seeks.
+// skip moves n bytes ahead, by seeking when they exceed the buffer.
 func (d *decoder) skip(n int64) error {
 	d.read += n
 	if n <= int64(d.buffered.Buffered()) {
@@ -74,7 +74,7 @@ func (d *decoder) skip(n int64) error {
 // bytes reads a value of n bytes.
 func (d *decoder) bytes(n int64) ([]byte, error) {
 	if n > maxMessageBytes {
-		return nil, fmt.Errorf("a field of %d bytes where a name stands", n)
+		return nil, fmt.Errorf("a name field has %d bytes, limit %d", n, maxMessageBytes)
 	}
 	b := make([]byte, n)
 	if _, err := io.ReadFull(d.buffered, b); err != nil {
@@ -89,12 +89,12 @@ func (d *decoder) string(n int64) (string, error) {
 	return string(b), err
 }
 
-// message reads the fields of a message of size bytes. visit is called with each
-// field's number, wire type and, for wireBytes, length, and says whether it
-// consumed the value; a value that it leaves is skipped.
+// message reads the fields of a message of size bytes. It calls visit with each field's
+// number, wire type and, for wireBytes, length. visit reports whether it consumed the
+// value; message skips values that were not consumed.
 func (d *decoder) message(size int64, visit func(field int, wire wireType, length int64) (bool, error)) error {
 	if d.depth++; d.depth > maxNesting {
-		return errors.New("messages are nested too deeply")
+		return fmt.Errorf("messages nest more than %d deep", maxNesting)
 	}
 	defer func() { d.depth-- }()
 	end := d.read + size
@@ -145,7 +145,7 @@ func (d *decoder) fieldLength(wire wireType, end int64) (int64, error) {
 		}
 		return int64(n), nil
 	}
-	return 0, fmt.Errorf("wire type %d is not in use", wire)
+	return 0, fmt.Errorf("wire type %d is unknown", wire)
 }
 
 func (d *decoder) skipField(wire wireType, length int64) error {

@@ -11,34 +11,36 @@ import (
 	"github.com/tensorwire/tensorwire/internal/engine/onnx/ort"
 )
 
-// Options tune the sessions of an Engine, where a model's own engine.LoadOptions say
-// nothing. The zero value has the defaults.
+// Options tune the sessions of an Engine. The thread counts apply to models whose own
+// engine.LoadOptions leave them at 0. The zero value has the defaults.
 type Options struct {
-	// IntraOpThreads is how many threads one call uses within an operator.
-	// 0 means 1: a server with several callers gets more out of its cores when
-	// each call keeps to one.
+	// IntraOpThreads is the number of threads that one operator uses. 0 means 1: a
+	// server with several concurrent callers has a higher throughput with one thread
+	// for each call.
 	IntraOpThreads int
-	// InterOpThreads is how many operators of one call run at once, in models whose
-	// engine.LoadOptions are Parallel. 0 means one for each core.
+	// InterOpThreads is the number of operators of one call that run at once, in models
+	// whose engine.LoadOptions are Parallel. 0 means one for each core.
 	InterOpThreads int
-	// MaxOutputBytes is the most that one output of a call may take; 0 means 1 GiB.
-	// Go ends the process when it cannot get memory, and a few numbers of input can
-	// ask for a huge product.
+	// MaxOutputBytes limits the size of one output of a call; 0 means 1 GiB. A small
+	// input can ask for a huge output, and Go ends the process when an allocation
+	// fails.
 	MaxOutputBytes int64
-	// ReuseOutputs takes the memory of large outputs from bufpool, for callers who
-	// release results.
+	// ReuseOutputs allocates large outputs from bufpool, for callers that release
+	// results.
 	ReuseOutputs bool
 }
 
-// Engine loads ONNX models. It is safe for concurrent use. Several in a process are
-// fine, and share the runtime's environment.
+var _ engine.Engine = (*Engine)(nil)
+
+// Engine loads ONNX models. It is safe for concurrent use. A process may have several;
+// they share the runtime's environment.
 type Engine struct {
 	options Options
 	library *ort.Library
 }
 
 // Open loads ONNX Runtime's shared library from path and starts its environment.
-// The caller closes the Engine after the last of its sessions.
+// The caller closes the Engine, after the last of its sessions.
 func Open(path string, options Options) (*Engine, error) {
 	if options.IntraOpThreads == 0 {
 		options.IntraOpThreads = 1
@@ -48,7 +50,7 @@ func Open(path string, options Options) (*Engine, error) {
 	}
 	library, err := ort.Open(path)
 	if err != nil {
-		return nil, fmt.Errorf("load ONNX Runtime from %s: %w (the library must be version %s or newer, for %s/%s)", path, err, ort.MinVersion, runtime.GOOS, runtime.GOARCH)
+		return nil, fmt.Errorf("load ONNX Runtime from %s: %w; use version %s or newer for %s/%s", path, err, ort.MinVersion, runtime.GOOS, runtime.GOARCH)
 	}
 	return &Engine{options: options, library: library}, nil
 }
@@ -56,14 +58,13 @@ func Open(path string, options Options) (*Engine, error) {
 // Version returns ONNX Runtime's version, such as "1.27.0".
 func (e *Engine) Version() string { return e.library.Version() }
 
-// Close unloads the library. It is called once, and every session must have been
-// closed.
+// Close unloads the library. It is called once, after every session has been closed.
 func (e *Engine) Close() error { return e.library.Close() }
 
-// Load reads the model file at path and makes it ready to run. A file that is
-// corrupt, or that needs what ONNX Runtime does not have, is an
-// engine.ErrBadModel; a model that this engine cannot feed, or that gives nothing
-// that it can give back, is an engine.ErrUnsupported. Both say why, without the path.
+// Load implements [engine.Loader]. A file that is corrupt, or that needs a feature that
+// ONNX Runtime does not have, is an engine.ErrBadModel. A model with an input that is not
+// a tensor of a supported datatype, or without any such output, is an
+// engine.ErrUnsupported. Both give the reason, without the path.
 func (e *Engine) Load(_ context.Context, path string, options engine.LoadOptions) (engine.Session, error) {
 	signature, err := readSignature(path)
 	if err != nil {
@@ -88,19 +89,19 @@ func (e *Engine) Load(_ context.Context, path string, options engine.LoadOptions
 	if err != nil {
 		return nil, fmt.Errorf("load the model: %w", err)
 	}
-	return &session{signature: signature, outputs: outputs, reuse: e.options.ReuseOutputs, model: model}, nil
+	return &session{signature: signature, outputs: outputs, pooled: e.options.ReuseOutputs, model: model}, nil
 }
 
-// levels maps how far a graph is optimized to the runtime's own levels.
+// levels maps optimization levels to those of the runtime.
 var levels = map[engine.Optimization]ort.Level{
 	engine.OptimizeAll: ort.LevelAll, engine.OptimizeExtended: ort.LevelExtended, engine.OptimizeBasic: ort.LevelBasic, engine.OptimizeNone: ort.LevelNone,
 }
 
-// sessionOptions returns a model's options, with the engine's where it has none.
+// sessionOptions returns a model's options, with the engine's defaults where it sets none.
 func (e *Engine) sessionOptions(o engine.LoadOptions) ort.Options {
 	options := ort.Options{
 		IntraOpThreads: o.IntraOpThreads, InterOpThreads: o.InterOpThreads, Parallel: o.Parallel, Level: levels[o.Optimization],
-		// Idle threads that spin would take the cores from the server's own work.
+		// Spinning idle threads would take cores from the server's own work.
 		Config: []string{"session.intra_op.allow_spinning", "0", "session.inter_op.allow_spinning", "0"},
 	}
 	if options.IntraOpThreads == 0 {
@@ -112,13 +113,15 @@ func (e *Engine) sessionOptions(o engine.LoadOptions) ort.Options {
 	return options
 }
 
-// planOutputs returns how the outputs that are tensors come about, of which none may
-// have more bytes than limit. A model that has none, or an input that is no tensor, is
-// an engine.ErrUnsupported.
+// supportedTypes lists the datatypes for error texts.
+const supportedTypes = "BOOL, integers of 8 to 64 bits, FP16, BF16, FP32, FP64, strings"
+
+// planOutputs returns the outputs that are tensors, each limited to limit bytes. A model
+// without any, or with an input that is not a tensor, is an engine.ErrUnsupported.
 func planOutputs(s *engine.Signature, limit int64) ([]output, error) {
 	for _, in := range s.Inputs {
 		if in.DataType == tensor.Invalid {
-			return nil, fmt.Errorf("%w: input %q is no tensor of a datatype that is carried: those are BOOL, the integers of 8 to 64 bits, FP16, BF16, FP32, FP64 and strings", engine.ErrUnsupported, in.Name)
+			return nil, fmt.Errorf("%w: input %q is not a tensor of a supported datatype (%s)", engine.ErrUnsupported, in.Name, supportedTypes)
 		}
 	}
 	var outputs []output
@@ -128,7 +131,7 @@ func planOutputs(s *engine.Signature, limit int64) ([]output, error) {
 		}
 	}
 	if len(outputs) == 0 {
-		return nil, fmt.Errorf("%w: none of the model's outputs is a tensor of a datatype that is carried", engine.ErrUnsupported)
+		return nil, fmt.Errorf("%w: no output of the model is a tensor of a supported datatype (%s)", engine.ErrUnsupported, supportedTypes)
 	}
 	return outputs, nil
 }

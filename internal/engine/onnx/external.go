@@ -7,25 +7,26 @@ import (
 	"strings"
 )
 
-// errOutside says that a model keeps elements where it must not have them from.
-var errOutside = errors.New("the model asks for a file that is not its own")
+// errOutside reports external data outside the model's directory.
+var errOutside = errors.New("the model refers to a file outside its directory")
 
-// What follows reads the places of a model that can hold tensors, for one purpose: a
-// tensor may say that its elements are in another file, and ONNX Runtime, of which 1.23
-// still does, opens whatever file that is. A model that a client loads would so read
-// any file that the server can, and answer with it.
+// The functions below read every place of a model that can hold a tensor. A tensor may
+// refer to another file for its elements (external data), and ONNX Runtime, at least up
+// to 1.23, opens any path. A model that a client loads could so read every file that the
+// server can read, and return its content.
 
-// memoryLocation begins the locations by which the runtime itself means an address in
-// its own memory ("*/_ORT_MEM_ADDR_/*"). In a file they mean somebody else's.
+// memoryLocation is the prefix of locations that the runtime uses for addresses in its
+// own memory ("*/_ORT_MEM_ADDR_/*"). In a file they would address arbitrary memory.
 const memoryLocation = "*/_ORT_"
 
-// checkLocation reports a place of external data that is not in the directory of the
-// model's file. That no symbolic link leads out of it is for who owns the directory.
+// checkLocation rejects a location of external data outside the directory of the model's
+// file. It does not resolve symbolic links: the owner of the directory is responsible for
+// them.
 func checkLocation(tensor, location string) error {
 	if filepath.IsLocal(location) && !strings.HasPrefix(location, memoryLocation) {
 		return nil
 	}
-	return fmt.Errorf("%w: tensor %q has its elements at %q, which is not in the directory of the model's file: put that file beside the model", errOutside, tensor, location)
+	return fmt.Errorf("%w: the external data of tensor %q is at %q: move that file to the directory of the model's file", errOutside, tensor, location)
 }
 
 // tensor reads a TensorProto, name = 8, external_data = 13, and returns its name. Its

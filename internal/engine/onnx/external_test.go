@@ -11,9 +11,9 @@ import (
 	"github.com/tensorwire/tensorwire/internal/engine/onnx/onnxtest"
 )
 
-// keepers returns graphs that have the elements of a tensor at location, each in
-// another place of the file.
-func keepers(location string) map[string]onnxtest.Graph {
+// externalGraphs returns graphs with external data at location, each in a different place
+// of the file.
+func externalGraphs(location string) map[string]onnxtest.Graph {
 	weights := onnxtest.Initializer{Name: "w", Dims: []int64{2}, External: location}
 	constant := onnxtest.Node{Op: "Constant", Outputs: []string{"w"}, Tensors: map[string]onnxtest.Initializer{"value": weights}}
 	add := onnxtest.Node{Op: "Add", Inputs: []string{"x", "w"}, Outputs: []string{"y"}}
@@ -32,9 +32,9 @@ func keepers(location string) map[string]onnxtest.Graph {
 	return map[string]onnxtest.Graph{"initializer": initializer, "attribute": attribute, "graph in a node": nested}
 }
 
-// A model may come from a client, and its answers go there: it has no elements but
-// those of its own directory.
-func TestLoadRefusesElementsFromElsewhere(t *testing.T) {
+// A client may send a model and receives its outputs. So external data must be in the
+// model's own directory.
+func TestLoadRejectsExternalDataElsewhere(t *testing.T) {
 	dir := t.TempDir()
 	secret := filepath.Join(dir, "secret")
 	file := filepath.Join(dir, "model", "1", "model.onnx")
@@ -48,7 +48,7 @@ func TestLoadRefusesElementsFromElsewhere(t *testing.T) {
 		}
 	}
 	for _, location := range []string{"../../secret", "data/../../../secret", secret, "*/_ORT_MEM_ADDR_/*"} {
-		for place, graph := range keepers(location) {
+		for place, graph := range externalGraphs(location) {
 			graph.Write(t, file)
 			_, err := runtime.Load(t.Context(), file, engine.LoadOptions{})
 			if !errors.Is(err, engine.ErrBadModel) || !strings.Contains(err.Error(), `tensor "w"`) || strings.Contains(err.Error(), filepath.Dir(file)) {
@@ -56,7 +56,7 @@ func TestLoadRefusesElementsFromElsewhere(t *testing.T) {
 			}
 		}
 	}
-	for place, graph := range keepers("data/weights.bin") {
+	for place, graph := range externalGraphs("data/weights.bin") {
 		graph.Write(t, file)
 		session, err := runtime.Load(t.Context(), file, engine.LoadOptions{})
 		if err != nil {

@@ -19,8 +19,8 @@ import (
 	"github.com/tensorwire/tensorwire/internal/transport/bufpool"
 )
 
-// runtime is opened by TestMain. It uses outputs' memory again, and all tests see who looks
-// at it then.
+// runtime is opened by TestMain. It pools outputs; poisoned buffers expose a use after
+// release in every test.
 var runtime *onnx.Engine
 
 func TestMain(m *testing.M) {
@@ -91,7 +91,7 @@ func TestSession(t *testing.T) {
 	})
 }
 
-// A dynamic dimension without a name in common leaves the shape to the runtime.
+// The runtime determines the shape of an output whose dimension name no input has.
 func TestSessionWithOutputOfUnknownShape(t *testing.T) {
 	enginetest.Test(t, func(t *testing.T) engine.Session {
 		g := onnxtest.Unary("Identity", onnxtest.Float32, "batch", 2)
@@ -100,7 +100,7 @@ func TestSessionWithOutputOfUnknownShape(t *testing.T) {
 	})
 }
 
-// Exporters have written graphs whose outputs are not what they declare.
+// Some exporters write graphs that declare the wrong shape for an output.
 func TestSessionWithOutputDeclaredWrongly(t *testing.T) {
 	s := load(t, onnxtest.Graph{
 		Nodes:   []onnxtest.Node{{Op: "Transpose", Inputs: []string{"x"}, Outputs: []string{"y"}}},
@@ -118,7 +118,7 @@ func TestSessionWithOutputDeclaredWrongly(t *testing.T) {
 	}
 }
 
-// The first calls of such a model may come all at once.
+// The first calls of such a model may be concurrent.
 func TestOutputDeclaredWronglyUnderLoad(t *testing.T) {
 	for range 10 {
 		g := onnxtest.Unary("Transpose", onnxtest.Float32, "a", "b")
@@ -173,7 +173,7 @@ func TestSignature(t *testing.T) {
 	}
 }
 
-func TestLoadRefusesWhatIsNoModel(t *testing.T) {
+func TestLoadRejectsInvalidModels(t *testing.T) {
 	good := onnxtest.Unary("Identity", onnxtest.Float32, 1, 2).Encode()
 	external := onnxtest.Unary("Add", onnxtest.Float32, 2)
 	external.Nodes[0].Inputs = []string{"x", "w"}
@@ -193,7 +193,7 @@ func TestLoadRefusesWhatIsNoModel(t *testing.T) {
 		if !errors.Is(err, engine.ErrBadModel) {
 			t.Errorf("%s: error %v", name, err)
 		} else if strings.ContainsAny(err.Error(), `/\`) {
-			t.Errorf("%s: the error tells a path: %v", name, err)
+			t.Errorf("%s: the error contains a path: %v", name, err)
 		}
 	}
 }

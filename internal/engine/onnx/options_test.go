@@ -14,7 +14,7 @@ import (
 	"github.com/tensorwire/tensorwire/internal/engine/onnx/onnxtest"
 )
 
-// open returns another engine beside the package's.
+// open returns an engine with its own options.
 func open(t *testing.T, o onnx.Options) *onnx.Engine {
 	t.Helper()
 	library, err := onnxtest.Library()
@@ -33,8 +33,7 @@ func open(t *testing.T, o onnx.Options) *onnx.Engine {
 	return e
 }
 
-// threads returns how many threads the process has. Loading a model starts those of
-// its own.
+// threads returns the number of threads of the process. Loading a model starts its own.
 func threads(t *testing.T) int {
 	t.Helper()
 	tasks, err := os.ReadDir("/proc/self/task")
@@ -49,20 +48,20 @@ func TestLoadOptions(t *testing.T) {
 	g.Nodes = append(g.Nodes, onnxtest.Node{Op: "Abs", Inputs: []string{"x"}, Outputs: []string{"z"}})
 	g.Outputs = append(g.Outputs, onnxtest.Value{Name: "z", Elem: onnxtest.Float32, Dims: []any{"n", 2}})
 	in := floats([]float32{-1, -1}, 1, 2)
-	engines := map[string]*onnx.Engine{"defaults": runtime, "of its own": open(t, onnx.Options{IntraOpThreads: 13, InterOpThreads: 15})}
+	engines := map[string]*onnx.Engine{"defaults": runtime, "own options": open(t, onnx.Options{IntraOpThreads: 13, InterOpThreads: 15})}
 	for _, c := range []struct {
 		engine  string
 		options engine.LoadOptions
-		more    int // threads beside the caller's
+		more    int // additional threads
 	}{
 		{"defaults", engine.LoadOptions{}, 0},
 		{"defaults", engine.LoadOptions{IntraOpThreads: 13}, 12},
 		{"defaults", engine.LoadOptions{InterOpThreads: 15}, 0}, // not without Parallel
 		{"defaults", engine.LoadOptions{InterOpThreads: 15, Parallel: true}, 14},
 		{"defaults", engine.LoadOptions{IntraOpThreads: 11, InterOpThreads: 21, Parallel: true}, 30},
-		{"of its own", engine.LoadOptions{}, 12},
-		{"of its own", engine.LoadOptions{IntraOpThreads: 1}, 0},
-		{"of its own", engine.LoadOptions{Parallel: true}, 26},
+		{"own options", engine.LoadOptions{}, 12},
+		{"own options", engine.LoadOptions{IntraOpThreads: 1}, 0},
+		{"own options", engine.LoadOptions{Parallel: true}, 26},
 		{"defaults", engine.LoadOptions{Optimization: engine.OptimizeNone}, 0},
 		{"defaults", engine.LoadOptions{Optimization: engine.OptimizeBasic}, 0},
 		{"defaults", engine.LoadOptions{Optimization: engine.OptimizeExtended}, 0},
@@ -74,7 +73,7 @@ func TestLoadOptions(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		// Go may start a few of its own meanwhile.
+		// Go may start a few of its own at the same time.
 		if more := threads(t) - before; more < c.more || more > c.more+5 {
 			t.Errorf("%s, %+v: %d threads more, want %d", c.engine, c.options, more, c.more)
 		}
@@ -90,7 +89,7 @@ func TestLoadOptions(t *testing.T) {
 	}
 }
 
-// An output is bounded wherever its memory comes from.
+// The size of an output is limited, whether Go or the runtime allocates it.
 func TestOutputThatIsTooLarge(t *testing.T) {
 	small := open(t, onnx.Options{MaxOutputBytes: 1000})
 	for name, c := range map[string]struct {
@@ -103,7 +102,7 @@ func TestOutputThatIsTooLarge(t *testing.T) {
 			[]any{"n"},
 			floats(make([]float32, 250), 250), floats(make([]float32, 251), 251),
 		},
-		"known afterwards": {
+		"from the runtime": {
 			onnxtest.Float32,
 			[]any{"k"},
 			floats(make([]float32, 250), 250), floats(make([]float32, 251), 251),
@@ -131,7 +130,7 @@ func TestOutputThatIsTooLarge(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	// 1 GiB is refused without asking for it, however few bytes come in.
+	// An output above 1 GiB is rejected before its memory is allocated.
 	g := onnxtest.Unary("Identity", onnxtest.Float32, "n", "n")
 	g.Nodes = []onnxtest.Node{{Op: "Expand", Inputs: []string{"x", "shape"}, Outputs: []string{"y"}}}
 	g.Inputs[0].Dims = []any{"n", 1 << 29}
@@ -147,7 +146,7 @@ func TestOutputThatIsTooLarge(t *testing.T) {
 	}
 }
 
-func TestOpenSaysWhatIsWrong(t *testing.T) {
+func TestOpenErrors(t *testing.T) {
 	file := t.TempDir() + "/libonnxruntime.so"
 	if err := os.WriteFile(file, []byte("text"), 0o600); err != nil {
 		t.Fatal(err)
@@ -164,8 +163,8 @@ func TestOpenSaysWhatIsWrong(t *testing.T) {
 	}
 }
 
-// An engine that is closed leaves the others, and can be opened again.
-func TestEnginesSideBySide(t *testing.T) {
+// Closing an engine does not affect the others, and it can be opened again.
+func TestSeveralEngines(t *testing.T) {
 	for range 3 {
 		e := open(t, onnx.Options{})
 		if e.Version() != runtime.Version() || !strings.HasPrefix(e.Version(), "1.") {

@@ -7,13 +7,12 @@ import (
 	"strings"
 )
 
-// sourceLocation is a place in the runtime's source, as its messages have it: a file,
-// often with its path on the machine that built it, and a line.
+// sourceLocation matches a location in the runtime's source, as its messages have it: a
+// file, often with its path on the build machine, and a line.
 var sourceLocation = regexp.MustCompile(`\S+\.(?:cc|cpp|h|hpp|mm|inc):\d+:? ?`)
 
-// publicReason returns a message of the runtime without paths. That of the model, and
-// of other files in the repository, is the server's own business, and those of the
-// runtime's source are nobody's.
+// publicReason returns a message of the runtime without the paths of the repository and
+// of the runtime's source, which clients must not see.
 func publicReason(message, path string) string {
 	spellings := []string{path}
 	if absolute, err := filepath.Abs(path); err == nil {
@@ -22,7 +21,7 @@ func publicReason(message, path string) string {
 			spellings = append(spellings, resolved)
 		}
 	}
-	// The longest first: the others may be a part of it.
+	// Longest first: the others may be a part of it.
 	slices.SortFunc(spellings, func(a, b string) int { return len(b) - len(a) })
 	reason := sourceLocation.ReplaceAllString(message, "")
 	for _, s := range spellings {
@@ -35,8 +34,8 @@ func publicReason(message, path string) string {
 	return strings.TrimSpace(reason)
 }
 
-// withoutDir takes a directory out of a message: as the beginning of paths, and in
-// quotes, of which its own name is left.
+// withoutDir removes a directory from a message: as a prefix of paths, and in quotes,
+// where its base name remains.
 func withoutDir(message, dir string) string {
 	message = strings.ReplaceAll(message, dir+string(filepath.Separator), "")
 	return strings.ReplaceAll(message, `"`+dir+`"`, `"`+filepath.Base(dir)+`"`)

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-func TestReasonsTellNoPaths(t *testing.T) {
+func TestPublicReasonHasNoPaths(t *testing.T) {
 	dir := t.TempDir()
 	t.Chdir(dir)
 	if err := os.MkdirAll(filepath.Join(dir, "models", "m", "1"), 0o755); err != nil {
@@ -33,7 +33,7 @@ func TestReasonsTellNoPaths(t *testing.T) {
 		{absolute, "Error: tensorprotoutils.cc:453 External data is missing.", "Error: External data is missing."},
 	} {
 		if got := publicReason(c.message, c.path); got != c.want {
-			t.Errorf("%s\nis told as %s\nwant       %s", c.message, got, c.want)
+			t.Errorf("%s\nbecomes %s\nwant    %s", c.message, got, c.want)
 		}
 	}
 }

@@ -16,26 +16,26 @@ import (
 
 var _ engine.Session = (*session)(nil)
 
-// session is a model in ONNX Runtime. A call into the runtime cannot be
-// cancelled; whoever calls Run bounds how many run at once.
+// session is a model in ONNX Runtime. A call into the runtime cannot be cancelled; the
+// caller of Run limits how many run at once.
 type session struct {
 	signature *engine.Signature
-	// outputs are those that the runtime is asked for.
+	// outputs are the outputs requested from the runtime: those that are tensors.
 	outputs []output
 
-	// mu is held for reading by calls of Run and for writing by Close, which so
-	// waits for them.
+	// mu is held for reading by Run and for writing by Close, which so waits for
+	// running calls.
 	mu    sync.RWMutex
 	model *ort.Session // nil once closed
 
-	// undeclared is set when an output came out in another shape than the graph
-	// declares. From then on the runtime makes the outputs.
-	undeclared atomic.Bool
-	// reuse says that outputs may lie in memory that is used again. written is set when the
-	// runtime has written all of them there, and unwritten when it has not: from then on
-	// they do not lie there.
-	reuse              bool
-	written, unwritten atomic.Bool
+	// wrongShape is set when an output has another shape than the graph declares. From
+	// then on the runtime allocates all outputs.
+	wrongShape atomic.Bool
+	// pooled allows pooled buffers for outputs. verified is set when the runtime has
+	// overwritten all of them in a run. unwritten is set when it has not: from then on
+	// outputs use new memory.
+	pooled              bool
+	verified, unwritten atomic.Bool
 }
 
 func (s *session) Signature() *engine.Signature { return s.signature }
@@ -81,99 +81,99 @@ func (s *session) Run(ctx context.Context, inputs []tensor.Tensor) (*engine.Resu
 	return result, nil
 }
 
-// compute runs the model, and returns what gives the outputs' memory back, nil where that
-// is not used again. Where an output's shape follows from those of the inputs the runtime
-// writes into memory made here, and nothing is copied. Memory of a run that failed is
-// left to the garbage collector.
+// compute runs the model and fills outputs. It returns the function that releases their
+// memory, nil when that is not pooled. Outputs with a derived shape are allocated here
+// and written by the runtime without a copy. The garbage collector frees the memory of a
+// failed run.
 func (s *session) compute(call *ort.Call, inputs, outputs []tensor.Tensor) (free func(), err error) {
-	m := s.memory()
-	given, err := s.give(call, &m, inputs, outputs)
+	buffers := s.buffers()
+	bound, err := s.bindOutputs(call, &buffers, inputs, outputs)
 	if err != nil {
 		return nil, err
 	}
 	err = call.Run()
-	if given && isShapeMismatch(err) {
-		// Files exist whose graphs declare an output's shape wrongly. Asking
-		// again without memory tells that apart from a failure of the model.
-		call.TakeBackOutputs()
+	if bound && isShapeMismatch(err) {
+		// Some files declare the shape of an output wrongly. A second run without
+		// bound outputs distinguishes that from a failure of the model.
+		call.UnbindOutputs()
 		if retryErr := call.Run(); retryErr == nil {
-			s.undeclared.Store(true)
+			s.wrongShape.Store(true)
 			clear(outputs)
-			m = s.memory()
+			buffers = s.buffers()
 			err = nil
 		}
 	}
 	switch {
 	case errors.Is(err, ort.ErrStrings):
 		return nil, fmt.Errorf("%w: the data of an input changed while it was read", engine.ErrBadInput)
-	case isRefused(err):
+	case isInvalidArgument(err):
 		return nil, fmt.Errorf("%w: the model cannot compute these values: %s", engine.ErrBadInput, sourceLocation.ReplaceAllString(err.Error(), ""))
 	case err != nil:
 		return nil, fmt.Errorf("run the model: %w", err)
-	case m.unwritten():
-		// What is not written is zero, as if the memory had been new.
+	case buffers.unwritten():
+		// Run again with new memory, so that unwritten elements are zero.
 		s.unwritten.Store(true)
-		call.TakeBackOutputs()
+		call.UnbindOutputs()
 		clear(outputs)
 		return s.compute(call, inputs, outputs)
-	case m.given > 0 && !s.written.Load():
-		s.written.Store(true)
+	case buffers.marked > 0 && !s.verified.Load():
+		s.verified.Store(true)
 	}
 	for i := range s.outputs {
 		o := &s.outputs[i]
 		if outputs[o.index].DataType != tensor.Invalid {
 			continue
 		}
-		if outputs[o.index], err = o.read(call, i, &m); err != nil {
+		if outputs[o.index], err = o.read(call, i, &buffers); err != nil {
 			return nil, err
 		}
 	}
-	return m.free(), nil
+	return buffers.release(), nil
 }
 
-// memory returns what the outputs of a run are made in.
-func (s *session) memory() memory {
-	m := memory{pooled: s.reuse && !s.unwritten.Load(), each: markEach}
-	if !s.written.Load() {
-		m.each = markSize
+// buffers returns the allocator for the outputs of one run.
+func (s *session) buffers() outputBuffers {
+	b := outputBuffers{pooled: s.pooled && !s.unwritten.Load(), stride: markStride}
+	if !s.verified.Load() {
+		b.stride = markSize
 	}
-	return m
+	return b
 }
 
-// give gives the call memory of m for the outputs that follow from the inputs, and
+// bindOutputs allocates the outputs with a derived shape and binds them to the call. It
 // reports whether there are any.
-func (s *session) give(call *ort.Call, m *memory, inputs, outputs []tensor.Tensor) (given bool, _ error) {
-	if s.undeclared.Load() {
+func (s *session) bindOutputs(call *ort.Call, buffers *outputBuffers, inputs, outputs []tensor.Tensor) (bound bool, _ error) {
+	if s.wrongShape.Load() {
 		return false, nil
 	}
 	for i := range s.outputs {
 		o := &s.outputs[i]
-		if !o.follows {
+		if !o.derived {
 			continue
 		}
-		t, err := o.make(inputs, m)
+		t, err := o.allocate(inputs, buffers)
 		if err != nil {
 			return false, err
 		}
-		if err := call.GiveOutput(i, t); err != nil {
+		if err := call.BindOutput(i, t); err != nil {
 			return false, fmt.Errorf("output %q: %w", o.spec.Name, err)
 		}
-		outputs[o.index], given = t, true
+		outputs[o.index], bound = t, true
 	}
-	return given, nil
+	return bound, nil
 }
 
-// isShapeMismatch reports whether the runtime refused an output's memory for its
-// shape. It has no code for that, only words: "The output OrtValue provided ... has
-// shape", and in older versions "OrtValue shape verification failed".
+// isShapeMismatch reports whether the runtime rejected an output's memory because of its
+// shape. The runtime has no error code for that, only texts: "The output OrtValue
+// provided ... has shape", and in older versions "OrtValue shape verification failed".
 func isShapeMismatch(err error) bool {
 	failure, ok := errors.AsType[*ort.Error](err)
 	return ok && strings.Contains(failure.Message, "OrtValue")
 }
 
-// isRefused reports whether the runtime found fault with the values that it was given,
-// and not with the model or itself.
-func isRefused(err error) bool {
+// isInvalidArgument reports whether the runtime blames the input values, and not the
+// model or itself.
+func isInvalidArgument(err error) bool {
 	failure, ok := errors.AsType[*ort.Error](err)
 	return ok && failure.InvalidArgument
 }

@@ -20,8 +20,8 @@ var elementTypes = map[tensor.DataType]int{
 	tensor.FP16: onnxtest.Float16, tensor.BF16: onnxtest.BFloat16, tensor.FP32: onnxtest.Float32, tensor.FP64: onnxtest.Float64, tensor.Bytes: onnxtest.String,
 }
 
-// sample returns a tensor of arbitrary bits, NaNs among them, and of the strings that
-// C and text handling get wrong.
+// sample returns a tensor of random bits, including NaNs, and strings with NUL bytes and
+// invalid UTF-8.
 func sample(d tensor.DataType, shape tensor.Shape) tensor.Tensor {
 	n, _ := shape.Elements()
 	random := rand.New(rand.NewPCG(1, uint64(d)))
@@ -43,9 +43,9 @@ func sample(d tensor.DataType, shape tensor.Shape) tensor.Tensor {
 	return t
 }
 
-// Every datatype and kind of shape goes in and comes out bit for bit, in memory made
-// here and in the runtime's.
-func TestEveryTensorGoesBothWays(t *testing.T) {
+// Every datatype and kind of shape is transferred unchanged, in memory of Go and of the
+// runtime.
+func TestEveryTensorRoundTrips(t *testing.T) {
 	for d, elem := range elementTypes {
 		for _, c := range []struct {
 			name    string
@@ -55,7 +55,7 @@ func TestEveryTensorGoesBothWays(t *testing.T) {
 			{"fixed", onnxtest.Value{Dims: []any{2, 4}}, onnxtest.Value{Dims: []any{2, 4}}, []tensor.Shape{{2, 4}}},
 			{"scalar", onnxtest.Value{}, onnxtest.Value{}, []tensor.Shape{{}}},
 			{"named", onnxtest.Value{Dims: []any{"n", 2, "m"}}, onnxtest.Value{Dims: []any{"n", 2, "m"}}, []tensor.Shape{{1, 2, 3}, {0, 2, 3}, {3, 2, 0}, {4, 2, 1}}},
-			{"shape known afterwards", onnxtest.Value{Dims: []any{"n", ""}}, onnxtest.Value{Dims: []any{"", "k"}}, []tensor.Shape{{1, 3}, {0, 7}, {5, 2}}},
+			{"shape from the runtime", onnxtest.Value{Dims: []any{"n", ""}}, onnxtest.Value{Dims: []any{"", "k"}}, []tensor.Shape{{1, 3}, {0, 7}, {5, 2}}},
 			{"unranked", onnxtest.Value{Unranked: true}, onnxtest.Value{Unranked: true}, []tensor.Shape{{}, {0}, {7}, {2, 0, 3}, {1, 1, 1, 1, 1, 1, 1, 1, 1, 3}}},
 			{"no elements", onnxtest.Value{Dims: []any{0, 3}}, onnxtest.Value{Dims: []any{0, 3}}, []tensor.Shape{{0, 3}}},
 		} {
@@ -77,21 +77,21 @@ func TestEveryTensorGoesBothWays(t *testing.T) {
 	}
 }
 
-func TestStringsOfNoBytes(t *testing.T) {
+func TestEmptyStrings(t *testing.T) {
 	s := load(t, onnxtest.Unary("Identity", onnxtest.String, "n"))
 	in := tensor.Tensor{DataType: tensor.Bytes, Shape: tensor.Shape{3}, Data: make([]byte, 3*4)}
 	check(t, run(t, s, in)[0], in)
 }
 
-func TestMalformedStringsAreRefused(t *testing.T) {
+func TestMalformedStringsAreRejected(t *testing.T) {
 	s := load(t, onnxtest.Unary("Identity", onnxtest.String, "n"))
 	for name, data := range map[string][]byte{
-		"nothing":            {},
-		"half a length":      {1, 0},
-		"length past end":    {2, 0, 0, 0, 'a'},
-		"huge length":        {0xff, 0xff, 0xff, 0xff, 'a'},
-		"one element more":   {1, 0, 0, 0, 'a', 1, 0, 0, 0, 'b'},
-		"something after it": {1, 0, 0, 0, 'a', 'b'},
+		"nothing":          {},
+		"half a length":    {1, 0},
+		"length past end":  {2, 0, 0, 0, 'a'},
+		"huge length":      {0xff, 0xff, 0xff, 0xff, 'a'},
+		"one element more": {1, 0, 0, 0, 'a', 1, 0, 0, 0, 'b'},
+		"trailing byte":    {1, 0, 0, 0, 'a', 'b'},
 	} {
 		in := tensor.Tensor{DataType: tensor.Bytes, Shape: tensor.Shape{1}, Data: data}
 		if _, err := s.Run(t.Context(), []tensor.Tensor{in}); !errors.Is(err, engine.ErrBadInput) || !strings.Contains(err.Error(), `"x"`) {
@@ -125,8 +125,8 @@ func TestModelWithoutInputs(t *testing.T) {
 	}
 }
 
-// Several inputs and outputs, of which one is an input itself, one a scalar, and one
-// known afterwards.
+// Several inputs and outputs: one output is an input itself, one is a scalar, and the
+// runtime determines the shape of one.
 func TestSeveralInputsAndOutputs(t *testing.T) {
 	s := load(t, onnxtest.Graph{
 		Nodes: []onnxtest.Node{
@@ -157,7 +157,7 @@ func TestSeveralInputsAndOutputs(t *testing.T) {
 		check(t, got[2], text)
 		check(t, got[3], floats([]float32{10, 21, 32}, 3))
 		check(t, got[4], a)
-		got[4].Data[0] ^= 1 // the output is the caller's, and not the input
+		got[4].Data[0] ^= 1 // the caller owns the output, which must not alias the input
 		if a.Data[0] != 0 {
 			t.Fatal("an output that is an input shares its memory")
 		}
@@ -167,9 +167,9 @@ func TestSeveralInputsAndOutputs(t *testing.T) {
 	}
 }
 
-// An output that is no tensor is listed and not given; a model of nothing else, and one
-// that must be fed such a value, cannot be served.
-func TestValuesThatAreNoTensors(t *testing.T) {
+// An output that is not a tensor is in the signature and has no data. A model without a
+// tensor output, or with an input that is not a tensor, is an ErrUnsupported.
+func TestNonTensorValues(t *testing.T) {
 	sequence := onnxtest.Value{Name: "list", Elem: onnxtest.Float32, Dims: []any{"n", 2}, Sequence: true}
 	g := onnxtest.Unary("Identity", onnxtest.Float32, "n", 2)
 	g.Nodes = append(g.Nodes, onnxtest.Node{Op: "SequenceConstruct", Inputs: []string{"x", "x"}, Outputs: []string{"list"}})
@@ -199,7 +199,7 @@ func TestValuesThatAreNoTensors(t *testing.T) {
 	}
 }
 
-// An input with a default is the model's own business.
+// An input with a default is not part of the signature.
 func TestInputWithDefault(t *testing.T) {
 	g := onnxtest.Unary("Add", onnxtest.Float32, 2)
 	g.Nodes[0].Inputs = []string{"x", "bias"}
@@ -212,7 +212,7 @@ func TestInputWithDefault(t *testing.T) {
 	check(t, run(t, s, floats([]float32{10, 20}, 2))[0], floats([]float32{11, 22}, 2))
 }
 
-func TestUnrankedInputRefusesShapesThatAreNone(t *testing.T) {
+func TestUnrankedInputRejectsInvalidShapes(t *testing.T) {
 	g := onnxtest.Unary("Identity", onnxtest.Float32)
 	g.Inputs[0].Unranked, g.Outputs[0].Unranked = true, true
 	s := load(t, g)
@@ -247,8 +247,8 @@ func TestOutputOfTooHighRank(t *testing.T) {
 	}
 }
 
-// Calls of one session share nothing, whatever memory their outputs are in.
-func TestCallsAtOnce(t *testing.T) {
+// Concurrent calls of one session share no state, wherever their outputs are allocated.
+func TestConcurrentCalls(t *testing.T) {
 	g := onnxtest.Unary("Identity", onnxtest.String, "n")
 	g.Nodes = append(g.Nodes, onnxtest.Node{Op: "NonZero", Inputs: []string{"b"}, Outputs: []string{"where"}}, onnxtest.Node{Op: "Identity", Inputs: []string{"b"}, Outputs: []string{"c"}})
 	g.Inputs = append(g.Inputs, onnxtest.Value{Name: "b", Elem: onnxtest.Int32, Dims: []any{"m"}})

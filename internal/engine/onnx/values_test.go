@@ -10,9 +10,9 @@ import (
 	"github.com/tensorwire/tensorwire/internal/engine/onnx/onnxtest"
 )
 
-// Values of the right shape that a model cannot compute are the caller's fault: they are
-// told of it, and the model is not taken for failing.
-func TestValuesThatAModelCannotCompute(t *testing.T) {
+// Values of the right shape that a model cannot compute are an ErrBadInput, so that the
+// model is not marked unhealthy.
+func TestInvalidValuesAreBadInput(t *testing.T) {
 	s := load(t, onnxtest.Graph{
 		Nodes:   []onnxtest.Node{{Op: "Gather", Inputs: []string{"table", "index"}, Outputs: []string{"y"}}},
 		Inputs:  []onnxtest.Value{{Name: "table", Elem: onnxtest.Float32, Dims: []any{3}}, {Name: "index", Elem: onnxtest.Int64, Dims: []any{"n"}}},

@@ -7,17 +7,17 @@ import (
 	"github.com/tensorwire/tensorwire/gen/inference"
 )
 
-// checkBatching checks dynamic_batching for itself, as Triton does, so that the
-// scheduler can take it as it is.
+// checkBatching validates dynamic_batching, with Triton's rules, so that SchedulerOptions
+// does not need to.
 func checkBatching(r *report, config *inference.ModelConfig) {
 	batching := config.GetDynamicBatching()
 	if batching == nil {
 		return
 	}
-	most := config.GetMaxBatchSize()
+	limit := config.GetMaxBatchSize()
 	for _, n := range batching.GetPreferredBatchSize() {
-		if n < 1 || n > most {
-			r.problem("dynamic_batching.preferred_batch_size has %d: use sizes from 1 to max_batch_size, which is %d", n, most)
+		if n < 1 || n > limit {
+			r.problem("dynamic_batching.preferred_batch_size has %d: use sizes from 1 to max_batch_size (%d)", n, limit)
 			break
 		}
 	}
@@ -25,45 +25,45 @@ func checkBatching(r *report, config *inference.ModelConfig) {
 	if !batching.GetPreserveOrdering() {
 		return
 	}
-	// Answers in the order of requests leave no room for requests that overtake.
+	// Responses in request order exclude reordering by priority or timeout.
 	if levels := batching.GetPriorityLevels(); levels > 1 {
-		r.problem("dynamic_batching.preserve_ordering is true and priority_levels is %d: leave one of them out", levels)
+		r.problem("dynamic_batching.preserve_ordering is true and priority_levels is %d: remove one of them", levels)
 	}
 	delays := func(policy *inference.ModelQueuePolicy) bool {
 		return policy.GetTimeoutAction() == inference.ModelQueuePolicy_DELAY && policy.GetDefaultTimeoutMicroseconds() > 0
 	}
 	policies := slices.Collect(maps.Values(batching.GetPriorityQueuePolicy()))
 	if slices.ContainsFunc(append(policies, batching.GetDefaultQueuePolicy()), delays) {
-		r.problem("dynamic_batching.preserve_ordering is true and a queue policy's timeout_action is DELAY: use REJECT, or leave preserve_ordering out")
+		r.problem("dynamic_batching.preserve_ordering is true and a queue policy's timeout_action is DELAY: use REJECT or remove preserve_ordering")
 	}
 }
 
-// maxPriorityLevels bounds the levels of a queue, which are all looked through.
+// maxPriorityLevels limits the levels of a queue: the scheduler iterates over all of them.
 const maxPriorityLevels = 1024
 
-// checkPriorities checks the levels of priority. Without any, what is said of them is
-// not followed, as with Triton.
+// checkPriorities validates the priority levels. Without levels, the fields that refer to
+// them are ignored, as in Triton.
 func checkPriorities(r *report, batching *inference.ModelDynamicBatching) {
 	levels := batching.GetPriorityLevels()
 	if levels == 0 {
 		if batching.GetDefaultPriorityLevel() > 0 {
-			r.warn("dynamic_batching.default_priority_level is not followed: priority_levels is 0")
+			r.warn("dynamic_batching.default_priority_level is ignored: priority_levels is 0")
 		}
 		if len(batching.GetPriorityQueuePolicy()) > 0 {
-			r.warn("dynamic_batching.priority_queue_policy is not followed: priority_levels is 0, and all requests have default_queue_policy")
+			r.warn("dynamic_batching.priority_queue_policy is ignored: priority_levels is 0, and default_queue_policy applies to all requests")
 		}
 		return
 	}
 	if levels > maxPriorityLevels {
-		r.problem("dynamic_batching.priority_levels is %d: the most is %d", levels, maxPriorityLevels)
+		r.problem("dynamic_batching.priority_levels is %d: the limit is %d", levels, maxPriorityLevels)
 		return
 	}
 	if level := batching.GetDefaultPriorityLevel(); level < 1 || level > levels {
-		r.problem("dynamic_batching.default_priority_level is %d: use a level from 1 to priority_levels, which is %d", level, levels)
+		r.problem("dynamic_batching.default_priority_level is %d: use a level from 1 to priority_levels (%d)", level, levels)
 	}
 	for _, level := range slices.Sorted(maps.Keys(batching.GetPriorityQueuePolicy())) {
 		if level < 1 || level > levels {
-			r.problem("dynamic_batching.priority_queue_policy has level %d: use levels from 1 to priority_levels, which is %d", level, levels)
+			r.problem("dynamic_batching.priority_queue_policy has level %d: use levels from 1 to priority_levels (%d)", level, levels)
 		}
 	}
 }

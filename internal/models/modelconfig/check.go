@@ -7,40 +7,29 @@ import (
 	"strings"
 
 	"github.com/tensorwire/tensorwire/gen/inference"
+	"github.com/tensorwire/tensorwire/internal/engine"
 )
 
-// What the configuration of a model that ONNX Runtime runs says of it.
-const (
-	onnxPlatform = "onnxruntime_onnx"
-	onnxBackend  = "onnxruntime"
-)
-
-// checkModel checks what is said of the model as a whole.
-func checkModel(r *report, config *inference.ModelConfig) {
-	if p := config.GetPlatform(); p != "" && p != onnxPlatform {
-		r.problem("platform is %q: ONNX models alone are served, use %q or leave it out", p, onnxPlatform)
-	}
-	if b := config.GetBackend(); b != "" && b != onnxBackend {
-		r.problem("backend is %q: ONNX models alone are served, use %q or leave it out", b, onnxBackend)
-	}
+// checkModel validates the fields of the model as a whole.
+func checkModel(r *report, config *inference.ModelConfig, platforms engine.Platforms) {
 	if n := config.GetMaxBatchSize(); n < 0 {
-		r.problem("max_batch_size is %d: use 0 for a model without batches, or the largest batch", n)
+		r.problem("max_batch_size is %d: use 0 for a model without batching, or the maximum batch size", n)
 	}
 	if name := config.GetDefaultModelFilename(); name != "" && (!isLocalPath(name) || path.Base(name) != name) {
-		r.problem("default_model_filename is %q: use the plain name of a file in the version's directory, such as %q", name, DefaultModelFile)
+		r.problem("default_model_filename is %q: use a file name without directories, such as %q", name, Platform(config, platforms).ModelFile)
 	}
 	if specific := config.GetVersionPolicy().GetSpecific(); specific != nil {
 		versions := specific.GetVersions()
 		if len(versions) == 0 {
-			r.problem("version_policy.specific lists no version: add versions, or leave version_policy out to serve the newest")
+			r.problem("version_policy.specific has no versions: add versions, or remove version_policy to serve the newest")
 		}
 		if i := slices.IndexFunc(versions, func(v int64) bool { return v < 1 }); i >= 0 {
-			r.problem("version_policy.specific.versions has %d: versions are numbered from 1", versions[i])
+			r.problem("version_policy.specific.versions has %d: version numbers start at 1", versions[i])
 		}
 	}
 }
 
-// ioConfig is what inputs and outputs have in common.
+// ioConfig is the common interface of inputs and outputs.
 type ioConfig interface {
 	comparable
 	GetName() string
@@ -48,21 +37,21 @@ type ioConfig interface {
 	GetDims() []int64
 }
 
-// checkTensors checks inputs and outputs for themselves.
+// checkTensors validates inputs and outputs without the model.
 func checkTensors(r *report, config *inference.ModelConfig) {
 	checkIO(r, "input", config.GetInput())
 	checkIO(r, "output", config.GetOutput())
 	for i, in := range config.GetInput() {
-		// Three dimensions, and the batch's where dims are whole.
+		// Three dimensions, plus the batch dimension when dims include it.
 		rank := len(in.GetDims())
 		if in.GetFormat() != inference.ModelInput_FORMAT_NONE && rank != 0 && rank != 3 && (rank != 4 || config.GetMaxBatchSize() > 0) {
-			r.problem("input[%s].format is %v and dims has %d dimensions: images have 3, height, width and channels",
+			r.problem("input[%s].format is %v and dims has %d dimensions: use the 3 dimensions of an image or remove format",
 				elementName(in.ProtoReflect(), i), in.GetFormat(), rank)
 		}
 	}
 	for i, out := range config.GetOutput() {
 		if name := out.GetLabelFilename(); name != "" && !isLocalPath(name) {
-			r.problem("output[%s].label_filename is %q: use the path of a file within the model's directory, such as \"labels.txt\"", elementName(out.ProtoReflect(), i), name)
+			r.problem("output[%s].label_filename is %q: use a relative path in the model's directory, such as \"labels.txt\"", elementName(out.ProtoReflect(), i), name)
 		}
 	}
 }
@@ -72,20 +61,20 @@ func checkIO[T ioConfig](r *report, kind string, list []T) {
 	for i, io := range list {
 		switch name := io.GetName(); {
 		case name == "":
-			r.problem("%s[%d].name is missing: give the name that the model has", kind, i)
+			r.problem("%s[%d].name is missing: set it to the name in the model", kind, i)
 		case seen[name]:
 			r.problem("%s %q is listed twice", kind, name)
 		default:
 			seen[name] = true
 		}
 		if j := slices.IndexFunc(io.GetDims(), func(d int64) bool { return d < -1 }); j >= 0 {
-			r.problem("%s %q: dims has %d: use a size, or -1 for one that is open", kind, io.GetName(), io.GetDims()[j])
+			r.problem("%s %q: dims has %d: use a size, or -1 for a dynamic dimension", kind, io.GetName(), io.GetDims()[j])
 		}
 	}
 }
 
-// isLocalPath reports whether name is a slash-separated path to a file below a
-// directory. That no symbolic link leads out of it is for who opens it.
+// isLocalPath reports whether name is a slash-separated relative path below a directory. It
+// does not resolve symbolic links: the function that opens the file must do so.
 func isLocalPath(name string) bool {
 	return name != "." && !strings.Contains(name, `\`) && path.Clean(name) == name && filepath.IsLocal(filepath.FromSlash(name))
 }

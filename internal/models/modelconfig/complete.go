@@ -11,29 +11,29 @@ import (
 	"github.com/tensorwire/tensorwire/internal/engine"
 )
 
-// Complete checks config, which may be nil, against the model and returns a copy in
-// which what it leaves out is filled in: the name, the platform and the backend, the
-// file's name, the version policy, inputs and outputs with their datatypes and
-// dimensions, and the instance groups, as SetInstances says. config is not changed.
+// Complete checks config, which may be nil, against the model. It returns a copy with
+// defaults for missing fields: the name, the platform and the backend, the file name, the
+// version policy, inputs and outputs with their datatypes and dimensions, and the
+// instance groups (see SetInstances). It does not modify config.
 //
-// name is the name of the model's directory. Without max_batch_size it stays 0, and
-// dimensions are whole: Triton would take 4 where the first dimension of every tensor
-// is open, which would change the shapes that clients see.
+// name is the name of the model's directory. A missing max_batch_size stays 0, so that
+// dims are complete shapes. Triton would use 4 when the first dimension of every tensor is
+// dynamic, which would change the shapes that clients see.
 //
-// Inputs are all of the model's, in its order. Outputs are those that config lists,
-// or all where it lists none, in the model's order; an output that is no tensor is
-// left out, since no client could read it.
+// The result has all inputs of the model, in its order. It has the outputs that config
+// lists, or all when config lists none, in the model's order. It omits an output that is
+// not a tensor, since clients cannot read it.
 //
-// The error names every field that contradicts the model, with what both say.
-func Complete(config *inference.ModelConfig, name string, signature *engine.Signature) (*inference.ModelConfig, error) {
+// The error names every field that contradicts the model, with both values.
+func Complete(config *inference.ModelConfig, name string, platform engine.Platform, signature *engine.Signature) (*inference.ModelConfig, error) {
 	r := &report{source: fromFile}
 	completed := clone(config)
 	if completed.GetName() != "" && completed.GetName() != name {
-		r.problem("name is %q, but the model's directory is %q: give it the same name, or leave name out", completed.GetName(), name)
+		r.problem("name is %q, but the model's directory is %q: use the directory's name or remove name", completed.GetName(), name)
 	}
 	completed.Name = name
-	completed.Platform, completed.Backend = onnxPlatform, onnxBackend
-	completed.DefaultModelFilename = ModelFile(config)
+	completed.Platform, completed.Backend = platform.Name, platform.Backend
+	completed.DefaultModelFilename = ModelFile(config, platform)
 	if completed.GetVersionPolicy().GetPolicyChoice() == nil {
 		completed.VersionPolicy = &inference.ModelVersionPolicy{PolicyChoice: &inference.ModelVersionPolicy_Latest_{Latest: &inference.ModelVersionPolicy_Latest{}}}
 	}
@@ -50,24 +50,24 @@ func Complete(config *inference.ModelConfig, name string, signature *engine.Sign
 	return completed, nil
 }
 
-func completeInputs(r *report, given []*inference.ModelInput, signature *engine.Signature, batches int32) []*inference.ModelInput {
-	for _, in := range given {
+func completeInputs(r *report, configured []*inference.ModelInput, signature *engine.Signature, batches int32) []*inference.ModelInput {
+	for _, in := range configured {
 		switch known := hasSpec(signature.Inputs, in.GetName()); {
 		case !known && in.GetOptional():
-			r.problem("input %q is not an input of the model, which has %s; inputs that have a default in the model are not taken: leave it out", in.GetName(), specNames(signature.Inputs))
+			r.problem("input %q is not an input of the model, which has %s: remove it, since inputs with a default in the model cannot be set", in.GetName(), specNames(signature.Inputs))
 		case !known:
-			r.problem("input %q is not an input of the model, which has %s", in.GetName(), specNames(signature.Inputs))
+			r.problem("input %q is not an input of the model, which has %s: use its names", in.GetName(), specNames(signature.Inputs))
 		}
 	}
 	completed := make([]*inference.ModelInput, 0, len(signature.Inputs))
 	for i := range signature.Inputs {
 		spec := &signature.Inputs[i]
-		at := slices.IndexFunc(given, func(in *inference.ModelInput) bool { return in.GetName() == spec.Name })
+		at := slices.IndexFunc(configured, func(in *inference.ModelInput) bool { return in.GetName() == spec.Name })
 		in := &inference.ModelInput{Name: spec.Name}
 		if at >= 0 {
-			in = given[at]
-		} else if len(given) > 0 {
-			r.problem("input lists %d inputs without %q, which the model needs: list it, or leave input out", len(given), spec.Name)
+			in = configured[at]
+		} else if len(configured) > 0 {
+			r.problem("input lacks %q, which the model requires: add it, or remove input to use all of them", spec.Name)
 		}
 		in.DataType, in.Dims = fit(r, "input", spec, in.GetDataType(), in.GetDims(), batches)
 		completed = append(completed, in)
@@ -75,24 +75,24 @@ func completeInputs(r *report, given []*inference.ModelInput, signature *engine.
 	return completed
 }
 
-func completeOutputs(r *report, given []*inference.ModelOutput, signature *engine.Signature, batches int32) []*inference.ModelOutput {
-	for _, out := range given {
+func completeOutputs(r *report, configured []*inference.ModelOutput, signature *engine.Signature, batches int32) []*inference.ModelOutput {
+	for _, out := range configured {
 		if !hasSpec(signature.Outputs, out.GetName()) {
-			r.problem("output %q is not an output of the model, which has %s", out.GetName(), specNames(signature.Outputs))
+			r.problem("output %q is not an output of the model, which has %s: use its names", out.GetName(), specNames(signature.Outputs))
 		}
 	}
 	completed := make([]*inference.ModelOutput, 0, len(signature.Outputs))
 	for i := range signature.Outputs {
 		spec := &signature.Outputs[i]
-		at := slices.IndexFunc(given, func(out *inference.ModelOutput) bool { return out.GetName() == spec.Name })
+		at := slices.IndexFunc(configured, func(out *inference.ModelOutput) bool { return out.GetName() == spec.Name })
 		out := &inference.ModelOutput{Name: spec.Name}
 		switch {
 		case at >= 0 && spec.DataType == tensor.Invalid:
-			r.problem("output %q is no tensor in the model, but a sequence or a map, which cannot be sent: leave it out", spec.Name)
+			r.problem("output %q is a sequence or a map in the model, which cannot be returned: remove it", spec.Name)
 			continue
 		case at >= 0:
-			out = given[at]
-		case len(given) > 0, spec.DataType == tensor.Invalid:
+			out = configured[at]
+		case len(configured) > 0, spec.DataType == tensor.Invalid:
 			continue
 		}
 		out.DataType, out.Dims = fit(r, "output", spec, out.GetDataType(), out.GetDims(), batches)
@@ -105,23 +105,23 @@ func hasSpec(specs []engine.TensorSpec, name string) bool {
 	return slices.ContainsFunc(specs, func(spec engine.TensorSpec) bool { return spec.Name == name })
 }
 
-// specNames lists the names of specs in quotes, not more than a reader takes in.
+// specNames lists the names of specs in quotes, at most maxNames of them.
 func specNames(specs []engine.TensorSpec) string {
-	const most = 10
+	const maxNames = 10
 	if len(specs) == 0 {
 		return "none"
 	}
 	var list []string
-	for _, spec := range specs[:min(len(specs), most)] {
+	for _, spec := range specs[:min(len(specs), maxNames)] {
 		list = append(list, strconv.Quote(spec.Name))
 	}
-	if more := len(specs) - most; more > 0 {
+	if more := len(specs) - maxNames; more > 0 {
 		list = append(list, fmt.Sprintf("%d more", more))
 	}
 	return strings.Join(list, ", ")
 }
 
-// indexed returns the name that Triton gives to a group without one.
-func indexed(model string, i int) string {
+// groupName returns the name that Triton assigns to an instance group without one.
+func groupName(model string, i int) string {
 	return model + "_" + strconv.Itoa(i)
 }

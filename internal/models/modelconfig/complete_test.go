@@ -2,7 +2,6 @@ package modelconfig_test
 
 import (
 	"slices"
-	"strings"
 	"testing"
 
 	"google.golang.org/protobuf/encoding/prototext"
@@ -14,7 +13,7 @@ import (
 	"github.com/tensorwire/tensorwire/internal/models/modelconfig"
 )
 
-// images is a model that takes batches of images and a scalar-free second input.
+// images is a model with a batch of images and a second input.
 var images = &engine.Signature{
 	Inputs: []engine.TensorSpec{
 		{Name: "image", DataType: tensor.FP32, Shape: tensor.Shape{-1, 3, -1, -1}},
@@ -26,17 +25,17 @@ var images = &engine.Signature{
 	},
 }
 
-// parse reads a configuration that is good for itself.
+// parse reads a valid configuration.
 func parse(t *testing.T, text string) *inference.ModelConfig {
 	t.Helper()
-	config, _, err := modelconfig.Parse([]byte(text))
+	config, _, err := modelconfig.Parse([]byte(text), platforms)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return config
 }
 
-// same fails the test where got is not the message of that text.
+// same fails the test when got is not the message of the text.
 func same(t *testing.T, got *inference.ModelConfig, text string) {
 	t.Helper()
 	want := &inference.ModelConfig{}
@@ -48,9 +47,9 @@ func same(t *testing.T, got *inference.ModelConfig, text string) {
 	}
 }
 
-func TestCompleteFillsInWhatTheModelSays(t *testing.T) {
+func TestCompleteFillsInTheModel(t *testing.T) {
 	t.Parallel()
-	config, err := modelconfig.Complete(nil, "cats", images)
+	config, err := modelconfig.Complete(nil, "cats", engine.ONNXRuntime, images)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -60,7 +59,7 @@ func TestCompleteFillsInWhatTheModelSays(t *testing.T) {
 		output { name: "logits" data_type: TYPE_FP32 dims: [-1, 1000] } output { name: "names" data_type: TYPE_STRING dims: [-1, -1] }
 		instance_group { name: "cats" kind: KIND_CPU }`)
 	if n := modelconfig.Instances(config); n != 0 {
-		t.Errorf("%d instances, where nothing says how many", n)
+		t.Errorf("%d instances without a setting", n)
 	}
 	modelconfig.SetInstances(config, 2)
 	if n := modelconfig.Instances(config); n != 2 {
@@ -68,15 +67,15 @@ func TestCompleteFillsInWhatTheModelSays(t *testing.T) {
 	}
 }
 
-func TestCompleteKeepsWhatTheConfigurationSays(t *testing.T) {
+func TestCompleteKeepsTheConfiguration(t *testing.T) {
 	t.Parallel()
-	given := parse(t, `name: "cats" max_batch_size: 4 version_policy { latest { } } optimization { input_pinned_memory { enable: true } }
+	configured := parse(t, `name: "cats" max_batch_size: 4 version_policy { latest { } } optimization { input_pinned_memory { enable: true } }
 		input { name: "ids" } input { name: "image" format: FORMAT_NCHW dims: [3, 224, 224] }
 		output { name: "names" label_filename: "names.txt" }
 		instance_group { count: 2 } instance_group { kind: KIND_GPU count: 9 } instance_group { name: "b" kind: KIND_MODEL }
 		parameters { key: "intra_op_thread_count" value { string_value: "1" } }`)
-	before := proto.CloneOf(given)
-	config, err := modelconfig.Complete(given, "cats", images)
+	before := proto.CloneOf(configured)
+	config, err := modelconfig.Complete(configured, "cats", engine.ONNXRuntime, images)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -86,27 +85,27 @@ func TestCompleteKeepsWhatTheConfigurationSays(t *testing.T) {
 		output { name: "names" data_type: TYPE_STRING dims: [-1] label_filename: "names.txt" }
 		instance_group { name: "cats_0" kind: KIND_CPU count: 2 } instance_group { name: "b" kind: KIND_CPU count: 1 }
 		parameters { key: "intra_op_thread_count" value { string_value: "1" } }`)
-	if !proto.Equal(given, before) {
-		t.Error("the configuration that was given is changed")
+	if !proto.Equal(configured, before) {
+		t.Error("Complete modified its argument")
 	}
-	if n := modelconfig.Instances(config); n != 3 || modelconfig.Instances(given) != 3 {
+	if n := modelconfig.Instances(config); n != 3 || modelconfig.Instances(configured) != 3 {
 		t.Errorf("%d instances, want 3", n)
 	}
 	modelconfig.SetInstances(config, 7)
 	if n := modelconfig.Instances(config); n != 3 {
-		t.Errorf("setting the instances of a configuration that gives 3 makes them %d", n)
+		t.Errorf("SetInstances replaced 3 configured instances by %d", n)
 	}
 }
 
 func TestGroupsOfGPUsRunOnTheCPU(t *testing.T) {
 	t.Parallel()
-	given := parse(t, `instance_group [ { name: "a" kind: KIND_GPU count: 1 gpus: 0 }, { kind: KIND_GPU count: 1 } ]`)
-	config, err := modelconfig.Complete(given, "cats", images)
+	configured := parse(t, `instance_group [ { name: "a" kind: KIND_GPU count: 1 gpus: 0 }, { kind: KIND_GPU count: 1 } ]`)
+	config, err := modelconfig.Complete(configured, "cats", engine.ONNXRuntime, images)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if n := modelconfig.Instances(config); n != 0 || modelconfig.Instances(given) != 0 {
-		t.Errorf("%d instances, want the server's number", n)
+	if n := modelconfig.Instances(config); n != 0 || modelconfig.Instances(configured) != 0 {
+		t.Errorf("%d instances, want the server's default", n)
 	}
 	modelconfig.SetInstances(config, 4)
 	groups := config.GetInstanceGroup()
@@ -127,7 +126,7 @@ func TestDimensionsThatFit(t *testing.T) {
 		{name: "scalar", spec: tensor.Shape{}, want: nil},
 		{name: "scalar as ones", spec: tensor.Shape{}, config: "dims: [1, 1]", want: []int64{1, 1}},
 		{name: "empty", spec: tensor.Shape{0, 3}, config: "dims: [0, 3]", want: []int64{0, 3}},
-		{name: "open rank", spec: nil, batch: 2, config: "dims: [7]", want: []int64{7}},
+		{name: "dynamic rank", spec: nil, batch: 2, config: "dims: [7]", want: []int64{7}},
 		{name: "only the batch", spec: tensor.Shape{-1}, batch: 2, want: nil},
 		{name: "fixed by the configuration", spec: tensor.Shape{-1, -1}, config: "dims: [1, -1]", want: []int64{1, -1}},
 	} {
@@ -135,9 +134,9 @@ func TestDimensionsThatFit(t *testing.T) {
 			Inputs:  []engine.TensorSpec{{Name: "x", DataType: tensor.FP32, Shape: test.spec}},
 			Outputs: []engine.TensorSpec{{Name: "y", DataType: tensor.FP32, Shape: test.spec}},
 		}
-		given := parse(t, `input { name: "x" `+test.config+` } output { name: "y" `+test.config+` }`)
-		given.MaxBatchSize = test.batch
-		config, err := modelconfig.Complete(given, "m", signature)
+		configured := parse(t, `input { name: "x" `+test.config+` } output { name: "y" `+test.config+` }`)
+		configured.MaxBatchSize = test.batch
+		config, err := modelconfig.Complete(configured, "m", engine.ONNXRuntime, signature)
 		if err != nil {
 			t.Errorf("%s: %v", test.name, err)
 			continue
@@ -148,9 +147,9 @@ func TestDimensionsThatFit(t *testing.T) {
 	}
 }
 
-func TestOutputsMayLeaveOpenWhatTheModelFixes(t *testing.T) {
+func TestOutputDimsMayBeDynamic(t *testing.T) {
 	t.Parallel()
-	config, err := modelconfig.Complete(parse(t, `max_batch_size: 1 output { name: "logits" dims: -1 } output { name: "names" dims: 5 }`), "m", images)
+	config, err := modelconfig.Complete(parse(t, `max_batch_size: 1 output { name: "logits" dims: -1 } output { name: "names" dims: 5 }`), "m", engine.ONNXRuntime, images)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -159,28 +158,28 @@ func TestOutputsMayLeaveOpenWhatTheModelFixes(t *testing.T) {
 	}
 }
 
-func TestOutputsThatAreNoTensorsAreLeftOut(t *testing.T) {
+func TestNonTensorOutputsAreOmitted(t *testing.T) {
 	t.Parallel()
 	signature := &engine.Signature{Outputs: []engine.TensorSpec{
 		{Name: "label", DataType: tensor.Int64, Shape: tensor.Shape{-1}}, {Name: "probabilities"},
 	}}
-	config, err := modelconfig.Complete(nil, "m", signature)
+	config, err := modelconfig.Complete(nil, "m", engine.ONNXRuntime, signature)
 	if err != nil || len(config.GetOutput()) != 1 || config.GetOutput()[0].GetName() != "label" {
 		t.Errorf("%v, %v", config, err)
 	}
 }
 
-func TestContradictionsNameBothSides(t *testing.T) {
+func TestContradictionsHaveBothValues(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct{ name, config, want string }{
-		{"name", `name: "dogs"`, `name is "dogs", but the model's directory is "cats": give it the same name, or leave name out`},
-		{"output", `output { name: "probs" }`, `output "probs" is not an output of the model, which has "logits", "names"`},
-		{"input", `input { name: "x" } input { name: "ids" } input { name: "image" }`, `input "x" is not an input of the model, which has "image", "ids"`},
+		{"name", `name: "dogs"`, `name is "dogs", but the model's directory is "cats": use the directory's name or remove name`},
+		{"output", `output { name: "probs" }`, `output "probs" is not an output of the model, which has "logits", "names": use its names`},
+		{"input", `input { name: "x" } input { name: "ids" } input { name: "image" }`, `input "x" is not an input of the model, which has "image", "ids": use its names`},
 		{
 			"default", `input { name: "scale" optional: true } input { name: "ids" } input { name: "image" }`,
-			`input "scale" is not an input of the model, which has "image", "ids"; inputs that have a default in the model are not taken: leave it out`,
+			`input "scale" is not an input of the model, which has "image", "ids": remove it, since inputs with a default in the model cannot be set`,
 		},
-		{"missing input", `input { name: "ids" }`, `input lists 1 inputs without "image", which the model needs: list it, or leave input out`},
+		{"missing input", `input { name: "ids" }`, `input lacks "image", which the model requires: add it, or remove input to use all of them`},
 		{
 			"data types", `input { name: "image" data_type: TYPE_UINT8 } input { name: "ids" data_type: TYPE_INT32 }`,
 			`input "image" has data_type TYPE_UINT8, but the model has TYPE_FP32; input "ids" has data_type TYPE_INT32, but the model has TYPE_INT64`,
@@ -188,34 +187,34 @@ func TestContradictionsNameBothSides(t *testing.T) {
 		{"rank", `output { name: "logits" dims: [1000] }`, `output "logits" has dims [1000], but the model has shape [-1, 1000]`},
 		{
 			"batch", `max_batch_size: 8 input { name: "ids" } input { name: "image" dims: [-1, 3, 224, 224] }`,
-			`input "image" has dims [-1, 3, 224, 224], with the batch [-1, -1, 3, 224, 224], but the model has shape [-1, 3, -1, -1]: max_batch_size is 8, so that dims go without the batch`,
+			`input "image" has dims [-1, 3, 224, 224] (with the batch dimension [-1, -1, 3, 224, 224]), but the model has shape [-1, 3, -1, -1]: with max_batch_size 8, dims exclude the batch dimension`,
 		},
-		{"size", `max_batch_size: 8 output { name: "logits" dims: [10] }`, `output "logits" has dims [10], with the batch [-1, 10], but the model has shape [-1, 1000]: max_batch_size is 8, so that dims go without the batch`},
+		{"size", `max_batch_size: 8 output { name: "logits" dims: [10] }`, `output "logits" has dims [10] (with the batch dimension [-1, 10]), but the model has shape [-1, 1000]: with max_batch_size 8, dims exclude the batch dimension`},
 		{"opened", `input { name: "image" } input { name: "ids" dims: [-1, -1] }`, `input "ids" has dims [-1, -1], but the model has shape [-1, 8]`},
 		{"nothing", `output { name: "names" dims: [-1, 0] }`, `output "names" has dims [-1, 0], but the model has shape [-1, -1]`},
 	} {
-		_, err := modelconfig.Complete(parse(t, test.config), "cats", images)
+		_, err := modelconfig.Complete(parse(t, test.config), "cats", engine.ONNXRuntime, images)
 		if err == nil || err.Error() != "config.pbtxt: "+test.want {
 			t.Errorf("%s: %v\nwant %s", test.name, err, test.want)
 		}
 	}
 }
 
-func TestBatchesNeedAnOpenFirstDimension(t *testing.T) {
+func TestBatchDimensionIsDynamic(t *testing.T) {
 	t.Parallel()
 	signature := &engine.Signature{
 		Inputs:  []engine.TensorSpec{{Name: "x", DataType: tensor.FP32, Shape: tensor.Shape{1, 3}}},
 		Outputs: []engine.TensorSpec{{Name: "y", DataType: tensor.FP32, Shape: tensor.Shape{}}},
 	}
-	_, err := modelconfig.Complete(parse(t, `max_batch_size: 8`), "m", signature)
-	const want = `config.pbtxt: max_batch_size is 8, but input "x" of the model has shape [1, 3], whose first dimension is no batch's, which would be -1: leave max_batch_size out, and give dims whole` +
-		`; max_batch_size is 8, but output "y" of the model has shape [], whose first dimension is no batch's`
-	if err == nil || !strings.HasPrefix(err.Error(), want) {
+	_, err := modelconfig.Complete(parse(t, `max_batch_size: 8`), "m", engine.ONNXRuntime, signature)
+	const want = `config.pbtxt: max_batch_size is 8, but input "x" of the model has shape [1, 3] without a batch dimension (-1): remove max_batch_size and put complete shapes into dims` +
+		`; max_batch_size is 8, but output "y" of the model has shape [] without a batch dimension (-1): remove max_batch_size and put complete shapes into dims`
+	if err == nil || err.Error() != want {
 		t.Errorf("%v\nwant %s", err, want)
 	}
 	signature.Outputs[0] = engine.TensorSpec{Name: "y"}
-	_, err = modelconfig.Complete(parse(t, `output { name: "y" }`), "m", signature)
-	if err == nil || err.Error() != `config.pbtxt: output "y" is no tensor in the model, but a sequence or a map, which cannot be sent: leave it out` {
+	_, err = modelconfig.Complete(parse(t, `output { name: "y" }`), "m", engine.ONNXRuntime, signature)
+	if err == nil || err.Error() != `config.pbtxt: output "y" is a sequence or a map in the model, which cannot be returned: remove it` {
 		t.Error(err)
 	}
 }

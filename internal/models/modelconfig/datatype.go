@@ -5,7 +5,7 @@ import (
 	"github.com/tensorwire/tensorwire/internal/base/tensor"
 )
 
-// dataTypes holds the protocol's data type of each tensor.DataType.
+// dataTypes maps tensor.DataType to the protocol's data type.
 var dataTypes = [...]inference.DataType{
 	tensor.Invalid: inference.DataType_TYPE_INVALID,
 	tensor.Bool:    inference.DataType_TYPE_BOOL,
@@ -24,18 +24,18 @@ var dataTypes = [...]inference.DataType{
 	tensor.Bytes:   inference.DataType_TYPE_STRING,
 }
 
-// DataTypeOf returns the tensor's datatype for a configuration's; tensor.Invalid for
-// TYPE_INVALID and for numbers that are none.
+// DataTypeOf converts a configuration's datatype to a tensor's; tensor.Invalid for
+// TYPE_INVALID and for unknown numbers.
 func DataTypeOf(d inference.DataType) tensor.DataType {
-	for own, theirs := range dataTypes {
-		if theirs == d {
-			return tensor.DataType(own)
+	for converted, proto := range dataTypes {
+		if proto == d {
+			return tensor.DataType(converted)
 		}
 	}
 	return tensor.Invalid
 }
 
-// ProtoDataType returns the configuration's datatype for a tensor's; TYPE_INVALID for
+// ProtoDataType converts a tensor's datatype to a configuration's; TYPE_INVALID for
 // tensor.Invalid.
 func ProtoDataType(d tensor.DataType) inference.DataType {
 	if int(d) < len(dataTypes) {

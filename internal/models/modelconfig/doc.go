@@ -1,13 +1,14 @@
-// Package modelconfig reads a model's configuration, Triton's ModelConfig, as
-// config.pbtxt holds it in protobuf text and load requests hold it in JSON; checks it
-// against the model; and says what follows from it: which versions are served, how the
-// engine is tuned, and which requests warm a model up.
+// Package modelconfig reads a model's configuration, Triton's ModelConfig, from protobuf
+// text (config.pbtxt) and from JSON (load requests). It checks the configuration against
+// the model, and maps it to the settings of the runtime: the platform and the model file,
+// the versions to serve, [EngineOptions], [SchedulerOptions] and [Warmups]. No other
+// package interprets a ModelConfig.
 //
-// A field that would change answers and cannot be followed is an error. One that is
-// only not followed is a warning that names it. docs/models.md lists both.
+// An unsupported field that would change results is an error. Any other unsupported field
+// is a warning that names it. docs/models.md lists both.
 //
-// The rules are those of Triton's public sources, core and onnxruntime_backend, where
-// a comment does not say otherwise. Nothing in this package starts a goroutine or
-// touches the disk; its functions are safe for concurrent use, and change no message
-// that they are given except where they say so.
+// The rules are those of Triton's public sources, core and onnxruntime_backend, unless a
+// comment states otherwise. The package starts no goroutines and does not access the file
+// system. Its functions are safe for concurrent use, and do not modify their arguments
+// unless their comment states it.
 package modelconfig

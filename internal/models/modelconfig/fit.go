@@ -8,25 +8,23 @@ import (
 	"github.com/tensorwire/tensorwire/internal/engine"
 )
 
-// fit checks the datatype and the dimensions that a configuration gives to an input
-// or an output, kind, against the model's, and returns them, or the model's where it
-// gives none.
+// fit checks the configured datatype and dims of an input or output (kind) against the
+// model. It returns them, or the model's when they are not configured.
 //
-// With batches, dims are those after the batch's, which must be open in the model.
-// Inputs follow Triton: dims may fix a size that the model leaves open, and may not
-// open one that it fixes, which would promise what it cannot take. For outputs Triton
-// wants the same dims; here both may leave open what the other fixes, since what the
-// engine finds out about an output's shape depends on how far it looks, and nothing is
-// promised that does not hold. As there, a scalar may be given as ones.
-func fit(r *report, kind string, spec *engine.TensorSpec, given inference.DataType, dims []int64, batches int32) (inference.DataType, []int64) {
+// With batching, dims exclude the batch dimension, which must be dynamic in the model.
+// Inputs follow Triton: dims may fix a dynamic dimension of the model, but not make a
+// fixed one dynamic. For outputs Triton requires equal dims. Here a dimension may be
+// dynamic on either side: how much of an output's shape an engine infers differs, and the
+// configuration stays true. As in Triton, dims of a scalar may be ones.
+func fit(r *report, kind string, spec *engine.TensorSpec, configured inference.DataType, dims []int64, batches int32) (inference.DataType, []int64) {
 	dataType := ProtoDataType(spec.DataType)
-	if given != inference.DataType_TYPE_INVALID && given != dataType {
-		r.problem("%s %q has data_type %v, but the model has %v", kind, spec.Name, given, dataType)
+	if configured != inference.DataType_TYPE_INVALID && configured != dataType {
+		r.problem("%s %q has data_type %v, but the model has %v", kind, spec.Name, configured, dataType)
 	}
 	shape := spec.Shape
-	if batches > 0 && shape != nil { // nil: even the rank is open
+	if batches > 0 && shape != nil { // nil: the rank is dynamic
 		if len(shape) == 0 || shape[0] != tensor.Dynamic {
-			r.problem("max_batch_size is %d, but %s %q of the model has shape %v, whose first dimension is no batch's, which would be -1: leave max_batch_size out, and give dims whole",
+			r.problem("max_batch_size is %d, but %s %q of the model has shape %v without a batch dimension (-1): remove max_batch_size and put complete shapes into dims",
 				batches, kind, spec.Name, shape)
 			return dataType, dims
 		}
@@ -44,7 +42,7 @@ func fit(r *report, kind string, spec *engine.TensorSpec, given inference.DataTy
 		switch {
 		case dims[i] == shape[i]:
 		case shape[i] == tensor.Dynamic:
-			fits = dims[i] > 0 // a size that is open is no reason to fix it to nothing
+			fits = dims[i] > 0
 		default:
 			fits = dims[i] == tensor.Dynamic && kind == "output"
 		}
@@ -53,7 +51,7 @@ func fit(r *report, kind string, spec *engine.TensorSpec, given inference.DataTy
 		return dataType, dims
 	}
 	if batches > 0 {
-		r.problem("%s %q has dims %v, with the batch %v, but the model has shape %v: max_batch_size is %d, so that dims go without the batch",
+		r.problem("%s %q has dims %v (with the batch dimension %v), but the model has shape %v: with max_batch_size %d, dims exclude the batch dimension",
 			kind, spec.Name, tensor.Shape(dims), tensor.Shape(append([]int64{tensor.Dynamic}, dims...)), spec.Shape, batches)
 	} else {
 		r.problem("%s %q has dims %v, but the model has shape %v", kind, spec.Name, tensor.Shape(dims), spec.Shape)

@@ -17,16 +17,18 @@ import (
 	"github.com/tensorwire/tensorwire/internal/engine"
 )
 
-// fuzzSignature is a model for whatever configuration is found.
+var fuzzPlatforms = engine.Platforms{engine.ONNXRuntime}
+
+// fuzzSignature is a model for every configuration that the fuzzer finds.
 var fuzzSignature = &engine.Signature{
 	Inputs:  []engine.TensorSpec{{Name: "x", DataType: tensor.FP32, Shape: tensor.Shape{-1, 3}}, {Name: "s", DataType: tensor.Bytes}},
 	Outputs: []engine.TensorSpec{{Name: "y", DataType: tensor.Int64, Shape: tensor.Shape{-1}}, {Name: "map"}},
 }
 
-// fuzzFile is short, so that the fuzzer is not busy with memory.
+// fuzzFile is short, so that the fuzzer does not spend its time on memory.
 func fuzzFile(string) ([]byte, error) { return make([]byte, 24), nil }
 
-// checkMessages fails the test where an error or a warning is not fit for a client.
+// checkMessages fails the test when an error or a warning is not safe for clients.
 func checkMessages(t *testing.T, source string, warnings []string, err error) {
 	t.Helper()
 	if err != nil {
@@ -34,41 +36,41 @@ func checkMessages(t *testing.T, source string, warnings []string, err error) {
 	}
 	for _, text := range warnings {
 		if !strings.HasPrefix(text, source) || !utf8.ValidString(text) || strings.ContainsAny(text, "\n\r\x00") || strings.Contains(text, "proto:") ||
-			len(text) > (maxProblems+1)*(maxFault+10) {
-			t.Errorf("not fit for a client: %q", text)
+			len(text) > (maxProblems+1)*(maxMessage+10) {
+			t.Errorf("not safe for clients: %q", text)
 		}
 	}
 }
 
-// checkConfig uses a configuration that was accepted for all that it is for.
+// checkConfig passes an accepted configuration to every function of the package.
 func checkConfig(t *testing.T, config *inference.ModelConfig) {
 	t.Helper()
 	text, err := JSON(config)
 	if err != nil {
 		t.Fatal(err)
 	}
-	back, _, err := ParseJSON(text)
+	back, _, err := ParseJSON(text, fuzzPlatforms)
 	if len(text) <= maxText && (err != nil || !proto.Equal(back, config)) {
-		t.Errorf("as JSON it does not come back: %s: %v", text, err)
+		t.Errorf("JSON does not round-trip: %s: %v", text, err)
 	}
 	if _, err := EngineOptions(config); err != nil {
-		t.Errorf("options were checked and are refused now: %v", err)
+		t.Errorf("validated options are rejected: %v", err)
 	}
-	if !isLocalPath(ModelFile(config)) {
-		t.Errorf("the model's file is %q", ModelFile(config))
+	if !isLocalPath(ModelFile(config, engine.ONNXRuntime)) {
+		t.Errorf("the model's file is %q", ModelFile(config, engine.ONNXRuntime))
 	}
 	if n := Instances(config); n < 0 || n > maxInstances+len(config.GetInstanceGroup()) {
 		t.Errorf("%d instances", n)
 	}
 	SelectVersions(config, []int64{3, 1, 2})
-	completed, err := Complete(config, "m", fuzzSignature)
+	completed, err := Complete(config, "m", engine.ONNXRuntime, fuzzSignature)
 	checkMessages(t, "config.pbtxt: ", nil, err)
 	if err != nil {
 		return
 	}
-	again, err := Complete(completed, "m", fuzzSignature)
+	again, err := Complete(completed, "m", engine.ONNXRuntime, fuzzSignature)
 	if err != nil || !proto.Equal(again, completed) {
-		t.Errorf("what is completed is not complete: %v", err)
+		t.Errorf("a completed configuration changes again: %v", err)
 	}
 	for _, warmup := range completed.GetModelWarmup() {
 		if warmup.GetBatchSize() > 100 {
@@ -107,28 +109,28 @@ func FuzzParse(f *testing.F) {
 	} {
 		f.Add([]byte(text))
 	}
-	placed := regexp.MustCompile(`^config\.pbtxt: line [1-9][0-9]*, column [1-9][0-9]*: .`)
+	positioned := regexp.MustCompile(`^config\.pbtxt: line [1-9][0-9]*, column [1-9][0-9]*: .`)
 	f.Fuzz(func(t *testing.T, text []byte) {
-		config, warnings, err := Parse(text)
+		config, warnings, err := Parse(text, fuzzPlatforms)
 		checkMessages(t, "config.pbtxt: ", warnings, err)
 		if _, unknown, bad := unmarshalText(text); len(text) <= maxText && (bad != nil || len(unknown) > 0) {
-			for _, place := range append(unknown, bad) {
-				if place != nil && (place.line > bytes.Count(text, []byte("\n"))+1 || place.offset(text) > len(text)) {
-					t.Errorf("%v is past the end", place)
+			for _, e := range append(unknown, bad) {
+				if e != nil && (e.line > bytes.Count(text, []byte("\n"))+1 || e.offset(text) > len(text)) {
+					t.Errorf("%v is past the end", e)
 				}
 			}
-			if bad != nil && !placed.MatchString(err.Error()) {
-				t.Errorf("no place: %v", err)
+			if bad != nil && !positioned.MatchString(err.Error()) {
+				t.Errorf("no position: %v", err)
 			}
 		}
 		if err != nil {
 			return
 		}
-		// That unknown fields are passed over is all that may differ.
-		same := &inference.ModelConfig{}
+		// prototext that discards unknown fields must read the same.
+		want := &inference.ModelConfig{}
 		lenient := prototext.UnmarshalOptions{DiscardUnknown: true}
-		if err := lenient.Unmarshal(bytes.TrimPrefix(text, []byte("\ufeff")), same); err == nil && !proto.Equal(same, config) {
-			t.Errorf("read %v, want %v", config, same)
+		if err := lenient.Unmarshal(bytes.TrimPrefix(text, []byte("\ufeff")), want); err == nil && !proto.Equal(want, config) {
+			t.Errorf("read %v, want %v", config, want)
 		}
 		checkConfig(t, config)
 	})
@@ -145,7 +147,7 @@ func FuzzParseJSON(f *testing.F) {
 		f.Add([]byte(text))
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {
-		config, warnings, err := ParseJSON(text)
+		config, warnings, err := ParseJSON(text, fuzzPlatforms)
 		checkMessages(t, "config: ", warnings, err)
 		if err == nil {
 			checkConfig(t, config)

@@ -11,12 +11,12 @@ import (
 	"github.com/tensorwire/tensorwire/gen/inference"
 )
 
-// JSON returns the configuration as Triton's REST interface gives it: protobuf's JSON
-// with the names of the text, fields without a value written out, except messages and
-// members of a oneof, and 64-bit integers as numbers. Fields are in the order of the
-// contract and maps in the order of their keys, without white space.
+// JSON returns the configuration in the format of Triton's REST interface: protobuf's JSON
+// with snake_case names, with zero values except for messages and members of a oneof, and
+// with 64-bit integers as numbers. Fields have the order of the .proto file, maps the
+// order of their keys. There is no white space.
 //
-// protojson writes none of the last three.
+// protojson supports neither the numbers nor the two orders, and adds white space.
 func JSON(config *inference.ModelConfig) ([]byte, error) {
 	return appendMessage(nil, config.ProtoReflect())
 }
@@ -77,7 +77,7 @@ func appendField(b []byte, fd protoreflect.FieldDescriptor, value protoreflect.V
 	}
 }
 
-// appendValue appends one value, of the kinds that ModelConfig has.
+// appendValue appends one value, of a kind that occurs in ModelConfig.
 func appendValue(b []byte, fd protoreflect.FieldDescriptor, value protoreflect.Value) ([]byte, error) {
 	switch fd.Kind() {
 	case protoreflect.MessageKind:
@@ -100,12 +100,12 @@ func appendValue(b []byte, fd protoreflect.FieldDescriptor, value protoreflect.V
 	case protoreflect.DoubleKind:
 		return appendFloat(b, value.Float(), 64), nil
 	default:
-		return nil, fmt.Errorf("kind %v has no JSON here", fd.Kind())
+		return nil, fmt.Errorf("kind %v is not supported", fd.Kind())
 	}
 }
 
-// appendFloat appends the shortest number that reads back the same, and protobuf's
-// strings for those that JSON has no number for.
+// appendFloat appends the shortest number that parses to f, and protobuf's strings for
+// NaN and infinities.
 func appendFloat(b []byte, f float64, bits int) []byte {
 	switch {
 	case math.IsNaN(f):

@@ -12,7 +12,7 @@ import (
 	"github.com/tensorwire/tensorwire/internal/models/modelconfig"
 )
 
-func TestJSONIsTritons(t *testing.T) {
+func TestJSONHasTritonsFormat(t *testing.T) {
 	t.Parallel()
 	config := parse(t, `name: "<m>" max_batch_size: 2 version_policy { specific { versions: [9007199254740993] } }
 		input { name: "x" data_type: TYPE_FP32 dims: [-1, 3] }
@@ -37,7 +37,7 @@ func TestJSONIsTritons(t *testing.T) {
 	if !json.Valid(got) {
 		t.Error("it is not JSON")
 	}
-	back, _, err := modelconfig.ParseJSON(got)
+	back, _, err := modelconfig.ParseJSON(got, platforms)
 	if err != nil || !proto.Equal(back, config) {
 		t.Errorf("it does not come back: %v, %v", back, err)
 	}
@@ -46,14 +46,14 @@ func TestJSONIsTritons(t *testing.T) {
 	}
 }
 
-func TestParseJSONTakesEveryForm(t *testing.T) {
+func TestParseJSONAcceptsEveryForm(t *testing.T) {
 	t.Parallel()
 	config, warnings, err := modelconfig.ParseJSON([]byte(`{
 		"name": "m", "maxBatchSize": "4", "version_policy": {"specific": {"versions": [1, "2", 3.0]}}, "sequence_batching": null,
 		"input": [{"name": "x", "data_type": 11, "dims": ["-1", 3]}],
 		"dynamicBatching": {"max_queue_delay_microseconds": "100", "priorityLevels": 1, "default_priority_level": "1", "priority_queue_policy": {"1": {"maxQueueSize": 7, "speed": 1}}},
 		"instance_group": [{"kind": "KIND_GPU", "color": "red"}], "parameters": {"execution_mode": {"string_value": "1", "note": {}}},
-		"flavour": [{}]}`))
+		"flavour": [{}]}`), platforms)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -62,37 +62,37 @@ func TestParseJSONTakesEveryForm(t *testing.T) {
 		dynamic_batching { max_queue_delay_microseconds: 100 priority_levels: 1 default_priority_level: 1 priority_queue_policy { key: 1 value { max_queue_size: 7 } } }
 		instance_group { kind: KIND_GPU } parameters { key: "execution_mode" value { string_value: "1" } }`)
 	want := []string{
-		`config: dynamicBatching.priority_queue_policy["1"].speed is an unknown field, and is not followed`,
-		`config: flavour is an unknown field, and is not followed`,
-		`config: instance_group[0].color is an unknown field, and is not followed`,
-		`config: parameters["execution_mode"].note is an unknown field, and is not followed`,
-		`config: instance_group[0].kind is KIND_GPU: the model runs on the CPU, and the group's count is not used`,
+		`config: unknown field dynamicBatching.priority_queue_policy["1"].speed is ignored`,
+		`config: unknown field flavour is ignored`,
+		`config: unknown field instance_group[0].color is ignored`,
+		`config: unknown field parameters["execution_mode"].note is ignored`,
+		`config: instance_group[0].kind is KIND_GPU: the model runs on the CPU, and the group's count is ignored`,
 	}
 	if !slices.Equal(warnings, want) {
 		t.Errorf("warnings\n%s", strings.Join(warnings, "\n"))
 	}
 }
 
-func TestParseJSONRefuses(t *testing.T) {
+func TestParseJSONErrors(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct{ text, want string }{
 		{`{"name": "m",` + "\n" + `  "max_batch_size": many}`, `config: line 2, column 21: invalid value many`},
-		{`{"name": "m"`, `config: line 1, column 13: the text ends early: a value or a closing bracket is missing`},
+		{`{"name": "m"`, `config: line 1, column 13: unexpected end of text: a value or a closing bracket is missing`},
 		{`[]`, `config: line 1, column 1: unexpected token [`},
 		{`{"input": [{"dims": [1.5]}]}`, `config: line 1, column 22: invalid value for int64 field dims: 1.5`},
 		{`{"input": [{"name": "x", "data_type": "FP32"}]}`, `config: input[0].data_type is "FP32": it takes one of TYPE_BOOL, `},
 		{`{"instance_group": [{"kind": 9}]}`, `config: instance_group[0].kind is 9: it takes one of KIND_AUTO, `},
-		{`{"backend": "python"}`, `config: backend is "python": ONNX models alone are served`},
-		{`{"name": "` + strings.Repeat("x", 1<<20) + `"}`, `config: it has 1048588 bytes, the most is 1048576`},
+		{`{"backend": "python"}`, `config: backend is "python", available: "onnxruntime"; use one of these or remove backend`},
+		{`{"name": "` + strings.Repeat("x", 1<<20) + `"}`, `config: the text has 1048588 bytes, the limit is 1048576`},
 	} {
-		config, _, err := modelconfig.ParseJSON([]byte(test.text))
+		config, _, err := modelconfig.ParseJSON([]byte(test.text), platforms)
 		if err == nil || config != nil || !strings.HasPrefix(err.Error(), test.want) {
 			t.Errorf("%.60s: %v\nwant %s", test.text, err, test.want)
 		}
 	}
 }
 
-func TestJSONWritesNumbersOfEnumsWithoutName(t *testing.T) {
+func TestJSONWritesUnknownEnumNumbers(t *testing.T) {
 	t.Parallel()
 	got, err := modelconfig.JSON(&inference.ModelConfig{InstanceGroup: []*inference.ModelInstanceGroup{{Kind: 9}}})
 	if err != nil || !strings.Contains(string(got), `"kind":9`) {

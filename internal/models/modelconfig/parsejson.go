@@ -12,9 +12,9 @@ import (
 	"github.com/tensorwire/tensorwire/gen/inference"
 )
 
-// unmarshalJSON reads protobuf's JSON. Names of no field are warnings in r. protojson
-// passes over them, and over enum values that it does not know: those are problems.
-func unmarshalJSON(r *report, text []byte) (*inference.ModelConfig, *fault) {
+// unmarshalJSON reads protobuf's JSON. It adds unknown fields to r as warnings, and unknown
+// enum values as errors: protojson skips both silently.
+func unmarshalJSON(r *report, text []byte) (*inference.ModelConfig, *textError) {
 	config := &inference.ModelConfig{}
 	if err := (protojson.UnmarshalOptions{DiscardUnknown: true}).Unmarshal(text, config); err != nil {
 		return nil, locate(err, text)
@@ -23,10 +23,9 @@ func unmarshalJSON(r *report, text []byte) (*inference.ModelConfig, *fault) {
 	return config, nil
 }
 
-// findUnknown reports the names and the enum values in text, JSON that protojson has
-// accepted for a message of that kind, that are none. path is the message's, with a
-// full stop at its end. Each level is parsed again: the message's fields bound how
-// many there are.
+// findUnknown reports unknown fields and enum values in text, which is valid JSON of the
+// message. path is the message's path with a dot at its end. Each level is parsed again;
+// the nesting of the message limits the number of levels.
 func findUnknown(r *report, text json.RawMessage, message protoreflect.MessageDescriptor, path string) {
 	var object map[string]json.RawMessage
 	if json.Unmarshal(text, &object) != nil {
@@ -40,7 +39,7 @@ func findUnknown(r *report, text json.RawMessage, message protoreflect.MessageDe
 		}
 		switch shown := path + name; {
 		case fd == nil:
-			r.warn("%s is an unknown field, and is not followed", shown)
+			r.warn("unknown field %s is ignored", shown)
 		case fd.IsMap():
 			var entries map[string]json.RawMessage
 			if fd.MapValue().Message() == nil || json.Unmarshal(object[name], &entries) != nil {
@@ -62,7 +61,7 @@ func findUnknown(r *report, text json.RawMessage, message protoreflect.MessageDe
 		case fd.Kind() == protoreflect.EnumKind:
 			var value string
 			if json.Unmarshal(object[name], &value) == nil && value != "" && fd.Enum().Values().ByName(protoreflect.Name(value)) == nil {
-				r.problem("%s is %q: it takes %s", shown, value, takes(fd))
+				r.problem("%s is %q: it takes %s", shown, value, acceptedValues(fd))
 			}
 		}
 	}

@@ -11,25 +11,26 @@ import (
 	"unicode/utf8"
 )
 
-// maxFault bounds the text of an error that quotes the configuration, in bytes.
-const maxFault = 300
+// maxMessage limits a message that quotes the configuration, in bytes.
+const maxMessage = 300
 
-// fault is an error at a place of a text. Line and column count from 1, columns in
+// textError is an error at a position of a text. Line and column count from 1, columns in
 // characters.
-type fault struct {
+type textError struct {
 	line, column int
-	// syntax says that the text is no text of its format, whatever its fields are.
+	// syntax reports an error in the text's syntax, independent of the message's fields.
 	syntax  bool
 	message string
 }
 
-// Error returns the place and what is wrong there, in one line of valid UTF-8, since
-// it ends in messages of the protocol.
-func (f *fault) Error() string {
+// Error returns the position and the message, in one line of valid UTF-8, as protocol
+// messages require.
+func (f *textError) Error() string {
 	return fmt.Sprintf("line %d, column %d: %s", f.line, f.column, oneLine(f.message))
 }
 
-// oneLine returns s without control characters and invalid UTF-8, cut to maxFault.
+// oneLine replaces control characters and invalid UTF-8 in s, and truncates it to
+// maxMessage.
 func oneLine(s string) string {
 	s = strings.Map(func(r rune) rune {
 		if unicode.IsControl(r) {
@@ -37,27 +38,27 @@ func oneLine(s string) string {
 		}
 		return r
 	}, strings.ToValidUTF8(s, "\ufffd"))
-	if len(s) > maxFault {
-		s = strings.ToValidUTF8(s[:maxFault], "") + "..."
+	if len(s) > maxMessage {
+		s = strings.ToValidUTF8(s[:maxMessage], "") + "..."
 	}
 	return s
 }
 
-// faultAt returns a fault at an offset of text.
-func faultAt(text []byte, offset int, format string, args ...any) *fault {
+// errorAt returns an error at an offset of text.
+func errorAt(text []byte, offset int, format string, args ...any) *textError {
 	line, column := lineColumn(text, offset)
-	return &fault{line: line, column: column, message: fmt.Sprintf(format, args...)}
+	return &textError{line: line, column: column, message: fmt.Sprintf(format, args...)}
 }
 
-// lineColumn returns the place of an offset of text.
+// lineColumn returns the position of an offset of text.
 func lineColumn(text []byte, offset int) (line, column int) {
 	before := text[:offset]
 	start := bytes.LastIndexByte(before, '\n') + 1
 	return bytes.Count(before, []byte{'\n'}) + 1, utf8.RuneCount(before[start:]) + 1
 }
 
-// offset returns where in text the fault is, at most text's length.
-func (f *fault) offset(text []byte) int {
+// offset returns the error's offset in text, at most its length.
+func (f *textError) offset(text []byte) int {
 	at := 0
 	for range f.line - 1 {
 		end := bytes.IndexByte(text[at:], '\n')
@@ -73,24 +74,24 @@ func (f *fault) offset(text []byte) int {
 	return at
 }
 
-// place finds the place in the text of an error of prototext or protojson, which give
-// it there alone.
-var place = regexp.MustCompile(`(?s)^(syntax error )?\(line (\d+):(\d+)\): (.*)$`)
+// errorPosition matches the position in an error of prototext or protojson, which report
+// it only in their text.
+var errorPosition = regexp.MustCompile(`(?s)^(syntax error )?\(line (\d+):(\d+)\): (.*)$`)
 
-// locate returns an error of prototext or protojson as a fault, without the
-// library's prefix, which varies on purpose between a space and a no-break space. The
-// errors without a place are those of a text that ends early.
-func locate(err error, text []byte) *fault {
+// locate converts an error of prototext or protojson, without the library's prefix. The
+// library alternates between a space and a no-break space in it, on purpose. Errors
+// without a position report an unexpected end.
+func locate(err error, text []byte) *textError {
 	message := err.Error()
 	if rest, ok := strings.CutPrefix(message, "proto:"); ok {
 		message = strings.TrimLeftFunc(rest, unicode.IsSpace)
 	}
-	m := place.FindStringSubmatch(message)
+	m := errorPosition.FindStringSubmatch(message)
 	if m == nil {
-		f := faultAt(text, len(text), "%s", message)
+		f := errorAt(text, len(text), "%s", message)
 		f.syntax = true
 		if strings.HasSuffix(message, "unexpected EOF") {
-			f.message = "the text ends early: a value or a closing bracket is missing"
+			f.message = "unexpected end of text: a value or a closing bracket is missing"
 		}
 		return f
 	}
@@ -99,5 +100,5 @@ func locate(err error, text []byte) *fault {
 	if err := errors.Join(lineErr, columnErr); err != nil {
 		line, column = 1, 1
 	}
-	return &fault{line: line, column: column, syntax: m[1] != "", message: m[4]}
+	return &textError{line: line, column: column, syntax: m[1] != "", message: m[4]}
 }

@@ -7,16 +7,15 @@ import (
 )
 
 const (
-	// maxProblems bounds the problems that an error names, and maxWarnings the
-	// warnings: a text has room for many thousands.
+	// maxProblems limits the problems in an error, maxWarnings the warnings: a text may
+	// have many thousands.
 	maxProblems = 8
 	maxWarnings = 100
 )
 
-// report gathers what is wrong with a configuration, so that whoever corrects it sees
-// all of it at once.
+// report collects the problems of a configuration, so that one error lists all of them.
 type report struct {
-	// source begins each message: where the configuration is from.
+	// source is the prefix of each message: fromFile or fromRequest.
 	source             string
 	warnings, problems []string
 	moreWarnings, more int
@@ -31,7 +30,7 @@ func (r *report) warn(format string, args ...any) {
 	r.warnings = append(r.warnings, r.source+": "+oneLine(fmt.Sprintf(format, args...)))
 }
 
-// problem adds what is an error.
+// problem adds an error.
 func (r *report) problem(format string, args ...any) {
 	if len(r.problems) == maxProblems {
 		r.more++
@@ -40,7 +39,7 @@ func (r *report) problem(format string, args ...any) {
 	r.problems = append(r.problems, oneLine(fmt.Sprintf(format, args...)))
 }
 
-// allWarnings returns the warnings, the last of which says how many are left out.
+// allWarnings returns the warnings. When some were omitted, the last one is their number.
 func (r *report) allWarnings() []string {
 	if r.moreWarnings > 0 {
 		return append(r.warnings, fmt.Sprintf("%s: and %d more", r.source, r.moreWarnings))
@@ -48,7 +47,7 @@ func (r *report) allWarnings() []string {
 	return r.warnings
 }
 
-// err returns one error that names the problems, nil where there are none.
+// err returns one error with all problems, nil when there are none.
 func (r *report) err() error {
 	if len(r.problems) == 0 {
 		return nil

@@ -6,23 +6,10 @@ import (
 	"github.com/tensorwire/tensorwire/gen/inference"
 )
 
-// DefaultModelFile is the name of the model's file in a version's directory where the
-// configuration gives none.
-const DefaultModelFile = "model.onnx"
-
-// ModelFile returns the name of the model's file in a version's directory. It is a
-// plain name: the parsers refuse any other. config may be nil.
-func ModelFile(config *inference.ModelConfig) string {
-	if name := config.GetDefaultModelFilename(); name != "" {
-		return name
-	}
-	return DefaultModelFile
-}
-
-// SelectVersions returns those of available, a model's version numbers in any order,
-// that the version policy serves, the newest first: the newest one where there is no
-// policy, and where latest gives no number. config may be nil. MissingVersions tells
-// of versions that the policy lists and that are not available.
+// SelectVersions returns the versions that the version policy serves, newest first, out of
+// available, a model's version numbers in any order. Without a policy, and for latest
+// without a number, this is the newest one. config may be nil. MissingVersions returns
+// the listed versions that are not available.
 func SelectVersions(config *inference.ModelConfig, available []int64) []int64 {
 	versions := slices.Clone(available)
 	slices.SortFunc(versions, func(a, b int64) int { return int(min(max(b-a, -1), 1)) })
@@ -41,8 +28,7 @@ func SelectVersions(config *inference.ModelConfig, available []int64) []int64 {
 }
 
 // MissingVersions returns the versions that the policy lists and that are not in
-// available, in the policy's order; nil where the policy lists none. config may be
-// nil.
+// available, in the policy's order; nil when the policy lists none. config may be nil.
 func MissingVersions(config *inference.ModelConfig, available []int64) []int64 {
 	var missing []int64
 	for _, v := range config.GetVersionPolicy().GetSpecific().GetVersions() {

@@ -13,7 +13,7 @@ import (
 	"github.com/tensorwire/tensorwire/internal/models/modelconfig"
 )
 
-// words is a model with an input of strings beside one of numbers.
+// words is a model with an input of strings and one of numbers.
 var words = &engine.Signature{Inputs: []engine.TensorSpec{
 	{Name: "text", DataType: tensor.Bytes, Shape: tensor.Shape{-1, 2}, DimNames: []string{"N", ""}},
 	{Name: "score", DataType: tensor.FP32, Shape: tensor.Shape{-1, 3}, DimNames: []string{"N", ""}},
@@ -22,19 +22,19 @@ var words = &engine.Signature{Inputs: []engine.TensorSpec{
 // twoWords is an item of text.
 var twoWords = tensor.AppendElement(tensor.AppendElement(nil, []byte("ab")), nil)
 
-// files reads what a model's directory would hold.
+// files reads the files of a model's directory.
 func files(name string) ([]byte, error) {
 	switch name {
 	case "warmup/words.bin":
 		return twoWords, nil
 	case "warmup/deep/scores.bin":
-		return append(tensor.AsBytes([]float32{1, 2, 3}), "what follows is not used"...), nil
+		return append(tensor.AsBytes([]float32{1, 2, 3}), "ignored trailing bytes"...), nil
 	default:
 		return nil, fs.ErrNotExist
 	}
 }
 
-func TestWarmupsMakeRequests(t *testing.T) {
+func TestWarmupsCreateRequests(t *testing.T) {
 	t.Parallel()
 	config := parse(t, `max_batch_size: 2
 		model_warmup { name: "from files" batch_size: 2 count: 3
@@ -65,7 +65,7 @@ func TestWarmupsMakeRequests(t *testing.T) {
 		t.Errorf("random values %v", random)
 	}
 	if empty := make([]byte, 8); !bytes.Equal(warmups[1].Inputs[0].Data, empty) || !bytes.Equal(warmups[2].Inputs[0].Data, empty) {
-		t.Error("strings that come from no file are not empty")
+		t.Error("strings without a file are not empty")
 	}
 	if !bytes.Equal(warmups[2].Inputs[1].Data, make([]byte, 12)) {
 		t.Error("zero_data is not zero")
@@ -79,7 +79,7 @@ func TestWarmupsMakeRequests(t *testing.T) {
 func TestRandomDataOfEveryDataType(t *testing.T) {
 	t.Parallel()
 	for d := tensor.Bool; d < tensor.Bytes; d++ {
-		// More than are made at once.
+		// More than one chunk.
 		signature := &engine.Signature{Inputs: []engine.TensorSpec{{Name: "x", DataType: d, Shape: tensor.Shape{5000}}}}
 		warmups, err := modelconfig.Warmups(parse(t, `model_warmup { inputs { key: "x" value { dims: 5000 random_data: true } } }`), signature, files)
 		if err != nil {
@@ -111,22 +111,22 @@ func TestWarmupsThatDoNotFit(t *testing.T) {
 	t.Parallel()
 	const text = `inputs { key: "text" value { dims: [1, 2] zero_data: true } }`
 	for _, test := range []struct{ name, warmup, want string }{
-		{"batch size", `batch_size: 2`, `["w"].batch_size is 2: the most is 1, since max_batch_size is 0`},
-		{"missing", text, `["w"].inputs has no "score", which the model needs: add it`},
-		{"unknown", `inputs { key: "x" value { } }`, `["w"].inputs has "x", which is not an input of the model, which has "text", "score"`},
+		{"batch size", `batch_size: 2`, `["w"].batch_size is 2: the limit is 1 (max_batch_size is 0)`},
+		{"missing", text, `["w"].inputs lacks "score", which the model requires: add it`},
+		{"unknown", `inputs { key: "x" value { } }`, `["w"].inputs has "x", but the model's inputs are "text", "score"`},
 		{"data type", text + `inputs { key: "score" value { data_type: TYPE_INT64 } }`, `["w"].inputs["score"].data_type is TYPE_INT64, but the model has TYPE_FP32`},
-		{"shape", text + `inputs { key: "score" value { dims: [1, 4] } }`, `["w"].inputs["score"].dims is [1, 4], which makes the shape [1, 4]: give sizes that fit the model's [-1, 3]`},
-		{"open", text + `inputs { key: "score" value { dims: [-1, 3] } }`, `["w"].inputs["score"].dims is [-1, 3], which makes the shape [-1, 3]: give sizes that fit the model's [-1, 3]`},
-		{"data", text + `inputs { key: "score" value { dims: [1, 3] } }`, `["w"].inputs["score"] has no data: add zero_data: true, random_data: true or input_data_file`},
+		{"shape", text + `inputs { key: "score" value { dims: [1, 4] } }`, `["w"].inputs["score"].dims is [1, 4], which makes shape [1, 4]: use sizes that fit the model's shape [-1, 3]`},
+		{"dynamic", text + `inputs { key: "score" value { dims: [-1, 3] } }`, `["w"].inputs["score"].dims is [-1, 3], which makes shape [-1, 3]: use sizes that fit the model's shape [-1, 3]`},
+		{"data", text + `inputs { key: "score" value { dims: [1, 3] } }`, `["w"].inputs["score"] has no data: set zero_data, random_data or input_data_file`},
 		{"sizes", text + `inputs { key: "score" value { dims: [2, 3] zero_data: true } }`, `["w"].inputs do not fit the model: bad input: input "score" has 2 for dimension "N", another input has 1`},
 		{"file", text + `inputs { key: "score" value { dims: [1, 3] input_data_file: "none.bin" } }`, `["w"].inputs["score"].input_data_file: file does not exist`},
 		{"path", text + `inputs { key: "score" value { dims: [1, 3] input_data_file: "../1/model.onnx" } }`, `["w"].inputs["score"].input_data_file is "../1/model.onnx": use the name of a file in the model's directory warmup`},
-		{"short", text + `inputs { key: "score" value { dims: [1, 3] input_data_file: "words.bin" } }`, `["w"].inputs["score"].input_data_file: "words.bin" has 10 bytes, but data_type and dims take 12`},
+		{"short", text + `inputs { key: "score" value { dims: [1, 3] input_data_file: "words.bin" } }`, `["w"].inputs["score"].input_data_file: "words.bin" has 10 bytes, but data_type and dims require 12`},
 		{
 			"strings", `inputs { key: "text" value { dims: [2, 2] input_data_file: "words.bin" } } inputs { key: "score" value { dims: [2, 3] zero_data: true } }`,
 			`["w"].inputs["text"].input_data_file: "words.bin": found 2 BYTES elements, want 4`,
 		},
-		{"large", `inputs { key: "text" value { dims: [1000000000, 2] zero_data: true } }`, `["w"].inputs["text"].dims: [1000000000, 2] takes more than 1073741824 bytes`},
+		{"large", `inputs { key: "text" value { dims: [1000000000, 2] zero_data: true } }`, `["w"].inputs["text"].dims: shape [1000000000, 2] exceeds 1073741824 bytes`},
 		{"overflow", `inputs { key: "text" value { dims: [9223372036854775807, 2] zero_data: true } }`, `["w"].inputs["text"].dims: bad shape: the number of elements of [9223372036854775807, 2] overflows`},
 	} {
 		_, err := modelconfig.Warmups(parse(t, `model_warmup { name: "w" `+test.warmup+` }`), words, files)
@@ -135,12 +135,12 @@ func TestWarmupsThatDoNotFit(t *testing.T) {
 		}
 	}
 	signature := &engine.Signature{}
-	if _, err := modelconfig.Warmups(parse(t, `model_warmup { count: 20000 }`), signature, files); err == nil || !strings.HasSuffix(err.Error(), `model_warmup[0].count is 20000: the most is 10000`) {
+	if _, err := modelconfig.Warmups(parse(t, `model_warmup { count: 20000 }`), signature, files); err == nil || !strings.HasSuffix(err.Error(), `model_warmup[0].count is 20000: the limit is 10000`) {
 		t.Error(err)
 	}
 	batched := `max_batch_size: 1000000 model_warmup { batch_size: 1000000 inputs { key: "score" value { dims: 3 zero_data: true } } inputs { key: "text" value { dims: 2 input_data_file: "words.bin" } } }`
 	large := func(string) ([]byte, error) { return tensor.AppendElement(twoWords[:6:6], make([]byte, 5000)), nil }
-	if _, err := modelconfig.Warmups(parse(t, batched), words, large); err == nil || !strings.HasSuffix(err.Error(), `inputs["text"].dims: [1000000, 2] takes more than 1073741824 bytes`) {
+	if _, err := modelconfig.Warmups(parse(t, batched), words, large); err == nil || !strings.HasSuffix(err.Error(), `inputs["text"].dims: shape [1000000, 2] exceeds 1073741824 bytes`) {
 		t.Error(err)
 	}
 	failing := errors.New("the disk is gone")

@@ -12,11 +12,11 @@ import (
 
 const maxRedirects = 10
 
-// errRedirect says that a redirect was not followed.
+// errRedirect reports a redirect that was not followed.
 var errRedirect = errors.New("the server redirects")
 
-// newTransport speaks HTTP/1.1, each request on a connection of its own: a try after
-// a stall must not meet the connection that stalled, as it would on HTTP/2.
+// newTransport returns an HTTP/1.1 transport with a new connection for each request: a
+// retry after a stall must not reuse the stalled connection, as HTTP/2 would.
 func newTransport() http.RoundTripper {
 	protocols := new(http.Protocols)
 	protocols.SetHTTP1(true)
@@ -30,40 +30,40 @@ func newTransport() http.RoundTripper {
 	}
 }
 
-// checkRedirect follows redirects to http and https, but not from https to http:
-// whoever asks for a protected connection gets no other.
+// checkRedirect follows redirects to http and https, but not from https to http, which
+// would remove the protection that the user asked for.
 func checkRedirect(request *http.Request, via []*http.Request) error {
-	// It would tell the next server this one's signed URL.
+	// It would disclose a signed URL to the next server.
 	request.Header.Del("Referer")
 	from, to := via[len(via)-1].URL, request.URL
 	switch {
 	case to.Scheme != "http" && to.Scheme != "https":
-		return fmt.Errorf("%w to %s, which is neither http nor https", errRedirect, shown(to))
+		return fmt.Errorf("%w to %s, which is neither http nor https", errRedirect, redacted(to))
 	case from.Scheme == "https" && to.Scheme == "http":
-		return fmt.Errorf("%w from https to %s, which is not protected: give an https URL that stays so", errRedirect, shown(to))
+		return fmt.Errorf("%w from https to %s, which is not encrypted: use an https URL that redirects only to https", errRedirect, redacted(to))
 	case len(via) > maxRedirects:
 		return fmt.Errorf("%w more than %d times", errRedirect, maxRedirects)
 	}
 	return nil
 }
 
-// unanswered returns the error of a request that got no answer: a retryError where
-// the connection broke, or cannot be made though it could before. A name or an address
-// that was never reached is more likely wrong.
-func (d *download) unanswered(err error) error {
-	// Its text has the whole URL, of which the query may be secret.
+// requestError returns the error of a request without a response. It is a retryError if
+// the connection broke, or if connecting fails after it succeeded before. A host that
+// was never reached is more likely a wrong address.
+func (d *download) requestError(err error) error {
+	// Its text contains the full URL, whose query may be secret.
 	if outer, ok := errors.AsType[*url.Error](err); ok {
 		err = outer.Err
 	}
 	if errors.Is(err, errRedirect) {
-		return fmt.Errorf("%s: %w", shown(d.url), err)
+		return fmt.Errorf("%s: %w", redacted(d.url), err)
 	}
-	err = fmt.Errorf("%s: no answer: %w", shown(d.url), err)
+	err = fmt.Errorf("%s: no response: %w", redacted(d.url), err)
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		return &retryError{err: err}
 	}
 	if op, ok := errors.AsType[*net.OpError](err); ok {
-		if op.Op == "read" || op.Op == "write" || d.answered {
+		if op.Op == "read" || op.Op == "write" || d.reached {
 			return &retryError{err: err}
 		}
 		return err

@@ -1,9 +1,9 @@
-// Package pull brings a model from a URL into a repository. It knows no terminal: it
-// tells of its progress by callbacks.
+// Package pull downloads a model from a URL into a repository. It writes to no terminal;
+// it reports its progress by callbacks.
 //
-// What arrives is kept in a directory of the repository whose name begins with a dot,
-// which servers pass over, and survives the process: the next pull of the same model
-// and version goes on where the last one ended. When the file is whole and its
-// checksum fits, the finished directory is renamed into its place, so that a server
-// that follows the repository sees the version whole or not at all.
+// Received bytes are stored in a directory of the repository whose name begins with a
+// dot, which servers ignore. They survive the process: the next pull of the same model
+// and version resumes the download. When the file is complete and its checksum matches,
+// the finished directory is renamed into place, so that a server that polls the
+// repository sees a complete version or none.
 package pull

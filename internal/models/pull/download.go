@@ -12,59 +12,59 @@ import (
 )
 
 const (
-	// progress is what a try must bring beyond what there ever was, in bytes, so
-	// that it does not count as failed: a server that cuts each connection is
-	// followed as long as it gets on.
-	progress   = 1 << 20
-	maxBackoff = 30 * time.Second
+	// minProgress is the number of new bytes with which an attempt resets the
+	// count of retries: a server that drops every connection is tolerated as long
+	// as the download progresses.
+	minProgress = 1 << 20
+	maxBackoff  = 30 * time.Second
 )
 
-// download fills a workspace. It is for one goroutine.
+// download fills a workspace. It is not safe for concurrent use.
 type download struct {
 	*job
 	w *workspace
-	// hash has taken in the bytes of w, each once.
+	// hash is the running hash of the bytes of w.
 	hash hash.Hash
-	// most is the greatest number of bytes that w ever had.
-	most int64
-	// answered says that the server was reached.
-	answered bool
+	// maxSize is the largest size that w has had, in bytes.
+	maxSize int64
+	// reached reports that the server has responded before.
+	reached bool
 }
 
-// retryError is a failure after which another try may succeed.
+// retryError is a failure after which a retry may succeed.
 type retryError struct {
 	err error
-	// after is when the server asks to be called again; 0 where it does not say.
+	// after is the delay that the server requests; 0 if it requests none.
 	after time.Duration
 }
 
 func (e *retryError) Error() string { return e.err.Error() }
 func (e *retryError) Unwrap() error { return e.err }
 
-// stopped is the error of a pull whose ctx is done.
-func stopped(ctx context.Context) error {
+// stoppedError returns the error of a pull whose ctx is done.
+func stoppedError(ctx context.Context) error {
 	return fmt.Errorf("stopped: %w", context.Cause(ctx))
 }
 
-// run tries until the file is whole, or cannot be.
+// run downloads and retries until the file is complete or a failure is permanent.
 func (d *download) run(ctx context.Context) error {
-	if whole, err := d.resume(ctx); err != nil || whole {
+	if complete, err := d.resume(ctx); err != nil || complete {
 		return err
 	}
 	for failed := 0; ; {
-		before := d.most
+		before := d.maxSize
 		err := d.try(ctx)
 		if err == nil {
 			return nil
 		}
 		if ctx.Err() != nil {
-			return stopped(ctx)
+			return stoppedError(ctx)
 		}
 		retry, ok := errors.AsType[*retryError](err)
 		if !ok {
 			return err
 		}
-		if d.most-before >= progress {
+		if d.maxSize-before >= minProgress {
 			failed = 0
 		}
 		failed++
@@ -72,7 +72,7 @@ func (d *download) run(ctx context.Context) error {
 			return retry.err
 		}
 		if failed > d.Retries {
-			return fmt.Errorf("%w; gave up after %d retries", retry.err, d.Retries)
+			return fmt.Errorf("%w; failed after %d retries", retry.err, d.Retries)
 		}
 		if err := d.wait(ctx, failed, retry); err != nil {
 			return err
@@ -80,69 +80,69 @@ func (d *download) run(ctx context.Context) error {
 	}
 }
 
-// wait lets time pass before retry number failed.
+// wait blocks before retry number failed.
 func (d *download) wait(ctx context.Context, failed int, retry *retryError) error {
 	delay := min(min(d.Backoff, maxBackoff)<<min(failed-1, 16), maxBackoff)
-	delay = delay/2 + rand.N(delay/2+1) // many pulls must not come back at once
+	delay = delay/2 + rand.N(delay/2+1) // jitter: many pulls must not retry at once
 	if retry.after > 2*maxBackoff {
-		return fmt.Errorf("%w; the server asks to come back in %v", retry.err, retry.after)
+		return fmt.Errorf("%w; the server asks to retry in %v", retry.err, retry.after)
 	}
 	delay = max(delay, retry.after)
-	d.Notice(fmt.Sprintf("%v; trying again in %v (%d of %d)", retry.err, delay.Round(100*time.Millisecond), failed, d.Retries))
+	d.Notice(fmt.Sprintf("%v; retrying in %v (%d of %d)", retry.err, delay.Round(100*time.Millisecond), failed, d.Retries))
 	timer := time.NewTimer(delay)
 	defer timer.Stop()
 	select {
 	case <-timer.C:
 		return nil
 	case <-ctx.Done():
-		return stopped(ctx)
+		return stoppedError(ctx)
 	}
 }
 
-// resume looks at what an earlier pull left: it is taken into the hash where the
-// download can go on from it, else deleted. whole says that nothing is missing.
-func (d *download) resume(ctx context.Context) (whole bool, err error) {
+// resume checks the bytes of an earlier pull. It hashes them if the download can resume
+// from them, and deletes them otherwise. complete reports that no bytes are missing.
+func (d *download) resume(ctx context.Context) (complete bool, err error) {
 	if d.w.size == 0 {
 		return false, nil
 	}
 	if !d.w.source.sameFile(d.job) {
-		d.Notice(fmt.Sprintf("starting over: the %d bytes of an earlier pull came from another URL", d.w.size))
-		return false, d.startOver(source{Size: -1})
+		d.Notice(fmt.Sprintf("restarting: the %d bytes of an earlier pull came from another URL", d.w.size))
+		return false, d.restart(source{Size: -1})
 	}
 	if !d.resumable() {
-		return false, d.forget()
+		return false, d.restartUnverifiable()
 	}
-	if _, err := io.Copy(d.hash, reading(ctx, io.NewSectionReader(d.w.file, 0, d.w.size))); err != nil {
+	if _, err := io.Copy(d.hash, contextReader(ctx, io.NewSectionReader(d.w.file, 0, d.w.size))); err != nil {
 		return false, err
 	}
-	d.most = d.w.size
-	d.Notice(fmt.Sprintf("going on after the %d bytes of an earlier pull", d.w.size))
+	d.maxSize = d.w.size
+	d.Notice(fmt.Sprintf("resuming after the %d bytes of an earlier pull", d.w.size))
 	return d.digest != nil && bytes.Equal(d.hash.Sum(nil), d.digest), nil
 }
 
-// resumable says whether bytes that are appended later can be known to belong to the
-// same file: the server tells, or the digest will.
+// resumable reports whether a validator or the digest can verify that the remaining
+// bytes belong to the same file.
 func (d *download) resumable() bool {
 	return d.w.source.validator() != "" || d.digest != nil
 }
 
-// forget starts over where nothing is resumable.
-func (d *download) forget() error {
-	d.Notice("starting over: the server gave nothing to tell whether the file is still the same, and no SHA-256 is given")
-	return d.startOver(source{Size: -1})
+// restartUnverifiable restarts a download that is not resumable.
+func (d *download) restartUnverifiable() error {
+	d.Notice("restarting: the server sent neither a strong ETag nor Last-Modified, and no SHA-256 is given, so the rest of the file cannot be verified")
+	return d.restart(source{Size: -1})
 }
 
-// startOver deletes what there is; what comes belongs to s.
-func (d *download) startOver(s source) error {
+// restart deletes the bytes in the workspace. Later bytes belong to s.
+func (d *download) restart(s source) error {
 	d.hash.Reset()
 	s.URL, s.SHA256 = d.urlDigest(), d.SHA256
 	return d.w.restart(s)
 }
 
-var errStalled = errors.New("the server sends nothing")
+var errStalled = errors.New("the server sent nothing")
 
-// try asks for what is missing and takes in what comes. It ends with nil when the
-// file is whole.
+// try requests the missing bytes and writes them to the workspace. It returns nil when
+// the file is complete.
 func (d *download) try(ctx context.Context) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -157,7 +157,7 @@ func (d *download) try(ctx context.Context) error {
 
 func (d *download) fetch(ctx context.Context, stall *time.Timer) error {
 	if d.w.size > 0 && !d.resumable() {
-		if err := d.forget(); err != nil {
+		if err := d.restartUnverifiable(); err != nil {
 			return err
 		}
 	}
@@ -166,22 +166,23 @@ func (d *download) fetch(ctx context.Context, stall *time.Timer) error {
 		return err
 	}
 	defer func() { _ = response.Body.Close() }()
-	verdict, err := d.judge(response)
+	next, err := d.evaluate(response)
 	if err != nil {
 		return err
 	}
-	switch verdict {
-	case whole:
+	switch next {
+	case complete:
 		return nil
-	case again:
-		// What there is, is of no use; without it the answer is the whole file.
-		if err := d.startOver(source{Size: -1}); err != nil {
+	case startAgain:
+		// The bytes in the workspace are useless. Without them the response is the
+		// whole file.
+		if err := d.restart(source{Size: -1}); err != nil {
 			return err
 		}
 		_ = response.Body.Close()
 		stall.Reset(d.StallTimeout)
 		return d.fetch(ctx, stall)
-	case fromStart, goesOn:
+	case writeWhole, appendPart:
 	}
 	return d.copy(ctx, response, stall)
 }

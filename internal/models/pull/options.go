@@ -17,23 +17,24 @@ import (
 
 // Defaults of Options.
 const (
-	// DefaultMaxBytes is what one ONNX file can hold, for protobuf ends there. Larger
-	// models keep their weights in files beside it, which a pull does not bring.
+	// DefaultMaxBytes is the maximum size of an ONNX file, a limit of protobuf. Larger
+	// models have their weights in separate files, which a pull does not download.
 	DefaultMaxBytes     = 2 << 30
 	DefaultStallTimeout = time.Minute
 	DefaultRetries      = 5
 	DefaultBackoff      = time.Second
 )
 
-// maxNameLength leaves room for what a pull adds to a model's name, in bytes: most
-// file systems take 255.
+// maxNameLength is in bytes. A pull appends to the model's name, and most file systems
+// allow 255.
 const maxNameLength = 200
 
-// ErrOptions says that the options are wrong; its text says which and what fits.
+// ErrOptions reports an invalid option; its text names the option and the accepted
+// values.
 var ErrOptions = errors.New("usage")
 
-// Options say what is pulled. URL, Dir and Name are required; the other fields'
-// zero values are the defaults.
+// Options configure a pull. URL, Dir and Name are required; the zero values of the
+// other fields are the defaults.
 type Options struct {
 	// URL is the model file's address, http or https. A user and a password in it
 	// are sent as basic authentication.
@@ -42,45 +43,45 @@ type Options struct {
 	Dir string
 	// Name is the model's name: one plain directory name.
 	Name string
-	// Version is the number of the version. 0 means 1.
+	// Version is the version's number. 0 means 1.
 	Version int64
-	// SHA256 is the digest that the file must have, 64 hexadecimal digits. Empty: the
-	// file is not checked, beyond that it may be ONNX by its first byte.
+	// SHA256 is the file's expected digest, 64 hexadecimal digits. Empty: only the
+	// file's first byte is checked, which must be possible for ONNX.
 	SHA256 string
 	// MaxBytes bounds the file. 0 means DefaultMaxBytes.
 	MaxBytes int64
-	// StallTimeout is how long the server may send nothing. 0 means
+	// StallTimeout is the maximum time without a received byte. 0 means
 	// DefaultStallTimeout.
 	StallTimeout time.Duration
-	// Retries is how often in a row the download is tried again when a try did not
-	// bring 1 MiB more than there was. 0 means DefaultRetries, less than 0 never.
+	// Retries is the maximum number of consecutive retries; an attempt that adds
+	// 1 MiB or more resets the count. 0 means DefaultRetries, less than 0 never.
 	Retries int
 	// Backoff is the wait before the first retry; it doubles with each, up to half a
 	// minute. 0 means DefaultBackoff.
 	Backoff time.Duration
-	// Transport carries the requests. It must not decompress. nil: HTTP/1.1 with the
+	// Transport sends the requests. It must not decompress. nil: HTTP/1.1 with the
 	// environment's proxy.
 	Transport http.RoundTripper
-	// Progress is told how far the download is, often; Notice is told, in a sentence,
-	// of what a user would wonder about, such as a retry. Both are called from Pull's
-	// own goroutine, which waits for them. Optional.
+	// Progress is called often with the download's progress. Notice is called with
+	// a sentence for the user, for example about a retry. Pull calls both
+	// synchronously from its own goroutine. Optional.
 	Progress func(Progress)
 	Notice   func(string)
 }
 
-// Progress is how far a download is.
+// Progress is the progress of a download.
 type Progress struct {
-	// Bytes are those that are there, whatever run brought them.
+	// Bytes is the number of stored bytes, including those of earlier pulls.
 	Bytes int64
 	// Total is the file's size, -1 while it is unknown.
 	Total int64
 }
 
-// job is a pull whose options have been checked and completed.
+// job is a pull with validated options and defaults applied.
 type job struct {
 	Options
 	url *url.URL
-	// digest is the one that is asked for; nil where none is.
+	// digest is the expected digest; nil if none is given.
 	digest []byte
 }
 
@@ -116,19 +117,19 @@ func newJob(o Options) (*job, error) {
 func (j *job) parseURL() error {
 	u, err := url.Parse(j.URL)
 	if err != nil {
-		// What url.Parse says quotes the URL, which may hold a password.
-		return fmt.Errorf("%w: the URL cannot be parsed: give one such as https://host/model.onnx", ErrOptions)
+		// The error of url.Parse quotes the URL, which may contain a password.
+		return fmt.Errorf("%w: the URL cannot be parsed: use one such as https://host/model.onnx", ErrOptions)
 	}
 	if (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" {
-		return fmt.Errorf("%w: the URL is %q: give one such as https://host/model.onnx", ErrOptions, shown(u))
+		return fmt.Errorf("%w: the URL is %q: use one such as https://host/model.onnx", ErrOptions, redacted(u))
 	}
 	j.url = u
 	return nil
 }
 
-// shown returns u for a message: without what may be secret, that is the password and
-// the query, by which storage services sign their links.
-func shown(u *url.URL) string {
+// redacted formats u for a message without the parts that may be secret: the password,
+// and the query, which contains the signature of a storage service's link.
+func redacted(u *url.URL) string {
 	plain := *u
 	plain.User, plain.RawQuery, plain.ForceQuery, plain.Fragment = nil, "", false, ""
 	return plain.String()
@@ -138,17 +139,17 @@ func checkName(name string) error {
 	var wrong string
 	switch {
 	case name == "":
-		return fmt.Errorf("%w: the model has no name: give the name of its directory", ErrOptions)
+		return fmt.Errorf("%w: the model's name is empty: set it to the name of its directory", ErrOptions)
 	case strings.HasPrefix(name, "."):
-		wrong = "servers pass over names that begin with a dot"
+		wrong = "servers ignore names that begin with a dot"
 	case strings.ContainsAny(name, `/\`) || !filepath.IsLocal(name):
 		wrong = "it must be the name of one directory"
 	case !utf8.ValidString(name) || strings.ContainsFunc(name, func(r rune) bool { return !unicode.IsPrint(r) }):
-		wrong = "it must be text that can be printed"
+		wrong = "it must be printable text"
 	case strings.TrimSpace(name) != name:
 		wrong = "it must not begin or end with a space"
 	case len(name) > maxNameLength:
-		wrong = fmt.Sprintf("it has %d bytes, the most is %d", len(name), maxNameLength)
+		wrong = fmt.Sprintf("it has %d bytes, the limit is %d", len(name), maxNameLength)
 	default:
 		return nil
 	}
@@ -161,7 +162,7 @@ func (j *job) parseDigest() error {
 	}
 	digest, err := hex.DecodeString(j.SHA256)
 	if err != nil || len(digest) != sha256.Size {
-		return fmt.Errorf("%w: the SHA-256 is %q: give %d hexadecimal digits", ErrOptions, j.SHA256, 2*sha256.Size)
+		return fmt.Errorf("%w: the SHA-256 is %q: use %d hexadecimal digits", ErrOptions, j.SHA256, 2*sha256.Size)
 	}
 	j.digest = digest
 	return nil
@@ -170,24 +171,24 @@ func (j *job) parseDigest() error {
 func (j *job) checkNumbers() error {
 	switch {
 	case j.Version < 1:
-		return fmt.Errorf("%w: the version is %d: give 1 or more", ErrOptions, j.Version)
+		return fmt.Errorf("%w: the version is %d: use 1 or more", ErrOptions, j.Version)
 	case j.MaxBytes < 1:
-		return fmt.Errorf("%w: the most bytes are %d: give 1 or more", ErrOptions, j.MaxBytes)
+		return fmt.Errorf("%w: the maximum size is %d bytes: use 1 or more", ErrOptions, j.MaxBytes)
 	case j.StallTimeout < 0:
-		return fmt.Errorf("%w: the stall timeout is %v: give a time such as 1m", ErrOptions, j.StallTimeout)
+		return fmt.Errorf("%w: the stall timeout is %v: use a duration such as 1m", ErrOptions, j.StallTimeout)
 	case j.Backoff < 0:
-		return fmt.Errorf("%w: the backoff is %v: give a time such as 1s", ErrOptions, j.Backoff)
+		return fmt.Errorf("%w: the backoff is %v: use a duration such as 1s", ErrOptions, j.Backoff)
 	}
 	return nil
 }
 
-// modelDir and versionDir are where the model belongs.
+// modelDir and versionDir are the model's directories in the repository.
 func (j *job) modelDir() string   { return filepath.Join(j.Dir, j.Name) }
 func (j *job) versionDir() string { return filepath.Join(j.modelDir(), j.number()) }
 
 func (j *job) number() string { return strconv.FormatInt(j.Version, 10) }
 
-// workDir is where the pull works. Two pulls of the same version meet there.
+// workDir is the directory of the workspace. Pulls of the same version share it.
 func (j *job) workDir() string {
 	return filepath.Join(j.Dir, ".pull-"+j.Name+"-"+j.number())
 }

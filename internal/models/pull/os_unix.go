@@ -10,12 +10,11 @@ import (
 	"syscall"
 )
 
-// errLocked says that another process, or another pull of this one, has the lock.
+// errLocked reports that another process, or another pull of this one, has the lock.
 var errLocked = errors.New("locked")
 
-// openLocked opens the file and locks it for as long as it is open; the system gives
-// back the lock of a process that is killed. It is fs.ErrNotExist when the file was
-// removed in between.
+// openLocked opens the file and locks it while it is open; the system releases the lock
+// of a killed process. The error is fs.ErrNotExist if the file was removed in between.
 func openLocked(path string) (*os.File, error) {
 	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o644)
 	if err != nil {
@@ -28,8 +27,8 @@ func openLocked(path string) (*os.File, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("lock %s: %w", path, err), file.Close())
 	}
-	// Whoever had the lock may have removed the file before this one got it; then
-	// others lock another file of that name.
+	// The previous holder may have removed the file before this lock was acquired.
+	// Others then lock another file of the same name.
 	opened, err := file.Stat()
 	if err == nil {
 		var named fs.FileInfo
@@ -43,8 +42,7 @@ func openLocked(path string) (*os.File, error) {
 	return file, nil
 }
 
-// closeLocked gives the lock back, and removes its file first where that is asked
-// for.
+// closeLocked releases the lock. If remove is set it removes the file first.
 func closeLocked(file *os.File, remove bool) error {
 	var err error
 	if remove {
@@ -53,8 +51,8 @@ func closeLocked(file *os.File, remove bool) error {
 	return errors.Join(err, file.Close())
 }
 
-// syncDir flushes a directory's entries to the disk. Some file systems have no such
-// thing.
+// syncDir flushes a directory's entries to the disk. It ignores file systems without
+// support for that.
 func syncDir(path string) error {
 	dir, err := os.Open(path)
 	if err != nil {

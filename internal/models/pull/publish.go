@@ -8,9 +8,9 @@ import (
 	"path/filepath"
 )
 
-// publish moves the file of w into the repository. It is flushed to the disk first,
-// then the finished directory is renamed: the model's where the model is new, else
-// the version's. Where that fails, the file stays in the workspace.
+// publish moves the file of w into the repository. It flushes the file to the disk, then
+// renames the finished directory: the model's if the model is new, otherwise the
+// version's. If that fails, the file stays in the workspace.
 func (j *job) publish(w *workspace) error {
 	file := w.file
 	w.file = nil
@@ -29,30 +29,30 @@ func (j *job) publish(w *workspace) error {
 	if err := errors.Join(syncDir(version), syncDir(model)); err != nil {
 		return err
 	}
-	parent, err := j.place(model, version)
+	parent, err := j.renameIntoPlace(model, version)
 	if err != nil {
 		return err
 	}
-	w.size = 0 // it has gone
+	w.size = 0 // the file is no longer in the workspace
 	return syncDir(parent)
 }
 
-// place renames the directory of a new model, or of a known model's new version. It
-// returns the directory that has changed.
-func (j *job) place(model, version string) (string, error) {
+// renameIntoPlace renames the directory of a new model, or of an existing model's new
+// version. It returns the changed directory.
+func (j *job) renameIntoPlace(model, version string) (string, error) {
 	if _, err := os.Lstat(j.modelDir()); errors.Is(err, fs.ErrNotExist) {
 		err := os.Rename(model, j.modelDir())
 		if err == nil {
 			return j.Dir, nil
 		}
-		// Another pull may have brought another version of the model just now.
+		// Another pull may just have published another version of the model.
 		if _, now := os.Lstat(j.modelDir()); now != nil {
 			return "", err
 		}
 	}
 	// A rename would replace an empty directory.
 	if _, err := os.Lstat(j.versionDir()); err == nil {
-		return "", fmt.Errorf("%w: %s has come into being meanwhile: remove it, or give --version %d", ErrExists, j.versionDir(), j.nextVersion())
+		return "", fmt.Errorf("%w: %s was created during the download: remove it, or use version %d", ErrExists, j.versionDir(), j.nextVersion())
 	}
 	if err := os.Rename(version, j.versionDir()); err != nil {
 		return "", fmt.Errorf("move the model to %s, which must be on the file system of %s: %w", j.versionDir(), j.Dir, err)

@@ -13,9 +13,9 @@ import (
 	"github.com/tensorwire/tensorwire/internal/models/pull"
 )
 
-// TestAVersionThatComesMeanwhile is put there by hand while the pull runs: it stays,
-// and the pull's file is kept.
-func TestAVersionThatComesMeanwhile(t *testing.T) {
+// TestVersionCreatedDuringPullIsKept creates the version manually while the pull runs. It
+// stays, and so does the downloaded file in the workspace.
+func TestVersionCreatedDuringPullIsKept(t *testing.T) {
 	t.Parallel()
 	o := newOrigin(t, 1000)
 	options := o.options(t)
@@ -30,7 +30,7 @@ func TestAVersionThatComesMeanwhile(t *testing.T) {
 	if !ok || !errors.Is(err, pull.ErrExists) || partial.Bytes != 1000 {
 		t.Fatalf("error %v", err)
 	}
-	saying(t, err, "--version 2")
+	wantError(t, err, "use version 2")
 	if err := os.Remove(version); err != nil {
 		t.Fatal(err)
 	}
@@ -43,8 +43,8 @@ func TestAVersionThatComesMeanwhile(t *testing.T) {
 	}
 }
 
-// TestAVersionMoreOfAModel leaves what the model has.
-func TestAVersionMoreOfAModel(t *testing.T) {
+// TestNewVersionKeepsOtherFiles adds a version to a model with files.
+func TestNewVersionKeepsOtherFiles(t *testing.T) {
 	t.Parallel()
 	o := newOrigin(t, 1000)
 	options := o.options(t)
@@ -65,8 +65,8 @@ func TestAVersionMoreOfAModel(t *testing.T) {
 	}
 }
 
-// TestManyPullsOfOneVersion compete again and again. Each ends with the model there,
-// or says that another runs; one at a time downloads.
+// TestManyPullsOfOneVersion runs competing pulls. Each ends with the model in place or
+// an ErrBusy; at most one downloads at a time.
 func TestManyPullsOfOneVersion(t *testing.T) {
 	t.Parallel()
 	o := newOrigin(t, 1000)
@@ -107,8 +107,8 @@ func TestManyPullsOfOneVersion(t *testing.T) {
 	}
 }
 
-// TestAServerThatSendsLessThanAskedFor answers ranges with parts of them.
-func TestAServerThatSendsLessThanAskedFor(t *testing.T) {
+// TestServerSendsShorterRanges responds to ranges with parts of them.
+func TestServerSendsShorterRanges(t *testing.T) {
 	t.Parallel()
 	o, options := interrupted(t, nil)
 	o.Config.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

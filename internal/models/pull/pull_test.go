@@ -15,7 +15,7 @@ import (
 	"github.com/tensorwire/tensorwire/internal/models/pull"
 )
 
-func TestTheModelAppearsWhole(t *testing.T) {
+func TestModelAppearsComplete(t *testing.T) {
 	t.Parallel()
 	o := newOrigin(t, 700_000)
 	options := o.options(t)
@@ -47,7 +47,7 @@ func TestTheModelAppearsWhole(t *testing.T) {
 	}
 }
 
-func TestWithoutADigestTheResultHasIt(t *testing.T) {
+func TestResultHasDigest(t *testing.T) {
 	t.Parallel()
 	o := newOrigin(t, 1000)
 	options := o.options(t)
@@ -59,7 +59,7 @@ func TestWithoutADigestTheResultHasIt(t *testing.T) {
 	pulled(t, options.Dir, o.content)
 }
 
-func TestAVersionThatExistsStays(t *testing.T) {
+func TestExistingVersionIsKept(t *testing.T) {
 	t.Parallel()
 	o := newOrigin(t, 1000)
 	for name, c := range map[string]struct {
@@ -67,7 +67,7 @@ func TestAVersionThatExistsStays(t *testing.T) {
 		digest string
 		says   string
 	}{
-		"unknown": {"model.onnx", "", "--version 4"},
+		"unknown": {"model.onnx", "", "use version 4"},
 		"other":   {"model.onnx", digestOf([]byte("other")), digestOf([]byte("mine"))},
 		"no file": {"notes.txt", digestOf(o.content), "without a model.onnx"},
 	} {
@@ -85,7 +85,7 @@ func TestAVersionThatExistsStays(t *testing.T) {
 			if !errors.Is(err, pull.ErrExists) {
 				t.Errorf("error %v", err)
 			}
-			saying(t, err, c.says, "--version 4")
+			wantError(t, err, c.says, "use version 4")
 			if got := files(t, options.Dir); !slices.Equal(got, before) {
 				t.Errorf("the repository holds %q, held %q", got, before)
 			}
@@ -96,7 +96,7 @@ func TestAVersionThatExistsStays(t *testing.T) {
 	}
 }
 
-func TestTheSamePullTwiceDownloadsOnce(t *testing.T) {
+func TestRepeatedPullDownloadsOnce(t *testing.T) {
 	t.Parallel()
 	o := newOrigin(t, 1000)
 	options := o.options(t)
@@ -112,9 +112,9 @@ func TestTheSamePullTwiceDownloadsOnce(t *testing.T) {
 	pulled(t, options.Dir, o.content)
 }
 
-// TestVersionsAtOnce pulls several versions of a new model at once: whichever comes
-// first makes the model's directory.
-func TestVersionsAtOnce(t *testing.T) {
+// TestConcurrentVersions pulls several versions of a new model concurrently. The first
+// one to finish creates the model's directory.
+func TestConcurrentVersions(t *testing.T) {
 	t.Parallel()
 	o := newOrigin(t, 1000)
 	options := o.options(t)
@@ -136,7 +136,7 @@ func TestVersionsAtOnce(t *testing.T) {
 	}
 }
 
-func TestOnePullOfAVersionAtOnce(t *testing.T) {
+func TestConcurrentPullIsBusy(t *testing.T) {
 	t.Parallel()
 	o := newOrigin(t, 1000)
 	options := o.options(t)
@@ -158,14 +158,14 @@ func TestOnePullOfAVersionAtOnce(t *testing.T) {
 	if !errors.Is(err, pull.ErrBusy) {
 		t.Errorf("the second pull: %v", err)
 	}
-	saying(t, err, `"cats" version 1`)
+	wantError(t, err, `"cats" version 1`)
 	if err := <-first; err != nil {
 		t.Errorf("the first pull: %v", err)
 	}
 	pulled(t, options.Dir, o.content)
 }
 
-func TestAPullThatIsStoppedIsKept(t *testing.T) {
+func TestCancelledPullKeepsItsBytes(t *testing.T) {
 	t.Parallel()
 	o := newOrigin(t, 3<<20)
 	options := o.options(t)

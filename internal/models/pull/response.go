@@ -11,28 +11,28 @@ import (
 	"time"
 )
 
-// verdict is what an answer means for the bytes that are there.
-type verdict int
+// action is what to do with a response.
+type action int
 
 const (
-	// fromStart: the body is the whole file; what was there has been deleted.
-	fromStart verdict = iota
-	// goesOn: the body follows on what is there.
-	goesOn
-	// whole: nothing is missing.
-	whole
-	// again: what is there does not belong to the file.
-	again
+	// writeWhole: the body is the whole file; earlier bytes have been deleted.
+	writeWhole action = iota
+	// appendPart: the body continues the bytes in the workspace.
+	appendPart
+	// complete: no bytes are missing.
+	complete
+	// startAgain: the bytes in the workspace do not belong to the file.
+	startAgain
 )
 
-// get asks for the file from the byte at offset on.
+// get requests the file from offset on.
 func (d *download) get(ctx context.Context, offset int64) (*http.Response, error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, d.url.String(), nil)
 	if err != nil {
 		return nil, err
 	}
 	request.Header.Set("User-Agent", "tensorwire")
-	// Ranges and sizes count the bytes that are sent: they must be the file's.
+	// Ranges and sizes count encoded bytes, so the encoding must be identity.
 	request.Header.Set("Accept-Encoding", "identity")
 	if offset > 0 {
 		request.Header.Set("Range", fmt.Sprintf("bytes=%d-", offset))
@@ -43,90 +43,90 @@ func (d *download) get(ctx context.Context, offset int64) (*http.Response, error
 	client := &http.Client{Transport: d.Transport, CheckRedirect: checkRedirect}
 	response, err := client.Do(request)
 	if err != nil {
-		return nil, d.unanswered(err)
+		return nil, d.requestError(err)
 	}
-	d.answered = true
+	d.reached = true
 	return response, nil
 }
 
-// judge says what response means. It follows RFC 9110, sections 13.1.5 (If-Range), 14
-// (ranges) and 15.
-func (d *download) judge(response *http.Response) (verdict, error) {
+// evaluate decides what to do with response, by RFC 9110, sections 13.1.5 (If-Range), 14
+// (ranges) and 15 (status codes).
+func (d *download) evaluate(response *http.Response) (action, error) {
 	offset := d.w.size
 	switch response.StatusCode {
 	case http.StatusOK:
-		if err := d.plain(response); err != nil {
+		if err := d.checkEncoding(response); err != nil {
 			return 0, err
 		}
-		return fromStart, d.begin(response)
+		return writeWhole, d.beginWhole(response)
 	case http.StatusPartialContent:
 		if offset > 0 {
-			if err := d.plain(response); err != nil {
+			if err := d.checkEncoding(response); err != nil {
 				return 0, err
 			}
-			return d.continued(response)
+			return d.checkPart(response)
 		}
 	case http.StatusRequestedRangeNotSatisfiable:
 		if offset > 0 {
-			return d.beyond(response), nil
+			return d.rangeNotSatisfiable(response), nil
 		}
 	case http.StatusRequestTimeout, http.StatusTooEarly, http.StatusTooManyRequests,
 		http.StatusInternalServerError, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
-		return 0, &retryError{err: d.refused(response), after: retryAfter(response.Header)}
+		return 0, &retryError{err: d.statusError(response), after: retryAfter(response.Header)}
 	}
-	return 0, d.refused(response)
+	return 0, d.statusError(response)
 }
 
-// plain refuses a body that is not the file's own bytes.
-func (d *download) plain(response *http.Response) error {
+// checkEncoding rejects a body with a content encoding.
+func (d *download) checkEncoding(response *http.Response) error {
 	encoding := response.Header.Get("Content-Encoding")
 	if encoding == "" || strings.EqualFold(encoding, "identity") {
 		return nil
 	}
-	return fmt.Errorf("%s: the server sends it with Content-Encoding %q, though asked for the plain bytes: take it from an address that gives these", shown(d.url), encoding)
+	return fmt.Errorf("%s: the server sent Content-Encoding %q, although identity was requested: use a URL without compression", redacted(d.url), encoding)
 }
 
-func (d *download) refused(response *http.Response) error {
-	return fmt.Errorf("%s: the server answers %s", shown(d.url), response.Status)
+func (d *download) statusError(response *http.Response) error {
+	return fmt.Errorf("%s: the server returned %s", redacted(d.url), response.Status)
 }
 
-// begin prepares for a body that is the whole file.
-func (d *download) begin(response *http.Response) error {
+// beginWhole prepares for a body with the whole file.
+func (d *download) beginWhole(response *http.Response) error {
 	next := source{Size: response.ContentLength}
 	next.ETag, next.LastModified = validators(response.Header)
 	if next.Size > d.MaxBytes {
-		return d.tooLarge(fmt.Sprintf("the server announces %d", next.Size))
+		return d.tooLarge(fmt.Sprintf("the file has %d", next.Size))
 	}
 	if next.Size < 0 && len(response.TransferEncoding) == 0 && d.digest == nil {
-		return fmt.Errorf("%s: the server does not say how long the file is, so that a cut cannot be told from its end: give the SHA-256", shown(d.url))
+		return fmt.Errorf("%s: the response has no length, so a truncated file cannot be detected: set the SHA-256", redacted(d.url))
 	}
 	if d.w.size > 0 {
-		why := "the server sends the whole file again"
+		why := "the server sent the whole file"
 		if now := cmp.Or(next.ETag, next.LastModified); now != "" && now != d.w.source.validator() {
 			why = "the file has changed on the server"
 		}
-		d.Notice("starting over: " + why)
+		d.Notice("restarting: " + why)
 	}
-	return d.startOver(next)
+	return d.restart(next)
 }
 
-// continued checks that a part is the one that was asked for, of the same file.
-func (d *download) continued(response *http.Response) (verdict, error) {
+// checkPart checks that a part is the requested one, of the same file.
+func (d *download) checkPart(response *http.Response) (action, error) {
 	known := &d.w.source
 	start, size, ok := contentRange(response.Header)
-	if !ok || start != d.w.size || (known.Size >= 0 && size != known.Size) || known.differs(response.Header) {
-		d.Notice("starting over: the server sent another part than was asked for, or of another file")
-		return again, nil
+	if !ok || start != d.w.size || (known.Size >= 0 && size != known.Size) || known.differsFrom(response.Header) {
+		d.Notice("restarting: the server sent another part than the requested one, or of another file")
+		return startAgain, nil
 	}
 	if size > d.MaxBytes {
 		return 0, d.tooLarge(fmt.Sprintf("the file has %d", size))
 	}
 	known.Size = size
-	return goesOn, nil
+	return appendPart, nil
 }
 
-// beyond judges the answer that there is nothing after the bytes that are there.
-func (d *download) beyond(response *http.Response) verdict {
+// rangeNotSatisfiable evaluates a response 416: the file may be complete already.
+func (d *download) rangeNotSatisfiable(response *http.Response) action {
 	size := d.w.source.Size
 	if found, ok := strings.CutPrefix(response.Header.Get("Content-Range"), "bytes */"); ok {
 		n, err := strconv.ParseInt(found, 10, 64)
@@ -135,24 +135,24 @@ func (d *download) beyond(response *http.Response) verdict {
 		}
 		size = n
 	}
-	if size == d.w.size && !d.w.source.differs(response.Header) {
+	if size == d.w.size && !d.w.source.differsFrom(response.Header) {
 		d.w.source.Size = size
-		return whole
+		return complete
 	}
-	d.Notice("starting over: the file has changed on the server")
-	return again
+	d.Notice("restarting: the file has changed on the server")
+	return startAgain
 }
 
-// differs says whether header is that of another file than s. Servers are to look at
-// If-Range themselves; some do not.
-func (s source) differs(header http.Header) bool {
+// differsFrom reports whether header has another validator than s. Servers should
+// evaluate If-Range themselves; some do not.
+func (s source) differsFrom(header http.Header) bool {
 	differ := func(known, found string) bool { return known != "" && found != "" && found != known }
 	return differ(s.ETag, header.Get("ETag")) || differ(s.LastModified, header.Get("Last-Modified"))
 }
 
-// validators returns the ETag or the Last-Modified of header where it is strong, as
-// RFC 9110 demands for If-Range: a date only where there is no ETag at all, and where
-// it lies a second or more before the answer's.
+// validators returns the ETag or the Last-Modified of header if it is strong, as
+// RFC 9110, section 13.1.5, requires for If-Range: a date only without an ETag, and only
+// if it is at least a second before the response's Date.
 func validators(header http.Header) (etag, lastModified string) {
 	if etag = header.Get("ETag"); etag != "" {
 		if strings.HasPrefix(etag, "W/") {

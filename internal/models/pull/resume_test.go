@@ -16,8 +16,8 @@ import (
 
 const half = 200_000
 
-// interrupted makes a first pull that ends after half of the file. It returns the
-// origin, which cuts no more, and the options to pull again.
+// interrupted runs a first pull that ends after half of the file. It returns the origin,
+// which drops no more connections, and the options for a second pull.
 func interrupted(t *testing.T, prepare func(*origin, *pull.Options)) (*origin, pull.Options) {
 	t.Helper()
 	o := newOrigin(t, 2*half)
@@ -40,9 +40,9 @@ func interrupted(t *testing.T, prepare func(*origin, *pull.Options)) (*origin, p
 	return o, options
 }
 
-func TestASecondPullGoesOn(t *testing.T) {
+func TestSecondPullResumes(t *testing.T) {
 	t.Parallel()
-	goesOn, anew := fmt.Sprintf("bytes=%d-", half), ""
+	resumes, restarts := fmt.Sprintf("bytes=%d-", half), ""
 	noDigest := func(_ *origin, options *pull.Options) { options.SHA256 = "" }
 	changed := func(o *origin, options *pull.Options) {
 		o.content, o.etag = modelOf(2*half, 2), `"two"`
@@ -55,32 +55,32 @@ func TestASecondPullGoesOn(t *testing.T) {
 		first, second func(*origin, *pull.Options)
 		asks, ifRange string
 	}{
-		"with a digest":    {nil, nil, goesOn, `"one"`},
-		"without a digest": {noDigest, nil, goesOn, `"one"`},
-		"a changed file":   {noDigest, changed, goesOn, `"one"`},
-		"another digest":   {nil, changed, goesOn, `"one"`},
+		"with a digest":    {nil, nil, resumes, `"one"`},
+		"without a digest": {noDigest, nil, resumes, `"one"`},
+		"a changed file":   {noDigest, changed, resumes, `"one"`},
+		"another digest":   {nil, changed, resumes, `"one"`},
 		"by date": {
 			func(o *origin, options *pull.Options) { o.etag, o.modified, options.SHA256 = "", long, "" },
-			nil, goesOn, long.UTC().Format(http.TimeFormat),
+			nil, resumes, long.UTC().Format(http.TimeFormat),
 		},
 		"by a date that changed": {
 			func(o *origin, options *pull.Options) { o.etag, o.modified, options.SHA256 = "", long, "" },
 			func(o *origin, _ *pull.Options) { o.content, o.modified = modelOf(half/2, 3), long.Add(time.Minute) },
-			goesOn, long.UTC().Format(http.TimeFormat),
+			resumes, long.UTC().Format(http.TimeFormat),
 		},
 		"by a date too fresh to tell": {func(o *origin, options *pull.Options) {
 			o.etag, o.modified, options.SHA256 = "", time.Now().Add(time.Minute), ""
-		}, nil, anew, ""},
-		"a weak ETag and a digest": {func(o *origin, _ *pull.Options) { o.etag, o.modified = `W/"one"`, long }, nil, goesOn, ""},
-		"a weak ETag alone":        {func(o *origin, options *pull.Options) { o.etag, o.modified, options.SHA256 = `W/"one"`, long, "" }, nil, anew, ""},
-		"a link signed anew":       {nil, func(_ *origin, options *pull.Options) { options.URL += "?signature=2" }, goesOn, `"one"`},
-		"another URL":              {noDigest, func(_ *origin, options *pull.Options) { options.URL += "?file=2" }, anew, ""},
+		}, nil, restarts, ""},
+		"a weak ETag and a digest":    {func(o *origin, _ *pull.Options) { o.etag, o.modified = `W/"one"`, long }, nil, resumes, ""},
+		"a weak ETag alone":           {func(o *origin, options *pull.Options) { o.etag, o.modified, options.SHA256 = `W/"one"`, long, "" }, nil, restarts, ""},
+		"a link with a new signature": {nil, func(_ *origin, options *pull.Options) { options.URL += "?signature=2" }, resumes, `"one"`},
+		"another URL":                 {noDigest, func(_ *origin, options *pull.Options) { options.URL += "?file=2" }, restarts, ""},
 		"a digest given later": {noDigest, func(o *origin, options *pull.Options) {
 			options.SHA256 = digestOf(o.content)
-		}, goesOn, `"one"`},
-		"a spoilt record": {nil, func(_ *origin, options *pull.Options) {
+		}, resumes, `"one"`},
+		"a corrupt record": {nil, func(_ *origin, options *pull.Options) {
 			_ = os.WriteFile(filepath.Join(options.Dir, ".pull-cats-1", "source.json"), []byte("{"), 0o600)
-		}, anew, ""},
+		}, restarts, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			o, options := interrupted(t, c.first)
@@ -103,9 +103,9 @@ func TestASecondPullGoesOn(t *testing.T) {
 	}
 }
 
-// TestAServerThatMinglesFiles answers a range without regard to If-Range, or with
-// another part: the parts must not be put together.
-func TestAServerThatMinglesFiles(t *testing.T) {
+// TestMismatchedPartsAreNotCombined serves a range regardless of If-Range, or another
+// part: the parts must not be combined.
+func TestMismatchedPartsAreNotCombined(t *testing.T) {
 	t.Parallel()
 	other := modelOf(3*half, 2)
 	part := func(status int, contentRange, etag string) http.HandlerFunc {
@@ -139,9 +139,9 @@ func TestAServerThatMinglesFiles(t *testing.T) {
 	}
 }
 
-// TestTheLastByteWasThere cuts a connection that has brought the file but not its
-// end: the server says that nothing follows, with status 416.
-func TestTheLastByteWasThere(t *testing.T) {
+// TestLastByteReceived drops a connection after the last byte but before the end of the
+// body: the server responds 416 to the next request.
+func TestLastByteReceived(t *testing.T) {
 	t.Parallel()
 	o := newOrigin(t, 1000)
 	options := o.options(t)
@@ -155,7 +155,7 @@ func TestTheLastByteWasThere(t *testing.T) {
 		first = false
 		w.Header().Set("ETag", o.etag)
 		_, _ = w.Write(o.content)
-		w.(http.Flusher).Flush() // without a length, so in chunks
+		w.(http.Flusher).Flush() // chunked, without a length
 		panic(http.ErrAbortHandler)
 	})
 	if _, err := pull.Pull(t.Context(), options); err != nil {
@@ -167,9 +167,9 @@ func TestTheLastByteWasThere(t *testing.T) {
 	}
 }
 
-// TestAPullThatWasKilledAtTheEnd finds the whole file where it was staged, and asks
-// for nothing.
-func TestAPullThatWasKilledAtTheEnd(t *testing.T) {
+// TestPullKilledWhilePublishing finds the complete file in the staging directory and sends
+// no request.
+func TestPullKilledWhilePublishing(t *testing.T) {
 	t.Parallel()
 	o, options := interrupted(t, nil)
 	work := filepath.Join(options.Dir, ".pull-cats-1")
@@ -190,8 +190,8 @@ func TestAPullThatWasKilledAtTheEnd(t *testing.T) {
 	}
 }
 
-// TestASpoiltPartIsNotPublished changes what the first pull left.
-func TestASpoiltPartIsNotPublished(t *testing.T) {
+// TestCorruptPartIsNotPublished modifies the bytes of the first pull.
+func TestCorruptPartIsNotPublished(t *testing.T) {
 	t.Parallel()
 	o, options := interrupted(t, nil)
 	partial := filepath.Join(options.Dir, ".pull-cats-1", "model.onnx.partial")

@@ -22,27 +22,27 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// never is an answer that is not cut.
+// never is the cut of a complete response.
 const never = -1
 
-// origin is a server of one file, which can cut connections. Its fields may be
+// origin is a server of one file that can drop connections. Its fields may be
 // changed between requests.
 type origin struct {
 	*httptest.Server
 	content  []byte
 	etag     string
 	modified time.Time
-	// noRanges makes it answer with the whole file always.
+	// noRanges makes it ignore Range and send the whole file.
 	noRanges bool
-	// cut returns after how many bytes of the body the connection of a request,
-	// counted from 0, is cut. nil cuts none.
+	// cut returns the number of bytes of the body after which the connection of a
+	// request, counted from 0, is dropped. nil drops none.
 	cut func(request int) int
 
 	mu       sync.Mutex
 	requests []http.Header
 }
 
-// newOrigin serves size bytes that begin as an ONNX file does.
+// newOrigin serves size bytes that begin like an ONNX file.
 func newOrigin(t *testing.T, size int) *origin {
 	t.Helper()
 	o := &origin{content: modelOf(size, 1), etag: `"one"`}
@@ -77,7 +77,7 @@ func (o *origin) serve(w http.ResponseWriter, r *http.Request) {
 	http.ServeContent(w, r, "model.onnx", o.modified, bytes.NewReader(o.content))
 }
 
-// ranges returns the Range of each request so far, empty where it had none.
+// ranges returns the Range header of each request so far, empty if absent.
 func (o *origin) ranges() []string {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -88,7 +88,7 @@ func (o *origin) ranges() []string {
 	return all
 }
 
-// cutter cuts the connection after some bytes of the body.
+// cutter drops the connection after some bytes of the body.
 type cutter struct {
 	http.ResponseWriter
 	left int
@@ -104,7 +104,7 @@ func (c *cutter) Write(p []byte) (int, error) {
 	panic(http.ErrAbortHandler)
 }
 
-// once cuts the first connection.
+// once drops the first connection.
 func once(after int) func(int) int {
 	return func(request int) int {
 		if request == 0 {
@@ -121,7 +121,7 @@ func digestOf(content []byte) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// options pull the origin's file as cats into a new repository.
+// options returns the options to pull the origin's file as cats into a new repository.
 func (o *origin) options(t *testing.T) pull.Options {
 	t.Helper()
 	return pull.Options{
@@ -147,7 +147,7 @@ func pulled(t *testing.T, dir string, content []byte) {
 	}
 }
 
-// files lists what lies below dir, with empty directories.
+// files lists the files below dir, and empty directories.
 func files(t *testing.T, dir string) []string {
 	t.Helper()
 	var all []string
@@ -170,15 +170,15 @@ func files(t *testing.T, dir string) []string {
 	return all
 }
 
-// saying checks that err has every one of the texts.
-func saying(t *testing.T, err error, texts ...string) {
+// wantError checks that err contains every text.
+func wantError(t *testing.T, err error, texts ...string) {
 	t.Helper()
 	if err == nil {
-		t.Fatalf("no error, want one that says %q", texts)
+		t.Fatalf("no error, want one with %q", texts)
 	}
 	for _, text := range texts {
 		if !strings.Contains(err.Error(), text) {
-			t.Errorf("error %q does not say %q", err, text)
+			t.Errorf("error %q does not contain %q", err, text)
 		}
 	}
 }

@@ -15,32 +15,32 @@ import (
 	"github.com/tensorwire/tensorwire/internal/models/pull"
 )
 
-// script is a transport that gives one prepared answer after the other.
+// script is a transport that returns prepared responses in order.
 type script struct {
-	answers []func(*http.Request) (*http.Response, error)
-	ranges  []string
+	responses []func(*http.Request) (*http.Response, error)
+	ranges    []string
 }
 
 func (s *script) RoundTrip(r *http.Request) (*http.Response, error) {
-	answer := s.answers[len(s.ranges)]
+	respond := s.responses[len(s.ranges)]
 	s.ranges = append(s.ranges, r.Header.Get("Range"))
-	return answer(r)
+	return respond(r)
 }
 
-// silence answers nothing until the request is given up.
-func silence(r *http.Request) (*http.Response, error) {
+// noResponse blocks until the request is cancelled.
+func noResponse(r *http.Request) (*http.Response, error) {
 	<-r.Context().Done()
 	return nil, context.Cause(r.Context())
 }
 
-// size is that of the files that are sent.
+// size is the size of the files, in bytes.
 const size = 1000
 
-// sends answers with content from the byte at start on. Where it ends early, nothing
-// more comes until the request is given up.
-func sends(content []byte, start int) func(*http.Request) (*http.Response, error) {
+// partialBody responds with content from offset start. If that is not the rest of the file,
+// the body then blocks until the request is cancelled.
+func partialBody(content []byte, start int) func(*http.Request) (*http.Response, error) {
 	return func(r *http.Request) (*http.Response, error) {
-		response := answer(http.StatusOK, nil)
+		response := newResponse(http.StatusOK, nil)
 		response.Header.Set("ETag", `"one"`)
 		response.ContentLength = int64(size - start)
 		if start > 0 {
@@ -59,16 +59,16 @@ func sends(content []byte, start int) func(*http.Request) (*http.Response, error
 	}
 }
 
-func answer(status int, header http.Header) *http.Response {
+func newResponse(status int, header http.Header) *http.Response {
 	if header == nil {
 		header = http.Header{}
 	}
 	return &http.Response{StatusCode: status, Status: strconv.Itoa(status) + " " + http.StatusText(status), Header: header, Body: http.NoBody}
 }
 
-func refuses(status int, after string) func(*http.Request) (*http.Response, error) {
+func statusWithRetryAfter(status int, after string) func(*http.Request) (*http.Response, error) {
 	return func(*http.Request) (*http.Response, error) {
-		return answer(status, http.Header{"Retry-After": {after}}), nil
+		return newResponse(status, http.Header{"Retry-After": {after}}), nil
 	}
 }
 
@@ -76,8 +76,8 @@ type readerFunc func([]byte) (int, error)
 
 func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
 
-// scripted pulls content by way of s, in a world in which time passes at once. It
-// returns how long the pull took there.
+// scripted pulls content through s. It runs in a synctest bubble and returns the fake
+// time that the pull took.
 func scripted(t *testing.T, content []byte, s *script, retries int) (string, time.Duration, error) {
 	t.Helper()
 	dir, begun := t.TempDir(), time.Now()
@@ -88,13 +88,13 @@ func scripted(t *testing.T, content []byte, s *script, retries int) (string, tim
 	return dir, time.Since(begun), err
 }
 
-type answers = []func(*http.Request) (*http.Response, error)
+type responses = []func(*http.Request) (*http.Response, error)
 
-func TestAServerThatStalls(t *testing.T) {
+func TestServerStalls(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		content := modelOf(size, 1)
-		s := &script{answers: answers{silence, sends(content[:400], 0), sends(content[400:700], 400), sends(content[700:], 700)}}
+		s := &script{responses: responses{noResponse, partialBody(content[:400], 0), partialBody(content[400:700], 400), partialBody(content[700:], 700)}}
 		dir, took, err := scripted(t, content, s, 0)
 		if err != nil {
 			t.Fatal(err)
@@ -110,20 +110,20 @@ func TestAServerThatStalls(t *testing.T) {
 	})
 }
 
-func TestAServerThatStallsForEver(t *testing.T) {
+func TestServerStallsForever(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		content := modelOf(size, 1)
-		s := &script{answers: answers{sends(content[:400], 0), silence, silence}}
+		s := &script{responses: responses{partialBody(content[:400], 0), noResponse, noResponse}}
 		_, _, err := scripted(t, content, s, 2)
-		saying(t, err, "sends nothing for 1m0s", "gave up after 2 retries")
+		wantError(t, err, "sent nothing for 1m0s", "failed after 2 retries")
 		if partial, ok := errors.AsType[*pull.PartialError](err); !ok || partial.Bytes != 400 {
 			t.Errorf("error %v", err)
 		}
 	})
 }
 
-func TestAServerThatAsksToWait(t *testing.T) {
+func TestRetryAfter(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		after string
@@ -138,10 +138,10 @@ func TestAServerThatAsksToWait(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				content := modelOf(size, 1)
-				s := &script{answers: answers{refuses(http.StatusServiceUnavailable, c.after), sends(content, 0)}}
+				s := &script{responses: responses{statusWithRetryAfter(http.StatusServiceUnavailable, c.after), partialBody(content, 0)}}
 				dir, took, err := scripted(t, content, s, 0)
 				if c.fails {
-					saying(t, err, "503", "1h0m0s")
+					wantError(t, err, "503", "1h0m0s")
 					return
 				}
 				if err != nil {
@@ -156,15 +156,15 @@ func TestAServerThatAsksToWait(t *testing.T) {
 	}
 }
 
-func TestStatusesThatPass(t *testing.T) {
+func TestTemporaryStatuses(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		content := modelOf(size, 1)
 		s := &script{}
 		for _, status := range []int{408, 425, 429, 500, 502, 503, 504} {
-			s.answers = append(s.answers, refuses(status, ""))
+			s.responses = append(s.responses, statusWithRetryAfter(status, ""))
 		}
-		s.answers = append(s.answers, sends(content, 0))
+		s.responses = append(s.responses, partialBody(content, 0))
 		dir, _, err := scripted(t, content, s, 7)
 		if err != nil {
 			t.Fatal(err)

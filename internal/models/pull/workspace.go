@@ -13,7 +13,7 @@ import (
 	"strings"
 )
 
-// What a workspace holds.
+// The files of a workspace.
 const (
 	lockFile    = "lock"
 	partialFile = "model.onnx.partial"
@@ -21,35 +21,33 @@ const (
 	stagedDir   = "staged"
 )
 
-// workspace is the directory in which one pull works, locked against others. It holds
-// the bytes that arrived and what is known of the file that they belong to, and stays
-// when a pull ends early.
+// workspace is the directory of one pull, locked against others. It holds the received
+// bytes and the description of their file, and is kept when a pull ends early.
 type workspace struct {
 	dir  string
 	lock *os.File
-	// file holds the bytes that arrived; nil once it is published.
+	// file holds the received bytes; nil once it is published.
 	file *os.File
-	// size is the number of these bytes, and where the next are written.
+	// size is the number of these bytes and the offset of the next write.
 	size   int64
 	source source
 }
 
-// source is the file that the bytes of a workspace belong to, as source.json has it.
+// source describes the file of a workspace's bytes, stored in source.json.
 type source struct {
-	// URL is a digest of the URL, which itself may hold what is secret.
+	// URL is a digest of the URL, because the URL may contain secrets.
 	URL string `json:"url_sha256"`
-	// SHA256 is the digest that was asked for, empty where none was.
+	// SHA256 is the expected digest, empty if none was given.
 	SHA256 string `json:"sha256,omitempty"`
-	// ETag and LastModified are the server's, where they are strong: equal ones mean
-	// equal bytes.
+	// ETag and LastModified are the server's if they are strong validators: equal
+	// validators mean equal bytes.
 	ETag         string `json:"etag,omitempty"`
 	LastModified string `json:"last_modified,omitempty"`
-	// Size is the file's, -1 while it is unknown.
+	// Size is the file's size, -1 while it is unknown.
 	Size int64 `json:"size"`
 }
 
-// validator returns what tells the server which file is meant, empty where nothing
-// does.
+// validator returns the validator for If-Range, empty if there is none.
 func (s source) validator() string {
 	if s.ETag != "" {
 		return s.ETag
@@ -57,9 +55,9 @@ func (s source) validator() string {
 	return s.LastModified
 }
 
-// sameFile says whether s, of an earlier pull, may be the file that j asks for: it is
-// the same URL, or the same digest, which is checked when the file is whole. The URLs
-// that storage services sign differ each time.
+// sameFile reports whether s, from an earlier pull, may be the file of j: it has the
+// same URL, or the same digest, which is checked when the file is complete. Signed URLs
+// of storage services differ each time.
 func (s source) sameFile(j *job) bool {
 	return s.URL == j.urlDigest() || (s.SHA256 != "" && strings.EqualFold(s.SHA256, j.SHA256))
 }
@@ -69,11 +67,11 @@ func (j *job) urlDigest() string {
 	return hex.EncodeToString(sum[:])
 }
 
-// openWorkspace locks the workspace of j and opens what an earlier pull left in it.
+// openWorkspace locks the workspace of j and opens the files of an earlier pull.
 func (j *job) openWorkspace() (*workspace, error) {
 	w := &workspace{dir: j.workDir()}
 	if err := w.acquire(); errors.Is(err, errLocked) {
-		return nil, fmt.Errorf("%w: it brings model %q version %d into %s: wait until it ends, or stop it", ErrBusy, j.Name, j.Version, j.Dir)
+		return nil, fmt.Errorf("%w: it downloads model %q version %d to %s: wait until it ends, or stop it", ErrBusy, j.Name, j.Version, j.Dir)
 	} else if err != nil {
 		return nil, err
 	}
@@ -83,8 +81,8 @@ func (j *job) openWorkspace() (*workspace, error) {
 	return w, nil
 }
 
-// acquire takes the lock. The pull that held it before may remove it and the
-// directory in the meantime; they are made again then.
+// acquire acquires the lock. The previous holder may remove the lock and the directory
+// at the same time; they are then created again.
 func (w *workspace) acquire() error {
 	for range 100 {
 		if err := os.Mkdir(w.dir, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
@@ -103,7 +101,7 @@ func (w *workspace) acquire() error {
 }
 
 func (w *workspace) open(j *job) error {
-	// A pull that was killed while it published left the file there.
+	// A pull that was killed while publishing left the file there.
 	staged, partial := w.staged(j.number()), filepath.Join(w.dir, partialFile)
 	if err := os.Rename(staged, partial); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
@@ -121,18 +119,18 @@ func (w *workspace) open(j *job) error {
 		err = json.Unmarshal(text, &w.source)
 	}
 	if err != nil {
-		// Nothing is known of the bytes.
+		// The origin of the bytes is unknown.
 		return w.restart(source{Size: -1})
 	}
 	return nil
 }
 
-// staged is where the model's file is before its directory is renamed.
+// staged returns the path of the model's file before its directory is renamed.
 func (w *workspace) staged(number string) string {
 	return filepath.Join(w.dir, stagedDir, number, modelFile)
 }
 
-// restart deletes the bytes and writes down which file the next ones belong to.
+// restart deletes the bytes and stores s as the file of the next ones.
 func (w *workspace) restart(s source) error {
 	if err := w.file.Truncate(0); err != nil {
 		return err
@@ -144,7 +142,7 @@ func (w *workspace) restart(s source) error {
 	return w.save()
 }
 
-// save writes source.json, whole or not at all.
+// save writes source.json atomically.
 func (w *workspace) save() error {
 	text, err := json.Marshal(w.source)
 	if err != nil {
@@ -157,14 +155,14 @@ func (w *workspace) save() error {
 	return os.Rename(path+".new", path)
 }
 
-// Write appends bytes that arrived.
+// Write appends received bytes.
 func (w *workspace) Write(p []byte) (int, error) {
 	n, err := w.file.Write(p)
 	w.size += int64(n)
 	return n, err
 }
 
-// close gives the lock back, and removes the workspace when there is nothing to keep.
+// close releases the lock, and removes the workspace if it has no bytes.
 func (w *workspace) close() error {
 	var err error
 	if w.file != nil {
@@ -178,7 +176,7 @@ func (w *workspace) close() error {
 	}
 	err = errors.Join(err, closeLocked(w.lock, empty))
 	if empty {
-		// The next pull may have come in already: then the directory stays.
+		// The next pull may be using the directory already: it then stays.
 		_ = os.Remove(w.dir)
 	}
 	return err

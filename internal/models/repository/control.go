@@ -101,7 +101,7 @@ func (r *Repository) loadNow(ctx context.Context, name string, override *Overrid
 	if settings == nil {
 		settings = r.entry(name).settings
 	}
-	d := examine(src.root, src.dir, settings)
+	d := r.examine(src.root, src.dir, settings)
 	if src.settings == nil {
 		r.entry(name).settings = d.settings
 	}
@@ -128,7 +128,7 @@ func (r *Repository) source(name string, override *Override) (*source, error) {
 	var given *settings
 	if override != nil && len(override.Config) > 0 {
 		var err error
-		if given, err = givenSettings(override.Config); err != nil {
+		if given, err = givenSettings(override.Config, r.engines.Platforms()); err != nil {
 			return nil, fmt.Errorf("%w: %w", ErrOverride, err)
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/tensorwire/tensorwire/internal/engine/enginetest"
 	"github.com/tensorwire/tensorwire/internal/models/repository"
 )
 
@@ -29,7 +30,7 @@ func TestExplicitLoadsWhatIsAskedFor(t *testing.T) {
 			t.Errorf("%q gives %s, want %s", test.startup, got, test.want)
 		}
 	}
-	missing := repository.New(write(t, files), &loader{}, repository.Options{Control: repository.ControlExplicit, StartupModels: []string{"bird"}})
+	missing := repository.New(write(t, files), enginetest.Registry(&loader{}), repository.Options{Control: repository.ControlExplicit, StartupModels: []string{"bird"}})
 	if err := missing.Scan(); !errors.Is(err, repository.ErrNotFound) || !strings.Contains(err.Error(), `"bird"`) {
 		t.Errorf("a model that is not there gives %v", err)
 	}
@@ -178,7 +179,7 @@ func TestALoadOutlivesItsCaller(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		dir := write(t, map[string]string{"cat/1/model.onnx": "one", "dog/1/model.onnx": "bark"})
 		l := &loader{before: func(string) { time.Sleep(time.Minute) }}
-		r := repository.New(dir, l, repository.Options{Control: repository.ControlExplicit, Logger: quiet})
+		r := repository.New(dir, enginetest.Registry(l), repository.Options{Control: repository.ControlExplicit, Logger: quiet})
 		must(t, errors.Join(r.Scan(), r.Load(t.Context())))
 		short := func() context.Context {
 			ctx, cancel := context.WithTimeout(t.Context(), time.Second)

@@ -15,6 +15,7 @@ import (
 
 	"github.com/tensorwire/tensorwire/internal/base/tensor"
 	"github.com/tensorwire/tensorwire/internal/engine"
+	"github.com/tensorwire/tensorwire/internal/engine/enginetest"
 	"github.com/tensorwire/tensorwire/internal/models/repository"
 )
 
@@ -177,7 +178,7 @@ func open(t *testing.T, dir string, options repository.Options) (*repository.Rep
 	t.Helper()
 	options.Logger = cmp.Or(options.Logger, quiet)
 	l := &loader{}
-	r := repository.New(dir, l, options)
+	r := repository.New(dir, enginetest.Registry(l), options)
 	if err := r.Scan(); err != nil {
 		t.Fatal(err)
 	}

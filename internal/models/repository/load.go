@@ -62,24 +62,24 @@ func (r *Repository) load(ctx context.Context, name string, src *source, d *dire
 		return nil, err
 	}
 	path := filepath.Join(src.root.Name(), versionDir)
-	engines, err := r.loader.Load(ctx, filepath.Join(path, modelconfig.ModelFile(d.settings.config)), options)
+	bare, err := r.engines.Load(ctx, d.settings.platform.Name, filepath.Join(path, modelconfig.ModelFile(d.settings.config, d.settings.platform)), options)
 	if err != nil {
 		return nil, withoutPath(err, path)
 	}
-	session, loaded.Signature = engines, engines.Signature()
+	session, loaded.Signature = bare, bare.Signature()
 	if err := checkNames(loaded.Signature); err != nil {
 		return nil, err
 	}
-	if loaded.Config, err = modelconfig.Complete(d.settings.config, name, loaded.Signature); err != nil {
+	if loaded.Config, err = modelconfig.Complete(d.settings.config, name, d.settings.platform, loaded.Signature); err != nil {
 		return nil, err
 	}
 	if r.options.Decorate != nil {
 		session = r.options.Decorate(session, loaded)
 	}
-	if err := r.prove(ctx, loaded, engines, src); err != nil {
+	if err := r.prove(ctx, loaded, bare, src); err != nil {
 		return nil, err
 	}
-	if examine(src.root, src.dir, d.settings).keyOf(v.number) != d.key(v) {
+	if r.examine(src.root, src.dir, d.settings).keyOf(v.number) != d.key(v) {
 		return nil, errChanged
 	}
 	loaded.instance = r.open(session, src.scratch)

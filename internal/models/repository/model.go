@@ -147,10 +147,7 @@ func (v *Version) Failing() error {
 	if v.instance == nil {
 		return nil
 	}
-	if session, ok := v.instance.session.(interface{ Failing() error }); ok {
-		return session.Failing()
-	}
-	return nil
+	return engine.Failing(v.instance.session)
 }
 
 // because returns the version as it serves on after an attempt to replace it failed.

@@ -92,7 +92,7 @@ func (p *poller) pass(ctx context.Context) (unsettled bool) {
 // It reports whether nothing is left to be done.
 func (r *Repository) follow(ctx context.Context, root *os.Root, name string) bool {
 	e := r.entry(name)
-	d := examine(root, name, e.settings)
+	d := r.examine(root, name, e.settings)
 	still := e.still(d.whole, d.newest, r.options.SettleTime)
 	if d.whole == e.applied {
 		return true
@@ -136,7 +136,7 @@ func (r *Repository) loadAtStart(ctx context.Context, name string) error {
 	}
 	defer root.Close()
 	e := r.entry(name)
-	d := examine(root, name, nil)
+	d := r.examine(root, name, nil)
 	if r.options.Control == ControlPoll && fresh(d.newest, r.options.SettleTime) {
 		select {
 		case <-ctx.Done():
@@ -144,7 +144,7 @@ func (r *Repository) loadAtStart(ctx context.Context, name string) error {
 		case <-time.After(r.options.SettleTime - time.Since(d.newest)):
 		}
 		before := d.whole
-		if d = examine(root, name, d.settings); d.whole != before {
+		if d = r.examine(root, name, d.settings); d.whole != before {
 			e.still(d.whole, d.newest, r.options.SettleTime)
 			r.options.Logger.Info("model is still being written", "model", name)
 			return nil

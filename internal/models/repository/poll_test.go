@@ -9,6 +9,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/tensorwire/tensorwire/internal/engine/enginetest"
 	"github.com/tensorwire/tensorwire/internal/models/repository"
 )
 
@@ -168,7 +169,7 @@ func TestTheDefaultModelIsNotInDoubtWhileAnotherLoads(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		dir := write(t, map[string]string{"cat/1/model.onnx": "one", "dog/1/model.onnx": "corrupt"})
 		l := &loader{}
-		r := repository.New(dir, l, repository.Options{Control: repository.ControlPoll, Logger: quiet})
+		r := repository.New(dir, enginetest.Registry(l), repository.Options{Control: repository.ControlPoll, Logger: quiet})
 		l.before = func(path string) {
 			if strings.Contains(path, "dog") {
 				time.Sleep(time.Hour)

@@ -13,6 +13,7 @@ import (
 
 	"github.com/tensorwire/tensorwire/gen/inference"
 	"github.com/tensorwire/tensorwire/internal/engine"
+	"github.com/tensorwire/tensorwire/internal/engine/enginetest"
 	"github.com/tensorwire/tensorwire/internal/models/repository"
 )
 
@@ -194,7 +195,7 @@ func TestFilesThatChangeWhileTheyAreLoadedAreLoadedAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		dir := write(t, map[string]string{"cat/1/model.onnx": "one"})
 		l := &loader{}
-		r := repository.New(dir, l, repository.Options{Control: repository.ControlPoll, Logger: quiet})
+		r := repository.New(dir, enginetest.Registry(l), repository.Options{Control: repository.ControlPoll, Logger: quiet})
 		if err := errors.Join(r.Scan(), r.Load(t.Context())); err != nil {
 			t.Fatal(err)
 		}
@@ -220,7 +221,7 @@ func TestFilesThatChangeAndChangeBackAreLoadedAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		dir := write(t, map[string]string{"cat/1/model.onnx": "one"})
 		l := &loader{}
-		r := repository.New(dir, l, repository.Options{Control: repository.ControlPoll, Logger: quiet})
+		r := repository.New(dir, enginetest.Registry(l), repository.Options{Control: repository.ControlPoll, Logger: quiet})
 		must(t, errors.Join(r.Scan(), r.Load(t.Context())))
 		l.before = func(string) {
 			put(t, dir, "cat/labels.txt", "of another\nmodel")
@@ -269,7 +270,7 @@ func TestStartWaitsForFilesThatAreBeingWritten(t *testing.T) {
 			}
 		}
 		l := &loader{}
-		r := repository.New(dir, l, repository.Options{Control: repository.ControlPoll, Logger: quiet})
+		r := repository.New(dir, enginetest.Registry(l), repository.Options{Control: repository.ControlPoll, Logger: quiet})
 		if err := r.Scan(); err != nil {
 			t.Fatal(err)
 		}

@@ -42,11 +42,15 @@ const (
 	DefaultSettleTime   = time.Second
 )
 
-// Loader loads a model file. The repository declares it, so that it does not
-// depend on an engine. The file, and those beside it, are there for as long as the
-// session is open or for as long as whoever owns the models directory leaves them.
-type Loader interface {
-	Load(ctx context.Context, path string, options engine.LoadOptions) (engine.Session, error)
+// Engines loads model files, each with the engine of its platform; *engine.Registry
+// implements it. The repository declares it, so that it does not depend on an engine,
+// and does not close it. A model file and its siblings exist as long as the session is
+// open, unless the owner of the models directory removes them.
+type Engines interface {
+	// Platforms returns the platforms that models may name, the default first.
+	Platforms() engine.Platforms
+	// Load loads the model file at path with the engine of a platform.
+	Load(ctx context.Context, platform, path string, options engine.LoadOptions) (engine.Session, error)
 }
 
 // Options tune a Repository. The zero value has the defaults.
@@ -66,8 +70,8 @@ type Options struct {
 	DefaultModel string
 	// Decorate wraps each session that was loaded; nil leaves it as it is. The
 	// version's Config is completed from the model; Decorate may complete it further.
-	// A decorated session that has a method Failing() error says by it that a version
-	// is not given work at present.
+	// A decorated session that implements engine.HealthReporter reports by it that a
+	// version rejects requests at present.
 	Decorate func(session engine.Session, version *Version) engine.Session
 	// Compile is called for each version that was loaded. What it returns is kept
 	// as Version.Compiled; an error makes the version unavailable, with the
@@ -81,7 +85,7 @@ type Options struct {
 // readers see an immutable snapshot and never wait for a load.
 type Repository struct {
 	dir     string
-	loader  Loader
+	engines Engines
 	options Options
 
 	snapshot atomic.Pointer[Snapshot]
@@ -103,9 +107,10 @@ type Repository struct {
 	closeOnce sync.Once
 }
 
-// New returns the repository of the models below dir. Scan finds them, Load loads
-// them, Poll follows what becomes of them.
-func New(dir string, loader Loader, options Options) *Repository {
+// New returns the repository of the models below dir, which engines load. Scan finds
+// them, Load loads them, Poll follows what becomes of them. The caller closes engines
+// after the repository.
+func New(dir string, engines Engines, options Options) *Repository {
 	if options.Logger == nil {
 		options.Logger = slog.Default()
 	}
@@ -116,7 +121,7 @@ func New(dir string, loader Loader, options Options) *Repository {
 		options.SettleTime = DefaultSettleTime
 	}
 	r := &Repository{
-		dir: dir, loader: loader, options: options,
+		dir: dir, engines: engines, options: options,
 		turn: make(chan struct{}, 1), entries: make(map[string]*entry), closing: make(chan struct{}),
 	}
 	r.snapshot.Store(&Snapshot{})
@@ -151,7 +156,7 @@ func (r *Repository) Scan() error {
 			r.update(name, func(*Model) *Model { return &Model{Name: name} })
 			continue
 		}
-		d := examine(root, name, nil)
+		d := r.examine(root, name, nil)
 		r.list(name, r.selected(name, d), r.selected(name, d), d)
 	}
 	return nil

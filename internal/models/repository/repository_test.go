@@ -10,6 +10,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/tensorwire/tensorwire/internal/engine/enginetest"
 	"github.com/tensorwire/tensorwire/internal/models/repository"
 )
 
@@ -96,18 +97,18 @@ func TestTheOneModelThatCouldBeLoadedIsTheDefault(t *testing.T) {
 
 func TestScanRefuses(t *testing.T) {
 	dir := write(t, map[string]string{"cat/1/model.onnx": ""})
-	missing := repository.New(filepath.Join(dir, "missing"), &loader{}, repository.Options{})
+	missing := repository.New(filepath.Join(dir, "missing"), enginetest.Registry(&loader{}), repository.Options{})
 	if err := missing.Scan(); !errors.Is(err, repository.ErrNotFound) || !strings.Contains(err.Error(), "--models") {
 		t.Errorf("a missing directory gives %v", err)
 	}
-	other := repository.New(dir, &loader{}, repository.Options{DefaultModel: "dog"})
+	other := repository.New(dir, enginetest.Registry(&loader{}), repository.Options{DefaultModel: "dog"})
 	if err := other.Scan(); !errors.Is(err, repository.ErrNotFound) || !strings.Contains(err.Error(), `"dog"`) {
 		t.Errorf("a missing default model gives %v", err)
 	}
 }
 
 func TestModelsAreLoadingUntilTheyAreLoaded(t *testing.T) {
-	r := repository.New(write(t, map[string]string{"cat/1/model.onnx": ""}), &loader{}, repository.Options{})
+	r := repository.New(write(t, map[string]string{"cat/1/model.onnx": ""}), enginetest.Registry(&loader{}), repository.Options{})
 	if err := r.Scan(); err != nil {
 		t.Fatal(err)
 	}
@@ -119,7 +120,7 @@ func TestModelsAreLoadingUntilTheyAreLoaded(t *testing.T) {
 func TestLeaseOutlivesClose(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := &loader{}
-		r := repository.New(write(t, map[string]string{"cat/1/model.onnx": ""}), l, repository.Options{Logger: quiet})
+		r := repository.New(write(t, map[string]string{"cat/1/model.onnx": ""}), enginetest.Registry(l), repository.Options{Logger: quiet})
 		if err := errors.Join(r.Scan(), r.Load(t.Context())); err != nil {
 			t.Fatal(err)
 		}

@@ -63,8 +63,8 @@ func modelNames(root *os.Root) ([]string, error) {
 // examine looks at the model in a directory of root. known are the settings that were
 // last read there, nil when there are none: they are read again only when their file
 // has changed.
-func examine(root *os.Root, dir string, known *settings) *directory {
-	d := &directory{settings: readSettings(root, dir, known)}
+func (r *Repository) examine(root *os.Root, dir string, known *settings) *directory {
+	d := &directory{settings: readSettings(root, dir, known, r.engines.Platforms())}
 	d.err = d.settings.err
 	shared := newSurvey(root, dir)
 	shared.hash.Write(d.settings.from[:])
@@ -96,7 +96,7 @@ func examine(root *os.Root, dir string, known *settings) *directory {
 		s := newSurvey(root, dir)
 		s.tree(name)
 		v := versionDir{number: number, files: s.sum(), err: s.err}
-		file := filepath.Join(name, modelconfig.ModelFile(d.settings.config))
+		file := filepath.Join(name, modelconfig.ModelFile(d.settings.config, d.settings.platform))
 		if info, err := stat(root, filepath.Join(dir, file)); v.err == nil && (err != nil || !info.Mode().IsRegular()) {
 			v.err = fmt.Errorf("%s is missing", filepath.Join(dir, file))
 		}
@@ -137,7 +137,7 @@ func (d *directory) reason(name string) string {
 	case d.err != nil:
 		return readable(d.err)
 	case len(d.versions) == 0:
-		return fmt.Sprintf("it has no version: put the model at %s", filepath.Join(name, "1", modelconfig.ModelFile(d.settings.config)))
+		return fmt.Sprintf("it has no version: put the model at %s", filepath.Join(name, "1", modelconfig.ModelFile(d.settings.config, d.settings.platform)))
 	}
 	have := make([]string, len(d.versions))
 	for i, v := range d.versions {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/tensorwire/tensorwire/gen/inference"
+	"github.com/tensorwire/tensorwire/internal/engine"
 	"github.com/tensorwire/tensorwire/internal/models/modelconfig"
 )
 
@@ -23,7 +24,9 @@ const (
 
 // settings is a model's configuration as it was last read. It is immutable.
 type settings struct {
-	config   *inference.ModelConfig
+	config *inference.ModelConfig
+	// platform is the one that config names, or the default.
+	platform engine.Platform
 	warnings []string
 	err      error
 
@@ -37,7 +40,7 @@ type settings struct {
 
 // readSettings reads config.pbtxt in a directory of root, unless known is still what
 // that says.
-func readSettings(root *os.Root, dir string, known *settings) *settings {
+func readSettings(root *os.Root, dir string, known *settings, platforms engine.Platforms) *settings {
 	if known != nil && known.given {
 		return known
 	}
@@ -55,19 +58,20 @@ func readSettings(root *os.Root, dir string, known *settings) *settings {
 	case err != nil:
 		read.err = err
 	default:
-		read.config, read.warnings, read.err = modelconfig.Parse(text)
+		read.config, read.warnings, read.err = modelconfig.Parse(text, platforms)
 	}
+	read.platform = modelconfig.Platform(read.config, platforms)
 	return read
 }
 
 // givenSettings returns the settings of a configuration that came with a request, as
 // JSON.
-func givenSettings(text []byte) (*settings, error) {
-	config, warnings, err := modelconfig.ParseJSON(text)
+func givenSettings(text []byte, platforms engine.Platforms) (*settings, error) {
+	config, warnings, err := modelconfig.ParseJSON(text, platforms)
 	if err != nil {
 		return nil, err
 	}
-	return &settings{config: config, warnings: warnings, from: sha256.Sum256(text), given: true}, nil
+	return &settings{config: config, platform: modelconfig.Platform(config, platforms), warnings: warnings, from: sha256.Sum256(text), given: true}, nil
 }
 
 // withoutSettings returns the configuration of a model that has none. All its versions

@@ -10,10 +10,10 @@ import (
 	"github.com/tensorwire/tensorwire/internal/base/tensor"
 )
 
-// DefaultMaxBytes is the size of a cache that nobody has given one.
+// DefaultMaxBytes is the default size of a cache.
 const DefaultMaxBytes = 64 << 20
 
-// Cache holds answers of several models. It is safe for concurrent use.
+// Cache stores responses of several models. It is safe for concurrent use.
 type Cache struct {
 	maxBytes int64
 	seed     maphash.Seed
@@ -21,11 +21,11 @@ type Cache struct {
 	mu    sync.Mutex
 	bytes int64
 	byKey map[uint64][]*list.Element // of *item
-	// byUse has what was used last at its front.
+	// byUse has the most recently used item at its front.
 	byUse *list.List
 }
 
-// item is an answer and what it is the answer to. It is immutable.
+// item is a cached response with its inputs. It is immutable.
 type item struct {
 	key     uint64
 	owner   *session
@@ -34,7 +34,7 @@ type item struct {
 	bytes   int64
 }
 
-// itemOverhead is about what an item takes beside its tensors' bytes.
+// itemOverhead is the approximate memory of an item without its tensors' bytes.
 const itemOverhead = 512
 
 // New returns a cache of up to maxBytes.
@@ -42,14 +42,14 @@ func New(maxBytes int64) *Cache {
 	return &Cache{maxBytes: maxBytes, seed: maphash.MakeSeed(), byKey: map[uint64][]*list.Element{}, byUse: list.New()}
 }
 
-// Bytes returns how many bytes the cache holds.
+// Bytes returns the size of the cache's content.
 func (c *Cache) Bytes() int64 {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.bytes
 }
 
-// hash returns the key of a session's inputs: their datatypes, shapes and bytes.
+// hash returns the key of a session's inputs, from their datatypes, shapes and bytes.
 func (c *Cache) hash(owner *session, inputs []tensor.Tensor) uint64 {
 	var h maphash.Hash
 	h.SetSeed(c.seed)
@@ -59,12 +59,12 @@ func (c *Cache) hash(owner *session, inputs []tensor.Tensor) uint64 {
 		for _, d := range inputs[i].Shape {
 			maphash.WriteComparable(&h, d)
 		}
-		_, _ = h.Write(inputs[i].Data) // takes all
+		_, _ = h.Write(inputs[i].Data) // never fails
 	}
 	return h.Sum64()
 }
 
-// find returns copies of the outputs for inputs, or nil.
+// find returns copies of the cached outputs for inputs, or nil.
 func (c *Cache) find(key uint64, owner *session, inputs []tensor.Tensor) []tensor.Tensor {
 	c.mu.Lock()
 	var candidates []*item
@@ -75,7 +75,7 @@ func (c *Cache) find(key uint64, owner *session, inputs []tensor.Tensor) []tenso
 		}
 	}
 	c.mu.Unlock()
-	// Items do not change: they are compared and copied outside the lock.
+	// Items are immutable: compare and copy them outside the lock.
 	for _, it := range candidates {
 		if same(it.inputs, inputs) {
 			return clone(it.outputs)
@@ -84,7 +84,7 @@ func (c *Cache) find(key uint64, owner *session, inputs []tensor.Tensor) []tenso
 	return nil
 }
 
-// add keeps an answer, unless it is larger than the cache.
+// add stores copies of a response, unless it exceeds the cache.
 func (c *Cache) add(key uint64, owner *session, inputs, outputs []tensor.Tensor) {
 	size := int64(itemOverhead)
 	for _, tensors := range [][]tensor.Tensor{inputs, outputs} {
@@ -103,17 +103,17 @@ func (c *Cache) add(key uint64, owner *session, inputs, outputs []tensor.Tensor)
 	}
 	for _, element := range c.byKey[key] {
 		if other := element.Value.(*item); other.owner == owner && same(other.inputs, inputs) {
-			return // another caller was first
+			return // a concurrent caller stored it
 		}
 	}
 	c.byKey[key] = append(c.byKey[key], c.byUse.PushFront(it))
 	c.bytes += size
 	for c.bytes > c.maxBytes {
-		c.remove(c.byUse.Back())
+		c.removeLocked(c.byUse.Back())
 	}
 }
 
-// drop forgets all answers of a session.
+// drop evicts all responses of a session, and stores none afterwards.
 func (c *Cache) drop(owner *session) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -121,14 +121,14 @@ func (c *Cache) drop(owner *session) {
 	for element := c.byUse.Front(); element != nil; {
 		next := element.Next()
 		if element.Value.(*item).owner == owner {
-			c.remove(element)
+			c.removeLocked(element)
 		}
 		element = next
 	}
 }
 
-// remove takes an item out. The caller holds the lock.
-func (c *Cache) remove(element *list.Element) {
+// removeLocked evicts an item.
+func (c *Cache) removeLocked(element *list.Element) {
 	it := element.Value.(*item)
 	c.byUse.Remove(element)
 	c.bytes -= it.bytes
@@ -146,7 +146,7 @@ func same(a, b []tensor.Tensor) bool {
 	})
 }
 
-// clone copies tensors, each into memory that is aligned for every datatype.
+// clone copies tensors into memory that is aligned for every datatype.
 func clone(tensors []tensor.Tensor) []tensor.Tensor {
 	out := slices.Clone(tensors)
 	for i := range out {

@@ -14,12 +14,12 @@ import (
 	"github.com/tensorwire/tensorwire/internal/sched/respcache"
 )
 
-// double gives twice its input, and counts its runs.
+// double returns twice its input, and counts its runs.
 type double struct {
-	runs, refused int
-	fail          error
-	closed        bool
-	mu            sync.Mutex
+	runs, cancelled int
+	fail            error
+	closed          bool
+	mu              sync.Mutex
 }
 
 func (d *double) Signature() *engine.Signature {
@@ -31,7 +31,7 @@ func (d *double) Run(ctx context.Context, inputs []tensor.Tensor) (*engine.Resul
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if err := ctx.Err(); err != nil {
-		d.refused++
+		d.cancelled++
 		return nil, err
 	}
 	d.runs++
@@ -62,7 +62,7 @@ func (l *lookups) LookedUp(hit bool, _ time.Duration) {
 	}
 }
 
-// ask runs the model on values and checks the answer.
+// ask runs the model on values and checks the response.
 func ask(t *testing.T, s engine.Session, values ...float32) *engine.Result {
 	t.Helper()
 	result, err := s.Run(t.Context(), []tensor.Tensor{enginetest.Input(values...)})
@@ -78,13 +78,13 @@ func ask(t *testing.T, s engine.Session, values ...float32) *engine.Result {
 	return result
 }
 
-func TestAnswersTheSameInputsOnce(t *testing.T) {
+func TestSameInputsRunOnce(t *testing.T) {
 	cache, inner, seen := respcache.New(1<<20), &double{}, &lookups{}
 	s := cache.Wrap(inner, seen)
 	first := ask(t, s, 1, 2)
-	clear(first.Outputs[0].Data) // the receiver's own
+	clear(first.Outputs[0].Data) // the caller owns them
 	if second := ask(t, s, 1, 2); !second.Cached {
-		t.Error("the second answer is not from the cache")
+		t.Error("the second response is not cached")
 	}
 	third := ask(t, s, 1, 2)
 	clear(third.Outputs[0].Data)
@@ -96,7 +96,7 @@ func TestAnswersTheSameInputsOnce(t *testing.T) {
 	}
 }
 
-func TestModelsDoNotShareAnswers(t *testing.T) {
+func TestModelsDoNotShareResponses(t *testing.T) {
 	cache, a, b := respcache.New(1<<20), &double{}, &double{}
 	ask(t, cache.Wrap(a, &lookups{}), 1, 2)
 	ask(t, cache.Wrap(b, &lookups{}), 1, 2)
@@ -105,7 +105,7 @@ func TestModelsDoNotShareAnswers(t *testing.T) {
 	}
 }
 
-func TestFailuresAreNotKept(t *testing.T) {
+func TestFailuresAreNotCached(t *testing.T) {
 	inner := &double{fail: errors.New("fails")}
 	s := respcache.New(1<<20).Wrap(inner, &lookups{})
 	if _, err := s.Run(t.Context(), []tensor.Tensor{enginetest.Input(1, 2)}); !errors.Is(err, inner.fail) {
@@ -115,39 +115,38 @@ func TestFailuresAreNotKept(t *testing.T) {
 	ask(t, s, 1, 2)
 }
 
-// The session counts the requests that are never run, those of callers that have left
-// among them.
-func TestWhoHasLeftIsTheSessionsToCount(t *testing.T) {
+// A cancelled request reaches the inner session, which counts it, and is no lookup.
+func TestCancelledRequestsReachTheSession(t *testing.T) {
 	inner, seen := &double{}, &lookups{}
 	s := respcache.New(1<<20).Wrap(inner, seen)
 	ask(t, s, 1, 2)
-	ctx, leave := context.WithCancel(t.Context())
-	leave()
-	if _, err := s.Run(ctx, []tensor.Tensor{enginetest.Input(1, 2)}); !errors.Is(err, context.Canceled) || inner.refused != 1 || seen.hits != 0 {
-		t.Errorf("error %v, %d refused, %+v", err, inner.refused, seen)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := s.Run(ctx, []tensor.Tensor{enginetest.Input(1, 2)}); !errors.Is(err, context.Canceled) || inner.cancelled != 1 || seen.hits != 0 {
+		t.Errorf("error %v, %d cancelled, %+v", err, inner.cancelled, seen)
 	}
 }
 
-func TestIsBoundedAndDropsTheOldest(t *testing.T) {
-	const most = 10_000
-	cache, inner := respcache.New(most), &double{}
+func TestLimitEvictsLeastRecentlyUsed(t *testing.T) {
+	const limit = 10_000
+	cache, inner := respcache.New(limit), &double{}
 	s := cache.Wrap(inner, &lookups{})
 	for i := range 100 {
 		ask(t, s, float32(i), 0)
-		ask(t, s, 0, 0) // used again and again: it stays
-		if cache.Bytes() > most {
-			t.Fatalf("it holds %d bytes", cache.Bytes())
+		ask(t, s, 0, 0) // frequently used: it stays
+		if cache.Bytes() > limit {
+			t.Fatalf("the cache has %d bytes", cache.Bytes())
 		}
 	}
 	if inner.runs != 100 {
 		t.Errorf("%d runs", inner.runs)
 	}
 	ask(t, s, make([]float32, 5_000)...) // larger than the cache
-	if got := cache.Bytes(); got == 0 || got > most {
-		t.Errorf("it holds %d bytes", got)
+	if got := cache.Bytes(); got == 0 || got > limit {
+		t.Errorf("the cache has %d bytes", got)
 	}
 	if err := s.Close(); err != nil || !inner.closed || cache.Bytes() != 0 {
-		t.Errorf("%v, and after Close it holds %d bytes", err, cache.Bytes())
+		t.Errorf("%v, %d bytes are left after Close", err, cache.Bytes())
 	}
 }
 
@@ -157,7 +156,7 @@ func TestSession(t *testing.T) {
 	})
 }
 
-// identity is the suite's model.
+// identity is the model of the behavior suite.
 type identity struct {
 	double
 	mu     sync.RWMutex

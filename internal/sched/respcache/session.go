@@ -8,13 +8,16 @@ import (
 	"github.com/tensorwire/tensorwire/internal/engine"
 )
 
-// Observer is told of look-ups, from many goroutines.
+// Observer receives statistics of lookups, from many goroutines.
 type Observer interface {
-	// LookedUp tells whether an answer was found, and how long that took.
+	// LookedUp reports whether a response was found, and the duration of the lookup.
 	LookedUp(hit bool, took time.Duration)
 }
 
-var _ engine.Session = (*session)(nil)
+var (
+	_ engine.Session        = (*session)(nil)
+	_ engine.HealthReporter = (*session)(nil)
+)
 
 type session struct {
 	engine.Session
@@ -23,9 +26,9 @@ type session struct {
 	closed   bool // guarded by the cache's lock
 }
 
-// Wrap returns a session that answers from the cache where it can, and tells observer
-// of it. It owns inner: closing the returned one closes it and forgets its answers.
-// Outputs are their receiver's, as of any Session.
+// Wrap returns a session that returns cached responses of inner, and reports lookups to
+// observer. It owns inner: Close closes inner and evicts its responses. As with any
+// Session, the caller owns the outputs.
 func (c *Cache) Wrap(inner engine.Session, observer Observer) engine.Session {
 	return &session{Session: inner, cache: c, observer: observer}
 }
@@ -35,7 +38,7 @@ func (s *session) Run(ctx context.Context, inputs []tensor.Tensor) (*engine.Resu
 		return nil, err
 	}
 	if ctx.Err() != nil {
-		return s.Session.Run(ctx, inputs) // which refuses and counts it
+		return s.Session.Run(ctx, inputs) // which rejects and counts it
 	}
 	start := time.Now()
 	key := s.cache.hash(s, inputs)
@@ -52,13 +55,9 @@ func (s *session) Run(ctx context.Context, inputs []tensor.Tensor) (*engine.Resu
 	return result, err
 }
 
-// Failing returns what the session behind the cache says of itself.
-func (s *session) Failing() error {
-	if inner, ok := s.Session.(interface{ Failing() error }); ok {
-		return inner.Failing()
-	}
-	return nil
-}
+// Failing implements [engine.HealthReporter] with the report of the session behind the
+// cache.
+func (s *session) Failing() error { return engine.Failing(s.Session) }
 
 func (s *session) Close() error {
 	s.cache.drop(s)

@@ -9,19 +9,19 @@ import (
 	"github.com/tensorwire/tensorwire/internal/engine"
 )
 
-// keptBytes is the most memory for one input that a gatherer keeps for the next batch. A
-// larger one costs so much to compute that its memory is nothing beside that.
-const keptBytes = 8 << 20
+// maxKeptBytes limits the buffer for one input that a gatherer keeps for the next batch. For
+// a larger input the allocation is negligible compared to its computation.
+const maxKeptBytes = 8 << 20
 
-// gatherer joins the inputs of requests into those of one call, in memory that it uses
-// again for the next. It is for one goroutine.
+// gatherer joins the inputs of requests into the inputs of one call, in buffers that it
+// reuses. It is for one goroutine.
 type gatherer struct {
 	buffers [][]byte
 	inputs  []tensor.Tensor
 }
 
-// gather returns the inputs of all requests as rows of one, and how many rows they
-// are. The memory is the gatherer's, until its next call.
+// gather returns the inputs of all requests joined by rows, and the number of rows. They
+// are valid until the next call.
 func (g *gatherer) gather(batch []*entry) ([]tensor.Tensor, int64) {
 	rows := int64(0)
 	for _, e := range batch {
@@ -48,21 +48,21 @@ func (g *gatherer) gather(batch []*entry) ([]tensor.Tensor, int64) {
 	return g.inputs, rows
 }
 
-// buffer returns an empty buffer for input i that holds size bytes, aligned for every
+// buffer returns an empty buffer for input i with room for size bytes, aligned for every
 // datatype.
 func (g *gatherer) buffer(i, size int) []byte {
 	if cap(g.buffers[i]) >= size {
 		return g.buffers[i][:0]
 	}
 	data := tensor.AsBytes(make([]uint64, (size+7)/8))[:0]
-	if size <= keptBytes {
+	if size <= maxKeptBytes {
 		g.buffers[i] = data
 	}
 	return data
 }
 
-// clear lets go of the inputs, and of memory that is in use elsewhere: an engine may
-// give an input back as an output, which is then the callers'.
+// clear drops the inputs, and buffers that the result still uses: an engine may return an
+// input as an output, which the callers then own.
 func (g *gatherer) clear(result *engine.Result) {
 	clear(g.inputs)
 	for i, buffer := range g.buffers {
@@ -72,11 +72,11 @@ func (g *gatherer) clear(result *engine.Result) {
 	}
 }
 
-// scatter divides the result of a batch of rows among its requests: each gets its own
-// part of the outputs' memory, and nothing is copied: the last of them to be released
-// releases that. An output that does not have the batch's rows is an error.
+// scatter splits the result of a batch by requests, without copies: each request gets its
+// part of the outputs' memory, and the last release frees it. An output without the
+// batch's rows is an error.
 func scatter(result *engine.Result, signature *engine.Signature, batch []*entry, rows int64) ([]answer, error) {
-	// What all answers consist of is made at once: it costs less than half.
+	// One allocation for all answers costs less than half of separate ones.
 	n, free := len(result.Outputs), freeLast(result, len(batch))
 	answers, results, outputs := make([]answer, len(batch)), make([]engine.Result, len(batch)), make([]tensor.Tensor, len(batch)*n)
 	for i := range batch {
@@ -88,7 +88,7 @@ func scatter(result *engine.Result, signature *engine.Signature, batch []*entry,
 			continue
 		}
 		if len(out.Shape) == 0 || out.Shape[0] != rows {
-			return nil, fmt.Errorf("output %q of a batch of %d rows has shape %v: the model does not keep the batch's dimension", signature.Outputs[o].Name, rows, out.Shape)
+			return nil, fmt.Errorf("output %q of a batch of %d rows has shape %v: the model does not preserve the batch dimension", signature.Outputs[o].Name, rows, out.Shape)
 		}
 		data, shapes, rank := out.Data, slices.Repeat(out.Shape, len(batch)), len(out.Shape)
 		for i, e := range batch {
@@ -106,8 +106,9 @@ func scatter(result *engine.Result, signature *engine.Signature, batch []*entry,
 	return answers, nil
 }
 
-// freeLast returns what each of the parts of a result calls when it is released; nil where
-// that does nothing. A part that never is keeps all of the result from being released.
+// freeLast returns the Free function of the parts of a result; nil when the result has
+// none. The last released part releases the result. A part that is never released keeps
+// it.
 func freeLast(result *engine.Result, parts int) func() {
 	if result.Free == nil {
 		return nil
@@ -120,8 +121,7 @@ func freeLast(result *engine.Result, parts int) func() {
 	}
 }
 
-// partSize returns how many bytes of data, which begins with part's elements, are
-// part's.
+// partSize returns the size in bytes of part, whose elements are at the start of data.
 func partSize(part tensor.Tensor, data []byte, bytesPerRow int64) (int, error) {
 	if part.DataType != tensor.Bytes {
 		return int(part.Shape[0] * bytesPerRow), nil

@@ -17,8 +17,7 @@ import (
 	"github.com/tensorwire/tensorwire/internal/sched/scheduler"
 )
 
-// batches sends one request at each of the given times, and returns the calls that
-// the engine saw.
+// batches sends one request at each of these times, and returns the calls of the engine.
 func batches(t *testing.T, options scheduler.Options, inner *fake, at ...time.Duration) string {
 	t.Helper()
 	var ran string
@@ -47,7 +46,7 @@ func TestBatches(t *testing.T) {
 		at       []time.Duration
 		want     string
 	}{
-		// The first runs at once; what comes meanwhile is joined.
+		// The first runs at once; later ones are batched while it runs.
 		"without delay":          {scheduler.Batching{MaxSize: 4}, []time.Duration{0, 1 * ms, 2 * ms, 3 * ms, 4 * ms, 5 * ms, 6 * ms}, "[[0] [1 2 3 4] [5 6]]"},
 		"delay":                  {scheduler.Batching{MaxSize: 4, MaxDelay: 5 * ms}, []time.Duration{0, 1 * ms, 2 * ms, 9 * ms}, "[[0 1 2] [3]]"},
 		"full before the delay":  {scheduler.Batching{MaxSize: 2, MaxDelay: time.Hour}, []time.Duration{0, 1 * ms}, "[[0 1]]"},
@@ -62,8 +61,8 @@ func TestBatches(t *testing.T) {
 	}
 }
 
-// One row that the model cannot compute fails its own caller alone.
-func TestBadRowFailsItsOwnCallerAlone(t *testing.T) {
+// A row that the model cannot compute fails only its own request.
+func TestBadRowFailsOnlyItsOwnRequest(t *testing.T) {
 	bad := errors.New("this row")
 	for name, fault := range map[string]func(values []float32) (*engine.Result, error){
 		"error": func([]float32) (*engine.Result, error) { return nil, bad },
@@ -103,19 +102,19 @@ func TestBadRowFailsItsOwnCallerAlone(t *testing.T) {
 	}
 }
 
-// The outputs of a batch are one memory, which goes back when all its callers have released
-// their parts, and never where one of them has left, or does not release.
-func TestABatchIsFreedWithItsLastPart(t *testing.T) {
-	for name, leaves := range map[string]bool{"all release": false, "one has left": true} {
+// The outputs of a batch share memory. It is freed when all callers have released their
+// parts, and never when one was cancelled or does not release.
+func TestBatchIsFreedWithItsLastPart(t *testing.T) {
+	for name, cancelled := range map[string]bool{"all release": false, "one is cancelled": true} {
 		t.Run(name, func(t *testing.T) {
 			bubble(t, func(t *testing.T) {
 				inner := &fake{hold: time.Second}
 				s := scheduler.New(inner, scheduler.Options{Instances: 1, Batching: &scheduler.Batching{MaxSize: 4}})
-				results := make([]*engine.Result, 5) // the first is alone, and the others are joined meanwhile
+				results := make([]*engine.Result, 5) // the first runs alone, the others form a batch
 				contexts := slices.Repeat([]context.Context{t.Context()}, len(results))
-				last, leave := context.WithTimeout(t.Context(), 1500*time.Millisecond)
-				defer leave()
-				if leaves {
+				last, cancel := context.WithTimeout(t.Context(), 1500*time.Millisecond)
+				defer cancel()
+				if cancelled {
 					contexts[4] = last
 				}
 				var group sync.WaitGroup
@@ -124,7 +123,7 @@ func TestABatchIsFreedWithItsLastPart(t *testing.T) {
 					synctest.Wait()
 				}
 				group.Wait()
-				if len(inner.calls) != 2 || (results[4] == nil) != leaves {
+				if len(inner.calls) != 2 || (results[4] == nil) != cancelled {
 					t.Fatalf("calls %v, results %v", inner.calls, results)
 				}
 				results[0].Release()
@@ -141,7 +140,7 @@ func TestABatchIsFreedWithItsLastPart(t *testing.T) {
 					results[i].Release()
 					results[i].Release()
 				}
-				if want := map[bool]int{false: 2, true: 1}[leaves]; inner.freed != want {
+				if want := map[bool]int{false: 2, true: 1}[cancelled]; inner.freed != want {
 					t.Errorf("%d results are freed, want %d", inner.freed, want)
 				}
 				if err := s.Close(); err != nil {
@@ -152,9 +151,9 @@ func TestABatchIsFreedWithItsLastPart(t *testing.T) {
 	}
 }
 
-// Requests whose other dimensions or datatypes differ are not mixed; those of several
-// rows keep them together.
-func TestOnlyWhatFitsIsJoined(t *testing.T) {
+// Requests with different other dimensions do not share a batch. The rows of a request stay
+// together.
+func TestOnlyEqualShapesAreBatched(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		inner := &shapes{hold: time.Second}
 		s := scheduler.New(inner, scheduler.Options{Instances: 1, Batching: &scheduler.Batching{MaxSize: 4}})
@@ -199,10 +198,10 @@ func stringsOf(request, rows int) tensor.Tensor {
 	return t
 }
 
-// shapes gives its inputs back, FP32 and BYTES, and records the first one's shape.
+// shapes returns its inputs, FP32 and BYTES, and records the first one's shape.
 type shapes struct {
 	hold   time.Duration
-	start  time.Time // where it is set, calls are recorded with their times
+	start  time.Time // when set, calls are recorded with their times
 	mu     sync.Mutex
 	shapes []string
 }
@@ -260,7 +259,7 @@ func TestOrderIsPreservedAcrossInstances(t *testing.T) {
 	})
 }
 
-// Whatever goes wrong, each caller gets exactly one answer, and its own.
+// With any fault, each caller gets exactly one answer, its own.
 func TestEveryCallerGetsItsOwnAnswer(t *testing.T) {
 	inner := &fake{fault: func(call int, _ []float32) (*engine.Result, error) {
 		switch call % 7 {

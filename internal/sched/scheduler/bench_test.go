@@ -10,7 +10,7 @@ import (
 	"github.com/tensorwire/tensorwire/internal/sched/scheduler"
 )
 
-// instant is an engine that costs nothing: it gives zeros for up to 8 rows.
+// instant is an engine without cost: it returns zeros for up to 8 rows.
 type instant struct {
 	signature *engine.Signature
 	zeros     []byte
@@ -29,7 +29,7 @@ func (s *instant) Run(_ context.Context, inputs []tensor.Tensor) (*engine.Result
 	return &engine.Result{Outputs: []tensor.Tensor{out}}, nil
 }
 
-// BenchmarkRun is what the scheduler adds to a call, for one caller and for many.
+// BenchmarkRun measures the overhead of the scheduler, for one caller and for many.
 func BenchmarkRun(b *testing.B) {
 	in := []tensor.Tensor{enginetest.Input(1, 2)}
 	for name, session := range map[string]engine.Session{

@@ -1,76 +1,61 @@
 package scheduler
 
 import (
-	"math"
 	"math/bits"
 	"time"
 )
 
-const (
-	// enoughCalls is from how many calls on the cost is believed.
-	enoughCalls = 8
-	// manyAnswers is over how many answers lateness is averaged. It outlasts the times in
-	// which other work on the machine makes the model slower.
-	manyAnswers = 256
-	// deviations is how many mean deviations later than expected an answer may be, as in
-	// TCP's timeout (RFC 6298, section 2).
-	deviations = 4
-	// wayShare is the part of a caller's time that is left to what happens outside of the
-	// queue, up to wayMost: a deadline comes as the time that is left, so that the request's
-	// way to the server is not counted, and the answer has its own way yet to go.
-	wayShare = 8
-	wayMost  = 50 * time.Millisecond
-)
+// minCalls is the number of calls from which the measured cost is used.
+const minCalls = 8
 
-// class is a class of requests by the bytes of their inputs, of which each is four times
-// the one before: what a call of one size takes says little of another. Where the first
-// dimension is that of a batch all are of class 0, and what they take goes by their rows,
-// of which a batch has few.
+// class is a size class of requests by the bytes of their inputs: each is four times the
+// previous one. The duration of one size predicts little about another. With a batch
+// dimension all requests have class 0, and their cost depends on the number of rows.
 type class uint8
 
 const classes = 33
 
 func classOf(bytes int64) class { return class(bits.Len64(uint64(bytes)) / 2) }
 
-// work is how many rows there are of requests of each class.
+// work counts rows of requests by class.
 type work struct {
 	rows  [classes]int64
 	total int64
 }
 
-// count counts a request in, by n = 1, or out, by -1.
+// count adds (n = 1) or removes (n = -1) a request.
 func (w *work) count(e *entry, n int) {
 	rows := int64(n) * max(e.rows, 1)
 	w.rows[e.size] += rows
 	w.total += rows
 }
 
-// cost follows what the model takes, as moving averages that forget old calls.
+// cost measures the duration of the model's calls, as moving averages.
 type cost struct {
 	of    [classes]average
 	calls int
 }
 
-// average is what calls of one class take.
+// average is the cost of the calls of one class.
 type average struct {
 	perRow, perCall time.Duration
 	calls           int
 }
 
 func (c *cost) record(took time.Duration, size class, rows int64) {
-	c.calls = min(c.calls+1, enoughCalls)
+	c.calls = min(c.calls+1, minCalls)
 	a := &c.of[size]
-	a.calls = min(a.calls+1, enoughCalls)
+	a.calls = min(a.calls+1, minCalls)
 	n := time.Duration(a.calls)
 	a.perRow += (took/time.Duration(rows) - a.perRow) / n
 	a.perCall += (took - a.perCall) / n
 }
 
-// known reports whether there have been calls enough.
-func (c *cost) known() bool { return c.calls == enoughCalls }
+// known reports whether there were enough calls.
+func (c *cost) known() bool { return c.calls == minCalls }
 
-// nearest returns the average of the class, or of that next to it, the smaller first, of
-// which there have been calls.
+// nearest returns the average of the class, or else of the nearest class with calls, the
+// smaller one first.
 func (c *cost) nearest(size class) *average {
 	for off := range class(classes) {
 		if off <= size && c.of[size-off].calls > 0 {
@@ -83,19 +68,19 @@ func (c *cost) nearest(size class) *average {
 	return &average{}
 }
 
-// rows returns what so many rows take of requests of a class.
+// rows returns the cost of n rows of a class.
 func (c *cost) rows(size class, n int64) time.Duration {
 	return c.nearest(size).perRow * time.Duration(n)
 }
 
-// run returns how long the call takes that a request of so many rows is part of: others may
-// join it.
+// run returns the duration of the call for a request of so many rows. Other requests may
+// join that call.
 func (c *cost) run(size class, rows int64) time.Duration {
 	a := c.nearest(size)
 	return max(a.perCall, a.perRow*time.Duration(rows))
 }
 
-// all returns what all work takes.
+// all returns the cost of all work.
 func (c *cost) all(w *work) time.Duration {
 	if w.total == 0 {
 		return 0
@@ -109,42 +94,14 @@ func (c *cost) all(w *work) time.Duration {
 	return took
 }
 
-// lateness follows how far answers come from when they were expected.
-type lateness struct {
-	// deviation is the mean of |took - expected| / sqrt(expected), in sqrt(s): the error
-	// of a sum of calls that do not depend on each other grows with the square root of
-	// their number, so that what short waits show is true of long ones.
-	deviation float64
-	answers   int
-}
-
-// record takes note of a request whose answer was expected within a time, and took
-// another. An answer that comes after more than twice the time says that something has
-// happened, and not how long that takes the next time.
-func (l *lateness) record(expected, took time.Duration) {
-	if l.answers < manyAnswers {
-		l.answers++
-	}
-	off := min(max(took-expected, expected-took), expected)
-	sample := off.Seconds() / math.Sqrt(expected.Seconds())
-	l.deviation += (sample - l.deviation) / float64(l.answers)
-}
-
-// margin returns how much later an answer may well come than is expected. As long as
-// little is known, that is half as late again.
-func (l *lateness) margin(expected time.Duration) time.Duration {
-	known := time.Duration(deviations * l.deviation * math.Sqrt(expected.Seconds()) * float64(time.Second))
-	return max(known, expected/2*time.Duration(manyAnswers-l.answers)/manyAnswers)
-}
-
-// expectedWait returns how long a request that enters the queue now on that level is
-// likely to wait for those before it and for the calls that are under way, or about to
-// be; 0 while too little is known. The caller holds the lock.
-func (s *scheduler) expectedWait(level int, now time.Time) time.Duration {
+// expectedWaitLocked returns the expected wait of a request that enters the queue on this
+// level now, for the requests before it and for the calls that run or are about to run. It
+// is 0 while the cost is unknown.
+func (s *scheduler) expectedWaitLocked(level int, now time.Time) time.Duration {
 	if !s.cost.known() {
 		return 0
 	}
-	took := s.cost.all(&s.queue.called)
+	took := s.cost.all(&s.queue.claimed)
 	for i := range s.queue.levels[:level+1] {
 		took += s.cost.all(&s.queue.levels[i].work)
 	}
@@ -152,11 +109,11 @@ func (s *scheduler) expectedWait(level int, now time.Time) time.Duration {
 		if !in.running {
 			continue
 		}
-		var under work
+		var current work
 		for _, e := range in.batch {
-			under.count(e, 1)
+			current.count(e, 1)
 		}
-		took += max(in.started.Add(s.cost.all(&under)).Sub(now), 0)
+		took += max(in.started.Add(s.cost.all(&current)).Sub(now), 0)
 	}
 	return took / time.Duration(len(s.instances))
 }

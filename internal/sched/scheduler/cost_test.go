@@ -18,7 +18,7 @@ import (
 	"github.com/tensorwire/tensorwire/internal/sched/scheduler"
 )
 
-// learn has a scheduler see what a call costs.
+// learn runs enough calls for the scheduler to know their cost.
 func learn(t *testing.T, s engine.Session) {
 	t.Helper()
 	for range 10 {
@@ -28,7 +28,7 @@ func learn(t *testing.T, s engine.Session) {
 	}
 }
 
-// within asks s with a deadline and returns the error, and whether it came at once.
+// within runs a request with a deadline. It returns the error, and whether it came at once.
 func within(t *testing.T, s engine.Session, deadline time.Duration) (error, bool) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), deadline)
@@ -38,8 +38,9 @@ func within(t *testing.T, s engine.Session, deadline time.Duration) (error, bool
 	return err, time.Since(start) == 0
 }
 
-// A request has the call that is under way before it, those that wait, and its own.
-func TestRequestThatWouldBeAnsweredTooLateIsRefusedAtOnce(t *testing.T) {
+// The expected response time includes the running call, the waiting requests, and the
+// request's own call.
+func TestRequestThatWillMissItsDeadlineIsRejectedAtOnce(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		s := open(t, &fake{hold: time.Second}, scheduler.Options{Instances: 1})
 		learn(t, s)
@@ -65,15 +66,15 @@ func TestRequestThatWouldBeAnsweredTooLateIsRefusedAtOnce(t *testing.T) {
 	})
 }
 
-// A request that its queue policy will not let wait for as long as it has to is refused at
-// once, unless the policy keeps it then.
-func TestRequestThatWouldTimeOutInTheQueueIsRefusedAtOnce(t *testing.T) {
+// A request that will exceed its queue timeout is rejected at once, unless its policy delays
+// it.
+func TestRequestThatWillTimeOutIsRejectedAtOnce(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		levels := []scheduler.Policy{{Timeout: 2500 * time.Millisecond}, {Timeout: 2500 * time.Millisecond, Delay: true}}
 		s := open(t, &fake{hold: time.Second}, scheduler.Options{Instances: 1, Levels: levels, DefaultLevel: 1})
 		learn(t, s)
 		c := callers{t: t, session: s}
-		for range 3 { // of which the last waits 2 s
+		for range 3 { // the last one waits 2 s
 			c.call(t.Context(), 1, nil)
 			synctest.Wait()
 		}
@@ -86,9 +87,9 @@ func TestRequestThatWouldTimeOutInTheQueueIsRefusedAtOnce(t *testing.T) {
 	})
 }
 
-// When a call takes much longer than the others, who can no longer be answered in time is
-// refused instead of run in vain, and those behind are answered in time.
-func TestRequestThatCannotBeAnsweredInTimeAnyMoreIsNotRun(t *testing.T) {
+// When a call takes much longer than usual, queued requests that will miss their deadline
+// are shed, so that those behind meet theirs.
+func TestRequestThatWillMissItsDeadlineIsShed(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		const learnt = 10
 		engine := &fake{hold: time.Second, fault: func(call int, _ []float32) (*engine.Result, error) {
@@ -102,8 +103,8 @@ func TestRequestThatCannotBeAnsweredInTimeAnyMoreIsNotRun(t *testing.T) {
 		c := callers{t: t, session: s}
 		c.call(t.Context(), 1, nil)
 		synctest.Wait()
-		// The call takes 5 s instead of 1. Run in vain, the others would have the last be
-		// answered after 8 s.
+		// The call takes 5 s instead of 1. If the others ran, the last response would come
+		// after 8 s.
 		for _, waits := range []struct {
 			deadline time.Duration
 			want     error
@@ -120,8 +121,8 @@ func TestRequestThatCannotBeAnsweredInTimeAnyMoreIsNotRun(t *testing.T) {
 	})
 }
 
-// Callers that leave by themselves say nothing of how late answers are.
-func TestCallersThatLeaveDoNotMakeTheModelLookLate(t *testing.T) {
+// Cancellations do not count as late responses.
+func TestCancellationsDoNotCountAsLate(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		s := open(t, &fake{hold: time.Second}, scheduler.Options{Instances: 1})
 		learn(t, s)
@@ -129,7 +130,7 @@ func TestCallersThatLeaveDoNotMakeTheModelLookLate(t *testing.T) {
 		for round := range 600 {
 			c.call(t.Context(), 1, nil)
 			synctest.Wait()
-			if round < 300 { // shows that answers come when they are expected
+			if round < 300 { // responses arrive as expected
 				if err, _ := within(t, s, time.Minute); err != nil {
 					t.Fatal(err)
 				}
@@ -149,20 +150,20 @@ func TestCallersThatLeaveDoNotMakeTheModelLookLate(t *testing.T) {
 	})
 }
 
-// flood sends requests at ten times what the model can do, each with a deadline, and
-// counts how they end.
+// flood sends requests at ten times the capacity of the model, each with a deadline, and
+// counts the outcomes.
 type flood struct {
 	instances int
 	mean      time.Duration
-	// spread is the deviation of the logarithm of a call's time. For half of the time,
-	// slow at a time on average, calls take twice as long.
+	// spread is the standard deviation of the logarithm of a call's duration. Half of the
+	// time, in periods of slow on average, calls take twice as long.
 	spread float64
 	slow   time.Duration
-	// way is how long a request takes to the server, and its answer back, on average. The
-	// caller's clock starts before the first.
-	way time.Duration
+	// transit is the mean time of a request to the server, and of its response back. The
+	// caller's clock includes both.
+	transit time.Duration
 
-	answered, late, lost, refused atomic.Int64
+	answered, late, lost, rejected atomic.Int64
 }
 
 const (
@@ -170,10 +171,10 @@ const (
 	floodDeadline = 500 * time.Millisecond
 )
 
-// run floods a scheduler. The times are drawn, the same ones every time.
+// run floods a scheduler, with pseudo-random times.
 func (f *flood) run(t *testing.T) {
 	t.Helper()
-	s := open(t, &fake{fault: f.takesItsTime()}, scheduler.Options{Instances: f.instances})
+	s := open(t, &fake{fault: f.randomDurations()}, scheduler.Options{Instances: f.instances})
 	learn(t, s)
 	random := rand.New(rand.NewPCG(1, 2))
 	exponential := func(mean time.Duration) time.Duration { return time.Duration(random.ExpFloat64() * float64(mean)) }
@@ -181,20 +182,20 @@ func (f *flood) run(t *testing.T) {
 	start := time.Now()
 	for time.Since(start) < floodTime {
 		time.Sleep(exponential(f.mean / 10 / time.Duration(f.instances)))
-		there, back := exponential(f.way), exponential(f.way)
+		request, response := exponential(f.transit), exponential(f.transit)
 		group.Go(func() {
-			came := time.Now()
-			time.Sleep(there)
+			arrived := time.Now()
+			time.Sleep(request)
 			ctx, cancel := context.WithTimeout(t.Context(), floodDeadline)
 			defer cancel()
 			_, err := s.Run(ctx, []tensor.Tensor{enginetest.Input(1, 2)})
-			time.Sleep(back)
+			time.Sleep(response)
 			switch {
 			case errors.Is(err, scheduler.ErrBusy):
-				f.refused.Add(1)
+				f.rejected.Add(1)
 			case err != nil:
 				f.lost.Add(1)
-			case time.Since(came) > floodDeadline:
+			case time.Since(arrived) > floodDeadline:
 				f.late.Add(1)
 			default:
 				f.answered.Add(1)
@@ -204,8 +205,8 @@ func (f *flood) run(t *testing.T) {
 	group.Wait()
 }
 
-// takesItsTime returns a fault that is only that: each call takes as long as is drawn.
-func (f *flood) takesItsTime() func(int, []float32) (*engine.Result, error) {
+// randomDurations returns a fault that only delays each call, by a random duration.
+func (f *flood) randomDurations() func(int, []float32) (*engine.Result, error) {
 	var mu sync.Mutex
 	random := rand.New(rand.NewPCG(3, 4))
 	slow, until := false, time.Now()
@@ -229,21 +230,20 @@ func (f *flood) takesItsTime() func(int, []float32) (*engine.Result, error) {
 	}
 }
 
-// What is admitted under overload is answered before its caller's deadline, and the model
-// has work all the time.
+// Under overload, admitted requests meet their deadlines, and the model is never idle.
 func TestAdmittedRequestsAreAnsweredInTime(t *testing.T) {
 	for name, test := range map[string]*struct {
 		flood
-		// lost is the most, in a thousand of those admitted.
-		lost int64
+		// maxLost is per thousand admitted requests.
+		maxLost int64
 	}{
-		"all calls alike":       {flood{instances: 1, mean: 5 * time.Millisecond}, 0},
-		"irregular calls":       {flood{instances: 1, mean: 5 * time.Millisecond, spread: 1}, 20},
-		"two instances":         {flood{instances: 2, mean: 10 * time.Millisecond, spread: 1}, 20},
-		"few calls":             {flood{instances: 1, mean: 100 * time.Millisecond, spread: 0.2}, 5},
-		"a long way":            {flood{instances: 1, mean: 5 * time.Millisecond, spread: 0.3, way: 5 * time.Millisecond}, 5},
-		"other work comes":      {flood{instances: 1, mean: 5 * time.Millisecond, spread: 0.2, slow: 50 * time.Millisecond}, 10},
-		"other work stays long": {flood{instances: 1, mean: 5 * time.Millisecond, spread: 0.2, slow: time.Second}, 100},
+		"equal calls":        {flood{instances: 1, mean: 5 * time.Millisecond}, 0},
+		"irregular calls":    {flood{instances: 1, mean: 5 * time.Millisecond, spread: 1}, 20},
+		"two instances":      {flood{instances: 2, mean: 10 * time.Millisecond, spread: 1}, 20},
+		"few calls":          {flood{instances: 1, mean: 100 * time.Millisecond, spread: 0.2}, 5},
+		"long transit":       {flood{instances: 1, mean: 5 * time.Millisecond, spread: 0.3, transit: 5 * time.Millisecond}, 5},
+		"short slow periods": {flood{instances: 1, mean: 5 * time.Millisecond, spread: 0.2, slow: 50 * time.Millisecond}, 10},
+		"long slow periods":  {flood{instances: 1, mean: 5 * time.Millisecond, spread: 0.2, slow: time.Second}, 100},
 	} {
 		t.Run(name, func(t *testing.T) {
 			bubble(t, func(t *testing.T) {
@@ -254,18 +254,18 @@ func TestAdmittedRequestsAreAnsweredInTime(t *testing.T) {
 				if f.slow > 0 {
 					capacity *= 0.75
 				}
-				t.Logf("%d answered of %.0f, %d refused, %d lost, %d late", answered, capacity, f.refused.Load(), f.lost.Load(), f.late.Load())
-				if lost*1000 > test.lost*(answered+lost) || float64(answered) < 0.9*capacity {
-					t.Errorf("of %.0f that were possible %d were answered, %d were lost", capacity, answered, lost)
+				t.Logf("%d answered of %.0f, %d rejected, %d lost, %d late", answered, capacity, f.rejected.Load(), f.lost.Load(), f.late.Load())
+				if lost*1000 > test.maxLost*(answered+lost) || float64(answered) < 0.9*capacity {
+					t.Errorf("%d answered of %.0f possible, %d lost", answered, capacity, lost)
 				}
 			})
 		})
 	}
 }
 
-// What a large request takes is not held against small ones: neither while nothing is known
-// of large ones, nor by what is known of them afterwards.
-func TestSmallRequestsAreNotRefusedForWhatLargeOnesTake(t *testing.T) {
+// The cost of large requests does not affect the admission of small ones, neither while it
+// is unknown nor afterwards.
+func TestLargeRequestsDoNotAffectSmallOnes(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		engine := &fake{hold: time.Millisecond, fault: func(_ int, values []float32) (*engine.Result, error) {
 			if len(values) > 2 {
@@ -297,7 +297,7 @@ func TestSmallRequestsAreNotRefusedForWhatLargeOnesTake(t *testing.T) {
 			t.Error(err)
 		}
 		burst() // after it
-		// Of large ones it is known now what they take.
+		// The cost of large requests is known now.
 		c.group.Go(func() { _, _ = s.Run(t.Context(), large) })
 		synctest.Wait()
 		if err, atOnce := within(t, s, 500*time.Millisecond); !errors.Is(err, scheduler.ErrBusy) || !atOnce {

@@ -15,16 +15,16 @@ import (
 	"github.com/tensorwire/tensorwire/internal/sched/scheduler"
 )
 
-// request is one of several rows at a time.
+// request is a request with a shape, sent at a time.
 type request struct {
-	at    time.Duration
-	shape tensor.Shape
-	with  scheduler.Request
-	leave time.Duration // after which the caller leaves; 0: never
+	at     time.Duration
+	shape  tensor.Shape
+	with   scheduler.Request
+	cancel time.Duration // after which the caller cancels; 0: never
 }
 
-// plan sends requests at their times to an engine that takes a second, and returns the
-// shapes of the calls with their times.
+// plan sends requests at their times to an engine that takes a second per call. It returns
+// the shapes of the calls with their times.
 func plan(t *testing.T, options scheduler.Options, requests ...request) string {
 	t.Helper()
 	var ran string
@@ -37,15 +37,15 @@ func plan(t *testing.T, options scheduler.Options, requests ...request) string {
 			time.Sleep(r.at - time.Since(start))
 			group.Go(func() {
 				ctx := scheduler.WithRequest(t.Context(), r.with)
-				if r.leave > 0 {
+				if r.cancel > 0 {
 					var cancel context.CancelFunc
-					ctx, cancel = context.WithTimeout(ctx, r.leave)
+					ctx, cancel = context.WithTimeout(ctx, r.cancel)
 					defer cancel()
 				}
 				n, _ := r.shape.Elements()
 				in := tensor.Tensor{DataType: tensor.FP32, Shape: r.shape, Data: tensor.AsBytes(make([]float32, max(n, 1)))[:4*n]}
 				_, err := s.Run(ctx, []tensor.Tensor{in, stringsOf(0, int(r.shape[0]))})
-				if err != nil && r.leave == 0 {
+				if err != nil && r.cancel == 0 {
 					t.Errorf("request %d: %v", i, err)
 				}
 			})
@@ -60,11 +60,11 @@ func plan(t *testing.T, options scheduler.Options, requests ...request) string {
 	return ran
 }
 
-func TestWhenABatchIsSent(t *testing.T) {
+func TestBatchTiming(t *testing.T) {
 	const ms = time.Millisecond
 	one, two := tensor.Shape{1, 2}, tensor.Shape{2, 2}
 	other := tensor.Shape{1, 3}
-	lane := &scheduler.Lane{}
+	group := &scheduler.LatestOnlyGroup{}
 	for name, test := range map[string]struct {
 		instances int
 		batching  scheduler.Batching
@@ -72,16 +72,16 @@ func TestWhenABatchIsSent(t *testing.T) {
 		want      string
 	}{
 		"a request of no rows runs alone": {1, scheduler.Batching{MaxSize: 8, MaxDelay: 50 * ms}, []request{{shape: tensor.Shape{0, 2}}, {at: ms, shape: one}}, "[0s:[0, 2] 1s:[1, 2]]"},
-		"the last of a batch leaves, and the rest is sent in time": {
+		"the last of a batch is cancelled, and the rest runs in time": {
 			2,
 			scheduler.Batching{MaxSize: 8, MaxDelay: 50 * ms},
-			[]request{{shape: one}, {at: 10 * ms, shape: one, leave: 5 * ms}},
+			[]request{{shape: one}, {at: 10 * ms, shape: one, cancel: 5 * ms}},
 			"[50ms:[1, 2]]",
 		},
-		"the first of a batch leaves, and the delay is that of the next": {
+		"the first of a batch is cancelled, and the delay is that of the next": {
 			2,
 			scheduler.Batching{MaxSize: 8, MaxDelay: 50 * ms},
-			[]request{{shape: one, leave: 20 * ms}, {at: 10 * ms, shape: one}},
+			[]request{{shape: one, cancel: 20 * ms}, {at: 10 * ms, shape: one}},
 			"[60ms:[1, 2]]",
 		},
 		"more rows than the largest preferred size do not wait": {
@@ -90,37 +90,37 @@ func TestWhenABatchIsSent(t *testing.T) {
 			[]request{{shape: tensor.Shape{3, 2}}},
 			"[0s:[3, 2]]",
 		},
-		"nothing waits before what it cannot be joined with": {
+		"a request that cannot join ends the delay": {
 			1,
 			scheduler.Batching{MaxSize: 8, MaxDelay: 500 * ms},
 			[]request{{shape: one}, {at: 10 * ms, shape: other}, {at: 20 * ms, shape: other}},
 			"[10ms:[1, 2] 1.01s:[2, 3]]",
 		},
-		"what fits is joined over what does not": {
+		"requests that fit join ahead of one that does not": {
 			1,
 			scheduler.Batching{MaxSize: 8},
 			[]request{{shape: one}, {at: ms, shape: one}, {at: 2 * ms, shape: other}, {at: 3 * ms, shape: two}},
 			"[0s:[1, 2] 1s:[3, 2] 2s:[1, 3]]",
 		},
-		"but not where the order is preserved": {
+		"but not with preserved order": {
 			1,
 			scheduler.Batching{MaxSize: 8, PreserveOrdering: true},
 			[]request{{shape: one}, {at: ms, shape: one}, {at: 2 * ms, shape: other}, {at: 3 * ms, shape: two}},
 			"[0s:[1, 2] 1s:[1, 2] 2s:[1, 3] 3s:[2, 2]]",
 		},
-		"the delay is that of the oldest, whatever its priority": {
+		"the delay is that of the oldest, of any priority": {
 			1,
 			scheduler.Batching{MaxSize: 8, MaxDelay: 50 * ms},
 			[]request{{shape: one, with: scheduler.Request{Priority: 2}}, {at: 40 * ms, shape: one, with: scheduler.Request{Priority: 1}}},
 			"[50ms:[2, 2]]",
 		},
-		"frames that overtake each other do not wait anew": {
+		"a frame inherits the wait of the one that it replaces": {
 			1,
 			scheduler.Batching{MaxSize: 8, MaxDelay: 50 * ms},
 			[]request{
-				{shape: one, with: scheduler.Request{Lane: lane}, leave: time.Hour},
-				{at: 30 * ms, shape: one, with: scheduler.Request{Lane: lane}, leave: time.Hour},
-				{at: 40 * ms, shape: one, with: scheduler.Request{Lane: lane}},
+				{shape: one, with: scheduler.Request{LatestOnly: group}, cancel: time.Hour},
+				{at: 30 * ms, shape: one, with: scheduler.Request{LatestOnly: group}, cancel: time.Hour},
+				{at: 40 * ms, shape: one, with: scheduler.Request{LatestOnly: group}},
 			},
 			"[50ms:[1, 2]]",
 		},
@@ -134,8 +134,8 @@ func TestWhenABatchIsSent(t *testing.T) {
 	}
 }
 
-// A timeout that has passed when the model becomes free counts, whoever notices first.
-func TestARequestThatHasWaitedForTooLongIsNotRun(t *testing.T) {
+// A request whose timeout ends at the moment when the model becomes free does not run.
+func TestTimedOutRequestDoesNotRun(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		inner := &fake{hold: time.Second}
 		s := open(t, inner, scheduler.Options{Instances: 1, MaxQueue: 10_000, Levels: []scheduler.Policy{{Override: true}, {Override: true, Delay: true}}})
@@ -143,11 +143,11 @@ func TestARequestThatHasWaitedForTooLongIsNotRun(t *testing.T) {
 		at := func(priority uint64, timeout time.Duration) context.Context {
 			return scheduler.WithRequest(t.Context(), scheduler.Request{Priority: priority, Timeout: timeout})
 		}
-		c.call(at(1, -1), 9, scheduler.ErrTimeout) // has passed on the way here
+		c.call(at(1, -1), 9, scheduler.ErrTimeout) // has already passed
 		synctest.Wait()
-		c.call(at(2, -1), 1, nil) // and is served late
+		c.call(at(2, -1), 1, nil) // delayed
 		synctest.Wait()
-		for range 10_000 { // time out at the very moment in which the model is free
+		for range 10_000 { // time out at the moment when the model is free
 			c.call(at(1, time.Second), 8, scheduler.ErrTimeout)
 		}
 		c.group.Wait()
@@ -157,8 +157,8 @@ func TestARequestThatHasWaitedForTooLongIsNotRun(t *testing.T) {
 	})
 }
 
-// The urgent do not wait behind what is less so, and are not told that they would.
-func TestTheWaitToBeExpectedIsThatOfThePriority(t *testing.T) {
+// The expected wait does not include requests of lower priority.
+func TestExpectedWaitDependsOnPriority(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		s := open(t, &fake{hold: time.Second}, scheduler.Options{Instances: 1, Levels: make([]scheduler.Policy, 2)})
 		c := callers{t: t, session: s}
@@ -182,9 +182,8 @@ func TestTheWaitToBeExpectedIsThatOfThePriority(t *testing.T) {
 	})
 }
 
-// With the order preserved, a call that hangs holds up the answers of others for as long
-// as a call may take, and not for ever.
-func TestAHungCallDoesNotHoldUpTheAnswersBehindItForEver(t *testing.T) {
+// With preserved order, a hanging call delays other responses by at most the hang timeout.
+func TestHangingCallDelaysOthersForLimitedTime(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		inner := &fake{fault: func(call int, _ []float32) (*engine.Result, error) {
 			if call%3 == 1 && call < 6 {
@@ -198,7 +197,7 @@ func TestAHungCallDoesNotHoldUpTheAnswersBehindItForEver(t *testing.T) {
 		s := open(t, inner, scheduler.Options{Instances: 4, HangTimeout: time.Minute, Batching: &scheduler.Batching{MaxSize: 1, PreserveOrdering: true}})
 		start := time.Now()
 		var group sync.WaitGroup
-		// Calls 1 and 4 hang; what is behind them waits for each in turn.
+		// Calls 1 and 4 hang; later ones wait for each in turn.
 		for i, want := range []time.Duration{time.Hour, time.Minute, time.Minute, time.Hour, 2 * time.Minute, 2 * time.Minute} {
 			group.Go(func() {
 				_, err := s.Run(t.Context(), []tensor.Tensor{enginetest.Input(float32(i), 0)})
@@ -212,9 +211,9 @@ func TestAHungCallDoesNotHoldUpTheAnswersBehindItForEver(t *testing.T) {
 	})
 }
 
-// Where a batch fails and each request is run for itself, each is answered when that is
-// done, and its waiting ends where its own run begins.
-func TestAnswersAfterABatchThatFailed(t *testing.T) {
+// When a batch fails, each request runs separately. It is answered when its own call ends,
+// and its queue time ends when its own call starts.
+func TestAnswersAfterFailedBatch(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		inner := &fake{hold: time.Second, fault: func(_ int, values []float32) (*engine.Result, error) {
 			if len(values) > 2 {
@@ -234,9 +233,9 @@ func TestAnswersAfterABatchThatFailed(t *testing.T) {
 			})
 			synctest.Wait()
 		}
-		time.Sleep(3 * time.Second) // longer than a call may take, but not one call
-		if err := s.(interface{ Failing() error }).Failing(); err != nil {
-			t.Errorf("taken for hanging: %v", err)
+		time.Sleep(3 * time.Second) // longer than the hang timeout, but not in one call
+		if err := engine.Failing(s); err != nil {
+			t.Errorf("marked as hanging: %v", err)
 		}
 		group.Wait()
 	})

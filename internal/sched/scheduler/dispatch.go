@@ -2,108 +2,109 @@ package scheduler
 
 import "time"
 
-// dispatch wakes idle instances for what is due. They take it themselves, by next, when
-// they are about to run: what has come by then is joined, and those who have left by then
-// are not run. The caller holds the lock.
-func (s *scheduler) dispatch(now time.Time) {
+// dispatchLocked wakes idle instances for the requests that are due, and claims these
+// requests for them. An instance takes its batch itself, by next, just before it runs:
+// requests that arrived in between join it, and cancelled ones do not run.
+func (s *scheduler) dispatchLocked(now time.Time) {
 	if s.closed {
 		return
 	}
 	for len(s.idle) > 0 && s.queue.requests > 0 {
 		in := s.idle[len(s.idle)-1]
-		batch, wait := s.due(in.batch[:0], now, false)
+		batch, wait := s.dueLocked(in.batch[:0], now, false)
 		if batch == nil {
-			s.dispatchIn(wait)
+			s.dispatchAfterLocked(wait)
 			break
 		}
 		for _, e := range batch {
-			s.queue.call(e)
+			s.queue.claim(e)
 		}
 		clear(batch)
 		s.idle = s.idle[:len(s.idle)-1]
-		in.woken, in.yields = true, s.yields()
+		in.woken, in.yields = true, s.yieldsLocked()
 		s.woken++
 		in.wake <- struct{}{}
 	}
-	s.watch(now)
-	s.tell()
+	s.watchLocked(now)
+	s.reportLocked()
 }
 
-// dispatchIn has dispatch called when a delay ends, after wait; 0 is none.
-func (s *scheduler) dispatchIn(wait time.Duration) {
+// dispatchAfterLocked schedules a dispatch after wait, when a delay ends; 0 schedules
+// none.
+func (s *scheduler) dispatchAfterLocked(wait time.Duration) {
 	if wait > 0 {
 		s.delay.Reset(wait)
 	}
 }
 
-func (s *scheduler) dispatchLater() {
+// dispatchAfterDelay is the callback of the delay timer.
+func (s *scheduler) dispatchAfterDelay() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.dispatch(time.Now())
+	s.dispatchLocked(time.Now())
 }
 
-// next returns the batch of an instance that has been woken, or has finished another. nil
-// means that there is none, or that it lets others go first, and that it is idle.
+// next returns the next batch of an instance that was woken, or that finished a batch. nil
+// makes the instance idle: there is no batch, or it yields to other goroutines first.
 func (s *scheduler) next(in *instance) []*entry {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	defer s.tell()
+	defer s.reportLocked()
 	now, finished := time.Now(), in.running
 	if in.woken {
 		s.woken--
 	}
 	in.woken, in.running = false, false
-	clear(in.batch) // what was answered is not kept
-	if s.closed || (finished && s.yields()) {
+	clear(in.batch) // release the memory of answered requests
+	if s.closed || (finished && s.yieldsLocked()) {
 		s.idle = append(s.idle, in)
-		s.dispatch(now)
+		s.dispatchLocked(now)
 		return nil
 	}
-	batch, wait := s.due(in.batch[:0], now, true)
+	batch, wait := s.dueLocked(in.batch[:0], now, true)
 	if batch != nil {
-		s.take(in, batch, now)
+		s.takeLocked(in, batch, now)
 	} else {
-		s.dispatchIn(wait)
+		s.dispatchAfterLocked(wait)
 		s.idle = append(s.idle, in)
 	}
-	if s.woken == 0 && s.queue.called.total > 0 {
-		// Others were taken in their stead, and nobody is coming for them any more.
+	if s.woken == 0 && s.queue.claimed.total > 0 {
+		// Other requests were taken instead, and no woken instance is left to take these.
 		s.queue.all(func(e *entry) bool {
-			s.queue.recall(e)
+			s.queue.unclaim(e)
 			return true
 		})
-		s.dispatch(now)
+		s.dispatchLocked(now)
 	}
 	return batch
 }
 
-// take takes a batch out of the queue, for an instance that begins to run it. The caller
-// holds the lock.
-func (s *scheduler) take(in *instance, batch []*entry, now time.Time) {
+// takeLocked removes a batch from the queue, for an instance that starts to run it.
+func (s *scheduler) takeLocked(in *instance, batch []*entry, now time.Time) {
 	for _, e := range batch {
 		s.queue.remove(e)
 		e.state, e.began = taken, now
 	}
 	in.batch, in.started, in.running = batch, now, true
 	in.turn = s.order.take()
-	if s.alone++; len(batch) > 1 {
-		s.alone = 0
+	if s.soloBatches++; len(batch) > 1 {
+		s.soloBatches = 0
 	}
 }
 
-// tell tells the observer what has changed. The caller holds the lock.
-func (s *scheduler) tell() {
+// reportLocked reports changed counts to the observer.
+func (s *scheduler) reportLocked() {
 	now := counts{s.queue.requests, s.queue.bytes, len(s.instances) - len(s.idle) - s.woken}
-	if now.requests != s.told.requests || now.bytes != s.told.bytes {
+	if now.requests != s.reported.requests || now.bytes != s.reported.bytes {
 		s.options.Observer.Queued(now.requests, now.bytes)
 	}
-	if now.running != s.told.running {
+	if now.running != s.reported.running {
 		s.options.Observer.Running(now.running)
 	}
-	s.told = now
+	s.reported = now
 }
 
-// counts are what an Observer is told of.
+// counts are the values that an Observer receives.
 type counts struct {
 	requests int
 	bytes    int64

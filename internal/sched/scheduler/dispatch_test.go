@@ -13,15 +13,15 @@ import (
 	"github.com/tensorwire/tensorwire/internal/sched/scheduler"
 )
 
-// oneProcessor has goroutines run one at a time until the test ends, so that it is no
-// matter of luck who of many callers comes when.
+// oneProcessor makes goroutines run one at a time until the test ends, so that the order
+// of callers is predictable.
 func oneProcessor(t *testing.T) {
 	t.Helper()
 	before := runtime.GOMAXPROCS(1)
 	t.Cleanup(func() { runtime.GOMAXPROCS(before) })
 }
 
-// repeat has many callers send requests, each the next when the one before is answered.
+// repeat runs many callers, each of which sends its requests one after another.
 func (c *callers) repeat(many, requests int) {
 	for i := range many {
 		c.group.Go(func() {
@@ -35,16 +35,16 @@ func (c *callers) repeat(many, requests int) {
 	c.group.Wait()
 }
 
-// Callers who send again as soon as they are answered are joined without a delay: the
-// first of them to come back does not run alone while the others wait for that. Nor does
-// one instance compute all rows while another has none.
-func TestCallersWhoComeBackTogetherAreJoined(t *testing.T) {
+// Callers that send again after each response are batched without a delay: the first one
+// does not run alone while the others wait for it. Nor does one instance compute all rows
+// while another is idle.
+func TestCallersThatReturnTogetherAreBatched(t *testing.T) {
 	oneProcessor(t)
 	const many, requests = 8, 20
 	for name, test := range map[string]struct {
 		options scheduler.Options
 		took    func(rows int) time.Duration
-		round   time.Duration // what the answers to all callers take at best
+		round   time.Duration // minimum time to answer all callers
 	}{
 		"a call costs":           {scheduler.Options{Instances: 1, Batching: &scheduler.Batching{MaxSize: many}}, func(int) time.Duration { return time.Second }, time.Second},
 		"a call costs, in order": {scheduler.Options{Instances: 2, Batching: &scheduler.Batching{MaxSize: many, PreserveOrdering: true}}, func(int) time.Duration { return time.Second }, time.Second},
@@ -60,16 +60,16 @@ func TestCallersWhoComeBackTogetherAreJoined(t *testing.T) {
 				c := callers{t: t, session: open(t, inner, test.options)}
 				start := time.Now()
 				c.repeat(many, requests)
-				if took, most := time.Since(start), requests*4/3*test.round; took > most {
-					t.Errorf("%d requests of each caller took %v, in %d calls, want at most %v", requests, took, len(inner.ran()), most)
+				if took, limit := time.Since(start), requests*4/3*test.round; took > limit {
+					t.Errorf("%d requests of each caller took %v, in %d calls, want at most %v", requests, took, len(inner.ran()), limit)
 				}
 			})
 		})
 	}
 }
 
-// Batches that were waited for are not divided among instances.
-func TestBatchesThatWereWaitedForAreNotDivided(t *testing.T) {
+// Batches that waited for a delay are not divided among instances.
+func TestDelayedBatchesAreNotDivided(t *testing.T) {
 	oneProcessor(t)
 	bubble(t, func(t *testing.T) {
 		inner := &fake{hold: time.Second}
@@ -86,9 +86,9 @@ func TestBatchesThatWereWaitedForAreNotDivided(t *testing.T) {
 	})
 }
 
-// A model that answers at once never has a request wait while it is busy, and is still
-// given batches where many call, however long only one has.
-func TestCallersOfAFastModelAreJoined(t *testing.T) {
+// A model that responds at once is never busy when a request arrives. It still gets batches
+// from many callers, even after a long time with one caller.
+func TestCallersOfAFastModelAreBatched(t *testing.T) {
 	oneProcessor(t)
 	inner := &fake{}
 	c := callers{t: t, session: open(t, inner, scheduler.Options{Batching: &scheduler.Batching{MaxSize: 8}})}
@@ -96,17 +96,17 @@ func TestCallersOfAFastModelAreJoined(t *testing.T) {
 		c.call(t.Context(), 1, nil)
 		c.group.Wait()
 	}
-	alone := len(inner.ran())
+	solo := len(inner.ran())
 	const many, requests = 8, 50
 	c.repeat(many, requests)
-	if calls := len(inner.ran()) - alone; alone != 500 || calls > many*requests*3/4 {
-		t.Errorf("%d calls of one caller's 500 requests, and then %d of %d requests", alone, calls, many*requests)
+	if calls := len(inner.ran()) - solo; solo != 500 || calls > many*requests*3/4 {
+		t.Errorf("%d calls of one caller's 500 requests, and then %d of %d requests", solo, calls, many*requests)
 	}
 }
 
-// Requests for which instances are idle do not wait, and a full queue does not refuse
-// them, however many come at once.
-func TestWhatAnIdleInstanceIsWokenForDoesNotWait(t *testing.T) {
+// Requests that idle instances are woken for do not count against the queue's limits,
+// even when they arrive together.
+func TestClaimedRequestsDoNotCount(t *testing.T) {
 	oneProcessor(t)
 	bubble(t, func(t *testing.T) {
 		options := scheduler.Options{Instances: 2, MaxQueue: 1, MaxQueueBytes: 8, Batching: &scheduler.Batching{MaxSize: 2, PreserveOrdering: true}}
@@ -120,8 +120,8 @@ func TestWhatAnIdleInstanceIsWokenForDoesNotWait(t *testing.T) {
 	})
 }
 
-// What an instance is about to run counts for the wait of those who come then.
-func TestTheWaitToBeExpectedHasWhatIsAboutToRun(t *testing.T) {
+// The expected wait includes claimed requests, which are about to run.
+func TestExpectedWaitIncludesClaimedRequests(t *testing.T) {
 	oneProcessor(t)
 	bubble(t, func(t *testing.T) {
 		inner := &fake{hold: time.Second}
@@ -137,21 +137,21 @@ func TestTheWaitToBeExpectedHasWhatIsAboutToRun(t *testing.T) {
 		}
 		group.Wait()
 		if calls := inner.ran()[10:]; len(calls) != 1 || len(calls[0]) != 1 {
-			t.Errorf("where one row can be computed in time, %v are", calls)
+			t.Errorf("one row can be computed in time, but %v were", calls)
 		}
 	})
 }
 
-// Of two frames that come at the same time only the newer is run, though an instance has
-// been woken for the other.
-func TestAFrameIsOvertakenUntilItIsRun(t *testing.T) {
+// Of two frames that arrive at the same time only the newer one runs, although an instance
+// was woken for the other.
+func TestClaimedFrameIsReplaced(t *testing.T) {
 	oneProcessor(t)
 	bubble(t, func(t *testing.T) {
 		s := open(t, &fake{hold: time.Second}, scheduler.Options{Instances: 1, Batching: &scheduler.Batching{MaxSize: 8}})
 		const times = 50
 		overtaken := 0
 		for range times {
-			ctx := scheduler.WithRequest(t.Context(), scheduler.Request{Lane: &scheduler.Lane{}})
+			ctx := scheduler.WithRequest(t.Context(), scheduler.Request{LatestOnly: &scheduler.LatestOnlyGroup{}})
 			var group sync.WaitGroup
 			for range 2 {
 				group.Go(func() {
@@ -164,7 +164,7 @@ func TestAFrameIsOvertakenUntilItIsRun(t *testing.T) {
 			}
 			group.Wait()
 		}
-		// Go's scheduler does not promise that others go first.
+		// Go's scheduler does not guarantee that other goroutines run first.
 		if overtaken < times/2 {
 			t.Errorf("%d of %d frames were overtaken", overtaken, times)
 		}

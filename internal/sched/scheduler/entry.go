@@ -9,50 +9,49 @@ import (
 	"github.com/tensorwire/tensorwire/internal/engine"
 )
 
-// state is where a request stands.
+// state is the state of a request.
 type state uint8
 
 const (
 	waiting state = iota // in the queue
-	taken                // in a batch; it will be answered by an instance
-	left                 // out of the queue without having run
+	taken                // in a batch; an instance will answer it
+	removed              // out of the queue, and never run
 )
 
-// entry is one request. It is guarded by the scheduler's lock until it is taken, and
-// then belongs to the instance that took it.
+// entry is one request. The scheduler's lock guards it until an instance takes it; then
+// that instance owns it.
 type entry struct {
 	ctx    context.Context
 	inputs []tensor.Tensor
 	rows   int64
 	bytes  int64
-	// size is the class of what the request costs.
+	// size is the size class of the request.
 	size    class
 	level   int
-	lane    *Lane
+	group   *LatestOnlyGroup
 	arrived time.Time
-	// since is from when on the request waits for others to be joined with.
+	// since is when the request began to wait for others to join.
 	since time.Time
-	// expires is when it has waited for as long as its policy lets it; zero: never.
+	// expires is when its queue timeout ends; zero: never.
 	expires time.Time
-	// expected is how long the answer was expected to take when the request came; 0: too
-	// little was known.
+	// expected is the response time that was expected on arrival; 0: unknown.
 	expected time.Duration
-	// promised says that the request waits because its answer was expected before its
-	// caller's deadline.
-	promised bool
+	// checked reports that the request was admitted because its response was expected
+	// before its caller's deadline.
+	checked bool
 	// began is when an instance took the request.
 	began time.Time
 	state state
-	// delayed says that the request waits behind those that have not timed out.
+	// delayed reports that the request timed out and waits behind those that did not.
 	delayed bool
-	// called says that an instance has been woken to take the request.
-	called bool
+	// claimed reports that an instance was woken for the request.
+	claimed bool
 
-	// prev and next are the neighbours in the level's list.
+	// prev and next are the neighbors in the level's list.
 	prev, next *entry
 
-	// answer receives exactly one answer: from the instance that took the request, or
-	// from whoever took it out of the queue.
+	// answer receives exactly one answer: from the instance that took the request, or from
+	// the function that removed it from the queue.
 	answer chan answer
 }
 
@@ -76,14 +75,13 @@ func newEntry(ctx context.Context, inputs []tensor.Tensor, batching bool) *entry
 	return e
 }
 
-// expired reports whether the request has waited for as long as its policy lets it, and
-// nothing has been done about that.
+// expired reports whether the queue timeout has ended and was not handled yet.
 func (e *entry) expired(now time.Time) bool {
 	return !e.delayed && !e.expires.IsZero() && !now.Before(e.expires)
 }
 
-// rowsOf returns the size of the batch's dimension, the first of every input; 0 where
-// the inputs do not agree on it, which keeps a request from being joined with others.
+// rowsOf returns the size of the batch dimension, the first of every input. It is 0 when
+// the inputs differ in it; such a request is never batched.
 func rowsOf(inputs []tensor.Tensor) int64 {
 	rows := int64(0)
 	for i := range inputs {
@@ -96,8 +94,8 @@ func rowsOf(inputs []tensor.Tensor) int64 {
 	return rows
 }
 
-// joins reports whether two requests can be rows of one batch: all but the first
-// dimension of each input are the same.
+// joins reports whether two requests can be rows of one batch: all dimensions of each input
+// but the first are equal.
 func (e *entry) joins(other *entry) bool {
 	if e.rows == 0 || other.rows == 0 || len(e.inputs) != len(other.inputs) {
 		return false

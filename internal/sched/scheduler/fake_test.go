@@ -18,10 +18,9 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// fake is an engine of faults. It gives its input, FP32 [rows, 2], back after hold,
-// and records what ran: the first value of each row, by call. fault, where it is set,
-// is asked before each call what goes wrong with it. Outputs that are released are
-// overwritten.
+// fake is an engine for fault injection. It returns its input, FP32 [rows, 2], after hold,
+// and records the first value of each row of each call. fault, when set, may replace the
+// result of a call. Released outputs are overwritten.
 type fake struct {
 	hold  time.Duration
 	fault func(call int, values []float32) (*engine.Result, error)
@@ -29,11 +28,11 @@ type fake struct {
 	closing sync.RWMutex
 	closed  bool
 
-	mu      sync.Mutex
-	running int
-	most    int
-	calls   [][]float32
-	freed   int // results
+	mu         sync.Mutex
+	running    int
+	maxRunning int
+	calls      [][]float32
+	freed      int // results
 }
 
 func (s *fake) Signature() *engine.Signature {
@@ -60,7 +59,7 @@ func (s *fake) Run(ctx context.Context, inputs []tensor.Tensor) (*engine.Result,
 	}
 	s.mu.Lock()
 	s.running++
-	s.most = max(s.most, s.running)
+	s.maxRunning = max(s.maxRunning, s.running)
 	s.calls = append(s.calls, firsts)
 	call := len(s.calls)
 	s.mu.Unlock()
@@ -125,8 +124,8 @@ type callers struct {
 	group   sync.WaitGroup
 }
 
-// call sends a request of one row that begins with value, and hands its answer to
-// check, in which errors are expected that want names; nil wants the row back.
+// call sends a request of one row that begins with value, and checks the answer: the error
+// want, or the same row when want is nil.
 func (c *callers) call(ctx context.Context, value float32, want error) {
 	c.group.Go(func() {
 		c.t.Helper()
@@ -136,7 +135,7 @@ func (c *callers) call(ctx context.Context, value float32, want error) {
 		case !errors.Is(err, want) || (want == nil && err != nil):
 			c.t.Errorf("request %v: error %v, want %v", value, err, want)
 		case err == nil && !slices.Equal(result.Outputs[0].Data, in.Data):
-			c.t.Errorf("request %v got the answer of another: %v", value, result.Outputs)
+			c.t.Errorf("request %v got the response of another: %v", value, result.Outputs)
 		case err == nil && !slices.Equal(result.Outputs[0].Shape, in.Shape):
 			c.t.Errorf("request %v got the shape %v", value, result.Outputs[0].Shape)
 		}

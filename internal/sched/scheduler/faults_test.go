@@ -16,16 +16,15 @@ import (
 	"github.com/tensorwire/tensorwire/internal/sched/scheduler"
 )
 
-// faulty is an engine of two inputs, FP32 [rows, columns] and BYTES [rows], which it
-// gives back. Its calls go wrong in every way, as random says. Rows begin with the tag
-// of their request.
+// faulty is an engine that returns its two inputs, FP32 [rows, columns] and BYTES [rows].
+// Its calls fail in random ways. Rows begin with the tag of their request.
 type faulty struct {
 	shapes
 	mu      sync.Mutex
-	random  *rand.Rand // nil: nothing goes wrong
+	random  *rand.Rand // nil: no faults
 	healthy bool       // from now on
 	began   map[float32]time.Time
-	good    int64 // calls that were answered well
+	good    int64 // calls with a valid result
 }
 
 func (f *faulty) Run(ctx context.Context, inputs []tensor.Tensor) (*engine.Result, error) {
@@ -55,7 +54,7 @@ func (f *faulty) Run(ctx context.Context, inputs []tensor.Tensor) (*engine.Resul
 	}
 	first := &result.Outputs[0]
 	if len(values) < 2 && (fault == 7 || fault == 8) {
-		fault = 99 // would be right
+		fault = 99 // would be a valid result
 	}
 	switch fault {
 	case 1:
@@ -83,7 +82,7 @@ func (f *faulty) Run(ctx context.Context, inputs []tensor.Tensor) (*engine.Resul
 	case 12:
 		return nil, context.DeadlineExceeded // its own
 	case 13:
-		result.Outputs = slices.Clone(inputs) // their memory is not its own
+		result.Outputs = slices.Clone(inputs) // aliases of the inputs
 		fallthrough
 	default:
 		f.mu.Lock()
@@ -95,14 +94,14 @@ func (f *faulty) Run(ctx context.Context, inputs []tensor.Tensor) (*engine.Resul
 
 const hang = time.Minute
 
-// tally is what callers saw, and what the observer was told.
+// tally counts the errors of callers, and the observer's reports.
 type tally struct {
-	mu      sync.Mutex
-	refused map[string]int // by callers
-	notRun  map[string]int
-	calls   int64
-	queued  int
-	running int
+	mu       sync.Mutex
+	rejected map[string]int // errors of callers
+	notRun   map[string]int
+	calls    int64
+	queued   int
+	running  int
 }
 
 func (l *tally) Queued(requests int, _ int64) { l.set(func() { l.queued = requests }) }
@@ -135,42 +134,42 @@ func (l *tally) caller(ctx context.Context, t *testing.T, f *faulty, s engine.Se
 	if err == nil {
 		for i := range inputs {
 			if got := result.Outputs[i]; !slices.Equal(got.Data, inputs[i].Data) || !slices.Equal(got.Shape, inputs[i].Shape) {
-				t.Errorf("request %v of [%d, %d] got another's answer: %v", tag, rows, columns, got)
+				t.Errorf("request %v of [%d, %d] got the response of another: %v", tag, rows, columns, got)
 			}
 		}
 		return
 	}
-	time.Sleep(4 * hang) // whatever was under way has come back
+	time.Sleep(4 * hang) // running calls have returned
 	f.mu.Lock()
 	began, ran := f.began[tag]
 	f.mu.Unlock()
 	for kind, reason := range reasons {
 		if errors.Is(err, kind) {
-			l.set(func() { l.refused[reason]++ })
+			l.set(func() { l.rejected[reason]++ })
 			if ran {
-				t.Errorf("request %v was run, and answered with %v", tag, err)
+				t.Errorf("request %v ran, and returned %v", tag, err)
 			}
 		}
 	}
 	if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
-		l.set(func() { l.refused[scheduler.ReasonCancelled]++ })
+		l.set(func() { l.rejected[scheduler.ReasonCancelled]++ })
 		if ran && began.After(answered) {
-			t.Errorf("request %v was run after it was answered with %v", tag, err)
+			t.Errorf("request %v ran after it returned %v", tag, err)
 		}
 	}
 }
 
-// TestWhateverGoesWrong sends thousands of requests of all kinds to models of all kinds,
-// whose engine fails in all ways, next to one that is well.
-func TestWhateverGoesWrong(t *testing.T) {
+// TestRandomFaults sends thousands of random requests to models with random options, whose
+// engine fails in random ways, next to a healthy model.
+func TestRandomFaults(t *testing.T) {
 	for seed := range uint64(24) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) { whateverGoesWrong(t, rand.New(rand.NewPCG(seed, 4))) })
+			synctest.Test(t, func(t *testing.T) { randomFaults(t, rand.New(rand.NewPCG(seed, 4))) })
 		})
 	}
 }
 
-func whateverGoesWrong(t *testing.T, random *rand.Rand) {
+func randomFaults(t *testing.T, random *rand.Rand) {
 	options := scheduler.Options{
 		Instances: 1 + random.IntN(3), MaxQueue: 1 + random.IntN(40), MaxQueueBytes: int64(100 + random.IntN(4000)), HangTimeout: hang,
 		Levels: []scheduler.Policy{
@@ -185,10 +184,10 @@ func whateverGoesWrong(t *testing.T, random *rand.Rand) {
 	}
 	sick := &faulty{random: rand.New(rand.NewPCG(random.Uint64(), 1)), began: map[float32]time.Time{}}
 	well := &faulty{began: map[float32]time.Time{}}
-	seen := &tally{refused: map[string]int{}, notRun: map[string]int{}}
+	seen := &tally{rejected: map[string]int{}, notRun: map[string]int{}}
 	options.Observer = seen
-	s, beside := scheduler.New(sick, options), scheduler.New(well, scheduler.Options{Batching: &scheduler.Batching{MaxSize: 4}})
-	lanes := []*scheduler.Lane{{}, {}, nil, nil, nil}
+	s, healthy := scheduler.New(sick, options), scheduler.New(well, scheduler.Options{Batching: &scheduler.Batching{MaxSize: 4}})
+	groups := []*scheduler.LatestOnlyGroup{{}, {}, nil, nil, nil}
 	var group sync.WaitGroup
 	for tag := range 400 {
 		ctx, cancel := context.WithCancel(t.Context())
@@ -200,7 +199,7 @@ func whateverGoesWrong(t *testing.T, random *rand.Rand) {
 		case 2:
 			cancel()
 		}
-		with := scheduler.Request{Priority: uint64(random.IntN(4)), Lane: lanes[random.IntN(len(lanes))]}
+		with := scheduler.Request{Priority: uint64(random.IntN(4)), LatestOnly: groups[random.IntN(len(groups))]}
 		if random.IntN(4) == 0 {
 			with.Timeout = time.Duration(random.IntN(20)-2) * time.Millisecond
 		}
@@ -212,9 +211,9 @@ func whateverGoesWrong(t *testing.T, random *rand.Rand) {
 		if tag%4 == 0 {
 			group.Go(func() {
 				start := time.Now()
-				result, err := beside.Run(t.Context(), []tensor.Tensor{{DataType: tensor.FP32, Shape: tensor.Shape{1, 1}, Data: tensor.AsBytes([]float32{float32(tag)})}, stringsOf(0, 1)})
+				result, err := healthy.Run(t.Context(), []tensor.Tensor{{DataType: tensor.FP32, Shape: tensor.Shape{1, 1}, Data: tensor.AsBytes([]float32{float32(tag)})}, stringsOf(0, 1)})
 				if err != nil || time.Since(start) != 0 {
-					t.Errorf("the other model notices: %v, %v after %v", result, err, time.Since(start))
+					t.Errorf("the healthy model is affected: %v, %v after %v", result, err, time.Since(start))
 				}
 			})
 		}
@@ -232,10 +231,10 @@ func whateverGoesWrong(t *testing.T, random *rand.Rand) {
 	sick.mu.Unlock()
 	time.Sleep(time.Hour)
 	seen.caller(t.Context(), t, sick, s, 1000, 1, 1)
-	if _, ran := sick.began[1000]; !ran || s.(interface{ Failing() error }).Failing() != nil {
-		t.Error("the model has not come back")
+	if _, ran := sick.began[1000]; !ran || engine.Failing(s) != nil {
+		t.Error("the model has not recovered")
 	}
-	for _, session := range []engine.Session{s, beside} {
+	for _, session := range []engine.Session{s, healthy} {
 		if err := session.Close(); err != nil {
 			t.Error(err)
 		}
@@ -243,22 +242,22 @@ func whateverGoesWrong(t *testing.T, random *rand.Rand) {
 	seen.check(t, sick)
 }
 
-// check compares what callers saw with what the observer was told.
+// check compares the errors of callers with the observer's reports.
 func (l *tally) check(t *testing.T, f *faulty) {
 	t.Helper()
 	if l.queued != 0 || l.running != 0 {
-		t.Errorf("in the end %d wait and %d run", l.queued, l.running)
+		t.Errorf("%d wait and %d run at the end", l.queued, l.running)
 	}
 	if l.calls > f.good {
-		t.Errorf("%d calls are counted, %d were answered well", l.calls, f.good)
+		t.Errorf("%d calls are counted, %d had a valid result", l.calls, f.good)
 	}
 	for _, reason := range reasons {
-		if l.refused[reason] != l.notRun[reason] {
-			t.Errorf("%d callers were refused for %s, %d are counted", l.refused[reason], reason, l.notRun[reason])
+		if l.rejected[reason] != l.notRun[reason] {
+			t.Errorf("%d requests were rejected for %s, %d are counted", l.rejected[reason], reason, l.notRun[reason])
 		}
 	}
-	// Callers may leave while their request runs.
-	if most := l.refused[scheduler.ReasonCancelled]; l.notRun[scheduler.ReasonCancelled] > most {
-		t.Errorf("%d callers left, %d are counted as not run", most, l.notRun[scheduler.ReasonCancelled])
+	// A request may be cancelled while it runs.
+	if cancelled := l.rejected[scheduler.ReasonCancelled]; l.notRun[scheduler.ReasonCancelled] > cancelled {
+		t.Errorf("%d requests were cancelled, %d are counted as not run", cancelled, l.notRun[scheduler.ReasonCancelled])
 	}
 }

@@ -9,45 +9,43 @@ import (
 )
 
 const (
-	// failuresToRest is after how many failures in a row a model is given a rest.
-	failuresToRest = 5
-	// A rest doubles from the first to the longest each time that the model is tried in
-	// vain.
-	firstRest   = time.Second
-	longestRest = 30 * time.Second
+	// maxFailures is the number of consecutive failures after which a model is unhealthy.
+	maxFailures = 5
+	// A rest, in which the model gets no requests, doubles after each failed trial.
+	minRest = time.Second
+	maxRest = 30 * time.Second
 )
 
-// health keeps a model that fails again and again from using up its callers' time: it
-// rests, and then one request at a time tries whether it has recovered.
+// health is a circuit breaker: a model that keeps failing rests, and then one request at a
+// time tries whether it has recovered.
 type health struct {
 	failures int
 	rest     time.Duration
 	until    time.Time
-	// tried says that a request was let through after the last rest.
+	// tried reports that a request was admitted after the last rest.
 	tried bool
 }
 
-// record takes note of a call's outcome. An error that is the request's own says
-// nothing of the model.
+// record adds the outcome of a call. An error of the request itself does not count.
 func (h *health) record(err error, now time.Time) {
 	switch {
 	case err == nil:
 		*h = health{}
-	case isOfRequest(err):
+	case isRequestError(err):
 	default:
-		// What waited already when the model began to fail, and fails, too, is no reason
-		// for a longer rest.
+		// Failures of requests that waited already when the model began to fail do not
+		// make the rest longer.
 		h.failures++
-		if h.failures == failuresToRest || h.tried {
-			h.rest, h.tried = min(max(2*h.rest, firstRest), longestRest), false
+		if h.failures == maxFailures || h.tried {
+			h.rest, h.tried = min(max(2*h.rest, minRest), maxRest), false
 		}
-		if h.failures >= failuresToRest {
+		if h.failures >= maxFailures {
 			h.until = now.Add(h.rest)
 		}
 	}
 }
 
-func isOfRequest(err error) bool {
+func isRequestError(err error) bool {
 	for _, target := range []error{engine.ErrBadInput, engine.ErrTooLarge, engine.ErrUnsupported, engine.ErrClosed, context.Canceled, context.DeadlineExceeded} {
 		if errors.Is(err, target) {
 			return true
@@ -56,25 +54,24 @@ func isOfRequest(err error) bool {
 	return false
 }
 
-// failing returns why the model rests; nil when it does not.
+// failing returns the error of a resting model, nil for a healthy one.
 func (h *health) failing(now time.Time) error {
-	if h.failures < failuresToRest || !now.Before(h.until) {
+	if h.failures < maxFailures || !now.Before(h.until) {
 		return nil
 	}
-	return refuse(ErrFailing, h.until.Sub(now), "its last %d calls failed; it is tried again in %v", h.failures, h.until.Sub(now).Round(time.Millisecond))
+	return reject(ErrFailing, h.until.Sub(now), "its last %d calls failed; the next attempt is in %v", h.failures, h.until.Sub(now).Round(time.Millisecond))
 }
 
-// admitted takes note of a request that was let through. After a rest that one tries
-// the model, and the others wait for the outcome or the next rest's end.
+// admitted records an admitted request. After a rest this request tries the model, and
+// others are rejected until its outcome or the end of the next rest.
 func (h *health) admitted(now time.Time) {
-	if h.failures >= failuresToRest {
+	if h.failures >= maxFailures {
 		h.until, h.tried = now.Add(h.rest), true
 	}
 }
 
-// hanging reports whether every instance is in a call that does not come back. The
-// caller holds the lock.
-func (s *scheduler) hanging(now time.Time) bool {
+// hangingLocked reports whether the calls of all instances hang.
+func (s *scheduler) hangingLocked(now time.Time) bool {
 	for _, in := range s.instances {
 		if !in.running || now.Sub(in.started) < s.options.HangTimeout {
 			return false
@@ -83,13 +80,12 @@ func (s *scheduler) hanging(now time.Time) bool {
 	return true
 }
 
-func (s *scheduler) refuseHanging() error {
-	return refuse(ErrFailing, s.options.HangTimeout, "its calls have not come back for %v", s.options.HangTimeout)
+func (s *scheduler) hangError() error {
+	return reject(ErrFailing, s.options.HangTimeout, "its calls have not returned for %v", s.options.HangTimeout)
 }
 
-// watch sees that what waits while the model hangs is answered. The caller holds the
-// lock.
-func (s *scheduler) watch(now time.Time) {
+// watchLocked starts the timer that rejects waiting requests when the model hangs.
+func (s *scheduler) watchLocked(now time.Time) {
 	if s.watching || s.queue.requests == 0 || len(s.idle) > 0 {
 		return
 	}
@@ -103,20 +99,20 @@ func (s *scheduler) watch(now time.Time) {
 	s.hang.Reset(latest.Add(s.options.HangTimeout).Sub(now))
 }
 
-// checkHang answers what waits when the model hangs.
+// checkHang is the callback of that timer.
 func (s *scheduler) checkHang() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.watching = false
-	if now := time.Now(); s.closed || !s.hanging(now) {
+	if now := time.Now(); s.closed || !s.hangingLocked(now) {
 		if !s.closed {
-			s.watch(now)
+			s.watchLocked(now)
 		}
 		return
 	}
 	s.queue.all(func(e *entry) bool {
-		s.leave(e, ReasonFailing, s.refuseHanging())
+		s.leaveLocked(e, ReasonFailing, s.hangError())
 		return true
 	})
-	s.tell()
+	s.reportLocked()
 }

@@ -12,7 +12,7 @@ import (
 	"github.com/tensorwire/tensorwire/internal/sched/scheduler"
 )
 
-func TestModelThatKeepsFailingRestsAndComesBack(t *testing.T) {
+func TestFailingModelRestsAndRecovers(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		broken := true
 		failure := errors.New("broken")
@@ -27,16 +27,16 @@ func TestModelThatKeepsFailingRestsAndComesBack(t *testing.T) {
 			_, err := s.Run(t.Context(), []tensor.Tensor{enginetest.Input(1, 2)})
 			return err
 		}
-		failing := func() error { return s.(interface{ Failing() error }).Failing() }
+		failing := func() error { return engine.Failing(s) }
 		for range 5 {
 			if err := failing(); err != nil {
-				t.Errorf("given up early: %v", err)
+				t.Errorf("unhealthy too early: %v", err)
 			}
 			if err := run(); !errors.Is(err, failure) {
 				t.Errorf("error %v", err)
 			}
 		}
-		for range 3 { // each time, one request tries it
+		for range 3 { // one request tries the model each time
 			if err := run(); !errors.Is(err, scheduler.ErrFailing) || failing() == nil {
 				t.Errorf("error %v", err)
 			}
@@ -55,9 +55,9 @@ func TestModelThatKeepsFailingRestsAndComesBack(t *testing.T) {
 	})
 }
 
-// A rest is as long as what has been tried says, however many requests waited when the
-// model began to fail.
-func TestTheFirstRestIsShort(t *testing.T) {
+// The length of a rest depends on trials, not on the number of requests that waited when
+// the model began to fail.
+func TestFirstRestIsShort(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		failure := errors.New("broken")
 		s := open(t, &fake{hold: time.Millisecond, fault: func(int, []float32) (*engine.Result, error) { return nil, failure }}, scheduler.Options{Instances: 1})
@@ -68,18 +68,18 @@ func TestTheFirstRestIsShort(t *testing.T) {
 		c.group.Wait()
 		for _, rest := range []time.Duration{time.Second, 2 * time.Second, 4 * time.Second} {
 			_, err := s.Run(t.Context(), []tensor.Tensor{enginetest.Input(1, 2)})
-			if refused, ok := errors.AsType[*scheduler.RefusedError](err); !ok || refused.RetryAfter() != rest {
+			if rejection, ok := errors.AsType[*scheduler.RefusedError](err); !ok || rejection.RetryAfter() != rest {
 				t.Errorf("%v, want a rest of %v", err, rest)
 			}
 			time.Sleep(rest)
-			c.call(t.Context(), 1, failure) // tries it
+			c.call(t.Context(), 1, failure) // the trial
 			c.group.Wait()
 		}
 	})
 }
 
-// A request that is wrong says nothing of the model.
-func TestBadRequestsDoNotMakeAModelFail(t *testing.T) {
+// Errors of requests do not affect the model's health.
+func TestBadRequestsDoNotAffectHealth(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		s := open(t, &fake{fault: func(int, []float32) (*engine.Result, error) { return nil, engine.ErrTooLarge }}, scheduler.Options{})
 		for range 20 {
@@ -90,20 +90,20 @@ func TestBadRequestsDoNotMakeAModelFail(t *testing.T) {
 	})
 }
 
-func TestHangingModelAnswersWhatWaits(t *testing.T) {
+func TestHangingModelRejectsWaitingRequests(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		inner := &fake{hold: time.Hour}
 		s := open(t, inner, scheduler.Options{Instances: 2, HangTimeout: time.Minute})
 		c := callers{t: t, session: s}
-		c.call(t.Context(), 1, nil) // these two come back, late
+		c.call(t.Context(), 1, nil) // these two return late
 		c.call(t.Context(), 2, nil)
 		synctest.Wait()
 		start := time.Now()
 		c.call(t.Context(), 3, scheduler.ErrFailing)
 		time.Sleep(time.Minute + 1)
 		synctest.Wait()
-		if err := s.(interface{ Failing() error }).Failing(); err == nil {
-			t.Errorf("after %v the model is not taken for hanging", time.Since(start))
+		if err := engine.Failing(s); err == nil {
+			t.Errorf("after %v the model is not marked as hanging", time.Since(start))
 		}
 		c.call(t.Context(), 4, scheduler.ErrFailing)
 		synctest.Wait()
@@ -115,9 +115,9 @@ func TestHangingModelAnswersWhatWaits(t *testing.T) {
 	})
 }
 
-// What waits is answered as well where the model hangs later, in a call that began when
-// others waited already.
-func TestModelThatHangsLaterAnswersWhatWaits(t *testing.T) {
+// Waiting requests are also rejected when a later call hangs, which started when they
+// waited already.
+func TestLaterHangRejectsWaitingRequests(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		inner := &fake{fault: func(call int, _ []float32) (*engine.Result, error) {
 			time.Sleep(time.Duration(min(call-1, 1))*time.Hour + 40*time.Second)
@@ -133,7 +133,7 @@ func TestModelThatHangsLaterAnswersWhatWaits(t *testing.T) {
 		time.Sleep(100 * time.Second)
 		synctest.Wait()
 		if seen.notRun[scheduler.ReasonFailing] != 1 || seen.queued != 0 {
-			t.Errorf("a minute after the second call began, %v were refused and %d wait", seen.notRun, seen.queued)
+			t.Errorf("a minute after the second call began, %v were rejected and %d wait", seen.notRun, seen.queued)
 		}
 		c.group.Wait()
 	})

@@ -18,12 +18,12 @@ type instance struct {
 	scheduler *scheduler
 	wake      chan struct{}
 	gatherer  gatherer
-	// yields, which is set before the instance is woken, has it let others go first.
+	// yields makes the instance yield once after it was woken. It is set before that.
 	yields bool
 
-	// The scheduler's lock guards what follows; batch and turn while the instance is
-	// idle. woken says that it has been woken and has not taken a batch yet. started is
-	// when the call began that is under way.
+	// The scheduler's lock guards the fields below; batch and turn only while the instance
+	// is idle. woken reports that it was woken and has not taken a batch yet. started is
+	// the start of its current call.
 	woken   bool
 	batch   []*entry
 	started time.Time
@@ -52,7 +52,7 @@ func (in *instance) run(batch []*entry) {
 	}
 	answers := make([]answer, len(batch))
 	in.compute(batch, func(i int, a answer) { answers[i] = a })
-	own := slices.Clone(batch) // the batch's memory is used for the next one
+	own := slices.Clone(batch) // the batch's memory is reused for the next one
 	order.deliver(in.turn, func() {
 		for i, e := range own {
 			e.answer <- answers[i]
@@ -60,29 +60,29 @@ func (in *instance) run(batch []*entry) {
 	})
 }
 
-// compute gives the answer of each request of the batch, as soon as it is there.
-func (in *instance) compute(batch []*entry, give func(i int, a answer)) {
+// compute runs the batch and calls deliver with the answer of each request.
+func (in *instance) compute(batch []*entry, deliver func(i int, a answer)) {
 	if len(batch) == 1 {
-		give(0, in.single(batch[0]))
+		deliver(0, in.runSingle(batch[0]))
 		return
 	}
-	answers, err := in.joined(batch)
+	answers, err := in.runBatch(batch)
 	for i, e := range batch {
 		switch {
 		case err == nil:
-			give(i, e.timed(answers[i]))
+			deliver(i, e.timed(answers[i]))
 		case errors.Is(err, engine.ErrClosed):
-			give(i, answer{err: err})
+			deliver(i, answer{err: err})
 		default:
-			// One row may have failed all: each request is run for itself.
-			e.began = in.again()
-			give(i, in.single(e))
+			// One row may have failed the batch: run each request separately.
+			e.began = in.restart()
+			deliver(i, in.runSingle(e))
 		}
 	}
 }
 
-// joined runs all requests of the batch in one call.
-func (in *instance) joined(batch []*entry) ([]answer, error) {
+// runBatch runs all requests of the batch in one call.
+func (in *instance) runBatch(batch []*entry) ([]answer, error) {
 	start := time.Now()
 	inputs, rows := in.gatherer.gather(batch)
 	gathered := time.Since(start)
@@ -93,7 +93,7 @@ func (in *instance) joined(batch []*entry) ([]answer, error) {
 	}
 	start = time.Now()
 	answers, err := scatter(result, in.scheduler.Signature(), batch, rows)
-	in.scheduler.fits(err == nil)
+	in.scheduler.recordFit(err == nil)
 	if err != nil {
 		return nil, err
 	}
@@ -101,9 +101,9 @@ func (in *instance) joined(batch []*entry) ([]answer, error) {
 	return answers, nil
 }
 
-// again notes that an instance begins another call for the batch that it has, and
-// returns when: it is not the whole batch that hangs.
-func (in *instance) again() time.Time {
+// restart records the start of another call for the same batch, and returns its time. The
+// hang timeout applies to each call, not to the batch.
+func (in *instance) restart() time.Time {
 	s := in.scheduler
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -111,12 +111,12 @@ func (in *instance) again() time.Time {
 	return in.started
 }
 
-// misfitsToStop is after how many batches in a row without the batch's dimension no
-// more are made: each costs a call that is for nothing.
-const misfitsToStop = 3
+// maxMisfits is the number of consecutive batches without the batch dimension after which
+// batching stops: each wastes a call.
+const maxMisfits = 3
 
-// fits takes note of whether a batch came out as one.
-func (s *scheduler) fits(ok bool) {
+// recordFit records whether the outputs of a batch had the batch dimension.
+func (s *scheduler) recordFit(ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.misfits++
@@ -125,8 +125,8 @@ func (s *scheduler) fits(ok bool) {
 	}
 }
 
-// single runs one request for itself.
-func (in *instance) single(e *entry) answer {
+// runSingle runs one request without a batch.
+func (in *instance) runSingle(e *entry) answer {
 	observer := in.scheduler.options.Observer
 	if err := e.ctx.Err(); err != nil {
 		observer.NotRun(ReasonCancelled)
@@ -140,17 +140,17 @@ func (in *instance) single(e *entry) answer {
 	return e.timed(answer{result: result})
 }
 
-// timed adds the wait until the call that answered a request to the answer's timings.
+// timed adds the request's wait until its call to the timings.
 func (e *entry) timed(a answer) answer {
 	a.result.Timings.Queue += e.began.Sub(e.arrived)
 	return a
 }
 
-// call runs the engine, and keeps account of its health and cost.
+// call runs the engine, and records its health and cost.
 func (in *instance) call(ctx context.Context, inputs []tensor.Tensor, size class, rows int64) (*engine.Result, error) {
 	s := in.scheduler
 	start := time.Now()
-	result, err := in.protected(ctx, inputs)
+	result, err := in.runRecovered(ctx, inputs)
 	took := time.Since(start)
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -161,8 +161,8 @@ func (in *instance) call(ctx context.Context, inputs []tensor.Tensor, size class
 	return result, err
 }
 
-// protected turns a panic of the engine into an error, and an answer that is none.
-func (in *instance) protected(ctx context.Context, inputs []tensor.Tensor) (result *engine.Result, err error) {
+// runRecovered runs the engine. It converts a panic or an invalid result to an error.
+func (in *instance) runRecovered(ctx context.Context, inputs []tensor.Tensor) (result *engine.Result, err error) {
 	defer func() {
 		if v := recover(); v != nil {
 			result, err = nil, fmt.Errorf("panic in the engine: %v\n%s", v, debug.Stack())
@@ -173,24 +173,24 @@ func (in *instance) protected(ctx context.Context, inputs []tensor.Tensor) (resu
 		return nil, err
 	}
 	if err := checkOutputs(session.Signature(), result); err != nil {
-		return nil, fmt.Errorf("the engine's answer is none: %w", err)
+		return nil, fmt.Errorf("invalid result of the engine: %w", err)
 	}
 	return result, nil
 }
 
-// checkOutputs reports whether a result has the outputs of the signature, of as many
-// bytes as they say: those who take them apart trust that.
+// checkOutputs validates a result against the signature, including the sizes in bytes, on
+// which the code that splits batches depends.
 func checkOutputs(signature *engine.Signature, result *engine.Result) error {
 	if result == nil {
 		return errors.New("it is nil")
 	}
 	if len(result.Outputs) != len(signature.Outputs) {
-		return fmt.Errorf("it has %d outputs, and the model has %d", len(result.Outputs), len(signature.Outputs))
+		return fmt.Errorf("it has %d outputs, the model has %d", len(result.Outputs), len(signature.Outputs))
 	}
 	for i := range result.Outputs {
 		out, spec := &result.Outputs[i], &signature.Outputs[i]
 		if out.DataType != spec.DataType {
-			return fmt.Errorf("output %q has datatype %v, and the model gives %v", spec.Name, out.DataType, spec.DataType)
+			return fmt.Errorf("output %q has datatype %v, the model has %v", spec.Name, out.DataType, spec.DataType)
 		}
 		if out.DataType == tensor.Invalid {
 			continue

@@ -15,8 +15,8 @@ import (
 	"github.com/tensorwire/tensorwire/internal/sched/scheduler"
 )
 
-// kept returns how many of the requests of one row of size values, which are joined,
-// are still in memory when all have been answered, and of how many bytes the heap is.
+// kept sends requests of one row of size values, which are batched. It returns how many of
+// their inputs are still in memory after all responses, and the size of the heap in bytes.
 func kept(t *testing.T, requests, size int) (inputs int, heap uint64) {
 	t.Helper()
 	s := scheduler.New(&shapes{hold: time.Second}, scheduler.Options{Instances: 2, MaxQueueBytes: 1 << 30, Batching: &scheduler.Batching{MaxSize: requests, MaxDelay: time.Second}})
@@ -37,7 +37,7 @@ func kept(t *testing.T, requests, size int) (inputs int, heap uint64) {
 	group.Wait()
 	synctest.Wait()
 	runtime.GC()
-	runtime.GC() // what the first found
+	runtime.GC() // objects that the first one made unreachable
 	for _, p := range memory {
 		if p.Value() != nil {
 			inputs++
@@ -51,9 +51,9 @@ func kept(t *testing.T, requests, size int) (inputs int, heap uint64) {
 	return inputs, stats.HeapAlloc
 }
 
-// What was answered is not kept, and neither is the memory of a batch that was unusually
-// large.
-func TestNothingIsKeptOfWhatWasAnswered(t *testing.T) {
+// The scheduler retains neither inputs of answered requests nor the buffer of an unusually
+// large batch.
+func TestAnsweredRequestsAreNotRetained(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		if n, _ := kept(t, 8, 1000); n != 0 {
 			t.Errorf("%d requests are in memory after they were answered", n)
@@ -65,9 +65,9 @@ func TestNothingIsKeptOfWhatWasAnswered(t *testing.T) {
 	})
 }
 
-// A model that does not keep the batch's dimension, against its configuration, is not
-// run once more for nothing with every batch.
-func TestAModelThatKeepsNoBatchIsNotGivenBatchesForEver(t *testing.T) {
+// Batching stops for a model that does not preserve the batch dimension, contrary to its
+// configuration.
+func TestBatchingStopsWithoutBatchDimension(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		inner := &fake{hold: time.Second, fault: func(_ int, values []float32) (*engine.Result, error) {
 			if len(values) == 2 {
@@ -81,19 +81,19 @@ func TestAModelThatKeepsNoBatchIsNotGivenBatchesForEver(t *testing.T) {
 			c.call(t.Context(), float32(i), nil)
 		}
 		c.group.Wait()
-		joined := 0
+		batched := 0
 		for _, rows := range inner.ran() {
 			if len(rows) > 1 {
-				joined++
+				batched++
 			}
 		}
-		if joined != 3 || len(inner.ran()) != 43 {
-			t.Errorf("of %d calls %d were batches", len(inner.ran()), joined)
+		if batched != 3 || len(inner.ran()) != 43 {
+			t.Errorf("of %d calls %d were batches", len(inner.ran()), batched)
 		}
 	})
 }
 
-// aliasing gives its inputs back as they are.
+// aliasing returns its inputs without a copy.
 type aliasing struct{ shapes }
 
 func (*aliasing) Run(_ context.Context, inputs []tensor.Tensor) (*engine.Result, error) {
@@ -101,9 +101,8 @@ func (*aliasing) Run(_ context.Context, inputs []tensor.Tensor) (*engine.Result,
 	return &engine.Result{Outputs: slices.Clone(inputs)}, nil
 }
 
-// The memory in which batches are made is not used again where an engine gave it to the
-// callers.
-func TestAnswersAreTheirCallers(t *testing.T) {
+// A batch's buffer is not reused when the engine returned it as an output.
+func TestCallersOwnTheirOutputs(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		s := scheduler.New(&aliasing{}, scheduler.Options{Instances: 1, Batching: &scheduler.Batching{MaxSize: 2, MaxDelay: time.Millisecond}})
 		answers := make([]*engine.Result, 8)
@@ -119,7 +118,7 @@ func TestAnswersAreTheirCallers(t *testing.T) {
 		group.Wait()
 		for i, a := range answers {
 			if !slices.Equal(a.Outputs[0].Data, tensor.AsBytes([]float32{float32(i)})) || !slices.Equal(a.Outputs[1].Data, stringsOf(i, 1).Data) {
-				t.Errorf("answer %d was written over: %v", i, a.Outputs)
+				t.Errorf("output %d was overwritten: %v", i, a.Outputs)
 			}
 		}
 		if err := s.Close(); err != nil {

@@ -12,69 +12,68 @@ const (
 	DefaultHangTimeout   = time.Minute
 )
 
-// Options bound the work of one model. The zero value has the defaults.
+// Options limit the work of one model. The zero value has the defaults.
 type Options struct {
-	// Instances is how many calls run in the engine at once. 0 means one for each CPU
-	// that Go may use. A call into the engine cannot be interrupted, so this is also
-	// how many calls can outlive their callers.
+	// Instances is the number of concurrent calls into the engine. 0 means one for each
+	// CPU that Go may use. A call into the engine cannot be interrupted, so this also
+	// limits the calls that outlive their callers.
 	Instances int
-	// MaxQueue and MaxQueueBytes bound the requests that wait, in number and in the
-	// bytes of their inputs. 0 means DefaultMaxQueue and DefaultMaxQueueBytes. A single
-	// request that finds the queue empty waits whatever its size.
+	// MaxQueue and MaxQueueBytes limit the waiting requests, in number and in bytes of
+	// their inputs. 0 means DefaultMaxQueue and DefaultMaxQueueBytes. An empty queue
+	// admits a request of any size.
 	MaxQueue      int
 	MaxQueueBytes int64
-	// BatchDimension says that the first dimension of every input is that of a batch,
-	// so that what is observed counts its rows.
+	// BatchDimension reports that the first dimension of every input is the batch
+	// dimension, so that the Observer gets numbers of rows.
 	BatchDimension bool
-	// Batching joins requests along that dimension; nil leaves each for itself.
+	// Batching joins requests along that dimension; nil disables batching.
 	Batching *Batching
-	// Levels are the priority levels' policies, the highest priority first; none is
-	// one level without limits of its own. DefaultLevel is the level of requests that
-	// give none, from 1; 0 means the lowest.
+	// Levels has the policies of the priority levels, the highest priority first. Empty
+	// means one level without a policy. DefaultLevel, from 1, is the level of requests
+	// without a priority; 0 means the lowest.
 	Levels       []Policy
 	DefaultLevel int
-	// HangTimeout is how long a call into the engine may take, while no instance is
-	// idle, before the model is taken for hanging. 0 means DefaultHangTimeout.
+	// HangTimeout is how long the calls of all instances may take before the model is
+	// marked unhealthy. 0 means DefaultHangTimeout.
 	HangTimeout time.Duration
-	// Observer is told of what happens; nil is told nothing.
+	// Observer receives statistics; nil discards them.
 	Observer Observer
 }
 
-// Batching says how requests are joined, along the first dimension of every input
-// and output, which is a batch's. Where the outputs turn out not to have it, again and
-// again, requests are run for themselves from then on.
+// Batching joins requests along the first dimension of every input and output, the batch
+// dimension. When outputs repeatedly lack it, batching stops.
 type Batching struct {
-	// MaxSize is the most rows of a batch. A request of more runs alone.
+	// MaxSize is the maximum number of rows in a batch. A larger request runs alone.
 	MaxSize int
-	// Preferred are sizes that are sent as soon as they can be formed, ascending.
+	// Preferred are sizes that run as soon as they can be formed, ascending.
 	Preferred []int
-	// MaxDelay is how long a request waits for others that would make a batch of a
-	// preferred size, or of MaxSize where none is preferred. 0: not at all, so that it is
-	// joined with those that come together with it, or while all instances are busy. It
-	// does not wait while a request that cannot be joined with it waits behind it.
+	// MaxDelay is how long a request waits for others to form a batch of a preferred size,
+	// or of MaxSize without preferred sizes. With 0 it joins only requests that arrive
+	// together with it, or while all instances are busy. It does not wait when a request
+	// that cannot join it waits behind it.
 	MaxDelay time.Duration
-	// PreserveOrdering gives answers in the order in which requests came, also where
-	// instances finish in another: then no request is joined with those before others
-	// that it does not fit. A call that takes longer than HangTimeout is not waited
-	// for, so that it does not hold up all others.
+	// PreserveOrdering returns responses in the order of the requests, even when
+	// instances finish in another order. No request then joins a batch ahead of an earlier
+	// one. A call that takes longer than HangTimeout is skipped, so that it does not delay
+	// all others.
 	PreserveOrdering bool
 }
 
-// Policy bounds the queue of one priority level.
+// Policy limits the queue of one priority level.
 type Policy struct {
-	// MaxQueue is how many requests may wait on the level; 0: no bound of its own.
+	// MaxQueue limits the waiting requests of the level; 0: no limit of its own.
 	MaxQueue int
-	// Timeout is how long a request may wait; 0: for as long as its caller does.
+	// Timeout is how long a request may wait; 0: until its caller's deadline.
 	Timeout time.Duration
-	// Override lets a request give a timeout of its own, which counts where it is
-	// shorter than Timeout or Timeout is 0.
+	// Override lets a request set its own timeout, which applies when it is shorter than
+	// Timeout, or when Timeout is 0.
 	Override bool
-	// Delay serves a request that has waited too long after those of its level that
-	// have not, instead of refusing it.
+	// Delay moves a request that timed out behind those of its level that did not,
+	// instead of rejecting it.
 	Delay bool
 }
 
-// The reasons for which a request was not run, as metrics name them.
+// The reasons for which a request did not run: the label values of the metric.
 const (
 	ReasonQueueFull = "queue_full"
 	ReasonBusy      = "busy"
@@ -84,28 +83,27 @@ const (
 	ReasonOvertaken = "overtaken"
 )
 
-// Observer is told of what the scheduler does. Its methods are called from many
-// goroutines, some under the scheduler's lock: they return at once.
+// Observer receives the scheduler's statistics. Many goroutines call its methods, some
+// under the scheduler's lock, so that they must not block.
 type Observer interface {
-	// Queued tells how many requests wait now, of how many bytes.
+	// Queued reports the number of waiting requests, and the bytes of their inputs.
 	Queued(requests int, bytes int64)
-	// Running tells how many calls run in the engine now.
+	// Running reports the number of running calls.
 	Running(calls int)
-	// Executed tells of a call into the engine that succeeded: how many rows it
-	// computed, and the times of joining the inputs, of the model, and of dividing the
-	// outputs.
+	// Executed reports a successful call: its number of rows, and the time to join the
+	// inputs, to run the model, and to split the outputs.
 	Executed(rows int64, gather, compute, scatter time.Duration)
-	// NotRun tells of a request that was never run, by one of the reasons.
+	// NotRun reports a request that never ran, with one of the reasons.
 	NotRun(reason string)
 }
 
-// silent is the Observer that is told nothing.
-type silent struct{}
+// discard is an Observer that does nothing.
+type discard struct{}
 
-func (silent) Queued(int, int64)                                           {}
-func (silent) Running(int)                                                 {}
-func (silent) Executed(int64, time.Duration, time.Duration, time.Duration) {}
-func (silent) NotRun(string)                                               {}
+func (discard) Queued(int, int64)                                           {}
+func (discard) Running(int)                                                 {}
+func (discard) Executed(int64, time.Duration, time.Duration, time.Duration) {}
+func (discard) NotRun(string)                                               {}
 
 func (o Options) withDefaults() Options {
 	if o.Instances == 0 {
@@ -127,7 +125,7 @@ func (o Options) withDefaults() Options {
 		o.HangTimeout = DefaultHangTimeout
 	}
 	if o.Observer == nil {
-		o.Observer = silent{}
+		o.Observer = discard{}
 	}
 	return o
 }

@@ -1,16 +1,16 @@
 package scheduler
 
-// queue holds the requests that wait: a level for each priority, the highest first,
-// and in each a list of those in time before one of those that have waited too long.
-// It is guarded by the scheduler's lock.
+// queue holds the waiting requests: a level for each priority, the highest first, each
+// with a list of requests in time, and a list of delayed ones that timed out. The
+// scheduler's lock guards it.
 type queue struct {
 	levels   []level
 	requests int
 	bytes    int64
-	// called is what work there is besides, of requests for which instances have been
-	// woken. They keep their places until they are taken, and count nowhere else:
-	// they do not wait for others to be answered.
-	called work
+	// claimed is the work of claimed requests, for which instances were woken. These keep
+	// their places until they are taken, but count nowhere else: they do not wait for
+	// other requests.
+	claimed work
 }
 
 type level struct {
@@ -18,8 +18,7 @@ type level struct {
 	work    work // of both lists
 	inTime  list
 	delayed list
-	// lateness is of the level's answers: those of a lower one wait for requests that come
-	// after them.
+	// lateness is per level: requests of a lower level also wait for later arrivals.
 	lateness lateness
 }
 
@@ -38,19 +37,19 @@ func (q *queue) push(e *entry) {
 
 func (q *queue) remove(e *entry) {
 	q.unlink(e)
-	if e.lane != nil && e.lane.waiting == e {
-		e.lane.waiting = nil
+	if e.group != nil && e.group.waiting == e {
+		e.group.waiting = nil
 	}
 }
 
-// unlink takes a request out of its list and the counts.
+// unlink removes a request from its list and the counts.
 func (q *queue) unlink(e *entry) {
-	q.recall(e)
+	q.unclaim(e)
 	q.count(e, -1)
 	q.listOf(e).remove(e)
 }
 
-// count counts a request in, by n = 1, or out, by -1.
+// count adds (n = 1) or removes (n = -1) a request.
 func (q *queue) count(e *entry, n int) {
 	q.requests += n
 	q.levels[e.level].work.count(e, n)
@@ -58,42 +57,42 @@ func (q *queue) count(e *entry, n int) {
 	q.listOf(e).size += n
 }
 
-// call marks a request for which an instance has been woken.
-func (q *queue) call(e *entry) {
-	if !e.called {
+// claim marks a request for which an instance was woken.
+func (q *queue) claim(e *entry) {
+	if !e.claimed {
 		q.count(e, -1)
-		q.called.count(e, 1)
-		e.called = true
+		q.claimed.count(e, 1)
+		e.claimed = true
 	}
 }
 
-// recall undoes call.
-func (q *queue) recall(e *entry) {
-	if e.called {
+// unclaim undoes claim.
+func (q *queue) unclaim(e *entry) {
+	if e.claimed {
 		q.count(e, 1)
-		q.called.count(e, -1)
-		e.called = false
+		q.claimed.count(e, -1)
+		e.claimed = false
 	}
 }
 
-// delay moves a request behind those of its level that are in time.
+// delay moves a request behind the requests of its level that are in time.
 func (q *queue) delay(e *entry) {
 	q.unlink(e)
 	e.delayed = true
 	q.push(e)
 }
 
-// replace puts e where old stands, so that a newer frame does not begin to wait anew:
-// frames that come faster than a batch's delay would else never be sent.
+// replace puts e in the place of old. e inherits the start of old's wait. Otherwise frames
+// that arrive faster than a batch's delay would never run.
 func (q *queue) replace(old, e *entry) {
-	e.level, e.delayed, e.lane, e.since = old.level, old.delayed, old.lane, old.since
+	e.level, e.delayed, e.group, e.since = old.level, old.delayed, old.group, old.since
 	q.listOf(old).insertAfter(old, e)
 	q.count(e, 1)
-	if old.called {
-		q.call(e)
+	if old.claimed {
+		q.claim(e)
 	}
 	q.remove(old)
-	e.lane.waiting = e
+	e.group.waiting = e
 }
 
 func (q *queue) listOf(e *entry) *list {
@@ -103,8 +102,8 @@ func (q *queue) listOf(e *entry) *list {
 	return &q.levels[e.level].inTime
 }
 
-// all visits the requests in the order in which they are due, until visit returns
-// false. visit may remove the request that it is given.
+// all visits the requests in the order in which they are due, until visit returns false.
+// visit may remove the visited request.
 func (q *queue) all(visit func(*entry) bool) {
 	for i := range q.levels {
 		for _, l := range []*list{&q.levels[i].inTime, &q.levels[i].delayed} {
@@ -119,16 +118,15 @@ func (q *queue) all(visit func(*entry) bool) {
 	}
 }
 
-// list is a doubly linked list, so that a caller that leaves is taken out of the
-// middle at once.
+// list is a doubly linked list, for the removal of cancelled requests in constant time.
 type list struct {
 	first, last *entry
-	size        int // of those that count
+	size        int // without claimed requests
 }
 
 func (l *list) push(e *entry) { l.insertAfter(l.last, e) }
 
-// insertAfter links e behind after; before all where after is nil.
+// insertAfter links e behind after; at the front when after is nil.
 func (l *list) insertAfter(after, e *entry) {
 	e.prev = after
 	if after == nil {

@@ -9,7 +9,11 @@ import (
 	"github.com/tensorwire/tensorwire/internal/engine"
 )
 
-var _ engine.Session = (*scheduler)(nil)
+var (
+	_ engine.Session        = (*scheduler)(nil)
+	_ engine.HealthReporter = (*scheduler)(nil)
+	_ engine.Admitter       = (*scheduler)(nil)
+)
 
 // scheduler is the queue of one model and its instances.
 type scheduler struct {
@@ -17,48 +21,47 @@ type scheduler struct {
 	options Options
 	loops   sync.WaitGroup
 
-	// mu guards what follows, and the entries that wait.
+	// mu guards the fields below, and the waiting entries. Methods whose names end in
+	// Locked require it.
 	mu    sync.Mutex
 	queue queue
-	// instances are all; idle are those that wait for work, of which the last to
-	// become idle is used first, since its memory is warm. woken is how many are not
-	// idle any more, and have not taken a batch yet.
+	// instances are all instances. idle are those without work; the last one to become
+	// idle is used first, since its memory is cached. woken is the number of instances
+	// that were woken and have not taken a batch yet.
 	instances []*instance
 	idle      []*instance
 	woken     int
-	// delay ends the wait for a fuller batch. hang looks after calls that do not come
-	// back, while watching.
+	// delay ends the wait for a fuller batch. hang detects hanging calls, while watching.
 	delay, hang *time.Timer
 	watching    bool
 	health      health
 	cost        cost
-	// misfits is how many batches in a row came out without the batch's dimension, and
-	// alone how many had one request.
-	misfits, alone int
-	told           counts
-	// order is nil where answers go as they come.
+	// misfits counts consecutive batches whose outputs lack the batch dimension,
+	// soloBatches consecutive batches of one request.
+	misfits, soloBatches int
+	reported             counts
+	// order is nil when answers need no order.
 	order     *order
 	closed    bool
 	closeOnce sync.Once
 	closeErr  error
 }
 
-// New returns session behind the limits of options. It owns session: closing the
-// returned one closes it.
+// New returns a scheduler for session, as a Session. It owns session: closing the scheduler
+// closes it.
 //
-// Run of the returned session answers a request that cannot be run in time with a
-// *RefusedError, and one of a Lane that was overtaken with ErrOvertaken. When its context
-// is done it returns the context's error at once: a request that still waits leaves
-// the queue and is never run; of one that runs, the engine reads the inputs' memory
-// until it has finished, so that after an error of the context the memory must not be
-// written to.
+// Run returns a *RefusedError for a request that was rejected or shed, and ErrOvertaken for
+// one that a newer request of its latest-only group replaced. When its context is done it
+// returns the context's error at once. A waiting request then leaves the queue and never
+// runs. A running one continues, and the engine reads the inputs' memory until it
+// finishes, so that this memory must not be modified after a context error.
 func New(session engine.Session, options Options) engine.Session {
 	s := &scheduler{session: session, options: options.withDefaults()}
 	s.queue = newQueue(s.options.Levels)
 	if b := s.options.Batching; b != nil && b.PreserveOrdering && s.options.Instances > 1 {
 		s.order = newOrder(s.options.HangTimeout)
 	}
-	s.delay = time.AfterFunc(time.Hour, s.dispatchLater)
+	s.delay = time.AfterFunc(time.Hour, s.dispatchAfterDelay)
 	s.delay.Stop()
 	s.hang = time.AfterFunc(time.Hour, s.checkHang)
 	s.hang.Stop()
@@ -73,19 +76,19 @@ func New(session engine.Session, options Options) engine.Session {
 
 func (s *scheduler) Signature() *engine.Signature { return s.session.Signature() }
 
-// Failing returns why the model is not given work at present, nil when it is.
+// Failing implements [engine.HealthReporter].
 func (s *scheduler) Failing() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := time.Now()
-	if s.hanging(now) {
-		return s.refuseHanging()
+	if s.hangingLocked(now) {
+		return s.hangError()
 	}
 	return s.health.failing(now)
 }
 
 func (s *scheduler) Run(ctx context.Context, inputs []tensor.Tensor) (*engine.Result, error) {
-	// What does not fit is refused before it can be joined with others.
+	// Invalid inputs must not join a batch.
 	if err := s.session.Signature().CheckInputs(inputs); err != nil {
 		return nil, err
 	}
@@ -97,18 +100,18 @@ func (s *scheduler) Run(ctx context.Context, inputs []tensor.Tensor) (*engine.Re
 	b := s.options.Batching
 	e := newEntry(ctx, inputs, s.options.BatchDimension || (b != nil && b.MaxSize > 1))
 	e.level = s.level(request.Priority)
-	e.lane = request.Lane
+	e.group = request.LatestOnly
 	timeout := s.options.Levels[e.level].timeout(request.Timeout)
 	if timeout != 0 {
 		e.expires = e.arrived.Add(timeout)
 	}
-	if err := s.enter(e); err != nil {
+	if err := s.admit(e); err != nil {
 		return nil, err
 	}
 	return s.wait(e, timeout)
 }
 
-// level returns the index of a priority's level.
+// level returns the index of a priority level.
 func (s *scheduler) level(priority uint64) int {
 	if priority == 0 || priority > uint64(len(s.options.Levels)) {
 		return s.options.DefaultLevel - 1
@@ -116,15 +119,15 @@ func (s *scheduler) level(priority uint64) int {
 	return int(priority) - 1
 }
 
-// Close answers what waits with engine.ErrClosed, waits for the calls that run, and
-// closes the session.
+// Close answers waiting requests with engine.ErrClosed, waits for running calls, and closes
+// the session.
 func (s *scheduler) Close() error {
 	s.mu.Lock()
 	if !s.closed {
 		s.closed = true
 		s.queue.all(func(e *entry) bool {
 			s.queue.remove(e)
-			e.state = left
+			e.state = removed
 			e.answer <- answer{err: engine.ErrClosed}
 			return true
 		})

@@ -27,13 +27,13 @@ func TestSession(t *testing.T) {
 	}
 }
 
-// bubble runs test with fake time.
+// bubble runs test with a fake clock.
 func bubble(t *testing.T, test func(t *testing.T)) {
 	t.Helper()
 	synctest.Test(t, test)
 }
 
-func TestRunsAtMostInstancesAtOnceAndInOrder(t *testing.T) {
+func TestInstancesLimitConcurrencyAndKeepOrder(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		inner := &fake{hold: time.Second}
 		s := open(t, inner, scheduler.Options{Instances: 2})
@@ -52,13 +52,13 @@ func TestRunsAtMostInstancesAtOnceAndInOrder(t *testing.T) {
 			synctest.Wait()
 		}
 		group.Wait()
-		if inner.most != 2 {
-			t.Errorf("%d calls ran at once", inner.most)
+		if inner.maxRunning != 2 {
+			t.Errorf("%d calls ran at once", inner.maxRunning)
 		}
 	})
 }
 
-func TestFullQueueAnswersAtOnce(t *testing.T) {
+func TestFullQueueRejectsAtOnce(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		s := open(t, &fake{hold: time.Second}, scheduler.Options{Instances: 1, MaxQueue: 1})
 		c := callers{t: t, session: s}
@@ -67,8 +67,8 @@ func TestFullQueueAnswersAtOnce(t *testing.T) {
 		synctest.Wait()
 		start := time.Now()
 		_, err := s.Run(t.Context(), []tensor.Tensor{enginetest.Input(1, 2)})
-		refusal, ok := errors.AsType[*scheduler.RefusedError](err)
-		if !ok || !errors.Is(err, scheduler.ErrQueueFull) || refusal.RetryAfter() <= 0 || time.Since(start) != 0 {
+		rejection, ok := errors.AsType[*scheduler.RefusedError](err)
+		if !ok || !errors.Is(err, scheduler.ErrQueueFull) || rejection.RetryAfter() <= 0 || time.Since(start) != 0 {
 			t.Errorf("error %v after %v", err, time.Since(start))
 		}
 		c.group.Wait()
@@ -78,7 +78,7 @@ func TestFullQueueAnswersAtOnce(t *testing.T) {
 	})
 }
 
-func TestQueueIsBoundedInBytes(t *testing.T) {
+func TestQueueLimitInBytes(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		s := open(t, &fake{hold: time.Second}, scheduler.Options{Instances: 1, MaxQueueBytes: 20})
 		c := callers{t: t, session: s}
@@ -90,14 +90,14 @@ func TestQueueIsBoundedInBytes(t *testing.T) {
 	})
 }
 
-func TestCallerThatLeavesTheQueueNeverRuns(t *testing.T) {
+func TestCancelledRequestLeavesTheQueue(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		inner := &fake{hold: time.Minute}
 		s := open(t, inner, scheduler.Options{Instances: 1, MaxQueue: 1})
 		c := callers{t: t, session: s}
 		c.call(t.Context(), 1, nil)
 		synctest.Wait()
-		for range 3 { // each finds the place that the one before it has left
+		for range 3 { // each uses the place that the previous one has freed
 			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 			if _, err := s.Run(ctx, []tensor.Tensor{enginetest.Input(2, 0)}); !errors.Is(err, context.DeadlineExceeded) {
 				t.Errorf("error %v", err)
@@ -111,8 +111,8 @@ func TestCallerThatLeavesTheQueueNeverRuns(t *testing.T) {
 	})
 }
 
-// A call into the engine cannot be interrupted, but its caller need not wait for it.
-func TestCallerOfACallThatRunsIsAnsweredAtItsDeadline(t *testing.T) {
+// A call into the engine cannot be interrupted, but its caller does not wait for it.
+func TestRunningCallReturnsAtTheDeadline(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		s := open(t, &fake{hold: time.Hour}, scheduler.Options{Instances: 1})
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
@@ -124,7 +124,7 @@ func TestCallerOfACallThatRunsIsAnsweredAtItsDeadline(t *testing.T) {
 	})
 }
 
-// Of 10,000 callers that leave while they wait, none runs.
+// None of 10,000 requests that are cancelled in the queue runs.
 func TestCancelledWorkNeverRuns(t *testing.T) {
 	release := make(chan struct{})
 	inner := &fake{fault: func(call int, _ []float32) (*engine.Result, error) {
@@ -174,11 +174,11 @@ func TestPriorities(t *testing.T) {
 		send(3, 0, 30, nil)
 		send(3, 500*time.Millisecond, 31, scheduler.ErrTimeout)
 		send(0, 0, 20, nil)
-		send(9, 0, 21, nil) // no such level: the default
+		send(9, 0, 21, nil) // unknown level: the default
 		send(2, 0, 22, scheduler.ErrQueueFull)
 		send(1, 0, 10, nil)
 		time.Sleep(4200 * time.Millisecond)
-		send(4, 0, 42, nil) // goes before those that have waited too long
+		send(4, 0, 42, nil) // precedes the delayed ones
 		c.group.Wait()
 		if got := fmt.Sprint(inner.ran()); got != "[[0] [10] [20] [21] [30] [42] [40] [41]]" {
 			t.Errorf("calls ran as %v", got)
@@ -187,25 +187,25 @@ func TestPriorities(t *testing.T) {
 }
 
 // A timeout counts from the request's arrival, and may have passed on the way.
-func TestATimeoutThatHasPassedIsSaidToHave(t *testing.T) {
+func TestPassedTimeoutIsReported(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		s := open(t, &fake{}, scheduler.Options{Levels: []scheduler.Policy{{Override: true}}})
 		ctx := scheduler.WithRequest(t.Context(), scheduler.Request{Timeout: -time.Millisecond})
 		_, err := s.Run(ctx, []tensor.Tensor{enginetest.Input(1, 0)})
-		if want := "timed out in the queue: the request's timeout had passed by 1ms when it came to the queue"; err == nil || err.Error() != want {
+		if want := "timed out in the queue: the request's timeout had passed by 1ms when it reached the queue"; err == nil || err.Error() != want {
 			t.Errorf("error %v, want %s", err, want)
 		}
 	})
 }
 
-func TestLatestOfALane(t *testing.T) {
+func TestLatestOnlyGroup(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		inner := &fake{hold: time.Second}
 		s := open(t, inner, scheduler.Options{Instances: 1, MaxQueue: 2})
 		c := callers{t: t, session: s}
-		lane := &scheduler.Lane{}
+		group := &scheduler.LatestOnlyGroup{}
 		frame := func(value float32, want error) {
-			c.call(scheduler.WithRequest(t.Context(), scheduler.Request{Lane: lane}), value, want)
+			c.call(scheduler.WithRequest(t.Context(), scheduler.Request{LatestOnly: group}), value, want)
 			synctest.Wait()
 		}
 		frame(1, nil) // runs at once
@@ -213,7 +213,7 @@ func TestLatestOfALane(t *testing.T) {
 		c.call(t.Context(), 9, nil)
 		synctest.Wait()
 		frame(3, scheduler.ErrOvertaken)
-		frame(4, nil) // in the place of 2, before 9
+		frame(4, nil) // in the place of 2, ahead of 9
 		c.group.Wait()
 		frame(5, nil)
 		c.group.Wait()

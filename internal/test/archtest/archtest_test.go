@@ -17,6 +17,9 @@ const module = "github.com/tensorwire/tensorwire/"
 // root names the package at the module's root.
 const root = "."
 
+// moduleDir is the module's directory, from the directory of this package.
+const moduleDir = "../../.."
+
 // layers lists the directories of the module from top to bottom. A package imports
 // packages of its own layer and of the layers below, never of a layer above. A new
 // directory needs a line here.

@@ -8,10 +8,10 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// maxRequest bounds the runner's request, whose certificates take a few kilobytes.
+// maxRequest bounds the runner's request in bytes. Its certificates need a few kilobytes.
 const maxRequest = 1 << 20
 
-// readMessage reads a message behind its length.
+// readMessage reads a length-prefixed message.
 func readMessage(r io.Reader, message proto.Message) error {
 	var prefix [4]byte
 	if _, err := io.ReadFull(r, prefix[:]); err != nil {
@@ -19,7 +19,7 @@ func readMessage(r io.Reader, message proto.Message) error {
 	}
 	size := binary.BigEndian.Uint32(prefix[:])
 	if size > maxRequest {
-		return fmt.Errorf("it announces %d bytes, and %d are the most that it may have", size, maxRequest)
+		return fmt.Errorf("the message has %d bytes, the limit is %d", size, maxRequest)
 	}
 	data := make([]byte, size)
 	if _, err := io.ReadFull(r, data); err != nil {
@@ -28,7 +28,7 @@ func readMessage(r io.Reader, message proto.Message) error {
 	return proto.Unmarshal(data, message)
 }
 
-// writeMessage writes a message behind its length.
+// writeMessage writes a length-prefixed message.
 func writeMessage(w io.Writer, message proto.Message) error {
 	data, err := proto.Marshal(message)
 	if err != nil {

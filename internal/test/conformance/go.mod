@@ -1,5 +1,5 @@
-// The conformance tests of Connect, gRPC and gRPC-Web, and the server that they test,
-// pinned apart from the product's dependencies.
+// The conformance tests of Connect, gRPC and gRPC-Web and the server under test, pinned
+// separately from the product's dependencies.
 module github.com/tensorwire/tensorwire/internal/test/conformance
 
 go 1.26.0

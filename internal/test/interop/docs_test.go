@@ -10,7 +10,7 @@ import (
 
 var codeBlock = regexp.MustCompile("(?s)```(python|sh)\n(.*?)```")
 
-// runDocs runs what docs/clients.md tells its reader to run.
+// runDocs runs the code blocks of docs/clients.md.
 func runDocs(t *testing.T, address string) {
 	page, err := os.ReadFile(filepath.Join(root, "docs/clients.md"))
 	if err != nil {

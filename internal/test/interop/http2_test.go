@@ -15,15 +15,15 @@ import (
 	"time"
 )
 
-// peer is a server as HTTP/2's clients see it.
+// peer is a server for HTTP/2 clients.
 type peer struct {
 	address string
-	// authority is the file of the certificate that clients are to trust. "": there is no
-	// TLS, and they know before that the server speaks HTTP/2.
+	// authority is the file of the certificate to trust. "": no TLS, HTTP/2 with prior
+	// knowledge.
 	authority string
 }
 
-// url returns the URL of a path, such as of a procedure.
+// url returns the URL of a path.
 func (p peer) url(path string) string {
 	if p.authority != "" {
 		return "https://" + p.address + path
@@ -31,7 +31,7 @@ func (p peer) url(path string) string {
 	return "http://" + p.address + path
 }
 
-// trust returns the arguments of a client that takes the authority as its last one.
+// trust returns the arguments for a client with the authority as its last argument.
 func (p peer) trust() []string {
 	if p.authority != "" {
 		return []string{p.address, p.authority}
@@ -39,11 +39,11 @@ func (p peer) trust() []string {
 	return []string{p.address}
 }
 
-// TestHTTP2 drives the server's HTTP/2 with the implementations of it that clients have:
-// an answer, an error, a stream, and 20 MB there and back, as h2c and over TLS.
+// TestHTTP2 tests the server's HTTP/2 with the implementations of existing clients: a
+// response, an error, a stream, and 20 MB in both directions, with h2c and over TLS.
 func TestHTTP2(t *testing.T) {
 	if os.Getenv(enable) == "" {
-		t.Skip("needs clients that make interop installs; that target runs it")
+		t.Skip("needs the clients of make interop: run make interop")
 	}
 	repository := writeRepository(t)
 	certificate, key := writeCertificate(t)
@@ -67,7 +67,7 @@ func TestHTTP2(t *testing.T) {
 	}
 }
 
-// writeCertificate makes a certificate for this machine that is its own authority.
+// writeCertificate writes a self-signed certificate for 127.0.0.1.
 func writeCertificate(t *testing.T) (certificate, key string) {
 	t.Helper()
 	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)

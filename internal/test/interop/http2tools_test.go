@@ -22,7 +22,7 @@ const (
 	streamInferPath = "/inference.GRPCInferenceService/ModelStreamInfer"
 )
 
-// identity asks for so many FP32 values back.
+// identity returns a request for a model that returns its FP32 input.
 func identity(model string, values int) *inference.ModelInferRequest {
 	return &inference.ModelInferRequest{
 		ModelName:        model,
@@ -33,7 +33,7 @@ func identity(model string, values int) *inference.ModelInferRequest {
 
 const largeValues = 5_000_000 // 20 MB
 
-// body writes messages into a file, each in gRPC's envelope where enveloped.
+// body writes messages to a file, each in gRPC's envelope if enveloped is set.
 func body(t *testing.T, enveloped bool, messages ...proto.Message) string {
 	t.Helper()
 	var content []byte
@@ -54,12 +54,12 @@ func body(t *testing.T, enveloped bool, messages ...proto.Message) string {
 	return file
 }
 
-// runCurl posts bodies of Connect and gRPC.
+// runCurl posts Connect and gRPC bodies.
 func runCurl(t *testing.T, p peer) {
 	post := func(path, contentType, file, status string) []byte {
 		t.Helper()
-		answer := filepath.Join(t.TempDir(), "answer")
-		args := []string{"-sS", "--max-time", "60", "--data-binary", "@" + file, "-H", "Content-Type: " + contentType, "-H", "TE: trailers", "-o", answer, "-w", "%{http_version} %{http_code}"}
+		response := filepath.Join(t.TempDir(), "response")
+		args := []string{"-sS", "--max-time", "60", "--data-binary", "@" + file, "-H", "Content-Type: " + contentType, "-H", "TE: trailers", "-o", response, "-w", "%{http_version} %{http_code}"}
 		if p.authority != "" {
 			args = append(args, "--http2", "--cacert", p.authority)
 		} else {
@@ -68,7 +68,7 @@ func runCurl(t *testing.T, p peer) {
 		if got, want := run(t, nil, "curl", append(args, p.url(path))...), "2 "+status; got != want {
 			t.Errorf("%s: HTTP version and status are %q, want %q", path, got, want)
 		}
-		content, err := os.ReadFile(answer)
+		content, err := os.ReadFile(response)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -81,30 +81,31 @@ func runCurl(t *testing.T, p peer) {
 			t.Fatal(err)
 		}
 		if !bytes.Equal(response.GetRawOutputContents()[0], request.GetRawInputContents()[0]) {
-			t.Errorf("%d values: others came back", values)
+			t.Errorf("%d values: the response has other values", values)
 		}
 	}
-	if answer := post(inferPath, "application/proto", body(t, false, identity("nowhere", 4)), "404"); !strings.Contains(string(answer), `"not_found"`) {
-		t.Errorf("an unknown model: %s", answer)
+	if response := post(inferPath, "application/proto", body(t, false, identity("nowhere", 4)), "404"); !strings.Contains(string(response), `"not_found"`) {
+		t.Errorf("an unknown model: %s", response)
 	}
 	frames := body(t, true, identity("identity_fp32", 4), identity("nowhere", 4), identity("identity_fp32", largeValues))
-	for answer, i := post(streamInferPath, "application/grpc", frames, "200"), 0; i < 3; i++ {
-		if len(answer) < 5 || len(answer) < 5+int(binary.BigEndian.Uint32(answer[1:])) {
-			t.Fatalf("the stream ends within answer %d", i)
+	for rest, i := post(streamInferPath, "application/grpc", frames, "200"), 0; i < 3; i++ {
+		if len(rest) < 5 || len(rest) < 5+int(binary.BigEndian.Uint32(rest[1:])) {
+			t.Fatalf("the stream ends within response %d", i)
 		}
-		end := 5 + int(binary.BigEndian.Uint32(answer[1:]))
+		end := 5 + int(binary.BigEndian.Uint32(rest[1:]))
 		var frame inference.ModelStreamInferResponse
-		if err := proto.Unmarshal(answer[5:end], &frame); err != nil {
+		if err := proto.Unmarshal(rest[5:end], &frame); err != nil {
 			t.Fatal(err)
 		}
 		if failed := frame.GetErrorMessage() != ""; failed != (i == 1) {
-			t.Errorf("answer %d has the error %q", i, frame.GetErrorMessage())
+			t.Errorf("response %d has the error %q", i, frame.GetErrorMessage())
 		}
-		answer = answer[end:]
+		rest = rest[end:]
 	}
 }
 
-// runH2load measures nothing: every request must be answered, and as it should.
+// runH2load checks that every request gets a response with the expected status. It
+// measures nothing.
 func runH2load(t *testing.T, p peer) {
 	for name, load := range map[string]struct {
 		requests, streams int
@@ -131,7 +132,7 @@ func runH2load(t *testing.T, p peer) {
 	}
 }
 
-// runBufCurl calls by the contract's file, over each protocol.
+// runBufCurl calls the server with the contract's schema over each protocol.
 func runBufCurl(t *testing.T, p peer) {
 	buf := filepath.Join(root, "node_modules/.bin/buf")
 	for _, protocol := range []string{"connect", "grpc", "grpcweb"} {
@@ -155,16 +156,17 @@ func runBufCurl(t *testing.T, p peer) {
 				}
 				return append(args, p.url(path))
 			}
-			// It takes answers of 4 MiB at most; of what is larger it asks for the best class.
+			// buf curl accepts responses of at most 4 MiB, so the large request asks
+			// for the best class only.
 			for _, values := range []int{4, 750_000} {
 				request := identity("identity_fp32", values)
 				var response struct{ RawOutputContents []string }
-				answer := run(t, nil, buf, args(inferPath, request)...)
-				if err := json.Unmarshal([]byte(answer), &response); err != nil || len(response.RawOutputContents) != 1 {
-					t.Fatalf("%d values: %v in %d bytes", values, err, len(answer))
+				out := run(t, nil, buf, args(inferPath, request)...)
+				if err := json.Unmarshal([]byte(out), &response); err != nil || len(response.RawOutputContents) != 1 {
+					t.Fatalf("%d values: %v in %d bytes", values, err, len(out))
 				}
 				if response.RawOutputContents[0] != base64.StdEncoding.EncodeToString(request.GetRawInputContents()[0]) {
-					t.Errorf("%d values: others came back", values)
+					t.Errorf("%d values: the response has other values", values)
 				}
 			}
 			large := identity("identity_fp32", largeValues)
@@ -172,15 +174,15 @@ func runBufCurl(t *testing.T, p peer) {
 				Name:       "OUTPUT0",
 				Parameters: map[string]*inference.InferParameter{"classification": {ParameterChoice: &inference.InferParameter_Int64Param{Int64Param: 1}}},
 			}}
-			if answer := run(t, nil, buf, args(inferPath, large)...); !strings.Contains(answer, "rawOutputContents") {
-				t.Errorf("%d values: %s", largeValues, answer)
+			if out := run(t, nil, buf, args(inferPath, large)...); !strings.Contains(out, "rawOutputContents") {
+				t.Errorf("%d values: %s", largeValues, out)
 			}
-			if answer := fails(t, buf, args(inferPath, identity("nowhere", 4))...); !strings.Contains(answer, "not_found") {
-				t.Errorf("an unknown model: %s", answer)
+			if out := fails(t, buf, args(inferPath, identity("nowhere", 4))...); !strings.Contains(out, "not_found") {
+				t.Errorf("an unknown model: %s", out)
 			}
-			answer := run(t, nil, buf, args(streamInferPath, identity("identity_fp32", 4), identity("nowhere", 4), identity("identity_fp32", 4))...)
-			if strings.Count(answer, "rawOutputContents") != 2 || strings.Count(answer, "errorMessage") != 1 {
-				t.Errorf("a stream: %s", answer)
+			out := run(t, nil, buf, args(streamInferPath, identity("identity_fp32", 4), identity("nowhere", 4), identity("identity_fp32", 4))...)
+			if strings.Count(out, "rawOutputContents") != 2 || strings.Count(out, "errorMessage") != 1 {
+				t.Errorf("a stream: %s", out)
 			}
 		})
 	}

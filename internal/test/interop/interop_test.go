@@ -1,7 +1,7 @@
-// Package interop_test drives the server with the clients that exist for the Open
-// Inference Protocol: tritonclient, KServe's SDK, perf_analyzer, grpcurl, and what Go
-// and JavaScript programs generate from the contract. `make interop` installs them and
-// runs it.
+// Package interop_test tests the server with existing clients of the Open Inference
+// Protocol: tritonclient, KServe's SDK, perf_analyzer, grpcurl, and code that Go and
+// JavaScript programs generate from the contract. `make interop` installs them and runs
+// the tests.
 package interop_test
 
 import (
@@ -23,20 +23,21 @@ import (
 const (
 	root = "../../.."
 
-	// enable names the variable that runs the test. Without it, go test ./... needs
-	// none of the clients.
+	// enable is the environment variable that enables the tests, so that go test ./...
+	// does not need the clients.
 	enable = "TENSORWIRE_INTEROP"
 )
 
-// clients holds what setup-interop installs, from the repository's root.
+// clients is the directory of setup-interop, relative to the repository's root.
 const clients = "build/interop"
 
 func TestInterop(t *testing.T) {
 	if os.Getenv(enable) == "" {
-		t.Skip("needs clients that make interop installs; that target runs it")
+		t.Skip("needs the clients of make interop: run make interop")
 	}
 	repository := writeRepository(t)
-	// What shared memory needs is for trusted clients, so it has a server of its own.
+	// Shared memory and model control are for trusted clients, so a second server has
+	// neither.
 	address := serve(t, "--models", repository, "--model-control", "explicit", "--load-model", "*", "--allow-shared-memory")
 	strict := serve(t, "--models", repository, "--model-control", "none")
 
@@ -48,7 +49,7 @@ func TestInterop(t *testing.T) {
 	t.Run("docs", func(t *testing.T) { runDocs(t, address) })
 }
 
-// runPython runs each file of tests in a process.
+// runPython runs each test file in a separate process.
 func runPython(t *testing.T, repository, address, strict string) {
 	files, err := filepath.Glob("python/*/test_*.py")
 	if err != nil || len(files) == 0 {
@@ -62,12 +63,12 @@ func runPython(t *testing.T, repository, address, strict string) {
 				"PYTHONDONTWRITEBYTECODE=1",
 			}, filepath.Join(root, clients, "venv/bin/python"), "-m", "pytest", "-q", "--tb=short", "-p", "no:cacheprovider", "--strict-markers", file)
 			lines := strings.Split(strings.TrimSpace(out), "\n")
-			t.Log(lines[len(lines)-1]) // how many passed
+			t.Log(lines[len(lines)-1]) // the number of passed tests
 		})
 	}
 }
 
-// runGrpcurl calls by reflection, as one does from a terminal.
+// runGrpcurl calls the server with reflection, as a user does in a terminal.
 func runGrpcurl(t *testing.T, address string) {
 	grpcurl := filepath.Join(root, "build/tools/grpcurl")
 	described := run(t, nil, grpcurl, "-plaintext", address, "describe", "inference.GRPCInferenceService.ModelInfer")
@@ -84,9 +85,9 @@ func runGrpcurl(t *testing.T, address string) {
 		ModelVersion      string
 		RawOutputContents []string
 	}
-	answer := run(t, nil, grpcurl, "-plaintext", "-d", request, address, "inference.GRPCInferenceService/ModelInfer")
-	if err := json.Unmarshal([]byte(answer), &response); err != nil || len(response.RawOutputContents) != 1 {
-		t.Fatalf("got %s: %v", answer, err)
+	printed := run(t, nil, grpcurl, "-plaintext", "-d", request, address, "inference.GRPCInferenceService/ModelInfer")
+	if err := json.Unmarshal([]byte(printed), &response); err != nil || len(response.RawOutputContents) != 1 {
+		t.Fatalf("got %s: %v", printed, err)
 	}
 	raw, err := base64.StdEncoding.DecodeString(response.RawOutputContents[0])
 	var sums [16]int32
@@ -94,24 +95,25 @@ func runGrpcurl(t *testing.T, address string) {
 		_, err = binary.Decode(raw, binary.LittleEndian, &sums)
 	}
 	if err != nil || sums != [16]int32{10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10} {
-		t.Errorf("5 + 5 gives %v: %v", sums, err)
+		t.Errorf("5 + 5 is %v: %v", sums, err)
 	}
 }
 
-// throughput is what perf_analyzer reports where requests were answered.
+// throughput matches perf_analyzer's report if requests succeeded.
 var throughput = regexp.MustCompile(`Throughput: [1-9][0-9.]* infer/sec`)
 
-// runPerfAnalyzer measures nothing: it must get through without an error.
+// runPerfAnalyzer checks that perf_analyzer completes without an error. It measures
+// nothing.
 func runPerfAnalyzer(t *testing.T, address string) {
 	if runtime.GOOS != "linux" {
-		t.Skip("perf_analyzer is published for Linux alone")
+		t.Skip("perf_analyzer is published for Linux only")
 	}
-	// Windows of so many requests, and not --request-count: that counts from the moment
-	// on at which perf_analyzer begins to measure, its workers stop at so many of all
-	// that they sent, and if one was answered before that moment it waits for ever.
+	// Count windows instead of --request-count: with the latter, the workers stop after
+	// that many sent requests, but perf_analyzer counts from the start of the
+	// measurement. If a request completes before that, it waits forever.
 	load := []string{
 		"--concurrency-range", "2", "--measurement-mode", "count_windows", "--measurement-request-count", "50",
-		"--stability-percentage", "999", // nothing is measured here: three windows will do
+		"--stability-percentage", "999", // stops after three windows
 	}
 	for name, args := range map[string][]string{
 		"grpc":               {"-i", "grpc", "-m", "simple"},
@@ -138,21 +140,21 @@ func runPerfAnalyzer(t *testing.T, address string) {
 	}
 }
 
-// longest is what a client may take: one that hangs is ended and named, with what it
-// printed, long before the test's own time is up.
-const longest = 3 * time.Minute
+// clientTimeout is far below the test's own timeout, so that a client that hangs is
+// reported with its output.
+const clientTimeout = 3 * time.Minute
 
-// run runs a client, which must succeed, and returns what it prints.
+// run runs a client, which must succeed, and returns its output.
 func run(t *testing.T, env []string, program string, args ...string) string {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), longest)
+	ctx, cancel := context.WithTimeout(t.Context(), clientTimeout)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, program, args...)
 	cmd.Env = append(os.Environ(), env...)
-	cmd.WaitDelay = time.Second // for children of its own that keep its output open
+	cmd.WaitDelay = time.Second // children may keep the output open
 	out, err := cmd.CombinedOutput()
 	if ctx.Err() != nil {
-		t.Fatalf("%s %s hung for %v\n%s", filepath.Base(program), strings.Join(args, " "), longest, out)
+		t.Fatalf("%s %s hung for %v\n%s", filepath.Base(program), strings.Join(args, " "), clientTimeout, out)
 	}
 	if err != nil {
 		t.Fatalf("%s: %v\n%s", filepath.Base(program), err, out)
@@ -160,7 +162,7 @@ func run(t *testing.T, env []string, program string, args ...string) string {
 	return string(out)
 }
 
-// fails runs a client, which must not succeed, and returns what it prints.
+// fails runs a client, which must fail, and returns its output.
 func fails(t *testing.T, program string, args ...string) string {
 	t.Helper()
 	out, err := exec.CommandContext(t.Context(), program, args...).CombinedOutput()

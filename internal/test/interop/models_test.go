@@ -11,14 +11,13 @@ import (
 	"github.com/tensorwire/tensorwire/internal/engine/onnx/onnxtest"
 )
 
-// Element types of ONNX's TensorProto.DataType, by the protocol's names.
+// elements maps the protocol's datatypes to ONNX's TensorProto.DataType.
 var elements = map[string]int{
 	"FP32": 1, "UINT8": 2, "INT8": 3, "UINT16": 4, "INT16": 5, "INT32": 6, "INT64": 7, "BYTES": 8,
 	"BOOL": 9, "FP16": 10, "FP64": 11, "UINT32": 12, "UINT64": 13, "BF16": 16,
 }
 
-// writeRepository makes the models that the clients expect and returns their
-// directory.
+// writeRepository writes the models for the clients and returns their directory.
 func writeRepository(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -37,7 +36,7 @@ func writeRepository(t *testing.T) string {
 		graph.Write(t, filepath.Join(dir, name, fmt.Sprint(version), "model.onnx"))
 	}
 
-	// One operator from INPUT0 to OUTPUT0 for every datatype, and for a scalar.
+	// Identity from INPUT0 to OUTPUT0 for every datatype, and for a scalar.
 	for datatype, element := range elements {
 		model("identity_"+strings.ToLower(datatype), 1, unary("Identity", element, "rows", "columns"))
 	}
@@ -60,7 +59,7 @@ output [ { name: "OUTPUT0" data_type: TYPE_FP32 dims: [ 4 ] label_filename: "pet
 `)
 	write("classes/pets.txt", "cat\ndog\nbird\nfish\n")
 
-	// What test_control.py loads and unloads, and what cannot be loaded.
+	// The model that test_control.py loads and unloads, and one that fails to load.
 	model("controlled", 1, unary("Identity", elements["FP32"], "rows", 3))
 	write("controlled/config.pbtxt", "max_batch_size: 8\n")
 	write("broken/1/model.onnx", "no model")
@@ -84,8 +83,8 @@ func unary(op string, element int, dims ...any) onnxtest.Graph {
 	}
 }
 
-// sumAndDifference is the graph of Triton's `simple` models: rows of 16 values of any
-// type that can be cast to INT32 and back, strings among them.
+// sumAndDifference returns the graph of Triton's `simple` models: rows of 16 values of
+// any type that can be cast to INT32 and back, including strings.
 func sumAndDifference(element int) onnxtest.Graph {
 	cast := func(from, to string, element int) onnxtest.Node {
 		return onnxtest.Node{Op: "Cast", Inputs: []string{from}, Outputs: []string{to}, Ints: map[string]int64{"to": int64(element)}}
@@ -107,7 +106,7 @@ func sumAndDifference(element int) onnxtest.Graph {
 	}
 }
 
-// config is the config.pbtxt that Triton's examples have for such a model.
+// config returns the config.pbtxt of such a model in Triton's examples.
 func config(platform string, maxBatchSize int, dataType string) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "platform: %q\nmax_batch_size: %d\n", platform, maxBatchSize)

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Install perf_analyzer as DIRECTORY/perf_analyzer. Its wheels hold a program for
-# Linux with glibc 2.38. On a Debian that is older than that, the program runs with
-# the libraries of a newer one, which apt fetches and checks and which are unpacked
-# below DIRECTORY: nothing is installed.
+# Install perf_analyzer as DIRECTORY/perf_analyzer. Its wheels contain a program for
+# Linux with glibc 2.38. On an older Debian, the program runs with the libraries of a
+# newer release: apt downloads and verifies them, and this script unpacks them below
+# DIRECTORY without installing them.
 #
 # usage: perf-analyzer.sh PYTHON DIRECTORY
 set -euo pipefail
@@ -14,7 +14,7 @@ newer=trixie # the first Debian whose libraries suffice
 libraries=(libc6 libgcc-s1 libssl3t64 libstdc++6 libzstd1 zlib1g)
 
 if [ "$(uname -s)" != Linux ]; then
-	echo "perf_analyzer is published for Linux alone: make interop goes without it here"
+	echo "perf_analyzer is published for Linux only: make interop skips it"
 	exit 0
 fi
 
@@ -30,7 +30,7 @@ chmod +x "$program"
 mkdir lib
 ln -s ../nvidia/cuda_runtime/lib/libcudart.so.12 lib/libcudart.so
 
-# finish makes a command of the line that runs the program, if that works.
+# finish creates a command with the given line, if it runs the program successfully.
 finish() {
 	# shellcheck disable=SC2016 # the command expands these
 	printf '#!/bin/sh\nhere=$(dirname "$(readlink -f "$0")")\n%s\n' "$1" >run
@@ -41,7 +41,7 @@ finish() {
 # shellcheck disable=SC2016 # the command expands these
 finish 'LD_LIBRARY_PATH="$here/lib:$LD_LIBRARY_PATH" exec "$here/'$program'" "$@"' && exit 0
 
-# mirror prints where this machine has Debian from, as far as apt has seen it.
+# mirror prints the machine's Debian mirror, as known to apt.
 mirror() {
 	# shellcheck disable=SC2016 # apt expands it
 	apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 'Origin: Debian' 'Label: Debian' | sort -u | head -n 1
@@ -55,11 +55,11 @@ if command -v apt-get >/dev/null && command -v dpkg-deb >/dev/null; then
 	fi
 fi
 if [ -z "$from" ]; then
-	echo "perf_analyzer does not run here: it needs glibc 2.38 and the libstdc++ of GCC 13 (Debian 13, Ubuntu 24.04)" >&2
+	echo "perf_analyzer does not run on this machine: it needs glibc 2.38 and the libstdc++ of GCC 13 (Debian 13, Ubuntu 24.04)" >&2
 	exit 1
 fi
 
-echo "fetching the C library that perf_analyzer needs, for it alone"
+echo "downloading the C library for perf_analyzer"
 apt=$PWD/apt
 mkdir -p "$apt/lists/partial" "$apt/cache/archives/partial" "$apt/packages"
 echo "deb $from $newer main" >"$apt/sources.list"

@@ -15,9 +15,9 @@ import (
 
 var pageLine = regexp.MustCompile(`page +https?://(\S+)/`)
 
-// serve starts the server that `make build` made on a free port, waits until it
-// announces that it is ready, and returns its address, host:port. At the test's end
-// the server must stop well; what it logged is shown where the test failed.
+// serve starts the server of `make build` on a free port, waits until it prints its
+// address, and returns it as host:port. At the end of the test the server must exit with
+// code 0; its log is printed if the test failed.
 func serve(t *testing.T, flags ...string) string {
 	t.Helper()
 	args := append([]string{"serve", "--listen", "127.0.0.1:0", "--log-level", "warn"}, flags...)
@@ -35,9 +35,9 @@ func serve(t *testing.T, flags ...string) string {
 		if err := server.Process.Signal(syscall.SIGTERM); err != nil {
 			t.Error(err)
 		}
-		// One that does not stop would hold up the test; a second signal ends it.
-		patience := time.AfterFunc(time.Minute, func() { _ = server.Process.Kill() })
-		defer patience.Stop()
+		// Kills a server that does not stop.
+		kill := time.AfterFunc(time.Minute, func() { _ = server.Process.Kill() })
+		defer kill.Stop()
 		if err := server.Wait(); err != nil {
 			t.Errorf("the server on SIGTERM: %v", err)
 		}
@@ -47,15 +47,15 @@ func serve(t *testing.T, flags ...string) string {
 	})
 	for lines := bufio.NewScanner(stdout); lines.Scan(); {
 		if match := pageLine.FindStringSubmatch(lines.Text()); match != nil {
-			go func() { _, _ = io.Copy(io.Discard, stdout) }() // what else it says is of no interest
+			go func() { _, _ = io.Copy(io.Discard, stdout) }() // discards further output
 			return match[1]
 		}
 	}
-	t.Fatalf("the server ended before it was ready:\n%s", log)
+	t.Fatalf("the server exited before it was ready:\n%s", log)
 	return ""
 }
 
-// lockedBuilder takes what a process writes while others read it.
+// lockedBuilder is a strings.Builder that is safe for concurrent use.
 type lockedBuilder struct {
 	mu   sync.Mutex
 	text strings.Builder

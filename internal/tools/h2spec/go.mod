@@ -1,4 +1,4 @@
-// The conformance tests of HTTP/2, pinned apart from everything else.
+// The HTTP/2 conformance tests, pinned in a separate module.
 module github.com/tensorwire/tensorwire/internal/tools/h2spec
 
 go 1.26.0

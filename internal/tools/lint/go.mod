@@ -1,5 +1,5 @@
-// The linter, in a module of its own: its many dependencies would hold back those
-// of the other tools.
+// The linter, in a separate module, because its many dependencies would constrain the
+// versions of the other tools' dependencies.
 module github.com/tensorwire/tensorwire/internal/tools/lint
 
 go 1.26.0

@@ -9,77 +9,76 @@ import (
 	"time"
 )
 
-// body is a request's body. The reading goroutine delivers what comes: into the memory
-// of a Read that waits, else into a buffer of its own (delivery.go). The handler reads
-// from another goroutine, and may close from a third.
+// body is the body of a request. The reader goroutine delivers DATA into the memory of a
+// waiting Read, or into the body's own pooled buffer (bodydelivery.go). The handler reads
+// on its goroutine and may close on another.
 //
-// A Read that waits is woken when its memory is full, at the end of the message that
-// it reads (of gRPC's framing, or of content-length), or when nothing more has come:
-// at once between messages, and after messagePatience within one. So a large message
-// costs one wake-up, and a peer that stops in the middle of one is heard all the same.
+// A waiting Read wakes when its memory is full, at the end of the message it reads (of the
+// gRPC envelope, or of content-length), or when no more bytes are available: at once
+// between messages, after partialWait within a message. A large message therefore costs one
+// wake-up, and a peer that stops in the middle of a message is still heard.
 type body struct {
 	st *stream
-	// reading lets one Read in at a time.
-	reading sync.Mutex
+	// readMu admits one Read at a time.
+	readMu sync.Mutex
 
 	mu   sync.Mutex
 	cond sync.Cond
-	// buf holds bytes from r on that no Read has taken yet; it is the pool's.
+	// buf[r:] are bytes that no Read has taken yet. The body owns buf, from bufpool.
 	buf []byte
 	r   int
-	// dst is the memory of a Read that waits, of which filled bytes are there; nil when
-	// none waits. ready says that it should return, and begun that it had some bytes
-	// before it waited.
-	dst    []byte
-	filled int
-	ready  bool
-	begun  bool
-	// err is what follows the bytes that are there; nil while more may come. trailer
-	// is what comes with io.EOF.
+	// dst is the memory of the waiting Read, with filled bytes written; nil without a
+	// waiting Read. wake makes that Read return. partial reports that Read had copied some
+	// bytes before it waited.
+	dst     []byte
+	filled  int
+	wake    bool
+	partial bool
+	// err follows the buffered bytes; nil while more may come. trailer arrives with io.EOF.
 	err     error
 	trailer http.Header
 	closed  bool
-	// declared is content-length, -1 where there is none, and got how much has come.
-	declared, got int64
-	// allowed is how many bytes the peer may still send.
-	allowed int64
-	frames  envelopes
-	// continues says that the peer waits for 100 Continue.
-	continues bool
+	// contentLength is -1 if the request has none. received counts the body's bytes so far.
+	contentLength, received int64
+	// recvWindow is the stream's receive window: bytes that the peer may still send.
+	recvWindow int64
+	envelopes  envelopes
+	// wants100 reports that the peer waits for 100 Continue (RFC 9110, section 10.1.1).
+	wants100 bool
 
-	deadline time.Time
-	timer    *time.Timer // of the deadline
-	patience *time.Timer // of a Read within a message
-	patient  bool        // patience runs
+	deadline       time.Time
+	deadlineTimer  *time.Timer // ends Reads at deadline
+	partialTimer   *time.Timer // ends a Read that has part of a message
+	partialTimerOn bool        // partialTimer is running
 }
 
 func (b *body) init(st *stream, declared int64, header http.Header, continues bool) {
-	b.st, b.declared, b.continues = st, declared, continues
+	b.st, b.contentLength, b.wants100 = st, declared, continues
 	b.cond.L = &b.mu
-	b.allowed = int64(st.conn.server.options.StreamWindow)
-	b.frames.on = isEnveloped(header)
+	b.recvWindow = int64(st.conn.server.options.StreamWindow)
+	b.envelopes.on = isEnveloped(header)
 }
 
 var errDeadline = os.ErrDeadlineExceeded
 
-// Read implements io.Reader.
+// Read implements io.Reader. Until it returns, the reader goroutine may write into p.
 func (b *body) Read(p []byte) (int, error) {
-	b.reading.Lock()
-	defer b.reading.Unlock()
+	b.readMu.Lock()
+	defer b.readMu.Unlock()
 	b.mu.Lock()
-	n, err := b.read(p)
-	buffered := n - b.filled // what the reading goroutine has not accounted for
+	n, err := b.readLocked(p)
+	buffered := n - b.filled // bytes without returned flow-control credit
 	b.filled = 0
 	b.mu.Unlock()
 	if buffered > 0 {
-		b.st.consumed(buffered)
+		b.st.returnCredit(buffered)
 	}
 	return n, err
 }
 
-// read returns how many bytes are in p, of which the last b.filled were put there by
-// the reading goroutine.
-func (b *body) read(p []byte) (int, error) {
+// readLocked returns the number of bytes in p. The last b.filled of them were written by
+// the reader goroutine, which has returned their credit.
+func (b *body) readLocked(p []byte) (int, error) {
 	b.filled = 0
 	if b.closed {
 		return 0, http.ErrBodyReadAfterClose
@@ -87,25 +86,25 @@ func (b *body) read(p []byte) (int, error) {
 	if len(p) == 0 {
 		return 0, nil
 	}
-	if b.continues && b.r == len(b.buf) && b.err == nil {
-		b.askToContinue()
+	if b.wants100 && b.r == len(b.buf) && b.err == nil {
+		b.send100Locked()
 	}
-	n := b.unbuffer(p)
+	n := b.takeBufferedLocked(p)
 	switch {
-	case n == len(p), n > 0 && !b.expects(len(p)-n):
+	case n == len(p), n > 0 && !b.expectsLocked(len(p)-n):
 		return n, nil
 	case b.closed:
 		return n, errIf(n == 0, http.ErrBodyReadAfterClose)
 	case b.err != nil:
-		return n, b.end(n)
-	case b.expired():
+		return n, b.endErrLocked(n)
+	case b.expiredLocked():
 		return n, errIf(n == 0, errDeadline)
 	}
-	b.dst, b.ready, b.begun = p[n:], false, n > 0
-	if b.begun {
-		b.beNotTooPatient() // p has something already
+	b.dst, b.wake, b.partial = p[n:], false, n > 0
+	if b.partial {
+		b.armPartialTimerLocked() // p already holds bytes
 	}
-	for !b.ready {
+	for !b.wake {
 		b.cond.Wait()
 	}
 	b.dst = nil
@@ -116,7 +115,7 @@ func (b *body) read(p []byte) (int, error) {
 	case b.closed:
 		return 0, http.ErrBodyReadAfterClose
 	case b.err != nil:
-		return 0, b.end(0)
+		return 0, b.endErrLocked(0)
 	}
 	return 0, errDeadline
 }
@@ -128,9 +127,9 @@ func errIf(condition bool, err error) error {
 	return nil
 }
 
-// end returns what follows n bytes at the body's end. Trailers are there with io.EOF;
-// those that were not announced are left out, as in net/http.
-func (b *body) end(n int) error {
+// endErrLocked returns the error that follows n bytes. Trailers become visible with io.EOF;
+// unannounced ones are dropped, as in net/http.
+func (b *body) endErrLocked(n int) error {
 	if n > 0 {
 		return nil
 	}
@@ -145,73 +144,73 @@ func (b *body) end(n int) error {
 	return b.err
 }
 
-// expects reports whether n bytes more are certain to come: they belong to a message
-// that has begun. A Read can then wait for all of them.
-func (b *body) expects(n int) bool {
+// expectsLocked reports whether the current message has at least n more bytes, so that a
+// Read can wait for all of them.
+func (b *body) expectsLocked(n int) bool {
 	if b.err != nil || b.closed {
 		return false
 	}
-	if b.frames.on {
-		return b.frames.scan.Left() >= int64(n)
+	if b.envelopes.on {
+		return b.envelopes.scan.Left() >= int64(n)
 	}
-	return b.declared >= 0 && b.declared-b.got >= int64(n)
+	return b.contentLength >= 0 && b.contentLength-b.received >= int64(n)
 }
 
-// message reports whether a message has begun and is not complete.
-func (b *body) message() bool {
-	if b.frames.on {
-		return b.frames.scan.Left() > 0
+// inMessageLocked reports whether a message has begun and is incomplete.
+func (b *body) inMessageLocked() bool {
+	if b.envelopes.on {
+		return b.envelopes.scan.Left() > 0
 	}
-	return b.declared >= 0 && b.got < b.declared
+	return b.contentLength >= 0 && b.received < b.contentLength
 }
 
-// release lets a Read return. The caller holds mu.
-func (b *body) release() {
-	if b.dst != nil && !b.ready {
-		b.ready = true
+// wakeLocked makes the waiting Read return.
+func (b *body) wakeLocked() {
+	if b.dst != nil && !b.wake {
+		b.wake = true
 		b.cond.Signal()
 	}
 }
 
-// Close lets go of the rest of the body. A Read that waits ends, and nobody writes
-// into its memory any more when Close has returned.
+// Close discards the rest of the body and ends a waiting Read. When Close has returned,
+// nothing writes into the memory of a Read any more.
 func (b *body) Close() error {
 	b.mu.Lock()
 	held := len(b.buf) - b.r
 	if !b.closed {
 		b.closed = true
-		b.continues = false
-		b.unload()
-		b.release()
+		b.wants100 = false
+		b.freeBufferLocked()
+		b.wakeLocked()
 	}
 	b.mu.Unlock()
 	if held > 0 {
-		b.st.consumed(held)
+		b.st.returnCredit(held)
 	}
 	return nil
 }
 
-// abandon is the end of the handler.
+// abandon closes the body when the handler has returned.
 func (b *body) abandon() {
 	if b.st == nil {
 		return
 	}
-	_ = b.Close() // returns nil
+	_ = b.Close() // always nil
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.timer != nil {
-		b.timer.Stop()
+	if b.deadlineTimer != nil {
+		b.deadlineTimer.Stop()
 	}
-	if b.patience != nil {
-		b.patience.Stop()
+	if b.partialTimer != nil {
+		b.partialTimer.Stop()
 	}
 }
 
-// askToContinue sends 100 Continue to a peer that waits for it. It lets go of mu for a
-// moment.
-func (b *body) askToContinue() {
-	b.continues = false
+// send100Locked sends 100 Continue to a peer that waits for it. It releases mu while it
+// sends.
+func (b *body) send100Locked() {
+	b.wants100 = false
 	b.mu.Unlock()
-	b.st.answer.informal(http.StatusContinue, nil)
+	b.st.response.writeInformational(http.StatusContinue, nil)
 	b.mu.Lock()
 }

@@ -14,98 +14,101 @@ import (
 	"golang.org/x/net/http2/hpack"
 )
 
-// conn is one connection. The goroutine of run reads it; what it alone uses stands
-// first. Handlers, timers and the writer share the rest under mu.
+// conn is one HTTP/2 connection. The reader goroutine runs run; fields above mu belong to
+// it alone, except the atomic ones. Handlers, timers and the writer share the fields below
+// mu, which mu guards. Lock order: conn.mu before Server.mu and body.mu.
 type conn struct {
-	server  *Server
-	nc      net.Conn
-	handler http.Handler
-	ctx     context.Context // of which each request's is a child
-	cancel  context.CancelCauseFunc
-	tls     *tls.ConnectionState
-	remote  string
+	server     *Server
+	nc         net.Conn
+	handler    http.Handler
+	ctx        context.Context // parent of each request's context
+	cancel     context.CancelCauseFunc
+	tls        *tls.ConnectionState
+	remoteAddr string
 
-	in     receiver
-	fields *hpack.Decoder
-	direct direct
-	block  headerBlock
-	// starting are requests whose handlers start, and waking streams whose handlers
-	// wake, when the receive buffer is empty.
-	starting, waking []*stream
-	flood            flood
-	gotSettings      bool
-	within           bool // a frame is being read
-	canonical        map[string]string
-	path             string  // of the latest request
-	target           url.URL // what path says
+	recv    receiveBuffer
+	decoder *hpack.Decoder
+	direct  directReader
+	headers headerBlock
+	// Both are acted on when the receive buffer is empty: toStart are requests whose
+	// handlers start, toWake streams whose waiting Read wakes.
+	toStart, toWake []*stream
+	flood           floodBudget
+	gotSettings     bool
+	inFrame         bool // a frame is being read
+	canonicalNames  map[string]string
+	lastPath        string  // :path of the latest request
+	lastURL         url.URL // lastPath, parsed
 
-	// lastRead is when the peer was last heard, in nanoseconds since 1970.
+	// lastRead is when the peer last sent anything, in Unix nanoseconds.
 	lastRead atomic.Int64
-	// allowed is how many bytes of DATA the peer may still send, and credit how many
-	// handlers have consumed and the peer was not told of.
-	allowed, credit atomic.Int64
+	// recvWindow is the connection's receive window: bytes of DATA that the peer may still
+	// send. pendingCredit counts consumed bytes that no WINDOW_UPDATE has returned yet.
+	recvWindow, pendingCredit atomic.Int64
 
 	mu      sync.Mutex
 	streams map[uint32]*stream
 	// lastID is the highest stream that the peer has opened.
 	lastID uint32
-	// handlers counts those that run, also for streams that are gone.
+	// handlers counts running handlers, including those of reset streams.
 	handlers int
-	out      sender
+	send     sendQueue
 	peer     peerSettings
-	// unacked says that the peer has not acknowledged our SETTINGS.
-	unacked  bool
-	draining drainState
-	closed   error // why the connection ends; nil while it serves
-	times    times
+	// settingsUnacked: the peer has not acknowledged our SETTINGS (RFC 9113, section
+	// 6.5.3).
+	settingsUnacked bool
+	draining        drainState
+	closeErr        error // why the connection ends; nil while it serves
+	timers          connTimers
 }
 
-// peerSettings are the peer's SETTINGS that matter to what is sent.
+// peerSettings are the peer's SETTINGS that affect sending.
 type peerSettings struct {
 	initialWindow int64
 	maxFrame      int
 }
 
+// newConn returns the connection on nc. state is nil without TLS.
 func newConn(parent context.Context, s *Server, nc net.Conn, handler http.Handler, state *tls.ConnectionState) *conn {
 	now := time.Now()
 	c := &conn{
-		server: s, nc: nc, handler: handler, tls: state, remote: nc.RemoteAddr().String(),
+		server: s, nc: nc, handler: handler, tls: state, remoteAddr: nc.RemoteAddr().String(),
 		streams: map[uint32]*stream{}, flood: newFlood(now),
-		peer:  peerSettings{initialWindow: initialWindow, maxFrame: minFrameSize},
-		times: times{began: now, idleFrom: now},
+		peer:   peerSettings{initialWindow: initialWindow, maxFrame: minFrameSize},
+		timers: connTimers{started: now, idleSince: now},
 	}
 	c.ctx, c.cancel = context.WithCancelCause(parent)
-	c.in.init(nc, c.idle)
-	c.allowed.Store(int64(s.options.ConnectionWindow))
+	c.recv.init(nc, c.idle)
+	c.recvWindow.Store(int64(s.options.ConnectionWindow))
 	c.lastRead.Store(now.UnixNano())
-	c.fields = hpack.NewDecoder(headerTableSize, c.field)
-	// Beyond what answers with 431, even to decode a field costs too much.
-	c.fields.SetMaxStringLength(2 * s.options.MaxHeaderBytes)
-	c.out.init()
-	c.out.drained.L = &c.mu
+	c.decoder = hpack.NewDecoder(headerTableSize, c.onField)
+	// Beyond the size that is answered with 431, decoding itself costs too much.
+	c.decoder.SetMaxStringLength(2 * s.options.MaxHeaderBytes)
+	c.send.init()
+	c.send.drained.L = &c.mu
 	return c
 }
 
-// begin sends what a connection begins with. The caller holds mu.
-func (c *conn) begin() {
-	c.sendSettings()
-	c.times.next = time.Now().Add(c.server.options.HandshakeTimeout)
-	c.times.timer = time.AfterFunc(c.server.options.HandshakeTimeout, c.tick)
+// beginLocked sends our SETTINGS and starts the handshake timeout.
+func (c *conn) beginLocked() {
+	c.sendSettingsLocked()
+	c.timers.next = time.Now().Add(c.server.options.HandshakeTimeout)
+	c.timers.timer = time.AfterFunc(c.server.options.HandshakeTimeout, c.onTimer)
 }
 
-// run serves the connection until it ends. ahead is what was read of it already.
+// run serves the connection until it ends. ahead are bytes already read from it.
 func (c *conn) run(ahead []byte) {
-	c.in.give(ahead)
-	_ = c.nc.SetDeadline(time.Time{}) // the handshake's; a connection that is closed says so when it is read
-	c.end(c.readAll())
+	c.recv.prepend(ahead)
+	_ = c.nc.SetDeadline(time.Time{}) // clears the handshake's; a closed connection fails the next read
+	c.terminate(c.readAll())
 	// Handlers may still run; they hold no part of the connection's buffers.
-	c.in.release()
+	c.recv.release()
 }
 
-// idle reports whether no request is open, and no frame has begun, so that the receive
-// buffer can be given back while nothing comes. It is for the reading goroutine.
+// idle reports whether no stream is open and no frame has begun, so that the receive buffer
+// can be released while nothing arrives. Only the reader goroutine calls it.
 func (c *conn) idle() bool {
-	if c.within {
+	if c.inFrame {
 		return false
 	}
 	c.mu.Lock()
@@ -113,33 +116,33 @@ func (c *conn) idle() bool {
 	return len(c.streams) == 0
 }
 
-// release starts the handlers and wakes the bodies that were set aside.
-func (c *conn) release() {
-	more := false
-	for i, st := range c.starting {
-		c.starting[i] = nil
+// startPending starts the handlers in toStart and wakes the bodies in toWake.
+func (c *conn) startPending() {
+	bodies := false
+	for i, st := range c.toStart {
+		c.toStart[i] = nil
 		if st.aborted {
-			c.forget(st)
+			c.dropUnstarted(st)
 			continue
 		}
 		st.started = true
-		more = more || !st.remoteClosed
+		bodies = bodies || !st.remoteClosed
 		c.server.workers.do(st)
 	}
-	c.starting = c.starting[:0]
-	if more {
-		runtime.Gosched() // who reads is given what comes next, and it need not be held
+	c.toStart = c.toStart[:0]
+	if bodies {
+		runtime.Gosched() // a handler that calls Read now receives the next bytes directly, without buffering
 	}
-	for i, st := range c.waking {
-		c.waking[i] = nil
-		st.waking = false
-		st.body.settle()
+	for i, st := range c.toWake {
+		c.toWake[i] = nil
+		st.wakeQueued = false
+		st.body.wakeWaiting()
 	}
-	c.waking = c.waking[:0]
+	c.toWake = c.toWake[:0]
 }
 
-// forget lets go of a request whose handler is never to start.
-func (c *conn) forget(st *stream) {
+// dropUnstarted releases a request whose handler never starts.
+func (c *conn) dropUnstarted(st *stream) {
 	c.mu.Lock()
 	c.handlers--
 	c.mu.Unlock()

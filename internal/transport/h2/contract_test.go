@@ -23,11 +23,11 @@ import (
 	"github.com/tensorwire/tensorwire/internal/transport/h2"
 )
 
-// contract is one promise of net/http to handlers. It is tested on net/http's own
-// HTTP/2 and on this server, so that the test is right about the promise.
+// contract is one promise of net/http to handlers. Each runs on net/http's own HTTP/2 and
+// on this server, which verifies the test itself.
 type contract struct {
 	handler http.HandlerFunc
-	// configure sets the http.Server; nil: as it is.
+	// configure changes the http.Server; nil: no change.
 	configure func(srv *http.Server)
 	client    func(t *testing.T, s *site)
 }
@@ -55,58 +55,58 @@ func do(t *testing.T, s *site, req *http.Request) (*http.Response, string) {
 	return res, string(text)
 }
 
-func wants(t *testing.T, what string, got, want any) {
+func wantEqual(t *testing.T, what string, got, want any) {
 	t.Helper()
 	if got != want {
-		t.Errorf("%s: %v, not %v", what, got, want)
+		t.Errorf("%s: got %v, want %v", what, got, want)
 	}
 }
 
-// wantsReset fails where err is not of a stream that was reset with INTERNAL_ERROR.
-func wantsReset(t *testing.T, err error) {
+// wantResetError fails unless err reports a stream reset with INTERNAL_ERROR.
+func wantResetError(t *testing.T, err error) {
 	t.Helper()
 	if code := http2.ErrCodeInternal.String(); err == nil || !strings.Contains(err.Error(), code) {
-		t.Errorf("error %v, not of %v", err, code)
+		t.Errorf("error %v, want one of %v", err, code)
 	}
 }
 
 var contracts = map[string]contract{
-	"an answer is described": {
+	"default header fields": {
 		handler: func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "<html>hello") },
 		client: func(t *testing.T, s *site) {
 			res, text := fetch(t, s, "GET", "/", nil)
-			wants(t, "body", text, "<html>hello")
-			wants(t, "length", res.ContentLength, int64(11))
-			wants(t, "type", res.Header.Get("Content-Type"), "text/html; charset=utf-8")
+			wantEqual(t, "body", text, "<html>hello")
+			wantEqual(t, "length", res.ContentLength, int64(11))
+			wantEqual(t, "type", res.Header.Get("Content-Type"), "text/html; charset=utf-8")
 			if at, err := http.ParseTime(res.Header.Get("Date")); err != nil || time.Since(at) > time.Minute {
 				t.Errorf("date %q", res.Header.Get("Date"))
 			}
 		},
 	},
-	"what is described is not described anew": {
+	"default header fields can be disabled": {
 		handler: func(w http.ResponseWriter, _ *http.Request) {
 			w.Header()["Date"], w.Header()["Content-Type"], w.Header()["Content-Length"] = nil, nil, nil
 			_, _ = io.WriteString(w, "<html>")
 		},
 		client: func(t *testing.T, s *site) {
 			res, _ := fetch(t, s, "GET", "/", nil)
-			wants(t, "date", res.Header.Get("Date"), "")
-			wants(t, "type", res.Header.Get("Content-Type"), "")
-			wants(t, "length", res.Header.Get("Content-Length"), "")
+			wantEqual(t, "date", res.Header.Get("Date"), "")
+			wantEqual(t, "type", res.Header.Get("Content-Type"), "")
+			wantEqual(t, "length", res.Header.Get("Content-Length"), "")
 		},
 	},
-	"the type is that of the first bytes, however they are written": {
+	"content-type is detected across writes": {
 		handler: func(w http.ResponseWriter, _ *http.Request) {
 			_, _ = w.Write([]byte("<!DOC"))
 			_, _ = w.Write(append([]byte("TYPE HTML>"), make([]byte, 10_000)...))
 		},
 		client: func(t *testing.T, s *site) {
 			res, _ := fetch(t, s, "GET", "/", nil)
-			wants(t, "type", res.Header.Get("Content-Type"), "text/html; charset=utf-8")
-			wants(t, "length", res.ContentLength, int64(-1))
+			wantEqual(t, "type", res.Header.Get("Content-Type"), "text/html; charset=utf-8")
+			wantEqual(t, "length", res.ContentLength, int64(-1))
 		},
 	},
-	"HEAD is described as if there were a body": {
+	"HEAD has the header fields of GET": {
 		handler: func(w http.ResponseWriter, _ *http.Request) {
 			n, err := io.WriteString(w, "<html>hello")
 			if n != 11 || err != nil {
@@ -115,9 +115,9 @@ var contracts = map[string]contract{
 		},
 		client: func(t *testing.T, s *site) {
 			res, text := fetch(t, s, "HEAD", "/", nil)
-			wants(t, "body", text, "")
-			wants(t, "length", res.ContentLength, int64(11))
-			wants(t, "type", res.Header.Get("Content-Type"), "text/html; charset=utf-8")
+			wantEqual(t, "body", text, "")
+			wantEqual(t, "length", res.ContentLength, int64(11))
+			wantEqual(t, "type", res.Header.Get("Content-Type"), "text/html; charset=utf-8")
 		},
 	},
 	"204 and 304 have no body": {
@@ -134,30 +134,30 @@ var contracts = map[string]contract{
 		client: func(t *testing.T, s *site) {
 			for _, path := range []string{"/204", "/304"} {
 				res, text := fetch(t, s, "GET", path, nil)
-				wants(t, "status", fmt.Sprint("/", res.StatusCode), path)
-				wants(t, "body", text, "")
-				wants(t, "type", res.Header.Get("Content-Type"), "")
+				wantEqual(t, "status", fmt.Sprint("/", res.StatusCode), path)
+				wantEqual(t, "body", text, "")
+				wantEqual(t, "type", res.Header.Get("Content-Type"), "")
 			}
 		},
 	},
-	"more than content-length is refused": {
+	"a write beyond content-length fails": {
 		handler: func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Length", "4")
 			_, _ = io.WriteString(w, "four")
 			w.(http.Flusher).Flush()
 			if _, err := io.WriteString(w, "five"); err == nil {
-				panic("no error")
+				panic("write succeeded")
 			}
 		},
 		client: func(t *testing.T, s *site) {
 			_, text := fetch(t, s, "GET", "/", nil)
-			wants(t, "body", text, "four")
+			wantEqual(t, "body", text, "four")
 		},
 	},
-	"trailers, announced and not": {
+	"announced and unannounced trailers": {
 		handler: func(w http.ResponseWriter, r *http.Request) {
 			if _, announced := r.Trailer["Sum"]; !announced || r.Header.Get("Trailer") != "" {
-				panic("the request's trailers are not announced")
+				panic("request trailers are not in Request.Trailer")
 			}
 			w.Header().Set("Trailer", "Announced, Content-Length")
 			_, _ = io.Copy(w, r.Body)
@@ -170,10 +170,10 @@ var contracts = map[string]contract{
 		client: func(t *testing.T, s *site) {
 			req, _ := http.NewRequestWithContext(t.Context(), http.MethodPost, s.url, io.MultiReader(strings.NewReader("body")))
 			req.Trailer = http.Header{"Sum": nil}
-			req.Body = &atEOF{req.Body, func() { req.Trailer.Set("Sum", "4") }}
+			req.Body = &onEOF{req.Body, func() { req.Trailer.Set("Sum", "4") }}
 			res, text := do(t, s, req)
-			wants(t, "body", text, "body")
-			wants(t, "trailers", list(res.Trailer), "Announced=4|Content-Length=|Later=yes")
+			wantEqual(t, "body", text, "body")
+			wantEqual(t, "trailers", list(res.Trailer), "Announced=4|Content-Length=|Later=yes")
 		},
 	},
 	"full duplex": {
@@ -207,13 +207,13 @@ var contracts = map[string]contract{
 			}
 			pw.Close()
 			rest, err := io.ReadAll(res.Body)
-			wants(t, "rest", fmt.Sprint(len(rest), err), "0 <nil>")
+			wantEqual(t, "rest", fmt.Sprint(len(rest), err), "0 <nil>")
 		},
 	},
-	"100 Continue when the body is read, and not before": {
+	"100 Continue is sent when the body is read": {
 		handler: func(w http.ResponseWriter, r *http.Request) {
 			if r.Header.Get("Expect") != "" {
-				panic("Expect is the server's")
+				panic("the handler sees Expect")
 			}
 			if r.URL.Path == "/no" {
 				http.Error(w, "no", http.StatusForbidden)
@@ -228,18 +228,18 @@ var contracts = map[string]contract{
 				req, _ := http.NewRequestWithContext(httptrace.WithClientTrace(t.Context(), trace), http.MethodPost, s.url+path, strings.NewReader("body"))
 				req.Header.Set("Expect", "100-continue")
 				res, text := do(t, s, req)
-				wants(t, path, fmt.Sprint(res.StatusCode, " ", continued, " ", text), want)
+				wantEqual(t, path, fmt.Sprint(res.StatusCode, " ", continued, " ", text), want)
 			}
 		},
 	},
-	"answers before the answer": {
+	"1xx responses": {
 		handler: func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Link", "</style.css>")
 			w.WriteHeader(http.StatusEarlyHints)
 			w.Header().Set("Link", "</other.css>")
 			w.WriteHeader(http.StatusProcessing)
 			w.WriteHeader(http.StatusAccepted)
-			w.WriteHeader(http.StatusTeapot) // is too late
+			w.WriteHeader(http.StatusTeapot) // ignored: too late
 		},
 		client: func(t *testing.T, s *site) {
 			var got []string
@@ -249,8 +249,8 @@ var contracts = map[string]contract{
 			}}
 			req, _ := http.NewRequestWithContext(httptrace.WithClientTrace(t.Context(), trace), http.MethodGet, s.url, nil)
 			res, _ := do(t, s, req)
-			wants(t, "status", res.StatusCode, http.StatusAccepted)
-			wants(t, "before", fmt.Sprint(got), "[103</style.css> 102</other.css>]")
+			wantEqual(t, "status", res.StatusCode, http.StatusAccepted)
+			wantEqual(t, "1xx responses", fmt.Sprint(got), "[103</style.css> 102</other.css>]")
 		},
 	},
 	"http.MaxBytesReader": {
@@ -268,11 +268,11 @@ var contracts = map[string]contract{
 					continue
 				}
 				res.Body.Close()
-				wants(t, fmt.Sprint(n), res.StatusCode, want)
+				wantEqual(t, fmt.Sprint(n), res.StatusCode, want)
 			}
 		},
 	},
-	"Hijack is refused": {
+	"no Hijack": {
 		handler: func(w http.ResponseWriter, _ *http.Request) {
 			_, hijacker := w.(http.Hijacker)
 			_, _, err := http.NewResponseController(w).Hijack()
@@ -280,10 +280,10 @@ var contracts = map[string]contract{
 		},
 		client: func(t *testing.T, s *site) {
 			_, text := fetch(t, s, "GET", "/", nil)
-			wants(t, "hijacker, refused", text, "false true")
+			wantEqual(t, "is a Hijacker, returns ErrNotSupported", text, "false true")
 		},
 	},
-	"http.ErrAbortHandler resets": {
+	"http.ErrAbortHandler resets the stream": {
 		handler: func(w http.ResponseWriter, _ *http.Request) {
 			_, _ = io.WriteString(w, "begin")
 			w.(http.Flusher).Flush()
@@ -295,7 +295,7 @@ var contracts = map[string]contract{
 				_, err = io.ReadAll(res.Body)
 				res.Body.Close()
 			}
-			wantsReset(t, err)
+			wantResetError(t, err)
 		},
 	},
 	"ReadDeadline": {
@@ -310,7 +310,7 @@ var contracts = map[string]contract{
 			pr, pw := io.Pipe()
 			defer pw.Close()
 			_, text := fetch(t, s, "POST", "/", pr)
-			wants(t, "exceeded", text, "true")
+			wantEqual(t, "exceeded", text, "true")
 		},
 	},
 	"WriteDeadline": {
@@ -323,7 +323,7 @@ var contracts = map[string]contract{
 			<-r.Context().Done()
 			_, err := w.Write(make([]byte, 1<<20))
 			if err == nil {
-				panic("no error")
+				panic("write succeeded")
 			}
 		},
 		client: func(t *testing.T, s *site) {
@@ -333,7 +333,7 @@ var contracts = map[string]contract{
 			}
 			defer res.Body.Close()
 			_, err = io.ReadAll(res.Body)
-			wantsReset(t, err)
+			wantResetError(t, err)
 		},
 	},
 	"WriteTimeout": {
@@ -348,7 +348,7 @@ var contracts = map[string]contract{
 				defer res.Body.Close()
 				_, err = io.ReadAll(res.Body)
 			}
-			wantsReset(t, err)
+			wantResetError(t, err)
 		},
 	},
 	"ReadTimeout": {
@@ -361,18 +361,19 @@ var contracts = map[string]contract{
 			pr, pw := io.Pipe()
 			defer pw.Close()
 			_, text := fetch(t, s, "POST", "/", pr)
-			wants(t, "exceeded", text, "true")
+			wantEqual(t, "exceeded", text, "true")
 		},
 	},
 	"MaxHeaderBytes": {
 		configure: func(srv *http.Server) { srv.MaxHeaderBytes = 4 << 10 },
-		handler:   answerOK,
+		handler:   respondOK,
 		client: func(t *testing.T, s *site) {
 			for n, want := range map[int]int{1 << 10: 200, 6 << 10: 431} {
-				// The client would hold to the limit that the server states, had it read it.
+				// Once the client has read SETTINGS_MAX_HEADER_LIST_SIZE, it enforces the
+				// limit itself.
 				req, _ := http.NewRequestWithContext(t.Context(), http.MethodGet, s.url, nil)
 				for i := range n >> 10 {
-					req.Header.Set(fmt.Sprint("X-Long-", i), long(1<<10))
+					req.Header.Set(fmt.Sprint("X-Long-", i), longValue(1<<10))
 				}
 				res, err := s.client.Do(req)
 				if err != nil {
@@ -382,20 +383,20 @@ var contracts = map[string]contract{
 					continue
 				}
 				res.Body.Close()
-				wants(t, fmt.Sprint(n), res.StatusCode, want)
+				wantEqual(t, fmt.Sprint(n), res.StatusCode, want)
 			}
 		},
 	},
-	"OPTIONS * is the server's": {
-		handler: func(http.ResponseWriter, *http.Request) { panic("it reached the handler") },
+	"OPTIONS * bypasses the handler": {
+		handler: func(http.ResponseWriter, *http.Request) { panic("OPTIONS * reached the handler") },
 		client: func(t *testing.T, s *site) {
 			req, _ := http.NewRequestWithContext(t.Context(), http.MethodOptions, s.url, nil)
 			req.URL.Opaque = "*"
 			res, _ := do(t, s, req)
-			wants(t, "status", res.StatusCode, 200)
+			wantEqual(t, "status", res.StatusCode, 200)
 		},
 	},
-	"the request's context knows server and address": {
+	"context has server, address and base values": {
 		handler: func(w http.ResponseWriter, r *http.Request) {
 			_, server := r.Context().Value(http.ServerContextKey).(*http.Server)
 			fmt.Fprint(w, server, r.Context().Value(http.LocalAddrContextKey), r.Context().Value(contractKey{}))
@@ -407,10 +408,10 @@ var contracts = map[string]contract{
 		},
 		client: func(t *testing.T, s *site) {
 			_, text := fetch(t, s, "GET", "/", nil)
-			wants(t, "values", text, "true "+s.url[strings.LastIndex(s.url, "/")+1:]+"base")
+			wantEqual(t, "values", text, "true "+s.url[strings.LastIndex(s.url, "/")+1:]+"base")
 		},
 	},
-	"a body that is closed can not be read": {
+	"a read after Close fails": {
 		handler: func(w http.ResponseWriter, r *http.Request) {
 			r.Body.Close()
 			_, err := r.Body.Read(make([]byte, 1))
@@ -418,7 +419,7 @@ var contracts = map[string]contract{
 		},
 		client: func(t *testing.T, s *site) {
 			_, text := fetch(t, s, "POST", "/", strings.NewReader("body"))
-			wants(t, "error", text, "true")
+			wantEqual(t, "error", text, "true")
 		},
 	},
 	"Connection: close ends the connection": {
@@ -428,22 +429,22 @@ var contracts = map[string]contract{
 		},
 		client: func(t *testing.T, s *site) {
 			res, one := fetch(t, s, "GET", "/", nil)
-			wants(t, "field", res.Header.Get("Connection"), "")
+			wantEqual(t, "field", res.Header.Get("Connection"), "")
 			for range 100 {
 				if _, two := fetch(t, s, "GET", "/", nil); one != two {
 					return
 				}
 				time.Sleep(10 * time.Millisecond)
 			}
-			t.Error("the connection goes on")
+			t.Error("the connection was reused")
 		},
 	},
 }
 
 type contractKey struct{}
 
-// servers runs test on both servers, as h2c and over TLS.
-func servers(t *testing.T, test func(t *testing.T, own, secure bool)) {
+// onBothServers runs test on net/http's server and this one, as h2c and over TLS.
+func onBothServers(t *testing.T, test func(t *testing.T, own, secure bool)) {
 	t.Helper()
 	for _, own := range []bool{false, true} {
 		for _, secure := range []bool{false, true} {
@@ -452,12 +453,12 @@ func servers(t *testing.T, test func(t *testing.T, own, secure bool)) {
 	}
 }
 
-func TestHandlersContract(t *testing.T) {
-	servers(t, func(t *testing.T, own, secure bool) {
+func TestHandlerContract(t *testing.T) {
+	onBothServers(t, func(t *testing.T, own, secure bool) {
 		for name, c := range contracts {
 			t.Run(name, func(t *testing.T) {
 				t.Parallel()
-				log := &logged{}
+				log := &logBuffer{}
 				srv := &http.Server{Handler: c.handler, ErrorLog: log.logger()}
 				if c.configure != nil {
 					c.configure(srv)
@@ -472,56 +473,56 @@ func TestHandlersContract(t *testing.T) {
 	})
 }
 
-// logged is a log that can be read.
-type logged struct {
+// logBuffer collects a log.
+type logBuffer struct {
 	mu   sync.Mutex
 	text strings.Builder
 }
 
-func (l *logged) Write(p []byte) (int, error) {
+func (l *logBuffer) Write(p []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.text.Write(p)
 }
 
-func (l *logged) String() string {
+func (l *logBuffer) String() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.text.String()
 }
 
-func (l *logged) logger() *log.Logger { return log.New(l, "", 0) }
+func (l *logBuffer) logger() *log.Logger { return log.New(l, "", 0) }
 
 func TestPanicsAreLogged(t *testing.T) {
-	servers(t, func(t *testing.T, own, secure bool) {
-		log := &logged{}
-		srv := &http.Server{Handler: http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic("oh dear") }), ErrorLog: log.logger()}
+	onBothServers(t, func(t *testing.T, own, secure bool) {
+		log := &logBuffer{}
+		srv := &http.Server{Handler: http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic("test panic") }), ErrorLog: log.logger()}
 		s := serveBy(t, own, secure, h2.Options{Logger: slog.New(slog.NewTextHandler(log, nil))}, srv)
 		_, err := s.client.Get(s.url)
-		wantsReset(t, err)
-		// It is logged behind the reset.
+		wantResetError(t, err)
+		// The server logs after it has reset the stream.
 		for range 1000 {
-			if strings.Contains(log.String(), "oh dear") {
+			if strings.Contains(log.String(), "test panic") {
 				break
 			}
 			time.Sleep(10 * time.Millisecond)
 		}
-		if text := log.String(); !strings.Contains(text, "oh dear") || !strings.Contains(text, "contract_test.go") {
+		if text := log.String(); !strings.Contains(text, "test panic") || !strings.Contains(text, "contract_test.go") {
 			t.Errorf("logged: %q", text)
 		}
 	})
 }
 
-// A handler learns that its client is gone: it has cancelled, or its connection is lost.
-func TestHandlersLearnThatNobodyWaits(t *testing.T) {
-	servers(t, func(t *testing.T, own, secure bool) {
+// A handler sees that its client has canceled, or that its connection is lost.
+func TestHandlersSeeClientsLeave(t *testing.T) {
+	onBothServers(t, func(t *testing.T, own, secure bool) {
 		ended := make(chan error, 1)
 		handler := func(w http.ResponseWriter, r *http.Request) {
 			w.(http.Flusher).Flush()
 			_, err := io.ReadAll(r.Body)
 			<-r.Context().Done()
 			if _, failed := w.Write(make([]byte, 1<<20)); failed == nil {
-				err = errors.Join(err, errors.New("the write went well"))
+				err = errors.Join(err, errors.New("write succeeded"))
 			}
 			ended <- err
 		}
@@ -547,10 +548,10 @@ func TestHandlersLearnThatNobodyWaits(t *testing.T) {
 				nc.Close()
 			} else {
 				cancel()
-				pw.CloseWithError(context.Canceled) // the client looks up from its body
+				pw.CloseWithError(context.Canceled) // unblocks the client's read of its body
 			}
-			if err := <-ended; err == nil || strings.Contains(err.Error(), "went well") {
-				t.Errorf("lost %v: error %v", lost, err)
+			if err := <-ended; err == nil || strings.Contains(err.Error(), "write succeeded") {
+				t.Errorf("connection lost %v: error %v", lost, err)
 			}
 			cancel()
 			pw.Close()

@@ -6,28 +6,29 @@ import (
 	"runtime"
 )
 
+// onData handles DATA (RFC 9113, section 6.1). Padding counts against flow control.
 func (c *conn) onData(f frame) error {
 	if f.id == 0 {
-		return connError{codeProtocol, "DATA without a stream"}
+		return connError{codeProtocol, "DATA on stream 0"}
 	}
 	length, padding := f.length, 0
 	if f.has(flagPadded) {
 		if length < 1 {
-			return connError{codeFrameSize, "DATA without room for its padding"}
+			return connError{codeFrameSize, "padded DATA without a pad length"}
 		}
 		b, err := c.peek(1)
 		if err != nil {
 			return err
 		}
 		padding = int(b[0])
-		c.in.discard(1)
+		c.recv.discard(1)
 		if length--; padding > length {
-			return connError{codeProtocol, "DATA with more padding than payload"}
+			return connErrorf(codeProtocol, "DATA with %d bytes of padding in a payload of %d", padding, f.length)
 		}
 		length -= padding
 	}
-	if c.allowed.Add(-int64(f.length)) < 0 {
-		return connError{codeFlowControl, "more DATA than the connection's window"}
+	if c.recvWindow.Add(-int64(f.length)) < 0 {
+		return connError{codeFlowControl, "DATA exceeds the connection's flow-control window"}
 	}
 	if length == 0 && !f.has(flagEndStream) {
 		if err := c.flood.spend(costEmpty); err != nil {
@@ -36,11 +37,11 @@ func (c *conn) onData(f frame) error {
 	}
 	st, err := c.bodyStream(f)
 	if err == nil && st != nil {
-		err = st.body.take(f.length, length)
+		err = st.body.chargeFrame(f.length, length)
 	}
 	if err != nil || st == nil {
-		// The bytes count against the connection's window all the same.
-		c.consumed(f.length)
+		// Discarded bytes still count against the connection's window.
+		c.returnCredit(f.length)
 		if skipped := c.skip(length + padding); skipped != nil {
 			return skipped
 		}
@@ -49,7 +50,7 @@ func (c *conn) onData(f frame) error {
 		}
 		return err
 	}
-	err = c.deliverAll(st, f, length)
+	err = c.deliverData(st, f, length)
 	if _, refused := errors.AsType[streamError](err); err != nil && !refused {
 		return err
 	}
@@ -57,7 +58,7 @@ func (c *conn) onData(f frame) error {
 		return err
 	}
 	if overhead := f.length - length; overhead > 0 {
-		st.consumed(overhead)
+		st.returnCredit(overhead)
 	}
 	if err != nil || !f.has(flagEndStream) {
 		return err
@@ -65,34 +66,34 @@ func (c *conn) onData(f frame) error {
 	return c.endBody(st, nil)
 }
 
-// bodyStream returns the stream that a DATA frame belongs to; nil where it was reset,
-// and the peer may not know yet.
+// bodyStream returns the stream of a DATA frame. It returns nil if the server has reset
+// that stream and the peer may not know yet (RFC 9113, section 5.1).
 func (c *conn) bodyStream(f frame) (*stream, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	st := c.streams[f.id]
 	switch {
 	case st == nil && f.id > c.lastID:
-		return nil, connError{codeProtocol, "DATA on a stream that is idle"}
+		return nil, connErrorf(codeProtocol, "DATA on idle stream %d", f.id)
 	case st == nil:
-		if c.out.resets.has(f.id) {
+		if c.send.resets.has(f.id) {
 			return nil, nil
 		}
-		return nil, streamError{f.id, codeStreamClosed, "DATA on a stream that is closed"}
+		return nil, streamError{f.id, codeStreamClosed, "DATA on a closed stream"}
 	case st.remoteClosed:
-		return nil, streamError{f.id, codeStreamClosed, "DATA on a stream that the peer has ended"}
+		return nil, streamError{f.id, codeStreamClosed, "DATA after END_STREAM"}
 	}
 	return st, nil
 }
 
-// deliverAll hands a frame's part of a body to its stream. Where the stream has no room,
-// the rest of the frame is skipped, and the stream is to be reset.
-func (c *conn) deliverAll(st *stream, f frame, length int) error {
-	begun := 0
+// deliverData delivers the payload of a DATA frame to its stream. On a stream error the
+// rest of the frame is skipped, and the error is returned.
+func (c *conn) deliverData(st *stream, f frame, length int) error {
+	messages := 0
 	var refused error
-	c.direct.follow(f)
+	c.direct.observe(f)
 	for left := length; left > 0; {
-		if c.in.raw != nil && c.in.buffered() == 0 && refused == nil && c.direct.suits(f, left) {
+		if c.recv.raw != nil && c.recv.buffered() == 0 && refused == nil && c.direct.worthwhile(f, left) {
 			var err error
 			if left, err = c.readDirect(st, f, left); err != nil {
 				return err
@@ -105,28 +106,28 @@ func (c *conn) deliverAll(st *stream, f frame, length int) error {
 		}
 		left -= len(chunk)
 		if refused != nil {
-			c.consumed(len(chunk))
+			c.returnCredit(len(chunk))
 			continue
 		}
 		var d delivery
 		d, refused = st.body.deliver(chunk)
 		if d.consumed > 0 {
-			st.consumed(d.consumed)
+			st.returnCredit(d.consumed)
 		}
-		begun += d.begun
-		if d.waits {
+		messages += d.messages
+		if d.readWaiting {
 			c.wakeLater(st)
 		}
-		if d.more {
-			runtime.Gosched() // who reads next is given what comes next
+		if d.moreOfMessage {
+			runtime.Gosched() // the next Read of this message receives the next bytes directly
 		}
 	}
 	if refused != nil {
 		return refused
 	}
 	switch {
-	case length >= smallData || begun > 0:
-		c.flood.frames.earn(earnMessage)
+	case length >= smallData || messages > 0:
+		c.flood.frames.earn(earnData)
 	case length > 0 && length < tinyData && !f.has(flagEndStream):
 		return c.flood.spend(costTiny)
 	}
@@ -134,36 +135,21 @@ func (c *conn) deliverAll(st *stream, f frame, length int) error {
 }
 
 func (c *conn) wakeLater(st *stream) {
-	if !st.waking {
-		st.waking = true
-		c.waking = append(c.waking, st)
+	if !st.wakeQueued {
+		st.wakeQueued = true
+		c.toWake = append(c.toWake, st)
 	}
 }
 
-// endBody ends a stream's body, with the trailers that came, if any did.
+// endBody ends the body of a stream. trailer is nil without trailers.
 func (c *conn) endBody(st *stream, trailer http.Header) error {
 	c.mu.Lock()
 	st.remoteClosed = true
 	c.mu.Unlock()
-	if !st.body.complete() {
-		return streamError{st.id, codeProtocol, "the body is shorter than content-length"}
+	if !st.body.lengthMatches() {
+		return streamError{st.id, codeProtocol, "body shorter than content-length"}
 	}
 	st.body.finish(trailer)
 	c.wakeLater(st)
 	return nil
-}
-
-// consumed gives the peer credit for n bytes of the connection's window, when enough
-// have come together.
-func (c *conn) consumed(n int) {
-	if c.credit.Add(int64(n)) < int64(c.server.options.ConnectionWindow)/4 {
-		return
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if credit := c.credit.Swap(0); credit > 0 {
-		c.allowed.Add(credit)
-		c.out.windowUpdate(0, uint32(credit))
-		c.armWriter()
-	}
 }

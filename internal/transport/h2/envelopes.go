@@ -13,13 +13,13 @@ func isEnveloped(header http.Header) bool {
 	return len(contentType) > 0 && envelope.Is(contentType[0])
 }
 
-// envelopes follows the messages of a body.
+// envelopes tracks message boundaries in a body.
 type envelopes struct {
 	on   bool
 	scan envelope.Scanner
 }
 
-// follow consumes data, and returns how many messages have begun in it.
+// follow advances over data and returns how many messages began in it.
 func (e *envelopes) follow(data []byte) (begun int) {
 	if !e.on {
 		return 0

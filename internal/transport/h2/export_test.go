@@ -1,27 +1,30 @@
 package h2
 
-// Buffered returns how many bytes of memory bodies hold.
+// Buffered returns the memory that request bodies hold, in bytes.
 func (s *Server) Buffered() int64 { return s.buffered.Load() }
 
-// Conns returns how many connections there are.
-func (s *Server) Conns() int { return len(s.open()) }
+// Conns returns the number of open connections.
+func (s *Server) Conns() int { return len(s.openConns()) }
 
-// Unsent returns how many bytes of frames wait to be written, of all connections.
+// Unsent returns the bytes in the send buffers of all connections.
 func (s *Server) Unsent() int {
 	n := 0
-	for _, c := range s.open() {
+	for _, c := range s.openConns() {
 		c.mu.Lock()
-		n += len(c.out.buf)
+		n += len(c.send.buf)
 		c.mu.Unlock()
 	}
 	return n
 }
 
-// Budgets and bounds that tests attack.
+// UnboundSendBuffer disables the bound of the socket send buffer, before the server serves.
+func (s *Server) UnboundSendBuffer() { s.maxNearRTT = 0 }
+
+// Budgets and limits under test.
 const (
-	FrameBudget = frameBudget
-	ResetBudget = resetBudget
-	StallLeast  = stallLeast
-	BufferMost  = bufferMost
-	ControlMost = controlMost
+	FrameBudget       = frameBudget
+	ResetBudget       = resetBudget
+	MinProgress       = minProgress
+	MaxSendBuffer     = maxSendBuffer
+	MaxControlBacklog = maxControlBacklog
 )

@@ -5,31 +5,33 @@ import (
 	"time"
 )
 
-// flood bounds what a peer may cost without doing anything useful. There are two
-// budgets, so that what is cheap cannot pay for what is dear:
+// floodBudget bounds the useless work that a peer can cause (RFC 9113, section 10.5). It
+// has two budgets, so that cheap frames cannot pay for expensive ones:
 //
-//   - resets, of streams that end by RST_STREAM whoever sends it: rapid reset
-//     (CVE-2023-44487) and resets that the peer makes the server send
-//     (CVE-2025-8671). A request that was answered earns one.
-//   - frames that make work and carry nothing: PING, SETTINGS, PRIORITY, empty DATA,
-//     WINDOW_UPDATE and unknown ones (CVE-2019-9511 to 9518). What is received and sent
-//     of messages earns, so that a client may follow it with WINDOW_UPDATE and PING.
+//   - resets, for streams that end by RST_STREAM from either side: rapid reset
+//     (CVE-2023-44487), and made-you-reset, where the peer makes the server send it
+//     (CVE-2025-8671). A completed request earns one.
+//   - frames, for frames that cause work and carry nothing: floods of PING, SETTINGS,
+//     PRIORITY, empty DATA, WINDOW_UPDATE and unknown frames (CVE-2019-9511 to 9518).
+//     Message bytes in either direction earn, so that a client may follow them with
+//     WINDOW_UPDATE and PING.
 //
-// It is for the reading goroutine alone, except for sent and answered.
-type flood struct {
+// An exhausted budget ends the connection with ENHANCE_YOUR_CALM. The reader goroutine owns
+// it, except for the atomic counters.
+type floodBudget struct {
 	frames, resets budget
 	last           time.Time
-	// sent is what answers have earned, and answered how many requests were; both since
-	// they were last collected.
-	sent, answered atomic.Int64
+	// earnedBySending is what sent DATA has earned, and completed the number of completed
+	// requests, both since collect last ran.
+	earnedBySending, completed atomic.Int64
 }
 
-// budget is what is left, never more than it was at first.
-type budget struct{ left, most int }
+// budget is an allowance that never exceeds its initial value.
+type budget struct{ left, max int }
 
-func (b *budget) earn(n int) { b.left = min(b.left+n, b.most) }
+func (b *budget) earn(n int) { b.left = min(b.left+n, b.max) }
 
-// A new connection has these budgets, and gets this much of them back a second.
+// The initial budgets of a connection, and their refill per second.
 const (
 	frameBudget = 10_000
 	frameRefill = 500
@@ -37,27 +39,27 @@ const (
 	resetRefill = 50
 )
 
-// What frames cost and earn of the frames' budget.
+// Costs and earnings in the frames budget.
 const (
-	costControl = 2 // PING, SETTINGS, PRIORITY, unknown frames, late RST_STREAM and HEADERS
-	costWindow  = 1 // WINDOW_UPDATE
-	costEmpty   = 5 // DATA or CONTINUATION without payload
-	costTiny    = 1 // DATA of less than tinyData bytes that is late, or no message of its own
-	earnRequest = 8 // a request that was answered
-	earnMessage = 2 // DATA that begins a message, or has smallData bytes
-	tinyData    = frameHeaderSize
-	smallData   = 1 << 10
-	// sentUnit is how many bytes of answers earn one: twice what clients that update
-	// their windows most often, each 4 KiB on stream and connection, spend.
-	sentUnit = 1 << 10
+	costControl      = 2 // PING, SETTINGS, PRIORITY, unknown frames; RST_STREAM and HEADERS on ended streams
+	costWindowUpdate = 1 // WINDOW_UPDATE
+	costEmpty        = 5 // DATA or CONTINUATION without payload
+	costTiny         = 1 // DATA below tinyData bytes that begins no message, or arrives after a reset
+	earnRequest      = 8 // a completed request
+	earnData         = 2 // DATA that begins a message, or has at least smallData bytes
+	tinyData         = frameHeaderSize
+	smallData        = 1 << 10
+	// bytesPerEarned is the number of response bytes that earn one. Clients that update
+	// their windows most often, every 4 KiB on stream and connection, spend half of that.
+	bytesPerEarned = 1 << 10
 )
 
-func newFlood(now time.Time) flood {
-	return flood{frames: budget{frameBudget, frameBudget}, resets: budget{resetBudget, resetBudget}, last: now}
+func newFlood(now time.Time) floodBudget {
+	return floodBudget{frames: budget{frameBudget, frameBudget}, resets: budget{resetBudget, resetBudget}, last: now}
 }
 
-// refill gives back what time has earned.
-func (f *flood) refill(now time.Time) {
+// refill adds what the elapsed time has earned.
+func (f *floodBudget) refill(now time.Time) {
 	passed := min(now.Sub(f.last), time.Minute)
 	if passed < 20*time.Millisecond {
 		return
@@ -67,31 +69,31 @@ func (f *flood) refill(now time.Time) {
 	f.resets.earn(int(passed * resetRefill / time.Second))
 }
 
-// collect takes in what handlers have earned.
-func (f *flood) collect() {
-	answered := int(f.answered.Swap(0))
-	f.frames.earn(answered*earnRequest + int(f.sent.Swap(0)))
-	f.resets.earn(answered)
+// collect adds what handlers have earned.
+func (f *floodBudget) collect() {
+	completed := int(f.completed.Swap(0))
+	f.frames.earn(completed*earnRequest + int(f.earnedBySending.Swap(0)))
+	f.resets.earn(completed)
 }
 
-// spend takes n of the frames' budget.
-func (f *flood) spend(n int) error {
+// spend charges n to the frames budget.
+func (f *floodBudget) spend(n int) error {
 	if f.frames.left < n {
 		f.collect()
 	}
 	if f.frames.left -= n; f.frames.left < 0 {
-		return connError{codeEnhanceCalm, "too many frames that bring nothing"}
+		return connError{codeEnhanceYourCalm, "too many frames without content (PING, SETTINGS, PRIORITY, WINDOW_UPDATE or empty DATA flood)"}
 	}
 	return nil
 }
 
-// spendReset takes one of the resets' budget.
-func (f *flood) spendReset() error {
+// spendReset charges one to the resets budget.
+func (f *floodBudget) spendReset() error {
 	if f.resets.left < 1 {
 		f.collect()
 	}
 	if f.resets.left--; f.resets.left < 0 {
-		return connError{codeEnhanceCalm, "too many streams are reset"}
+		return connError{codeEnhanceYourCalm, "too many reset streams (rapid reset)"}
 	}
 	return nil
 }

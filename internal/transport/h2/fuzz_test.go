@@ -25,45 +25,45 @@ import (
 	"github.com/tensorwire/tensorwire/internal/transport/h2"
 )
 
-// recorded returns what a client sends in a conversation.
-func recorded(talk func(p *peer)) []byte {
+// recordFrames returns the bytes that a client sends in talk.
+func recordFrames(talk func(p *peer)) []byte {
 	var all bytes.Buffer
 	p := &peer{f: http2.NewFramer(&all, nil)}
 	p.f.AllowIllegalWrites = true
-	p.fields = hpack.NewEncoder(&p.encoded)
+	p.encoder = hpack.NewEncoder(&p.encoded)
 	_ = p.f.WriteSettings()
 	_ = p.f.WriteSettingsAck()
 	talk(p)
 	return all.Bytes()
 }
 
-// FuzzConnection feeds a connection with bytes behind its preface, whole or in parts.
-// It must end without a panic, and leave nothing behind.
+// FuzzConnection sends bytes after the connection preface, whole or in parts. The
+// connection must end without a panic and release everything.
 func FuzzConnection(f *testing.F) {
 	for _, talk := range []func(p *peer){
 		func(*peer) {},
 		func(p *peer) { _ = p.request(1, true, get("/")...) },
 		func(p *peer) {
-			_ = first(p.request(1, false, post("/", "content-length", "4")...), p.f.WriteDataPadded(1, true, []byte("body"), make([]byte, 9)))
+			_ = firstError(p.request(1, false, post("/", "content-length", "4")...), p.f.WriteDataPadded(1, true, []byte("body"), make([]byte, 9)))
 		},
 		func(p *peer) {
-			_ = first(p.request(1, false, post("/", "content-type", "application/grpc", "te", "trailers")...),
+			_ = firstError(p.request(1, false, post("/", "content-type", "application/grpc", "te", "trailers")...),
 				p.f.WriteData(1, false, []byte("\x00\x00\x00\x00\x05hel")), p.f.WriteData(1, false, []byte("lo")), p.request(1, true, "x-sum", "1"))
 		},
 		func(p *peer) {
-			_ = first(p.request(1, false, post("/", "trailer", "x-sum", "expect", "100-continue")...), p.f.WriteRSTStream(1, 8),
+			_ = firstError(p.request(1, false, post("/", "trailer", "x-sum", "expect", "100-continue")...), p.f.WriteRSTStream(1, 8),
 				p.f.WriteWindowUpdate(0, 9), p.f.WritePing(false, [8]byte{}), p.f.WritePriority(3, http2.PriorityParam{StreamDep: 1}), p.f.WriteGoAway(1, 0, nil))
 		},
 		func(p *peer) {
-			_ = first(p.f.WriteSettings(http2.Setting{ID: http2.SettingInitialWindowSize, Val: 9}), p.request(1, true, get("/")...),
+			_ = firstError(p.f.WriteSettings(http2.Setting{ID: http2.SettingInitialWindowSize, Val: 9}), p.request(1, true, get("/")...),
 				p.f.WriteSettings(http2.Setting{ID: http2.SettingInitialWindowSize, Val: 0}), p.f.WriteWindowUpdate(1, 100))
 		},
 		func(p *peer) {
-			_ = first(p.f.WriteHeaders(http2.HeadersFrameParam{StreamID: 1, BlockFragment: p.block(get("/")...)}), p.f.WriteContinuation(1, true, p.block("x", "y")))
+			_ = firstError(p.f.WriteHeaders(http2.HeadersFrameParam{StreamID: 1, BlockFragment: p.encodeBlock(get("/")...)}), p.f.WriteContinuation(1, true, p.encodeBlock("x", "y")))
 		},
 	} {
-		f.Add(recorded(talk), uint16(0))
-		f.Add(recorded(talk), uint16(7))
+		f.Add(recordFrames(talk), uint16(0))
+		f.Add(recordFrames(talk), uint16(7))
 	}
 	f.Fuzz(func(t *testing.T, data []byte, step uint16) {
 		handler := func(w http.ResponseWriter, r *http.Request) {
@@ -71,7 +71,7 @@ func FuzzConnection(f *testing.F) {
 			_, _ = w.Write(make([]byte, 100_000))
 		}
 		options := h2.Options{StreamWindow: 100_000, ConnectionWindow: 200_000, MaxHeaderBytes: 4 << 10, MaxConcurrentStreams: 5}
-		bubble(t, serverOf(handler), options, func(t *testing.T, l *listener) {
+		inBubble(t, serverOf(handler), options, func(t *testing.T, l *listener) {
 			p := l.raw(t)
 			_, err := p.nc.Write([]byte(http2.ClientPreface))
 			go p.readAll()
@@ -86,51 +86,51 @@ func FuzzConnection(f *testing.F) {
 			synctest.Wait()
 			_ = p.nc.Close()
 			if synctest.Wait(); l.server.Conns() != 0 {
-				t.Error("the connection has not ended")
+				t.Error("the connection is still open")
 			}
 		})
 	})
 }
 
-// FuzzHeaderBlock feeds the header decoder: whatever the block, the request is answered,
-// or its stream reset, or the connection ended with a reason.
+// FuzzHeaderBlock tests the header block decoder: any block gets a response, a stream
+// reset, or GOAWAY with a reason.
 func FuzzHeaderBlock(f *testing.F) {
 	p := &peer{}
-	p.fields = hpack.NewEncoder(&p.encoded)
-	f.Add(p.block(get("/")...), uint16(0))
-	f.Add(p.block(post("/", "content-type", "application/grpc", "te", "trailers", "cookie", "a=b", "cookie", "c=d")...), uint16(3))
-	f.Add(p.block(append(get("/"), "x", long(5000))...), uint16(1000))
+	p.encoder = hpack.NewEncoder(&p.encoded)
+	f.Add(p.encodeBlock(get("/")...), uint16(0))
+	f.Add(p.encodeBlock(post("/", "content-type", "application/grpc", "te", "trailers", "cookie", "a=b", "cookie", "c=d")...), uint16(3))
+	f.Add(p.encodeBlock(append(get("/"), "x", longValue(5000))...), uint16(1000))
 	f.Add([]byte{0x3f, 0xe1, 0x1f, 0x82, 0x84, 0x86, 0x41, 0x01, 'h'}, uint16(0))
 	f.Fuzz(func(t *testing.T, block []byte, cut uint16) {
 		handler := func(w http.ResponseWriter, r *http.Request) {
 			if r.URL == nil || r.Header == nil || r.Method == "" {
-				t.Errorf("an incomplete request: %+v", r)
+				t.Errorf("incomplete request: %+v", r)
 			}
 			for name, values := range r.Header {
 				if name != http.CanonicalHeaderKey(name) || len(values) == 0 || strings.ContainsAny(strings.Join(values, ""), "\r\n\x00") {
 					t.Errorf("field %q: %q", name, values)
 				}
 			}
-			answerOK(w, r)
+			respondOK(w, r)
 		}
-		bubble(t, serverOf(handler), h2.Options{MaxHeaderBytes: 4 << 10}, func(t *testing.T, l *listener) {
+		inBubble(t, serverOf(handler), h2.Options{MaxHeaderBytes: 4 << 10}, func(t *testing.T, l *listener) {
 			p := l.dial(t)
 			at := min(int(cut), len(block))
-			_ = first(p.f.WriteHeaders(http2.HeadersFrameParam{StreamID: 1, EndStream: true, BlockFragment: block[:at]}),
+			_ = firstError(p.f.WriteHeaders(http2.HeadersFrameParam{StreamID: 1, EndStream: true, BlockFragment: block[:at]}),
 				p.f.WriteContinuation(1, true, block[at:]))
 			_, reset := p.find(http2.FrameRSTStream, 1)
-			answer, answered := p.find(http2.FrameHeaders, 1)
-			if e, gone := p.find(http2.FrameGoAway, 0); !reset && !gone && (!answered || answer.status == "") || gone && e.debug == "" {
-				t.Errorf("reset %v, gone %v %q, answered %v", reset, gone, e.debug, answered)
+			response, responded := p.find(http2.FrameHeaders, 1)
+			if e, gone := p.find(http2.FrameGoAway, 0); !reset && !gone && (!responded || response.status == "") || gone && e.debug == "" {
+				t.Errorf("reset %v, GOAWAY %v %q, response %v", reset, gone, e.debug, responded)
 			}
 		})
 	})
 }
 
-// reader takes a fuzzer's bytes apart.
-type reader struct{ data []byte }
+// byteSource makes choices from the fuzzer's bytes.
+type byteSource struct{ data []byte }
 
-func (r *reader) byte() int {
+func (r *byteSource) byte() int {
 	if len(r.data) == 0 {
 		return 0
 	}
@@ -139,11 +139,10 @@ func (r *reader) byte() int {
 	return int(b)
 }
 
-func (r *reader) pick(of ...string) string { return of[r.byte()%len(of)] }
+func (r *byteSource) pick(of ...string) string { return of[r.byte()%len(of)] }
 
-// FuzzAgainstNetHTTP sends random valid requests to this server and to net/http's, with
-// the same handler behind both, which does what the request tells it: requests arrive,
-// and answers come back, alike.
+// FuzzAgainstNetHTTP sends random valid requests to this server and to net/http's. Both run
+// the same handler, which the request controls. Requests and responses must be equal.
 func FuzzAgainstNetHTTP(f *testing.F) {
 	f.Add([]byte{})
 	f.Add([]byte("a plain request, and another"))
@@ -151,20 +150,20 @@ func FuzzAgainstNetHTTP(f *testing.F) {
 	f.Add(bytes.Repeat([]byte{255, 0, 128, 3}, 40))
 	f.Add([]byte{5, 4, 3, 2, 1, 0, 9, 8, 7, 6, 200, 100, 50, 25, 12, 6, 3, 1})
 	f.Fuzz(func(t *testing.T, data []byte) {
-		ours, theirs := converse(t, data, true), converse(t, data, false)
+		ours, theirs := exchangeAll(t, data, true), exchangeAll(t, data, false)
 		if ours != theirs {
 			t.Errorf("this server:\n%s\nnet/http:\n%s", ours, theirs)
 		}
 	})
 }
 
-// converse sends the requests that data stands for, and returns what came of them.
-func converse(t *testing.T, data []byte, own bool) string {
+// exchangeAll sends the requests encoded in data and returns what came of them.
+func exchangeAll(t *testing.T, data []byte, own bool) string {
 	t.Helper()
 	var all strings.Builder
 	synctest.Test(t, func(t *testing.T) {
 		l := &listener{conns: make(chan net.Conn), closed: make(chan struct{})}
-		srv := &http.Server{Handler: http.HandlerFunc(obey), Protocols: new(http.Protocols), ErrorLog: log.New(io.Discard, "", 0)}
+		srv := &http.Server{Handler: http.HandlerFunc(scriptedHandler), Protocols: new(http.Protocols), ErrorLog: log.New(io.Discard, "", 0)}
 		srv.Protocols.SetUnencryptedHTTP2(true)
 		if own {
 			l.server = h2.Configure(srv, h2.Options{})
@@ -181,7 +180,7 @@ func converse(t *testing.T, data []byte, own bool) string {
 		}
 		transport.Protocols.SetUnencryptedHTTP2(true)
 		client := &http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
-		r := &reader{data}
+		r := &byteSource{data}
 		for range 1 + r.byte()%4 {
 			exchange(t, client, r, &all)
 		}
@@ -197,8 +196,8 @@ func converse(t *testing.T, data []byte, own bool) string {
 	return all.String()
 }
 
-// exchange makes one request of the fuzzer's bytes, and logs its answer.
-func exchange(t *testing.T, client *http.Client, r *reader, all *strings.Builder) {
+// exchange sends one request made from the fuzzer's bytes and logs its response.
+func exchange(t *testing.T, client *http.Client, r *byteSource, all *strings.Builder) {
 	t.Helper()
 	var body io.Reader
 	size := []int{0, 0, 1, 100, 511, 512, 4095, 4096, 4097, 70_000, 300_000}[r.byte()%11]
@@ -223,7 +222,7 @@ func exchange(t *testing.T, client *http.Client, r *reader, all *strings.Builder
 	if body != nil && r.byte()%4 == 0 {
 		req.Header.Set("Expect", "100-continue")
 	}
-	if body != nil { // so that the client may begin anew
+	if body != nil { // so that the client can retry
 		req.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(pattern(size))), nil }
 	}
 	if body != nil && r.byte()%3 == 0 {
@@ -239,7 +238,7 @@ func exchange(t *testing.T, client *http.Client, r *reader, all *strings.Builder
 	}
 	res, err := client.Do(req)
 	if err != nil {
-		fmt.Fprintf(all, "%s %s: no answer\n", method, path)
+		fmt.Fprintf(all, "%s %s: no response\n", method, path)
 		t.Log(err)
 		return
 	}
@@ -251,60 +250,60 @@ func exchange(t *testing.T, client *http.Client, r *reader, all *strings.Builder
 	fmt.Fprintf(all, "%s %s: %s, %d, %v, %s %v, %s\n", method, path, res.Status, res.ContentLength, list(res.Header), sum(text), err != nil, list(res.Trailer))
 }
 
-// obey does what a request of exchange tells it.
-func obey(w http.ResponseWriter, r *http.Request) {
-	told := func(option string) bool { return r.Header.Get("X-"+option) != "" }
+// scriptedHandler follows the instructions in the request's header.
+func scriptedHandler(w http.ResponseWriter, r *http.Request) {
+	option := func(name string) bool { return r.Header.Get("X-"+name) != "" }
 	header := w.Header()
 	header.Set("X-Seen", fmt.Sprint(r.Method, r.URL, r.RequestURI, r.Host, r.Proto, r.ContentLength, list(r.Header), len(r.Trailer), r.TransferEncoding))
-	if told("read") {
+	if option("read") {
 		text, err := io.ReadAll(r.Body)
 		header.Set("X-Body", fmt.Sprint(sum(text), err, list(r.Trailer)))
 	}
 	size, _ := strconv.Atoi(r.Header.Get("X-Size"))
 	status, _ := strconv.Atoi(r.Header.Get("X-Status"))
-	if told("length") && status != http.StatusNoContent && status != http.StatusNotModified {
+	if option("length") && status != http.StatusNoContent && status != http.StatusNotModified {
 		header.Set("Content-Length", strconv.Itoa(size))
 	}
-	if told("type") {
+	if option("type") {
 		header.Set("Content-Type", "text/odd")
 	}
-	if told("no-type") {
+	if option("no-type") {
 		header["Content-Type"] = nil
 	}
-	if told("no-date") {
+	if option("no-date") {
 		header["Date"] = nil
 	}
-	if told("bad") {
+	if option("bad") {
 		header["X-Bad"] = []string{"a\nb", "c"}
 		header["Connection"] = []string{"keep-alive"}
 		header["Transfer-Encoding"] = []string{"chunked"}
 	}
-	if told("trailer") {
+	if option("trailer") {
 		header.Set("Trailer", "X-After, Content-Length, X-Never")
 	}
 	if status > 0 {
 		w.WriteHeader(status)
 	}
-	if told("trailer") && status < 200 {
-		w.WriteHeader(http.StatusOK) // what is set before, net/http sends before and behind
+	if option("trailer") && status < 200 {
+		w.WriteHeader(http.StatusOK) // net/http sends fields set earlier both as headers and as trailers
 	}
-	if told("late") {
-		header.Set("X-Late", "too late, or not")
+	if option("late") {
+		header.Set("X-Late", "set after WriteHeader")
 	}
 	step, _ := strconv.Atoi(r.Header.Get("X-Step"))
 	for at := 0; at < size; at += step {
 		if _, err := w.Write(pattern(size)[at:min(size, at+step)]); err != nil {
 			break
 		}
-		if told("flush") && at == 0 {
+		if option("flush") && at == 0 {
 			_ = http.NewResponseController(w).Flush()
 		}
 	}
-	if told("empty") {
+	if option("empty") {
 		_, _ = w.Write(nil)
 	}
 	header.Set("X-After", "trailer")
-	if told("prefix") {
+	if option("prefix") {
 		header.Set(http.TrailerPrefix+"X-Prefixed", "trailer")
 	}
 }

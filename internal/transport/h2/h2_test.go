@@ -27,7 +27,7 @@ type site struct {
 	url    string
 	client *http.Client
 	http   *http.Server
-	server *h2.Server // nil: net/http's
+	server *h2.Server // nil: net/http's own
 }
 
 // serve serves handler with h2, over TLS or as h2c, until the test ends.
@@ -82,7 +82,7 @@ func serveBy(t testing.TB, own, secure bool, options h2.Options, srv *http.Serve
 	return s
 }
 
-// shutdown ends the server, as a process does that ends.
+// shutdown stops the server gracefully, as a process does at its end.
 func (s *site) shutdown(ctx context.Context) error {
 	if s.server == nil {
 		return s.http.Shutdown(ctx)
@@ -90,8 +90,8 @@ func (s *site) shutdown(ctx context.Context) error {
 	return errors.Join(s.http.Shutdown(ctx), s.server.Shutdown(ctx))
 }
 
-// both runs test over TLS and as h2c.
-func both(t *testing.T, test func(t *testing.T, secure bool)) {
+// overH2CAndTLS runs test as h2c and over TLS.
+func overH2CAndTLS(t *testing.T, test func(t *testing.T, secure bool)) {
 	t.Helper()
 	for name, secure := range map[string]bool{"h2c": false, "TLS": true} {
 		t.Run(name, func(t *testing.T) { test(t, secure) })
@@ -106,11 +106,11 @@ func pattern(n int) []byte {
 	return b
 }
 
-func TestEchoesBodiesOfEverySize(t *testing.T) {
-	both(t, func(t *testing.T, secure bool) {
+func TestBodySizes(t *testing.T) {
+	overH2CAndTLS(t, func(t *testing.T, secure bool) {
 		s := serve(t, secure, h2.Options{}, func(w http.ResponseWriter, r *http.Request) {
 			if r.ProtoMajor != 2 || (r.TLS != nil) != secure {
-				t.Errorf("%s, TLS %v", r.Proto, r.TLS != nil)
+				t.Errorf("protocol %s, TLS %v", r.Proto, r.TLS != nil)
 			}
 			body, err := io.ReadAll(r.Body)
 			if err != nil {
@@ -134,7 +134,7 @@ func TestEchoesBodiesOfEverySize(t *testing.T) {
 					defer res.Body.Close()
 					got, err := io.ReadAll(res.Body)
 					if err != nil || !bytes.Equal(got, pattern(n)) {
-						t.Errorf("%d bytes, known %v: %d came back, %v", n, known, len(got), err)
+						t.Errorf("%d bytes, declared length %v: %d were returned, %v", n, known, len(got), err)
 					}
 				})
 			}
@@ -152,7 +152,7 @@ func TestTrailersBothWays(t *testing.T) {
 	})
 	req, _ := http.NewRequest(http.MethodPost, s.url, io.MultiReader(strings.NewReader("body")))
 	req.Trailer = http.Header{"Sum": nil}
-	req.Body = &atEOF{req.Body, func() { req.Trailer.Set("Sum", "4") }}
+	req.Body = &onEOF{req.Body, func() { req.Trailer.Set("Sum", "4") }}
 	res, err := s.client.Do(req)
 	if err != nil {
 		t.Fatal(err)
@@ -164,15 +164,15 @@ func TestTrailersBothWays(t *testing.T) {
 	}
 }
 
-type atEOF struct {
+type onEOF struct {
 	io.ReadCloser
-	do func()
+	call func()
 }
 
-func (r *atEOF) Read(p []byte) (int, error) {
+func (r *onEOF) Read(p []byte) (int, error) {
 	n, err := r.ReadCloser.Read(p)
 	if err == io.EOF {
-		r.do()
+		r.call()
 	}
 	return n, err
 }

@@ -16,25 +16,24 @@ import (
 	"github.com/tensorwire/tensorwire/internal/transport/h2"
 )
 
-// allowedToFail are the cases of h2spec that do not concern this server: net/http
-// reads a connection's first line, and answers a bad preface in HTTP/1.
+// allowedToFail are the h2spec cases outside this server: net/http reads a connection's
+// first line and answers an invalid preface in HTTP/1.
 var allowedToFail = map[bool][]string{
 	false: {"http2/3.5: Sends invalid connection preface"},
 	true:  nil,
 }
 
-// h2spec, as make h2spec runs it.
+// TestH2Spec runs h2spec (make h2spec).
 func TestH2Spec(t *testing.T) {
 	tool := os.Getenv("H2SPEC")
 	if tool == "" {
-		t.Skip("make h2spec runs it")
+		t.Skip("H2SPEC is not set: run make h2spec")
 	}
-	both(t, func(t *testing.T, secure bool) {
-		// The case of a frame that is too large (4.2, 3) makes one for the smallest limit
-		// alone.
+	overH2CAndTLS(t, func(t *testing.T, secure bool) {
+		// The case of an oversized frame (4.2, 3) assumes the smallest limit.
 		s := serve(t, secure, h2.Options{MaxFrameSize: 16 << 10}, func(w http.ResponseWriter, r *http.Request) {
 			_, _ = io.Copy(io.Discard, r.Body)
-			_, _ = io.WriteString(w, "more than the few bytes of a window that shrinks")
+			_, _ = io.WriteString(w, "longer than the smallest windows under test")
 		})
 		at, err := url.Parse(s.url)
 		if err != nil {
@@ -45,20 +44,20 @@ func TestH2Spec(t *testing.T) {
 		if secure {
 			args = append(args, "--tls", "--insecure")
 		}
-		out, _ := exec.CommandContext(t.Context(), tool, args...).CombinedOutput() // it fails where a case fails
+		out, _ := exec.CommandContext(t.Context(), tool, args...).CombinedOutput() // it fails if a case fails
 		passed, failed := readReport(t, report)
 		if want := allowedToFail[secure]; !slices.Equal(failed, want) {
-			t.Errorf("these fail:\n%s\nnot these:\n%s\n%s", strings.Join(failed, "\n"), strings.Join(want, "\n"), out)
+			t.Errorf("failed cases:\n%s\nwant:\n%s\n%s", strings.Join(failed, "\n"), strings.Join(want, "\n"), out)
 		}
 		if passed+len(failed) < 145 {
-			t.Errorf("%d cases ran", passed+len(failed))
+			t.Errorf("%d cases ran, want at least 145", passed+len(failed))
 		}
 		t.Logf("%d pass, %d fail", passed, len(failed))
 	})
 }
 
-// readReport returns how many cases of a JUnit report passed, and the names of those
-// that did not.
+// readReport returns the number of passed cases in a JUnit report and the names of the
+// others.
 func readReport(t *testing.T, path string) (passed int, failed []string) {
 	t.Helper()
 	text, err := os.ReadFile(path)

@@ -7,42 +7,44 @@ import (
 	"time"
 )
 
-// Options tune a Server. The zero value has the defaults. The http.Server's own limits
-// hold as well: ReadTimeout and WriteTimeout for each request, ReadHeaderTimeout for
-// its header, and those that are named below.
+// Options tune a Server. Zero values have the documented defaults. The limits of the
+// http.Server apply too: ReadTimeout and WriteTimeout to each request, ReadHeaderTimeout to
+// its header block, and those named below.
 type Options struct {
-	// MaxConcurrentStreams is how many requests one connection may have open. 0: 250.
+	// MaxConcurrentStreams bounds the open requests of one connection (RFC 9113, section
+	// 5.1.2). 0: 250.
 	MaxConcurrentStreams uint32
-	// StreamWindow and ConnectionWindow are how many bytes a peer may send beyond what
-	// handlers have consumed, of one request and of all of a connection; 64 KiB - 1 at
-	// least (RFC 9113, 6.9.2). 0: 8 MiB and 64 MiB.
+	// StreamWindow and ConnectionWindow are the receive windows of one request and of one
+	// connection: the bytes that a peer may send beyond what handlers have consumed. At
+	// least 64 KiB - 1 (RFC 9113, section 6.9.2). 0: 8 MiB and 64 MiB.
 	StreamWindow, ConnectionWindow int32
-	// MaxFrameSize is the largest frame that a peer may send, from 16 KiB to 16 MiB.
-	// 0: 1 MiB.
+	// MaxFrameSize is the largest frame payload that a peer may send, from 16 KiB to 16 MiB
+	// - 1 (RFC 9113, section 4.2). 0: 1 MiB.
 	MaxFrameSize uint32
-	// MaxHeaderBytes bounds a request's header fields, names and values and 32 bytes
-	// for each (RFC 9113, 6.5.2). 0: the http.Server's, or 1 MiB.
+	// MaxHeaderBytes bounds the header fields of a request: names, values and 32 bytes for
+	// each (RFC 9113, section 6.5.2). Larger ones are answered with 431. 0: the
+	// http.Server's MaxHeaderBytes, or 1 MiB.
 	MaxHeaderBytes int
-	// MaxBufferedBytes bounds the memory that bodies hold for handlers that have not
-	// read yet, of all connections together. A stream that would exceed it is reset.
+	// MaxBufferedBytes bounds the memory of request bodies that handlers have not read yet,
+	// over all connections. A stream that would exceed it is reset with ENHANCE_YOUR_CALM.
 	// 0: 1 GiB.
 	MaxBufferedBytes int64
-	// HandshakeTimeout bounds the time until a peer's preface and first SETTINGS have
-	// come, until it has acknowledged ours, and that of a header block where the
-	// http.Server says nothing. 0: 10 s.
+	// HandshakeTimeout bounds the wait for a peer's preface and first SETTINGS, for its
+	// acknowledgment of ours, and for a complete header block if the http.Server sets no
+	// timeout for it. 0: 10 s.
 	HandshakeTimeout time.Duration
-	// IdleTimeout closes a connection without requests. 0: the http.Server's
-	// IdleTimeout or ReadTimeout, or an hour.
+	// IdleTimeout closes a connection without requests. 0: the http.Server's IdleTimeout or
+	// ReadTimeout, or an hour.
 	IdleTimeout time.Duration
-	// PingAfter is how long a connection may be silent before the peer is asked for a
-	// sign of life, and PingTimeout how long that may take, once all that was to be sent
-	// before is written. 0: 30 s and 15 s.
+	// PingAfter is how long a connection may be silent before the server sends PING.
+	// PingTimeout bounds the wait for any frame after that, counted from the end of a write
+	// that was under way. 0: 30 s and 15 s.
 	PingAfter, PingTimeout time.Duration
-	// WriteTimeout is how long a peer may take nothing of what is sent, or too little: the
-	// connection ends where it does not read, after half of the time at the earliest, and
-	// a stream where its window stays closed or its turn does not come. 0: a minute.
+	// WriteTimeout bounds how long a peer may accept no data, or too little. It ends a
+	// connection whose peer does not read (after half of the timeout at the earliest), and
+	// a stream whose window stays closed or whose turn does not come. 0: one minute.
 	WriteTimeout time.Duration
-	// Logger is told of panics. nil: slog.Default.
+	// Logger receives panics of handlers. nil: slog.Default.
 	Logger *slog.Logger
 }
 
@@ -64,12 +66,12 @@ func (o Options) withDefaults(srv *http.Server) Options {
 	return o
 }
 
-// headerTimeout bounds the time that a header block takes.
+// headerTimeout bounds the time for a complete header block.
 func (s *Server) headerTimeout() time.Duration {
-	return positive(s.http.ReadHeaderTimeout, s.http.ReadTimeout, s.options.HandshakeTimeout)
+	return positive(s.httpServer.ReadHeaderTimeout, s.httpServer.ReadTimeout, s.options.HandshakeTimeout)
 }
 
-// positive returns the first of values above zero; net/http takes the others for none.
+// positive returns the first value above zero: net/http treats other values as unset.
 func positive[T int | time.Duration](values ...T) T {
 	for _, v := range values {
 		if v > 0 {

@@ -18,9 +18,9 @@ import (
 	"github.com/tensorwire/tensorwire/internal/transport/h2"
 )
 
-// bubble runs test against a server of handler in a bubble of synctest: time passes
-// only where everything waits, so that limits show exactly.
-func bubble(t *testing.T, srv *http.Server, options h2.Options, test func(t *testing.T, l *listener)) {
+// inBubble runs test against srv in a synctest bubble: time passes only while everything
+// waits, so that timeouts are exact.
+func inBubble(t *testing.T, srv *http.Server, options h2.Options, test func(t *testing.T, l *listener)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		l := &listener{conns: make(chan net.Conn), closed: make(chan struct{})}
@@ -42,14 +42,14 @@ func bubble(t *testing.T, srv *http.Server, options h2.Options, test func(t *tes
 			}
 			synctest.Wait()
 			if held := l.server.Buffered(); held != 0 {
-				t.Errorf("%d bytes are charged to bodies that are gone", held)
+				t.Errorf("%d bytes are charged to closed bodies", held)
 			}
 		}()
 		test(t, l)
 	})
 }
 
-// listener is a net.Listener whose connections are pipes.
+// listener is a net.Listener of in-memory connections.
 type listener struct {
 	server *h2.Server
 	conns  chan net.Conn
@@ -70,15 +70,15 @@ func (l *listener) Accept() (net.Conn, error) {
 func (l *listener) Close() error   { l.once.Do(func() { close(l.closed) }); return nil }
 func (l *listener) Addr() net.Addr { return &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 1} }
 
-// dial returns a peer that has sent preface and SETTINGS, acknowledges the server's,
-// and reads whatever comes.
+// dial returns a peer that has sent the preface and SETTINGS, acknowledges the server's
+// SETTINGS, and reads everything.
 func (l *listener) dial(t *testing.T, settings ...http2.Setting) *peer {
 	t.Helper()
 	p := l.raw(t)
-	p.write(t, func() error { _, err := p.nc.Write([]byte(http2.ClientPreface)); return err })
+	p.mustDo(t, func() error { _, err := p.nc.Write([]byte(http2.ClientPreface)); return err })
 	go p.readAll()
-	p.write(t, func() error { return p.f.WriteSettings(settings...) })
-	p.write(t, p.f.WriteSettingsAck)
+	p.mustDo(t, func() error { return p.f.WriteSettings(settings...) })
+	p.mustDo(t, p.f.WriteSettingsAck)
 	synctest.Wait()
 	return p
 }
@@ -90,17 +90,17 @@ func (l *listener) raw(*testing.T) *peer {
 	p := &peer{nc: ours, f: http2.NewFramer(ours, ours), bodies: map[uint32]*bytes.Buffer{}}
 	p.f.AllowIllegalWrites = true
 	p.f.ReadMetaHeaders = hpack.NewDecoder(4096, nil)
-	p.fields = hpack.NewEncoder(&p.encoded)
-	p.fields = newEncoder(p)
+	p.encoder = hpack.NewEncoder(&p.encoded)
+	p.encoder = newEncoder(p)
 	l.peers = append(l.peers, p)
 	return p
 }
 
-// peer is a client that speaks frames, also such as no client should.
+// peer is a client at the level of frames, including illegal ones.
 type peer struct {
 	nc      net.Conn
 	f       *http2.Framer
-	fields  *hpack.Encoder
+	encoder *hpack.Encoder
 	encoded bytes.Buffer
 
 	mu     sync.Mutex
@@ -109,18 +109,18 @@ type peer struct {
 	ended  error
 }
 
-// event is a frame that came.
+// event is a received frame.
 type event struct {
-	kind   http2.FrameType
-	id     uint32
-	ack    bool
-	ends   bool
-	code   http2.ErrCode
-	last   uint32
-	grow   uint32
-	status string
-	fields map[string]string
-	debug  string
+	kind      http2.FrameType
+	id        uint32
+	ack       bool
+	endStream bool
+	code      http2.ErrCode
+	last      uint32
+	increment uint32
+	status    string
+	fields    map[string]string
+	debug     string
 }
 
 func (p *peer) readAll() {
@@ -135,13 +135,13 @@ func (p *peer) readAll() {
 		e := event{kind: f.Header().Type, id: f.Header().StreamID}
 		switch f := f.(type) {
 		case *http2.MetaHeadersFrame:
-			e.fields, e.ends = map[string]string{}, f.StreamEnded()
+			e.fields, e.endStream = map[string]string{}, f.StreamEnded()
 			for _, field := range f.Fields {
 				e.fields[field.Name] = field.Value
 			}
 			e.status = e.fields[":status"]
 		case *http2.DataFrame:
-			e.ends = f.StreamEnded()
+			e.endStream = f.StreamEnded()
 			if p.bodies[e.id] == nil {
 				p.bodies[e.id] = &bytes.Buffer{}
 			}
@@ -151,7 +151,7 @@ func (p *peer) readAll() {
 		case *http2.GoAwayFrame:
 			e.code, e.last, e.debug = f.ErrCode, f.LastStreamID, string(f.DebugData())
 		case *http2.WindowUpdateFrame:
-			e.grow = f.Increment
+			e.increment = f.Increment
 		case *http2.PingFrame:
 			e.ack = f.IsAck()
 		case *http2.SettingsFrame:
@@ -162,25 +162,25 @@ func (p *peer) readAll() {
 	}
 }
 
-func (p *peer) write(t *testing.T, do func() error) {
+func (p *peer) mustDo(t *testing.T, do func() error) {
 	t.Helper()
 	if err := do(); err != nil {
 		t.Fatal(err)
 	}
 }
 
-// block encodes fields, given as name, value, name, value.
-func (p *peer) block(fields ...string) []byte {
+// encodeBlock encodes fields, given as name, value, name, value.
+func (p *peer) encodeBlock(fields ...string) []byte {
 	p.encoded.Reset()
 	for i := 0; i < len(fields); i += 2 {
-		_ = p.fields.WriteField(hpack.HeaderField{Name: fields[i], Value: fields[i+1]})
+		_ = p.encoder.WriteField(hpack.HeaderField{Name: fields[i], Value: fields[i+1]})
 	}
 	return bytes.Clone(p.encoded.Bytes())
 }
 
-// request opens a stream.
+// request sends HEADERS.
 func (p *peer) request(id uint32, ends bool, fields ...string) error {
-	return p.f.WriteHeaders(http2.HeadersFrameParam{StreamID: id, EndHeaders: true, EndStream: ends, BlockFragment: p.block(fields...)})
+	return p.f.WriteHeaders(http2.HeadersFrameParam{StreamID: id, EndHeaders: true, EndStream: ends, BlockFragment: p.encodeBlock(fields...)})
 }
 
 func get(path string) []string {
@@ -191,17 +191,17 @@ func post(path string, more ...string) []string {
 	return append([]string{":method", "POST", ":scheme", "http", ":authority", "host", ":path", path}, more...)
 }
 
-// settle waits until nothing moves, and returns the frames that came.
-func (p *peer) settle() []event {
+// waitIdle waits until all goroutines wait, and returns the received frames.
+func (p *peer) waitIdle() []event {
 	synctest.Wait()
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return append([]event(nil), p.seen...)
 }
 
-// find returns the last frame of a kind, on a stream.
+// find returns the latest frame of a kind on a stream.
 func (p *peer) find(kind http2.FrameType, id uint32) (event, bool) {
-	events := p.settle()
+	events := p.waitIdle()
 	for _, e := range slices.Backward(events) {
 		if e.kind == kind && e.id == id {
 			return e, true
@@ -210,8 +210,8 @@ func (p *peer) find(kind http2.FrameType, id uint32) (event, bool) {
 	return event{}, false
 }
 
-// over reports whether the connection has ended.
-func (p *peer) over() bool {
+// isClosed reports whether the connection has ended.
+func (p *peer) isClosed() bool {
 	synctest.Wait()
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -221,7 +221,7 @@ func (p *peer) over() bool {
 func (p *peer) wantReset(t *testing.T, id uint32, code http2.ErrCode) {
 	t.Helper()
 	if e, ok := p.find(http2.FrameRSTStream, id); !ok || e.code != code {
-		t.Errorf("stream %d: RST_STREAM %v with %v, not with %v; %v", id, ok, e.code, code, p.settle())
+		t.Errorf("stream %d: RST_STREAM %v with %v, want %v; %v", id, ok, e.code, code, p.waitIdle())
 	}
 }
 
@@ -229,9 +229,9 @@ func (p *peer) wantGoAway(t *testing.T, code http2.ErrCode) event {
 	t.Helper()
 	e, ok := p.find(http2.FrameGoAway, 0)
 	if !ok || e.code != code {
-		t.Errorf("GOAWAY %v with %v (%s), not with %v", ok, e.code, e.debug, code)
+		t.Errorf("GOAWAY %v with %v (%s), want %v", ok, e.code, e.debug, code)
 	}
-	if code != http2.ErrCodeNo && !p.over() {
+	if code != http2.ErrCodeNo && !p.isClosed() {
 		t.Error("the connection is still open")
 	}
 	return e
@@ -240,18 +240,18 @@ func (p *peer) wantGoAway(t *testing.T, code http2.ErrCode) event {
 func (p *peer) wantStatus(t *testing.T, id uint32, status string) {
 	t.Helper()
 	if e, ok := p.find(http2.FrameHeaders, id); !ok || e.status != status {
-		t.Errorf("stream %d: answer %v %q, not %s; %v", id, ok, e.status, status, p.settle())
+		t.Errorf("stream %d: response %v %q, want %s; %v", id, ok, e.status, status, p.waitIdle())
 	}
 }
 
 func (p *peer) wantAlive(t *testing.T) {
 	t.Helper()
-	if e, ok := p.find(http2.FrameGoAway, 0); ok || p.over() {
+	if e, ok := p.find(http2.FrameGoAway, 0); ok || p.isClosed() {
 		t.Errorf("the connection has ended: %v, %+v", p.ended, e)
 	}
 }
 
-// body returns what has come of the first stream's answer.
+// body returns the received body of the first stream's response.
 func (p *peer) body() string {
 	synctest.Wait()
 	p.mu.Lock()
@@ -262,7 +262,8 @@ func (p *peer) body() string {
 	return ""
 }
 
-// repeat does something until it fails or n times, and returns how often it went well.
+// repeat calls do up to n times, until it fails, and returns the number of successful
+// calls.
 func repeat(n int, do func(i int) error) int {
 	for i := range n {
 		if err := do(i); err != nil {
@@ -272,7 +273,7 @@ func repeat(n int, do func(i int) error) int {
 	return n
 }
 
-func first(errs ...error) error {
+func firstError(errs ...error) error {
 	for _, err := range errs {
 		if err != nil {
 			return err
@@ -281,9 +282,9 @@ func first(errs ...error) error {
 	return nil
 }
 
-func long(n int) string { return strings.Repeat("x", n) }
+func longValue(n int) string { return strings.Repeat("x", n) }
 
-// id is the i-th stream of a client, from 0.
-func id(i int) uint32 { return uint32(2*i + 1) }
+// streamID returns the ID of a client's i-th stream, from 0.
+func streamID(i int) uint32 { return uint32(2*i + 1) }
 
 func newEncoder(p *peer) *hpack.Encoder { return hpack.NewEncoder(&p.encoded) }

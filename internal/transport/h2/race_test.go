@@ -2,5 +2,5 @@
 
 package h2_test
 
-// raceDetector says that memory is not what it is without the race detector.
+// raceDetector: memory sizes are not comparable.
 const raceDetector = true

@@ -12,36 +12,36 @@ import (
 	"golang.org/x/net/http/httpguts"
 )
 
-// openStream makes the request of the header block that was read, and sets it aside to
-// start.
+// openStream creates the request of the complete header block and queues its handler.
 func (c *conn) openStream() error {
-	b := &c.block
-	if reason := b.check(); reason != "" {
+	b := &c.headers
+	if reason := b.validate(); reason != "" {
 		return streamError{b.id, codeProtocol, reason}
 	}
 	st := newStream(c, b.id)
 	st.remoteClosed = b.endStream
 	switch {
 	case b.tooLarge:
-		st.handler = http.HandlerFunc(answerTooLarge)
+		st.handler = http.HandlerFunc(respondHeaderTooLarge)
 		b.header = http.Header{}
-	case b.path == "*" && !c.server.http.DisableGeneralOptionsHandler:
-		st.handler = http.HandlerFunc(answerOptions)
+	case b.path == "*" && !c.server.httpServer.DisableGeneralOptionsHandler:
+		st.handler = http.HandlerFunc(respondOptions)
 	}
 	if reason := st.makeRequest(b); reason != "" {
 		return streamError{b.id, codeProtocol, reason}
 	}
 	c.mu.Lock()
-	st.window = c.peer.initialWindow
+	st.sendWindow = c.peer.initialWindow
 	c.streams[b.id] = st
 	c.handlers++
 	c.mu.Unlock()
-	c.starting = append(c.starting, st)
+	c.toStart = append(c.toStart, st)
 	return nil
 }
 
-// check reports what is wrong with a request's fields (RFC 9113, 8.3).
-func (b *headerBlock) check() string {
+// validate returns what is wrong with a request's fields (RFC 9113, section 8.3.1); "" if
+// nothing is.
+func (b *headerBlock) validate() string {
 	hosts := b.header["Host"]
 	switch {
 	case b.malformed != "":
@@ -53,17 +53,17 @@ func (b *headerBlock) check() string {
 	case !isToken(b.method):
 		return ":method is malformed"
 	case len(hosts) > 1, len(hosts) == 1 && b.authority != "" && !strings.EqualFold(hosts[0], b.authority):
-		return "host is given twice, or is not :authority" // RFC 9113, 8.3.1
+		return "duplicate host, or host differs from :authority" // RFC 9113, section 8.3.1
 	case !httpguts.ValidHostHeader(b.authority), strings.Contains(b.authority, "@"):
 		return ":authority is malformed"
 	case b.method == http.MethodConnect:
 		if b.scheme != "" || b.path != "" || b.authority == "" {
-			return "CONNECT takes :authority alone" // RFC 9113, 8.5
+			return "CONNECT requires :authority, and no :scheme and :path" // RFC 9113, section 8.5
 		}
 	case b.scheme == "" || b.path == "":
 		return ":scheme or :path is missing"
 	case b.path[0] != '/' && (b.path != "*" || b.method != http.MethodOptions):
-		return ":path does not begin with a slash"
+		return ":path does not begin with /"
 	case b.scheme != "http" && b.scheme != "https":
 		return ":scheme is neither http nor https"
 	}
@@ -79,7 +79,7 @@ func isToken(s string) bool {
 	return s != ""
 }
 
-// makeRequest makes the stream's request, and returns what is wrong with it.
+// makeRequest creates the stream's request, and returns the reason if it is malformed.
 func (st *stream) makeRequest(b *headerBlock) string {
 	c := st.conn
 	host := b.authority
@@ -88,7 +88,7 @@ func (st *stream) makeRequest(b *headerBlock) string {
 	}
 	delete(b.header, "Host")
 	if len(b.cookies) > 0 {
-		b.add("Cookie", strings.Join(b.cookies, "; ")) // RFC 9113, 8.2.3
+		b.addField("Cookie", strings.Join(b.cookies, "; ")) // RFC 9113, section 8.2.3
 	}
 	length, reason := b.contentLength()
 	if reason != "" {
@@ -96,13 +96,13 @@ func (st *stream) makeRequest(b *headerBlock) string {
 	}
 	continues := httpguts.HeaderValuesContainsToken(b.header["Expect"], "100-continue")
 	if continues {
-		delete(b.header, "Expect") // it is answered here, as in net/http
+		delete(b.header, "Expect") // the server answers it, as net/http does
 	}
 	var target *url.URL
 	uri := b.path
 	switch {
 	case b.tooLarge:
-		if b.method != http.MethodHead { // whose answer has no body
+		if b.method != http.MethodHead { // its response has no body
 			b.method = http.MethodGet
 		}
 		uri, target = "/", &url.URL{Path: "/"}
@@ -116,9 +116,9 @@ func (st *stream) makeRequest(b *headerBlock) string {
 	}
 	ctx, cancel := context.WithCancelCause(c.ctx)
 	st.cancel = cancel
-	r := noRequest.WithContext(ctx)
+	r := emptyRequest.WithContext(ctx)
 	r.Method, r.URL, r.RequestURI, r.Host, r.Header = b.method, target, uri, host, b.header
-	r.Proto, r.ProtoMajor, r.RemoteAddr, r.TLS = "HTTP/2.0", 2, c.remote, c.tls
+	r.Proto, r.ProtoMajor, r.RemoteAddr, r.TLS = "HTTP/2.0", 2, c.remoteAddr, c.tls
 	r.ContentLength, r.Body = length, http.NoBody
 	if b.header["Trailer"] != nil {
 		st.trailer = declaredTrailers(b.header)
@@ -127,7 +127,7 @@ func (st *stream) makeRequest(b *headerBlock) string {
 	if !b.endStream {
 		st.body.init(st, length, b.header, continues)
 		r.Body = &st.body
-		if limit := c.server.http.ReadTimeout; limit > 0 {
+		if limit := c.server.httpServer.ReadTimeout; limit > 0 {
 			st.body.setDeadline(time.Now().Add(limit))
 		}
 	}
@@ -135,88 +135,53 @@ func (st *stream) makeRequest(b *headerBlock) string {
 	return ""
 }
 
-// parsePath returns the URL of a path, which is often that of the request before.
+// parsePath parses :path, which often equals that of the previous request.
 func (c *conn) parsePath(path string) (*url.URL, error) {
-	if path != c.path {
+	if path != c.lastPath {
 		target, err := url.ParseRequestURI(path)
 		if err != nil {
 			return nil, err
 		}
-		c.path, c.target = path, *target
+		c.lastPath, c.lastURL = path, *target
 	}
-	target := c.target // handlers may change theirs
+	target := c.lastURL // a copy: handlers may change it
 	return &target, nil
 }
 
-// contentLength returns the length of a request's body, -1 where it is not known, and
-// what is wrong with it.
+// contentLength returns the length that content-length declares, -1 if it is unknown, and
+// the reason if it is malformed (RFC 9110, section 8.6).
 func (b *headerBlock) contentLength() (length int64, reason string) {
 	length = -1
 	if values, ok := b.header["Content-Length"]; ok {
 		n, err := strconv.ParseUint(textproto.TrimString(values[0]), 10, 63)
 		if err != nil {
-			return 0, "content-length is no number"
+			return 0, "content-length is not a number"
 		}
 		for _, other := range values[1:] {
 			if other != values[0] {
-				return 0, "content-length is given twice"
+				return 0, "conflicting content-length values"
 			}
 		}
 		length = int64(n)
 	}
 	if b.endStream {
 		if length > 0 {
-			return 0, "content-length is given, and there is no body"
+			return 0, "content-length above 0 without a body"
 		}
 		length = 0
 	}
 	return length, ""
 }
 
-// noRequest is what a request is made from with its context, in one piece.
-var noRequest = &http.Request{}
+// emptyRequest is the origin of each request: WithContext copies it in one allocation.
+var emptyRequest = &http.Request{}
 
-// declaredTrailers takes the names of Trailer out of a header. net/http lists them in
-// Request.Trailer before the body is read.
-func declaredTrailers(header http.Header) http.Header {
-	trailer := http.Header{}
-	for _, value := range header["Trailer"] {
-		for name := range strings.SplitSeq(value, ",") {
-			switch name = http.CanonicalHeaderKey(textproto.TrimString(name)); name {
-			case "", "Transfer-Encoding", "Trailer", "Content-Length":
-			default:
-				trailer[name] = nil
-			}
-		}
-	}
-	delete(header, "Trailer")
-	return trailer
+func respondHeaderTooLarge(w http.ResponseWriter, _ *http.Request) {
+	http.Error(w, "request header fields too large", http.StatusRequestHeaderFieldsTooLarge)
 }
 
-// endWithTrailers ends the body of the stream whose trailers were read.
-func (c *conn) endWithTrailers() error {
-	b := &c.block
-	c.mu.Lock()
-	st := c.streams[b.id]
-	c.mu.Unlock()
-	if st == nil {
-		return nil // it has ended meanwhile
-	}
-	if b.malformed != "" {
-		return streamError{b.id, codeProtocol, b.malformed}
-	}
-	if b.tooLarge {
-		return streamError{b.id, codeEnhanceCalm, "the trailers are too large"}
-	}
-	return c.endBody(st, b.header)
-}
-
-func answerTooLarge(w http.ResponseWriter, _ *http.Request) {
-	http.Error(w, "the request's header fields are too large", http.StatusRequestHeaderFieldsTooLarge)
-}
-
-// answerOptions answers OPTIONS *, which asks for the server and not for a resource of
-// its handler's, as net/http does.
-func answerOptions(w http.ResponseWriter, _ *http.Request) {
+// respondOptions answers "OPTIONS *", which concerns the server and not a resource of its
+// handler, as net/http does.
+func respondOptions(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Length", "0")
 }

@@ -12,41 +12,41 @@ import (
 	"github.com/tensorwire/tensorwire/internal/transport/bufpool"
 )
 
-// holdMost is how much of an answer is held back before its header goes, so that a
-// short one has a content-length.
-const holdMost = 4 << 10
+// maxHeldResponse bounds the part of a response that is held before HEADERS are sent, so
+// that a short response gets a content-length.
+const maxHeldResponse = 4 << 10
 
 var (
 	_ http.ResponseWriter = (*responseWriter)(nil)
 	_ http.Flusher        = (*responseWriter)(nil)
 )
 
-// responseWriter is what a handler answers with. As net/http's, it is for one goroutine
-// at a time; beside it one may read the body.
+// responseWriter implements http.ResponseWriter. As in net/http, one goroutine at a time
+// may use it, while another reads the body.
 type responseWriter struct {
 	st     *stream
 	header http.Header
-	// status is 0 until WriteHeader. snapshot is the header as it was then, and
-	// announced the trailers that it named.
+	// status is 0 before WriteHeader. WriteHeader sets snapshot, a copy of the header, and
+	// announced, the trailers it names.
 	status    int
 	snapshot  http.Header
 	announced []string
-	// begun says that the answer's HEADERS are on their way, and ended that all is.
-	begun, ended bool
-	// held is the beginning of the body, before HEADERS go.
-	held     []byte
-	declared int64 // content-length that the handler gave; -1
-	written  int64
-	complete bool // the handler has returned
-	expired  atomic.Bool
-	timer    *time.Timer
+	// headersSent: HEADERS are queued. finished: the response, or its handler, has ended.
+	headersSent, finished bool
+	// held is the beginning of the body before HEADERS, from bufpool.
+	held          []byte
+	contentLength int64 // as the handler declared it; -1 if it did not
+	written       int64
+	handlerDone   bool // the handler has returned
+	expired       atomic.Bool
+	timer         *time.Timer
 }
 
 func (w *responseWriter) init(st *stream) {
-	w.st, w.header, w.declared = st, make(http.Header, 8), -1
+	w.st, w.header, w.contentLength = st, make(http.Header, 8), -1
 }
 
-// release gives memory back when the handler is done.
+// release returns pooled memory when the handler is done.
 func (w *responseWriter) release() {
 	if w.held != nil {
 		bufpool.Put(w.held)
@@ -55,7 +55,7 @@ func (w *responseWriter) release() {
 	if w.timer != nil {
 		w.timer.Stop()
 	}
-	w.ended = true
+	w.finished = true
 }
 
 // Header implements http.ResponseWriter.
@@ -63,14 +63,14 @@ func (w *responseWriter) Header() http.Header { return w.header }
 
 // WriteHeader implements http.ResponseWriter.
 func (w *responseWriter) WriteHeader(status int) {
-	if w.status != 0 || w.ended {
+	if w.status != 0 || w.finished {
 		return
 	}
 	if status < 100 || status > 999 {
-		panic(fmt.Sprintf("h2: status %d is no HTTP status", status))
+		panic(fmt.Sprintf("h2: invalid status code %d, want 100 to 999", status))
 	}
 	if status < 200 && status != http.StatusSwitchingProtocols {
-		w.informal(status, w.header)
+		w.writeInformational(status, w.header)
 		return
 	}
 	w.status = status
@@ -79,19 +79,20 @@ func (w *responseWriter) WriteHeader(status int) {
 		if err != nil {
 			delete(w.header, "Content-Length")
 		} else {
-			w.declared = int64(n)
+			w.contentLength = int64(n)
 		}
 	}
 	w.announced = announcedTrailers(w.header)
-	if !w.complete && (w.declared >= 0 && w.header["Content-Type"] != nil && w.hasBody() || isEnveloped(w.header)) {
-		w.begin(false, nil) // nothing is to be learned from the body
+	if !w.handlerDone && (w.contentLength >= 0 && w.header["Content-Type"] != nil && w.hasBody() || isEnveloped(w.header)) {
+		w.sendHeaders(false, nil) // no field depends on the body
 		return
 	}
 	w.snapshot = w.header.Clone()
 }
 
-// mayHaveBody reports whether an answer of this status has a body, and hasBody whether
-// this one has: one to HEAD has not, though it is described as if it had.
+// mayHaveBody reports whether the status allows a body (RFC 9110, section 6.4.1). hasBody
+// reports whether one is sent: a response to HEAD has the fields of a body, but none (RFC
+// 9110, section 9.3.2).
 func (w *responseWriter) mayHaveBody() bool {
 	return w.status != http.StatusNoContent && w.status != http.StatusNotModified && w.status >= 200
 }
@@ -100,24 +101,24 @@ func (w *responseWriter) hasBody() bool {
 	return w.mayHaveBody() && w.st.request.Method != http.MethodHead
 }
 
-// Write implements http.ResponseWriter.
+// Write implements http.ResponseWriter. It does not keep p after it returns.
 func (w *responseWriter) Write(p []byte) (int, error) {
-	if err := w.prepare(int64(len(p))); err != nil {
+	if err := w.beforeWrite(int64(len(p))); err != nil {
 		return 0, err
 	}
-	if !w.begun {
-		if len(w.held)+len(p) <= holdMost {
+	if !w.headersSent {
+		if len(w.held)+len(p) <= maxHeldResponse {
 			if w.held == nil {
-				w.held = bufpool.Get(holdMost)[:0]
+				w.held = bufpool.Get(maxHeldResponse)[:0]
 			}
 			w.held = append(w.held, p...)
 			return len(p), nil
 		}
 		first := p
 		if len(w.held) > 0 {
-			first = slices.Concat(w.held, p[:min(len(p), sniffMost)])
+			first = slices.Concat(w.held, p[:min(len(p), sniffLen)])
 		}
-		w.begin(false, first)
+		w.sendHeaders(false, first)
 		if err := w.sendHeld(false); err != nil {
 			return 0, err
 		}
@@ -131,16 +132,16 @@ func (w *responseWriter) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// sniffMost is how much of a body http.DetectContentType looks at.
-const sniffMost = 512
+// sniffLen is the number of bytes that http.DetectContentType considers.
+const sniffLen = 512
 
 // WriteString implements io.StringWriter.
 func (w *responseWriter) WriteString(s string) (int, error) { return w.Write([]byte(s)) }
 
-// prepare makes sure of a header before n bytes of a body.
-func (w *responseWriter) prepare(n int64) error {
-	if w.ended {
-		return errors.New("h2: Write after the handler has returned")
+// beforeWrite checks that n bytes of body may be written, and sets the default status.
+func (w *responseWriter) beforeWrite(n int64) error {
+	if w.finished {
+		return errors.New("h2: write after the handler returned")
 	}
 	if w.expired.Load() {
 		return errDeadline
@@ -151,13 +152,13 @@ func (w *responseWriter) prepare(n int64) error {
 	if !w.mayHaveBody() {
 		return http.ErrBodyNotAllowed
 	}
-	if w.written += n; w.declared >= 0 && w.written > w.declared && w.hasBody() {
+	if w.written += n; w.contentLength >= 0 && w.written > w.contentLength && w.hasBody() {
 		return http.ErrContentLength
 	}
 	return nil
 }
 
-// sendHeld sends the part of the body that was held back.
+// sendHeld sends the held part of the body.
 func (w *responseWriter) sendHeld(end bool) error {
 	if w.held == nil {
 		return nil
@@ -174,17 +175,17 @@ func (w *responseWriter) sendHeld(end bool) error {
 // Flush implements http.Flusher.
 func (w *responseWriter) Flush() { _ = w.FlushError() }
 
-// FlushError sends what there is. It returns when that is on its way, not when it is
-// written.
+// FlushError queues everything written so far for sending. It does not wait until that is
+// sent.
 func (w *responseWriter) FlushError() error {
-	if w.ended {
+	if w.finished {
 		return nil
 	}
 	if w.status == 0 {
 		w.WriteHeader(http.StatusOK)
 	}
-	if !w.begun {
-		w.begin(false, w.held)
+	if !w.headersSent {
+		w.sendHeaders(false, w.held)
 	}
 	if err := w.sendHeld(false); err != nil {
 		return err
@@ -192,6 +193,6 @@ func (w *responseWriter) FlushError() error {
 	c := w.st.conn
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.armWriter()
-	return c.cannotSend(w.st)
+	c.armWriterLocked()
+	return c.sendErrLocked(w.st)
 }

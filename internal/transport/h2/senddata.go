@@ -2,49 +2,49 @@ package h2
 
 import "time"
 
-// sendData sends p, and the stream's end where it says so. It waits where p is large,
-// the peer takes no more, or much is to be written already; p is then sent from where
-// it is. The error says why p was not sent.
+// sendData sends p as DATA, with END_STREAM if end. It waits if p is large, flow control
+// blocks, or the send buffer is full; p is then sent without a copy. The error is the
+// reason why p was not sent. p is the caller's again when sendData has returned.
 func (c *conn) sendData(st *stream, p []byte, end bool) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	o := &c.out
-	if err := c.waitToSend(st); err != nil {
+	q := &c.send
+	if err := c.waitToSendLocked(st); err != nil {
 		return err
 	}
 	if st.localClosed {
 		return nil
 	}
 	n := int64(len(p))
-	if n == 0 || len(p) <= copyMost && n <= st.window && n <= o.window {
-		o.reserve(len(p) + frameHeaderSize)
-		o.buf = appendData(o.buf, p, end, st.id, c.peer.maxFrame)
-		st.window -= n
-		o.window -= n
-		c.flood.sent.Add(earnMessage + n/sentUnit)
+	if n == 0 || len(p) <= maxCopied && n <= st.sendWindow && n <= q.connWindow {
+		q.reserve(len(p) + frameHeaderSize)
+		q.buf = appendData(q.buf, p, end, st.id, c.peer.maxFrame)
+		st.sendWindow -= n
+		q.connWindow -= n
+		c.flood.earnedBySending.Add(earnData + n/bytesPerEarned)
 		if end {
-			c.ended(st)
+			c.responseEndedLocked(st)
 		}
 		return nil
 	}
 	st.pending, st.pendingEnd = p, end
 	now := time.Now()
 	st.progress.restart(now)
-	if o.first == nil {
-		o.progress.restart(now)
-		o.turns = turns{since: now}
+	if q.first == nil {
+		q.progress.restart(now)
+		q.share = sendShare{since: now}
 	}
-	o.queue(st)
-	c.armWriter()
-	c.tickBy(now.Add(c.server.options.WriteTimeout))
-	for st.pendingData() && c.cannotSend(st) == nil || st.writing {
-		st.sent.Wait()
+	q.enqueue(st)
+	c.armWriterLocked()
+	c.setTimerLocked(now.Add(c.server.options.WriteTimeout))
+	for st.hasPendingLocked() && c.sendErrLocked(st) == nil || st.writing {
+		st.sendCond.Wait()
 	}
-	left := st.pendingData()
+	left := st.hasPendingLocked()
 	st.pending, st.pendingEnd = nil, false
-	o.unqueue(st)
+	q.dequeue(st)
 	if left {
-		return c.cannotSend(st)
+		return c.sendErrLocked(st)
 	}
 	return nil
 }
@@ -62,33 +62,32 @@ func appendData(b, p []byte, end bool, id uint32, maxFrame int) []byte {
 	}
 }
 
-// waitToSend waits while much is to be written already, also for what flow control does
-// not count: a peer that asks on and reads no answer keeps its own streams open. The
-// caller holds mu, which is let go of meanwhile. The error is cannotSend's.
-func (c *conn) waitToSend(st *stream) error {
-	for st.dead == nil && c.full() {
-		c.out.drained.Wait()
+// waitToSendLocked waits while the send buffer is full, also for frames that flow control
+// does not count: a peer that keeps sending requests and reads no response blocks its own
+// handlers. It releases mu while it waits.
+func (c *conn) waitToSendLocked(st *stream) error {
+	for st.sendErr == nil && c.sendBufferFullLocked() {
+		c.send.drained.Wait()
 	}
-	return c.cannotSend(st)
+	return c.sendErrLocked(st)
 }
 
-// full reports whether much is to be written already, and sees that it is. The caller holds
-// mu.
-func (c *conn) full() bool {
-	if c.out.dead || len(c.out.buf) <= bufferMost {
+// sendBufferFullLocked reports whether the send buffer is full, and then makes sure that it
+// is being written.
+func (c *conn) sendBufferFullLocked() bool {
+	if c.send.dead || len(c.send.buf) <= maxSendBuffer {
 		return false
 	}
-	c.armWriter()
+	c.armWriterLocked()
 	return true
 }
 
-// cannotSend returns why nothing can be sent on a stream; nil where it can. The caller
-// holds mu.
-func (c *conn) cannotSend(st *stream) error {
+// sendErrLocked returns why nothing can be sent on a stream; nil if it can.
+func (c *conn) sendErrLocked(st *stream) error {
 	switch {
-	case st.dead != nil:
-		return st.dead
-	case c.out.dead:
+	case st.sendErr != nil:
+		return st.sendErr
+	case c.send.dead:
 		return errConnClosed
 	}
 	return nil

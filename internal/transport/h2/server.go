@@ -8,34 +8,36 @@ import (
 	"net/http"
 	"sync"
 	"sync/atomic"
+	"time"
 )
 
-// Server serves HTTP/2 connections of one http.Server. It is safe for concurrent use.
+// Server serves the HTTP/2 connections of one http.Server. It is safe for concurrent use.
 type Server struct {
-	options  Options
-	http     *http.Server
-	workers  workers
-	buffered atomic.Int64 // bytes of memory that bodies hold, of all connections
+	options    Options
+	httpServer *http.Server
+	workers    workers
+	maxNearRTT time.Duration // the constant, unless a benchmark changes it
+	buffered   atomic.Int64  // memory of request bodies over all connections, in bytes
 
 	mu       sync.Mutex
 	conns    map[*conn]struct{}
 	stopping bool
-	// empty is closed when stopping, and the last connection is gone.
+	// empty is closed when the server stops and its last connection has ended.
 	empty chan struct{}
 }
 
-// Configure makes srv serve HTTP/2: over TLS where the client asks for it by ALPN, and
-// without TLS where the client begins with HTTP/2's preface (h2c with prior
-// knowledge). It wraps srv.Handler and srv.ConnContext, so it is called when those are
-// set, and before srv serves. HTTP/1.1 stays net/http's.
+// Configure makes srv serve HTTP/2: over TLS for clients that negotiate h2 by ALPN, and
+// without TLS for clients that begin with the HTTP/2 preface (prior knowledge). It wraps
+// srv.Handler and srv.ConnContext, so call it after they are set and before srv serves.
+// net/http keeps serving HTTP/1.1.
 //
-// srv.Shutdown tells clients to go, but cannot wait for connections that were handed
-// over; who calls it calls Server.Shutdown of the returned Server too, and Server.Close
-// beside srv.Close.
+// srv.Shutdown starts the graceful shutdown of HTTP/2 connections, but cannot wait for
+// them: also call Server.Shutdown of the returned Server, and Server.Close along with
+// srv.Close.
 func Configure(srv *http.Server, options Options) *Server {
-	s := &Server{options: options.withDefaults(srv), http: srv, conns: map[*conn]struct{}{}, empty: make(chan struct{})}
-	// net/http's own HTTP/2 stays out of the way: with TLSNextProto set it does not come
-	// in over TLS, and without UnencryptedHTTP2 a PRI request reaches the handler.
+	s := &Server{options: options.withDefaults(srv), httpServer: srv, maxNearRTT: maxNearRTT, conns: map[*conn]struct{}{}, empty: make(chan struct{})}
+	// Keep net/http's own HTTP/2 out: TLSNextProto replaces it over TLS, and without
+	// UnencryptedHTTP2 a PRI request reaches the handler.
 	srv.Protocols = new(http.Protocols)
 	srv.Protocols.SetHTTP1(true)
 	srv.Protocols.SetHTTP2(true)
@@ -52,15 +54,15 @@ func Configure(srv *http.Server, options Options) *Server {
 	srv.TLSNextProto = map[string]func(*http.Server, *tls.Conn, http.Handler){
 		"h2": func(_ *http.Server, c *tls.Conn, h http.Handler) { s.serveALPN(c, h, handler) },
 	}
-	srv.Handler = &upgrader{server: s, next: handler}
-	srv.ConnContext = rememberContext(srv.ConnContext)
-	srv.RegisterOnShutdown(s.goAway)
+	srv.Handler = &prefaceHandler{server: s, next: handler}
+	srv.ConnContext = keepConnContext(srv.ConnContext)
+	srv.RegisterOnShutdown(s.drainAll)
 	return s
 }
 
-// add begins a connection, and counts it; false says that the server stops.
+// add registers and starts a connection. It returns false if the server is stopping.
 func (s *Server) add(c *conn) bool {
-	// Who drains the connection waits until it has begun.
+	// drain must wait until the connection has started.
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	s.mu.Lock()
@@ -69,7 +71,7 @@ func (s *Server) add(c *conn) bool {
 		return false
 	}
 	s.conns[c] = struct{}{}
-	c.begin()
+	c.beginLocked()
 	return true
 }
 
@@ -82,8 +84,8 @@ func (s *Server) remove(c *conn) {
 	}
 }
 
-// open returns the connections there are.
-func (s *Server) open() []*conn {
+// openConns returns the open connections.
+func (s *Server) openConns() []*conn {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	open := make([]*conn, 0, len(s.conns))
@@ -93,8 +95,8 @@ func (s *Server) open() []*conn {
 	return open
 }
 
-// goAway tells every client to open no more streams here.
-func (s *Server) goAway() {
+// drainAll starts the graceful shutdown of every connection.
+func (s *Server) drainAll() {
 	s.mu.Lock()
 	if s.stopping {
 		s.mu.Unlock()
@@ -105,16 +107,16 @@ func (s *Server) goAway() {
 		close(s.empty)
 	}
 	s.mu.Unlock()
-	for _, c := range s.open() {
+	for _, c := range s.openConns() {
 		c.drain()
 	}
 }
 
-// Shutdown tells clients to open no more streams, waits until those that are open have
-// ended and their connections are closed, and stops the idle goroutines. When ctx ends
-// first it returns its error, and the connections stay.
+// Shutdown stops the server gracefully: it sends GOAWAY, waits until all streams have ended
+// and their connections are closed, and stops idle worker goroutines. If ctx ends first,
+// Shutdown returns its error and leaves the connections open.
 func (s *Server) Shutdown(ctx context.Context) error {
-	s.goAway()
+	s.drainAll()
 	select {
 	case <-s.empty:
 		s.workers.stop()
@@ -124,12 +126,12 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	}
 }
 
-// Close closes every connection at once. Handlers that run learn of it from their
-// context and body; Close does not wait for them.
+// Close closes every connection at once. It ends the context and body of running handlers,
+// but does not wait for the handlers.
 func (s *Server) Close() error {
-	s.goAway()
+	s.drainAll()
 	var errs error
-	for _, c := range s.open() {
+	for _, c := range s.openConns() {
 		errs = errors.Join(errs, c.kill())
 	}
 	<-s.empty

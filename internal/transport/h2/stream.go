@@ -2,7 +2,6 @@ package h2
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
 	"runtime/debug"
@@ -11,209 +10,134 @@ import (
 	"time"
 )
 
-// stream is one request and its answer.
+// stream is one request and its response.
 type stream struct {
 	conn    *conn
 	id      uint32
 	request *http.Request
 	cancel  context.CancelCauseFunc
-	// handler is what serves the stream in place of the connection's; nil: that one.
-	handler http.Handler
-	body    body
-	answer  responseWriter
-	// trailer is what the request announces of trailers, and gets at the body's end.
+	// handler overrides the connection's handler; nil: no override.
+	handler  http.Handler
+	body     body
+	response responseWriter
+	// trailer is Request.Trailer: announced names, with values from the end of the body on.
 	trailer http.Header
-	// waking, started and aborted are the reading goroutine's: the stream is in
-	// conn.waking; its handler was started; it is not to be started.
-	waking, started, aborted bool
-	// credit counts bytes of the body that were consumed and the peer was not told of.
-	credit atomic.Int64
+	// The reader goroutine owns wakeQueued (the stream is in conn.toWake), started (its
+	// handler was started) and aborted (it must not start).
+	wakeQueued, started, aborted bool
+	// pendingCredit counts consumed bytes that no WINDOW_UPDATE has returned yet.
+	pendingCredit atomic.Int64
 
-	// What follows is guarded by conn.mu.
+	// conn.mu guards the fields below.
 
-	remoteClosed bool // the peer has ended its side
-	localClosed  bool // so have we
-	answered     bool // the answer's HEADERS are on their way
-	// dead is why nothing can be sent any more; nil while it can.
-	dead error
-	// window is how many bytes the peer takes.
-	window int64
-	// pending are bytes of the handler's that wait to be sent, while it waits too, and
-	// pendingEnd whether they end the stream.
+	remoteClosed bool // half-closed (remote): END_STREAM received (RFC 9113, section 5.1)
+	localClosed  bool // half-closed (local): END_STREAM queued
+	headersSent  bool // HEADERS of the response are queued
+	// sendErr is why nothing can be sent any more; nil while it can.
+	sendErr error
+	// sendWindow is the peer's receive window: bytes of DATA that may be sent.
+	sendWindow int64
+	// pending are bytes of a handler that waits in Write; pendingEnd: they end the stream.
 	pending    []byte
 	pendingEnd bool
-	queued     bool // in the sender's ring
+	queued     bool // in the send queue
 	writing    bool // a part of pending is being written
-	progress   progress
-	sent       sync.Cond
-	next       *stream // in the ring
+	progress   sendProgress
+	sendCond   sync.Cond
+	next       *stream // in the send queue
 }
 
-// pendingData reports whether the handler waits for something to be sent. The caller
-// holds conn.mu.
-func (st *stream) pendingData() bool { return len(st.pending) > 0 || st.pendingEnd }
+// hasPendingLocked reports whether a handler waits for DATA to be sent.
+func (st *stream) hasPendingLocked() bool { return len(st.pending) > 0 || st.pendingEnd }
 
 func newStream(c *conn, id uint32) *stream {
 	st := &stream{conn: c, id: id}
-	st.sent.L = &c.mu
+	st.sendCond.L = &c.mu
 	return st
 }
 
-// run serves the request, on a worker's goroutine.
+// run serves the request on a worker goroutine.
 func (st *stream) run() {
-	defer st.finish()
+	defer st.finishHandler()
 	handler := st.handler
 	if handler == nil {
 		handler = st.conn.handler
 	}
-	st.answer.init(st)
-	if limit := st.conn.server.http.WriteTimeout; limit > 0 {
-		_ = st.answer.SetWriteDeadline(time.Now().Add(limit)) // returns nil
+	st.response.init(st)
+	if limit := st.conn.server.httpServer.WriteTimeout; limit > 0 {
+		_ = st.response.SetWriteDeadline(time.Now().Add(limit)) // always nil
 	}
 	defer func() {
 		if v := recover(); v != nil {
-			st.panicked(v)
+			st.handlePanic(v)
 		}
 	}()
-	handler.ServeHTTP(&st.answer, st.request)
-	st.answer.finish()
+	handler.ServeHTTP(&st.response, st.request)
+	st.response.finish()
 }
 
-// panicked resets the stream of a handler that panicked, as net/http does.
-func (st *stream) panicked(v any) {
+// handlePanic resets the stream of a handler that panicked, as net/http does.
+func (st *stream) handlePanic(v any) {
 	if v != http.ErrAbortHandler { //nolint:errorlint // net/http compares the panic's value, too
 		st.conn.server.options.Logger.Error("panic in a handler", "path", st.request.URL.Path, "panic", fmt.Sprint(v), "stack", string(debug.Stack()))
 	}
-	st.conn.resetOpen(st, codeInternal, errStreamReset)
+	st.conn.resetIfOpen(st, codeInternal, errStreamReset)
 }
 
-// finish is the end of a handler: what it left of the body is not wanted.
-func (st *stream) finish() {
+// finishHandler runs after the handler: it discards the rest of the body and makes sure
+// that the response is sent.
+func (st *stream) finishHandler() {
 	c := st.conn
 	st.cancel(context.Canceled)
 	st.body.abandon()
-	st.answer.release()
+	st.response.release()
 	c.mu.Lock()
-	for c.full() {
-		c.out.drained.Wait() // who has been reset, by a panic, adds to it too
+	for c.sendBufferFullLocked() {
+		c.send.drained.Wait() // a stream reset by a panic adds to the buffer too
 	}
 	c.handlers--
 	if c.streams[st.id] == st {
-		// The handler's goroutine has ended without an answer (runtime.Goexit).
-		st.dead = errStreamReset
-		c.resetNow(st.id, codeInternal)
-		c.drop(st)
+		// The handler's goroutine ended without a response (runtime.Goexit).
+		st.sendErr = errStreamReset
+		c.queueResetLocked(st.id, codeInternal)
+		c.dropStreamLocked(st)
 	}
-	alone := c.handlers == 0 && c.mayWrite()
+	alone := c.handlers == 0 && c.needsWriterLocked()
 	if alone {
-		c.out.writing = true
+		c.send.writing = true
 	} else {
-		c.armWriter()
+		c.armWriterLocked()
 	}
 	c.mu.Unlock()
 	if alone {
-		// Nobody else is about to send something: waking the writer would cost more.
+		// No other handler is about to send; waking a writer would cost more.
 		(*writer)(c).writeAll()
 	}
 }
 
-// ended takes note that the answer's end is on its way: the stream is over before the
-// peer knows it, which may then open another. The caller holds mu.
-func (c *conn) ended(st *stream) {
+// responseEndedLocked records that END_STREAM is queued. The stream no longer counts as
+// open, because the peer may open another as soon as it receives END_STREAM.
+func (c *conn) responseEndedLocked(st *stream) {
 	st.localClosed = true
 	if c.streams[st.id] != st {
 		return
 	}
 	if st.remoteClosed {
-		c.flood.answered.Add(1)
+		c.flood.completed.Add(1)
 	} else {
-		// The rest of the request is not needed (RFC 9113, 8.1).
+		// The rest of the request is not needed (RFC 9113, section 8.1).
 		st.remoteClosed = true
-		c.resetNow(st.id, codeNone)
+		c.queueResetLocked(st.id, codeNoError)
 	}
-	c.drop(st)
+	c.dropStreamLocked(st)
 }
 
-// drop takes a stream off the connection. The caller holds mu.
-func (c *conn) drop(st *stream) {
+// dropStreamLocked removes a stream from the connection.
+func (c *conn) dropStreamLocked(st *stream) {
 	delete(c.streams, st.id)
-	c.out.ended.add(st.id)
-	c.out.unqueue(st)
+	c.send.closed.add(st.id)
+	c.send.dequeue(st)
 	if len(c.streams) == 0 {
-		c.becameIdle()
-	}
-}
-
-// resetNow sends RST_STREAM. The caller holds mu.
-func (c *conn) resetNow(id uint32, code errorCode) {
-	if c.out.dead {
-		return
-	}
-	c.out.reset(id, code)
-	c.out.resets.add(id)
-	c.armWriter()
-}
-
-// resetStream ends a stream with RST_STREAM, also one that is not open. It is for the
-// reading goroutine.
-func (c *conn) resetStream(id uint32, code errorCode) {
-	c.mu.Lock()
-	st := c.streams[id]
-	c.resetNow(id, code)
-	c.mu.Unlock()
-	if st != nil {
-		st.aborted = !st.started
-		c.closeStream(st, errStreamReset)
-	}
-}
-
-// resetOpen ends a stream with RST_STREAM where it is still open; cause is what its
-// handler learns.
-func (c *conn) resetOpen(st *stream, code errorCode, cause error) {
-	c.mu.Lock()
-	open := c.streams[st.id] == st
-	if open {
-		c.resetNow(st.id, code)
-	}
-	c.mu.Unlock()
-	if open {
-		c.closeStream(st, cause)
-	}
-}
-
-var errStreamReset = errors.New("h2: the stream was reset")
-
-// closeStream ends a stream that was reset, by either side: its handler learns of it
-// from its context, its body and its next write.
-func (c *conn) closeStream(st *stream, cause error) {
-	c.mu.Lock()
-	if c.streams[st.id] != st { // it has ended meanwhile
-		c.mu.Unlock()
-		return
-	}
-	st.dead = cause
-	st.remoteClosed, st.localClosed = true, true
-	c.drop(st)
-	st.sent.Broadcast()
-	c.out.drained.Broadcast()
-	c.mu.Unlock()
-	st.cancel(cause)
-	st.body.fail(cause, true)
-}
-
-// consumed gives the peer credit for n bytes of the body, when enough have come
-// together.
-func (st *stream) consumed(n int) {
-	c := st.conn
-	c.consumed(n)
-	if st.credit.Add(int64(n)) < int64(c.server.options.StreamWindow)/4 {
-		return
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if credit := st.credit.Swap(0); credit > 0 && !st.remoteClosed {
-		st.body.allow(int(credit))
-		c.out.windowUpdate(st.id, uint32(credit))
-		c.armWriter()
+		c.becameIdleLocked()
 	}
 }

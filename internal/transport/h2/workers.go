@@ -6,35 +6,34 @@ import (
 )
 
 const (
-	// maxIdleWorkers is how many goroutines wait for work; more end when they have
-	// none.
+	// maxIdleWorkers bounds the goroutines that wait for work; more of them end.
 	maxIdleWorkers = 256
-	// workerPatience is how long one waits.
-	workerPatience = 10 * time.Second
+	// workerIdleTimeout bounds the wait of each.
+	workerIdleTimeout = 10 * time.Second
 )
 
-// workers runs functions on goroutines that are used again, the last that became idle
-// first, since its stack has grown and is warm. The zero value is ready; it is safe
-// for concurrent use.
+// workers runs tasks on pooled goroutines. The last one to become idle runs first, because
+// its stack has grown and is warm. The zero value is ready to use; it is safe for
+// concurrent use.
 type workers struct {
 	mu      sync.Mutex
 	idle    []*worker
 	stopped bool
-	// timer ends those that have waited too long; it runs while there are idle ones.
+	// timer ends workers that have been idle too long. It runs while there are idle ones.
 	timer *time.Timer
 	armed bool
 }
 
 type worker struct {
 	work chan task
-	// since is when the worker became idle; guarded by workers.mu.
+	// since is when the worker became idle. workers.mu guards it.
 	since time.Time
 }
 
-// task is what a worker does. An interface spares the closure that a func would take.
+// task is the work of a worker. An interface avoids the closure of a func.
 type task interface{ run() }
 
-// do runs t on a goroutine of its own.
+// do runs t on an idle worker, or on a new one.
 func (w *workers) do(t task) {
 	w.mu.Lock()
 	if n := len(w.idle); n > 0 {
@@ -52,7 +51,7 @@ func (w *workers) do(t task) {
 func (w *workers) loop(self *worker, t task) {
 	for {
 		t.run()
-		if !w.rest(self) {
+		if !w.park(self) {
 			return
 		}
 		var ok bool
@@ -62,8 +61,8 @@ func (w *workers) loop(self *worker, t task) {
 	}
 }
 
-// rest puts a worker with the idle ones; false says that it is not needed.
-func (w *workers) rest(self *worker) bool {
+// park adds a worker to the idle ones. It returns false if the worker must end.
+func (w *workers) park(self *worker) bool {
 	now := time.Now()
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -73,13 +72,13 @@ func (w *workers) rest(self *worker) bool {
 	self.since = now
 	w.idle = append(w.idle, self)
 	if !w.armed {
-		w.arm(workerPatience)
+		w.armLocked(workerIdleTimeout)
 	}
 	return true
 }
 
-// arm sets the timer. The caller holds mu.
-func (w *workers) arm(wait time.Duration) {
+// armLocked sets the timer.
+func (w *workers) armLocked(wait time.Duration) {
 	w.armed = true
 	if w.timer == nil {
 		w.timer = time.AfterFunc(wait, w.prune)
@@ -88,14 +87,13 @@ func (w *workers) arm(wait time.Duration) {
 	}
 }
 
-// prune ends the workers that have waited too long: the first ones, since the last
-// that became idle works first.
+// prune ends the workers that have been idle too long: the first in the list.
 func (w *workers) prune() {
 	now := time.Now()
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	n := 0
-	for n < len(w.idle) && now.Sub(w.idle[n].since) >= workerPatience {
+	for n < len(w.idle) && now.Sub(w.idle[n].since) >= workerIdleTimeout {
 		close(w.idle[n].work)
 		n++
 	}
@@ -103,11 +101,11 @@ func (w *workers) prune() {
 	clear(w.idle[left:])
 	w.idle = w.idle[:left]
 	if w.armed = left > 0; w.armed {
-		w.arm(workerPatience - now.Sub(w.idle[0].since))
+		w.armLocked(workerIdleTimeout - now.Sub(w.idle[0].since))
 	}
 }
 
-// stop ends the idle workers; those that work end when they are done.
+// stop ends the idle workers. Busy ones end after their task.
 func (w *workers) stop() {
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -9,25 +9,25 @@ import (
 	"github.com/tensorwire/tensorwire/internal/transport/bufpool"
 )
 
-// write writes a round: the frames of buf, then the vector.
+// write writes one round: the frames in buf, then the vector.
 func (c *conn) write(buf []byte) error {
-	vector := c.out.vector
+	vector := c.send.vector
 	if len(vector) > 0 {
-		c.lookNear()
+		c.boundSendBuffer()
 	}
 	if c.tls != nil {
-		return c.writeRecords(buf, vector)
+		return c.writeTLS(buf, vector)
 	}
 	if len(vector) > 0 {
 		return c.writeVector(buf, vector)
 	}
 	for {
-		if err := c.allowWrite(); err != nil {
+		if err := c.extendWriteDeadline(); err != nil {
 			return err
 		}
 		n, err := c.nc.Write(buf)
 		buf = buf[n:]
-		if err == nil || c.gaveUp(int64(n), err) {
+		if err == nil || c.writeFailed(int64(n), err) {
 			return err
 		}
 	}
@@ -38,31 +38,32 @@ func (c *conn) writeVector(buf []byte, vector net.Buffers) error {
 		vector = append(net.Buffers{buf}, vector...)
 	}
 	for {
-		if err := c.allowWrite(); err != nil {
+		if err := c.extendWriteDeadline(); err != nil {
 			return err
 		}
-		if n, err := vector.WriteTo(c.nc); err == nil || c.gaveUp(n, err) {
+		if n, err := vector.WriteTo(c.nc); err == nil || c.writeFailed(n, err) {
 			return err
 		}
 	}
 }
 
-// gaveUp reports whether a write that has failed after n bytes is not to be gone on
-// with: a peer that is slow is not one that takes nothing.
-func (c *conn) gaveUp(n int64, err error) bool {
-	return n == 0 || !errors.Is(err, os.ErrDeadlineExceeded) || c.mayNotWait()
+// writeFailed reports whether a write that failed after n bytes is final. A timeout after
+// progress is not: the peer is slow, but reads.
+func (c *conn) writeFailed(n int64, err error) bool {
+	return n == 0 || !errors.Is(err, os.ErrDeadlineExceeded) || c.expireWriteDeadline()
 }
 
-// recordsMost is how much is given to TLS at once: a write that is cut by its deadline
-// is the connection's last, so that none must take long.
-const recordsMost = 64 << 10
+// maxTLSWrite bounds one Write to a TLS connection. A TLS write that its deadline
+// interrupts makes the connection unusable, so none may take long.
+const maxTLSWrite = 64 << 10
 
-// writeRecords writes a round over TLS, which makes records of each Write's own.
-func (c *conn) writeRecords(buf []byte, vector net.Buffers) error {
-	flat := bufpool.Get(recordsMost)[:0]
+// writeTLS writes a round over TLS in large pieces, because each Write makes records of its
+// own.
+func (c *conn) writeTLS(buf []byte, vector net.Buffers) error {
+	flat := bufpool.Get(maxTLSWrite)[:0]
 	defer func() { bufpool.Put(flat) }()
 	flush := func() error {
-		if err := c.allowWrite(); err != nil {
+		if err := c.extendWriteDeadline(); err != nil {
 			return err
 		}
 		_, err := c.nc.Write(flat)
@@ -71,9 +72,9 @@ func (c *conn) writeRecords(buf []byte, vector net.Buffers) error {
 	}
 	add := func(b []byte) error {
 		for len(b) > 0 {
-			n := min(len(b), recordsMost-len(flat))
+			n := min(len(b), maxTLSWrite-len(flat))
 			flat = append(flat, b[:n]...)
-			if b = b[n:]; len(flat) == recordsMost {
+			if b = b[n:]; len(flat) == maxTLSWrite {
 				if err := flush(); err != nil {
 					return err
 				}
@@ -95,26 +96,26 @@ func (c *conn) writeRecords(buf []byte, vector net.Buffers) error {
 	return nil
 }
 
-// allowWrite sets the write deadline, not each time anew.
-func (c *conn) allowWrite() error {
+// extendWriteDeadline sets the write deadline if less than half of the timeout is left.
+func (c *conn) extendWriteDeadline() error {
 	now := time.Now()
-	if c.out.allowed.Sub(now) >= c.server.options.WriteTimeout/2 {
+	if c.send.deadline.Sub(now) >= c.server.options.WriteTimeout/2 {
 		return nil
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.out.hurried {
+	if c.send.deadlineFinal {
 		return nil
 	}
-	c.out.allowed = now.Add(c.server.options.WriteTimeout)
-	return c.nc.SetWriteDeadline(c.out.allowed)
+	c.send.deadline = now.Add(c.server.options.WriteTimeout)
+	return c.nc.SetWriteDeadline(c.send.deadline)
 }
 
-// mayNotWait reports whether the write deadline was set for good, and makes the next
-// write set one where it was not.
-func (c *conn) mayNotWait() bool {
+// expireWriteDeadline makes the next write set a new deadline, and reports whether the
+// current one is final.
+func (c *conn) expireWriteDeadline() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.out.allowed = time.Time{}
-	return c.out.hurried
+	c.send.deadline = time.Time{}
+	return c.send.deadlineFinal
 }

@@ -7,165 +7,162 @@ import (
 	"github.com/tensorwire/tensorwire/internal/transport/bufpool"
 )
 
-// armWriter sees that what is there to be sent is sent soon. The caller holds mu.
-func (c *conn) armWriter() {
-	if c.mayWrite() {
-		c.out.writing = true
+// armWriterLocked starts the writer if there is something to send.
+func (c *conn) armWriterLocked() {
+	if c.needsWriterLocked() {
+		c.send.writing = true
 		c.server.workers.do((*writer)(c))
 	}
 }
 
-// mayWrite reports whether there is something to be sent that nobody sends yet. The
-// caller holds mu.
-func (c *conn) mayWrite() bool {
-	return !c.out.writing && !c.out.dead && (len(c.out.buf) > 0 || c.out.first != nil)
+// needsWriterLocked reports whether there is something to send and no writer runs.
+func (c *conn) needsWriterLocked() bool {
+	return !c.send.writing && !c.send.dead && (len(c.send.buf) > 0 || c.send.first != nil)
 }
 
-// armControl is armWriter for answers that the peer asks for: one that asks and does
-// not read is given up. The caller holds mu.
-func (c *conn) armControl() error {
-	if len(c.out.buf) > controlMost {
-		return connError{codeEnhanceCalm, "answers are not read"}
+// armControlLocked is armWriterLocked for frames that the peer causes. A peer that does not
+// read them loses its connection.
+func (c *conn) armControlLocked() error {
+	if len(c.send.buf) > maxControlBacklog {
+		return connError{codeEnhanceYourCalm, "peer does not read the frames it causes"}
 	}
-	c.armWriter()
+	c.armWriterLocked()
 	return nil
 }
 
-// writer is a conn at work as the task that writes.
+// writer is conn as the task that writes.
 type writer conn
 
 func (w *writer) run() {
-	// Others that run now are about to send something too.
+	// Yield, so that the frames of other handlers join this write.
 	runtime.Gosched()
 	w.writeAll()
 }
 
-// writeAll writes until there is nothing left. It has set out.writing before.
+// writeAll writes until nothing is left. The caller has set send.writing.
 func (w *writer) writeAll() {
 	c := (*conn)(w)
 	c.mu.Lock()
-	o := &c.out
-	for !o.dead {
-		c.round()
-		buf := o.buf
-		if len(buf) == 0 && len(o.vector) == 0 {
+	q := &c.send
+	for !q.dead {
+		c.gatherRoundLocked()
+		buf := q.buf
+		if len(buf) == 0 && len(q.vector) == 0 {
 			break
 		}
-		o.buf, o.busy = nil, true
+		q.buf, q.inWrite = nil, true
 		c.mu.Unlock()
 		err := c.write(buf)
 		bufpool.Put(buf)
 		if err != nil {
-			// Not under mu: closing waits for the reading goroutine, which may want it.
-			_ = c.kill() // that one sees it and ends the connection
+			// Without mu: closing waits for the reader goroutine, which may want it.
+			_ = c.kill() // the reader goroutine sees it and ends the connection
 		}
 		c.mu.Lock()
-		c.written(err)
+		c.roundWrittenLocked(err)
 	}
-	if o.buf != nil && (len(o.buf) == 0 || o.dead) {
-		bufpool.Put(o.buf)
-		o.buf = nil
+	if q.buf != nil && (len(q.buf) == 0 || q.dead) {
+		bufpool.Put(q.buf)
+		q.buf = nil
 	}
-	o.writing = false
-	ends := o.closeAfter
-	o.dead = o.dead || ends
-	o.drained.Broadcast()
+	q.writing = false
+	ends := q.closeAfter
+	q.dead = q.dead || ends
+	q.drained.Broadcast()
 	c.mu.Unlock()
 	if ends {
 		c.halfClose()
 	}
 }
 
-// closeWhenWritten ends the connection when what is there has been sent. The caller
-// holds mu.
-func (c *conn) closeWhenWritten() {
-	c.out.closeAfter = true
-	if !c.out.writing {
-		c.out.writing = true
+// closeWhenWrittenLocked closes the connection after everything queued is written.
+func (c *conn) closeWhenWrittenLocked() {
+	c.send.closeAfter = true
+	if !c.send.writing {
+		c.send.writing = true
 		c.server.workers.do((*writer)(c))
 	}
 }
 
-// written takes note that a round has been written, or could not be. The caller holds
-// mu.
-func (c *conn) written(err error) {
-	o := &c.out
-	o.busy = false
-	c.restartPing()
-	clear(o.vector) // handlers' memory
-	o.vector = o.vector[:0]
-	for i, st := range o.sent {
-		o.sent[i] = nil
+// roundWrittenLocked records the end of a write.
+func (c *conn) roundWrittenLocked(err error) {
+	q := &c.send
+	q.inWrite = false
+	c.restartPingLocked()
+	clear(q.vector) // drops references to handlers' memory
+	q.vector = q.vector[:0]
+	for i, st := range q.roundStreams {
+		q.roundStreams[i] = nil
 		st.writing = false
-		st.sent.Broadcast()
+		st.sendCond.Broadcast()
 	}
-	o.sent = o.sent[:0]
+	q.roundStreams = q.roundStreams[:0]
 	if err != nil {
-		o.dead = true
+		q.dead = true
 	}
-	o.drained.Broadcast()
+	q.drained.Broadcast()
 }
 
-// round gathers DATA of the streams that wait, each in its turn. The caller holds mu.
-func (c *conn) round() {
-	o := &c.out
-	o.roundSize = 0
-	if o.first == nil {
+// gatherRoundLocked fills vector with DATA of the waiting streams, in turns.
+func (c *conn) gatherRoundLocked() {
+	q := &c.send
+	q.roundSize = 0
+	if q.first == nil {
 		return
 	}
-	most := roundMost
-	if o.near {
-		most = nearRound
+	limit := maxRound
+	if q.near {
+		limit = maxNearRound
 	}
-	if frames := most / minFrameSize * 2; len(o.headers) < frames {
-		o.headers = make([][frameHeaderSize]byte, frames)
+	if frames := limit / minFrameSize * 2; len(q.frameHeaders) < frames {
+		q.frameHeaders = make([][frameHeaderSize]byte, frames)
 	}
 	now := time.Now()
 	frames, sent := 0, 0
-	for o.first != nil && len(o.buf)+sent < most && frames < len(o.headers) && o.window > 0 {
-		st := o.first
-		o.unqueue(st)
-		if st.dead != nil {
+	for q.first != nil && len(q.buf)+sent < limit && frames < len(q.frameHeaders) && q.connWindow > 0 {
+		st := q.first
+		q.dequeue(st)
+		if st.sendErr != nil {
 			continue
 		}
 		turn, empty := 0, false
-		for turn < turnMost && frames < len(o.headers) && st.pendingData() {
-			n := int(min(int64(len(st.pending)), int64(c.peer.maxFrame), st.window, o.window))
+		for turn < maxTurn && frames < len(q.frameHeaders) && st.hasPendingLocked() {
+			n := int(min(int64(len(st.pending)), int64(c.peer.maxFrame), st.sendWindow, q.connWindow))
 			if n <= 0 && len(st.pending) > 0 {
 				break
 			}
-			n = max(n, 0) // a window may be below zero (RFC 9113, 6.9.2)
-			header := o.headers[frames][:0]
+			n = max(n, 0) // a window may be negative (RFC 9113, section 6.9.2)
+			header := q.frameHeaders[frames][:0]
 			frames++
 			flags := uint8(0)
 			ends := st.pendingEnd && n == len(st.pending)
 			if ends {
 				flags, st.pendingEnd, empty = flagEndStream, false, true
 			}
-			o.vector = append(o.vector, appendFrame(header, n, frameData, flags, st.id))
+			q.vector = append(q.vector, appendFrame(header, n, frameData, flags, st.id))
 			if n > 0 {
-				o.vector = append(o.vector, st.pending[:n])
+				q.vector = append(q.vector, st.pending[:n])
 			}
 			st.pending = st.pending[n:]
-			st.window -= int64(n)
-			o.window -= int64(n)
+			st.sendWindow -= int64(n)
+			q.connWindow -= int64(n)
 			turn += n
 			if ends {
-				c.ended(st)
+				c.responseEndedLocked(st)
 			}
 		}
 		if turn > 0 || empty {
 			st.writing = true
-			o.sent = append(o.sent, st)
+			q.roundStreams = append(q.roundStreams, st)
 			st.progress.add(turn, now)
 			sent += turn
-			c.flood.sent.Add(int64(turn / sentUnit))
+			c.flood.earnedBySending.Add(int64(turn / bytesPerEarned))
 		}
-		if len(st.pending) > 0 && st.window > 0 {
-			o.queue(st)
+		if len(st.pending) > 0 && st.sendWindow > 0 {
+			q.enqueue(st)
 		}
 	}
-	o.roundSize = sent
-	o.progress.add(sent, now)
-	o.turns.bytes += sent
+	q.roundSize = sent
+	q.progress.add(sent, now)
+	q.share.bytes += sent
 }

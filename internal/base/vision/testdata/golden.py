@@ -1,13 +1,13 @@
-"""Writes the golden files of this directory: what Pillow and transformers give.
+"""Writes the golden files of this directory: the results of Pillow and transformers.
 
 Run with: pip install "transformers<5" "pillow<13" numpy && python golden.py
 
-Pillow 13 and later run the vertical pass first for tall images, and differ
-there by a level now and then; models were trained with the order before.
+Pillow 13 and later run the vertical pass first for tall images, and may differ by
+one level; models were trained with the previous order.
 
-The Go tests make the same input images from the same formula, so the files
-hold results only. Bytes that must be equal are SHA-256 hashes; those of lossy
-files, which may differ by some levels, are base64.
+The Go tests compute the same input images from the same formula, so the files
+contain results only. Bytes that must be equal are stored as SHA-256 hashes; the
+bytes of lossy files, which may differ by some levels, as base64.
 """
 
 import base64
@@ -67,8 +67,8 @@ def resample():
 def processors():
     """Each image processor over images of several shapes.
 
-    Of a tensor a sample is kept, every 997th value of its C x H x W order, with
-    its sum, so that the file stays small.
+    The file stores every 997th value of a tensor in C x H x W order and the
+    sum of all values, so that it stays small.
     """
     runs = [
         ("ViTImageProcessor", {}),
@@ -122,17 +122,17 @@ DEFAULTS = (
 
 
 def defaults():
-    """What a constructor without arguments sets."""
+    """The attributes that a constructor without arguments sets."""
     out = {}
     for name in DEFAULTS:
         values = getattr(transformers, name + "ImageProcessor")().to_dict()
-        # do_pad of the DETR family is batch padding, which one image never gets.
+        # do_pad of the DETR family is batch padding, which does not apply to one image.
         out[name + "ImageProcessor"] = {k: v for k, v in values.items() if v is not None and k not in ("image_processor_type", "do_pad")}
     return out
 
 
 def decoded():
-    """Files, and the RGB bytes that Pillow gives for them."""
+    """Files, and Pillow's RGB bytes for them."""
     array = picture(23, 17)
     alpha = np.dstack([array, (np.mgrid[0:17, 0:23][1] * 11 % 256).astype(np.uint8)])
     smooth = np.array(Image.fromarray(array).resize((6, 5)).resize((32, 24), Image.Resampling.BICUBIC))

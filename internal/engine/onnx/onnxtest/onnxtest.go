@@ -1,5 +1,5 @@
-// Package onnxtest writes small ONNX files for tests, so that no binary has to
-// be kept for them.
+// Package onnxtest writes small ONNX files for tests, so that the repository contains no
+// binaries for them.
 package onnxtest
 
 import (
@@ -33,7 +33,7 @@ const (
 	Float8E4M3 = 17
 )
 
-// Graph is an ONNX graph of opset 15, and of ONNX Runtime's own operators.
+// Graph is an ONNX graph of opset 15 with ONNX Runtime's own operators.
 type Graph struct {
 	Nodes        []Node
 	Inputs       []Value
@@ -55,22 +55,21 @@ type Node struct {
 	Graphs  map[string]Graph
 }
 
-// Value declares an input or output. Dims are ints for fixed sizes, strings for named
-// dynamic ones, and "" for a dynamic one without a name; there are none in a scalar.
+// Value declares an input or output. Dims has an int for a fixed dimension, a string for a
+// named dynamic one, and "" for a dynamic one without a name. A scalar has no Dims.
 type Value struct {
 	Name string
 	Elem int
 	Dims []any
-	// Unranked leaves the rank open.
+	// Unranked makes the rank dynamic.
 	Unranked bool
-	// Sequence and Optional make it no tensor but a sequence of them, or one that may
-	// be missing.
+	// Sequence makes it a sequence of tensors, Optional an optional tensor.
 	Sequence, Optional bool
 }
 
-// Initializer is a weight, or a tensor in an attribute. Its elements are Data, for the
-// element type Float32, which is the default; Strings, for String; or else Raw, or what
-// the file at the path External, relative to the model's, holds.
+// Initializer is a weight, or a tensor in an attribute. Elem defaults to Float32. The
+// elements are Data for Float32, Strings for String, Raw for other types, or the content
+// of the file at the path External, relative to the model's file.
 type Initializer struct {
 	Name    string
 	Elem    int
@@ -82,8 +81,8 @@ type Initializer struct {
 	External string
 }
 
-// Unary returns a graph of one operator from input "x" to output "y", both of the
-// given element type and dims.
+// Unary returns a graph with one operator from input "x" to output "y", both with this
+// element type and these dims.
 func Unary(op string, elem int, dims ...any) Graph {
 	return Graph{
 		Nodes:   []Node{{Op: op, Inputs: []string{"x"}, Outputs: []string{"y"}}},
@@ -119,7 +118,7 @@ func (g Graph) encode() []byte {
 	return graph
 }
 
-// Write writes the graph to file in a directory that it makes.
+// Write writes the graph to file and creates its directory.
 func (g Graph) Write(t testing.TB, file string) {
 	t.Helper()
 	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {

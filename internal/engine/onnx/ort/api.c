@@ -7,7 +7,7 @@
 #include <malloc.h>
 #endif
 
-// For each function its slot, and the type of pointers to it.
+// The slot of each function, and its pointer type.
 #define FUNCTION(slot, name, result, ...) \
   enum { name##Slot = slot };             \
   typedef result(ORT_CALL *name##Function)(__VA_ARGS__);
@@ -26,14 +26,14 @@ typedef const ort_base *(ORT_CALL *get_base_function)(void);
 
 const char *tw_version(void *get_api_base) { return ((get_base_function)get_api_base)()->version(); }
 
-// bound_malloc bounds what the C library keeps of memory that is freed. glibc raises
-// its two limits with each large block that is freed, up to 64 MB for the end of each
-// arena, of which every thread may have another, and malloc_trim gives back the end of
-// the main one alone. The others are cut when a block beside them is freed, but not
-// where that is done later, as for the small blocks that are kept apart (M_MXFAST).
-// Calls hardly pay for it: their large blocks are in the runtime's own arena, and their small
-// ones in each thread's cache.
-static void bound_malloc(void) {
+// limit_malloc_cache limits the freed memory that the C library keeps. glibc raises its
+// two thresholds with each large block that is freed, up to 64 MB for the top of each
+// arena. Every thread may have its own arena, and malloc_trim shrinks the top of the main
+// one only. glibc shrinks the others when an adjacent block is freed, but not when that is
+// deferred, as for small blocks in fast bins (M_MXFAST). The cost for runs is negligible:
+// their large blocks come from the runtime's own arena, their small ones from per-thread
+// caches.
+static void limit_malloc_cache(void) {
 #ifdef __GLIBC__
   mallopt(M_MMAP_THRESHOLD, 1 << 20);
   mallopt(M_TRIM_THRESHOLD, 2 << 20);
@@ -43,7 +43,7 @@ static void bound_malloc(void) {
 
 int tw_open(tw_library *l, void *get_api_base, OrtStatus **failure) {
   enum { severity_fatal = 4, device_allocator = 0, default_memory = 0 };
-  bound_malloc();
+  limit_malloc_cache();
   l->api = ((get_base_function)get_api_base)()->get_api(TW_API_VERSION);
   if (l->api == NULL) return 0;
   OrtStatus *s = ORT(l, CreateEnv)(severity_fatal, "tensorwire", &l->env);
@@ -118,9 +118,9 @@ static void write_length(unsigned char *p, size_t n) {
 
 enum { length_size = 4 };
 
-// make_strings makes a tensor of strings from the raw encoding of BYTES. It believes
-// no length, also of data that was checked before: in shared memory another process
-// may have changed it since.
+// make_strings creates a tensor of strings from the raw encoding of BYTES. It checks every
+// length, although the data was validated before: another process may have changed it in
+// shared memory.
 static OrtStatus *make_strings(tw_call *c, const tw_tensor *t, OrtValue **value) {
   const tw_library *l = c->library;
   OrtStatus *s = ORT(l, CreateTensorAsOrtValue)(l->allocator, t->shape, t->rank, TW_STRING, value);
@@ -148,7 +148,7 @@ static OrtStatus *make_value(tw_call *c, const tw_tensor *t, OrtValue **value) {
                                                          t->elem, value);
 }
 
-// describe fills t with what the runtime made.
+// describe fills t with the description of an output that the runtime allocated.
 static OrtStatus *describe(tw_call *c, tw_tensor *t) {
   const tw_library *l = c->library;
   OrtTensorTypeAndShapeInfo *info = NULL;
@@ -161,7 +161,7 @@ static OrtStatus *describe(tw_call *c, tw_tensor *t) {
   ORT(l, ReleaseTensorTypeAndShapeInfo)(info);
   if (s != NULL || c->fault != TW_NO_FAULT) return s;
   if (t->elem == TW_STRING) return ORT(l, GetStringTensorDataLength)(t->value, &t->bytes);
-  return ORT(l, GetTensorMutableData)(t->value, &t->made);
+  return ORT(l, GetTensorMutableData)(t->value, &t->contents);
 }
 
 OrtStatus *tw_run(tw_call *c) {
@@ -200,9 +200,9 @@ OrtStatus *tw_read_strings(tw_call *c, size_t i, size_t elements, void *data) {
   c->failed = i;
   c->fault = offsets == NULL ? TW_NO_MEMORY : TW_NO_FAULT;
   if (offsets == NULL) return NULL;
-  // The strings are read into the end of data, one after another, and moved to their
-  // places from the first to the last. There is always room before a string for the
-  // lengths of those that follow, so that none is overwritten before it has moved.
+  // The strings are read into the end of data, and then moved to their places from first
+  // to last. The space before a string always fits the lengths of those that follow, so
+  // that no string is overwritten before it has moved.
   unsigned char *to = data, *from = to + elements * length_size;
   OrtStatus *s = ORT(l, GetStringTensorContent)(t->value, from, t->bytes, offsets, elements);
   for (size_t e = 0; s == NULL && e < elements; e++) {

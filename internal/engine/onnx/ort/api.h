@@ -1,5 +1,5 @@
-// What this package needs of ONNX Runtime's C API, and the C functions that Go
-// calls. Each of these does as much as one crossing from Go into C can do.
+// The part of ONNX Runtime's C API that this package uses, and the C functions that Go
+// calls. Each does as much work as possible within one call from Go into C.
 #ifndef TENSORWIRE_ORT_API_H
 #define TENSORWIRE_ORT_API_H
 
@@ -15,7 +15,7 @@ typedef wchar_t tw_path;
 typedef char tw_path;
 #endif
 
-// The runtime's own objects, of which only addresses are known here.
+// The runtime's own objects, opaque here.
 typedef struct OrtEnv OrtEnv;
 typedef struct OrtStatus OrtStatus;
 typedef struct OrtSession OrtSession;
@@ -26,10 +26,10 @@ typedef struct OrtTensorTypeAndShapeInfo OrtTensorTypeAndShapeInfo;
 typedef struct OrtMemoryInfo OrtMemoryInfo;
 typedef struct OrtAllocator OrtAllocator;
 
-// The C API is a table of function pointers, to which its versions only ever append:
-// the slot of a function, its index in the table, is the same in all of them. Each
-// line is FUNCTION(slot, name, result, arguments). slots_test.go proves every slot by
-// what its function does. Enumerations are passed as int, which is their type in C.
+// The C API is a table of function pointers. New versions only append to it: the slot of
+// a function, its index in the table, is the same in all versions. Each line is
+// FUNCTION(slot, name, result, arguments). slots_test.go verifies every slot by the
+// behavior of its function. Enumerations are passed as int, their type in C.
 #define ORT_FUNCTIONS(FUNCTION)                                                                           \
   FUNCTION(1, GetErrorCode, int, const OrtStatus *)                                                       \
   FUNCTION(2, GetErrorMessage, const char *, const OrtStatus *)                                           \
@@ -71,8 +71,8 @@ typedef struct OrtAllocator OrtAllocator;
   FUNCTION(252, GetResizedStringTensorElementBuffer, OrtStatus *, OrtValue *, size_t index,               \
            size_t bytes, char **data)
 
-// TW_API_VERSION is the version of the C API that the youngest of these functions,
-// GetResizedStringTensorElementBuffer, came with: that of ONNX Runtime 1.15.
+// TW_API_VERSION is the first version of the C API with all of these functions: ONNX
+// Runtime 1.15 added GetResizedStringTensorElementBuffer.
 enum { TW_API_VERSION = 15 };
 
 typedef void (*tw_function)(void);
@@ -81,20 +81,20 @@ typedef void (*tw_function)(void);
 typedef struct {
   const tw_function *api;
   OrtEnv *env;
-  OrtMemoryInfo *cpu;       // says of memory that it is the CPU's
-  OrtAllocator *allocator;  // the runtime's own, for strings; not ours to release
+  OrtMemoryInfo *cpu;       // marks memory as CPU memory
+  OrtAllocator *allocator;  // for strings; owned by the runtime, not released here
 } tw_library;
 
 // tw_options are the settings of a session, in the C API's numbers.
 typedef struct {
-  int intra_op_threads, inter_op_threads;  // 0: as many as there are cores
+  int intra_op_threads, inter_op_threads;  // 0: one for each core
   int mode;                                // 0: sequential, 1: parallel
   int level;                               // of graph optimization
-  const char *const *config;               // keys, each with its value after it
-  size_t config_length;                    // of keys and values
+  const char *const *config;               // keys, each followed by its value
+  size_t config_length;                    // number of keys and values
 } tw_options;
 
-// TW_MAX_RANK is the highest rank of a tensor that is carried, which is numpy's too.
+// TW_MAX_RANK is the highest rank of a supported tensor. numpy has the same limit.
 enum { TW_MAX_RANK = 64 };
 
 // TW_STRING is the element type of strings.
@@ -102,38 +102,39 @@ enum { TW_STRING = 8 };
 
 // tw_tensor is an input or output of a call.
 typedef struct {
-  int elem;         // ONNX's element type (TensorProto.DataType); 0 in an output: the runtime makes it
+  int elem;         // ONNX's element type (TensorProto.DataType); 0 in an output: the runtime allocates it
   size_t elements;  // of the shape, for inputs
   size_t rank;
   int64_t shape[TW_MAX_RANK];
-  // The memory that Go gives, pinned by Go for the call. It is no pointer, so that
-  // Go's garbage collector does not meet what is left of it after the call.
+  // Go's memory, pinned by Go for the call. It is not a pointer, so that Go's garbage
+  // collector never follows a stale one after the call.
   uintptr_t data;
-  size_t bytes;     // of data; of strings that the runtime made, without their lengths
-  OrtValue *value;  // what the runtime made, until the call is released
-  void *made;       // the elements of value, when they are no strings
+  size_t bytes;     // of data; of strings that the runtime allocated, without their lengths
+  OrtValue *value;  // an output that the runtime allocated, until the call is released
+  void *contents;   // the elements of value, unless they are strings
 } tw_tensor;
 
-// Why a call failed where the runtime did not.
+// Reasons for a failed call other than a failure of the runtime.
 enum { TW_NO_FAULT, TW_BAD_STRINGS, TW_RANK_TOO_HIGH, TW_NO_MEMORY };
 
-// tw_call is what one run needs, used again and again by one caller after another.
+// tw_call is the state of one run. Callers reuse it, one at a time.
 typedef struct {
   const tw_library *library;
   OrtSession *session;
-  const char *const *names;  // of the inputs, and then of the outputs
-  size_t inputs, outputs;    // how many there are
-  tw_tensor *tensors;        // of the inputs, and then of the outputs
+  const char *const *names;  // of the inputs, then of the outputs
+  size_t inputs, outputs;    // their numbers
+  tw_tensor *tensors;        // the inputs, then the outputs
   OrtValue **values;         // likewise
   int fault;
-  size_t failed;             // the index in tensors of the one at fault
+  size_t failed;             // index in tensors of the one at fault
 } tw_call;
 
 // tw_version returns the version of the library whose OrtGetApiBase is given.
 const char *tw_version(void *get_api_base);
 
-// tw_open fills an empty library. It returns 0 where the library is older than
-// TW_API_VERSION. It closes what a failure leaves; the status belongs to the caller.
+// tw_open initializes a zeroed library. It returns 0 when the library is older than
+// TW_API_VERSION. After a failure it has released everything but the status, which the
+// caller owns.
 int tw_open(tw_library *l, void *get_api_base, OrtStatus **failure);
 void tw_close(tw_library *l);
 
@@ -145,24 +146,24 @@ void tw_release_status(const tw_library *l, OrtStatus *status);
 OrtStatus *tw_open_session(const tw_library *l, const void *path, const tw_options *o, OrtSession **session);
 void tw_close_session(const tw_library *l, OrtSession *session);
 
-// tw_new_call returns NULL where there is no memory. names outlive the call.
+// tw_new_call returns NULL when memory is exhausted. names outlive the call.
 tw_call *tw_new_call(const tw_library *l, OrtSession *session, const char *const *names, size_t inputs, size_t outputs);
 void tw_free_call(tw_call *c);
 
-// tw_run makes values of the inputs and of the outputs that have an element type,
-// runs the model, and describes the outputs that the runtime made. It releases all
-// other values, and after a failure those as well.
+// tw_run creates values for the inputs and for the outputs with an element type, runs the
+// model, and describes the outputs that the runtime allocated. It releases all other
+// values, and after a failure those as well.
 OrtStatus *tw_run(tw_call *c);
 
 // tw_read_strings writes the output at index i of tensors, strings that the runtime
-// made, in the raw encoding of BYTES. elements is its shape's product, more than 0,
-// and data has room for its bytes and a length for each element.
+// allocated, in the raw encoding of BYTES. elements is the product of its shape, more
+// than 0, and data has room for its bytes and a length for each element.
 OrtStatus *tw_read_strings(tw_call *c, size_t i, size_t elements, void *data);
 
-// tw_release releases what the runtime made.
+// tw_release releases the outputs that the runtime allocated.
 void tw_release(tw_call *c);
 
-// tw_trim gives memory back to the system that the C library keeps for later.
+// tw_trim returns free memory that the C library keeps to the system.
 void tw_trim(void);
 
 #endif

@@ -8,7 +8,6 @@ package ort
 import "C"
 
 import (
-	"errors"
 	"fmt"
 	"runtime"
 	"time"
@@ -18,28 +17,21 @@ import (
 	"github.com/tensorwire/tensorwire/internal/transport/bufpool"
 )
 
-// MaxRank is the highest rank of a tensor that is carried, which is numpy's too.
-const MaxRank = C.TW_MAX_RANK
+// The C code has room for as many dimensions as MaxRank.
+var _ [C.TW_MAX_RANK]struct{} = [MaxRank]struct{}{}
 
-var (
-	// ErrRank says that a tensor has more dimensions than MaxRank.
-	ErrRank = errors.New("too many dimensions")
-	// ErrStrings says that the data of a BYTES input is not what its shape asks for.
-	ErrStrings = errors.New("malformed BYTES")
-)
-
-// Call is what one run needs: the inputs, the outputs, and after Run what the runtime
-// made. It is for one goroutine.
+// Call holds the state of one run: the inputs, the outputs, and after Run the outputs
+// that the runtime allocated. It is for one goroutine.
 type Call struct {
 	session         *Session
 	c               *C.tw_call
 	inputs, outputs []C.tw_tensor // in C's memory
 	pinner          runtime.Pinner
-	aligned         [][]byte // the pool's, with copies of inputs
+	aligned         [][]byte // pooled buffers with copies of unaligned inputs
 	thread          thread
 }
 
-// SetInput gives the input at index i, which must be valid (see tensor.Validate). The
+// SetInput sets the input at index i, which must be valid (see tensor.Validate). The
 // runtime reads its memory during Run, and not after. Data that is not aligned for its
 // datatype is copied. More dimensions than MaxRank are an ErrRank.
 func (c *Call) SetInput(i int, t tensor.Tensor) error {
@@ -52,14 +44,14 @@ func (c *Call) SetInput(i int, t tensor.Tensor) error {
 	return c.set(&c.inputs[i], t)
 }
 
-// GiveOutput gives the memory for the output at index i, which the runtime writes to
-// in Run. Its shape must be the output's, its datatype a number's, and its data aligned
-// and as long as those ask for. The runtime itself makes outputs that are not given.
-func (c *Call) GiveOutput(i int, t tensor.Tensor) error { return c.set(&c.outputs[i], t) }
+// BindOutput binds memory to the output at index i, which the runtime writes during Run.
+// The tensor has the output's shape, a numeric datatype, and aligned data of the length
+// that these require. The runtime allocates outputs that are not bound.
+func (c *Call) BindOutput(i int, t tensor.Tensor) error { return c.set(&c.outputs[i], t) }
 
 func (c *Call) set(to *C.tw_tensor, t tensor.Tensor) error {
 	if len(t.Shape) > MaxRank {
-		return fmt.Errorf("%w: %d; the most is %d", ErrRank, len(t.Shape), MaxRank)
+		return fmt.Errorf("%w: %d, limit %d", ErrRank, len(t.Shape), MaxRank)
 	}
 	elements, err := t.Shape.Elements()
 	if err != nil {
@@ -73,7 +65,7 @@ func (c *Call) set(to *C.tw_tensor, t tensor.Tensor) error {
 	}
 	to.data, to.bytes = 0, C.size_t(len(t.Data))
 	if len(t.Data) > 0 {
-		// C keeps the address for the call: the rules of cgo ask for pinned memory.
+		// C keeps the address for the call: cgo's rules require pinned memory.
 		p := unsafe.SliceData(t.Data)
 		c.pinner.Pin(p)
 		to.data = C.uintptr_t(uintptr(unsafe.Pointer(p)))
@@ -81,17 +73,17 @@ func (c *Call) set(to *C.tw_tensor, t tensor.Tensor) error {
 	return nil
 }
 
-// TakeBackOutputs undoes GiveOutput for all outputs, and what Run made: for another Run
-// in which the runtime makes them all.
-func (c *Call) TakeBackOutputs() {
+// UnbindOutputs undoes BindOutput for all outputs, for a Run in which the runtime
+// allocates them all.
+func (c *Call) UnbindOutputs() {
 	for i := range c.outputs {
 		c.outputs[i].elem = 0
 	}
 }
 
-// Run runs the model, after every input was set. A failure of the runtime is an
-// *Error. BYTES that changed since they were checked are an ErrStrings, and an output
-// that the runtime made with more dimensions than MaxRank is an ErrRank.
+// Run runs the model, after every input was set. A failure of the runtime is an *Error.
+// BYTES that changed after validation are an ErrStrings. An output with more dimensions
+// than MaxRank is an ErrRank.
 func (c *Call) Run() error {
 	start := time.Now()
 	status := c.run()
@@ -101,11 +93,11 @@ func (c *Call) Run() error {
 	return c.check(status)
 }
 
-// longRun is how long a run takes that is given a thread: handing it over costs some
-// 40 µs.
+// longRun is the duration from which a session's runs use a C thread: the handover takes
+// about 40 µs.
 const longRun = 500 * time.Microsecond
 
-// run runs the model where the session's last run, which was about as long, says.
+// run runs the model on a C thread when the session's previous run was long.
 func (c *Call) run() *C.OrtStatus {
 	if c.session.long.Load() && c.thread.start(c.c) {
 		return c.thread.run()
@@ -113,7 +105,7 @@ func (c *Call) run() *C.OrtStatus {
 	return C.tw_run(c.c)
 }
 
-// check returns the failure of a function of C.
+// check returns the failure of a C function, nil for success.
 func (c *Call) check(s *C.OrtStatus) error {
 	if s != nil {
 		return c.session.library.statusError(s)
@@ -124,14 +116,14 @@ func (c *Call) check(s *C.OrtStatus) error {
 	case C.TW_BAD_STRINGS:
 		return fmt.Errorf("input %d: %w", int(c.c.failed), ErrStrings)
 	case C.TW_RANK_TOO_HIGH:
-		return fmt.Errorf("output %d: %w; the most is %d", int(c.c.failed)-len(c.inputs), ErrRank, MaxRank)
+		return fmt.Errorf("output %d: %w, limit %d", int(c.c.failed)-len(c.inputs), ErrRank, MaxRank)
 	}
 	return errNoMemory
 }
 
-// Made describes the output at index i, which the runtime made in Run: its datatype
-// and shape, and the bytes that ReadOutput writes.
-func (c *Call) Made(i int) (tensor.DataType, tensor.Shape, int64, error) {
+// OutputInfo describes the output at index i, which the runtime allocated in Run: its
+// datatype, its shape, and the number of bytes that ReadOutput writes.
+func (c *Call) OutputInfo(i int) (tensor.DataType, tensor.Shape, int64, error) {
 	out := &c.outputs[i]
 	d := DataTypeOf(uint64(out.elem))
 	shape := make(tensor.Shape, int(out.rank))
@@ -146,8 +138,8 @@ func (c *Call) Made(i int) (tensor.DataType, tensor.Shape, int64, error) {
 	return d, shape, int64(out.bytes) + 4*elements, err
 }
 
-// ReadOutput copies the elements of the output at index i, which the runtime made, to
-// data, which is as long as Made says.
+// ReadOutput copies the elements of the output at index i, which the runtime allocated,
+// to data, whose length OutputInfo returns.
 func (c *Call) ReadOutput(i int, data []byte) error {
 	out := &c.outputs[i]
 	switch {
@@ -157,21 +149,21 @@ func (c *Call) ReadOutput(i int, data []byte) error {
 		elements := (len(data) - int(out.bytes)) / 4
 		return c.check(C.tw_read_strings(c.c, C.size_t(len(c.inputs)+i), C.size_t(elements), unsafe.Pointer(unsafe.SliceData(data))))
 	}
-	copy(data, unsafe.Slice((*byte)(out.made), len(data)))
+	copy(data, unsafe.Slice((*byte)(out.contents), len(data)))
 	return nil
 }
 
-// Release ends the call: the memory that it was given is the caller's alone again, and
-// what the runtime made is freed.
+// Release ends the call. It unpins the caller's memory, frees the outputs that the
+// runtime allocated, and returns the Call to its session for reuse.
 func (c *Call) Release() {
-	made := false
+	allocated := false
 	for i := range c.outputs {
-		made = made || c.outputs[i].value != nil
+		allocated = allocated || c.outputs[i].value != nil
 	}
-	if made {
+	if allocated {
 		C.tw_release(c.c)
 	}
-	c.TakeBackOutputs()
+	c.UnbindOutputs()
 	c.pinner.Unpin()
 	for i, b := range c.aligned {
 		bufpool.Put(b)
@@ -181,9 +173,4 @@ func (c *Call) Release() {
 	c.session.mu.Lock()
 	c.session.idle = append(c.session.idle, c)
 	c.session.mu.Unlock()
-}
-
-// NewBuffer returns size bytes that are aligned for every datatype.
-func NewBuffer(size int64) []byte {
-	return tensor.AsBytes(make([]uint64, (size+7)/8))[:size]
 }

@@ -9,8 +9,8 @@ var elementTypes = [...]int{
 	tensor.Bytes: 8, tensor.Bool: 9, tensor.FP16: 10, tensor.FP64: 11, tensor.Uint32: 12, tensor.Uint64: 13, tensor.BF16: 16,
 }
 
-// DataTypeOf returns the datatype of one of ONNX's element types; tensor.Invalid for
-// types that have no place in the Open Inference Protocol, such as complex numbers.
+// DataTypeOf returns the datatype of an ONNX element type; tensor.Invalid for types that
+// the Open Inference Protocol does not have, such as complex numbers.
 func DataTypeOf(element uint64) tensor.DataType {
 	for d := tensor.Bool; int(d) < len(elementTypes); d++ {
 		if uint64(elementTypes[d]) == element {

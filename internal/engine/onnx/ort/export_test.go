@@ -1,8 +1,9 @@
+//go:build cgo
+
 package ort
 
-// GiveThreads has all runs take as long as those that are given a thread, from the first
-// on.
-func (s *Session) GiveThreads() {
+// ForceThreads makes every run count as a long one, so that it uses a C thread.
+func (s *Session) ForceThreads() {
 	s.longRun = 0
 	s.long.Store(true)
 }

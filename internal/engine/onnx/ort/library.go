@@ -11,20 +11,16 @@ import (
 	"unsafe"
 )
 
-// MinVersion is the oldest version of ONNX Runtime that has all that is used here.
-const MinVersion = "1.15"
-
-// Library is ONNX Runtime's shared library, loaded, with its environment. It is safe
-// for concurrent use.
+// Library is a loaded ONNX Runtime library with its environment. It is safe for
+// concurrent use.
 type Library struct {
 	c       *C.tw_library
 	handle  handle
 	version string
 }
 
-// Open loads the library at path. One that is no ONNX Runtime, or is older than
-// MinVersion, is an error that says so. The caller closes the Library after the last
-// of its sessions.
+// Open loads the library at path. It is an error when the library is not ONNX Runtime, or
+// is older than MinVersion. The caller closes the Library, after the last of its sessions.
 func Open(path string) (*Library, error) {
 	h, err := loadLibrary(path)
 	if err != nil {
@@ -46,7 +42,7 @@ func (l *Library) open() error {
 	l.version = C.GoString(C.tw_version(base))
 	var failure *C.OrtStatus
 	if C.tw_open(l.c, base, &failure) == 0 {
-		return fmt.Errorf("it is version %s; %s or newer is needed", l.version, MinVersion)
+		return fmt.Errorf("it is version %s; use %s or newer", l.version, MinVersion)
 	}
 	return l.statusError(failure)
 }
@@ -63,22 +59,10 @@ func (l *Library) Close() error {
 	return l.handle.unload()
 }
 
-// Error is a failure that the runtime reports, in its own words: they may hold paths,
-// of the server's models and of the runtime's source.
-type Error struct {
-	Message string
-	// InvalidArgument says that the runtime does not blame itself or the model, but what
-	// it was given: of a run, an input's values, such as an index past a table's end.
-	InvalidArgument bool
-}
-
 // invalidArgument is ORT_INVALID_ARGUMENT of OrtErrorCode.
 const invalidArgument = 2
 
-func (e *Error) Error() string { return e.Message }
-
-// statusError returns the failure that a status says, and releases it. No status is
-// no failure.
+// statusError converts a status to an error and releases it. A nil status is success.
 func (l *Library) statusError(s *C.OrtStatus) error {
 	if s == nil {
 		return nil

@@ -16,7 +16,7 @@ import (
 type handle struct{ p unsafe.Pointer }
 
 func loadLibrary(path string) (handle, error) {
-	// The linker keeps its last error for each thread.
+	// dlerror keeps the last error of each thread.
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	name := C.CString(path)
@@ -52,5 +52,5 @@ func (h handle) unload() error {
 // linkerError returns the dynamic linker's last error on this thread, after a failure.
 func linkerError() error { return errors.New(C.GoString(C.dlerror())) }
 
-// cPath returns a path in C's memory, as the runtime takes it.
+// cPath copies a path to C memory, in the runtime's encoding.
 func cPath(path string) (unsafe.Pointer, error) { return unsafe.Pointer(C.CString(path)), nil }

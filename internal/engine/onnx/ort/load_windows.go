@@ -22,14 +22,14 @@ func (h handle) symbol(name string) (unsafe.Pointer, error) {
 	if err != nil {
 		return nil, err
 	}
-	// The address of code, which Go does not move.
+	// The address of code: Go does not move it.
 	address := proc.Addr()
 	return *(*unsafe.Pointer)(unsafe.Pointer(&address)), nil
 }
 
 func (h handle) unload() error { return h.dll.Release() }
 
-// cPath returns a path in C's memory, as the runtime takes it: in UTF-16.
+// cPath copies a path to C memory, in the runtime's encoding: UTF-16.
 func cPath(path string) (unsafe.Pointer, error) {
 	wide, err := syscall.UTF16FromString(path)
 	if err != nil {

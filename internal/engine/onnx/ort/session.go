@@ -15,55 +15,32 @@ import (
 	"unsafe"
 )
 
-// Level is how far a graph is optimized.
-type Level int
-
-// The levels of the C API.
-const (
-	LevelNone     Level = 0
-	LevelBasic    Level = 1
-	LevelExtended Level = 2
-	LevelAll      Level = 99
-)
-
-// Options are the settings of a session.
-type Options struct {
-	// IntraOpThreads is how many threads an operator uses, and InterOpThreads how
-	// many operators run at once where Parallel is set; 0 is one for each core.
-	IntraOpThreads, InterOpThreads int
-	Parallel                       bool
-	Level                          Level
-	// Config has the runtime's own settings by name, each with its value after it
-	// (onnxruntime_session_options_config_keys.h in its source).
-	Config []string
-}
-
-// Session is a loaded model. It is safe for concurrent use: each Call is for one
-// goroutine, and there may be any number of them.
+// Session is a loaded model. It is safe for concurrent use, with any number of Calls, each
+// for one goroutine.
 type Session struct {
 	library *Library
 	ort     *C.OrtSession
 	inputs  int
-	names   []*C.char // of the inputs, and then of the outputs, in C's memory
-	// longRun is how long a run takes that is given a thread, and long says that the last
-	// one did.
+	names   []*C.char // of the inputs, then of the outputs, in C memory
+	// longRun is the duration from which runs use a C thread. long reports that the
+	// previous run took that long.
 	longRun time.Duration
 	long    atomic.Bool
 
 	mu   sync.Mutex
-	idle []*Call // released, for callers to come
+	idle []*Call // released, for reuse
 }
 
-// NewSession loads the model file at path, for calls with the inputs and outputs of
-// these names. A failure of the runtime is an *Error. The caller closes the session.
+// NewSession loads the model file at path, for calls with these inputs and outputs. A
+// failure of the runtime is an *Error. The caller closes the session.
 func (l *Library) NewSession(path string, inputs, outputs []string, o Options) (*Session, error) {
 	if o.IntraOpThreads < 0 || o.InterOpThreads < 0 {
-		return nil, fmt.Errorf("%d threads within an operator and %d operators at once: use 0, for one a core, or more", o.IntraOpThreads, o.InterOpThreads)
+		return nil, fmt.Errorf("thread counts are %d (intra-op) and %d (inter-op): use 0 for one per core, or more", o.IntraOpThreads, o.InterOpThreads)
 	}
 	names := slices.Concat(inputs, outputs)
 	for _, s := range slices.Concat([]string{path}, names, o.Config) {
 		if strings.IndexByte(s, 0) >= 0 {
-			return nil, fmt.Errorf("%q has a NUL in it", s)
+			return nil, fmt.Errorf("%q contains a NUL byte", s)
 		}
 	}
 	p, err := cPath(path)
@@ -91,13 +68,14 @@ func (s *Session) open(path unsafe.Pointer, o Options) error {
 	options.level = C.int(o.Level)
 	options.config, options.config_length = unsafe.SliceData(config), C.size_t(len(config))
 	err := s.library.statusError(C.tw_open_session(s.library.c, path, options, &s.ort))
-	// What was read of the file has been copied to where the runtime wants it: up to
-	// half of what was allocated is free by now.
+	// The runtime has copied the file's content to its own buffers: up to half of the
+	// allocated memory is free now.
 	C.tw_trim()
 	return err
 }
 
-// cStrings copies strings without a NUL, and the table of them, to C's memory.
+// cStrings copies strings without a NUL byte, and an array of pointers to them, to C
+// memory.
 func cStrings(list []string) []*C.char {
 	if len(list) == 0 {
 		return nil
@@ -117,8 +95,8 @@ func freeStrings(table []*C.char) {
 	C.free(unsafe.Pointer(unsafe.SliceData(table)))
 }
 
-// Close frees the model's memory, and gives it back to the system. Every Call must
-// have been released.
+// Close frees the model's memory and returns it to the system. Every Call must have been
+// released.
 func (s *Session) Close() {
 	for _, c := range s.idle {
 		c.thread.stop()
@@ -128,15 +106,15 @@ func (s *Session) Close() {
 	C.tw_close_session(s.library.c, s.ort)
 	freeStrings(s.names)
 	s.names = nil
-	// The C library keeps most of it otherwise: weights are many allocations, of which
-	// it returns the largest alone.
+	// Otherwise the C library keeps most of it: weights are many allocations, and it
+	// returns only the largest to the system.
 	C.tw_trim()
 }
 
-// errNoMemory says that C has no memory.
+// errNoMemory reports a failed allocation in C.
 var errNoMemory = errors.New("out of memory")
 
-// Call returns the scratch for one run, which the caller releases.
+// Call returns a Call for one run, reused when possible. The caller releases it.
 func (s *Session) Call() (*Call, error) {
 	s.mu.Lock()
 	if n := len(s.idle); n > 0 {

@@ -19,8 +19,8 @@ import (
 	"github.com/tensorwire/tensorwire/internal/engine/onnx/ort"
 )
 
-// proofs has for each function of the C API a test of what it does. A wrong slot calls
-// another function: it crashes, or the test does not find what it looks for.
+// proofs has a test of the behavior of each function of the C API. A wrong slot calls
+// another function: that crashes, or fails the test.
 var proofs = map[string]func(*testing.T){
 	"GetErrorCode": func(t *testing.T) {
 		wrong := loadError(t, "missing.onnx", ort.Options{Level: ort.LevelAll, Config: []string{"", "1"}})
@@ -39,18 +39,18 @@ var proofs = map[string]func(*testing.T){
 	},
 	"ReleaseStatus": func(t *testing.T) {
 		long := strings.Repeat("a", 100_000) // is repeated in the message
-		keepsMemory(t, 1000, func() { _ = loadError(t, long, ort.Options{Level: ort.LevelAll}) })
+		doesNotLeak(t, 1000, func() { _ = loadError(t, long, ort.Options{Level: ort.LevelAll}) })
 	},
 	"CreateEnv":                      sessionsWork,
 	"CreateCpuMemoryInfo":            sessionsWork,
-	"GetAllocatorWithDefaultOptions": stringsGoBothWays,
-	"ReleaseEnv":                     librariesOpenAgain,
-	"ReleaseMemoryInfo":              librariesOpenAgain,
+	"GetAllocatorWithDefaultOptions": stringsRoundTrip,
+	"ReleaseEnv":                     librariesReopen,
+	"ReleaseMemoryInfo":              librariesReopen,
 	"CreateSessionOptions":           sessionsWork,
 	"CreateSession":                  sessionsWork,
 	"ReleaseSession": func(t *testing.T) {
 		file := write(t, weights(1<<20))
-		keepsMemory(t, 50, func() { open(t, file, []string{"x"}, []string{"y"}).Close() })
+		doesNotLeak(t, 50, func() { open(t, file, []string{"x"}, []string{"y"}).Close() })
 	},
 	"ReleaseSessionOptions": func(t *testing.T) {
 		// Each holds settings of 100 kB.
@@ -58,9 +58,9 @@ var proofs = map[string]func(*testing.T){
 		for i := range 100 {
 			config = append(config, strings.Repeat("k", 100)+strconv.Itoa(i), strings.Repeat("v", 1000))
 		}
-		keepsMemory(t, 1000, func() { _ = loadError(t, "missing.onnx", ort.Options{Level: ort.LevelAll, Config: config}) })
+		doesNotLeak(t, 1000, func() { _ = loadError(t, "missing.onnx", ort.Options{Level: ort.LevelAll, Config: config}) })
 	},
-	// The runtime checks each setting, and names it where it is wrong.
+	// The runtime validates each setting, and names it in its error.
 	"SetSessionGraphOptimizationLevel": func(t *testing.T) {
 		if err := loadError(t, "missing.onnx", ort.Options{Level: 50}); !strings.Contains(err.Error(), "graph_optimization_level") {
 			t.Errorf("error %v", err)
@@ -82,19 +82,19 @@ var proofs = map[string]func(*testing.T){
 	},
 	"CreateTensorWithDataAsOrtValue": sessionsWork,
 	"Run":                            sessionsWork,
-	// The runtime makes an output that it is not given.
-	"GetTensorTypeAndShape":         outputsAreMade,
-	"GetTensorElementType":          outputsAreMade,
-	"GetDimensionsCount":            outputsAreMade,
-	"GetDimensions":                 outputsAreMade,
-	"GetTensorMutableData":          outputsAreMade,
-	"ReleaseValue":                  callsKeepNoMemory,
-	"ReleaseTensorTypeAndShapeInfo": callsKeepNoMemory,
+	// The runtime allocates an output that is not bound.
+	"GetTensorTypeAndShape":         outputsAreAllocated,
+	"GetTensorElementType":          outputsAreAllocated,
+	"GetDimensionsCount":            outputsAreAllocated,
+	"GetDimensions":                 outputsAreAllocated,
+	"GetTensorMutableData":          outputsAreAllocated,
+	"ReleaseValue":                  callsDoNotLeak,
+	"ReleaseTensorTypeAndShapeInfo": callsDoNotLeak,
 
-	"CreateTensorAsOrtValue":              stringsGoBothWays,
-	"GetResizedStringTensorElementBuffer": stringsGoBothWays,
-	"GetStringTensorDataLength":           stringsGoBothWays,
-	"GetStringTensorContent":              stringsGoBothWays,
+	"CreateTensorAsOrtValue":              stringsRoundTrip,
+	"GetResizedStringTensorElementBuffer": stringsRoundTrip,
+	"GetStringTensorDataLength":           stringsRoundTrip,
+	"GetStringTensorContent":              stringsRoundTrip,
 }
 
 func TestEverySlot(t *testing.T) {
@@ -113,14 +113,14 @@ func TestEverySlotHasAProof(t *testing.T) {
 	for _, m := range regexp.MustCompile(`FUNCTION\((\d+), (\w+),`).FindAllStringSubmatch(string(header), -1) {
 		slot, _ := strconv.Atoi(m[1])
 		if slot <= last {
-			t.Errorf("slot %d of %s stands after slot %d", slot, m[2], last)
+			t.Errorf("slot %d of %s follows slot %d", slot, m[2], last)
 		}
 		last = slot
 		declared = append(declared, m[2])
 	}
 	slices.Sort(declared)
 	if proved := slices.Sorted(maps.Keys(proofs)); !slices.Equal(declared, proved) {
-		t.Errorf("api.h declares %v\nand these have proofs: %v", declared, proved)
+		t.Errorf("api.h declares %v\nproofs exist for %v", declared, proved)
 	}
 }
 
@@ -162,7 +162,7 @@ func loadError(t *testing.T, path string, o ort.Options) error {
 	t.Helper()
 	_, err := library(t).NewSession(path, []string{"x"}, []string{"y"}, o)
 	if _, ok := errors.AsType[*ort.Error](err); !ok {
-		t.Fatalf("error %v is not the runtime's", err)
+		t.Fatalf("error %v does not come from the runtime", err)
 	}
 	return err
 }
@@ -175,7 +175,7 @@ func weights(n int) onnxtest.Graph {
 	return g
 }
 
-// run calls a session once, with memory for those outputs that have a datatype.
+// run calls a session once and binds the outputs that have a datatype.
 func run(t *testing.T, s *ort.Session, inputs, outputs []tensor.Tensor, read func(*ort.Call)) {
 	t.Helper()
 	call, err := s.Call()
@@ -190,7 +190,7 @@ func run(t *testing.T, s *ort.Session, inputs, outputs []tensor.Tensor, read fun
 	}
 	for i, out := range outputs {
 		if out.DataType != tensor.Invalid {
-			if err := call.GiveOutput(i, out); err != nil {
+			if err := call.BindOutput(i, out); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -215,12 +215,12 @@ func sessionsWork(t *testing.T) {
 	}
 }
 
-func outputsAreMade(t *testing.T) {
+func outputsAreAllocated(t *testing.T) {
 	s := open(t, write(t, onnxtest.Unary("Identity", onnxtest.Int16, "a", "b", "c")), []string{"x"}, []string{"y"})
 	defer s.Close()
 	want := tensor.Tensor{DataType: tensor.Int16, Shape: tensor.Shape{1, 2, 3}, Data: tensor.AsBytes([]int16{1, 2, 3, 4, 5, -6})}
 	run(t, s, []tensor.Tensor{want}, nil, func(call *ort.Call) {
-		d, shape, size, err := call.Made(0)
+		d, shape, size, err := call.OutputInfo(0)
 		got := make([]byte, size)
 		if err := errors.Join(err, call.ReadOutput(0, got)); err != nil {
 			t.Fatal(err)
@@ -231,12 +231,12 @@ func outputsAreMade(t *testing.T) {
 	})
 }
 
-func stringsGoBothWays(t *testing.T) {
+func stringsRoundTrip(t *testing.T) {
 	s := open(t, write(t, onnxtest.Unary("Identity", onnxtest.String, "n")), []string{"x"}, []string{"y"})
 	defer s.Close()
 	in := tensor.Tensor{DataType: tensor.Bytes, Shape: tensor.Shape{3}, Data: []byte("\x01\x00\x00\x00a\x00\x00\x00\x00\x03\x00\x00\x00b\x00c")}
 	run(t, s, []tensor.Tensor{in}, nil, func(call *ort.Call) {
-		_, _, size, err := call.Made(0)
+		_, _, size, err := call.OutputInfo(0)
 		got := make([]byte, size)
 		if err := errors.Join(err, call.ReadOutput(0, got)); err != nil {
 			t.Fatal(err)
@@ -247,26 +247,25 @@ func stringsGoBothWays(t *testing.T) {
 	})
 }
 
-// callsKeepNoMemory runs a model whose inputs and outputs are many and large, and have
-// large shapes.
-func callsKeepNoMemory(t *testing.T) {
+// callsDoNotLeak runs a model with large inputs and outputs, and with large shapes.
+func callsDoNotLeak(t *testing.T) {
 	g := onnxtest.Unary("Identity", onnxtest.Float32)
 	g.Inputs[0].Unranked, g.Outputs[0].Unranked = true, true
 	s := open(t, write(t, g), []string{"x"}, []string{"y"})
 	defer s.Close()
 	large := tensor.Tensor{DataType: tensor.FP32, Shape: tensor.Shape{1 << 18}, Data: make([]byte, 1<<20)}
-	keepsMemory(t, 1000, func() { run(t, s, []tensor.Tensor{large}, nil, nil) })
+	doesNotLeak(t, 1000, func() { run(t, s, []tensor.Tensor{large}, nil, nil) })
 	shapes := tensor.Tensor{DataType: tensor.FP32, Shape: slices.Repeat(tensor.Shape{1}, ort.MaxRank), Data: make([]byte, 4)}
-	keepsMemory(t, 100_000, func() { run(t, s, []tensor.Tensor{shapes}, nil, nil) })
+	doesNotLeak(t, 100_000, func() { run(t, s, []tensor.Tensor{shapes}, nil, nil) })
 }
 
-func librariesOpenAgain(t *testing.T) {
+func librariesReopen(t *testing.T) {
 	for range 3 {
 		t.Run("", sessionsWork)
 	}
 }
 
-// startsThreads checks that a session with these options has this many threads.
+// startsThreads checks that a session with these options starts this many threads.
 func startsThreads(t *testing.T, want int, o ort.Options) {
 	t.Helper()
 	file := write(t, weights(3))
@@ -277,9 +276,9 @@ func startsThreads(t *testing.T, want int, o ort.Options) {
 		t.Fatal(err)
 	}
 	defer s.Close()
-	// Go may start a few of its own meanwhile.
-	if more := begunSince(t, before); more < want || more > want+5 {
-		t.Errorf("%d threads more, want %d", more, want)
+	// Go may start a few of its own at the same time.
+	if more := startedSince(t, before); more < want || more > want+5 {
+		t.Errorf("%d additional threads, want %d", more, want)
 	}
 }
 
@@ -288,7 +287,7 @@ func tasks(t *testing.T) []string {
 	t.Helper()
 	list, err := os.ReadDir("/proc/self/task")
 	if err != nil {
-		t.Skip("no /proc here")
+		t.Skip("no /proc on this system")
 	}
 	names := make([]string, len(list))
 	for i, task := range list {
@@ -297,36 +296,36 @@ func tasks(t *testing.T) []string {
 	return names
 }
 
-// begunSince counts the threads that were not there before. One that has ended is listed
-// for a moment more, so that numbers cannot be compared.
-func begunSince(t *testing.T, before []string) int {
+// startedSince counts the threads that are not in before. A thread that has ended stays
+// listed for a moment, so that plain totals cannot be compared.
+func startedSince(t *testing.T, before []string) int {
 	t.Helper()
 	return len(slices.DeleteFunc(tasks(t), func(task string) bool { return slices.Contains(before, task) }))
 }
 
-// keepsMemory checks that do, which takes far more than 100 kB a time, or a kilobyte
-// when it is done a hundred thousand times, keeps none of it.
-func keepsMemory(t *testing.T, times int, do func()) {
+// doesNotLeak checks that repeated calls of do, which allocates far more than 100 kB (or a
+// kilobyte with a hundred thousand calls), free that memory.
+func doesNotLeak(t *testing.T, times int, do func()) {
 	t.Helper()
-	least := math.MaxInt
+	growth := math.MaxInt
 	for range 3 {
 		before := resident(t)
 		for range times {
 			do()
 		}
-		if least = min(least, resident(t)-before); least < 32<<20 {
+		if growth = min(growth, resident(t)-before); growth < 32<<20 {
 			return
 		}
 	}
-	t.Errorf("%d times take %d MB and do not give them back", times, least>>20)
+	t.Errorf("%d calls leak %d MB", times, growth>>20)
 }
 
-// resident returns how many bytes of memory the process has.
+// resident returns the resident memory of the process in bytes.
 func resident(t *testing.T) int {
 	t.Helper()
 	statm, err := os.ReadFile("/proc/self/statm")
 	if err != nil {
-		t.Skip("no /proc here")
+		t.Skip("no /proc on this system")
 	}
 	pages, err := strconv.Atoi(strings.Fields(string(statm))[1])
 	if err != nil {

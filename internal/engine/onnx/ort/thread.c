@@ -17,28 +17,28 @@ struct tw_thread {
   tw_call *call;
   int done;
   pthread_t id;
-  pthread_mutex_t mu;       // guards what follows
-  pthread_cond_t changed;   // that state has
-  enum { resting, running, stopping } state;
+  pthread_mutex_t mu;       // guards the fields below
+  pthread_cond_t changed;   // signals a new state
+  enum { idle, running, stopping } state;
   OrtStatus *status;        // of the last run
 };
 
-// take_turns_slowly makes the thread's turns at its core longer than others', while its
-// share of it stays the same. Linux lets a thread that wakes interrupt one whose turns are
-// longer (EEVDF with slices of threads' own, since 6.12), so that requests that come
-// meanwhile wait for no turn to end, and of two long runs at one core each is interrupted
-// more seldom by the other. Where the system does not have it, nothing is changed.
-static void take_turns_slowly(void) {
+// lengthen_time_slice makes the thread's time slice longer than that of other threads. Its
+// share of the core stays the same. Linux lets a thread that wakes preempt one with a
+// longer slice (EEVDF with per-thread slices, since 6.12). So new requests do not wait for
+// a slice to end, and two long runs on one core preempt each other less often. Without
+// support by the system it does nothing.
+static void lengthen_time_slice(void) {
 #if defined(__linux__) && defined(SYS_sched_getattr) && defined(SYS_sched_setattr)
-  enum { other = 0, batch = 3 }; // SCHED_OTHER and SCHED_BATCH: the others know no slices
-  const uint64_t slice = 20 * 1000 * 1000; // ns; the usual is 1 to 3 ms, the most 100 ms
+  enum { other = 0, batch = 3 }; // SCHED_OTHER and SCHED_BATCH: other policies have no slices
+  const uint64_t slice = 20 * 1000 * 1000; // ns; the default is 1 to 3 ms, the maximum 100 ms
   struct {
     uint32_t size, policy;
     uint64_t flags;
     int32_t nice;
     uint32_t priority;
     uint64_t runtime, deadline, period;
-  } attributes; // struct sched_attr, of which not every C library knows, in its first version
+  } attributes; // struct sched_attr in its first version, which not every C library declares
   if (syscall(SYS_sched_getattr, 0, &attributes, sizeof attributes, 0) != 0) return;
   if (attributes.policy != other && attributes.policy != batch) return;
   attributes.runtime = slice;
@@ -49,18 +49,18 @@ static void take_turns_slowly(void) {
 static void *loop(void *arg) {
   tw_thread *t = arg;
   const char byte = 0;
-  take_turns_slowly();
+  lengthen_time_slice();
   pthread_mutex_lock(&t->mu);
   for (;;) {
-    while (t->state == resting) pthread_cond_wait(&t->changed, &t->mu);
+    while (t->state == idle) pthread_cond_wait(&t->changed, &t->mu);
     if (t->state == stopping) break;
     pthread_mutex_unlock(&t->mu);
     OrtStatus *status = tw_run(t->call);
     pthread_mutex_lock(&t->mu);
     t->status = status;
-    t->state = resting;
+    t->state = idle;
     pthread_cond_signal(&t->changed);
-    // Whoever reads the byte finds the lock free.
+    // The reader of the byte must not wait for the lock.
     pthread_mutex_unlock(&t->mu);
     while (write(t->done, &byte, 1) < 0 && errno == EINTR) continue;
     pthread_mutex_lock(&t->mu);
@@ -69,9 +69,9 @@ static void *loop(void *arg) {
   return NULL;
 }
 
-// keep_signals_out blocks the signals that are not the thread's own: Go has threads for
-// them. Faults, and the clock of a profile, do reach it.
-static void keep_signals_out(sigset_t *before) {
+// block_signals blocks asynchronous signals, which Go's own threads handle. Faults and
+// the profiler's timer still reach the thread.
+static void block_signals(sigset_t *before) {
   const int own[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT, SIGPROF};
   sigset_t others;
   sigfillset(&others);
@@ -86,8 +86,8 @@ tw_thread *tw_start_thread(tw_call *c, int done) {
   t->done = done;
   pthread_mutex_init(&t->mu, NULL);
   pthread_cond_init(&t->changed, NULL);
-  sigset_t before; // a thread begins with the signals of the one that starts it
-  keep_signals_out(&before);
+  sigset_t before; // a new thread inherits the signal mask of its creator
+  block_signals(&before);
   int failed = pthread_create(&t->id, NULL, loop, t);
   pthread_sigmask(SIG_SETMASK, &before, NULL);
   if (failed == 0) return t;
@@ -102,9 +102,9 @@ static void set(tw_thread *t, int state) {
   pthread_mutex_unlock(&t->mu);
 }
 
-void tw_begin(tw_thread *t) { set(t, running); }
+void tw_start_run(tw_thread *t) { set(t, running); }
 
-OrtStatus *tw_end(tw_thread *t) {
+OrtStatus *tw_wait_run(tw_thread *t) {
   pthread_mutex_lock(&t->mu);
   while (t->state == running) pthread_cond_wait(&t->changed, &t->mu);
   OrtStatus *status = t->status;

@@ -1,3 +1,5 @@
+//go:build cgo
+
 package ort_test
 
 import (
@@ -8,9 +10,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// turn returns how long a thread's turns at its core are, in ns; ok is false when it has
-// ended.
-func turn(t *testing.T, task string) (_ uint64, ok bool) {
+// timeSlice returns a thread's time slice in ns; ok is false when the thread has ended.
+func timeSlice(t *testing.T, task string) (_ uint64, ok bool) {
 	t.Helper()
 	id, err := strconv.Atoi(task)
 	if err != nil {
@@ -23,12 +24,12 @@ func turn(t *testing.T, task string) (_ uint64, ok bool) {
 	return attributes.Runtime, true
 }
 
-// Whoever wakes need not wait for a long run's turn to end: it is longer than others'. All
-// other threads keep theirs, also those that start the one for the runs.
-func TestLongRunsGiveWay(t *testing.T) {
-	usual, _ := turn(t, "0") // the calling thread
+// The thread for long runs has a longer time slice, so that other threads preempt it. All
+// other threads keep theirs, including the one that starts it.
+func TestLongRunsHaveLongTimeSlices(t *testing.T) {
+	usual, _ := timeSlice(t, "0") // the calling thread
 	if usual == 0 {
-		t.Skip("this kernel has no turns of threads' own")
+		t.Skip("this kernel has no per-thread time slices")
 	}
 	s := onThreads(t, weights(3))
 	defer s.Close()
@@ -39,15 +40,15 @@ func TestLongRunsGiveWay(t *testing.T) {
 	const long = 20_000_000
 	threads := 0
 	for _, task := range tasks(t) {
-		took, ok := turn(t, task)
-		switch begun := !slices.Contains(before, task); {
-		case ok && begun && took == long:
+		slice, ok := timeSlice(t, task)
+		switch started := !slices.Contains(before, task); {
+		case ok && started && slice == long:
 			threads++
-		case ok && begun && took != usual:
-			t.Errorf("a thread has turns of %d ns, usual are %d", took, usual)
+		case ok && started && slice != usual:
+			t.Errorf("a thread has a time slice of %d ns, want %d", slice, usual)
 		}
 	}
 	if threads != 1 {
-		t.Errorf("%d threads have long turns, want that for runs", threads)
+		t.Errorf("%d threads have long time slices, want 1", threads)
 	}
 }

@@ -5,8 +5,7 @@ package ort
 // #include "api.h"
 import "C"
 
-// thread makes no runs: on this system they are all made by the threads of their
-// goroutines.
+// thread executes no runs: on this system every run uses the thread of its goroutine.
 type thread struct{}
 
 func (*thread) start(*C.tw_call) bool { return false }

@@ -1,3 +1,5 @@
+//go:build cgo
+
 package ort_test
 
 import (
@@ -13,15 +15,15 @@ import (
 	"github.com/tensorwire/tensorwire/internal/engine/onnx/ort"
 )
 
-// onThreads opens a session whose runs are given threads, by the functions that open has.
+// onThreads opens a session whose runs all use C threads.
 func onThreads(t *testing.T, g onnxtest.Graph) *ort.Session {
 	t.Helper()
 	s := open(t, write(t, g), []string{"x"}, []string{"y"})
-	s.GiveThreads()
+	s.ForceThreads()
 	return s
 }
 
-// add runs a model of weights, and checks what it makes of n numbers.
+// add runs a model of weights with n numbers, and checks the output.
 func add(t *testing.T, s *ort.Session, value float32, n int) error {
 	t.Helper()
 	call, err := s.Call()
@@ -33,7 +35,7 @@ func add(t *testing.T, s *ort.Session, value float32, n int) error {
 	in := tensor.Tensor{DataType: tensor.FP32, Shape: tensor.Shape{int64(n)}, Data: tensor.AsBytes(slices.Repeat([]float32{value}, n))}
 	err = errors.Join(
 		call.SetInput(0, in),
-		call.GiveOutput(0, tensor.Tensor{DataType: tensor.FP32, Shape: in.Shape, Data: tensor.AsBytes(out)}))
+		call.BindOutput(0, tensor.Tensor{DataType: tensor.FP32, Shape: in.Shape, Data: tensor.AsBytes(out)}))
 	if err != nil {
 		return err
 	}
@@ -65,8 +67,8 @@ func TestRunsOnThreads(t *testing.T) {
 	callers.Wait()
 }
 
-// A thread that made a run which failed makes the next.
-func TestRunsThatFailOnThreads(t *testing.T) {
+// A thread continues after a failed run.
+func TestFailedRunsOnThreads(t *testing.T) {
 	s := onThreads(t, weights(3))
 	defer s.Close()
 	for range 3 {
@@ -79,14 +81,14 @@ func TestRunsThatFailOnThreads(t *testing.T) {
 	}
 }
 
-// Sessions leave neither threads nor files.
+// Closed sessions leave no threads and no open files.
 func TestThreadsEndWithTheirSession(t *testing.T) {
 	file := write(t, weights(3))
 	l := library(t)
 	files := func() int {
 		list, err := os.ReadDir("/proc/self/fd")
 		if err != nil {
-			t.Skip("no /proc here")
+			t.Skip("no /proc on this system")
 		}
 		return len(list)
 	}
@@ -96,21 +98,21 @@ func TestThreadsEndWithTheirSession(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		s.GiveThreads()
+		s.ForceThreads()
 		before := tasks(t)
 		if err := add(t, s, 1, 3); err != nil {
 			t.Fatal(err)
 		}
-		if runtime.GOOS == "linux" && begunSince(t, before) == 0 {
-			t.Error("the run had no thread")
+		if runtime.GOOS == "linux" && startedSince(t, before) == 0 {
+			t.Error("the run did not use a thread")
 		}
 		s.Close()
 	}
-	// Go, and other tests, may start a few meanwhile.
+	// Go and other tests may start a few at the same time.
 	if more := len(tasks(t)) - threads; more > 10 {
-		t.Errorf("%d threads more", more)
+		t.Errorf("%d additional threads", more)
 	}
 	if more := files() - opened; more > 10 {
-		t.Errorf("%d open files more", more)
+		t.Errorf("%d additional open files", more)
 	}
 }

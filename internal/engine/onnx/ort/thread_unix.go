@@ -2,34 +2,33 @@
 
 package ort
 
-// #cgo noescape tw_begin
-// #cgo nocallback tw_begin
-// #cgo noescape tw_end
-// #cgo nocallback tw_end
+// #cgo noescape tw_start_run
+// #cgo nocallback tw_start_run
+// #cgo noescape tw_wait_run
+// #cgo nocallback tw_wait_run
 // #include "thread.h"
 import "C"
 
 import "os"
 
-// thread makes the long runs of a call on a thread of C's, while their goroutine waits
-// at a pipe. The zero value has no thread yet.
+// thread executes the long runs of a call on a C thread, while their goroutine waits for
+// a pipe. The zero value has no thread yet.
 //
-// A goroutine that is in C itself keeps its place among those that run, GOMAXPROCS of
-// them: Go's scheduler gives it to another that waits, or after 10 ms, and has a thread
-// (sysmon) look every 20 µs, later more seldom, whether it should. For runs of a few
-// milliseconds that costs a tenth of their CPU, and what waits for the place waits in
-// vain meanwhile. One that waits at a pipe gives its place away at once, as all do that
-// wait for the network. And the runs of a call stay on one thread, whose core has what
-// they need in its caches.
+// A goroutine inside a C call keeps its P, one of GOMAXPROCS. Go's monitor thread
+// (sysmon) checks every 20 µs, later less often, whether to hand the P to a waiting
+// goroutine. For runs of a few milliseconds this costs a tenth of their CPU, and other
+// goroutines wait for the P meanwhile. A goroutine that waits for a pipe releases its P at
+// once, as for the network. Besides, the runs of a call stay on one thread, whose core
+// has their data in its caches.
 type thread struct {
 	c *C.tw_thread
-	// end is where the byte is read that the thread writes to done.
+	// end is the read end of the pipe. The thread writes a byte to done after each run.
 	end, done *os.File
 	byte      [1]byte
 }
 
-// start reports whether there is a thread for the runs of call, and starts it where
-// there was none. The system may have none to give.
+// start starts the thread for the runs of call, unless it runs already. It reports
+// false when the system cannot create one.
 func (t *thread) start(call *C.tw_call) bool {
 	if t.c != nil {
 		return true
@@ -40,26 +39,26 @@ func (t *thread) start(call *C.tw_call) bool {
 			return false
 		}
 	}
-	// The thread's end of the pipe blocks from here on, but has room for each byte.
+	// Fd makes the write end blocking, but the pipe always has room for one byte.
 	t.c = C.tw_start_thread(call, C.int(t.done.Fd()))
 	return t.c != nil
 }
 
-// run makes one run, after start, and returns its status.
+// run executes one run, after start, and returns its status.
 func (t *thread) run() *C.OrtStatus {
-	C.tw_begin(t.c)
-	// Should the pipe fail, tw_end waits all the same.
+	C.tw_start_run(t.c)
+	// If the pipe fails, tw_wait_run waits nevertheless.
 	_, _ = t.end.Read(t.byte[:])
-	return C.tw_end(t.c)
+	return C.tw_wait_run(t.c)
 }
 
-// stop ends the thread, which makes no run.
+// stop ends the idle thread.
 func (t *thread) stop() {
 	if t.c != nil {
 		C.tw_stop_thread(t.c)
 	}
 	if t.end != nil {
-		_, _ = t.end.Close(), t.done.Close() // a pipe that nobody reads any more
+		_, _ = t.end.Close(), t.done.Close() // nothing reads the pipe any more
 	}
 	*t = thread{}
 }

@@ -1,4 +1,5 @@
-// A client of its own: its grpc-go stays out of the product's dependencies.
+// The Go client of make interop, in a separate module to keep grpc-go out of the
+// product's dependencies.
 module github.com/tensorwire/tensorwire/internal/test/interop/goclient
 
 go 1.26.0

@@ -1,10 +1,10 @@
-// Goclient is a client that a Go program would have: the stubs that protoc makes from
-// the public contract, over grpc-go. It runs the calls of such a program against a
-// server with the models of make interop, and prints what it did.
+// Goclient is a typical Go client: grpc-go with stubs that protoc generates from the
+// public contract. It calls a server with the models of make interop, and prints the
+// checks that passed.
 //
 // usage: goclient HOST:PORT [CA.PEM]
 //
-// With the certificate of who signed the server's, it speaks TLS.
+// With the certificate of the server's CA, it uses TLS.
 package main
 
 import (
@@ -65,8 +65,8 @@ func run(address string, authority []string, out io.Writer) error {
 		{"raw tensors, compressed", raw},
 		{"typed tensors", typed},
 		{"an error has its code", wrong},
-		{"a stream outlives an error", stream},
-		{"20 MB there and back", large},
+		{"a stream continues after an error", stream},
+		{"20 MB in both directions", large},
 	} {
 		if err := check.run(ctx, client); err != nil {
 			return fmt.Errorf("%s: %w", check.name, err)
@@ -114,8 +114,8 @@ func describe(ctx context.Context, client inference.GRPCInferenceServiceClient) 
 	return nil
 }
 
-// request asks `simple` for the sum and the difference of two rows of 16 values: the
-// numbers from 0, and 1.
+// request returns a request to `simple` for the sum and the difference of two rows of 16
+// values: 0 to 15, and 1.
 func request(withData func(input *inference.ModelInferRequest_InferInputTensor, values []int32)) *inference.ModelInferRequest {
 	var numbers, ones []int32
 	for i := range int32(16) {
@@ -135,14 +135,14 @@ func request(withData func(input *inference.ModelInferRequest_InferInputTensor, 
 func rawRequest() *inference.ModelInferRequest {
 	var contents [][]byte
 	message := request(func(_ *inference.ModelInferRequest_InferInputTensor, values []int32) {
-		data, _ := binary.Append(nil, binary.LittleEndian, values) // numbers of a fixed size always fit
+		data, _ := binary.Append(nil, binary.LittleEndian, values) // cannot fail for fixed-size values
 		contents = append(contents, data)
 	})
 	message.RawInputContents = contents
 	return message
 }
 
-// checkSums compares what request must be answered with.
+// checkSums checks the response to request.
 func checkSums(response *inference.ModelInferResponse) error {
 	if len(response.GetOutputs()) != 2 || len(response.GetRawOutputContents()) != 2 || response.GetId() != "go" {
 		return fmt.Errorf("got %v", response)
@@ -186,12 +186,12 @@ func wrong(ctx context.Context, client inference.GRPCInferenceServiceClient) err
 	message := rawRequest()
 	message.ModelName = "nowhere"
 	if _, err := client.ModelInfer(ctx, message); status.Code(err) != codes.NotFound {
-		return fmt.Errorf("an unknown model is answered with %w", err)
+		return fmt.Errorf("an unknown model: %w", err)
 	}
 	message = rawRequest()
 	message.Inputs[1].Shape = []int64{1, 17}
 	if _, err := client.ModelInfer(ctx, message); status.Code(err) != codes.InvalidArgument {
-		return fmt.Errorf("a wrong shape is answered with %w", err)
+		return fmt.Errorf("a wrong shape: %w", err)
 	}
 	return nil
 }
@@ -212,29 +212,29 @@ func stream(ctx context.Context, client inference.GRPCInferenceServiceClient) er
 		return err
 	}
 	for i := range 3 {
-		answer, err := calls.Recv()
+		response, err := calls.Recv()
 		switch {
 		case err != nil:
 			return err
-		case i == 1 && answer.GetErrorMessage() == "":
-			return fmt.Errorf("the unknown model is answered with %v", answer)
+		case i == 1 && response.GetErrorMessage() == "":
+			return fmt.Errorf("no error for the unknown model: %v", response)
 		case i == 1:
 			continue
-		case answer.GetErrorMessage() != "":
-			return errors.New(answer.GetErrorMessage())
+		case response.GetErrorMessage() != "":
+			return errors.New(response.GetErrorMessage())
 		}
-		if err := checkSums(answer.GetInferResponse()); err != nil {
+		if err := checkSums(response.GetInferResponse()); err != nil {
 			return err
 		}
 	}
 	if _, err := calls.Recv(); !errors.Is(err, io.EOF) {
-		return fmt.Errorf("the stream ends with %w", err)
+		return fmt.Errorf("the end of the stream: %w", err)
 	}
 	return nil
 }
 
-// large sends a tensor that is larger than what gRPC's clients take by default, so the
-// limit for the answer is set.
+// large sends a tensor above the default message limit of gRPC's clients, so it raises
+// the limit for the response.
 func large(ctx context.Context, client inference.GRPCInferenceServiceClient) error {
 	const bytesEach, values = 4, 5_000_000
 	tensor := bytes.Repeat([]byte("\x01\x02\x03\x3f\x04\x05\x06\x3f"), bytesEach*values/8)
@@ -247,7 +247,7 @@ func large(ctx context.Context, client inference.GRPCInferenceServiceClient) err
 		return err
 	}
 	if contents := response.GetRawOutputContents(); len(contents) != 1 || !bytes.Equal(contents[0], tensor) {
-		return errors.New("another tensor came back")
+		return errors.New("the response has another tensor")
 	}
 	return nil
 }

@@ -1,10 +1,10 @@
-// A client that a Node.js program would have: @grpc/grpc-js with the stubs that
-// @grpc/proto-loader makes from the public contract. It runs the calls of such a
-// program against a server with the models of make interop, and prints what it did.
+// A typical Node.js client: @grpc/grpc-js with the stubs of @grpc/proto-loader from the
+// public contract. It calls a server with the models of make interop, and prints the
+// checks that passed.
 //
 // usage: node client.mjs HOST:PORT [CA.PEM]
 //
-// With the certificate of who signed the server's, it speaks TLS.
+// With the certificate of the server's CA, it uses TLS.
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
@@ -19,21 +19,21 @@ const { inference } = grpc.loadPackageDefinition(contract);
 
 const [address, authority] = process.argv.slice(2);
 const credentials = authority ? grpc.credentials.createSsl(readFileSync(authority)) : grpc.credentials.createInsecure();
-// What gRPC's clients take by default, 4 MB, is too little for the large tensor.
+// The default limit of gRPC's clients, 4 MB, is too low for the large tensor.
 const client = new inference.GRPCInferenceService(address, credentials, { 'grpc.max_receive_message_length': 32 << 20 });
 
-// call makes a promise of one of the client's methods.
+// call returns a promise for one of the client's methods.
 function call(method, request = {}) {
   return new Promise((resolve, reject) => {
-    client[method](request, { deadline: Date.now() + 60_000 }, (error, answer) => (error ? reject(error) : resolve(answer)));
+    client[method](request, { deadline: Date.now() + 60_000 }, (error, response) => (error ? reject(error) : resolve(response)));
   });
 }
 
 const numbers = Int32Array.from({ length: 16 }, (_, i) => i);
 const ones = new Int32Array(16).fill(1);
 
-// request asks `simple` for the sum and the difference of numbers and ones, whose
-// bytes are little-endian on every machine that Node.js runs on but s390x.
+// request returns a request to `simple` for the sum and the difference of numbers and
+// ones. Their bytes are little-endian on all of Node.js's platforms except s390x.
 function request(changes = {}) {
   return {
     model_name: 'simple',
@@ -44,11 +44,11 @@ function request(changes = {}) {
   };
 }
 
-function checkSums(answer) {
-  assert.equal(answer.id, 'javascript');
-  assert.deepEqual(answer.outputs.map((output) => [output.name, output.datatype, output.shape]),
+function checkSums(response) {
+  assert.equal(response.id, 'javascript');
+  assert.deepEqual(response.outputs.map((output) => [output.name, output.datatype, output.shape]),
     [['OUTPUT0', 'INT32', [1, 16]], ['OUTPUT1', 'INT32', [1, 16]]]);
-  const [sum, difference] = answer.raw_output_contents.map((raw) => Array.from({ length: 16 }, (_, i) => raw.readInt32LE(4 * i)));
+  const [sum, difference] = response.raw_output_contents.map((raw) => Array.from({ length: 16 }, (_, i) => raw.readInt32LE(4 * i)));
   assert.deepEqual(sum, Array.from(numbers, (n) => n + 1));
   assert.deepEqual(difference, Array.from(numbers, (n) => n - 1));
 }
@@ -87,23 +87,23 @@ const checks = {
       { code: grpc.status.INVALID_ARGUMENT, details: /INPUT0/ });
   },
 
-  async 'a stream outlives an error'() {
+  async 'a stream continues after an error'() {
     const stream = client.ModelStreamInfer({ deadline: Date.now() + 60_000 });
     for (const message of [request(), request({ model_name: 'nowhere' }), request()]) {
       stream.write(message);
     }
     stream.end();
-    const answers = [];
-    for await (const answer of stream) {
-      answers.push(answer);
+    const responses = [];
+    for await (const response of stream) {
+      responses.push(response);
     }
-    assert.equal(answers.length, 3);
-    checkSums(answers[0].infer_response);
-    assert.notEqual(answers[1].error_message, '');
-    checkSums(answers[2].infer_response);
+    assert.equal(responses.length, 3);
+    checkSums(responses[0].infer_response);
+    assert.notEqual(responses[1].error_message, '');
+    checkSums(responses[2].infer_response);
   },
 
-  async '20 MB there and back'() {
+  async '20 MB in both directions'() {
     const values = 5_000_000;
     const tensor = Buffer.from(new Float32Array(values).fill(0.5).buffer);
     const { raw_output_contents: contents } = await call('ModelInfer', {

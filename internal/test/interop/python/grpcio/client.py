@@ -1,10 +1,10 @@
-"""grpcio, as a Python program has it: blocking, then with asyncio.
+"""A typical grpcio client: blocking, then with asyncio.
 
-It runs the calls of such a program against a server with the models of make interop.
+It calls a server with the models of make interop.
 
 usage: client.py HOST:PORT [CA.PEM]
 
-With the certificate of who signed the server's, it speaks TLS.
+With the certificate of the server's CA, it uses TLS.
 """
 
 import asyncio
@@ -16,7 +16,7 @@ import numpy as np
 from tritonclient.grpc import service_pb2 as messages
 from tritonclient.grpc import service_pb2_grpc as services
 
-# gRPC's own limit for messages that are received is 4 MB.
+# gRPC's default limit for received messages is 4 MB.
 OPTIONS = [("grpc.max_receive_message_length", 32 << 20)]
 TIMEOUT = 60
 
@@ -33,15 +33,15 @@ LARGE = np.arange(5_000_000, dtype=np.float32).reshape(1, -1)
 FRAMES = [request(SMALL), request(SMALL, "nowhere"), request(SMALL)]
 
 
-def check(values, answer):
-    assert answer.raw_output_contents[0] == values.tobytes(), "another tensor came back"
+def check(values, response):
+    assert response.raw_output_contents[0] == values.tobytes(), "another tensor came back"
 
 
-def check_stream(answers):
-    assert len(answers) == len(FRAMES), f"{len(answers)} answers"
-    check(SMALL, answers[0].infer_response)
-    assert answers[1].error_message, "the unknown model was answered"
-    check(SMALL, answers[2].infer_response)
+def check_stream(responses):
+    assert len(responses) == len(FRAMES), f"{len(responses)} responses"
+    check(SMALL, responses[0].infer_response)
+    assert responses[1].error_message, "the unknown model was answered"
+    check(SMALL, responses[2].infer_response)
 
 
 def blocking(channel):
@@ -67,7 +67,7 @@ async def concurrent(channel):
         raise AssertionError("the unknown model was answered")
     except grpc.aio.AioRpcError as error:
         assert error.code() == grpc.StatusCode.NOT_FOUND, error
-    check_stream([answer async for answer in stub.ModelStreamInfer(iter(FRAMES), timeout=TIMEOUT)])
+    check_stream([response async for response in stub.ModelStreamInfer(iter(FRAMES), timeout=TIMEOUT)])
 
 
 async def with_asyncio(address, credentials):

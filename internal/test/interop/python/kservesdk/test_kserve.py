@@ -1,6 +1,7 @@
 """KServe's Python SDK, over REST and gRPC.
 
-In a folder of its own: in one process with tritonclient its messages' names clash.
+In a separate directory and process, because its message names conflict with
+tritonclient's.
 """
 
 import asyncio
@@ -20,7 +21,7 @@ ONES = np.ones((1, 16), dtype=np.int32)
 
 
 class Rest:
-    """The REST client with the gRPC client's methods."""
+    """The REST client with the methods of the gRPC client."""
 
     def __init__(self):
         self.client = InferenceRESTClient(RESTConfig(protocol="v2"))
@@ -37,7 +38,7 @@ class Rest:
 
 @pytest.fixture(params=["rest", "grpc"])
 def run(request):
-    """Runs a coroutine function with one of the two clients."""
+    """Run a coroutine function with one of the two clients."""
 
     def run(body):
         async def with_client():
@@ -123,7 +124,7 @@ def test_error(run):
 
 
 def test_dictionary_over_rest():
-    """A request as the SDK's users write it by hand."""
+    """A request as a dictionary instead of the SDK's types."""
 
     async def body():
         async with InferenceRESTClient(RESTConfig(protocol="v2")) as client:

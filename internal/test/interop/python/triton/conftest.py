@@ -1,4 +1,4 @@
-"""What the tests share: the four clients of tritonclient, called in one way."""
+"""Shared by the tests: the four clients of tritonclient with one interface."""
 
 import asyncio
 import contextlib
@@ -13,8 +13,8 @@ import tritonclient.http
 import tritonclient.http.aio
 from tritonclient.utils import InferenceServerException, np_to_triton_dtype
 
-ADDRESS = os.environ["INTEROP_ADDRESS"]  # takes load requests and shared memory
-STRICT_ADDRESS = os.environ["INTEROP_STRICT_ADDRESS"]  # takes neither
+ADDRESS = os.environ["INTEROP_ADDRESS"]  # allows model control and shared memory
+STRICT_ADDRESS = os.environ["INTEROP_STRICT_ADDRESS"]  # allows neither
 MODELS = os.environ["INTEROP_MODELS"]  # the repository of both
 
 KINDS = ["grpc", "grpc.aio", "http", "http.aio"]
@@ -36,7 +36,7 @@ DATATYPES = {
     "BYTES": np.object_,
 }
 
-# How each client names the codes that the protocol's clients look for.
+# The status codes by client.
 CODES = {
     "invalid": {"400", "StatusCode.INVALID_ARGUMENT"},
     "not found": {"404", "StatusCode.NOT_FOUND"},
@@ -49,7 +49,7 @@ ONES = np.ones((1, 16), dtype=np.int32)
 
 
 class Client:
-    """One of tritonclient's clients. call() runs a method, of asyncio's clients too."""
+    """One of tritonclient's clients. call() runs a method, also of asyncio clients."""
 
     def __init__(self, kind, address=ADDRESS, **options):
         self.kind = kind
@@ -60,7 +60,7 @@ class Client:
             self.triton = self.library.InferenceServerClient(address, **options)
             return
 
-        async def make():  # these want a running loop
+        async def make():  # asyncio clients need a running loop
             return self.library.aio.InferenceServerClient(address, **options)
 
         self.loop = asyncio.new_event_loop()
@@ -71,13 +71,13 @@ class Client:
         return self.loop.run_until_complete(result) if self.loop else result
 
     def get(self, method, *args, **kwargs):
-        """The answer as Python's own types, whichever client it is."""
+        """Return the response as Python's built-in types, for every client."""
         if not self.http:
             kwargs["as_json"] = True
         return self.call(method, *args, **kwargs)
 
     def index(self):
-        """The repository's index, as name -> entries."""
+        """Return the repository's index as name -> entries."""
         entries = self.get("get_model_repository_index")
         models = {}
         for entry in entries if self.http else entries["models"]:
@@ -96,14 +96,14 @@ class Client:
         return self.library.InferRequestedOutput(name, **kwargs)
 
     def infer(self, model, inputs, outputs=None, binary=True, **kwargs):
-        """Run model on arrays by name; outputs are names, or what output() makes."""
+        """Run model on arrays by name; outputs are names or results of output()."""
         tensors = [self.input(name, array, binary) for name, array in inputs.items()]
         if outputs is not None:
             outputs = [self.output(o, binary) if isinstance(o, str) else o for o in outputs]
         return self.call("infer", model, tensors, outputs=outputs, **kwargs)
 
     def add(self, model="simple", **kwargs):
-        """NUMBERS + ONES and NUMBERS - ONES, by a model of Triton's examples."""
+        """Compute NUMBERS + ONES and NUMBERS - ONES with a model of Triton's examples."""
         return self.infer(model, {"INPUT0": NUMBERS, "INPUT1": ONES}, **kwargs)
 
     def close(self):
@@ -121,7 +121,7 @@ def check_sums(result):
 
 @contextlib.contextmanager
 def fails(code, *texts):
-    """What is within must be answered with an error of this code that has the texts."""
+    """The body must raise an error with this code that contains the texts."""
     with pytest.raises(InferenceServerException) as caught:
         yield caught
     error = caught.value

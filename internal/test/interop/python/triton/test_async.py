@@ -1,4 +1,4 @@
-"""Many requests at once: callbacks, greenlets, asyncio, and calls that are given up."""
+"""Concurrent requests: callbacks, greenlets, asyncio, and cancelled calls."""
 
 import asyncio
 import queue
@@ -12,15 +12,15 @@ def inputs(client):
 
 
 def test_callbacks_over_grpc():
-    client, answers = Client("grpc"), queue.Queue()
+    client, responses = Client("grpc"), queue.Queue()
     for i in range(20):
         model = "nowhere" if i == 7 else "simple"
         client.triton.async_infer(
-            model, inputs(client), lambda result, error: answers.put((result, error)), request_id=str(i),
+            model, inputs(client), lambda result, error: responses.put((result, error)), request_id=str(i),
         )
     seen = {}
     for _ in range(20):
-        result, error = answers.get(timeout=60)
+        result, error = responses.get(timeout=60)
         if error:
             assert error.status() == "StatusCode.NOT_FOUND"
         else:
@@ -30,11 +30,11 @@ def test_callbacks_over_grpc():
     client.close()
 
 
-def test_call_that_is_given_up():
-    client, answers = Client("grpc"), queue.Queue()
-    call = client.triton.async_infer("simple", inputs(client), lambda result, error: answers.put((result, error)))
+def test_cancelled_call():
+    client, responses = Client("grpc"), queue.Queue()
+    call = client.triton.async_infer("simple", inputs(client), lambda result, error: responses.put((result, error)))
     call.cancel()
-    result, error = answers.get(timeout=60)  # either may win
+    result, error = responses.get(timeout=60)  # the response may come first
     assert result is not None or error.status() == "StatusCode.CANCELLED"
     check_sums(client.add())
     client.close()

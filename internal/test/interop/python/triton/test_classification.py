@@ -1,4 +1,4 @@
-"""The classification extension: the best classes, as Triton's image client asks for them."""
+"""The classification extension: the best classes, as requested by Triton's image client."""
 
 import numpy as np
 import pytest
@@ -8,7 +8,7 @@ SCORES = np.array([[0.1, 0.7, 0.2, 0.0], [0.4, 0.1, 0.2, 0.3]], dtype=np.float32
 
 
 def classes(result, output="OUTPUT0"):
-    """The (value, index, label) that are in an output."""
+    """Return the shape and the (value, index, label) tuples of an output."""
     array = result.as_numpy(output)
     texts = [t.decode() if isinstance(t, bytes) else t for t in array.flat]
     return array.shape, [(float(t.split(":")[0]), *t.split(":")[1:]) for t in texts]
@@ -25,7 +25,7 @@ def test_batch(client, binary):
     ]
 
 
-def test_more_classes_than_there_are(client):
+def test_more_classes_than_exist(client):
     result = client.infer("classes", {"INPUT0": SCORES[:1]}, [client.output("OUTPUT0", class_count=100)])
     shape, got = classes(result)
     assert shape == (1, 4)

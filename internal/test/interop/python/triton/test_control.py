@@ -1,4 +1,4 @@
-"""Loading and unloading models, with the configuration and files that a request brings."""
+"""Loading and unloading models, with configuration and files in the request."""
 
 import pathlib
 
@@ -16,7 +16,7 @@ def run(client):
 
 @pytest.fixture
 def loaded(client):
-    """A client; `controlled` is loaded as its directory has it, before and after."""
+    """A client; `controlled` is loaded from its directory before and after the test."""
     client.call("load_model", "controlled")
     yield client
     client.call("load_model", "controlled")
@@ -88,7 +88,7 @@ def test_unknown_model(client):
     assert "failed to load" in caught.value.message()
 
 
-def test_paths_are_no_models(client):
+def test_paths_are_not_models(client):
     for name in "../models", "..", ".":
         with pytest.raises(InferenceServerException):
             client.call("load_model", name)
@@ -105,7 +105,7 @@ def test_server_without_control(strict):
     strict.add()
 
 
-def test_statistics_of_a_model_that_was_unloaded(loaded):
+def test_statistics_of_an_unloaded_model(loaded):
     loaded.call("unload_model", "controlled")
     with fails("unavailable", "unloaded"):
         loaded.get("get_inference_statistics", "controlled", "1")

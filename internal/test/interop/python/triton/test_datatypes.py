@@ -1,4 +1,4 @@
-"""Every datatype there and back: raw, as JSON, and in the protocol's typed fields."""
+"""Every datatype in both directions: raw, as JSON, and in the protocol's typed fields."""
 
 import ml_dtypes
 import numpy as np
@@ -11,7 +11,7 @@ SHAPES = [(2, 3), (1, 1), (0, 3), (3, 0)]
 
 STRINGS = [b"", b"plain", "Größe 尺寸".encode(), b"nul\x00inside", b"x" * 70_000, b'"\\\n\x1f']
 
-# The field of InferTensorContents for each datatype that has one.
+# The field of InferTensorContents by datatype.
 FIELDS = {
     "BOOL": "bool_contents",
     "INT8": "int_contents",
@@ -29,7 +29,7 @@ FIELDS = {
 
 
 def values(datatype, shape):
-    """An array that has the datatype's limits in it, as far as there is room."""
+    """Return an array with the datatype's limits, as many as fit."""
     dtype = DATATYPES[datatype]
     count = int(np.prod(shape))
     if datatype == "BYTES":
@@ -58,7 +58,7 @@ def test_raw(client, datatype, shape):
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-@pytest.mark.parametrize("datatype", [d for d in DATATYPES if d != "BF16"])  # which the client sends raw alone
+@pytest.mark.parametrize("datatype", [d for d in DATATYPES if d != "BF16"])  # the client sends BF16 only raw
 def test_json(http_client, datatype, shape):
     sent = values(datatype, shape)
     result = http_client.infer(model(datatype), {"INPUT0": sent}, outputs=["OUTPUT0"], binary=False)
@@ -76,7 +76,7 @@ def test_json_output_of_bf16(http_client):
     np.testing.assert_array_equal(result.as_numpy("OUTPUT0"), sent)
 
 
-def test_bytes_that_are_no_text(client):
+def test_bytes_that_are_not_text(client):
     sent = np.array([[b"\xff\xfe", b"\x00\x01\x02\x03", bytes(range(256))]], dtype=object)
     np.testing.assert_array_equal(client.infer("identity_bytes", {"INPUT0": sent}).as_numpy("OUTPUT0"), sent)
 
@@ -110,5 +110,5 @@ def test_typed_contents(datatype):
     getattr(tensor.contents, FIELDS[datatype]).extend(sent.flatten().tolist())
     with tritonclient.grpc.grpc.insecure_channel(ADDRESS) as channel:
         response = service_pb2_grpc.GRPCInferenceServiceStub(channel).ModelInfer(request)
-    assert len(response.raw_output_contents) == 1, "clients read raw outputs alone"
+    assert len(response.raw_output_contents) == 1, "clients read only raw outputs"
     np.testing.assert_array_equal(tritonclient.grpc.InferResult(response).as_numpy("OUTPUT0"), sent)

@@ -1,4 +1,4 @@
-"""Bad requests: each is answered with the protocol's code, and names what is wrong."""
+"""Bad requests: each error has the protocol's code and names the problem."""
 
 import json
 import urllib.error
@@ -22,7 +22,7 @@ def test_unknown_version(client):
         client.add(model_version="7")
 
 
-def test_version_that_is_no_number(grpc_client):
+def test_version_that_is_not_a_number(grpc_client):
     with fails("invalid", "failed to get model version from specified version string 'wrong_specification'"):
         grpc_client.add(model_version="wrong_specification")
 
@@ -47,7 +47,7 @@ def test_unknown_output(client):
     NUMBERS.reshape(16),  # another rank
     np.zeros((1, 17), np.int32),  # another size
 ])
-def test_input_that_does_not_fit(client, array):
+def test_mismatched_input(client, array):
     with fails("invalid", "INPUT0"):
         client.infer("simple", {"INPUT0": array, "INPUT1": ONES})
 
@@ -57,14 +57,14 @@ def test_batch_over_the_limit(client):
         client.infer("simple", {"INPUT0": np.tile(NUMBERS, (9, 1)), "INPUT1": np.tile(ONES, (9, 1))})
 
 
-def test_data_that_disagrees_with_the_shape(client):
+def test_data_that_does_not_match_the_shape(client):
     tensor = client.input("INPUT0", NUMBERS)
     tensor.set_shape([2, 16])
     with fails("invalid", "INPUT0"):
         client.call("infer", "simple", [tensor, client.input("INPUT1", ONES)])
 
 
-def test_client_works_on_after_an_error(client):
+def test_client_works_after_an_error(client):
     for _ in range(3):
         with fails("not found"):
             client.add("nowhere")

@@ -1,4 +1,4 @@
-"""Inference: outputs, encodings, sizes, and what travels with a request."""
+"""Inference: outputs, encodings, sizes, parameters and headers."""
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ def test_outputs(client):
     check_sums(client.add())
 
 
-def test_outputs_come_as_asked(client):
+def test_outputs_have_the_requested_order(client):
     result = client.add(outputs=["OUTPUT1", "OUTPUT0"])
     check_sums(result)
     response = result.get_response()
@@ -55,8 +55,8 @@ def test_compression_over_grpc(grpc_client, algorithm):
 
 def test_answer_names_model_version_and_id(client):
     response = client.add(request_id="my-request-1").get_response()
-    answer = response if client.http else {f: getattr(response, f) for f in ("id", "model_name", "model_version")}
-    assert (answer["id"], answer["model_name"], answer["model_version"]) == ("my-request-1", "simple", "1")
+    response = response if client.http else {f: getattr(response, f) for f in ("id", "model_name", "model_version")}
+    assert (response["id"], response["model_name"], response["model_version"]) == ("my-request-1", "simple", "1")
 
 
 def test_versions(client):
@@ -66,7 +66,7 @@ def test_versions(client):
         np.testing.assert_array_equal(result.as_numpy("OUTPUT0"), want)
 
 
-def test_parameters_and_headers_are_taken(client):
+def test_parameters_and_headers_are_accepted(client):
     result = client.add(
         parameters={"text": "x", "number": 7, "flag": True}, headers={"test": "1", "dummy": "2"}, priority=1, timeout=60_000_000,
     )
@@ -86,8 +86,8 @@ def test_several_megabytes(client, binary):
     np.testing.assert_array_equal(result.as_numpy("OUTPUT0"), values)
 
 
-def test_sequences_mean_nothing_to_a_stateless_model(client):
-    """As with Triton, whose clients send the number all the same."""
+def test_sequences_are_ignored_by_a_stateless_model(client):
+    """As in Triton, whose clients always send the number."""
     for number in 7, "seven":
         check_sums(client.add(sequence_id=number, sequence_start=True, sequence_end=True))
     assert "sequence" not in client.get("get_server_metadata")["extensions"]
@@ -110,8 +110,8 @@ def test_channel_arguments():
     client.close()
 
 
-def test_request_made_by_hand(http_client):
-    """What a program does that has an HTTP client of its own."""
+def test_hand_written_request(http_client):
+    """A request by a program with another HTTP client."""
     import urllib.request
 
     library = http_client.library.InferenceServerClient
@@ -119,6 +119,6 @@ def test_request_made_by_hand(http_client):
     request = urllib.request.Request(
         f"http://{ADDRESS}/v2/models/simple/infer", body, {"Inference-Header-Content-Length": str(length)},
     )
-    with urllib.request.urlopen(request) as answer:
-        header = answer.headers["Inference-Header-Content-Length"]
-        check_sums(library.parse_response_body(answer.read(), header_length=int(header)))
+    with urllib.request.urlopen(request) as response:
+        header = response.headers["Inference-Header-Content-Length"]
+        check_sums(library.parse_response_body(response.read(), header_length=int(header)))

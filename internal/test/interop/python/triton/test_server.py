@@ -1,4 +1,4 @@
-"""Health, metadata, configuration, statistics, and the settings of log and trace."""
+"""Health, metadata, configuration, statistics, log and trace settings."""
 
 import numpy as np
 import pytest
@@ -12,7 +12,7 @@ def test_health(client):
     assert client.call("is_model_ready", "simple", "1")
 
 
-def test_model_that_is_not_there_is_not_ready(client):
+def test_missing_model_is_not_ready(client):
     assert not client.call("is_model_ready", "nowhere")
     assert not client.call("is_model_ready", "simple", "7")
     assert not client.call("is_model_ready", "broken")
@@ -26,7 +26,7 @@ def test_server_metadata(client):
     assert "cuda_shared_memory" not in extensions
 
 
-def test_shared_memory_is_announced_where_it_is_allowed(client, strict):
+def test_shared_memory_is_announced_if_allowed(client, strict):
     if client.kind == strict.kind:
         assert "system_shared_memory" in client.get("get_server_metadata")["extensions"]
         assert "system_shared_memory" not in strict.get("get_server_metadata")["extensions"]
@@ -69,8 +69,8 @@ def test_config_without_a_file_is_completed(client):
     assert config.get("max_batch_size", 0) == 0
 
 
-def test_config_over_http_is_as_tools_read_it(http_client):
-    """perf_analyzer takes a scheduler that is named for one that is there."""
+def test_config_over_http_omits_unset_schedulers(http_client):
+    """perf_analyzer assumes that a scheduler whose key is present is enabled."""
     config = http_client.get("get_model_config", "simple")
     assert config["input"][0]["dims"] == [16]
     assert config["input"][0]["format"] == "FORMAT_NONE"
@@ -102,7 +102,7 @@ def test_statistics_of_all_models(client):
 
 
 def test_statistics_over_http_are_complete(http_client):
-    """perf_analyzer reads every one of these."""
+    """perf_analyzer reads all of these."""
     (statistics,) = http_client.get("get_inference_statistics", "identity_uint16")["model_stats"]
     for name in "success", "fail", "queue", "compute_input", "compute_infer", "compute_output", "cache_hit", "cache_miss":
         assert isinstance(statistics["inference_stats"][name]["count"], int)

@@ -1,4 +1,4 @@
-"""System shared memory, where the server allows it, and CUDA's, which it has not."""
+"""System shared memory, and CUDA shared memory, which is not supported."""
 
 import os
 
@@ -12,7 +12,7 @@ SIZE = NUMBERS.nbytes
 
 
 class Region:
-    """A region below /dev/shm that is registered with the server."""
+    """A region below /dev/shm, registered with the server."""
 
     def __init__(self, client, name, size):
         self.client, self.name = client, name
@@ -26,7 +26,7 @@ class Region:
 
 @pytest.fixture
 def region(client):
-    """Makes regions, after the calls with which Triton's examples begin."""
+    """Return a function that creates regions, after the first calls of Triton's examples."""
     client.call("unregister_system_shared_memory")
     client.call("unregister_cuda_shared_memory")
     made = []
@@ -90,7 +90,7 @@ def test_strings(client, region):
     sent = np.array([[b"one", b"", "zwölf".encode()]], dtype=object)
     serialized = serialize_byte_tensor(sent)
     size = len(serialized.item())
-    given, taken = region("given", size), region("taken", 1_000)  # more than is needed
+    given, taken = region("given", size), region("taken", 1_000)  # more than needed
     shm.set_shared_memory_region(given.handle, [serialized])
     client.call(
         "infer", "identity_bytes",
@@ -111,7 +111,7 @@ def test_bounds(client, region):
         client.add(outputs=[shared_output(client, "OUTPUT0", given, 4)])
 
 
-def test_regions_that_are_not_there(client, region):
+def test_missing_regions(client, region):
     region("given", SIZE)
     with pytest.raises(InferenceServerException):
         client.call("register_system_shared_memory", "absent", "/interop_absent", SIZE)
@@ -125,14 +125,14 @@ def test_regions_that_are_not_there(client, region):
     assert "unheard" in caught.value.message()
 
 
-def test_cuda_is_not_there(client):
+def test_cuda_is_not_supported(client):
     status = client.get("get_cuda_shared_memory_status")
     assert not (status if client.http else status.get("regions"))
     with fails("unsupported"):
         client.call("register_cuda_shared_memory", "gpu", b"AAAA", 0, 64)
 
 
-def test_server_that_does_not_allow_it(strict):
+def test_server_that_disallows_it(strict):
     handle = shm.create_shared_memory_region("given", f"/interop_{os.getpid()}_strict", SIZE)
     try:
         with pytest.raises(InferenceServerException) as caught:
