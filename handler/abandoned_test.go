@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"image/color"
-	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -22,16 +21,17 @@ import (
 
 	"github.com/tensorwire/tensorwire/gen/inference"
 	"github.com/tensorwire/tensorwire/gen/modelserving"
-	"github.com/tensorwire/tensorwire/handler"
+	"github.com/tensorwire/tensorwire/handler/handlertest"
 	"github.com/tensorwire/tensorwire/internal/base/sharedmem"
 	"github.com/tensorwire/tensorwire/internal/base/tensor"
 	"github.com/tensorwire/tensorwire/internal/engine"
+	"github.com/tensorwire/tensorwire/internal/infer/infertest"
 	"github.com/tensorwire/tensorwire/internal/sched/scheduler"
 )
 
-// TestMemoryThatAnEngineMayStillReadIsNotUsedAgain lets callers leave while the model
-// runs on their tensors, which lie in the request's body, and has others send theirs.
-func TestMemoryThatAnEngineMayStillReadIsNotUsedAgain(t *testing.T) {
+// TestMemoryThatAnEngineMayStillReadIsNotReused lets callers leave while the model
+// runs on their tensors, which alias the request's body, and has others send theirs.
+func TestMemoryThatAnEngineMayStillReadIsNotReused(t *testing.T) {
 	const size = 1000
 	for name, ends := range map[string]struct {
 		most  time.Duration
@@ -39,14 +39,14 @@ func TestMemoryThatAnEngineMayStillReadIsNotUsedAgain(t *testing.T) {
 	}{"the caller leaves": {leave: true}, "the server's ceiling": {most: 20 * time.Millisecond}} {
 		t.Run(name, func(t *testing.T) {
 			began, let := make(chan []byte, 1), make(chan struct{})
-			held := echo(tensor.Uint8, -1)
-			held.run = func(_ context.Context, inputs []tensor.Tensor) (*engine.Result, error) {
+			held := infertest.Echo(tensor.Uint8, -1)
+			held.Compute = func(_ context.Context, inputs []tensor.Tensor) (*engine.Result, error) {
 				began <- inputs[0].Data
 				<-let
 				return &engine.Result{Outputs: inputs}, nil
 			}
 			defer close(let)
-			h, _ := newREST(t, map[string]*fakeModel{"held": held, "m": echo(tensor.Uint8, -1)}, handler.InferenceOptions{MaxDeadline: ends.most}, handler.RESTOptions{})
+			h, _ := handlertest.REST(t, map[string]*infertest.Model{"held": held, "m": infertest.Echo(tensor.Uint8, -1)}, handlertest.Options{MaxDeadline: ends.most})
 			ctx, leave := context.WithCancel(t.Context())
 			defer leave()
 			r := httptest.NewRequestWithContext(ctx, http.MethodPost, "/v2/models/held/infer", bytes.NewReader(bytes.Repeat([]byte("A"), size)))
@@ -65,7 +65,7 @@ func TestMemoryThatAnEngineMayStillReadIsNotUsedAgain(t *testing.T) {
 				t.Fatal("it was answered")
 			}
 			for range 20 {
-				ask(t, h, http.MethodPost, "/v2/models/m/infer", bytes.Repeat([]byte("B"), size), "Inference-Header-Content-Length", "0")
+				handlertest.Ask(t, h, http.MethodPost, "/v2/models/m/infer", bytes.Repeat([]byte("B"), size), "Inference-Header-Content-Length", "0")
 			}
 			if string(reads) != strings.Repeat("A", size) {
 				t.Errorf("the model reads another caller's tensor: %.20q", reads)
@@ -77,24 +77,24 @@ func TestMemoryThatAnEngineMayStillReadIsNotUsedAgain(t *testing.T) {
 // TestASlowModelHoldsUpNoImagesOfOthers keeps more callers waiting for a model of large
 // images than images are decoded at once.
 func TestASlowModelHoldsUpNoImagesOfOthers(t *testing.T) {
-	large := func() *fakeModel {
+	large := func() *infertest.Model {
 		shape := tensor.Shape{1, 3, 512, 512}
-		m := takesPictures()
-		m.inputs[0].Shape = shape
+		m := infertest.Pictures()
+		m.Inputs[0].Shape = shape
 		return m
 	}
 	callers := goruntime.GOMAXPROCS(0) + 2
 	began, let := make(chan struct{}, callers), make(chan struct{})
 	slow, quick := large(), large()
-	answer := slow.run
-	slow.run = func(ctx context.Context, inputs []tensor.Tensor) (*engine.Result, error) {
+	answer := slow.Compute
+	slow.Compute = func(ctx context.Context, inputs []tensor.Tensor) (*engine.Result, error) {
 		began <- struct{}{}
 		<-let
 		return answer(ctx, inputs)
 	}
-	_, models := newInference(t, map[string]*fakeModel{"slow": slow, "quick": quick}, handler.InferenceOptions{})
-	predictor := handler.NewPredictor(models, handler.PredictorOptions{Logger: slog.New(slog.DiscardHandler)})
-	picture := encodePNG(t, 4, 4, func(int, int) color.Color { return color.White })
+	apis, _ := handlertest.Serve(t, map[string]*infertest.Model{"slow": slow, "quick": quick}, handlertest.Options{})
+	predictor := apis.Predictor
+	picture := infertest.PNG(t, 4, 4, func(int, int) color.Color { return color.White })
 	predict := func(model string) {
 		if _, err := predictor.Predict(t.Context(), &modelserving.InferenceRequest{ModelName: model, RawImage: slices.Clone(picture)}); err != nil {
 			t.Error(err)
@@ -123,18 +123,18 @@ func TestARegionMayGoWhileTheModelRuns(t *testing.T) {
 	regions := sharedmem.New(dir)
 	began, let := make(chan []byte, 1), make(chan struct{})
 	defer close(let)
-	m := echo(tensor.Uint8, -1)
-	m.run = func(_ context.Context, inputs []tensor.Tensor) (*engine.Result, error) {
+	m := infertest.Echo(tensor.Uint8, -1)
+	m.Compute = func(_ context.Context, inputs []tensor.Tensor) (*engine.Result, error) {
 		began <- inputs[0].Data
 		<-let
 		return &engine.Result{Outputs: inputs}, nil
 	}
-	service, _ := newInference(t, map[string]*fakeModel{"m": m}, handler.InferenceOptions{SharedMemory: regions})
+	service, _ := handlertest.OIP(t, map[string]*infertest.Model{"m": m}, handlertest.Options{SharedMemory: regions})
 	if _, err := service.SystemSharedMemoryRegister(t.Context(), &inference.SystemSharedMemoryRegisterRequest{Name: "r", Key: "o", ByteSize: 64}); err != nil {
 		t.Fatal(err)
 	}
-	in := input("x", "UINT8", 64)
-	in.Parameters = parameters{"shared_memory_region": stringParam("r"), "shared_memory_byte_size": int64Param(64)}
+	in := handlertest.Input("x", "UINT8", 64)
+	in.Parameters = handlertest.Parameters{"shared_memory_region": handlertest.String("r"), "shared_memory_byte_size": handlertest.Int64(64)}
 	ctx, leave := context.WithCancel(t.Context())
 	answered := make(chan error)
 	go func() {
@@ -143,7 +143,7 @@ func TestARegionMayGoWhileTheModelRuns(t *testing.T) {
 	}()
 	reads := <-began
 	leave()
-	says(t, <-answered, connect.CodeCanceled)
+	handlertest.Says(t, <-answered, connect.CodeCanceled)
 	if _, err := service.SystemSharedMemoryUnregister(t.Context(), &inference.SystemSharedMemoryUnregisterRequest{}); err != nil {
 		t.Error(err)
 	}
@@ -156,12 +156,12 @@ func TestARegionMayGoWhileTheModelRuns(t *testing.T) {
 }
 
 // TestAModelIsNotClosedUnderAnAbandonedCall ends a repository, which no request leases
-// any more, while the engine still runs what a caller has left behind.
+// any more, while the engine still runs the call of a caller that left.
 func TestAModelIsNotClosedUnderAnAbandonedCall(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var running, closed atomic.Bool
-		m := echo(tensor.FP32, -1)
-		m.run = func(_ context.Context, inputs []tensor.Tensor) (*engine.Result, error) {
+		m := infertest.Echo(tensor.FP32, -1)
+		m.Compute = func(_ context.Context, inputs []tensor.Tensor) (*engine.Result, error) {
 			running.Store(true)
 			time.Sleep(time.Hour)
 			if closed.Load() {
@@ -170,12 +170,12 @@ func TestAModelIsNotClosedUnderAnAbandonedCall(t *testing.T) {
 			running.Store(false)
 			return &engine.Result{Outputs: inputs}, nil
 		}
-		m.closed = func() { closed.Store(true) }
-		service, models := newInference(t, map[string]*fakeModel{"m": m}, handler.InferenceOptions{})
+		m.Closed = func() { closed.Store(true) }
+		service, models := handlertest.OIP(t, map[string]*infertest.Model{"m": m}, handlertest.Options{})
 		ctx, leave := context.WithTimeout(t.Context(), time.Second)
 		defer leave()
-		_, err := service.ModelInfer(ctx, vectorRequest("", 1))
-		says(t, err, connect.CodeDeadlineExceeded)
+		_, err := service.ModelInfer(ctx, handlertest.VectorRequest("", 1))
+		handlertest.Says(t, err, connect.CodeDeadlineExceeded)
 		if !running.Load() {
 			t.Error("the call has ended already")
 		}
@@ -189,27 +189,27 @@ func TestAModelIsNotClosedUnderAnAbandonedCall(t *testing.T) {
 }
 
 // TestAnImageThatWouldBeRefusedIsNotDecoded sends what cannot be decoded to a model that
-// has no room: it is refused for want of room.
+// has a full queue: the full queue refuses it.
 func TestAnImageThatWouldBeRefusedIsNotDecoded(t *testing.T) {
 	began, let := make(chan struct{}, 10), make(chan struct{})
-	m := takesPictures()
-	m.instances, m.maxQueue = 1, 1
-	scores := m.run
-	m.run = func(ctx context.Context, inputs []tensor.Tensor) (*engine.Result, error) {
+	m := infertest.Pictures()
+	m.Instances, m.MaxQueue = 1, 1
+	scores := m.Compute
+	m.Compute = func(ctx context.Context, inputs []tensor.Tensor) (*engine.Result, error) {
 		began <- struct{}{}
 		<-let
 		return scores(ctx, inputs)
 	}
-	h, models := newREST(t, map[string]*fakeModel{"m": m}, handler.InferenceOptions{}, handler.RESTOptions{})
-	picture := encodePNG(t, 2, 2, func(int, int) color.Color { return color.White })
+	h, models := handlertest.REST(t, map[string]*infertest.Model{"m": m}, handlertest.Options{})
+	picture := infertest.PNG(t, 2, 2, func(int, int) color.Color { return color.White })
 	var waiting sync.WaitGroup
-	post := func(body []byte) answer {
-		return ask(t, h, http.MethodPost, "/v2/models/m/infer", body, "Content-Type", "image/png")
+	post := func(body []byte) handlertest.Answer {
+		return handlertest.Ask(t, h, http.MethodPost, "/v2/models/m/infer", body, "Content-Type", "image/png")
 	}
 	for range 2 { // one runs, one waits
 		waiting.Go(func() {
-			if a := post(picture); a.status != http.StatusOK {
-				t.Errorf("%d %s", a.status, a.body)
+			if a := post(picture); a.Status != http.StatusOK {
+				t.Errorf("%d %s", a.Status, a.Body)
 			}
 		})
 	}
@@ -217,15 +217,15 @@ func TestAnImageThatWouldBeRefusedIsNotDecoded(t *testing.T) {
 	statistics := models.Snapshot().Models[0].Newest().Statistics
 	for deadline := time.Now().Add(30 * time.Second); statistics.Sums().Waiting == 0 && time.Now().Before(deadline); time.Sleep(time.Millisecond) {
 	}
-	if a := post(picture[:40]); a.status != http.StatusServiceUnavailable || !strings.Contains(a.failure(t), "queue is full") {
-		t.Errorf("%d %s", a.status, a.body)
+	if a := post(picture[:40]); a.Status != http.StatusServiceUnavailable || !strings.Contains(a.Failure(t), "queue is full") {
+		t.Errorf("%d %s", a.Status, a.Body)
 	}
 	if n := statistics.Sums().NotRun[scheduler.ReasonQueueFull]; n != 1 {
 		t.Errorf("%d are counted", n)
 	}
 	close(let)
 	waiting.Wait()
-	if a := post(picture[:40]); a.status != http.StatusBadRequest {
-		t.Errorf("%d %s", a.status, a.body)
+	if a := post(picture[:40]); a.Status != http.StatusBadRequest {
+		t.Errorf("%d %s", a.Status, a.Body)
 	}
 }

@@ -17,10 +17,12 @@ import (
 
 	"github.com/tensorwire/tensorwire/gen/inference"
 	"github.com/tensorwire/tensorwire/gen/inference/inferenceconnect"
-	"github.com/tensorwire/tensorwire/handler"
+	"github.com/tensorwire/tensorwire/handler/handlertest"
 	"github.com/tensorwire/tensorwire/internal/base/tensor"
 	"github.com/tensorwire/tensorwire/internal/engine"
 	"github.com/tensorwire/tensorwire/internal/engine/enginetest"
+	"github.com/tensorwire/tensorwire/internal/infer"
+	"github.com/tensorwire/tensorwire/internal/infer/infertest"
 	"github.com/tensorwire/tensorwire/internal/models/repository"
 )
 
@@ -28,7 +30,7 @@ import (
 type anyLoader struct{}
 
 func (anyLoader) Load(context.Context, string, engine.LoadOptions) (engine.Session, error) {
-	return echo(tensor.FP32, -1, 2), nil
+	return infertest.Echo(tensor.FP32, -1, 2), nil
 }
 
 // both is a service over RPC and over REST.
@@ -42,7 +44,7 @@ type both struct {
 func serveDirectory(t *testing.T, dir string) *both {
 	t.Helper()
 	log := slog.New(slog.DiscardHandler)
-	r := repository.New(dir, enginetest.Registry(anyLoader{}), repository.Options{Logger: log, Compile: handler.Compile, Control: repository.ControlExplicit, StartupModels: []string{"*"}})
+	r := repository.New(dir, enginetest.Registry(anyLoader{}), infer.RepositoryOptions{Logger: log, Compile: infer.Compile, Control: repository.ControlExplicit, StartupModels: []string{"*"}})
 	if err := r.Scan(); err != nil {
 		t.Fatal(err)
 	}
@@ -50,16 +52,15 @@ func serveDirectory(t *testing.T, dir string) *both {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = r.Close() })
-	service := handler.NewInference(r, handler.InferenceOptions{Logger: log})
-	rest := handler.NewREST(service, handler.NewPredictor(r, handler.PredictorOptions{Logger: log}), handler.RESTOptions{Logger: log})
-	return &both{inferenceClient(service), rest, dir}
+	apis := handlertest.New(r, handlertest.Options{})
+	return &both{handlertest.Client(apis.OIP), apis.REST, dir}
 }
 
 const goodRequest = `{"inputs":[{"name":"x","datatype":"FP32","shape":[1,2],"data":[1,2]}]}`
 
 // call makes an RPC by its name and the same call of REST, and returns what
-// each answers, checked for what it must not tell.
-func (s *both) call(t *testing.T, rpc, model, version string) (rest answer, rpcErr error) {
+// the answer of each, checked for what it must not reveal.
+func (s *both) call(t *testing.T, rpc, model, version string) (rest handlertest.Answer, rpcErr error) {
 	t.Helper()
 	path, method, body, suffix := "/v2/models/"+segment(model), http.MethodGet, "", ""
 	if version != "" {
@@ -67,7 +68,7 @@ func (s *both) call(t *testing.T, rpc, model, version string) (rest answer, rpcE
 	}
 	switch rpc {
 	case "infer":
-		in := input("x", "FP32", 1, 2)
+		in := handlertest.Input("x", "FP32", 1, 2)
 		_, rpcErr = s.ModelInfer(t.Context(), &inference.ModelInferRequest{ModelName: model, ModelVersion: version, Inputs: []*inference.ModelInferRequest_InferInputTensor{in}, RawInputContents: [][]byte{make([]byte, 8)}})
 		method, body, suffix = http.MethodPost, goodRequest, "/infer"
 	case "metadata":
@@ -88,9 +89,9 @@ func (s *both) call(t *testing.T, rpc, model, version string) (rest answer, rpcE
 		_, rpcErr = s.RepositoryModelUnload(t.Context(), &inference.RepositoryModelUnloadRequest{ModelName: model})
 		method, path = http.MethodPost, "/v2/repository/models/"+segment(model)+"/unload"
 	}
-	rest = ask(t, s.rest, method, path+suffix, []byte(body))
-	if rpcErr != nil && strings.Contains(rpcErr.Error(), s.dir) || strings.Contains(string(rest.body), s.dir) {
-		t.Errorf("%s of %q: the answer tells a path of the server: %v, %s", rpc, model, rpcErr, rest.body)
+	rest = handlertest.Ask(t, s.rest, method, path+suffix, []byte(body))
+	if rpcErr != nil && strings.Contains(rpcErr.Error(), s.dir) || strings.Contains(string(rest.Body), s.dir) {
+		t.Errorf("%s of %q: the answer reveals a path of the server: %v, %s", rpc, model, rpcErr, rest.Body)
 	}
 	return rest, rpcErr
 }
@@ -105,12 +106,12 @@ func segment(name string) string {
 func (s *both) fails(t *testing.T, rpc, model, version string, code connect.Code, parts ...string) {
 	t.Helper()
 	rest, err := s.call(t, rpc, model, version)
-	says(t, err, code, parts...)
+	handlertest.Says(t, err, code, parts...)
 	status := map[connect.Code]int{connect.CodeInvalidArgument: 400, connect.CodeNotFound: 404, connect.CodeUnavailable: 503}[code]
-	text := rest.failure(t)
+	text := rest.Failure(t)
 	for _, part := range parts {
-		if rest.status != status || !strings.Contains(text, part) {
-			t.Errorf("%s of %q, version %q: %d %s, want %d and %q", rpc, model, version, rest.status, text, status, part)
+		if rest.Status != status || !strings.Contains(text, part) {
+			t.Errorf("%s of %q, version %q: %d %s, want %d and %q", rpc, model, version, rest.Status, text, status, part)
 		}
 	}
 }
@@ -138,8 +139,8 @@ func TestNamesThatAreNoModelsOverBoth(t *testing.T) {
 			s.fails(t, rpc, name, "", connect.CodeNotFound, "Request for unknown model")
 		}
 		// Over RPC a model that is not there is not ready, which is no error.
-		if rest, err := s.call(t, "ready", name, ""); err != nil || rest.status != http.StatusNotFound {
-			t.Errorf("ready of %q: %v, %d %s", name, err, rest.status, rest.body)
+		if rest, err := s.call(t, "ready", name, ""); err != nil || rest.Status != http.StatusNotFound {
+			t.Errorf("ready of %q: %v, %d %s", name, err, rest.Status, rest.Body)
 		}
 		if name == "nobody" || name == "M" {
 			s.fails(t, "load", name, "", connect.CodeNotFound, "failed to load", name)
@@ -160,8 +161,8 @@ func TestVersionsThatAreNoNumbersOverBoth(t *testing.T) {
 		if rpc != "ready" {
 			s.fails(t, rpc, "m", "2", connect.CodeNotFound, "Request for unknown model", `"m"`, "2")
 		}
-		if rest, err := s.call(t, rpc, "m", "1"); err != nil || rest.status != http.StatusOK {
-			t.Errorf("%s: %v, %d %s", rpc, err, rest.status, rest.body)
+		if rest, err := s.call(t, rpc, "m", "1"); err != nil || rest.Status != http.StatusOK {
+			t.Errorf("%s: %v, %d %s", rpc, err, rest.Status, rest.Body)
 		}
 	}
 }
@@ -192,7 +193,7 @@ func TestModelsThatCannotBeLoadedOverBoth(t *testing.T) {
 		t.Fatal(err)
 	}
 	var overREST []struct{ Name, State, Reason string }
-	if err := json.Unmarshal(ask(t, s.rest, http.MethodPost, "/v2/repository/index", nil).body, &overREST); err != nil || len(overREST) != len(overRPC.GetModels()) {
+	if err := json.Unmarshal(handlertest.Ask(t, s.rest, http.MethodPost, "/v2/repository/index", nil).Body, &overREST); err != nil || len(overREST) != len(overRPC.GetModels()) {
 		t.Fatalf("%v: %v, %v", err, overREST, overRPC)
 	}
 	for name, want := range map[string][]string{
@@ -224,7 +225,7 @@ func TestModelsThatCannotBeLoadedOverBoth(t *testing.T) {
 		s.fails(t, "load", name, "", connect.CodeInvalidArgument, append(want, "failed to load '"+name+"'")...)
 		s.fails(t, "infer", name, "", connect.CodeUnavailable, append(want[:1:1], `"`+name+`"`)...)
 	}
-	if rest, err := s.call(t, "infer", "m", ""); err != nil || rest.status != http.StatusOK {
-		t.Errorf("the model beside them: %v, %d %s", err, rest.status, rest.body)
+	if rest, err := s.call(t, "infer", "m", ""); err != nil || rest.Status != http.StatusOK {
+		t.Errorf("the good model: %v, %d %s", err, rest.Status, rest.Body)
 	}
 }

@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/binary"
 	"io"
-	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -21,25 +20,24 @@ import (
 	"github.com/tensorwire/tensorwire/gen/inference"
 	"github.com/tensorwire/tensorwire/gen/inference/inferenceconnect"
 	"github.com/tensorwire/tensorwire/gen/modelserving/modelservingconnect"
-	"github.com/tensorwire/tensorwire/handler"
+	"github.com/tensorwire/tensorwire/handler/handlertest"
 	"github.com/tensorwire/tensorwire/internal/base/tensor"
 	"github.com/tensorwire/tensorwire/internal/engine"
+	"github.com/tensorwire/tensorwire/internal/infer/infertest"
 	"github.com/tensorwire/tensorwire/internal/sched/scheduler"
 )
 
 // listen serves all APIs over models on a port, by both versions of HTTP, and returns
 // the URL and a client of HTTP/2.
-func listen(t *testing.T, models map[string]*fakeModel) (string, *http.Client, *fakeRepository) {
+func listen(t *testing.T, models map[string]*infertest.Model) (string, *http.Client, *handlertest.Repository) {
 	t.Helper()
-	service, r := newInference(t, models, handler.InferenceOptions{})
-	log := slog.New(slog.DiscardHandler)
-	predictor := handler.NewPredictor(r, handler.PredictorOptions{Logger: log})
+	apis, r := handlertest.Serve(t, models, handlertest.Options{})
 	rpc := connect.NewServer()
-	inferenceconnect.RegisterGRPCInferenceServiceHandler(rpc, service)
-	modelservingconnect.RegisterPredictorHandler(rpc, predictor)
+	inferenceconnect.RegisterGRPCInferenceServiceHandler(rpc, apis.OIP)
+	modelservingconnect.RegisterPredictorHandler(rpc, apis.Predictor)
 	mux := http.NewServeMux()
 	connecthttp.Mount(mux, rpc)
-	mux.Handle("/v2/", handler.NewREST(service, predictor, handler.RESTOptions{Logger: log}))
+	mux.Handle("/v2/", apis.REST)
 	server := httptest.NewUnstartedServer(mux)
 	server.Config.Protocols = new(http.Protocols)
 	server.Config.Protocols.SetHTTP1(true)
@@ -58,23 +56,23 @@ const late = 9
 // TestWhatHasExpiredIsNeverRun sends requests to a model that is held, with every way
 // there is to say how long a caller waits, and one that just leaves.
 func TestWhatHasExpiredIsNeverRun(t *testing.T) {
-	m, began, let := heldModel()
-	held := m.run
+	m, began, let := infertest.Held()
+	held := m.Compute
 	var mu sync.Mutex
 	var ran []float32
-	m.run = func(ctx context.Context, inputs []tensor.Tensor) (*engine.Result, error) {
+	m.Compute = func(ctx context.Context, inputs []tensor.Tensor) (*engine.Result, error) {
 		values, _ := tensor.View[float32](inputs[0].Data)
 		mu.Lock()
 		ran = append(ran, values[0])
 		mu.Unlock()
 		return held(ctx, inputs)
 	}
-	url, client, models := listen(t, map[string]*fakeModel{"m": m})
+	url, client, models := listen(t, map[string]*infertest.Model{"m": m})
 	rest := func(first, parameters string) string {
 		return `{"inputs":[{"name":"x","datatype":"FP32","shape":[1,2],"data":[` + first + `,0]}]` + parameters + `}`
 	}
-	grpc := func(p parameters) string {
-		request := vectorRequest("", late, 0)
+	grpc := func(p handlertest.Parameters) string {
+		request := handlertest.VectorRequest("", late, 0)
 		request.Inputs[0].Shape, request.Parameters = []int64{1, 2}, p
 		message, err := proto.Marshal(request)
 		if err != nil {
@@ -119,7 +117,7 @@ func TestWhatHasExpiredIsNeverRun(t *testing.T) {
 	}{
 		"grpc-timeout":           {infer, grpc(nil), []string{"Content-Type", "application/grpc", "Te", "trailers", "Grpc-Timeout", "300m"}, " 4 "},
 		"Connect-Timeout-Ms":     {predict, `{"tensorData":[9,0],"modelName":"m"}`, []string{"Content-Type", "application/json", "Connect-Timeout-Ms", "300"}, "deadline_exceeded"},
-		"parameter of gRPC":      {infer, grpc(parameters{"timeout": int64Param(300_000)}), []string{"Content-Type", "application/grpc", "Te", "trailers"}, " 14 "},
+		"parameter of gRPC":      {infer, grpc(handlertest.Parameters{"timeout": handlertest.Int64(300_000)}), []string{"Content-Type", "application/grpc", "Te", "trailers"}, " 14 "},
 		"parameter of REST":      {path, rest("9", `,"parameters":{"timeout":300000}`), nil, "503 Service Unavailable"},
 		"no time from the start": {path, rest("9", `,"parameters":{"timeout":1}`), nil, "503 Service Unavailable"},
 	} {
@@ -135,7 +133,7 @@ func TestWhatHasExpiredIsNeverRun(t *testing.T) {
 	for range each {
 		waiting.Go(func() {
 			if said, err := post(leaving, path, rest("9", "")); err == nil {
-				t.Errorf("who left was answered: %s", said)
+				t.Errorf("a caller that left was answered: %s", said)
 			}
 		})
 	}

@@ -14,21 +14,22 @@ import (
 
 	"github.com/tensorwire/tensorwire/gen/inference"
 	"github.com/tensorwire/tensorwire/gen/modelserving"
-	"github.com/tensorwire/tensorwire/handler"
+	"github.com/tensorwire/tensorwire/handler/handlertest"
 	"github.com/tensorwire/tensorwire/internal/base/tensor"
 	"github.com/tensorwire/tensorwire/internal/engine"
+	"github.com/tensorwire/tensorwire/internal/infer/infertest"
 )
 
-// conditions returns what each API says of whether a model is ready.
-func conditions(t *testing.T, service *handler.Inference, predictor *handler.Predictor, rest http.Handler, model string) map[string]bool {
+// conditions returns for each API whether it reports a model as ready.
+func conditions(t *testing.T, apis *handlertest.APIs, model string) map[string]bool {
 	t.Helper()
 	said := map[string]bool{}
-	ready, err := service.ModelReady(t.Context(), &inference.ModelReadyRequest{Name: model})
+	ready, err := apis.OIP.ModelReady(t.Context(), &inference.ModelReadyRequest{Name: model})
 	if err != nil {
 		t.Error(err)
 	}
 	said["ModelReady"] = ready.GetReady()
-	index, err := service.RepositoryIndex(t.Context(), &inference.RepositoryIndexRequest{})
+	index, err := apis.OIP.RepositoryIndex(t.Context(), &inference.RepositoryIndexRequest{})
 	if err != nil {
 		t.Error(err)
 	}
@@ -40,12 +41,12 @@ func conditions(t *testing.T, service *handler.Inference, predictor *handler.Pre
 			}
 		}
 	}
-	got, err := predictor.GetModel(t.Context(), &modelserving.GetModelRequest{ModelName: model})
+	got, err := apis.Predictor.GetModel(t.Context(), &modelserving.GetModelRequest{ModelName: model})
 	if err != nil {
 		t.Error(err)
 	}
 	said["GetModel"] = got.GetModel().GetState() == modelserving.ModelState_MODEL_STATE_READY
-	list, err := predictor.ListModels(t.Context(), &modelserving.ListModelsRequest{})
+	list, err := apis.Predictor.ListModels(t.Context(), &modelserving.ListModelsRequest{})
 	if err != nil {
 		t.Error(err)
 	}
@@ -54,17 +55,17 @@ func conditions(t *testing.T, service *handler.Inference, predictor *handler.Pre
 			said["ListModels"] = m.GetState() == modelserving.ModelState_MODEL_STATE_READY
 		}
 	}
-	a := ask(t, rest, http.MethodGet, "/v2/models/"+model+"/ready", nil)
-	said["REST ready"] = a.status == http.StatusOK
-	if a.status != http.StatusOK && (a.status != http.StatusServiceUnavailable || !strings.Contains(a.failure(t), "failing")) {
-		t.Errorf("REST: %d %s", a.status, a.body)
+	a := handlertest.Ask(t, apis.REST, http.MethodGet, "/v2/models/"+model+"/ready", nil)
+	said["REST ready"] = a.Status == http.StatusOK
+	if a.Status != http.StatusOK && (a.Status != http.StatusServiceUnavailable || !strings.Contains(a.Failure(t), "failing")) {
+		t.Errorf("REST: %d %s", a.Status, a.Body)
 	}
 	return said
 }
 
 // TestAModelThatKeepsFailingIsUnavailableUntilItRecovers asks all APIs for the condition
 // of a model whose engine fails, panics, answers wrongly or does not come back, and of
-// another beside it.
+// another model.
 func TestAModelThatKeepsFailingIsUnavailableUntilItRecovers(t *testing.T) {
 	for name, fault := range map[string]func() (*engine.Result, error){
 		"fails":         func() (*engine.Result, error) { return nil, errors.New("broken") },
@@ -79,28 +80,26 @@ func TestAModelThatKeepsFailingIsUnavailableUntilItRecovers(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				var broken atomic.Bool
-				bad := echo(tensor.FP32, -1)
-				bad.instances = 2
-				bad.run = func(_ context.Context, inputs []tensor.Tensor) (*engine.Result, error) {
+				bad := infertest.Echo(tensor.FP32, -1)
+				bad.Instances = 2
+				bad.Compute = func(_ context.Context, inputs []tensor.Tensor) (*engine.Result, error) {
 					if broken.Load() {
 						return fault()
 					}
 					return &engine.Result{Outputs: inputs}, nil
 				}
-				service, models := newInference(t, map[string]*fakeModel{"bad": bad, "good": echo(tensor.FP32, -1)}, handler.InferenceOptions{})
-				predictor := handler.NewPredictor(models, handler.PredictorOptions{})
-				rest := handler.NewREST(service, predictor, handler.RESTOptions{})
+				apis, _ := handlertest.Serve(t, map[string]*infertest.Model{"bad": bad, "good": infertest.Echo(tensor.FP32, -1)}, handlertest.Options{})
 				infer := func(model string) error {
 					ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
 					defer cancel()
-					request := vectorRequest("", 1)
+					request := handlertest.VectorRequest("", 1)
 					request.ModelName = model
-					_, err := service.ModelInfer(ctx, request)
+					_, err := apis.OIP.ModelInfer(ctx, request)
 					return err
 				}
 				all := func(model string, want bool) {
 					t.Helper()
-					said := conditions(t, service, predictor, rest, model)
+					said := conditions(t, apis, model)
 					for api, ready := range said {
 						if ready != want {
 							t.Errorf("%s of %s says %v, want %v", api, model, ready, want)

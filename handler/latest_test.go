@@ -9,30 +9,17 @@ import (
 	"time"
 
 	"connectrpc.com/connect/v2"
-	"connectrpc.com/connect/v2/connectinprocess"
+	"go.uber.org/goleak"
 
 	"github.com/tensorwire/tensorwire/gen/inference"
 	"github.com/tensorwire/tensorwire/gen/modelserving"
-	"github.com/tensorwire/tensorwire/gen/modelserving/modelservingconnect"
-	"github.com/tensorwire/tensorwire/handler"
-	"github.com/tensorwire/tensorwire/internal/base/tensor"
-	"github.com/tensorwire/tensorwire/internal/engine"
+	"github.com/tensorwire/tensorwire/handler/handlertest"
+	"github.com/tensorwire/tensorwire/internal/infer/infertest"
 	"github.com/tensorwire/tensorwire/internal/sched/scheduler"
 	"github.com/tensorwire/tensorwire/internal/telemetry"
 )
 
-// heldModel answers its first call when let is closed, and the others at once.
-func heldModel() (m *fakeModel, began, let chan struct{}) {
-	m = echo(tensor.FP32, -1, 2)
-	m.instances, m.config = 1, &inference.ModelConfig{InstanceGroup: []*inference.ModelInstanceGroup{{Count: 1}}}
-	began, let = make(chan struct{}, 100), make(chan struct{})
-	m.run = func(_ context.Context, inputs []tensor.Tensor) (*engine.Result, error) {
-		began <- struct{}{}
-		<-let
-		return &engine.Result{Outputs: inputs}, nil
-	}
-	return m, began, let
-}
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // frames are sent while the model is held with the first of them.
 const frames = 50
@@ -57,12 +44,10 @@ func checkOvertaken(t *testing.T, statistics *telemetry.Statistics) {
 // TestOnlyTheLatestFrameIsRun sends many more frames than the window while the model
 // is busy: those that were overtaken are answered so, in their place.
 func TestOnlyTheLatestFrameIsRun(t *testing.T) {
-	m, began, let := heldModel()
-	_, r := newInference(t, map[string]*fakeModel{"m": m}, handler.InferenceOptions{})
-	server := connect.NewServer()
-	modelservingconnect.RegisterPredictorHandler(server, handler.NewPredictor(r, handler.PredictorOptions{StreamWindow: 2}))
-	client := modelservingconnect.NewPredictorClient(connect.NewClient(connectinprocess.New(server)))
-	stream := openStream(t, client)
+	m, began, let := infertest.Held()
+	apis, r := handlertest.Serve(t, map[string]*infertest.Model{"m": m}, handlertest.Options{StreamWindow: 2})
+	client := handlertest.PredictorClient(apis.Predictor)
+	stream := handlertest.OpenStream(t, client)
 	for i := range frames {
 		if err := stream.Send(&modelserving.InferenceRequest{Id: strconv.Itoa(i), TensorData: []float32{float32(i), 0}, LatestOnly: true}); err != nil {
 			t.Fatal(err)
@@ -86,21 +71,21 @@ func TestOnlyTheLatestFrameIsRun(t *testing.T) {
 	}
 	checkOvertaken(t, statistics)
 	_, err := client.Predict(t.Context(), &modelserving.InferenceRequest{TensorData: []float32{1, 2}, LatestOnly: true})
-	says(t, err, connect.CodeInvalidArgument, "latest_only", "StreamPredict")
+	handlertest.Says(t, err, connect.CodeInvalidArgument, "latest_only", "StreamPredict")
 }
 
 func TestOnlyTheLatestRequestIsRun(t *testing.T) {
-	m, began, let := heldModel()
-	service, r := newInference(t, map[string]*fakeModel{"m": m}, handler.InferenceOptions{StreamWindow: 2})
-	stream, err := inferenceClient(service).ModelStreamInfer(t.Context())
+	m, began, let := infertest.Held()
+	service, r := handlertest.OIP(t, map[string]*infertest.Model{"m": m}, handlertest.Options{StreamWindow: 2})
+	stream, err := handlertest.Client(service).ModelStreamInfer(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
 	for i := range frames {
 		req := &inference.ModelInferRequest{
-			ModelName: "m", Id: strconv.Itoa(i), Inputs: []*inference.ModelInferRequest_InferInputTensor{input("x", "FP32", 1, 2)},
+			ModelName: "m", Id: strconv.Itoa(i), Inputs: []*inference.ModelInferRequest_InferInputTensor{handlertest.Input("x", "FP32", 1, 2)},
 			RawInputContents: [][]byte{make([]byte, 8)},
-			Parameters:       parameters{"latest_only": {ParameterChoice: &inference.InferParameter_BoolParam{BoolParam: true}}},
+			Parameters:       handlertest.Parameters{"latest_only": {ParameterChoice: &inference.InferParameter_BoolParam{BoolParam: true}}},
 		}
 		if err := stream.Send(req); err != nil {
 			t.Fatal(err)
@@ -127,11 +112,9 @@ func TestOnlyTheLatestRequestIsRun(t *testing.T) {
 
 // TestAStreamThatEndsLeavesNoFrameBehind ends a stream while a frame waits for its turn.
 func TestAStreamThatEndsLeavesNoFrameBehind(t *testing.T) {
-	m, began, let := heldModel()
-	_, r := newInference(t, map[string]*fakeModel{"m": m}, handler.InferenceOptions{})
-	server := connect.NewServer()
-	modelservingconnect.RegisterPredictorHandler(server, handler.NewPredictor(r, handler.PredictorOptions{}))
-	client := modelservingconnect.NewPredictorClient(connect.NewClient(connectinprocess.New(server)))
+	m, began, let := infertest.Held()
+	apis, r := handlertest.Serve(t, map[string]*infertest.Model{"m": m}, handlertest.Options{})
+	client := handlertest.PredictorClient(apis.Predictor)
 	ctx, cancel := context.WithCancel(t.Context())
 	stream, err := client.StreamPredict(ctx)
 	if err != nil {
@@ -156,26 +139,26 @@ func TestAStreamThatEndsLeavesNoFrameBehind(t *testing.T) {
 // TestAWaitForTheTurnIsOneInTheQueue lets a frame wait for half a minute while the one before
 // it is run: it counts as a wait for the model, and against the frame's own timeout.
 func TestAWaitForTheTurnIsOneInTheQueue(t *testing.T) {
-	const wait = 30 * time.Second // less than after what a model is taken for hanging
+	const wait = 30 * time.Second // less than the hang timeout
 	inBubble := func(timeout time.Duration) func(t *testing.T) {
 		return func(t *testing.T) {
-			m, began, let := heldModel()
-			service, r := newInference(t, map[string]*fakeModel{"m": m}, handler.InferenceOptions{})
-			stream, err := inferenceClient(service).ModelStreamInfer(t.Context())
+			m, began, let := infertest.Held()
+			service, r := handlertest.OIP(t, map[string]*infertest.Model{"m": m}, handlertest.Options{})
+			stream, err := handlertest.Client(service).ModelStreamInfer(t.Context())
 			if err != nil {
 				t.Fatal(err)
 			}
-			frame := func(p parameters) {
-				req := vectorRequest("", 1, 2)
+			frame := func(p handlertest.Parameters) {
+				req := handlertest.VectorRequest("", 1, 2)
 				req.Inputs[0].Shape, req.Parameters = []int64{1, 2}, p
-				p["latest_only"] = boolParam(true)
+				p["latest_only"] = handlertest.Bool(true)
 				if err := stream.Send(req); err != nil {
 					t.Fatal(err)
 				}
 			}
-			frame(parameters{})
+			frame(handlertest.Parameters{})
 			<-began
-			frame(parameters{"timeout": int64Param(timeout.Microseconds())})
+			frame(handlertest.Parameters{"timeout": handlertest.Int64(timeout.Microseconds())})
 			time.Sleep(wait)
 			close(let)
 			var failures []string

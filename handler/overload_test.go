@@ -13,21 +13,22 @@ import (
 	"connectrpc.com/connect/v2"
 
 	"github.com/tensorwire/tensorwire/gen/inference"
-	"github.com/tensorwire/tensorwire/handler"
+	"github.com/tensorwire/tensorwire/handler/handlertest"
 	"github.com/tensorwire/tensorwire/internal/base/tensor"
 	"github.com/tensorwire/tensorwire/internal/engine"
+	"github.com/tensorwire/tensorwire/internal/infer/infertest"
 	"github.com/tensorwire/tensorwire/internal/sched/scheduler"
 	"github.com/tensorwire/tensorwire/internal/transport/admission"
 )
 
-// busyError is an error of overload that says when to come again.
+// busyError is an overload error with a time to retry after.
 type busyError struct{}
 
 func (busyError) Error() string             { return "too many requests wait" }
 func (busyError) RetryAfter() time.Duration { return 2500 * time.Millisecond }
 
-// Whatever has no room for a request, its caller is told when to come again.
-func TestOverloadSaysWhenToComeAgain(t *testing.T) {
+// Every overload error has a time to retry after, over both protocols.
+func TestOverloadErrorsHaveATimeToRetryAfter(t *testing.T) {
 	const request = `{"inputs":[{"name":"INPUT0","datatype":"FP32","shape":[1],"data":[1]}]}`
 	for want, test := range map[string]struct {
 		err  error
@@ -36,22 +37,22 @@ func TestOverloadSaysWhenToComeAgain(t *testing.T) {
 		"3": {fmt.Errorf("model m: %w", busyError{}), "model m: too many requests wait"},
 		"1": {fmt.Errorf("%w: 7 requests wait", scheduler.ErrQueueFull), "queue is full: 7 requests wait"},
 	} {
-		m := echo(tensor.FP32, -1)
-		m.run = func(context.Context, []tensor.Tensor) (*engine.Result, error) { return nil, test.err }
-		models := map[string]*fakeModel{"m": m}
+		m := infertest.Echo(tensor.FP32, -1)
+		m.Compute = func(context.Context, []tensor.Tensor) (*engine.Result, error) { return nil, test.err }
+		models := map[string]*infertest.Model{"m": m}
 
-		h, _ := newREST(t, models, handler.InferenceOptions{}, handler.RESTOptions{})
-		input := strings.ReplaceAll(request, "INPUT0", m.inputs[0].Name)
-		a := infer(t, h, input, nil)
-		if a.status != http.StatusServiceUnavailable || a.header.Get("Retry-After") != want || !strings.Contains(string(a.body), test.text) {
-			t.Errorf("REST: %d %v %s", a.status, a.header, a.body)
+		h, _ := handlertest.REST(t, models, handlertest.Options{})
+		input := strings.ReplaceAll(request, "INPUT0", m.Inputs[0].Name)
+		a := handlertest.Infer(t, h, input, nil)
+		if a.Status != http.StatusServiceUnavailable || a.Header.Get("Retry-After") != want || !strings.Contains(string(a.Body), test.text) {
+			t.Errorf("REST: %d %v %s", a.Status, a.Header, a.Body)
 		}
 
-		client := serveInference(t, models, handler.InferenceOptions{})
+		client := handlertest.OIPClient(t, models, handlertest.Options{})
 		_, err := client.ModelInfer(t.Context(), &inference.ModelInferRequest{
 			ModelName: "m",
 			Inputs: []*inference.ModelInferRequest_InferInputTensor{{
-				Name: m.inputs[0].Name, Datatype: "FP32", Shape: []int64{1}, Contents: &inference.InferTensorContents{Fp32Contents: []float32{1}},
+				Name: m.Inputs[0].Name, Datatype: "FP32", Shape: []int64{1}, Contents: &inference.InferTensorContents{Fp32Contents: []float32{1}},
 			}},
 		})
 		if wait, ok := admission.RetryAfter(err); connect.CodeOf(err) != connect.CodeUnavailable || !ok || fmt.Sprint(wait) != want+"s" || !strings.Contains(err.Error(), test.text) {
@@ -62,7 +63,7 @@ func TestOverloadSaysWhenToComeAgain(t *testing.T) {
 
 // The transport refuses a body that it has no memory for when it is read.
 func TestRESTAnswersARefusedBody(t *testing.T) {
-	h, _ := newREST(t, map[string]*fakeModel{"m": echo(tensor.FP32, -1)}, handler.InferenceOptions{}, handler.RESTOptions{})
+	h, _ := handlertest.REST(t, map[string]*infertest.Model{"m": infertest.Echo(tensor.FP32, -1)}, handlertest.Options{})
 	for _, headers := range []http.Header{
 		{},
 		{"Content-Encoding": {"gzip"}},

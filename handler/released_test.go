@@ -10,7 +10,6 @@ import (
 	"net/http/httptest"
 	"slices"
 	"strings"
-	"sync/atomic"
 	"testing"
 
 	"connectrpc.com/connect/v2"
@@ -19,40 +18,23 @@ import (
 	"github.com/tensorwire/tensorwire/gen/inference/inferenceconnect"
 	"github.com/tensorwire/tensorwire/gen/modelserving"
 	"github.com/tensorwire/tensorwire/gen/modelserving/modelservingconnect"
-	"github.com/tensorwire/tensorwire/handler"
+	"github.com/tensorwire/tensorwire/handler/handlertest"
 	"github.com/tensorwire/tensorwire/internal/base/tensor"
-	"github.com/tensorwire/tensorwire/internal/engine"
+	"github.com/tensorwire/tensorwire/internal/infer/infertest"
 )
-
-// reusing returns a model that echoes vectors in memory that is overwritten when it is
-// released, and the number of results that have been.
-func reusing() (*fakeModel, *atomic.Int64) {
-	m, freed := echo(tensor.FP32, -1), new(atomic.Int64)
-	m.run = func(_ context.Context, inputs []tensor.Tensor) (*engine.Result, error) {
-		out := inputs[0]
-		out.Data = slices.Clone(out.Data)
-		return &engine.Result{Outputs: []tensor.Tensor{out}, Free: func() {
-			for i := range out.Data {
-				out.Data[i] = 0xdb
-			}
-			freed.Add(1)
-		}}, nil
-	}
-	return m, freed
-}
 
 // The handler of a unary call lends its answer the outputs' memory, for the answer is
 // written after it has returned.
 func TestAUnaryAnswerIsLentItsOutputs(t *testing.T) {
-	m, freed := reusing()
+	m, freed := infertest.Reusing()
 	var lent []func()
 	lend := func(_ context.Context, free func()) { lent = append(lent, free) }
-	service, models := newInference(t, map[string]*fakeModel{"m": m}, handler.InferenceOptions{Lend: lend})
-	predictor := handler.NewPredictor(models, handler.PredictorOptions{Lend: lend})
-	values := ramp(3)
+	apis, _ := handlertest.Serve(t, map[string]*infertest.Model{"m": m}, handlertest.Options{Lend: lend})
+	service, predictor := apis.OIP, apis.Predictor
+	values := infertest.Ramp(3)
 	for name, call := range map[string]func(model string) ([]byte, error){
 		"ModelInfer": func(model string) ([]byte, error) {
-			request := vectorRequest("", values...)
+			request := handlertest.VectorRequest("", values...)
 			request.ModelName = model
 			res, err := service.ModelInfer(t.Context(), request)
 			return slices.Concat(res.GetRawOutputContents()...), err
@@ -83,15 +65,15 @@ func TestAUnaryAnswerIsLentItsOutputs(t *testing.T) {
 func TestStreamsReleaseOutputsThatHaveBeenSent(t *testing.T) {
 	const requests = 30
 	for protocol, options := range map[string][]connecthttp.Option{"Connect": nil, "gRPC": {connecthttp.WithGRPC()}} {
-		m, freed := reusing()
-		url, h, _ := listen(t, map[string]*fakeModel{"m": m})
+		m, freed := infertest.Reusing()
+		url, h, _ := listen(t, map[string]*infertest.Model{"m": m})
 		client := connect.NewClient(connecthttp.NewTransport(h, url, options...))
 		infer, err := inferenceconnect.NewGRPCInferenceServiceClient(client).ModelStreamInfer(t.Context())
 		if err != nil {
 			t.Fatal(err)
 		}
 		checkStream(t, protocol+" ModelStreamInfer", requests, func(i int) error {
-			return infer.Send(vectorRequest("", vectorOf(i)...))
+			return infer.Send(handlertest.VectorRequest("", vectorOf(i)...))
 		}, infer.CloseSend, func() ([]byte, error) {
 			res, err := infer.Receive()
 			return slices.Concat(res.GetInferResponse().GetRawOutputContents()...), err
@@ -120,7 +102,7 @@ func TestStreamsReleaseOutputsThatHaveBeenSent(t *testing.T) {
 
 // vectorOf returns 5,000 values that no other i gives.
 func vectorOf(i int) []float32 {
-	values := ramp(5000)
+	values := infertest.Ramp(5000)
 	for at := range values {
 		values[at] += float32(i * 10_000)
 	}
@@ -153,14 +135,14 @@ func checkStream(t *testing.T, name string, requests int, send func(i int) error
 	}
 }
 
-// gone is a caller who takes none of an answer's body.
+// gone is a caller that left before the answer's body.
 type gone struct{ *httptest.ResponseRecorder }
 
 func (gone) Write([]byte) (int, error) { return 0, errors.New("gone") }
 
 func TestRESTReleasesOutputsThatHaveBeenWritten(t *testing.T) {
-	m, freed := reusing()
-	h, _ := newREST(t, map[string]*fakeModel{"m": m}, handler.InferenceOptions{}, handler.RESTOptions{})
+	m, freed := infertest.Reusing()
+	h, _ := handlertest.REST(t, map[string]*infertest.Model{"m": m}, handlertest.Options{})
 	values := vectorOf(0)
 	texts := strings.Trim(strings.ReplaceAll(fmt.Sprint(values), " ", ","), "[]")
 	request := func(output string) string {
@@ -168,14 +150,14 @@ func TestRESTReleasesOutputsThatHaveBeenWritten(t *testing.T) {
 	}
 	for name, test := range map[string]struct {
 		output, accepts string
-		behind, gone    bool
+		after, gone     bool
 	}{
-		"numbers":                 {},
-		"behind the JSON":         {output: `,"outputs":[{"name":"y","parameters":{"binary_data":true}}]`, behind: true},
-		"compressed":              {accepts: "gzip"},
-		"classes":                 {output: `,"outputs":[{"name":"y","parameters":{"classification":3}}]`},
-		"numbers, nobody there":   {gone: true},
-		"behind it, nobody there": {output: `,"outputs":[{"name":"y","parameters":{"binary_data":true}}]`, gone: true},
+		"numbers":                {},
+		"after the JSON":         {output: `,"outputs":[{"name":"y","parameters":{"binary_data":true}}]`, after: true},
+		"compressed":             {accepts: "gzip"},
+		"classes":                {output: `,"outputs":[{"name":"y","parameters":{"classification":3}}]`},
+		"numbers, nobody there":  {gone: true},
+		"after it, nobody there": {output: `,"outputs":[{"name":"y","parameters":{"binary_data":true}}]`, gone: true},
 	} {
 		freed.Store(0)
 		r := httptest.NewRequest(http.MethodPost, "/v2/models/m/infer", strings.NewReader(request(test.output)))
@@ -189,7 +171,7 @@ func TestRESTReleasesOutputsThatHaveBeenWritten(t *testing.T) {
 		if want := map[bool]int64{false: 1, true: 0}[test.gone]; freed.Load() != want || recorder.Code != http.StatusOK {
 			t.Errorf("%s: status %d; the outputs are freed %d times, want %d", name, recorder.Code, freed.Load(), want)
 		}
-		if test.behind && !bytes.HasSuffix(recorder.Body.Bytes(), tensor.AsBytes(values)) {
+		if test.after && !bytes.HasSuffix(recorder.Body.Bytes(), tensor.AsBytes(values)) {
 			t.Errorf("%s: the answer has other values", name)
 		}
 	}

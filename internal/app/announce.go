@@ -11,7 +11,7 @@ import (
 	"net"
 	"strconv"
 
-	"github.com/tensorwire/tensorwire/handler"
+	"github.com/tensorwire/tensorwire/internal/infer"
 	"github.com/tensorwire/tensorwire/internal/models/repository"
 )
 
@@ -36,12 +36,12 @@ func (s *Server) Announce(out io.Writer, address net.Addr) {
 
 // exampleCall returns a curl command: an image for the default model if that accepts
 // images, else the list of models.
-func exampleCall(curl, base string, models *repository.Snapshot) string {
+func exampleCall(curl, base string, models *infer.Snapshot) string {
 	call := func(method, body string) string {
 		return fmt.Sprintf("%s %s/modelserving.Predictor/%s -H 'Content-Type: application/json' -d '%s'", curl, base, method, body)
 	}
 	_, version, err := models.Lookup("", "")
-	if err != nil || version.State != repository.Ready || !handler.TakesImages(version) {
+	if err != nil || version.State != repository.Ready || !version.Serving.TakesImages() {
 		return call("ListModels", "{}")
 	}
 	return call("FastPredict", fmt.Sprintf(`{"rawImage":"%s"}`, base64.StdEncoding.EncodeToString(drawSeven())))

@@ -8,7 +8,7 @@ import (
 
 	"github.com/tensorwire/tensorwire/internal/base/sharedmem"
 	"github.com/tensorwire/tensorwire/internal/config"
-	"github.com/tensorwire/tensorwire/internal/models/repository"
+	"github.com/tensorwire/tensorwire/internal/infer"
 	"github.com/tensorwire/tensorwire/internal/sched/respcache"
 	"github.com/tensorwire/tensorwire/internal/telemetry"
 	"github.com/tensorwire/tensorwire/internal/transport/admission"
@@ -36,7 +36,7 @@ type Options struct {
 type Server struct {
 	config  *config.Config
 	log     *slog.Logger
-	models  *repository.Repository
+	models  *infer.Repository
 	regions *sharedmem.Regions // nil: shared memory is off
 	http    *server.Server
 

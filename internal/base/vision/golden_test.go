@@ -16,9 +16,9 @@ import (
 	"github.com/tensorwire/tensorwire/internal/base/vision"
 )
 
-// picture returns the image of testdata/golden.py: smooth in one channel, hard edges in
+// testImage returns the image of testdata/golden.py: smooth in one channel, hard edges in
 // another, and the full range of values.
-func picture(t testing.TB, width, height, channels int) *vision.Image {
+func testImage(t testing.TB, width, height, channels int) *vision.Image {
 	t.Helper()
 	pix := make([]byte, 0, width*height*channels)
 	for y := range height {
@@ -73,7 +73,7 @@ func TestResampleEqualsPillow(t *testing.T) {
 			p.Resample = c.Filter
 			got := make([]byte, c.To[0]*c.To[1]*c.Channels)
 			target := vision.Target{Width: c.To[0], Height: c.To[1], Channels: c.Channels, Layout: vision.NHWC}
-			if err := p.ApplyUint8(got, picture(t, c.From[0], c.From[1], c.Channels), target); err != nil {
+			if err := p.ApplyUint8(got, testImage(t, c.From[0], c.From[1], c.Channels), target); err != nil {
 				t.Fatal(err)
 			}
 			if digest(got) != c.SHA256 {
@@ -110,7 +110,7 @@ func TestProcessorsEqualTransformers(t *testing.T) {
 				t.Fatalf("OutputSize = %d x %d, %v; transformers gives %d x %d", w, h, err, c.Shape[2], c.Shape[1])
 			}
 			dst := make([]float32, 3*w*h)
-			if err := p.Apply(dst, picture(t, c.From[0], c.From[1], 3), target); err != nil {
+			if err := p.Apply(dst, testImage(t, c.From[0], c.From[1], 3), target); err != nil {
 				t.Fatal(err)
 			}
 			sum := 0.0

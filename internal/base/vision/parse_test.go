@@ -144,7 +144,7 @@ func FuzzParsePreprocess(f *testing.F) {
 		if err != nil || w*h > 1<<16 {
 			return
 		}
-		if err := p.Apply(make([]float32, 3*w*h), picture(t, width, height, 1), target); err != nil {
+		if err := p.Apply(make([]float32, 3*w*h), testImage(t, width, height, 1), target); err != nil {
 			t.Fatalf("%s: OutputSize gives %d x %d, and Apply %v", data, w, h, err)
 		}
 	})

@@ -39,7 +39,7 @@ func TestJSONHasTritonsFormat(t *testing.T) {
 	}
 	back, _, err := modelconfig.ParseJSON(got, platforms)
 	if err != nil || !proto.Equal(back, config) {
-		t.Errorf("it does not come back: %v, %v", back, err)
+		t.Errorf("it does not round-trip: %v, %v", back, err)
 	}
 	if got, err := modelconfig.JSON(nil); err != nil || !strings.HasPrefix(string(got), `{"name":""`) {
 		t.Errorf("without a configuration: %s, %v", got, err)

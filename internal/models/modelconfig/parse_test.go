@@ -47,7 +47,7 @@ func TestGoodTextsWarnAboutIgnoredFields(t *testing.T) {
 		"complete.good.pbtxt": nil,
 		"empty.good.pbtxt":    nil,
 		"windows.good.pbtxt":  nil,
-		"unfollowed.good.pbtxt": {
+		"ignored.good.pbtxt": {
 			`input["x"].optional is ignored`,
 			`instance_group[0].gpus is ignored`,
 			`instance_group[0].rate_limiter is ignored`,
@@ -124,14 +124,14 @@ func TestBadTextsHavePositionAndAcceptedValues(t *testing.T) {
 			`; output["a"].label_filename is "/etc/passwd": use a relative path in the model's directory, such as "labels.txt"` +
 			`; output["b"].label_filename is "sub/../../labels.txt": use a relative path in the model's directory, such as "labels.txt"`,
 		"quote.bad.pbtxt": `line 1, column 7: the quoted text does not end on its line`,
-		"refused.bad.pbtxt": `input["x"].reshape is not supported: set dims to the model's own shape` +
+		"unsupported.bad.pbtxt": `input["x"].reshape is not supported: set dims to the model's own shape` +
 			`; input["x"].is_shape_tensor is not supported: shape tensors exist only in TensorRT; remove it` +
 			`; input["y"].allow_ragged_batch is not supported: the inputs of a batch have one shape; remove it if the model runs without it` +
 			`; output["z"].reshape is not supported: set dims to the model's own shape` +
 			`; sequence_batching is not supported: requests of a sequence are not routed to one instance; stateful models cannot run` +
 			`; platform is "tensorrt_plan", available: "onnxruntime_onnx"; use one of these or remove platform` +
 			`; backend is "python", available: "onnxruntime"; use one of these or remove backend`,
-		"refused_model.bad.pbtxt": `ensemble_scheduling is not supported: serve the models of the ensemble, and call one after the other` +
+		"unsupported_model.bad.pbtxt": `ensemble_scheduling is not supported: serve the models of the ensemble, and call one after the other` +
 			`; model_operations.op_library_filename is not supported: operator libraries are not loaded; models that need one cannot run` +
 			`; model_transaction_policy.decoupled is not supported: each request has one response; models with another number of responses cannot run` +
 			`; batch_input is not supported: batches are not described to the model; remove it if the model runs without it` +

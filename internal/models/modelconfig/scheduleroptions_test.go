@@ -50,7 +50,7 @@ func TestConfiguredInstancesOverrideTheDefault(t *testing.T) {
 				options := modelconfig.SchedulerOptions(model, modelconfig.ServerDefaults{Instances: 3, MaxQueue: 10})
 				session := scheduler.New(calls, options)
 				if got := modelconfig.Instances(model); int64(got) != test.want {
-					t.Errorf("the configuration says %d instances, want %d", got, test.want)
+					t.Errorf("the configuration has %d instances, want %d", got, test.want)
 				}
 				ctx, cancel := context.WithCancel(t.Context())
 				for range 8 {

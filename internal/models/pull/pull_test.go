@@ -65,7 +65,7 @@ func TestExistingVersionIsKept(t *testing.T) {
 	for name, c := range map[string]struct {
 		file   string
 		digest string
-		says   string
+		want   string
 	}{
 		"unknown": {"model.onnx", "", "use version 4"},
 		"other":   {"model.onnx", digestOf([]byte("other")), digestOf([]byte("mine"))},
@@ -85,7 +85,7 @@ func TestExistingVersionIsKept(t *testing.T) {
 			if !errors.Is(err, pull.ErrExists) {
 				t.Errorf("error %v", err)
 			}
-			wantError(t, err, c.says, "use version 4")
+			wantError(t, err, c.want, "use version 4")
 			if got := files(t, options.Dir); !slices.Equal(got, before) {
 				t.Errorf("the repository holds %q, held %q", got, before)
 			}

@@ -68,7 +68,7 @@ func TestSecondPullResumes(t *testing.T) {
 			func(o *origin, _ *pull.Options) { o.content, o.modified = modelOf(half/2, 3), long.Add(time.Minute) },
 			resumes, long.UTC().Format(http.TimeFormat),
 		},
-		"by a date too fresh to tell": {func(o *origin, options *pull.Options) {
+		"by a date too recent to be strong": {func(o *origin, options *pull.Options) {
 			o.etag, o.modified, options.SHA256 = "", time.Now().Add(time.Minute), ""
 		}, nil, restarts, ""},
 		"a weak ETag and a digest":    {func(o *origin, _ *pull.Options) { o.etag, o.modified = `W/"one"`, long }, nil, resumes, ""},

@@ -15,16 +15,16 @@ import (
 type Control uint8
 
 const (
-	// ControlNone loads the models that are there at the start.
+	// ControlNone loads the models that exist at the start.
 	ControlNone Control = iota
-	// ControlPoll follows what becomes of the directory: see Repository.Poll.
+	// ControlPoll follows the changes of the directory: see Repository.Poll.
 	ControlPoll
-	// ControlExplicit loads Options.StartupModels at the start, and others when they
-	// are asked for: see Repository.LoadModel.
+	// ControlExplicit loads Options.StartupModels at the start, and others by request: see
+	// Repository.LoadModel.
 	ControlExplicit
 )
 
-// allModels stands for all in StartupModels.
+// allModels means all models in StartupModels.
 const allModels = "*"
 
 var controlNames = [...]string{ControlNone: "none", ControlPoll: "poll", ControlExplicit: "explicit"}
@@ -34,7 +34,7 @@ func (c Control) String() string { return controlNames[c] }
 // MarshalText implements encoding.TextMarshaler.
 func (c Control) MarshalText() ([]byte, error) { return []byte(c.String()), nil }
 
-// UnmarshalText implements encoding.TextUnmarshaler: it takes none, poll and explicit.
+// UnmarshalText implements encoding.TextUnmarshaler: it accepts none, poll and explicit.
 func (c *Control) UnmarshalText(text []byte) error {
 	i := slices.Index(controlNames[:], string(text))
 	if i < 0 {
@@ -45,39 +45,39 @@ func (c *Control) UnmarshalText(text []byte) error {
 }
 
 // atStart reports whether a model is loaded at the start.
-func (r *Repository) atStart(name string) bool {
+func (r *Repository[S]) atStart(name string) bool {
 	start := r.options.StartupModels
 	return r.options.Control != ControlExplicit || slices.Contains(start, name) || slices.Contains(start, allModels)
 }
 
-// LoadModel loads a model, or loads anew what has changed of it since it was loaded
-// last, and waits until that is done. It needs ControlExplicit. With an override, the
-// model is made from that; the next load without one goes back to the directory. What
-// serves goes on to until what replaces it is ready, and if that cannot be loaded.
+// LoadModel loads a model, or loads again the versions of it that have changed, and waits
+// until that is done. It needs ControlExplicit. With an override, the model's files come
+// from that; the next load without one uses the directory. A version in service keeps
+// serving until its replacement is ready, and also when that cannot be loaded.
 //
-// An error is an ErrControl, an ErrName, or an ErrLoad that says why versions could not
-// be loaded; the others are. It is an ErrNotFound too when the repository has no such
-// model, and an ErrOverride when the override is malformed. It is an ErrUnavailable when
-// the repository ends meanwhile.
+// An error is an ErrControl, an ErrName, or an ErrLoad with the reasons of the versions
+// that could not be loaded; the others are loaded. It is also an ErrNotFound when the
+// repository has no such model, and an ErrOverride when the override is malformed. It is
+// an ErrUnavailable when the repository is closed meanwhile.
 //
-// When ctx ends while other models are loaded, LoadModel gives up. When it ends after
-// that, LoadModel returns and the load goes on, for the engine's part in it cannot be
-// cut short: the caller leaves the override as it is.
-func (r *Repository) LoadModel(ctx context.Context, name string, override *Override) error {
+// When ctx ends while other models are loaded, LoadModel returns without a load. When it
+// ends after that, LoadModel returns and the load continues, since the engine's part in
+// it cannot be cancelled: the caller must not change the override.
+func (r *Repository[S]) LoadModel(ctx context.Context, name string, override *Override) error {
 	if err := r.controlled(name); err != nil {
 		return err
 	}
-	done, err := r.take(ctx)
+	unlock, err := r.lockLoads(ctx)
 	if err != nil {
 		return err
 	}
 	result := make(chan error, 1)
 	go func() {
-		defer done()
-		// The load outlives its caller, though not the repository.
+		defer unlock()
+		// The load outlives its caller, but not the repository.
 		ctx, cancel := r.untilClose(context.WithoutCancel(ctx))
 		defer cancel()
-		result <- r.loadNow(ctx, name, override)
+		result <- r.loadModelLocked(ctx, name, override)
 	}()
 	select {
 	case err := <-result:
@@ -87,27 +87,28 @@ func (r *Repository) LoadModel(ctx context.Context, name string, override *Overr
 	}
 }
 
-func (r *Repository) loadNow(ctx context.Context, name string, override *Override) error {
+// loadModelLocked loads a model by request. The caller holds the load lock.
+func (r *Repository[S]) loadModelLocked(ctx context.Context, name string, override *Override) error {
 	src, err := r.source(name, override)
 	if err != nil {
 		return fmt.Errorf("%w '%s', failed to poll from model repository: %w", ErrLoad, name, err)
 	}
 	defer func() {
-		if err := errors.Join(src.root.Close(), src.scratch.letGo()); err != nil {
-			r.options.Logger.Warn("a model's files could not be let go", "model", name, "error", err)
+		if err := errors.Join(src.root.Close(), src.scratch.release()); err != nil {
+			r.options.Logger.Warn("the files of a load could not be closed", "model", name, "error", err)
 		}
 	}()
 	settings := src.settings
 	if settings == nil {
-		settings = r.entry(name).settings
+		settings = r.entryLocked(name).settings
 	}
 	d := r.examine(src.root, src.dir, settings)
 	if src.settings == nil {
-		r.entry(name).settings = d.settings
+		r.entryLocked(name).settings = d.settings
 	}
-	failures, err := r.reconcile(ctx, name, src, d, true)
+	failures, err := r.reconcileLocked(ctx, name, src, d, true)
 	if err != nil {
-		return errStopping // ctx ends with the repository alone
+		return errStopping // only the repository ends ctx
 	}
 	if len(d.versions) == 0 {
 		failures = append(failures, errors.New(d.reason(name)))
@@ -122,9 +123,9 @@ func (r *Repository) loadNow(ctx context.Context, name string, override *Overrid
 	return fmt.Errorf("%w '%s', %s", ErrLoad, name, strings.Join(texts, "; "))
 }
 
-// source returns where a load takes the model's files from. The caller closes its root
-// and lets go of its scratch.
-func (r *Repository) source(name string, override *Override) (*source, error) {
+// source returns the source of a model's files for a load. The caller closes its root and
+// releases its scratch.
+func (r *Repository[S]) source(name string, override *Override) (*source, error) {
 	var given *settings
 	if override != nil && len(override.Config) > 0 {
 		var err error
@@ -142,7 +143,7 @@ func (r *Repository) source(name string, override *Override) (*source, error) {
 		}
 		return &source{root: root, dir: ".", settings: given, scratch: scratch}, nil
 	}
-	root, names, err := r.look()
+	root, names, err := r.openModels()
 	if err != nil {
 		return nil, fmt.Errorf("read the models directory: %w", withoutPath(err, r.dir))
 	}
@@ -152,48 +153,48 @@ func (r *Repository) source(name string, override *Override) (*source, error) {
 	return &source{root: root, dir: name, settings: given}, nil
 }
 
-// UnloadModel takes a model out of service. It needs ControlExplicit. It does not wait
-// for those who use the model: until the last has released it, it is listed as
-// unloading. A model that is not loaded is no error; one that the repository does not
-// have is an ErrNotFound.
-func (r *Repository) UnloadModel(ctx context.Context, name string) error {
+// UnloadModel takes a model out of service. It needs ControlExplicit. It does not wait for
+// the leases of the model: until the last is released, the model is listed as unloading.
+// A model that is not loaded is not an error; one that the repository does not have is an
+// ErrNotFound.
+func (r *Repository[S]) UnloadModel(ctx context.Context, name string) error {
 	if err := r.controlled(name); err != nil {
 		return err
 	}
-	done, err := r.take(ctx)
+	unlock, err := r.lockLoads(ctx)
 	if err != nil {
 		return err
 	}
-	defer done()
+	defer unlock()
 	if s := r.Snapshot(); s.model(name) == nil {
 		return unknown("%q is %w; the server has %s", name, ErrNotFound, s.names())
 	}
-	r.update(name, func(m *Model) *Model {
+	r.update(name, func(m *Model[S]) *Model[S] {
 		m.Reason = ""
 		for _, v := range m.Versions {
 			if v.State == Loading || v.State == Unavailable {
-				m.put(&Version{Model: name, Number: v.Number, State: Unavailable, Reason: reasonUnloaded})
+				m.put(&Version[S]{Model: name, Number: v.Number, State: Unavailable, Reason: reasonUnloaded})
 			}
 		}
 		return m
 	})
-	r.retire(name, true, func(*Version) bool { return true })
+	r.retire(name, true, func(*Version[S]) bool { return true })
 	delete(r.entries, name)
 	return nil
 }
 
-// controlled reports whether a request may load and unload the model of that name. No
-// name of a request is used as a path: it is looked for among the names that are there.
-func (r *Repository) controlled(name string) error {
+// controlled returns an error when requests may not load and unload the model of that
+// name. The name is never used as a path: it is compared with the names that exist.
+func (r *Repository[S]) controlled(name string) error {
 	if r.options.Control != ControlExplicit {
 		return fmt.Errorf("%w: start the server with --model-control explicit; it has %v", ErrControl, r.options.Control)
 	}
-	odd := func(c rune) bool { return c == '/' || c == '\\' || c == os.PathSeparator || unicode.IsControl(c) }
+	invalid := func(c rune) bool { return c == '/' || c == '\\' || c == os.PathSeparator || unicode.IsControl(c) }
 	switch {
 	case name == "":
 		return fmt.Errorf("%w: model_name is empty", ErrName)
-	case len(name) > 255 || !utf8.ValidString(name) || strings.HasPrefix(name, ".") || strings.ContainsFunc(name, odd):
-		return fmt.Errorf("%w: model_name %q is no name of a directory: give one without separators that does not begin with a dot", ErrName, shorten(name))
+	case len(name) > 255 || !utf8.ValidString(name) || strings.HasPrefix(name, ".") || strings.ContainsFunc(name, invalid):
+		return fmt.Errorf("%w: model_name %q is not the name of a directory: give one without separators that does not begin with a dot", ErrName, shorten(name))
 	}
 	return nil
 }

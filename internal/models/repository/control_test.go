@@ -13,7 +13,7 @@ import (
 	"github.com/tensorwire/tensorwire/internal/models/repository"
 )
 
-var explicit = repository.Options{Control: repository.ControlExplicit}
+var explicit = repository.Options[string]{Control: repository.ControlExplicit}
 
 func TestExplicitLoadsWhatIsAskedFor(t *testing.T) {
 	files := map[string]string{"cat/1/model.onnx": "one", "dog/1/model.onnx": "bark"}
@@ -25,12 +25,12 @@ func TestExplicitLoadsWhatIsAskedFor(t *testing.T) {
 		{[]string{"dog"}, "cat, dog/1 ready"},
 		{[]string{"*"}, "cat/1 ready, dog/1 ready"},
 	} {
-		r, _ := open(t, write(t, files), repository.Options{Control: repository.ControlExplicit, StartupModels: test.startup})
+		r, _ := open(t, write(t, files), repository.Options[string]{Control: repository.ControlExplicit, StartupModels: test.startup})
 		if got := index(r); got != test.want {
 			t.Errorf("%q gives %s, want %s", test.startup, got, test.want)
 		}
 	}
-	missing := repository.New(write(t, files), enginetest.Registry(&loader{}), repository.Options{Control: repository.ControlExplicit, StartupModels: []string{"bird"}})
+	missing := repository.New(write(t, files), enginetest.Registry(&loader{}), repository.Options[string]{Control: repository.ControlExplicit, StartupModels: []string{"bird"}})
 	if err := missing.Scan(); !errors.Is(err, repository.ErrNotFound) || !strings.Contains(err.Error(), `"bird"`) {
 		t.Errorf("a model that is not there gives %v", err)
 	}
@@ -57,7 +57,7 @@ func TestLoadAndUnloadByRequest(t *testing.T) {
 		}
 		must(t, r.LoadModel(t.Context(), "cat", nil))
 		if got := answer(t, r, "cat", ""); got != "two" {
-			t.Errorf("loaded anew it answers %q", got)
+			t.Errorf("loaded again it answers %q", got)
 		}
 		l.loaded()
 		must(t, r.LoadModel(t.Context(), "cat", nil))
@@ -103,9 +103,9 @@ func TestAModelThatIsLoadedWhileItUnloads(t *testing.T) {
 	})
 }
 
-// TestASessionThatDoesNotCloseKeepsNobodyWaiting stands for a call into the engine that
-// does not come back: its caller has gone, and the session can only close after it.
-func TestASessionThatDoesNotCloseKeepsNobodyWaiting(t *testing.T) {
+// TestASessionThatDoesNotCloseDelaysNoOther simulates a call into the engine that does not
+// return: its caller left, and the session can only close after it.
+func TestASessionThatDoesNotCloseDelaysNoOther(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r, l := open(t, write(t, map[string]string{"cat/1/model.onnx": "one", "dog/1/model.onnx": "bark"}), explicit)
 		must(t, r.LoadModel(t.Context(), "cat", nil))
@@ -159,13 +159,13 @@ func TestLoadSaysWhatIsWrong(t *testing.T) {
 	}
 	expect(t, r, "cat/2 unavailable, cat/1 ready, dog/1 unavailable, empty")
 	if err := r.UnloadModel(t.Context(), "bird"); !errors.Is(err, repository.ErrNotFound) || !strings.HasPrefix(err.Error(), "Request for unknown model") {
-		t.Errorf("an unload of what is not there gives %v", err)
+		t.Errorf("an unload of an unknown model gives %v", err)
 	}
 }
 
 func TestOnlyExplicitControlTakesRequests(t *testing.T) {
 	for _, control := range []repository.Control{repository.ControlNone, repository.ControlPoll} {
-		r, _ := open(t, write(t, map[string]string{"cat/1/model.onnx": ""}), repository.Options{Control: control, SettleTime: time.Nanosecond})
+		r, _ := open(t, write(t, map[string]string{"cat/1/model.onnx": ""}), repository.Options[string]{Control: control, SettleTime: time.Nanosecond})
 		for _, err := range []error{r.LoadModel(t.Context(), "cat", nil), r.UnloadModel(t.Context(), "cat")} {
 			if !errors.Is(err, repository.ErrControl) || !strings.Contains(err.Error(), "--model-control explicit") {
 				t.Errorf("%v: %v", control, err)
@@ -179,7 +179,7 @@ func TestALoadOutlivesItsCaller(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		dir := write(t, map[string]string{"cat/1/model.onnx": "one", "dog/1/model.onnx": "bark"})
 		l := &loader{before: func(string) { time.Sleep(time.Minute) }}
-		r := repository.New(dir, enginetest.Registry(l), repository.Options{Control: repository.ControlExplicit, Logger: quiet})
+		r := repository.New(dir, enginetest.Registry(l), repository.Options[string]{Control: repository.ControlExplicit, Logger: quiet})
 		must(t, errors.Join(r.Scan(), r.Load(t.Context())))
 		short := func() context.Context {
 			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
@@ -194,9 +194,9 @@ func TestALoadOutlivesItsCaller(t *testing.T) {
 			t.Errorf("the one that waits for it: %v", err)
 		}
 		time.Sleep(5 * time.Minute)
-		expect(t, r, "cat/1 ready, dog") // the one that waited was given up
+		expect(t, r, "cat/1 ready, dog") // the load that waited was cancelled
 
-		// A load that is under way when the repository ends is let go, too.
+		// A load in progress when the repository closes is released, too.
 		put(t, dir, "cat/1/model.onnx", "two")
 		put(t, dir, "cat/2/model.onnx", "three")
 		result := make(chan error)
@@ -226,15 +226,15 @@ func TestExplicitListsWhatCouldBeLoaded(t *testing.T) {
 		drop(t, dir, "dog")
 		put(t, dir, "bird/1/model.onnx", "tweet")
 		time.Sleep(settle)
-		expect(t, r, "bird, cat/1 ready") // what is loaded stays
+		expect(t, r, "bird, cat/1 ready") // the loaded model stays
 		must(t, r.UnloadModel(t.Context(), "cat"))
 		time.Sleep(settle)
 		expect(t, r, "bird")
 	})
 }
 
-// Whoever unloads a model to make room for another has the room when the call returns.
-func TestAnUnloadThatNobodyLeasesClosesTheSession(t *testing.T) {
+// The memory of an unloaded model is free when the call returns.
+func TestUnloadClosesASessionWithoutLeases(t *testing.T) {
 	r, l := open(t, write(t, map[string]string{"cat/1/model.onnx": "one"}), explicit)
 	for range 3 {
 		must(t, r.LoadModel(t.Context(), "cat", nil))
@@ -248,14 +248,15 @@ func TestAnUnloadThatNobodyLeasesClosesTheSession(t *testing.T) {
 	}
 }
 
-// What failed for want of memory, say, may be tried again with the same files.
+// A load that failed, for example because memory was exhausted, can be tried again with
+// the same files.
 func TestARequestTriesAgainWhatFailed(t *testing.T) {
 	options, short := explicit, true
-	options.Compile = func(*repository.Version) (any, error) {
+	options.Compile = func(*repository.Version[string]) (string, error) {
 		if short {
-			return nil, errors.New("out of memory")
+			return "", errors.New("out of memory")
 		}
-		return nil, nil
+		return "", nil
 	}
 	r, _ := open(t, write(t, map[string]string{"cat/1/model.onnx": "one"}), options)
 	if err := r.LoadModel(t.Context(), "cat", nil); !errors.Is(err, repository.ErrLoad) {

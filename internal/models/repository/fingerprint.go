@@ -11,13 +11,13 @@ import (
 	"time"
 )
 
-// fingerprint tells one state of a set of files from another, without reading them: a
-// hash over their names, sizes, modification times and inodes. A file that was
-// replaced by one of the same size and time has another inode.
+// fingerprint identifies a state of a set of files without reading them: a hash of their
+// names, sizes, modification times and inodes. A file that was replaced by one of the same
+// size and time has another inode.
 type fingerprint [sha256.Size]byte
 
-// Bounds of a version's directory. A symbolic link to a directory above itself would
-// have no end.
+// Bounds of a version's directory. A symbolic link to a directory above itself has no
+// end.
 const (
 	maxDepth = 8
 	maxFiles = 10_000
@@ -29,10 +29,9 @@ type survey struct {
 	dir   string
 	hash  hash.Hash
 	files int
-	// newest is the last time at which one of them, or a directory that was walked,
-	// was changed.
+	// newest is the time of the last change of one of them, or of a directory above them.
 	newest time.Time
-	// err is the first reason why what was found cannot be part of a model.
+	// err is the first reason why a file cannot be part of a model.
 	err error
 }
 
@@ -75,7 +74,7 @@ func (s *survey) walk(name string, depth int) {
 		names, err = readDir(s.root, path)
 	}
 	if err == nil && (depth > maxDepth || s.files+len(names) > maxFiles) {
-		err = fmt.Errorf("%s leads too far: a version's directory has at most %d files, and others in it to a depth of %d", path, maxFiles, maxDepth)
+		err = fmt.Errorf("%s is too large: a version's directory has at most %d files, at most %d directories deep", path, maxFiles, maxDepth)
 	}
 	if err != nil {
 		s.fail(name, err)
@@ -87,7 +86,7 @@ func (s *survey) walk(name string, depth int) {
 	}
 }
 
-// entry adds what a directory of that depth has by that name.
+// entry adds the entry of that name of a directory of that depth.
 func (s *survey) entry(name string, depth int) {
 	path := filepath.Join(s.dir, name)
 	info, err := stat(s.root, path)
@@ -114,8 +113,8 @@ func (s *survey) touched(info fs.FileInfo) {
 	}
 }
 
-// fail notes what keeps the files from being loaded. It is part of the fingerprint, so
-// that they are tried again when it has changed.
+// fail records an error that prevents a load. It is part of the fingerprint, so that the
+// load is tried again when the error changes.
 func (s *survey) fail(name string, err error) {
 	fmt.Fprintf(s.hash, "%q %q\n", name, err.Error())
 	if s.err == nil {

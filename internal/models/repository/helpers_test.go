@@ -62,7 +62,7 @@ func (l *loader) opened() int {
 	return l.open
 }
 
-// loaded returns what was loaded since it was called last.
+// loaded returns the files that were loaded since the last call.
 func (l *loader) loaded() []string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -71,7 +71,7 @@ func (l *loader) loaded() []string {
 	return loads
 }
 
-// ran returns what sessions were run with since it was called last.
+// ran returns the inputs of the runs since the last call.
 func (l *loader) ran() []string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -174,7 +174,7 @@ func write(t *testing.T, files map[string]string) string {
 }
 
 // open starts a repository and closes it with the test.
-func open(t *testing.T, dir string, options repository.Options) (*repository.Repository, *loader) {
+func open(t *testing.T, dir string, options repository.Options[string]) (*repository.Repository[string], *loader) {
 	t.Helper()
 	options.Logger = cmp.Or(options.Logger, quiet)
 	l := &loader{}
@@ -197,7 +197,7 @@ func open(t *testing.T, dir string, options repository.Options) (*repository.Rep
 }
 
 // only returns the one version of a model.
-func only(t *testing.T, r *repository.Repository, name string) *repository.Version {
+func only(t *testing.T, r *repository.Repository[string], name string) *repository.Version[string] {
 	t.Helper()
 	for _, m := range r.Snapshot().Models {
 		if m.Name == name && len(m.Versions) == 1 {
@@ -212,8 +212,8 @@ var states = map[repository.State]string{
 	repository.Loading: "loading", repository.Ready: "ready", repository.Unavailable: "unavailable", repository.Unloading: "unloading",
 }
 
-// index lists what the repository has: "cat/2 ready, cat/1 unavailable, dog".
-func index(r *repository.Repository) string {
+// index lists the versions of the repository: "cat/2 ready, cat/1 unavailable, dog".
+func index(r *repository.Repository[string]) string {
 	text := ""
 	for _, m := range r.Snapshot().Models {
 		if len(m.Versions) == 0 {
@@ -226,8 +226,8 @@ func index(r *repository.Repository) string {
 	return text[min(len(text), 2):]
 }
 
-// answer runs a version and returns what its file contains.
-func answer(t *testing.T, r *repository.Repository, name, version string) string {
+// answer runs a version and returns the content of its file.
+func answer(t *testing.T, r *repository.Repository[string], name, version string) string {
 	t.Helper()
 	lease, err := r.Acquire(name, version)
 	if err != nil {
@@ -237,7 +237,7 @@ func answer(t *testing.T, r *repository.Repository, name, version string) string
 	return run(t, lease)
 }
 
-func run(t *testing.T, lease *repository.Lease) string {
+func run(t *testing.T, lease *repository.Lease[string]) string {
 	t.Helper()
 	result, err := lease.Session().Run(t.Context(), nil)
 	if err != nil {

@@ -4,5 +4,5 @@ package repository
 
 import "io/fs"
 
-// inode returns 0: the system's FileInfo has no such number.
+// inode returns 0: FileInfo has no inode on this system.
 func inode(fs.FileInfo) any { return 0 }

@@ -7,7 +7,7 @@ import (
 	"syscall"
 )
 
-// inode returns the number by which the file system knows the file, to be printed.
+// inode returns the file system's number of a file, for printing.
 func inode(info fs.FileInfo) any {
 	if stat, ok := info.Sys().(*syscall.Stat_t); ok {
 		return stat.Ino

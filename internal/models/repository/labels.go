@@ -13,9 +13,9 @@ import (
 	"github.com/tensorwire/tensorwire/gen/inference"
 )
 
-// readFiles reads what lies beside the model file; a file in the version's
-// directory goes before one in the model's. dirs are these two, in root.
-func (v *Version) readFiles(root *os.Root, dirs ...string) error {
+// readFiles reads the files that accompany the model's. A file in the version's directory
+// has precedence over one in the model's; dirs are these two, in root.
+func (v *Version[S]) readFiles(root *os.Root, dirs ...string) error {
 	labels, err := readFirst(root, labelsFile, dirs)
 	if err != nil {
 		return err
@@ -38,10 +38,10 @@ func (v *Version) readFiles(root *os.Root, dirs ...string) error {
 	return err
 }
 
-// readOutputLabels reads the files that outputs name in label_filename, from the
-// model's directory in root. The first output's labels are the version's, unless other
-// files gave it some.
-func (v *Version) readOutputLabels(root *os.Root, dir string, outputs []*inference.ModelOutput) error {
+// readOutputLabels reads the files that outputs name in label_filename, from the model's
+// directory in root. The first output's labels become the version's, unless it has some
+// from other files.
+func (v *Version[S]) readOutputLabels(root *os.Root, dir string, outputs []*inference.ModelOutput) error {
 	for _, output := range outputs {
 		file := output.GetLabelFilename()
 		if file == "" {
@@ -66,15 +66,15 @@ func (v *Version) readOutputLabels(root *os.Root, dir string, outputs []*inferen
 	return nil
 }
 
-// parseLabels reads one label a line. Spaces around a label and empty lines at the
-// end do not count.
+// parseLabels parses one label per line. It ignores spaces around a label and empty lines
+// at the end.
 func parseLabels(content []byte) ([]string, error) {
 	if !utf8.Valid(content) {
 		return nil, errors.New("the file is not UTF-8 text")
 	}
 	text := strings.TrimRight(strings.TrimPrefix(string(content), "\ufeff"), " \t\r\n")
 	if text == "" {
-		return nil, errors.New("the file has no labels: write one a line")
+		return nil, errors.New("the file has no labels: write one per line")
 	}
 	labels := strings.Split(text, "\n")
 	for i := range labels {
@@ -83,10 +83,9 @@ func parseLabels(content []byte) ([]string, error) {
 	return labels, nil
 }
 
-// parseConfig reads what Hugging Face's config.json says of labels (id2label) and
-// of the activation: function_to_apply and problem_type, as the transformers
-// pipelines read them.
-func (v *Version) parseConfig(content []byte) error {
+// parseConfig parses the labels (id2label) and the activation (function_to_apply and
+// problem_type) of Hugging Face's config.json, as the transformers pipelines do.
+func (v *Version[S]) parseConfig(content []byte) error {
 	var config struct {
 		ID2Label        map[string]string `json:"id2label"`
 		FunctionToApply string            `json:"function_to_apply"`

@@ -30,7 +30,7 @@ func TestReadsLabels(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			test.files["m/1/model.onnx"] = ""
-			r, _ := open(t, write(t, test.files), repository.Options{})
+			r, _ := open(t, write(t, test.files), repository.Options[string]{})
 			v := r.Snapshot().Models[0].Versions[0]
 			if test.says != "" {
 				if v.State != repository.Unavailable || !strings.Contains(v.Reason, test.says) {
@@ -51,7 +51,7 @@ func TestReadsTheLabelsThatOutputsName(t *testing.T) {
 		"m/1/model.onnx": "", "m/config.pbtxt": config, "m/names.csv": "cat\ndog",
 		"both/1/model.onnx": "", "both/config.pbtxt": config, "both/names.csv": "cat\ndog", "both/labels.txt": "x\ny",
 		"missing/1/model.onnx": "", "missing/config.pbtxt": config,
-	}), repository.Options{})
+	}), repository.Options[string]{})
 	for name, want := range map[string][]string{"m": {"cat", "dog"}, "both": {"x", "y"}} {
 		v := only(t, r, name)
 		if v.State != repository.Ready || !slices.Equal(v.Labels, want) {

@@ -7,19 +7,18 @@ import (
 	"github.com/tensorwire/tensorwire/internal/engine"
 )
 
-// instance is a session and the number of those who need it open: the leases, and the
-// repository until it lets go.
+// instance is an open session with a reference count: the leases and, until drop, the
+// repository.
 type instance struct {
 	session engine.Session
 	refs    atomic.Int64
-	// close closes the session and tells the repository. It is called once.
+	// close closes the session and reports that to the repository. It is called once.
 	close func()
-	// after is called when the session has been closed. It is set before the
-	// repository lets go.
+	// after is called when the session has been closed. It is set before drop.
 	after func()
 }
 
-// acquire adds a reference, unless the last one is gone.
+// acquire adds a reference, unless the count is zero.
 func (i *instance) acquire() bool {
 	for {
 		n := i.refs.Load()
@@ -32,18 +31,18 @@ func (i *instance) acquire() bool {
 	}
 }
 
-// release drops a reference and reports whether it was the last: close is then the
-// caller's to call.
+// release drops a reference and reports whether it was the last: the caller then calls
+// close.
 func (i *instance) release() bool { return i.refs.Add(-1) == 0 }
 
-// closeWait is how long those who take a version out of service wait for its session to
-// be closed. A call into the engine whose caller has gone is waited for by Close, and may
-// never come back: other models are not kept waiting for it.
+// closeWait bounds the wait for a session to close when a version is taken out of service.
+// Close waits for calls into the engine whose callers left, which may never return: other
+// models do not wait for them.
 const closeWait = time.Second
 
-// letGo drops the repository's own reference. Where no lease is out, the session is
-// closed when it returns, or will be as soon as that can be.
-func (i *instance) letGo() {
+// drop drops the repository's own reference. Without leases the session is closed when it
+// returns, or, after closeWait, closes later.
+func (i *instance) drop() {
 	if !i.release() {
 		return
 	}
@@ -58,32 +57,32 @@ func (i *instance) letGo() {
 	}
 }
 
-// Lease keeps a version loaded. It is for one goroutine, or for several that
-// agree on who releases it.
-type Lease struct {
-	*Version
+// Lease keeps a version loaded. It is for one goroutine, or for several that coordinate
+// its release.
+type Lease[S any] struct {
+	*Version[S]
 	released bool
 }
 
-// Session returns the version's session, which runs until Release.
-func (l *Lease) Session() engine.Session { return l.instance.session }
+// Session returns the version's session, which is open until Release.
+func (l *Lease[S]) Session() engine.Session { return l.instance.session }
 
-// Release gives the version back. Later calls do nothing. It does not wait for a
-// session to be closed.
-func (l *Lease) Release() {
+// Release ends the lease. Later calls do nothing. It does not wait for the session to
+// close.
+func (l *Lease[S]) Release() {
 	if l.released {
 		return
 	}
 	l.released = true
 	if l.instance.release() {
-		go l.instance.close() // a request does not pay for its model's end; Close waits for it
+		go l.instance.close() // a request does not wait for it; Repository.Close does
 	}
 }
 
 // Acquire leases a version of a model for one request. An empty name means the
 // default model, an empty version the newest that is ready. The caller releases
 // the lease.
-func (r *Repository) Acquire(name, version string) (*Lease, error) {
+func (r *Repository[S]) Acquire(name, version string) (*Lease[S], error) {
 	for {
 		_, v, err := r.Snapshot().Lookup(name, version)
 		if err != nil {
@@ -93,9 +92,9 @@ func (r *Repository) Acquire(name, version string) (*Lease, error) {
 			return nil, v.unavailable()
 		}
 		if v.instance.acquire() {
-			return &Lease{Version: v}, nil
+			return &Lease[S]{Version: v}, nil
 		}
-		// The version was let go since it was looked up. That comes after the
-		// snapshot without it, so the next look-up finds another.
+		// The version was dropped after the lookup, and before that a snapshot without it
+		// was published, so the next lookup finds another.
 	}
 }

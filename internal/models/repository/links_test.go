@@ -30,7 +30,7 @@ func TestLinksThatLeadOutAreRefused(t *testing.T) {
 	} {
 		link(t, dir, to, path)
 	}
-	r, l := open(t, dir, repository.Options{})
+	r, l := open(t, dir, repository.Options[string]{})
 	if got := l.loaded(); strings.Join(got, " ") == "" || strings.Contains(strings.Join(got, " "), "file/1") || strings.Contains(strings.Join(got, " "), "version/1") || strings.Contains(strings.Join(got, " "), "data/1") {
 		t.Errorf("loaded %q", got)
 	}
@@ -73,7 +73,7 @@ func TestLinksWithinTheDirectoryAreFollowed(t *testing.T) {
 	link(t, dir, "..1", "real/cat/1/..data")
 	link(t, dir, "..data/net.onnx", "real/cat/1/net.onnx")
 	link(t, dir, "cat", "real/alias")
-	r, _ := open(t, filepath.Join(dir, "models"), repository.Options{})
+	r, _ := open(t, filepath.Join(dir, "models"), repository.Options[string]{})
 	for _, name := range []string{"cat", "alias"} {
 		if got := answer(t, r, name, ""); got != "one" {
 			t.Errorf("%s answers %q", name, got)
@@ -84,16 +84,16 @@ func TestLinksWithinTheDirectoryAreFollowed(t *testing.T) {
 	}
 }
 
-func TestWhatIsNoFileIsRefused(t *testing.T) {
+func TestOnlyRegularFilesAreLoaded(t *testing.T) {
 	dir := write(t, map[string]string{"pipe/1/model.onnx": "", "sides/1/model.onnx": "", "loop/1/model.onnx": "", "nowhere/readme": ""})
 	for _, path := range []string{"pipe/1/data", "sides/labels.txt"} {
 		must(t, syscall.Mkfifo(filepath.Join(dir, path), 0o600))
 	}
 	link(t, dir, ".", "loop/1/self")
 	link(t, dir, "not-there", "nowhere/1/model.onnx")
-	r, _ := open(t, dir, repository.Options{})
+	r, _ := open(t, dir, repository.Options[string]{})
 	for name, want := range map[string]string{
-		"pipe": "pipe/1/data is neither", "sides": "sides/labels.txt is neither", "loop": "loop/1/self", "nowhere": "nowhere/1/model.onnx is a symbolic link to what is not there",
+		"pipe": "pipe/1/data is neither", "sides": "sides/labels.txt is neither", "loop": "loop/1/self", "nowhere": "nowhere/1/model.onnx is a symbolic link to a file that does not exist",
 	} {
 		if v := only(t, r, name); v.State != repository.Unavailable || !strings.Contains(v.Reason, want) {
 			t.Errorf("%s: reason %q", name, v.Reason)
@@ -107,7 +107,7 @@ func TestAFileThatCannotBeReadIsNamed(t *testing.T) {
 	}
 	dir := write(t, map[string]string{"cat/1/model.onnx": "", "cat/labels.txt": "a"})
 	must(t, os.Chmod(filepath.Join(dir, "cat/labels.txt"), 0))
-	r, _ := open(t, dir, repository.Options{})
+	r, _ := open(t, dir, repository.Options[string]{})
 	if v := only(t, r, "cat"); v.Reason != "cat/labels.txt: permission denied" {
 		t.Errorf("reason %q", v.Reason)
 	}

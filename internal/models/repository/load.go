@@ -16,31 +16,31 @@ import (
 	"github.com/tensorwire/tensorwire/internal/telemetry"
 )
 
-// errChanged says that what was loaded is no longer what is there.
+// errChanged reports that a model's files changed during a load.
 var errChanged = errors.New("its files changed while they were read")
 
-// source is where a model's files are taken from.
+// source is the place of a model's files.
 type source struct {
-	// root confines what is read. Its name is the path that the engine gets.
+	// root confines all reads. Its name is the path for the engine.
 	root *os.Root
 	// dir is the model's directory in root.
 	dir string
-	// settings, when not nil, stand for config.pbtxt.
+	// settings, when not nil, replace config.pbtxt.
 	settings *settings
-	// scratch, when not nil, is root's directory and goes with the last session that
+	// scratch, when not nil, is root's directory. It is removed with the last session that
 	// was loaded from it.
 	scratch *scratch
 }
 
-// load builds a version and proves it: it is compiled, has answered its warmups, and
-// its files are those that d saw. The version is ready, and not yet in service. A panic
-// on the way is this model's failure and not the server's end.
-func (r *Repository) load(ctx context.Context, name string, src *source, d *directory, v versionDir) (_ *Version, err error) {
+// load builds a version and verifies it: it is compiled, has answered its warmups, and its
+// files are still those of d. The version is ready, but not yet in service. load recovers
+// from a panic, which only fails this model.
+func (r *Repository[S]) load(ctx context.Context, name string, src *source, d *directory, v versionDir) (_ *Version[S], err error) {
 	var session engine.Session
 	defer func() {
 		if cause := recover(); cause != nil {
-			r.options.Logger.Error("a load panicked", "model", name, "version", v.number, "panic", cause, "stack", string(debug.Stack()))
-			err = errors.New("the server failed on it; its log says why")
+			r.options.Logger.Error("panic in a load", "model", name, "version", v.number, "panic", cause, "stack", string(debug.Stack()))
+			err = errors.New("the server failed on it; its log has the cause")
 		}
 		if err != nil && session != nil {
 			err = errors.Join(err, session.Close())
@@ -56,7 +56,7 @@ func (r *Repository) load(ctx context.Context, name string, src *source, d *dire
 	if err != nil {
 		return nil, err
 	}
-	loaded := &Version{Model: name, Number: v.number, State: Ready, Statistics: &telemetry.Statistics{}}
+	loaded := &Version[S]{Model: name, Number: v.number, State: Ready, Statistics: &telemetry.Statistics{}}
 	versionDir := filepath.Join(src.dir, strconv.FormatInt(v.number, 10))
 	if err := loaded.readFiles(src.root, versionDir, src.dir); err != nil {
 		return nil, err
@@ -76,7 +76,7 @@ func (r *Repository) load(ctx context.Context, name string, src *source, d *dire
 	if r.options.Decorate != nil {
 		session = r.options.Decorate(session, loaded)
 	}
-	if err := r.prove(ctx, loaded, bare, src); err != nil {
+	if err := r.verify(ctx, loaded, bare, src); err != nil {
 		return nil, err
 	}
 	if r.examine(src.root, src.dir, d.settings).keyOf(v.number) != d.key(v) {
@@ -86,7 +86,7 @@ func (r *Repository) load(ctx context.Context, name string, src *source, d *dire
 	return loaded, nil
 }
 
-// checkNames reports a tensor whose name clients could not be told.
+// checkNames reports a tensor whose name no protocol could carry.
 func checkNames(signature *engine.Signature) error {
 	for _, spec := range slices.Concat(signature.Inputs, signature.Outputs) {
 		if !utf8.ValidString(spec.Name) {
@@ -96,15 +96,15 @@ func checkNames(signature *engine.Signature) error {
 	return nil
 }
 
-// prove completes a version from its files, compiles it and runs its warmups. They go to
-// the engine's own session, since they are nobody's requests: none is refused, answered
-// from a cache or counted.
-func (r *Repository) prove(ctx context.Context, v *Version, session engine.Session, src *source) (err error) {
+// verify completes a version from its files, compiles it and runs its warmups. Those use
+// the engine's own session, because they are not requests: none is refused, answered from
+// a cache or counted.
+func (r *Repository[S]) verify(ctx context.Context, v *Version[S], session engine.Session, src *source) (err error) {
 	if err := v.readOutputLabels(src.root, src.dir, v.Config.GetOutput()); err != nil {
 		return err
 	}
 	if r.options.Compile != nil {
-		if v.Compiled, err = r.options.Compile(v); err != nil {
+		if v.Serving, err = r.options.Compile(v); err != nil {
 			return err
 		}
 	}
@@ -124,8 +124,8 @@ func (r *Repository) prove(ctx context.Context, v *Version, session engine.Sessi
 	return nil
 }
 
-// keyOf returns the key of the version of that number; that of none when its
-// directory is gone.
+// keyOf returns the key of the version of that number; the zero key when it has no
+// directory.
 func (d *directory) keyOf(number int64) fingerprint {
 	for _, v := range d.versions {
 		if v.number == number {
@@ -135,15 +135,15 @@ func (d *directory) keyOf(number int64) fingerprint {
 	return fingerprint{}
 }
 
-// open counts a session as open until it has been closed.
-func (r *Repository) open(session engine.Session, from *scratch) *instance {
+// open returns an instance of a session, which counts as open until it has been closed.
+func (r *Repository[S]) open(session engine.Session, from *scratch) *instance {
 	i := &instance{session: session}
 	i.refs.Store(1)
 	r.sessions.Add(1)
-	from.hold()
+	from.retain()
 	i.close = func() {
 		defer r.sessions.Done()
-		err := errors.Join(session.Close(), from.letGo())
+		err := errors.Join(session.Close(), from.release())
 		r.mu.Lock()
 		r.closeErr = errors.Join(r.closeErr, err)
 		r.mu.Unlock()

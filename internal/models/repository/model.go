@@ -1,18 +1,20 @@
 package repository
 
 import (
+	"iter"
 	"slices"
+	"strconv"
 
 	"github.com/tensorwire/tensorwire/gen/inference"
 	"github.com/tensorwire/tensorwire/internal/engine"
 	"github.com/tensorwire/tensorwire/internal/telemetry"
 )
 
-// State says whether a version can be run.
+// State is the state of a version.
 type State uint8
 
-// A version is Loading until it is Ready or Unavailable, and Unloading from when it is
-// taken out of service until its last lease is released.
+// A version is Loading until it is Ready or Unavailable. It is Unloading while it is out
+// of service and still has leases.
 const (
 	Loading State = iota
 	Ready
@@ -20,42 +22,40 @@ const (
 	Unloading
 )
 
-// reasonUnloaded is the Reason of versions that were unloaded by request.
+// reasonUnloaded is the Reason of a version that was unloaded by request.
 const reasonUnloaded = "unloaded"
 
-// Activation is what a model's configuration says about turning its first output
-// into probabilities.
+// Activation is the function of a model's configuration that turns its first output into
+// probabilities.
 type Activation uint8
 
 const (
 	// ActivationUnset leaves the decision to the problem type and the graph.
 	ActivationUnset Activation = iota
-	// ActivationNone says that the output stands as it is.
+	// ActivationNone leaves the output unchanged.
 	ActivationNone
-	// ActivationSoftmax says that the output is logits of classes of which one
-	// holds.
+	// ActivationSoftmax is for logits of mutually exclusive classes.
 	ActivationSoftmax
-	// ActivationSigmoid says that the output is logits of classes that hold each
-	// for itself.
+	// ActivationSigmoid is for logits of independent classes.
 	ActivationSigmoid
 )
 
 // Model is a model and its versions. It is immutable.
-type Model struct {
+type Model[S any] struct {
 	Name string
-	// Versions are sorted, the newest first: those that the version policy serves,
-	// and those that still do. Empty when there are none, and Reason says why, or,
-	// with an empty Reason, when the model waits to be loaded by request.
-	Versions []*Version
+	// Versions are sorted, the newest first: those that the version policy selects, and
+	// those that still serve. It is empty when there are none, with a Reason, and when the
+	// model waits to be loaded by request, with an empty Reason.
+	Versions []*Version[S]
 	Reason   string
 
-	// removed says that the model's directory is gone: with its last version the
-	// model is, too.
+	// removed reports that the model's directory was removed: the model is no longer listed
+	// once its last version is closed.
 	removed bool
 }
 
 // Newest returns the newest version that is ready, or nil.
-func (m *Model) Newest() *Version {
+func (m *Model[S]) Newest() *Version[S] {
 	for _, v := range m.Versions {
 		if v.State == Ready {
 			return v
@@ -64,17 +64,28 @@ func (m *Model) Newest() *Version {
 	return nil
 }
 
+// OldestFirst iterates over the versions in the order of their numbers.
+func (m *Model[S]) OldestFirst() iter.Seq[*Version[S]] {
+	return func(yield func(*Version[S]) bool) {
+		for _, v := range slices.Backward(m.Versions) {
+			if !yield(v) {
+				return
+			}
+		}
+	}
+}
+
 // version returns the version of that number, or nil.
-func (m *Model) version(number int64) *Version {
+func (m *Model[S]) version(number int64) *Version[S] {
 	if i, found := m.find(number); found {
 		return m.Versions[i]
 	}
 	return nil
 }
 
-// serves reports whether the version of that number serves as it was last loaded. m may
-// be nil.
-func (m *Model) serves(number int64) bool {
+// serves reports whether the version of that number is in service and its last load
+// succeeded. m may be nil.
+func (m *Model[S]) serves(number int64) bool {
 	if m == nil {
 		return false
 	}
@@ -82,12 +93,12 @@ func (m *Model) serves(number int64) bool {
 	return v != nil && v.State == Ready && v.Reason == ""
 }
 
-func (m *Model) find(number int64) (int, bool) {
-	return slices.BinarySearchFunc(m.Versions, number, func(v *Version, number int64) int { return compareNewest(v.Number, number) })
+func (m *Model[S]) find(number int64) (int, bool) {
+	return slices.BinarySearchFunc(m.Versions, number, func(v *Version[S], number int64) int { return compareNewest(v.Number, number) })
 }
 
-// put makes v the version of its number. It is for models that are not published.
-func (m *Model) put(v *Version) {
+// put sets the version of v's number to v. It is for models that are not published.
+func (m *Model[S]) put(v *Version[S]) {
 	i, found := m.find(v.Number)
 	if !found {
 		m.Versions = slices.Insert(m.Versions, i, v)
@@ -95,8 +106,8 @@ func (m *Model) put(v *Version) {
 	m.Versions[i] = v
 }
 
-// same reports whether other lists the very same versions.
-func (m *Model) same(other *Model) bool {
+// same reports whether other lists the identical versions.
+func (m *Model[S]) same(other *Model[S]) bool {
 	return m.Reason == other.Reason && m.removed == other.removed && slices.Equal(m.Versions, other.Versions)
 }
 
@@ -105,28 +116,26 @@ func compareNewest(a, b int64) int { return int(min(max(b-a, -1), 1)) }
 
 // Version is one version of a model. Its exported fields are immutable; those
 // after Reason are set when it is Ready.
-type Version struct {
+type Version[S any] struct {
 	Model string
 	// Number is the name of the version's directory.
 	Number int64
 	State  State
-	// Reason says why the version is not ready; of a version that is, why the last
-	// attempt to replace it failed. It is fit for a client: it tells no path outside
-	// the model's directory.
+	// Reason is why the version is not ready or, for one that is, why the last attempt to
+	// replace it failed. It is for clients too: it has no path outside the model's directory.
 	Reason string
 
 	Signature *engine.Signature
 	// Config is the model's configuration, completed from the model.
 	Config *inference.ModelConfig
-	// Statistics counts the version's requests, from when it was last loaded.
+	// Statistics counts the version's requests since it was last loaded.
 	Statistics *telemetry.Statistics
 	// Labels are the names of the classes of the first output by index; nil when
 	// there are none.
 	Labels []string
-	// OutputLabels are the labels that the configuration gives to outputs, by the
-	// output's name.
+	// OutputLabels are the labels of outputs in the configuration, by the output's name.
 	OutputLabels map[string][]string
-	// Activation is what function_to_apply in config.json says.
+	// Activation is function_to_apply in config.json.
 	Activation Activation
 	// ProblemType is problem_type in config.json: "single_label_classification",
 	// "multi_label_classification", "regression" or empty.
@@ -134,24 +143,37 @@ type Version struct {
 	// Preprocessor is the content of preprocessor_config.json; nil when the model
 	// has none.
 	Preprocessor []byte
-	// Compiled is what Options.Compile made of the version.
-	Compiled any
+	// Serving is the result of Options.Compile; the zero value without one.
+	Serving S
 
-	// instance is what runs the version; nil unless it is Ready.
+	// instance has the version's session; nil unless it is Ready.
 	instance *instance
 }
 
-// Failing returns why the version is not given work at present although it is Ready:
-// its last calls failed, or do not come back. It is nil where all is well.
-func (v *Version) Failing() error {
+// Name returns the number as the protocols write it.
+func (v *Version[S]) Name() string { return strconv.FormatInt(v.Number, 10) }
+
+// Condition returns the state as clients see it, and the reason for it: a version that
+// keeps failing is Unavailable until it has recovered.
+func (v *Version[S]) Condition() (State, string) {
+	if err := v.Failing(); err != nil {
+		return Unavailable, err.Error()
+	}
+	return v.State, v.Reason
+}
+
+// Failing returns why the version does not receive requests at present although it is
+// Ready: its last calls failed, or do not return. It is nil for a healthy version.
+func (v *Version[S]) Failing() error {
 	if v.instance == nil {
 		return nil
 	}
 	return engine.Failing(v.instance.session)
 }
 
-// because returns the version as it serves on after an attempt to replace it failed.
-func (v *Version) because(reason string) *Version {
+// withReason returns the version as it keeps serving after an attempt to replace it
+// failed.
+func (v *Version[S]) withReason(reason string) *Version[S] {
 	kept := *v
 	kept.Reason = reason
 	return &kept

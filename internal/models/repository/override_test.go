@@ -46,7 +46,7 @@ func TestOverride(t *testing.T) {
 		t.Errorf("their directory: %v %v", info.Mode(), err)
 	}
 
-	// What cannot be loaded leaves the old one, and nothing behind.
+	// A failed load leaves the old version, and no files.
 	if err := r.LoadModel(t.Context(), "cat", files("corrupt")); !errors.Is(err, repository.ErrLoad) || strings.Contains(err.Error(), os.TempDir()) {
 		t.Errorf("a corrupt file gives %v", err)
 	}
@@ -60,7 +60,7 @@ func TestOverride(t *testing.T) {
 		t.Errorf("back at the directory %q are kept, %d sessions are open", kept(), l.opened())
 	}
 
-	// A configuration alone stands for config.pbtxt, which serves the newest version.
+	// A configuration alone replaces config.pbtxt, which selects the newest version.
 	must(t, r.LoadModel(t.Context(), "cat", &repository.Override{Config: []byte(`{"version_policy": {"specific": {"versions": [1]}}}`)}))
 	expect(t, r, "cat/1 ready")
 	must(t, r.LoadModel(t.Context(), "cat", &repository.Override{Config: []byte(`{}`)}))
@@ -75,7 +75,7 @@ func TestOverride(t *testing.T) {
 	must(t, err)
 	must(t, r.UnloadModel(t.Context(), "bird"))
 	if len(kept()) != 1 {
-		t.Error("the files of a model that is in use are gone")
+		t.Error("the files of a model in use were removed")
 	}
 	lease.Release()
 	must(t, r.Close())
@@ -86,7 +86,7 @@ func TestOverride(t *testing.T) {
 
 func TestOverrideIsConfined(t *testing.T) {
 	kept := private(t)
-	r, _ := open(t, write(t, map[string]string{"cat/1/model.onnx": "one"}), repository.Options{Control: repository.ControlExplicit, StartupModels: []string{"cat"}})
+	r, _ := open(t, write(t, map[string]string{"cat/1/model.onnx": "one"}), repository.Options[string]{Control: repository.ControlExplicit, StartupModels: []string{"cat"}})
 	for _, name := range []string{
 		"../1/model.onnx", "1/../../model.onnx", "1/../model.onnx", "/etc/model.onnx", `1\model.onnx`, "", ".", "..", "1/", "./1/model.onnx",
 		"1//model.onnx", "1/model\x00.onnx", strings.Repeat("A", 256),

@@ -7,22 +7,22 @@ import (
 	"time"
 )
 
-// Poll follows what becomes of the models directory until ctx or the repository ends.
-// It is to be called once, after Load.
+// Poll follows the changes of the models directory until ctx or the repository ends. It is
+// called once, after Load.
 //
 // Under ControlPoll, models and versions that are added, changed and removed are loaded,
-// loaded anew and taken out of service, each once its files have been still for
-// SettleTime. When the directory itself cannot be read, what serves goes on to.
+// loaded again and taken out of service, each when its files have not changed for
+// SettleTime. When the directory itself cannot be read, all versions keep serving.
 //
-// Under ControlExplicit only the list of models that can be loaded is kept, and under
-// ControlNone nothing is.
-func (r *Repository) Poll(ctx context.Context) {
+// Under ControlExplicit only the list of available models is updated, and under
+// ControlNone nothing.
+func (r *Repository[S]) Poll(ctx context.Context) {
 	if r.options.Control == ControlNone {
 		return
 	}
 	ctx, cancel := r.untilClose(ctx)
 	defer cancel()
-	p := &poller{Repository: r}
+	p := &poller[S]{Repository: r}
 	for wait := r.options.PollInterval; ; {
 		select {
 		case <-ctx.Done():
@@ -31,46 +31,46 @@ func (r *Repository) Poll(ctx context.Context) {
 		}
 		wait = r.options.PollInterval
 		if p.pass(ctx) {
-			// Several looks, so that what comes and goes is not met in one state twice.
+			// Several passes, so that a file that comes and goes is not seen twice in one state.
 			wait = min(wait, max(r.options.SettleTime/4, time.Millisecond))
 		}
 	}
 }
 
 // poller is one goroutine's passes over the models directory.
-type poller struct {
-	*Repository
-	// trouble is why the directory could not be read the last time.
-	trouble string
+type poller[S any] struct {
+	*Repository[S]
+	// lastError is the text of the last error of reading the directory; empty after a success.
+	lastError string
 }
 
-// pass looks at the directory once, and reports whether some files are to be looked at
-// again when they have settled.
-func (p *poller) pass(ctx context.Context) (unsettled bool) {
-	done, err := p.take(ctx)
+// pass reads the directory once, and reports whether some files changed too recently to be
+// loaded.
+func (p *poller[S]) pass(ctx context.Context) (unsettled bool) {
+	unlock, err := p.lockLoads(ctx)
 	if err != nil {
 		return false
 	}
-	defer done()
-	root, names, err := p.look()
+	defer unlock()
+	root, names, err := p.openModels()
 	if err != nil {
-		if p.trouble != err.Error() {
-			p.options.Logger.Error("the models directory cannot be read: what serves goes on to", "error", err)
+		if p.lastError != err.Error() {
+			p.options.Logger.Error("the models directory cannot be read: loaded models keep serving", "error", err)
 		}
-		p.trouble = err.Error()
+		p.lastError = err.Error()
 		return false
 	}
 	defer root.Close()
-	if p.trouble != "" {
+	if p.lastError != "" {
 		p.options.Logger.Info("the models directory can be read again")
-		p.trouble = ""
+		p.lastError = ""
 	}
 	if p.options.Control == ControlExplicit {
-		p.relist(names)
+		p.listAvailableLocked(names)
 		return false
 	}
 	for _, name := range names {
-		if !p.follow(ctx, root, name) {
+		if !p.followLocked(ctx, root, name) {
 			unsettled = true
 		}
 	}
@@ -78,56 +78,57 @@ func (p *poller) pass(ctx context.Context) (unsettled bool) {
 		if slices.Contains(names, name) {
 			continue
 		}
-		if !e.still(fingerprint{}, time.Time{}, p.options.SettleTime) {
+		if !e.settled(fingerprint{}, time.Time{}, p.options.SettleTime) {
 			unsettled = true
 			continue
 		}
 		p.options.Logger.Info("model is removed", "model", name)
-		p.remove(name)
+		p.removeLocked(name)
 	}
 	return unsettled
 }
 
-// follow makes a model what its directory says, when that has changed and has settled.
-// It reports whether nothing is left to be done.
-func (r *Repository) follow(ctx context.Context, root *os.Root, name string) bool {
-	e := r.entry(name)
+// followLocked reconciles a model with its directory when that has changed and has settled.
+// It reports whether nothing is left to do. The caller holds the load lock.
+func (r *Repository[S]) followLocked(ctx context.Context, root *os.Root, name string) bool {
+	e := r.entryLocked(name)
 	d := r.examine(root, name, e.settings)
-	still := e.still(d.whole, d.newest, r.options.SettleTime)
-	if d.whole == e.applied {
+	settled := e.settled(d.all, d.newest, r.options.SettleTime)
+	if d.all == e.applied {
 		return true
 	}
-	if !still {
+	if !settled {
 		return false
 	}
 	e.settings = d.settings
-	_, err := r.reconcile(ctx, name, &source{root: root, dir: name}, d, false)
+	_, err := r.reconcileLocked(ctx, name, &source{root: root, dir: name}, d, false)
 	return err == nil
 }
 
-// still reports whether the files that have this fingerprint now have had it for as
-// long as settle, and were not changed since then. A time in the future is a clock's
-// fault and says nothing.
-func (e *entry) still(now fingerprint, newest time.Time, settle time.Duration) bool {
+// settled reports whether the files have had this fingerprint, and have not changed, for the
+// duration settle. It ignores a modification time in the future, which is due to a wrong
+// clock. The caller holds the load lock.
+func (e *entry) settled(now fingerprint, newest time.Time, settle time.Duration) bool {
 	if e.since.IsZero() || e.seen != now {
 		e.seen, e.since = now, time.Now()
 	}
 	return time.Since(e.since) >= settle && !fresh(newest, settle)
 }
 
-// fresh reports whether files whose newest is that old may still be written to.
+// fresh reports whether files with the newest modification time newest may still be
+// written to.
 func fresh(newest time.Time, settle time.Duration) bool {
 	age := time.Since(newest)
 	return 0 <= age && age < settle
 }
 
 // loadAtStart loads a model that Scan found.
-func (r *Repository) loadAtStart(ctx context.Context, name string) error {
-	done, err := r.take(ctx)
+func (r *Repository[S]) loadAtStart(ctx context.Context, name string) error {
+	unlock, err := r.lockLoads(ctx)
 	if err != nil {
 		return err
 	}
-	defer done()
+	defer unlock()
 	ctx, cancel := r.untilClose(ctx)
 	defer cancel()
 	root, err := os.OpenRoot(r.dir)
@@ -135,7 +136,7 @@ func (r *Repository) loadAtStart(ctx context.Context, name string) error {
 		return err
 	}
 	defer root.Close()
-	e := r.entry(name)
+	e := r.entryLocked(name)
 	d := r.examine(root, name, nil)
 	if r.options.Control == ControlPoll && fresh(d.newest, r.options.SettleTime) {
 		select {
@@ -143,45 +144,46 @@ func (r *Repository) loadAtStart(ctx context.Context, name string) error {
 			return ctx.Err()
 		case <-time.After(r.options.SettleTime - time.Since(d.newest)):
 		}
-		before := d.whole
-		if d = r.examine(root, name, d.settings); d.whole != before {
-			e.still(d.whole, d.newest, r.options.SettleTime)
+		before := d.all
+		if d = r.examine(root, name, d.settings); d.all != before {
+			e.settled(d.all, d.newest, r.options.SettleTime)
 			r.options.Logger.Info("model is still being written", "model", name)
 			return nil
 		}
 	}
 	e.settings = d.settings
-	_, err = r.reconcile(ctx, name, &source{root: root, dir: name}, d, false)
+	_, err = r.reconcileLocked(ctx, name, &source{root: root, dir: name}, d, false)
 	return err
 }
 
-// remove takes a model whose directory is gone out of service.
-func (r *Repository) remove(name string) {
+// removeLocked takes a model whose directory was removed out of service. The caller holds
+// the load lock.
+func (r *Repository[S]) removeLocked(name string) {
 	delete(r.entries, name)
-	r.update(name, func(m *Model) *Model {
+	r.update(name, func(m *Model[S]) *Model[S] {
 		if m == nil {
 			return nil
 		}
 		m.removed = true
-		m.Versions = slices.DeleteFunc(m.Versions, func(v *Version) bool { return v.State == Loading || v.State == Unavailable })
+		m.Versions = slices.DeleteFunc(m.Versions, func(v *Version[S]) bool { return v.State == Loading || v.State == Unavailable })
 		return m.listed()
 	})
-	r.retire(name, false, func(*Version) bool { return true })
+	r.retire(name, false, func(*Version[S]) bool { return true })
 }
 
-// relist lists the models that could be loaded, and no longer those that are gone and
-// not loaded.
-func (r *Repository) relist(names []string) {
+// listAvailableLocked lists the models of those names, and removes listed ones that are
+// neither available nor loaded. The caller holds the load lock.
+func (r *Repository[S]) listAvailableLocked(names []string) {
 	listed := r.Snapshot()
 	for _, name := range names {
 		if listed.model(name) == nil {
-			r.update(name, func(*Model) *Model { return &Model{Name: name} })
+			r.update(name, func(*Model[S]) *Model[S] { return &Model[S]{Name: name} })
 		}
 	}
 	for _, m := range listed.Models {
-		idle := !slices.ContainsFunc(m.Versions, func(v *Version) bool { return v.State != Unavailable })
+		idle := !slices.ContainsFunc(m.Versions, func(v *Version[S]) bool { return v.State != Unavailable })
 		if idle && r.entries[m.Name] == nil && !slices.Contains(names, m.Name) {
-			r.update(m.Name, func(*Model) *Model { return nil })
+			r.update(m.Name, func(*Model[S]) *Model[S] { return nil })
 		}
 	}
 }

@@ -18,18 +18,18 @@ const settle = 3*repository.DefaultPollInterval + 2*repository.DefaultSettleTime
 
 // polled calls test with a repository that follows its directory, in a bubble of time:
 // the files are real, and their times lie in the bubble's future.
-func polled(t *testing.T, files map[string]string, test func(t *testing.T, dir string, r *repository.Repository, l *loader)) {
+func polled(t *testing.T, files map[string]string, test func(t *testing.T, dir string, r *repository.Repository[string], l *loader)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		dir := write(t, files)
-		r, l := open(t, dir, repository.Options{Control: repository.ControlPoll})
+		r, l := open(t, dir, repository.Options[string]{Control: repository.ControlPoll})
 		go r.Poll(t.Context())
 		l.loaded()
 		test(t, dir, r, l)
 	})
 }
 
-func expect(t *testing.T, r *repository.Repository, want string) {
+func expect(t *testing.T, r *repository.Repository[string], want string) {
 	t.Helper()
 	if got := index(r); got != want {
 		t.Errorf("the repository has %s, want %s", got, want)
@@ -37,7 +37,7 @@ func expect(t *testing.T, r *repository.Repository, want string) {
 }
 
 func TestPollFollowsTheDirectory(t *testing.T) {
-	polled(t, map[string]string{"cat/1/model.onnx": "one"}, func(t *testing.T, dir string, r *repository.Repository, _ *loader) {
+	polled(t, map[string]string{"cat/1/model.onnx": "one"}, func(t *testing.T, dir string, r *repository.Repository[string], _ *loader) {
 		expect(t, r, "cat/1 ready")
 		put(t, dir, "cat/2/model.onnx", "two")
 		put(t, dir, "dog/1/model.onnx", "bark")
@@ -66,7 +66,7 @@ func TestPollFollowsTheDirectory(t *testing.T) {
 func TestPollLoadsOnlyWhatChanged(t *testing.T) {
 	polled(t, map[string]string{
 		"cat/1/model.onnx": "one", "cat/2/model.onnx": "two", "cat/labels.txt": "a\nb", "cat/README.md": "", "dog/1/model.onnx": "bark",
-	}, func(t *testing.T, dir string, r *repository.Repository, l *loader) {
+	}, func(t *testing.T, dir string, r *repository.Repository[string], l *loader) {
 		for _, test := range []struct {
 			path string
 			want []string
@@ -100,8 +100,8 @@ func TestPollLoadsOnlyWhatChanged(t *testing.T) {
 }
 
 // A file replaced by one of the same size and time is another: mv keeps both.
-func TestPollTellsFilesOfTheSameSizeAndTime(t *testing.T) {
-	polled(t, map[string]string{"cat/1/model.onnx": "one"}, func(t *testing.T, dir string, r *repository.Repository, _ *loader) {
+func TestPollDistinguishesFilesOfTheSameSizeAndTime(t *testing.T) {
+	polled(t, map[string]string{"cat/1/model.onnx": "one"}, func(t *testing.T, dir string, r *repository.Repository[string], _ *loader) {
 		old := filepath.Join(dir, "cat/1/model.onnx")
 		info, err := os.Stat(old)
 		if err != nil {
@@ -125,7 +125,7 @@ func TestPollTellsFilesOfTheSameSizeAndTime(t *testing.T) {
 }
 
 func TestPollWaitsUntilADirectoryIsStill(t *testing.T) {
-	polled(t, map[string]string{"cat/1/model.onnx": "one"}, func(t *testing.T, dir string, r *repository.Repository, l *loader) {
+	polled(t, map[string]string{"cat/1/model.onnx": "one"}, func(t *testing.T, dir string, r *repository.Repository[string], l *loader) {
 		text := "two"
 		for range 100 { // a slow copy: something new each time
 			text += "."
@@ -148,7 +148,7 @@ func TestPollWaitsUntilADirectoryIsStill(t *testing.T) {
 // Between rm -r and cp -r, a model that is replaced is not there, and may be so each
 // time that somebody looks.
 func TestPollDoesNotMissAModelThatIsBackAtOnce(t *testing.T) {
-	polled(t, map[string]string{"cat/1/model.onnx": "one"}, func(t *testing.T, dir string, r *repository.Repository, _ *loader) {
+	polled(t, map[string]string{"cat/1/model.onnx": "one"}, func(t *testing.T, dir string, r *repository.Repository[string], _ *loader) {
 		time.Sleep(repository.DefaultPollInterval - 100*time.Millisecond)
 		for range 20 {
 			drop(t, dir, "cat")
@@ -169,7 +169,7 @@ func TestTheDefaultModelIsNotInDoubtWhileAnotherLoads(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		dir := write(t, map[string]string{"cat/1/model.onnx": "one", "dog/1/model.onnx": "corrupt"})
 		l := &loader{}
-		r := repository.New(dir, enginetest.Registry(l), repository.Options{Control: repository.ControlPoll, Logger: quiet})
+		r := repository.New(dir, enginetest.Registry(l), repository.Options[string]{Control: repository.ControlPoll, Logger: quiet})
 		l.before = func(path string) {
 			if strings.Contains(path, "dog") {
 				time.Sleep(time.Hour)
@@ -205,7 +205,7 @@ func TestTheDefaultModelIsNotInDoubtWhileAnotherLoads(t *testing.T) {
 
 // A file may change without changing its size, within one tick of its time.
 func TestPollDoesNotLoadWhatWasChangedAMomentAgo(t *testing.T) {
-	polled(t, map[string]string{"cat/1/model.onnx": "one"}, func(t *testing.T, dir string, r *repository.Repository, _ *loader) {
+	polled(t, map[string]string{"cat/1/model.onnx": "one"}, func(t *testing.T, dir string, r *repository.Repository[string], _ *loader) {
 		put(t, dir, "cat/1/model.onnx", "two")
 		seen := time.Now().Add(repository.DefaultPollInterval)
 		changed := seen.Add(repository.DefaultSettleTime - time.Millisecond)
@@ -226,9 +226,9 @@ func TestPollDoesNotLoadWhatWasChangedAMomentAgo(t *testing.T) {
 }
 
 func TestPollKeepsEverythingWhileTheDirectoryCannotBeRead(t *testing.T) {
-	polled(t, map[string]string{"models/cat/1/model.onnx": "one"}, func(t *testing.T, dir string, _ *repository.Repository, _ *loader) {
+	polled(t, map[string]string{"models/cat/1/model.onnx": "one"}, func(t *testing.T, dir string, _ *repository.Repository[string], _ *loader) {
 		models := filepath.Join(dir, "models")
-		r, _ := open(t, models, repository.Options{Control: repository.ControlPoll})
+		r, _ := open(t, models, repository.Options[string]{Control: repository.ControlPoll})
 		go r.Poll(t.Context())
 		if err := os.Rename(models, models+"-away"); err != nil {
 			t.Fatal(err)
@@ -246,7 +246,7 @@ func TestPollKeepsEverythingWhileTheDirectoryCannotBeRead(t *testing.T) {
 }
 
 func TestRemovedModelIsUnloadingWhileItIsLeased(t *testing.T) {
-	polled(t, map[string]string{"cat/1/model.onnx": "one", "dog/1/model.onnx": "bark"}, func(t *testing.T, dir string, r *repository.Repository, l *loader) {
+	polled(t, map[string]string{"cat/1/model.onnx": "one", "dog/1/model.onnx": "bark"}, func(t *testing.T, dir string, r *repository.Repository[string], l *loader) {
 		lease, err := r.Acquire("cat", "")
 		if err != nil {
 			t.Fatal(err)
@@ -271,7 +271,7 @@ func TestRemovedModelIsUnloadingWhileItIsLeased(t *testing.T) {
 
 func TestPollEndsWithTheRepository(t *testing.T) {
 	for _, control := range []repository.Control{repository.ControlNone, repository.ControlPoll, repository.ControlExplicit} {
-		r, _ := open(t, write(t, nil), repository.Options{Control: control})
+		r, _ := open(t, write(t, nil), repository.Options[string]{Control: control})
 		ended := make(chan struct{})
 		go func() {
 			defer close(ended)

@@ -2,11 +2,10 @@ package repository
 
 import "slices"
 
-// update publishes the repository with a change to the model of that name. change
-// gets a copy of the model, nil where there is none, and returns what is listed from
-// now on, nil for nothing. It must not block: other changes wait for it. After Close
-// nothing changes.
-func (r *Repository) update(name string, change func(m *Model) *Model) {
+// update publishes a snapshot with a change to the model of that name. change gets a copy
+// of the model, nil where there is none, and returns the model to list, nil to list none.
+// It must not block: other changes wait for it. After Close it has no effect.
+func (r *Repository[S]) update(name string, change func(m *Model[S]) *Model[S]) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.closed {
@@ -14,14 +13,14 @@ func (r *Repository) update(name string, change func(m *Model) *Model) {
 	}
 	old := r.snapshot.Load()
 	at, found := old.find(name)
-	var m *Model
+	var m *Model[S]
 	if found {
 		copied := *old.Models[at]
 		copied.Versions = slices.Clone(copied.Versions)
 		m = &copied
 	}
 	m = change(m)
-	next := &Snapshot{Models: slices.Clone(old.Models), Generation: old.Generation + 1}
+	next := &Snapshot[S]{Models: slices.Clone(old.Models), Generation: old.Generation + 1}
 	switch {
 	case found && m == nil:
 		next.Models = slices.Delete(next.Models, at, at+1)
@@ -36,11 +35,10 @@ func (r *Repository) update(name string, change func(m *Model) *Model) {
 	r.snapshot.Store(next)
 }
 
-// defaultModel returns the model that a request without a name means: the one that
-// was configured, else the only one, else the only one that is ready. While another
-// may still become ready, that is only known of the model that was the default
-// before.
-func (r *Repository) defaultModel(models []*Model, before string) string {
+// defaultModel returns the model of a request without a name: the configured one, else the
+// only one, else the only one that is ready. While others may still become ready, the
+// latter is only the model that was the default before.
+func (r *Repository[S]) defaultModel(models []*Model[S], before string) string {
 	if r.options.DefaultModel != "" {
 		return r.options.DefaultModel
 	}
@@ -51,7 +49,7 @@ func (r *Repository) defaultModel(models []*Model, before string) string {
 	for _, m := range models {
 		switch {
 		case m.Newest() == nil:
-			loading = loading || slices.ContainsFunc(m.Versions, func(v *Version) bool { return v.State == Loading })
+			loading = loading || slices.ContainsFunc(m.Versions, func(v *Version[S]) bool { return v.State == Loading })
 		case only != "":
 			return ""
 		default:
@@ -64,35 +62,35 @@ func (r *Repository) defaultModel(models []*Model, before string) string {
 	return only
 }
 
-// swap puts a version into service, in place of the one of its number. Who leased that
-// one keeps it until the lease is released.
-func (r *Repository) swap(next *Version) {
-	var old *Version
-	r.update(next.Model, func(m *Model) *Model {
+// swap puts a version into service, in place of the one of its number, which stays open
+// until its last lease is released.
+func (r *Repository[S]) swap(next *Version[S]) {
+	var old *Version[S]
+	r.update(next.Model, func(m *Model[S]) *Model[S] {
 		if m == nil {
-			m = &Model{Name: next.Model}
+			m = &Model[S]{Name: next.Model}
 		}
 		old = m.version(next.Number)
 		m.put(next)
 		return m
 	})
 	if old != nil && old.instance != nil {
-		old.instance.letGo()
+		old.instance.drop()
 	}
 }
 
-// retire takes those of a model's versions that are ready, and that pick picks, out of
-// service. Each is listed as Unloading until its last lease is released. Then it is
-// listed as unloaded, or no longer.
-func (r *Repository) retire(name string, unloaded bool, pick func(v *Version) bool) {
-	leaving := make(map[*Version]*instance) // by what stands in their place in the list
-	r.update(name, func(m *Model) *Model {
+// retire takes the versions of a model that are ready and that pick selects out of service.
+// Each is listed as Unloading until its last lease is released, and then as unloaded or,
+// without unloaded, not at all.
+func (r *Repository[S]) retire(name string, unloaded bool, pick func(v *Version[S]) bool) {
+	leaving := make(map[*Version[S]]*instance) // by their replacement in the list
+	r.update(name, func(m *Model[S]) *Model[S] {
 		if m == nil {
 			return nil
 		}
 		for i, v := range m.Versions {
 			if v.State == Ready && pick(v) {
-				m.Versions[i] = &Version{Model: name, Number: v.Number, State: Unloading}
+				m.Versions[i] = &Version[S]{Model: name, Number: v.Number, State: Unloading}
 				leaving[m.Versions[i]] = v.instance
 			}
 		}
@@ -100,27 +98,27 @@ func (r *Repository) retire(name string, unloaded bool, pick func(v *Version) bo
 	})
 	for place, instance := range leaving {
 		instance.after = func() {
-			r.update(name, func(m *Model) *Model {
+			r.update(name, func(m *Model[S]) *Model[S] {
 				if m == nil {
 					return nil
 				}
 				i := slices.Index(m.Versions, place)
 				switch {
-				case i < 0: // loaded anew since
+				case i < 0: // loaded again meanwhile
 				case unloaded:
-					m.Versions[i] = &Version{Model: name, Number: place.Number, State: Unavailable, Reason: reasonUnloaded}
+					m.Versions[i] = &Version[S]{Model: name, Number: place.Number, State: Unavailable, Reason: reasonUnloaded}
 				default:
 					m.Versions = slices.Delete(m.Versions, i, i+1)
 				}
 				return m.listed()
 			})
 		}
-		instance.letGo()
+		instance.drop()
 	}
 }
 
-// listed returns m, or nil when nothing of it is left to list.
-func (m *Model) listed() *Model {
+// listed returns m, or nil when it was removed and has no versions.
+func (m *Model[S]) listed() *Model[S] {
 	if m.removed && len(m.Versions) == 0 {
 		return nil
 	}

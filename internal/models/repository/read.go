@@ -13,30 +13,30 @@ import (
 )
 
 const (
-	// maxSideFile bounds the files beside a model. ImageNet-21k's labels are 1 MB.
+	// maxSideFile bounds the files that accompany a model's. ImageNet-21k's labels are 1 MB.
 	maxSideFile = 16 << 20
 	// maxWarmupFile bounds the files with the elements of one input.
 	maxWarmupFile = 256 << 20
 )
 
-// stat returns what a name in root leads to. Of a symbolic link that leads out of
-// root, or nowhere, the error says so; os.Root does not follow the former.
+// stat returns the file that a name in root leads to. The error describes a symbolic link
+// that leads out of root, which os.Root does not follow, or to no file.
 func stat(root *os.Root, name string) (fs.FileInfo, error) {
 	info, err := root.Stat(name)
 	if err == nil {
 		return info, nil
 	}
 	link, linkErr := root.Lstat(name)
-	_, systems := errors.AsType[syscall.Errno](err) // what is not the system's is os.Root's refusal
+	_, system := errors.AsType[syscall.Errno](err) // other errors are os.Root's own
 	switch {
 	case linkErr != nil || link.Mode()&fs.ModeSymlink == 0:
 		return nil, brief(err)
 	case errors.Is(err, fs.ErrNotExist):
-		return nil, fmt.Errorf("%s is a symbolic link to what is not there", name)
-	case systems:
+		return nil, fmt.Errorf("%s is a symbolic link to a file that does not exist", name)
+	case system:
 		return nil, brief(err)
 	}
-	return nil, fmt.Errorf("%s is a symbolic link that leads out of the models directory, or an absolute one: copy what it leads to, or make the link relative", name)
+	return nil, fmt.Errorf("%s is a symbolic link that leads out of the models directory, or an absolute one: copy the file that it leads to, or make the link relative", name)
 }
 
 // brief returns an error of a file without the name of the system call.
@@ -47,7 +47,7 @@ func brief(err error) error {
 	return err
 }
 
-// cause returns an error of a file without its path, which is nobody's business.
+// cause returns an error of a file without its path, which is not for clients.
 func cause(err error) error {
 	if of, ok := errors.AsType[*fs.PathError](err); ok {
 		return of.Err
@@ -55,36 +55,35 @@ func cause(err error) error {
 	return err
 }
 
-// readable returns the text of an error for clients. Names of files can be any bytes, and
+// readable returns the text of an error for clients. Names of files can be any bytes, while
 // the protocols' texts are UTF-8.
 func readable(err error) string { return strings.ToValidUTF8(err.Error(), "\ufffd") }
 
-// readFile returns the content of a regular file in root that has at most that many
-// bytes.
-func readFile(root *os.Root, name string, most int64) ([]byte, error) {
+// readFile returns the content of a regular file in root of at most limit bytes.
+func readFile(root *os.Root, name string, limit int64) ([]byte, error) {
 	info, err := stat(root, name)
 	switch {
 	case err != nil:
 		return nil, err
 	case !info.Mode().IsRegular(): // opening a pipe would wait for its writer
 		return nil, notRegular(name)
-	case info.Size() > most:
-		return nil, fmt.Errorf("%s has %d bytes, the most is %d", name, info.Size(), most)
+	case info.Size() > limit:
+		return nil, fmt.Errorf("%s has %d bytes, the limit is %d", name, info.Size(), limit)
 	}
 	f, err := root.Open(name)
 	if err != nil {
 		return nil, brief(err)
 	}
 	defer f.Close()
-	content, err := io.ReadAll(io.LimitReader(f, most+1))
-	if err == nil && int64(len(content)) > most {
-		err = fmt.Errorf("%s grew over %d bytes while it was read", name, most)
+	content, err := io.ReadAll(io.LimitReader(f, limit+1))
+	if err == nil && int64(len(content)) > limit {
+		err = fmt.Errorf("%s grew over %d bytes while it was read", name, limit)
 	}
 	return content, err
 }
 
-// readFirst returns the content of the file of that name in the first directory
-// that has it, nil where none has.
+// readFirst returns the content of the file of that name in the first directory that has
+// it; nil where none has.
 func readFirst(root *os.Root, name string, dirs []string) ([]byte, error) {
 	for _, dir := range dirs {
 		content, err := readFile(root, filepath.Join(dir, name), maxSideFile)
@@ -111,8 +110,7 @@ func notRegular(name string) error {
 	return fmt.Errorf("%s is neither a file nor a directory: it cannot be part of a model", name)
 }
 
-// withoutPath returns err with the directory taken out of its text, which clients
-// may read.
+// withoutPath returns err with the directory removed from its text, which clients may read.
 func withoutPath(err error, dir string) error {
 	text := strings.ReplaceAll(err.Error(), dir+string(filepath.Separator), "")
 	if text == err.Error() {

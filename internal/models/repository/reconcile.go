@@ -9,23 +9,22 @@ import (
 	"time"
 )
 
-// entry is what the repository knows of a model beside what it lists. Whoever has the
-// turn reads and changes it.
+// entry is the state of a model that is not in the snapshot. The load lock guards it.
 type entry struct {
 	// settings are those that were last read in the models directory.
 	settings *settings
-	// applied is the fingerprint that the model was last reconciled with.
+	// applied is the fingerprint with which the model was last reconciled.
 	applied fingerprint
-	// tried has what each version was last loaded from, or was tried to be.
+	// tried has the fingerprint of each version's last load, successful or not.
 	tried map[int64]fingerprint
-	// seen is the fingerprint that the model had when it was last looked at, and has
-	// had since then.
+	// seen is the model's last fingerprint, and since the time when it was first seen.
 	seen  fingerprint
 	since time.Time
 }
 
-// entry returns the entry of a model, a new one where there is none.
-func (r *Repository) entry(name string) *entry {
+// entryLocked returns the entry of a model, a new one where there is none. The caller holds
+// the load lock.
+func (r *Repository[S]) entryLocked(name string) *entry {
 	e := r.entries[name]
 	if e == nil {
 		e = &entry{tried: make(map[int64]fingerprint)}
@@ -34,14 +33,14 @@ func (r *Repository) entry(name string) *entry {
 	return e
 }
 
-// reconcile makes the model of that name what its directory says: it loads those
-// versions whose files have changed, and with again those that could not be loaded
-// before, and takes out of service those that are no longer selected. It returns why
-// versions could not be loaded, by the newest first; with ctx's end, what has not been
-// loaded is left as it is. The caller has the turn.
-func (r *Repository) reconcile(ctx context.Context, name string, src *source, d *directory, again bool) (failures []error, _ error) {
-	e := r.entry(name)
-	e.applied = d.whole
+// reconcileLocked brings a model to the state of its directory. It loads the versions whose
+// files have changed and, with again, those that could not be loaded before, and takes the
+// ones that are no longer selected out of service. It returns the errors of the versions
+// that could not be loaded, the newest first. When ctx ends, the remaining versions stay as
+// they are. The caller holds the load lock.
+func (r *Repository[S]) reconcileLocked(ctx context.Context, name string, src *source, d *directory, again bool) (failures []error, _ error) {
+	e := r.entryLocked(name)
+	e.applied = d.all
 	selected := r.selected(name, d)
 	maps.DeleteFunc(e.tried, func(number int64, _ fingerprint) bool { return !contains(selected, number) })
 	present := r.Snapshot().model(name)
@@ -66,7 +65,7 @@ func (r *Repository) reconcile(ctx context.Context, name string, src *source, d 
 		}
 		e.tried[v.number] = d.key(v)
 		if errors.Is(err, errChanged) {
-			// They are looked at again even when they have changed back since then.
+			// Try again even when the files have changed back meanwhile.
 			delete(e.tried, v.number)
 			e.applied = fingerprint{}
 		}
@@ -77,12 +76,12 @@ func (r *Repository) reconcile(ctx context.Context, name string, src *source, d 
 		}
 		failures = append(failures, fmt.Errorf("version %d: %w", v.number, err))
 		if r.fail(name, v.number, readable(err)) {
-			log.Error("model could not be loaded anew: what was loaded before serves on", "reason", err)
+			log.Error("model could not be loaded again: the earlier version keeps serving", "reason", err)
 		} else {
 			log.Error("model is unavailable", "reason", err)
 		}
 	}
-	r.retireOthers(name, selected)
+	r.retireUnselected(name, selected)
 	return failures, nil
 }
 
@@ -90,9 +89,9 @@ func contains(versions []versionDir, number int64) bool {
 	return slices.ContainsFunc(versions, func(v versionDir) bool { return v.number == number })
 }
 
-// selected returns the versions that are to serve. Where d cannot tell, these are those
-// that do: a broken configuration takes nothing out of service.
-func (r *Repository) selected(name string, d *directory) []versionDir {
+// selected returns the versions that should serve. Where d has an error, these are the
+// versions in service: a broken configuration takes none out of service.
+func (r *Repository[S]) selected(name string, d *directory) []versionDir {
 	if d.err == nil {
 		return d.selected()
 	}
@@ -110,20 +109,20 @@ func (r *Repository) selected(name string, d *directory) []versionDir {
 	return serving
 }
 
-// list lists the selected versions, those of todo that do not serve as loading, and
-// none of the others that did not serve.
-func (r *Repository) list(name string, selected, todo []versionDir, d *directory) {
-	r.update(name, func(m *Model) *Model {
+// list updates the listed versions of a model: those of todo that do not serve are listed
+// as loading, and those that are neither selected nor serve are removed.
+func (r *Repository[S]) list(name string, selected, todo []versionDir, d *directory) {
+	r.update(name, func(m *Model[S]) *Model[S] {
 		if m == nil {
-			m = &Model{Name: name}
+			m = &Model[S]{Name: name}
 		}
 		m.removed, m.Reason = false, ""
-		m.Versions = slices.DeleteFunc(m.Versions, func(v *Version) bool {
+		m.Versions = slices.DeleteFunc(m.Versions, func(v *Version[S]) bool {
 			return (v.State == Loading || v.State == Unavailable) && !contains(selected, v.Number)
 		})
 		for _, v := range todo {
 			if old := m.version(v.number); old == nil || old.State != Ready {
-				m.put(&Version{Model: name, Number: v.number})
+				m.put(&Version[S]{Model: name, Number: v.number})
 			}
 		}
 		if len(selected) == 0 {
@@ -133,39 +132,39 @@ func (r *Repository) list(name string, selected, todo []versionDir, d *directory
 	})
 }
 
-// fail lists why a version could not be loaded, and reports whether an earlier load of
-// it serves on.
-func (r *Repository) fail(name string, number int64, reason string) (serves bool) {
-	r.update(name, func(m *Model) *Model {
+// fail lists the reason why a version could not be loaded, and reports whether an earlier
+// load of it keeps serving.
+func (r *Repository[S]) fail(name string, number int64, reason string) (serves bool) {
+	r.update(name, func(m *Model[S]) *Model[S] {
 		if m == nil {
-			m = &Model{Name: name}
+			m = &Model[S]{Name: name}
 		}
 		if old := m.version(number); old != nil && old.State == Ready {
 			serves = true
-			m.put(old.because(reason))
+			m.put(old.withReason(reason))
 		} else {
-			m.put(&Version{Model: name, Number: number, State: Unavailable, Reason: reason})
+			m.put(&Version[S]{Model: name, Number: number, State: Unavailable, Reason: reason})
 		}
 		return m
 	})
 	return serves
 }
 
-// retireOthers takes the versions that are not selected out of service, unless nothing
-// would serve in their place because what was selected could not be loaded.
-func (r *Repository) retireOthers(name string, selected []versionDir) {
+// retireUnselected takes the versions that are not selected out of service, unless no
+// selected version could be loaded to replace them.
+func (r *Repository[S]) retireUnselected(name string, selected []versionDir) {
 	m := r.Snapshot().model(name)
 	if m == nil {
 		return
 	}
-	serves := slices.ContainsFunc(m.Versions, func(v *Version) bool { return v.State == Ready && contains(selected, v.Number) })
+	serves := slices.ContainsFunc(m.Versions, func(v *Version[S]) bool { return v.State == Ready && contains(selected, v.Number) })
 	if serves || len(selected) == 0 {
-		r.retire(name, false, func(v *Version) bool { return !contains(selected, v.Number) })
+		r.retire(name, false, func(v *Version[S]) bool { return !contains(selected, v.Number) })
 		return
 	}
 	for _, v := range m.Versions {
 		if v.State == Ready {
-			r.fail(name, v.Number, "it serves on because no version that is selected in its place could be loaded")
+			r.fail(name, v.Number, "it keeps serving because no version that is selected instead could be loaded")
 		}
 	}
 }

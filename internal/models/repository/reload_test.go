@@ -19,7 +19,7 @@ import (
 
 // hammer calls the model from several goroutines until stop is called, which fails the
 // test when a call failed.
-func hammer(t *testing.T, r *repository.Repository, name string) (stop func()) {
+func hammer(t *testing.T, r *repository.Repository[string], name string) (stop func()) {
 	t.Helper()
 	var calling sync.WaitGroup
 	stopped := make(chan struct{})
@@ -51,7 +51,7 @@ func hammer(t *testing.T, r *repository.Repository, name string) (stop func()) {
 
 func TestNoRequestFailsBecauseOfALoad(t *testing.T) {
 	dir := write(t, map[string]string{"cat/1/model.onnx": "0", "dog/1/model.onnx": "0"})
-	r, l := open(t, dir, repository.Options{Control: repository.ControlExplicit, StartupModels: []string{"cat"}})
+	r, l := open(t, dir, repository.Options[string]{Control: repository.ControlExplicit, StartupModels: []string{"cat"}})
 	stop := hammer(t, r, "cat")
 	for i := 1; i <= 300; i++ {
 		content, version := strconv.Itoa(i), 1
@@ -82,7 +82,7 @@ func TestNoRequestFailsBecauseOfALoad(t *testing.T) {
 
 func TestNoRequestFailsBecauseOfAPoll(t *testing.T) {
 	dir := write(t, map[string]string{"cat/1/model.onnx": "0"})
-	r, l := open(t, dir, repository.Options{Control: repository.ControlPoll, PollInterval: time.Millisecond, SettleTime: 2 * time.Millisecond})
+	r, l := open(t, dir, repository.Options[string]{Control: repository.ControlPoll, PollInterval: time.Millisecond, SettleTime: 2 * time.Millisecond})
 	go r.Poll(t.Context())
 	stop := hammer(t, r, "cat")
 	for i := 1; i <= 100; i++ {
@@ -105,7 +105,7 @@ func eventually(t *testing.T, holds func() bool, what string) {
 }
 
 func TestALeaseKeepsTheVersionThatItBeganWith(t *testing.T) {
-	polled(t, map[string]string{"cat/1/model.onnx": "one"}, func(t *testing.T, dir string, r *repository.Repository, l *loader) {
+	polled(t, map[string]string{"cat/1/model.onnx": "one"}, func(t *testing.T, dir string, r *repository.Repository[string], l *loader) {
 		lease, err := r.Acquire("cat", "")
 		if err != nil {
 			t.Fatal(err)
@@ -129,7 +129,7 @@ func TestALeaseKeepsTheVersionThatItBeganWith(t *testing.T) {
 }
 
 func TestAFailedReloadLeavesTheOldOneServing(t *testing.T) {
-	polled(t, map[string]string{"cat/1/model.onnx": "one"}, func(t *testing.T, dir string, r *repository.Repository, l *loader) {
+	polled(t, map[string]string{"cat/1/model.onnx": "one"}, func(t *testing.T, dir string, r *repository.Repository[string], l *loader) {
 		for name, broken := range map[string][2]string{
 			"corrupt file":    {"cat/1/model.onnx", "corrupt"},
 			"labels":          {"cat/labels.txt", "\n"},
@@ -162,7 +162,7 @@ func TestAFailedReloadLeavesTheOldOneServing(t *testing.T) {
 }
 
 func TestTheLastVersionThatServesIsKeptUntilAnotherDoes(t *testing.T) {
-	polled(t, map[string]string{"cat/1/model.onnx": "one"}, func(t *testing.T, dir string, r *repository.Repository, _ *loader) {
+	polled(t, map[string]string{"cat/1/model.onnx": "one"}, func(t *testing.T, dir string, r *repository.Repository[string], _ *loader) {
 		put(t, dir, "cat/2/model.onnx", "corrupt")
 		drop(t, dir, "cat/1")
 		time.Sleep(settle)
@@ -178,7 +178,7 @@ func TestTheLastVersionThatServesIsKeptUntilAnotherDoes(t *testing.T) {
 }
 
 func TestAModelThatWasPutRightIsLoaded(t *testing.T) {
-	polled(t, map[string]string{"cat/1/model.onnx": "corrupt", "dog/readme": ""}, func(t *testing.T, dir string, r *repository.Repository, l *loader) {
+	polled(t, map[string]string{"cat/1/model.onnx": "corrupt", "dog/readme": ""}, func(t *testing.T, dir string, r *repository.Repository[string], l *loader) {
 		expect(t, r, "cat/1 unavailable, dog")
 		time.Sleep(time.Hour)
 		if got := l.loaded(); got != nil {
@@ -195,7 +195,7 @@ func TestFilesThatChangeWhileTheyAreLoadedAreLoadedAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		dir := write(t, map[string]string{"cat/1/model.onnx": "one"})
 		l := &loader{}
-		r := repository.New(dir, enginetest.Registry(l), repository.Options{Control: repository.ControlPoll, Logger: quiet})
+		r := repository.New(dir, enginetest.Registry(l), repository.Options[string]{Control: repository.ControlPoll, Logger: quiet})
 		if err := errors.Join(r.Scan(), r.Load(t.Context())); err != nil {
 			t.Fatal(err)
 		}
@@ -221,7 +221,7 @@ func TestFilesThatChangeAndChangeBackAreLoadedAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		dir := write(t, map[string]string{"cat/1/model.onnx": "one"})
 		l := &loader{}
-		r := repository.New(dir, enginetest.Registry(l), repository.Options{Control: repository.ControlPoll, Logger: quiet})
+		r := repository.New(dir, enginetest.Registry(l), repository.Options[string]{Control: repository.ControlPoll, Logger: quiet})
 		must(t, errors.Join(r.Scan(), r.Load(t.Context())))
 		l.before = func(string) {
 			put(t, dir, "cat/labels.txt", "of another\nmodel")
@@ -244,7 +244,7 @@ func TestFilesThatChangeAndChangeBackAreLoadedAgain(t *testing.T) {
 
 func TestALoadOfFilesThatChangeMeanwhileFails(t *testing.T) {
 	dir := write(t, map[string]string{"cat/1/model.onnx": "one"})
-	r, l := open(t, dir, repository.Options{Control: repository.ControlExplicit, StartupModels: []string{"cat"}})
+	r, l := open(t, dir, repository.Options[string]{Control: repository.ControlExplicit, StartupModels: []string{"cat"}})
 	put(t, dir, "cat/1/model.onnx", "two")
 	l.before = func(string) { put(t, dir, "cat/1/weights.data", "of another model") }
 	if err := r.LoadModel(t.Context(), "cat", nil); !errors.Is(err, repository.ErrLoad) || !strings.Contains(err.Error(), "changed while they were read") {
@@ -270,7 +270,7 @@ func TestStartWaitsForFilesThatAreBeingWritten(t *testing.T) {
 			}
 		}
 		l := &loader{}
-		r := repository.New(dir, enginetest.Registry(l), repository.Options{Control: repository.ControlPoll, Logger: quiet})
+		r := repository.New(dir, enginetest.Registry(l), repository.Options[string]{Control: repository.ControlPoll, Logger: quiet})
 		if err := r.Scan(); err != nil {
 			t.Fatal(err)
 		}
@@ -294,14 +294,14 @@ func TestStartWaitsForFilesThatAreBeingWritten(t *testing.T) {
 }
 
 func TestAFailureAfterTheLoadClosesTheSession(t *testing.T) {
-	fails := func(*repository.Version) (any, error) { return nil, errors.New("labels do not fit") }
+	fails := func(*repository.Version[string]) (string, error) { return "", errors.New("labels do not fit") }
 	for name, test := range map[string]struct {
-		options repository.Options
+		options repository.Options[string]
 		reason  string
 	}{
-		"compile":   {repository.Options{Compile: fails}, "labels do not fit"},
-		"decorated": {repository.Options{Compile: fails, Decorate: func(s engine.Session, _ *repository.Version) engine.Session { return &decorated{s} }}, "labels do not fit"},
-		"panic":     {repository.Options{Compile: func(*repository.Version) (any, error) { panic("a bug that only this model meets") }}, "its log says why"},
+		"compile":   {repository.Options[string]{Compile: fails}, "labels do not fit"},
+		"decorated": {repository.Options[string]{Compile: fails, Decorate: func(s engine.Session, _ *repository.Version[string]) engine.Session { return &decorated{s} }}, "labels do not fit"},
+		"panic":     {repository.Options[string]{Compile: func(*repository.Version[string]) (string, error) { panic("a bug that only this model meets") }}, "its log has the cause"},
 	} {
 		r, l := open(t, write(t, map[string]string{"m/1/model.onnx": ""}), test.options)
 		if v := only(t, r, "m"); v.State != repository.Unavailable || !strings.Contains(v.Reason, test.reason) {
@@ -319,7 +319,7 @@ func TestVersionsHaveTheirConfiguration(t *testing.T) {
 	var decorated []*inference.ModelConfig
 	r, _ := open(t, write(t, map[string]string{
 		"bare/1/model.onnx": "", "cat/1/net.onnx": "", "cat/config.pbtxt": `default_model_filename: "net.onnx"`,
-	}), repository.Options{Decorate: func(s engine.Session, v *repository.Version) engine.Session {
+	}), repository.Options[string]{Decorate: func(s engine.Session, v *repository.Version[string]) engine.Session {
 		decorated = append(decorated, v.Config)
 		return s
 	}})

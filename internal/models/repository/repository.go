@@ -16,27 +16,23 @@ import (
 )
 
 var (
-	// ErrNotFound says that the repository has no model or version of that name.
+	// ErrNotFound reports a model or version that the repository does not have.
 	ErrNotFound = errors.New("not found")
-	// ErrUnavailable says that the model or version is there but cannot run: it
-	// still loads, could not be loaded, or was unloaded.
+	// ErrUnavailable reports a model or version that exists but cannot run: it still
+	// loads, could not be loaded, or was unloaded.
 	ErrUnavailable = errors.New("unavailable")
-	// ErrName says that a request's model name or version is missing or
-	// malformed.
+	// ErrName reports a model name or version of a request that is missing or malformed.
 	ErrName = errors.New("bad model name or version")
-	// ErrControl says that models cannot be loaded and unloaded by request, for they
-	// follow the repository's directory.
+	// ErrControl reports a load or unload by request while models follow the repository's
+	// directory.
 	ErrControl = errors.New("models are not loaded by request")
-	// ErrLoad says that a model that was asked for could not be loaded.
+	// ErrLoad reports that a model could not be loaded by request.
 	ErrLoad = errors.New("failed to load")
-	// ErrOverride says that what a request gives in place of a model's files is
-	// malformed. It comes with an ErrLoad.
+	// ErrOverride reports a malformed Override. It comes with an ErrLoad.
 	ErrOverride = errors.New("bad override")
 )
 
-// DefaultPollInterval is how often the models directory is looked at, and
-// DefaultSettleTime how long a model's files must have been still before they are
-// loaded.
+// The defaults of Options.PollInterval and Options.SettleTime.
 const (
 	DefaultPollInterval = 2 * time.Second
 	DefaultSettleTime   = time.Second
@@ -44,8 +40,8 @@ const (
 
 // Engines loads model files, each with the engine of its platform; *engine.Registry
 // implements it. The repository declares it, so that it does not depend on an engine,
-// and does not close it. A model file and its siblings exist as long as the session is
-// open, unless the owner of the models directory removes them.
+// and does not close it. A model file and those in its directory exist while the session
+// is open, unless the owner of the models directory removes them.
 type Engines interface {
 	// Platforms returns the platforms that models may name, the default first.
 	Platforms() engine.Platforms
@@ -54,52 +50,50 @@ type Engines interface {
 }
 
 // Options tune a Repository. The zero value has the defaults.
-type Options struct {
+type Options[S any] struct {
 	// Control says when models are loaded and unloaded.
 	Control Control
-	// StartupModels are the models that are loaded at the start under
-	// ControlExplicit; "*" stands for all. Otherwise all are.
+	// StartupModels are the models to load at the start under ControlExplicit; "*" means
+	// all. Without ControlExplicit all are loaded.
 	StartupModels []string
-	// PollInterval is how often the directory is looked at. 0: DefaultPollInterval.
+	// PollInterval is the time between two reads of the directory. 0: DefaultPollInterval.
 	PollInterval time.Duration
-	// SettleTime is how long a model's files must have been still before Poll loads
-	// them. 0: DefaultSettleTime.
+	// SettleTime is the time without changes after which Poll loads a model's files. 0:
+	// DefaultSettleTime.
 	SettleTime time.Duration
-	// DefaultModel is the model that a request without a name means. Empty: the
-	// only model, or the only one that is ready.
+	// DefaultModel is the model of a request without a name. Empty: the only model, or the
+	// only one that is ready.
 	DefaultModel string
-	// Decorate wraps each session that was loaded; nil leaves it as it is. The
-	// version's Config is completed from the model; Decorate may complete it further.
-	// A decorated session that implements engine.HealthReporter reports by it that a
-	// version rejects requests at present.
-	Decorate func(session engine.Session, version *Version) engine.Session
-	// Compile is called for each version that was loaded. What it returns is kept
-	// as Version.Compiled; an error makes the version unavailable, with the
-	// error's text as the reason. Optional.
-	Compile func(*Version) (any, error)
-	// Logger is told of what is loaded and what is not. nil: slog.Default.
+	// Decorate wraps the session of each version that is loaded; nil uses the session
+	// itself. The version's Config is completed from the model; Decorate may complete it
+	// further. A decorated session that implements engine.HealthReporter reports by
+	// it that a version rejects requests at present.
+	Decorate func(session engine.Session, version *Version[S]) engine.Session
+	// Compile derives Version.Serving, once for each version that is loaded. An error makes
+	// the version unavailable, with the error's text as the reason. nil: the zero value.
+	Compile func(*Version[S]) (S, error)
+	// Logger logs loads and their failures. nil: slog.Default.
 	Logger *slog.Logger
 }
 
 // Repository holds the models of a directory. It is safe for concurrent use:
 // readers see an immutable snapshot and never wait for a load.
-type Repository struct {
+type Repository[S any] struct {
 	dir     string
 	engines Engines
-	options Options
+	options Options[S]
 
-	snapshot atomic.Pointer[Snapshot]
-	// oddName is done when a name was logged that is no model's: it comes up at each
-	// look.
-	oddName sync.Once
-	// sessions counts those that are open.
+	snapshot atomic.Pointer[Snapshot[S]]
+	// invalidName is done when a name that is not UTF-8 was logged: each pass meets it again.
+	invalidName sync.Once
+	// sessions counts the open sessions.
 	sessions sync.WaitGroup
 
-	// turn has room for the one who loads and unloads; entries are that one's.
-	turn    chan struct{}
-	entries map[string]*entry
+	// loadLock serializes loads and unloads: see lockLoads. It guards entries.
+	loadLock chan struct{}
+	entries  map[string]*entry
 
-	mu       sync.Mutex // guards closeErr and closed, and publishing
+	mu       sync.Mutex // guards closeErr and closed, and the publication of snapshots
 	closeErr error
 	closed   bool
 	// closing is closed when Close begins.
@@ -107,10 +101,10 @@ type Repository struct {
 	closeOnce sync.Once
 }
 
-// New returns the repository of the models below dir, which engines load. Scan finds
-// them, Load loads them, Poll follows what becomes of them. The caller closes engines
-// after the repository.
-func New(dir string, engines Engines, options Options) *Repository {
+// New returns the repository of the models below dir, which engines load. Scan finds them,
+// Load loads them, and Poll follows their changes. The caller closes engines after the
+// repository.
+func New[S any](dir string, engines Engines, options Options[S]) *Repository[S] {
 	if options.Logger == nil {
 		options.Logger = slog.Default()
 	}
@@ -120,19 +114,19 @@ func New(dir string, engines Engines, options Options) *Repository {
 	if options.SettleTime == 0 {
 		options.SettleTime = DefaultSettleTime
 	}
-	r := &Repository{
+	r := &Repository[S]{
 		dir: dir, engines: engines, options: options,
-		turn: make(chan struct{}, 1), entries: make(map[string]*entry), closing: make(chan struct{}),
+		loadLock: make(chan struct{}, 1), entries: make(map[string]*entry), closing: make(chan struct{}),
 	}
-	r.snapshot.Store(&Snapshot{})
+	r.snapshot.Store(&Snapshot[S]{})
 	return r
 }
 
 // Scan finds the models below the directory and lists those that Load will load as
-// loading. It is an error when the directory cannot be read, or when the default model
-// or one of StartupModels is not in it.
-func (r *Repository) Scan() error {
-	root, names, err := r.look()
+// loading. It returns an error when the directory cannot be read, or does not have the
+// default model or one of StartupModels.
+func (r *Repository[S]) Scan() error {
+	root, names, err := r.openModels()
 	if errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("%w: the models directory %s does not exist; make %s, or name another with --models", ErrNotFound, r.dir, filepath.Join(r.dir, "<model>", "1", "model.onnx"))
 	}
@@ -153,7 +147,7 @@ func (r *Repository) Scan() error {
 	}
 	for _, name := range names {
 		if !r.atStart(name) {
-			r.update(name, func(*Model) *Model { return &Model{Name: name} })
+			r.update(name, func(*Model[S]) *Model[S] { return &Model[S]{Name: name} })
 			continue
 		}
 		d := r.examine(root, name, nil)
@@ -162,13 +156,13 @@ func (r *Repository) Scan() error {
 	return nil
 }
 
-// Load loads the models that Scan listed as loading, one after the other, and lists
-// each version as ready or unavailable as soon as that is known. A model that cannot be
-// loaded is no error here; only ctx's end is.
+// Load loads the models that Scan listed as loading, one after the other, and lists each
+// version as ready or unavailable as soon as that is known. A model that cannot be loaded
+// is not an error here; only the end of ctx is.
 //
-// Under ControlPoll a model whose files are being written is given SettleTime, and
-// when they are not still by then, left for Poll.
-func (r *Repository) Load(ctx context.Context) error {
+// Under ControlPoll, Load waits SettleTime for a model whose files are being written, and
+// leaves it to Poll when they still change.
+func (r *Repository[S]) Load(ctx context.Context) error {
 	for _, m := range r.Snapshot().Models {
 		if !r.atStart(m.Name) {
 			continue
@@ -180,22 +174,22 @@ func (r *Repository) Load(ctx context.Context) error {
 	return nil
 }
 
-// Close lets go of every model and waits until those in use have been released and
-// closed. The repository has no models afterwards. A load that is under way is
-// abandoned once the engine's part in it is done.
-func (r *Repository) Close() error {
+// Close drops every model and waits until those in use have been released and closed. The
+// repository has no models afterwards. A load in progress ends after the engine's part in
+// it.
+func (r *Repository[S]) Close() error {
 	r.closeOnce.Do(func() {
 		close(r.closing)
-		r.turn <- struct{}{} // and never given back: nothing is loaded any more
+		r.loadLock <- struct{}{} // held forever: nothing is loaded any more
 		r.mu.Lock()
 		old := r.Snapshot()
-		r.snapshot.Store(&Snapshot{Generation: old.Generation + 1})
+		r.snapshot.Store(&Snapshot[S]{Generation: old.Generation + 1})
 		r.closed = true
 		r.mu.Unlock()
 		for _, m := range old.Models {
 			for _, v := range m.Versions {
 				if v.State == Ready {
-					v.instance.letGo()
+					v.instance.drop()
 				}
 			}
 		}

@@ -23,7 +23,7 @@ func TestServesTheNewestVersionThatIsReady(t *testing.T) {
 		"cat/03/model.onnx": "", // not how versions are written
 		"README.md":         "",
 		".git/1/model.onnx": "",
-	}), repository.Options{})
+	}), repository.Options[string]{})
 	snapshot := r.Snapshot()
 	if len(snapshot.Models) != 1 || snapshot.DefaultModel != "cat" {
 		t.Fatalf("snapshot %+v", snapshot)
@@ -54,7 +54,7 @@ func TestServesTheNewestVersionThatIsReady(t *testing.T) {
 func TestAcquireSaysWhatIsWrong(t *testing.T) {
 	r, _ := open(t, write(t, map[string]string{
 		"cat/1/model.onnx": "", "cow/1/model.onnx": "", "dog/1/model.onnx": "corrupt", "empty/readme": "", "nofile/1/other": "",
-	}), repository.Options{})
+	}), repository.Options[string]{})
 	for _, test := range []struct {
 		name, version string
 		want          error
@@ -84,7 +84,7 @@ func TestAcquireSaysWhatIsWrong(t *testing.T) {
 }
 
 func TestTheOneModelThatCouldBeLoadedIsTheDefault(t *testing.T) {
-	r, _ := open(t, write(t, map[string]string{"cat/1/model.onnx": "", "dog/1/model.onnx": "corrupt"}), repository.Options{})
+	r, _ := open(t, write(t, map[string]string{"cat/1/model.onnx": "", "dog/1/model.onnx": "corrupt"}), repository.Options[string]{})
 	lease, err := r.Acquire("", "")
 	if err != nil {
 		t.Fatal(err)
@@ -97,18 +97,18 @@ func TestTheOneModelThatCouldBeLoadedIsTheDefault(t *testing.T) {
 
 func TestScanRefuses(t *testing.T) {
 	dir := write(t, map[string]string{"cat/1/model.onnx": ""})
-	missing := repository.New(filepath.Join(dir, "missing"), enginetest.Registry(&loader{}), repository.Options{})
+	missing := repository.New(filepath.Join(dir, "missing"), enginetest.Registry(&loader{}), repository.Options[string]{})
 	if err := missing.Scan(); !errors.Is(err, repository.ErrNotFound) || !strings.Contains(err.Error(), "--models") {
 		t.Errorf("a missing directory gives %v", err)
 	}
-	other := repository.New(dir, enginetest.Registry(&loader{}), repository.Options{DefaultModel: "dog"})
+	other := repository.New(dir, enginetest.Registry(&loader{}), repository.Options[string]{DefaultModel: "dog"})
 	if err := other.Scan(); !errors.Is(err, repository.ErrNotFound) || !strings.Contains(err.Error(), `"dog"`) {
 		t.Errorf("a missing default model gives %v", err)
 	}
 }
 
 func TestModelsAreLoadingUntilTheyAreLoaded(t *testing.T) {
-	r := repository.New(write(t, map[string]string{"cat/1/model.onnx": ""}), enginetest.Registry(&loader{}), repository.Options{})
+	r := repository.New(write(t, map[string]string{"cat/1/model.onnx": ""}), enginetest.Registry(&loader{}), repository.Options[string]{})
 	if err := r.Scan(); err != nil {
 		t.Fatal(err)
 	}
@@ -120,7 +120,7 @@ func TestModelsAreLoadingUntilTheyAreLoaded(t *testing.T) {
 func TestLeaseOutlivesClose(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := &loader{}
-		r := repository.New(write(t, map[string]string{"cat/1/model.onnx": ""}), enginetest.Registry(l), repository.Options{Logger: quiet})
+		r := repository.New(write(t, map[string]string{"cat/1/model.onnx": ""}), enginetest.Registry(l), repository.Options[string]{Logger: quiet})
 		if err := errors.Join(r.Scan(), r.Load(t.Context())); err != nil {
 			t.Fatal(err)
 		}

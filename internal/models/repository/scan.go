@@ -15,18 +15,18 @@ import (
 	"github.com/tensorwire/tensorwire/internal/models/modelconfig"
 )
 
-// directory is what was found of a model at one moment.
+// directory is the state of a model's directory at one moment.
 type directory struct {
 	settings *settings
-	// err is why no version can be loaded.
+	// err is the reason why no version can be loaded.
 	err error
 	// versions are those that have a directory, the newest first.
 	versions []versionDir
-	// shared is the fingerprint of what all versions depend on.
+	// shared is the fingerprint of the files that all versions depend on.
 	shared fingerprint
-	// whole is the fingerprint of everything.
-	whole fingerprint
-	// newest is when a file or a directory was last changed.
+	// all is the fingerprint of all files.
+	all fingerprint
+	// newest is the time of the last change of a file or directory.
 	newest time.Time
 }
 
@@ -34,18 +34,18 @@ type directory struct {
 type versionDir struct {
 	number int64
 	files  fingerprint
-	// err is why it cannot be loaded.
+	// err is the reason why it cannot be loaded.
 	err error
 }
 
-// key tells whether what a version was loaded from has changed.
+// key identifies the files that a version is loaded from.
 func (d *directory) key(v versionDir) fingerprint {
 	return sha256.Sum256(slices.Concat(d.shared[:], v.files[:]))
 }
 
-// modelNames returns the names of the models below root: of its directories, but for
-// those that begin with a dot. Of a link that leads out of root it cannot be told what
-// it is, so it is taken for a model that cannot be loaded.
+// modelNames returns the names of the models below root: its directories, except those
+// that begin with a dot. A link that leads out of root may be to a file or a directory, and
+// counts as a model that cannot be loaded.
 func modelNames(root *os.Root) ([]string, error) {
 	names, err := readDir(root, ".")
 	if err != nil {
@@ -60,10 +60,10 @@ func modelNames(root *os.Root) ([]string, error) {
 	}), nil
 }
 
-// examine looks at the model in a directory of root. known are the settings that were
-// last read there, nil when there are none: they are read again only when their file
-// has changed.
-func (r *Repository) examine(root *os.Root, dir string, known *settings) *directory {
+// examine returns the state of the model in a directory of root. known are the settings
+// that were last read there, nil when there are none: they are read again only when their
+// file has changed.
+func (r *Repository[S]) examine(root *os.Root, dir string, known *settings) *directory {
 	d := &directory{settings: readSettings(root, dir, known, r.engines.Platforms())}
 	d.err = d.settings.err
 	shared := newSurvey(root, dir)
@@ -74,16 +74,16 @@ func (r *Repository) examine(root *os.Root, dir string, known *settings) *direct
 	shared.tree(warmupDir)
 	d.shared, d.newest = shared.sum(), later(d.settings.changed, shared.newest)
 
-	whole := sha256.New()
-	whole.Write(d.shared[:])
-	_, err := stat(root, dir) // for what it says of links
+	all := sha256.New()
+	all.Write(d.shared[:])
+	_, err := stat(root, dir) // its error describes links
 	var names []string
 	if err == nil {
 		names, err = readDir(root, dir)
 	}
 	if err != nil {
 		d.err = err
-		fmt.Fprintf(whole, "%q\n", err.Error())
+		fmt.Fprintf(all, "%q\n", err.Error())
 	}
 	for _, name := range names {
 		number, ok := parseVersion(name)
@@ -101,10 +101,10 @@ func (r *Repository) examine(root *os.Root, dir string, known *settings) *direct
 			v.err = fmt.Errorf("%s is missing", filepath.Join(dir, file))
 		}
 		d.versions, d.newest = append(d.versions, v), later(d.newest, s.newest)
-		fmt.Fprintf(whole, "%d %x\n", number, v.files)
+		fmt.Fprintf(all, "%d %x\n", number, v.files)
 	}
 	slices.SortFunc(d.versions, func(a, b versionDir) int { return compareNewest(a.number, b.number) })
-	whole.Sum(d.whole[:0])
+	all.Sum(d.all[:0])
 	return d
 }
 
@@ -115,8 +115,8 @@ func later(a, b time.Time) time.Time {
 	return b
 }
 
-// selected returns the versions that the version policy serves, the newest first.
-// Those that it names and that are not there have an err.
+// selected returns the versions that the version policy selects, the newest first. Those
+// that it names and that do not exist have an err.
 func (d *directory) selected() []versionDir {
 	available := make([]int64, len(d.versions))
 	for i, v := range d.versions {
@@ -131,7 +131,7 @@ func (d *directory) selected() []versionDir {
 	return selected
 }
 
-// reason says why a model of which nothing is to be loaded has no versions.
+// reason returns why no version of a model is loaded.
 func (d *directory) reason(name string) string {
 	switch {
 	case d.err != nil:
@@ -143,5 +143,5 @@ func (d *directory) reason(name string) string {
 	for i, v := range d.versions {
 		have[i] = strconv.FormatInt(v.number, 10)
 	}
-	return "version_policy serves none of its versions: " + strings.Join(have, ", ")
+	return "version_policy selects none of its versions: " + strings.Join(have, ", ")
 }

@@ -13,7 +13,7 @@ import (
 	"github.com/tensorwire/tensorwire/internal/models/modelconfig"
 )
 
-// The files that are read beside a model, but for those that config.pbtxt names.
+// The files that accompany a model's, except those that config.pbtxt names.
 const (
 	settingsFile     = "config.pbtxt"
 	labelsFile       = "labels.txt"
@@ -22,7 +22,7 @@ const (
 	warmupDir        = "warmup"
 )
 
-// settings is a model's configuration as it was last read. It is immutable.
+// settings is a model's configuration as last read. It is immutable.
 type settings struct {
 	config *inference.ModelConfig
 	// platform is the one that config names, or the default.
@@ -30,16 +30,15 @@ type settings struct {
 	warnings []string
 	err      error
 
-	// from is the fingerprint of what it was read from.
+	// from is the fingerprint of its file.
 	from fingerprint
-	// changed is when that was last changed.
+	// changed is the time of that file's last change.
 	changed time.Time
-	// given says that it came with a request and not from a file.
+	// given reports that it came with a request and not from a file.
 	given bool
 }
 
-// readSettings reads config.pbtxt in a directory of root, unless known is still what
-// that says.
+// readSettings reads config.pbtxt in a directory of root, unless known is up to date.
 func readSettings(root *os.Root, dir string, known *settings, platforms engine.Platforms) *settings {
 	if known != nil && known.given {
 		return known
@@ -64,8 +63,7 @@ func readSettings(root *os.Root, dir string, known *settings, platforms engine.P
 	return read
 }
 
-// givenSettings returns the settings of a configuration that came with a request, as
-// JSON.
+// givenSettings returns the settings of a request's configuration, which is JSON.
 func givenSettings(text []byte, platforms engine.Platforms) (*settings, error) {
 	config, warnings, err := modelconfig.ParseJSON(text, platforms)
 	if err != nil {
@@ -74,17 +72,16 @@ func givenSettings(text []byte, platforms engine.Platforms) (*settings, error) {
 	return &settings{config: config, platform: modelconfig.Platform(config, platforms), warnings: warnings, from: sha256.Sum256(text), given: true}, nil
 }
 
-// withoutSettings returns the configuration of a model that has none. All its versions
-// are served: config.pbtxt, once it is there, serves the newest where it says nothing
-// else.
+// withoutSettings returns the configuration of a model that has no config.pbtxt. It selects
+// all versions; config.pbtxt without a version policy selects the newest.
 func withoutSettings() *inference.ModelConfig {
 	return &inference.ModelConfig{VersionPolicy: &inference.ModelVersionPolicy{
 		PolicyChoice: &inference.ModelVersionPolicy_All_{All: &inference.ModelVersionPolicy_All{}},
 	}}
 }
 
-// sideFiles returns the names, in the model's directory, of the files that all
-// versions depend on.
+// sideFiles returns the names, in the model's directory, of the files that all versions
+// depend on.
 func (s *settings) sideFiles() []string {
 	names := []string{labelsFile, configFile, preprocessorFile}
 	for _, output := range s.config.GetOutput() {

@@ -23,7 +23,7 @@ func TestVersionPolicy(t *testing.T) {
 	} {
 		r, _ := open(t, write(t, map[string]string{
 			"cat/1/model.onnx": "", "cat/2/model.onnx": "", "cat/3/model.onnx": "", "cat/config.pbtxt": policy,
-		}), repository.Options{})
+		}), repository.Options[string]{})
 		if got := index(r); got != want {
 			t.Errorf("%q gives %s, want %s", policy, got, want)
 		}
@@ -31,14 +31,14 @@ func TestVersionPolicy(t *testing.T) {
 }
 
 func TestAConfigurationThatDoesNotParseSaysWhere(t *testing.T) {
-	r, _ := open(t, write(t, map[string]string{"cat/1/model.onnx": "", "cat/config.pbtxt": "name: \"cat\"\nmax_batch_size: many"}), repository.Options{})
+	r, _ := open(t, write(t, map[string]string{"cat/1/model.onnx": "", "cat/config.pbtxt": "name: \"cat\"\nmax_batch_size: many"}), repository.Options[string]{})
 	if v := only(t, r, "cat"); v.State != repository.Unavailable || !strings.HasPrefix(v.Reason, "config.pbtxt: line 2, column 17: ") {
 		t.Errorf("reason %q", v.Reason)
 	}
 }
 
 func TestAConfigurationThatContradictsTheModelSaysSo(t *testing.T) {
-	r, l := open(t, write(t, map[string]string{"cat/1/model.onnx": "", "cat/config.pbtxt": `input { name: "z" data_type: TYPE_FP32 dims: [1, 2] }`}), repository.Options{})
+	r, l := open(t, write(t, map[string]string{"cat/1/model.onnx": "", "cat/config.pbtxt": `input { name: "z" data_type: TYPE_FP32 dims: [1, 2] }`}), repository.Options[string]{})
 	if v := only(t, r, "cat"); v.State != repository.Unavailable || !strings.Contains(v.Reason, `"z"`) || !strings.Contains(v.Reason, `"x"`) || l.opened() != 0 {
 		t.Errorf("state %v, reason %q, %d sessions are open", v.State, v.Reason, l.opened())
 	}
@@ -48,7 +48,7 @@ func TestWarningsAreLoggedOnceForALoad(t *testing.T) {
 	var log bytes.Buffer
 	open(t, write(t, map[string]string{
 		"cat/1/model.onnx": "", "cat/2/model.onnx": "", "cat/config.pbtxt": "version_policy { all {} }\nmodel_metrics {}\nnonsense: 1",
-	}), repository.Options{Logger: slog.New(slog.NewTextHandler(&log, nil))})
+	}), repository.Options[string]{Logger: slog.New(slog.NewTextHandler(&log, nil))})
 	for _, field := range []string{"model_metrics", "nonsense"} {
 		if n := strings.Count(log.String(), field); n != 1 {
 			t.Errorf("the log names %s %d times: %s", field, n, &log)
@@ -65,7 +65,7 @@ func TestWarmup(t *testing.T) {
 		"outside/1/model.onnx": "", "outside/config.pbtxt": warmup,
 	})
 	link(t, dir, "../../../x.bin", "outside/warmup/x.bin")
-	r, l := open(t, dir, repository.Options{Control: repository.ControlExplicit})
+	r, l := open(t, dir, repository.Options[string]{Control: repository.ControlExplicit})
 	must(t, r.LoadModel(t.Context(), "warm", nil))
 	if got := l.ran(); len(got) != 3 || got[0] != "[1 2]" {
 		t.Errorf("it was run with %q before it served", got)

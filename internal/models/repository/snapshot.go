@@ -9,35 +9,33 @@ import (
 )
 
 // Snapshot is the state of the repository at one moment. It is immutable.
-type Snapshot struct {
+type Snapshot[S any] struct {
 	// Models are sorted by name.
-	Models []*Model
-	// Generation grows with each change.
+	Models []*Model[S]
+	// Generation increases with each change.
 	Generation int64
-	// DefaultModel is the name of the model that a request without one means;
-	// empty when there is none.
+	// DefaultModel is the model of a request without a name; empty when there is none.
 	DefaultModel string
 }
 
 // Snapshot returns the repository's present state.
-func (r *Repository) Snapshot() *Snapshot { return r.snapshot.Load() }
+func (r *Repository[S]) Snapshot() *Snapshot[S] { return r.snapshot.Load() }
 
-func (s *Snapshot) find(name string) (int, bool) {
-	return slices.BinarySearchFunc(s.Models, name, func(m *Model, name string) int { return cmp.Compare(m.Name, name) })
+func (s *Snapshot[S]) find(name string) (int, bool) {
+	return slices.BinarySearchFunc(s.Models, name, func(m *Model[S], name string) int { return cmp.Compare(m.Name, name) })
 }
 
 // model returns the model of that name, or nil.
-func (s *Snapshot) model(name string) *Model {
+func (s *Snapshot[S]) model(name string) *Model[S] {
 	if i, found := s.find(name); found {
 		return s.Models[i]
 	}
 	return nil
 }
 
-// Lookup returns the model of that name, or the default model for an empty one,
-// and its version of that number; for an empty one the newest that is ready, or
-// else the newest.
-func (s *Snapshot) Lookup(name, version string) (*Model, *Version, error) {
+// Lookup returns the model of that name, or the default model for an empty one, and its
+// version of that number; for an empty one the newest that is ready, else the newest.
+func (s *Snapshot[S]) Lookup(name, version string) (*Model[S], *Version[S], error) {
 	if name == "" {
 		if s.DefaultModel == "" {
 			return nil, nil, s.noDefault()
@@ -61,18 +59,18 @@ func (s *Snapshot) Lookup(name, version string) (*Model, *Version, error) {
 	return m, m.Versions[0], nil
 }
 
-// empty says why a model has no versions.
-func (m *Model) empty() error {
+// empty returns the error of a model without versions.
+func (m *Model[S]) empty() error {
 	if m.Reason == "" {
 		return notLoaded(m.Name)
 	}
 	return fmt.Errorf("%w: model %q: %s", ErrUnavailable, m.Name, m.Reason)
 }
 
-func (m *Model) lookup(version string) (*Version, error) {
+func (m *Model[S]) lookup(version string) (*Version[S], error) {
 	number, ok := parseVersion(version)
 	if !ok {
-		// Clients of Triton look for these words.
+		// Triton's clients search for these words.
 		quoted := strconv.Quote(shorten(version))
 		return nil, fmt.Errorf("%w: failed to get model version from specified version string '%s': give model_version as a positive whole number without leading zeros, or leave it out", ErrName, quoted[1:len(quoted)-1])
 	}
@@ -89,14 +87,14 @@ func (m *Model) lookup(version string) (*Version, error) {
 	return nil, unknown("%q version %s is %w; it has %s", m.Name, version, ErrNotFound, strings.Join(have, ", "))
 }
 
-// parseVersion reads the number of a version as its directory's name writes it: no
+// parseVersion parses the number of a version in the form of its directory's name: no
 // sign, no leading zero.
 func parseVersion(text string) (int64, bool) {
 	number, err := strconv.ParseInt(text, 10, 64)
 	return number, err == nil && number > 0 && strconv.FormatInt(number, 10) == text
 }
 
-// unknown returns an error in Triton's own words, by which its clients tell it.
+// unknown returns an error in Triton's own words, by which its clients recognize it.
 func unknown(format string, args ...any) error {
 	return fmt.Errorf("Request for unknown model: "+format, args...)
 }
@@ -105,10 +103,10 @@ func notLoaded(name string) error {
 	return unknown("%q is %w: it is not loaded; load it first", name, ErrUnavailable)
 }
 
-func (v *Version) unavailable() error {
+func (v *Version[S]) unavailable() error {
 	switch {
 	case v.State == Loading:
-		return fmt.Errorf("%w: model %q version %d is loading; try again soon", ErrUnavailable, v.Model, v.Number)
+		return fmt.Errorf("%w: model %q version %d is loading; retry soon", ErrUnavailable, v.Model, v.Number)
 	case v.State == Unloading:
 		return fmt.Errorf("%w: model %q version %d is being unloaded", ErrUnavailable, v.Model, v.Number)
 	case v.Reason == reasonUnloaded:
@@ -117,7 +115,7 @@ func (v *Version) unavailable() error {
 	return fmt.Errorf("%w: model %q version %d could not be loaded: %s", ErrUnavailable, v.Model, v.Number, v.Reason)
 }
 
-func (s *Snapshot) noDefault() error {
+func (s *Snapshot[S]) noDefault() error {
 	if len(s.Models) == 0 {
 		return fmt.Errorf("%w: the server has no models", ErrNotFound)
 	}
@@ -125,12 +123,12 @@ func (s *Snapshot) noDefault() error {
 }
 
 // names lists the models for an error's text.
-func (s *Snapshot) names() string {
-	const most = 20
-	names := make([]string, 0, most+1)
+func (s *Snapshot[S]) names() string {
+	const limit = 20
+	names := make([]string, 0, limit+1)
 	for i, m := range s.Models {
-		if i == most {
-			names = append(names, fmt.Sprintf("and %d more", len(s.Models)-most))
+		if i == limit {
+			names = append(names, fmt.Sprintf("and %d more", len(s.Models)-limit))
 			break
 		}
 		names = append(names, strconv.Quote(m.Name))

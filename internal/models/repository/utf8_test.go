@@ -13,15 +13,15 @@ import (
 
 // Names of files are bytes. Texts of the protocols are UTF-8, and one that is not breaks
 // the list of all models, and the metrics.
-func TestWhatIsNoUTF8ReachesNobody(t *testing.T) {
+func TestNamesThatAreNotUTF8AreNotServed(t *testing.T) {
 	dir := write(t, map[string]string{
 		"cat/1/model.onnx": "one", "broken/1/model.onnx": "", "\xff/1/model.onnx": "", "odd/1/model.onnx": "odd",
 	})
 	link(t, dir, "nowhere", "broken/1/b\xff")
 	var log strings.Builder
-	r, _ := open(t, dir, repository.Options{Control: repository.ControlExplicit, StartupModels: []string{"*"}, Logger: slog.New(slog.NewTextHandler(&log, nil))})
+	r, _ := open(t, dir, repository.Options[string]{Control: repository.ControlExplicit, StartupModels: []string{"*"}, Logger: slog.New(slog.NewTextHandler(&log, nil))})
 	expect(t, r, "broken/1 unavailable, cat/1 ready, odd/1 unavailable")
-	if v := only(t, r, "broken"); v.Reason != "broken/1/b\ufffd is a symbolic link to what is not there" {
+	if v := only(t, r, "broken"); v.Reason != "broken/1/b\ufffd is a symbolic link to a file that does not exist" {
 		t.Errorf("reason %q", v.Reason)
 	}
 	if v := only(t, r, "odd"); v.Reason != `the model has a tensor of the name "x\xff", which is not UTF-8` {
@@ -30,7 +30,7 @@ func TestWhatIsNoUTF8ReachesNobody(t *testing.T) {
 	if err := r.LoadModel(t.Context(), "broken", nil); err == nil || !utf8.ValidString(err.Error()) {
 		t.Errorf("error %v", err)
 	}
-	if n := strings.Count(log.String(), `its name is not UTF-8: give it another" name="\xff"`); n != 1 {
-		t.Errorf("the log tells of it %d times: %s", n, &log)
+	if n := strings.Count(log.String(), `its name is not UTF-8: rename it" name="\xff"`); n != 1 {
+		t.Errorf("the log has it %d times: %s", n, &log)
 	}
 }

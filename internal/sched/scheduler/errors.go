@@ -21,9 +21,9 @@ var (
 	ErrOvertaken = errors.New("overtaken by a newer frame")
 )
 
-// RefusedError is the error of a request that was rejected or shed: an ErrQueueFull,
+// RejectedError is the error of a request that was rejected or shed: an ErrQueueFull,
 // ErrBusy, ErrTimeout or ErrFailing. A retry may succeed.
-type RefusedError struct {
+type RejectedError struct {
 	// Kind is the sentinel.
 	Kind error
 	// Text has the details, for the caller.
@@ -33,17 +33,17 @@ type RefusedError struct {
 }
 
 // RetryAfter returns the recommended delay before a retry.
-func (r *RefusedError) RetryAfter() time.Duration { return r.After }
+func (r *RejectedError) RetryAfter() time.Duration { return r.After }
 
 // Error returns the kind and the text.
-func (r *RefusedError) Error() string { return fmt.Sprintf("%v: %s", r.Kind, r.Text) }
+func (r *RejectedError) Error() string { return fmt.Sprintf("%v: %s", r.Kind, r.Text) }
 
 // Unwrap returns the kind.
-func (r *RefusedError) Unwrap() error { return r.Kind }
+func (r *RejectedError) Unwrap() error { return r.Kind }
 
 // minRetryAfter prevents immediate retries.
 const minRetryAfter = 100 * time.Millisecond
 
 func reject(kind error, retry time.Duration, format string, args ...any) error {
-	return &RefusedError{Kind: kind, Text: fmt.Sprintf(format, args...), After: max(retry, minRetryAfter)}
+	return &RejectedError{Kind: kind, Text: fmt.Sprintf(format, args...), After: max(retry, minRetryAfter)}
 }

@@ -68,7 +68,7 @@ func TestFirstRestIsShort(t *testing.T) {
 		c.group.Wait()
 		for _, rest := range []time.Duration{time.Second, 2 * time.Second, 4 * time.Second} {
 			_, err := s.Run(t.Context(), []tensor.Tensor{enginetest.Input(1, 2)})
-			if rejection, ok := errors.AsType[*scheduler.RefusedError](err); !ok || rejection.RetryAfter() != rest {
+			if rejection, ok := errors.AsType[*scheduler.RejectedError](err); !ok || rejection.RetryAfter() != rest {
 				t.Errorf("%v, want a rest of %v", err, rest)
 			}
 			time.Sleep(rest)

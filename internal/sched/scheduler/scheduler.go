@@ -50,7 +50,7 @@ type scheduler struct {
 // New returns a scheduler for session, as a Session. It owns session: closing the scheduler
 // closes it.
 //
-// Run returns a *RefusedError for a request that was rejected or shed, and ErrOvertaken for
+// Run returns a *RejectedError for a request that was rejected or shed, and ErrOvertaken for
 // one that a newer request of its latest-only group replaced. When its context is done it
 // returns the context's error at once. A waiting request then leaves the queue and never
 // runs. A running one continues, and the engine reads the inputs' memory until it

@@ -67,7 +67,7 @@ func TestFullQueueRejectsAtOnce(t *testing.T) {
 		synctest.Wait()
 		start := time.Now()
 		_, err := s.Run(t.Context(), []tensor.Tensor{enginetest.Input(1, 2)})
-		rejection, ok := errors.AsType[*scheduler.RefusedError](err)
+		rejection, ok := errors.AsType[*scheduler.RejectedError](err)
 		if !ok || !errors.Is(err, scheduler.ErrQueueFull) || rejection.RetryAfter() <= 0 || time.Since(start) != 0 {
 			t.Errorf("error %v after %v", err, time.Since(start))
 		}

@@ -122,8 +122,8 @@ func runH2load(t *testing.T, p peer) {
 		t.Run(name, func(t *testing.T) {
 			out := run(t, nil, "h2load", "-n", fmt.Sprint(load.requests), "-c", "2", "-m", fmt.Sprint(load.streams), "-T", "60s",
 				"-d", body(t, load.enveloped, load.messages...), "-H", "content-type: "+load.contentType, "-H", "te: trailers", p.url(load.path))
-			answered := fmt.Sprintf("%d done", load.requests)
-			for _, want := range []string{answered, "0 errored, 0 timeout", "status codes: " + load.statuses} {
+			done := fmt.Sprintf("%d done", load.requests)
+			for _, want := range []string{done, "0 errored, 0 timeout", "status codes: " + load.statuses} {
 				if !strings.Contains(out, want) {
 					t.Errorf("does not report %q:\n%s", want, out)
 				}

@@ -10,7 +10,7 @@ set -euo pipefail
 python=$1 directory=$2
 lock=$PWD/internal/test/interop/perf-analyzer.txt
 fetch=$PWD/internal/tools/fetch.sh
-newer=trixie # the first Debian whose libraries suffice
+newer=trixie # the first Debian with sufficient libraries
 libraries=(libc6 libgcc-s1 libssl3t64 libstdc++6 libzstd1 zlib1g)
 
 if [ "$(uname -s)" != Linux ]; then

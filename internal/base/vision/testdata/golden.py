@@ -24,7 +24,7 @@ from PIL import Image, ImageOps
 HERE = pathlib.Path(__file__).parent
 
 
-def picture(width, height, channels=3):
+def test_image(width, height, channels=3):
     """The deterministic test image: smooth, with hard edges and full range."""
     y, x = np.mgrid[0:height, 0:width].astype(np.int64)
     planes = [
@@ -53,7 +53,7 @@ def resample():
     sizes += [((640, 427), (224, 224)), ((1000, 37), (333, 224)), ((50, 70), (256, 300)), ((777, 513), (100, 99)), ((200, 1100), (224, 97))]
     for source, target in sizes:
         for mode, channels in (("RGB", 3), ("L", 1)):
-            array = picture(*source, channels)
+            array = test_image(*source, channels)
             image = Image.fromarray(array if channels == 3 else array[..., 0], mode)
             for number in range(6):
                 out = np.array(image.resize(target, Image.Resampling(number)))
@@ -103,7 +103,7 @@ def processors():
     for name, config in runs:
         processor = getattr(transformers, name)(**config)
         for width, height in ((97, 61), (60, 149), (40, 40)):
-            out = processor(Image.fromarray(picture(width, height)), return_tensors="np")["pixel_values"][0]
+            out = processor(Image.fromarray(test_image(width, height)), return_tensors="np")["pixel_values"][0]
             flat = out.astype(np.float32).ravel()
             cases.append({
                 "config": {"image_processor_type": name, **config},
@@ -133,7 +133,7 @@ def defaults():
 
 def decoded():
     """Files, and Pillow's RGB bytes for them."""
-    array = picture(23, 17)
+    array = test_image(23, 17)
     alpha = np.dstack([array, (np.mgrid[0:17, 0:23][1] * 11 % 256).astype(np.uint8)])
     smooth = np.array(Image.fromarray(array).resize((6, 5)).resize((32, 24), Image.Resampling.BICUBIC))
     exif = Image.Exif()

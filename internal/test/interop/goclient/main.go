@@ -2,9 +2,7 @@
 // public contract. It calls a server with the models of make interop, and prints the
 // checks that passed.
 //
-// usage: goclient HOST:PORT [CA.PEM]
-//
-// With the certificate of the server's CA, it uses TLS.
+// usage: goclient HOST:PORT [CA.PEM]    with the certificate of the server's CA: over TLS
 package main
 
 import (
@@ -213,15 +211,14 @@ func stream(ctx context.Context, client inference.GRPCInferenceServiceClient) er
 	}
 	for i := range 3 {
 		response, err := calls.Recv()
-		switch {
-		case err != nil:
+		if err != nil {
 			return err
-		case i == 1 && response.GetErrorMessage() == "":
-			return fmt.Errorf("no error for the unknown model: %v", response)
-		case i == 1:
+		}
+		if failed := response.GetErrorMessage() != ""; failed != (i == 1) {
+			return fmt.Errorf("response %d has the error %q", i, response.GetErrorMessage())
+		}
+		if i == 1 {
 			continue
-		case response.GetErrorMessage() != "":
-			return errors.New(response.GetErrorMessage())
 		}
 		if err := checkSums(response.GetInferResponse()); err != nil {
 			return err

@@ -112,7 +112,7 @@ const checks = {
       raw_input_contents: [tensor],
     });
     assert.equal(contents.length, 1);
-    assert.ok(tensor.equals(contents[0]), 'another tensor came back');
+    assert.ok(tensor.equals(contents[0]), 'the response has another tensor');
   },
 };
 

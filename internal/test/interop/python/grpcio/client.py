@@ -34,13 +34,13 @@ FRAMES = [request(SMALL), request(SMALL, "nowhere"), request(SMALL)]
 
 
 def check(values, response):
-    assert response.raw_output_contents[0] == values.tobytes(), "another tensor came back"
+    assert response.raw_output_contents[0] == values.tobytes(), "the response has another tensor"
 
 
 def check_stream(responses):
     assert len(responses) == len(FRAMES), f"{len(responses)} responses"
     check(SMALL, responses[0].infer_response)
-    assert responses[1].error_message, "the unknown model was answered"
+    assert responses[1].error_message, "no error for the unknown model"
     check(SMALL, responses[2].infer_response)
 
 
@@ -51,7 +51,7 @@ def blocking(channel):
     check(LARGE, stub.ModelInfer(request(LARGE), timeout=TIMEOUT, compression=grpc.Compression.Gzip))
     try:
         stub.ModelInfer(FRAMES[1], timeout=TIMEOUT)
-        raise AssertionError("the unknown model was answered")
+        raise AssertionError("no error for the unknown model")
     except grpc.RpcError as error:
         assert error.code() == grpc.StatusCode.NOT_FOUND, error
     check_stream(list(stub.ModelStreamInfer(iter(FRAMES), timeout=TIMEOUT)))
@@ -64,7 +64,7 @@ async def concurrent(channel):
         check(values, await call)
     try:
         await stub.ModelInfer(FRAMES[1], timeout=TIMEOUT)
-        raise AssertionError("the unknown model was answered")
+        raise AssertionError("no error for the unknown model")
     except grpc.aio.AioRpcError as error:
         assert error.code() == grpc.StatusCode.NOT_FOUND, error
     check_stream([response async for response in stub.ModelStreamInfer(iter(FRAMES), timeout=TIMEOUT)])

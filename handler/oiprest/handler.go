@@ -1,0 +1,142 @@
+package oiprest
+
+import (
+	"bytes"
+	"encoding/json"
+	"log/slog"
+	"maps"
+	"net/http"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/tensorwire/tensorwire/handler/admin"
+	"github.com/tensorwire/tensorwire/internal/infer"
+)
+
+// defaultMaxBodyBytes is the default of Options.MaxBodyBytes.
+const defaultMaxBodyBytes = 64 << 20
+
+// Options tune a Handler. The zero value has the defaults.
+type Options struct {
+	// MaxBodyBytes bounds the body of a request, both as it was sent and decompressed. 0:
+	// 64 MiB. It is at most 4 GiB less one byte.
+	MaxBodyBytes int64
+	// Logger logs the causes of internal errors. nil: slog.Default.
+	Logger *slog.Logger
+}
+
+// Handler serves the protocol. It is safe for concurrent use.
+type Handler struct {
+	runner  *infer.Runner
+	admin   *admin.Service
+	options Options
+	mux     *http.ServeMux
+}
+
+// New returns the handler of runner's models, with management for the paths that do not
+// run a model.
+func New(runner *infer.Runner, management *admin.Service, options Options) *Handler {
+	if options.MaxBodyBytes == 0 {
+		options.MaxBodyBytes = defaultMaxBodyBytes
+	}
+	if options.Logger == nil {
+		options.Logger = slog.Default()
+	}
+	h := &Handler{runner: runner, admin: management, options: options, mux: http.NewServeMux()}
+	h.addRoutes()
+	return h
+}
+
+// ServeHTTP implements [http.Handler].
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	// The mux would redirect a path such as /v2/models/../x to another of the API's.
+	if p := r.URL.EscapedPath(); path.Clean(p) != p {
+		h.fail(w, r, noPath(p))
+		return
+	}
+	// net/http inspects the body that it made, so the request stays its own.
+	inner := *r
+	inner.Body = &watchedBody{ReadCloser: r.Body}
+	h.mux.ServeHTTP(w, &inner)
+}
+
+// methods are the handlers of a path by their method. GET also answers HEAD.
+type methods map[string]func(w http.ResponseWriter, r *http.Request) error
+
+func (h *Handler) addRoutes() {
+	get := func(f func(http.ResponseWriter, *http.Request) error) methods { return methods{http.MethodGet: f} }
+	post := func(f func(http.ResponseWriter, *http.Request) error) methods { return methods{http.MethodPost: f} }
+	both := func(f func(http.ResponseWriter, *http.Request) error) methods {
+		return methods{http.MethodGet: f, http.MethodPost: f}
+	}
+	h.route("/v2", get(h.serverMetadata))
+	h.route("/v2/health/live", get(h.serverLive))
+	h.route("/v2/health/ready", get(h.serverReady))
+	h.route("/v2/models/stats", get(h.modelStatistics))
+	for _, model := range []string{"/v2/models/{model}", "/v2/models/{model}/versions/{version}"} {
+		h.route(model, get(h.modelMetadata))
+		h.route(model+"/ready", get(h.modelReady))
+		h.route(model+"/config", get(h.modelConfig))
+		h.route(model+"/stats", get(h.modelStatistics))
+		h.route(model+"/infer", post(h.infer))
+	}
+	for _, repository := range []string{"/v2/repository", "/v2/repository/{repository}"} {
+		h.route(repository+"/index", post(h.repositoryIndex))
+		h.route(repository+"/models/{model}/load", post(h.repositoryLoad))
+		h.route(repository+"/models/{model}/unload", post(h.repositoryUnload))
+	}
+	h.route("/v2/logging", both(h.logSettings))
+	h.route("/v2/trace/setting", both(h.traceSetting))
+	h.route("/v2/models/{model}/trace/setting", both(h.traceSetting))
+	for _, region := range []string{"", "/region/{region}"} {
+		h.route("/v2/systemsharedmemory"+region+"/status", get(h.sharedMemoryStatus))
+		h.route("/v2/systemsharedmemory"+region+"/register", post(h.sharedMemoryRegister))
+		h.route("/v2/systemsharedmemory"+region+"/unregister", post(h.sharedMemoryUnregister))
+		h.route("/v2/cudasharedmemory"+region+"/status", get(h.cudaMemoryStatus))
+		h.route("/v2/cudasharedmemory"+region+"/register", post(h.cudaMemoryRegister))
+		h.route("/v2/cudasharedmemory"+region+"/unregister", post(h.cudaMemoryUnregister))
+	}
+	h.mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) { h.fail(w, r, noPath(r.URL.EscapedPath())) })
+}
+
+// route adds a path. It answers a method that the path does not have in the protocol's
+// form, unlike the mux.
+func (h *Handler) route(pattern string, handlers methods) {
+	if get := handlers[http.MethodGet]; get != nil {
+		handlers[http.MethodHead] = get
+	}
+	allowed := strings.Join(slices.Sorted(maps.Keys(handlers)), ", ")
+	h.mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
+		handle, ok := handlers[r.Method]
+		if !ok {
+			w.Header().Set("Allow", allowed)
+			h.fail(w, r, &statusError{http.StatusMethodNotAllowed, "method " + r.Method + " does not fit " + r.URL.EscapedPath() + ": use " + allowed})
+			return
+		}
+		if err := handle(w, r); err != nil {
+			h.fail(w, r, err)
+		}
+	})
+}
+
+// writeJSON answers with value as JSON. It is for small answers; writeResult writes the
+// answers of models.
+func (h *Handler) writeJSON(w http.ResponseWriter, status int, value any) {
+	var text bytes.Buffer
+	encoder := json.NewEncoder(&text)
+	encoder.SetEscapeHTML(false) // it is JSON, never HTML
+	if err := encoder.Encode(value); err != nil {
+		h.options.Logger.Error("answer cannot be encoded as JSON", "error", err)
+		status = http.StatusInternalServerError
+		text.Reset()
+		text.WriteString(`{"error":"internal error"}`)
+	}
+	answer := bytes.TrimSuffix(text.Bytes(), []byte("\n"))
+	header := w.Header()
+	header.Set("Content-Type", "application/json") // without a charset: clients compare it
+	header.Set("Content-Length", strconv.Itoa(len(answer)))
+	w.WriteHeader(status)
+	_, _ = w.Write(answer) // the caller may have left
+}

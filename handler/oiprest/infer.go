@@ -1,0 +1,63 @@
+package oiprest
+
+import (
+	"net/http"
+	"time"
+
+	"github.com/tensorwire/tensorwire/internal/imageinput"
+	"github.com/tensorwire/tensorwire/internal/infer"
+)
+
+// infer runs a model. The body is the protocol's JSON, with tensors after it where the
+// header gives the length of the JSON; or one tensor; or an encoded image. The media type
+// only distinguishes images: clients of the protocol send all kinds of it.
+func (h *Handler) infer(w http.ResponseWriter, r *http.Request) (err error) {
+	started := time.Now()
+	if imageinput.IsImageType(r.Header.Get("Content-Type")) {
+		return h.inferImage(w, r, started)
+	}
+	jsonLength, err := readJSONLength(r)
+	if err != nil {
+		return err
+	}
+	body, err := h.readBody(r, jsonLength)
+	if err != nil {
+		return err
+	}
+	// The inputs alias the body, which the model reads until the run returns, or longer
+	// when the run was abandoned.
+	defer func() {
+		if !infer.Abandoned(err) {
+			body.free()
+		}
+	}()
+	if jsonLength == 0 {
+		return h.inferRaw(w, r, body, started)
+	}
+	if jsonLength < 0 {
+		if err := checkJSON(r.Header.Get("Content-Type"), body.bytes()); err != nil {
+			return err
+		}
+	}
+	req := &infer.Request{Model: r.PathValue("model"), Version: r.PathValue("version"), Started: started}
+	binary, err := readInfer(req, body.bytes(), jsonLength)
+	if err != nil {
+		return err
+	}
+	result, err := h.runner.Run(r.Context(), req)
+	if err != nil {
+		return err
+	}
+	return h.writeResult(w, r, result, binary)
+}
+
+// readInfer reads a request from its body.
+func readInfer(req *infer.Request, content []byte, jsonLength int) (binaryOutputs, error) {
+	switch {
+	case jsonLength > len(content):
+		return binaryOutputs{}, infer.Invalidf("%s is %d, but the body has %d bytes", jsonLengthHeader, jsonLength, len(content))
+	case jsonLength < 0:
+		jsonLength = len(content)
+	}
+	return readRequest(req, content[:jsonLength], content[jsonLength:])
+}

@@ -1,0 +1,182 @@
+package oiprest
+
+import (
+	"fmt"
+	"iter"
+	"maps"
+
+	"github.com/tensorwire/tensorwire/internal/base/tensorjson"
+	"github.com/tensorwire/tensorwire/internal/infer"
+)
+
+const (
+	// maxMembers bounds the members of an object of a request, and the inputs and outputs:
+	// each takes more memory than its text.
+	maxMembers = 4096
+	// The parameters of the binary tensor data extension.
+	binarySizeParameter   = "binary_data_size"
+	binaryParameter       = "binary_data"
+	binaryOutputParameter = "binary_data_output"
+)
+
+// requestReader reads the protocol's JSON form of a request.
+type requestReader struct {
+	*tensorjson.Scanner
+	request *infer.Request
+	// binarySizes are the numbers of bytes that each input of the request has after the
+	// JSON; -1 where it has none there.
+	binarySizes []int64
+	// outputs are the parameters of the request's outputs.
+	outputs []parameters
+	// within names the tensor that is being read, and own is an error that names it.
+	within string
+	own    error
+}
+
+// parameters are those of a request or a tensor. An object or an array, which no parameter
+// takes, is kept as its kind, for messages.
+type parameters map[string]any
+
+func (p parameters) get(name string) any { return p[name] }
+
+// binaryOutputs are the outputs to write after the answer's JSON.
+type binaryOutputs struct {
+	// named has an entry for each output that the request names.
+	named []bool
+	// all is for the outputs of a request that names none.
+	all bool
+}
+
+// has reports whether the output of that index is one of them.
+func (b *binaryOutputs) has(output int) bool {
+	if b.named == nil {
+		return b.all
+	}
+	return b.named[output]
+}
+
+// readRequest reads a request from its JSON and the tensors after it, which the inputs
+// then alias.
+//
+// It ignores members that the protocol does not have, and unknown parameters: clients of
+// other servers send some.
+func readRequest(request *infer.Request, text, tensors []byte) (binary binaryOutputs, err error) {
+	r := &requestReader{Scanner: tensorjson.NewScanner(text), request: request}
+	var own parameters
+	for key := range r.members() {
+		if r.Null() {
+			continue
+		}
+		switch string(key) {
+		case "id":
+			request.ID = string(r.Text())
+		case "parameters":
+			own = r.parameters()
+		case "inputs":
+			for range r.items() {
+				r.input()
+			}
+		case "outputs":
+			for range r.items() {
+				r.output()
+			}
+		}
+	}
+	if err := r.End(); err != nil {
+		return binary, r.failed(err)
+	}
+	if request.Parameters, err = infer.ReadParameters(maps.Keys(own), own.get); err != nil {
+		return binary, err
+	}
+	if binary.all, err = own.truth(binaryOutputParameter); err != nil {
+		return binary, err
+	}
+	if len(request.Outputs) > 0 {
+		binary.named = make([]bool, len(request.Outputs))
+	}
+	for i := range request.Outputs {
+		if binary.named[i], err = readOutputParameters(&request.Outputs[i], r.outputs[i], binary.all); err != nil {
+			return binary, err
+		}
+	}
+	return binary, r.takeTensors(tensors)
+}
+
+// members reads an object, as Scanner.Object does, of a bounded number of members.
+func (r *requestReader) members() iter.Seq[[]byte] {
+	return func(yield func([]byte) bool) {
+		count := 0
+		for key := range r.Object() {
+			if count++; count > maxMembers {
+				r.Fail(fmt.Errorf("the object has more than %d members", maxMembers))
+				return
+			}
+			if !yield(key) {
+				return
+			}
+		}
+	}
+}
+
+// items reads an array, as Scanner.Array does, of a bounded number of items.
+func (r *requestReader) items() iter.Seq[int] {
+	return func(yield func(int) bool) {
+		for i := range r.Array() {
+			if i == maxMembers {
+				r.Fail(fmt.Errorf("there are more than %d", maxMembers))
+				return
+			}
+			if !yield(i) {
+				return
+			}
+		}
+	}
+}
+
+// fail ends the reading with an error that names its own place.
+func (r *requestReader) fail(err error) {
+	if r.Err() == nil {
+		r.own = err
+		r.Fail(err)
+	}
+}
+
+// failed returns the error that ended the reading. The path in an error of the JSON only
+// has the index of a tensor, so the tensor's name comes first.
+func (r *requestReader) failed(err error) error {
+	switch {
+	case r.own != nil:
+		return r.own
+	case r.within != "":
+		return infer.Invalidf("%s: %v", r.within, err)
+	default:
+		return infer.Invalidf("body: %v", err)
+	}
+}
+
+// parameters reads an object of parameters.
+func (r *requestReader) parameters() parameters {
+	p := parameters{}
+	for key := range r.members() {
+		switch kind := r.Kind(); kind {
+		case tensorjson.Null:
+		case tensorjson.Object, tensorjson.Array:
+			p[string(key)] = kind
+		default:
+			p[string(key)] = r.Parameter()
+		}
+	}
+	return p
+}
+
+// truth returns a parameter that is true or false; false where there is none.
+func (p parameters) truth(name string) (bool, error) {
+	switch value := p[name].(type) {
+	case nil:
+		return false, nil
+	case bool:
+		return value, nil
+	default:
+		return false, infer.Invalidf("parameter %s is %v: give true or false", name, value)
+	}
+}

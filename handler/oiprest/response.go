@@ -1,0 +1,118 @@
+package oiprest
+
+import (
+	"net/http"
+	"strconv"
+
+	"github.com/tensorwire/tensorwire/internal/base/tensorjson"
+	"github.com/tensorwire/tensorwire/internal/infer"
+)
+
+// joinedBytes is the size up to which an answer's tensors are copied after its JSON, for
+// one write. Larger ones are written from their own memory.
+const joinedBytes = 32 << 10
+
+// writeResult answers with a result: its JSON, and the outputs of binary after it. It is
+// compressed where the caller accepts that.
+func (h *Handler) writeResult(w http.ResponseWriter, r *http.Request, result *infer.Result, binary binaryOutputs) error {
+	text, compressed := newBuffer(), newBuffer()
+	var err error
+	if text.memory, err = appendResult(text.memory[:0], result, &binary); err != nil {
+		return err
+	}
+	jsonLength, size := len(text.memory), 0
+	parts := [][]byte{nil}
+	for i := range result.Outputs {
+		if out := &result.Outputs[i]; binary.has(i) && len(out.Data) > 0 {
+			parts = append(parts, out.Data)
+			size += len(out.Data)
+		}
+	}
+	if size <= joinedBytes {
+		for _, part := range parts[1:] {
+			text.memory = append(text.memory, part...)
+		}
+		parts = parts[:1]
+	}
+	parts[0] = text.memory
+	length := jsonLength + size
+
+	header := w.Header()
+	header.Add("Vary", "Accept-Encoding")
+	if coding := chooseCoding(r.Header); coding != "" && length >= compressBytes {
+		if compressed.memory, err = compress(compressed.memory[:0], coding, parts); err != nil {
+			return err
+		}
+		header.Set("Content-Encoding", coding)
+		parts, length = [][]byte{compressed.memory}, len(compressed.memory)
+	}
+	header.Set("Content-Type", "application/json")
+	if size > 0 {
+		header.Set("Content-Type", "application/octet-stream")
+		header.Set(jsonLengthHeader, strconv.Itoa(jsonLength))
+	}
+	header.Set("Content-Length", strconv.Itoa(length))
+	w.WriteHeader(http.StatusOK)
+	if writeAll(w, parts) {
+		text.free()
+		compressed.free()
+		result.Release()
+	}
+	return nil
+}
+
+// writeAll writes parts and reports whether their memory can be reused. It cannot when the
+// caller left: HTTP/2 then returns while it may still send from that memory.
+func writeAll(w http.ResponseWriter, parts [][]byte) bool {
+	for _, part := range parts {
+		if _, err := w.Write(part); err != nil {
+			return false
+		}
+	}
+	return true
+}
+
+// appendResult appends the JSON of a result. A tensor has parameters only where it is
+// after the JSON: clients take their presence for that.
+func appendResult(dst []byte, result *infer.Result, binary *binaryOutputs) ([]byte, error) {
+	dst = append(dst, '{')
+	if result.ID != "" {
+		dst = append(tensorjson.AppendString(append(dst, `"id":`...), result.ID), ',')
+	}
+	dst = tensorjson.AppendString(append(dst, `"model_name":`...), result.Model)
+	dst = tensorjson.AppendString(append(dst, `,"model_version":`...), result.Version)
+	dst = append(dst, `,"outputs":[`...)
+	for i := range result.Outputs {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		var err error
+		if dst, err = appendOutput(dst, &result.Outputs[i], binary.has(i)); err != nil {
+			return nil, err
+		}
+	}
+	return append(dst, `]}`...), nil
+}
+
+func appendOutput(dst []byte, out *infer.ResultOutput, binary bool) ([]byte, error) {
+	dst = tensorjson.AppendString(append(dst, `{"name":`...), out.Name)
+	dst = tensorjson.AppendString(append(dst, `,"datatype":`...), out.DataType.String())
+	dst = append(dst, `,"shape":[`...)
+	for axis, size := range out.Shape {
+		if axis > 0 {
+			dst = append(dst, ',')
+		}
+		dst = strconv.AppendInt(dst, size, 10)
+	}
+	dst = append(dst, ']')
+	var err error
+	switch {
+	case out.Region != nil:
+	case binary:
+		dst = strconv.AppendInt(append(dst, `,"parameters":{"binary_data_size":`...), int64(len(out.Data)), 10)
+		dst = append(dst, '}')
+	default:
+		dst, err = tensorjson.AppendData(append(dst, `,"data":`...), out.Name, out.Tensor)
+	}
+	return append(dst, '}'), err
+}

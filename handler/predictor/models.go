@@ -1,0 +1,154 @@
+package predictor
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"net/http"
+	"strings"
+
+	"connectrpc.com/connect/v2"
+	"connectrpc.com/connect/v2/connecthttp"
+
+	"github.com/tensorwire/tensorwire/gen/modelserving"
+	"github.com/tensorwire/tensorwire/handler/apierr"
+	"github.com/tensorwire/tensorwire/internal/base/vision"
+	"github.com/tensorwire/tensorwire/internal/engine"
+	"github.com/tensorwire/tensorwire/internal/imageinput"
+	"github.com/tensorwire/tensorwire/internal/infer"
+	"github.com/tensorwire/tensorwire/internal/models/repository"
+)
+
+// ListModels implements [modelservingconnect.PredictorHandler].
+func (s *Service) ListModels(ctx context.Context, _ *modelserving.ListModelsRequest) (*modelserving.ListModelsResponse, error) {
+	snapshot := s.runner.Snapshot()
+	if err := s.etags.check(ctx, snapshot); err != nil {
+		return nil, err
+	}
+	res := &modelserving.ListModelsResponse{DefaultModel: snapshot.DefaultModel}
+	for _, m := range snapshot.Models {
+		res.Models = append(res.Models, describe(m, m.Newest()))
+	}
+	return res, nil
+}
+
+// GetModel implements [modelservingconnect.PredictorHandler].
+func (s *Service) GetModel(ctx context.Context, req *modelserving.GetModelRequest) (*modelserving.GetModelResponse, error) {
+	snapshot := s.runner.Snapshot()
+	model, version, err := snapshot.Lookup(req.GetModelName(), req.GetModelVersion())
+	if err != nil {
+		return nil, apierr.RPC(ctx, s.options.Logger, err)
+	}
+	if err := s.etags.check(ctx, snapshot); err != nil {
+		return nil, err
+	}
+	return &modelserving.GetModelResponse{Model: describe(model, version)}, nil
+}
+
+// describe returns the description of a model and of the tensors of a version of it,
+// which may be nil.
+func describe(model *infer.Model, version *infer.Version) *modelserving.Model {
+	m := &modelserving.Model{Name: model.Name, State: modelserving.ModelState_MODEL_STATE_UNAVAILABLE, Reason: model.Reason}
+	for _, v := range model.Versions {
+		state, reason := stateOf(v)
+		m.Versions = append(m.Versions, &modelserving.ModelVersion{Version: v.Name(), State: state, Reason: reason})
+	}
+	switch newest := model.Newest(); {
+	case newest != nil:
+		if m.State, m.Reason = stateOf(newest); m.State == modelserving.ModelState_MODEL_STATE_READY {
+			m.Reason = ""
+		}
+	case len(model.Versions) > 0:
+		m.State, m.Reason = stateOf(model.Versions[0])
+	}
+	if version == nil || version.State != repository.Ready {
+		return m
+	}
+	inputs := version.Signature.Inputs
+	image := version.Serving.ImageInput()
+	if image != nil {
+		inputs = []engine.TensorSpec{*image.Spec()}
+	}
+	m.Version = version.Name()
+	m.Inputs, m.Outputs = tensorInfos(inputs), tensorInfos(version.Signature.Outputs)
+	m.Labels = version.Labels
+	if image != nil {
+		m.Image = imageInfo(image)
+	}
+	return m
+}
+
+// imageInfo describes the image that the model takes; nil when it takes none. Where the
+// model leaves the size open, the preprocessing may still fix it.
+func imageInfo(input *imageinput.Input) *modelserving.ImageInfo {
+	target, ok := input.Target()
+	if !ok {
+		return nil
+	}
+	info := &modelserving.ImageInfo{Width: int32(target.Width), Height: int32(target.Height), Channels: int32(target.Channels), Layout: "NCHW"}
+	if target.Layout == vision.NHWC {
+		info.Layout = "NHWC"
+	}
+	return info
+}
+
+func tensorInfos(specs []engine.TensorSpec) []*modelserving.TensorInfo {
+	infos := make([]*modelserving.TensorInfo, len(specs))
+	for i, spec := range specs {
+		infos[i] = &modelserving.TensorInfo{Name: spec.Name, Datatype: spec.DataType.String(), Shape: spec.Shape}
+	}
+	return infos
+}
+
+// stateOf returns a version's state, and the reason for it.
+func stateOf(v *infer.Version) (modelserving.ModelState, string) {
+	state, reason := v.Condition()
+	switch state {
+	case repository.Ready:
+		return modelserving.ModelState_MODEL_STATE_READY, reason
+	case repository.Loading:
+		return modelserving.ModelState_MODEL_STATE_LOADING, reason
+	case repository.Unavailable, repository.Unloading:
+	}
+	return modelserving.ModelState_MODEL_STATE_UNAVAILABLE, reason
+}
+
+// etags lets browsers cache the answers of GETs. An answer depends on the URL and on the
+// repository's state, so the number of the state identifies it. The random part is of
+// this process, since the numbers of an earlier one mean other states.
+type etags struct{ process string }
+
+func newETags() etags { return etags{process: rand.Text()} }
+
+// check sets the headers with which a GET is cached. It returns the error that answers
+// 304 when the caller's copy is current.
+func (e etags) check(ctx context.Context, snapshot *infer.Snapshot) error {
+	call, ok := connect.CallInfoForServerContext(ctx)
+	if !ok {
+		return nil
+	}
+	server, ok := connecthttp.ServerInfoForContext(ctx)
+	if !ok || server.HTTPMethod() != http.MethodGet || anyFailing(snapshot) {
+		return nil // a failing version recovers without a new snapshot
+	}
+	tag := fmt.Sprintf(`W/"%s-%d"`, e.process, snapshot.Generation)
+	call.ResponseHeader().Set("ETag", tag)
+	call.ResponseHeader().Set("Cache-Control", "no-cache")
+	for _, known := range call.RequestHeader().Values("If-None-Match") {
+		if known == "*" || strings.Contains(known, tag) {
+			return connecthttp.NewNotModifiedError()
+		}
+	}
+	return nil
+}
+
+func anyFailing(snapshot *infer.Snapshot) bool {
+	for _, m := range snapshot.Models {
+		for _, v := range m.Versions {
+			if v.Failing() != nil {
+				return true
+			}
+		}
+	}
+	return false
+}

@@ -1,0 +1,32 @@
+package predictor
+
+import (
+	"github.com/tensorwire/tensorwire/gen/modelserving"
+	"github.com/tensorwire/tensorwire/internal/infer"
+)
+
+// response returns the message of a result, whose memory it has.
+func response(result *infer.Result) *modelserving.InferenceResponse {
+	scores := &result.Scores
+	m := &modelserving.InferenceResponse{
+		ModelName:    result.Model,
+		ModelVersion: result.Version,
+		Id:           result.ID,
+		Predictions:  scores.Values,
+		Shape:        scores.Shape,
+		Confidence:   scores.Confidence,
+		Timings: &modelserving.Timings{
+			DecodeUs:     result.Timings.Decode.Microseconds(),
+			PreprocessUs: result.Timings.Preprocess.Microseconds(),
+			QueueUs:      result.Timings.Queue.Microseconds(),
+			ComputeUs:    result.Timings.Compute.Microseconds(),
+		},
+	}
+	if len(scores.Classes) > 0 {
+		m.Classifications = make([]*modelserving.Classification, len(scores.Classes))
+	}
+	for i, class := range scores.Classes {
+		m.Classifications[i] = &modelserving.Classification{Index: int32(class.Index), Score: class.Score, Label: class.Label}
+	}
+	return m
+}

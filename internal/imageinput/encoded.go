@@ -1,0 +1,107 @@
+package imageinput
+
+import (
+	"strings"
+	"time"
+
+	"github.com/tensorwire/tensorwire/internal/base/tensor"
+	"github.com/tensorwire/tensorwire/internal/base/vision"
+)
+
+// IsEncoded reports whether source is an encoded image, not values or an array. A datatype, shape
+// or layout means an array, and a content type of image/... an encoded image; without
+// them the first bytes decide.
+func (i *Input) IsEncoded(source *Source) (bool, error) {
+	if len(source.Values) > 0 {
+		return false, nil
+	}
+	if i.image == nil {
+		return false, invalidf("%v: model %q does not take an image (its input %q is %v of %v): send %v", FieldImage, i.model, i.spec.Name, i.spec.DataType, i.spec.Shape, FieldValues)
+	}
+	named := IsImageType(source.ContentType)
+	if source.Datatype != "" || source.Layout != "" || len(source.Shape) > 0 {
+		if named {
+			return false, invalidf("%v is %q, but %v, %v and %v describe an array: leave them out for an encoded image", FieldContentType, source.ContentType, FieldDatatype, FieldShape, FieldLayout)
+		}
+		return false, nil
+	}
+	encoded := vision.Sniff(source.Image) != ""
+	if named && !encoded {
+		return false, invalidf("%v: %v is %q, but the bytes begin like no JPEG, PNG, GIF, WebP, BMP or TIFF", FieldImage, FieldContentType, source.ContentType)
+	}
+	return encoded, nil
+}
+
+// Decode decodes an encoded image within limits and converts it. A width or height that
+// is given fills the model's dynamic size, or must be the model's own. The duration of
+// each step goes into timings.
+func (i *Input) Decode(source *Source, limits vision.Limits, timings *Timings) (tensor.Tensor, error) {
+	target := i.image.target
+	if err := i.setSize(FieldWidth, source.Width, &target.Width); err != nil {
+		return tensor.Tensor{}, err
+	}
+	if err := i.setSize(FieldHeight, source.Height, &target.Height); err != nil {
+		return tensor.Tensor{}, err
+	}
+	if pixels := int64(target.Width) * int64(target.Height); pixels > limits.MaxPixels {
+		return tensor.Tensor{}, &Error{
+			format: "%v and %v: %v: %d x %d are %d pixels, the limit is %d (--max-image-pixels)",
+			args:   []any{FieldWidth, FieldHeight, vision.ErrTooLarge, target.Width, target.Height, pixels, limits.MaxPixels},
+			cause:  vision.ErrTooLarge,
+		}
+	}
+	start := time.Now()
+	picture, err := vision.Decode(source.Image, limits)
+	timings.Decode = time.Since(start)
+	if err != nil {
+		return tensor.Tensor{}, failed(FieldImage, err)
+	}
+	start = time.Now()
+	t, err := i.fromPicture(picture, target)
+	timings.Preprocess = time.Since(start)
+	return t, err
+}
+
+// setSize sets a size of the target that the model leaves open to one that is given.
+func (i *Input) setSize(field Field, given int32, size *int) error {
+	if given != 0 && *size != 0 && *size != int(given) {
+		return invalidf("%v is %d, but input %q of %v takes %d; images of other sizes are resized to it: leave %v out", field, given, i.spec.Name, i.spec.Shape, *size, field)
+	}
+	if given != 0 {
+		*size = int(given)
+	}
+	return nil
+}
+
+// fromPicture resizes, crops and normalizes pixels into the input.
+func (i *Input) fromPicture(picture *vision.Image, target vision.Target) (tensor.Tensor, error) {
+	image := i.image
+	width, height, err := image.preprocess.OutputSize(target, picture.Width, picture.Height)
+	if err != nil {
+		return tensor.Tensor{}, failed(FieldImage, err)
+	}
+	target.Width, target.Height = width, height
+	t := tensor.Tensor{DataType: i.spec.DataType, Shape: image.shape(width, height)}
+	elements, err := t.Shape.Elements()
+	if err != nil {
+		return tensor.Tensor{}, invalidf("%v: %v", FieldImage, err)
+	}
+	if i.spec.DataType == tensor.Uint8 {
+		t.Data = make([]byte, elements)
+		if err := image.preprocess.ApplyUint8(t.Data, picture, target); err != nil {
+			return tensor.Tensor{}, failed(FieldImage, err)
+		}
+		return t, nil
+	}
+	values := make([]float32, elements)
+	if err := image.preprocess.Apply(values, picture, target); err != nil {
+		return tensor.Tensor{}, failed(FieldImage, err)
+	}
+	t.Data, err = tensor.FromFloat32s(values, i.spec.DataType)
+	return t, err
+}
+
+// IsImageType reports whether a media type is that of an encoded image.
+func IsImageType(contentType string) bool {
+	return strings.HasPrefix(strings.ToLower(contentType), "image/")
+}

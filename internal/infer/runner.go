@@ -1,0 +1,177 @@
+package infer
+
+import (
+	"context"
+	"errors"
+	"runtime"
+	"time"
+
+	"github.com/tensorwire/tensorwire/internal/base/sharedmem"
+	"github.com/tensorwire/tensorwire/internal/base/tensor"
+	"github.com/tensorwire/tensorwire/internal/base/vision"
+	"github.com/tensorwire/tensorwire/internal/imageinput"
+	"github.com/tensorwire/tensorwire/internal/sched/scheduler"
+	"github.com/tensorwire/tensorwire/internal/telemetry"
+)
+
+// Options tune a Runner. The zero value has the defaults.
+type Options struct {
+	// MaxDeadline bounds the duration of an inference, also where its caller gives a later
+	// deadline. 0: no bound.
+	MaxDeadline time.Duration
+	// MaxImagePixels bounds an encoded image's width times height. 0:
+	// vision.DefaultMaxPixels.
+	MaxImagePixels int64
+	// SharedMemory has the regions that clients registered. nil: shared memory is off.
+	SharedMemory *sharedmem.Regions
+}
+
+// Runner runs requests on the models of a repository. It is safe for concurrent use.
+type Runner struct {
+	models  Models
+	options Options
+	limits  vision.Limits
+	slots   imageinput.Slots
+}
+
+// NewRunner returns a Runner of models, each of whose versions was compiled by Compile.
+// It decodes as many images at once as Go uses CPUs.
+func NewRunner(models Models, options Options) *Runner {
+	if options.MaxImagePixels == 0 {
+		options.MaxImagePixels = vision.DefaultMaxPixels
+	}
+	return &Runner{
+		models:  models,
+		options: options,
+		limits:  vision.Limits{MaxPixels: options.MaxImagePixels},
+		slots:   imageinput.NewSlots(runtime.GOMAXPROCS(0)),
+	}
+}
+
+// Lease leases a version for one request, which RunLeased runs. The caller releases it.
+func (r *Runner) Lease(model, version string) (*Lease, error) {
+	return r.models.Acquire(model, version)
+}
+
+// Snapshot returns the present state of the repository.
+func (r *Runner) Snapshot() *Snapshot { return r.models.Snapshot() }
+
+// Run leases the version that a request names and runs the request on it. The caller
+// releases the Result. After an error that Abandoned reports, the model may still read
+// the memory of the inputs.
+func (r *Runner) Run(ctx context.Context, req *Request) (*Result, error) {
+	lease, err := r.models.Acquire(req.Model, req.Version)
+	if err != nil {
+		return nil, err
+	}
+	defer lease.Release()
+	return r.RunLeased(ctx, lease, req)
+}
+
+// RunLeased is Run on a version that the caller has leased, to derive the request from
+// it: a version that is acquired twice may have been replaced in between. It records
+// the request in the version's statistics.
+func (r *Runner) RunLeased(ctx context.Context, lease *Lease, req *Request) (*Result, error) {
+	ctx, cancel := withCeiling(ctx, r.options.MaxDeadline)
+	defer cancel()
+	telemetry.SetModel(ctx, lease.Model, lease.Number)
+	lease.Statistics.Arrived()
+	sample, result, err := r.run(ctx, lease, req)
+	switch {
+	case errors.Is(err, scheduler.ErrOvertaken):
+		lease.Statistics.Dropped()
+		return nil, err
+	case err != nil:
+		lease.Statistics.Failed(time.Since(req.Started))
+		return nil, ceilingError(ctx, err)
+	}
+	now := time.Now()
+	sample.Total = now.Sub(req.Started)
+	lease.Statistics.Succeeded(now, sample)
+	return result, nil
+}
+
+// run answers a request, and returns the durations of its steps.
+func (r *Runner) run(ctx context.Context, lease *Lease, req *Request) (telemetry.Sample, *Result, error) {
+	waited := time.Duration(0)
+	if req.Frame != nil {
+		latest, leave, err := req.Frame.enter(ctx, lease, &waited)
+		if err != nil {
+			return telemetry.Sample{}, nil, err
+		}
+		defer leave()
+		ctx = latest
+	}
+	wanted, err := r.wanted(lease, req)
+	if err != nil {
+		return telemetry.Sample{}, nil, err
+	}
+	result := &Result{Model: lease.Model, Version: lease.Name(), ID: req.ID}
+	inputs, batch, err := r.inputs(ctx, lease, req, &result.Timings.Timings)
+	if err != nil {
+		return telemetry.Sample{}, nil, err
+	}
+	ready := time.Now()
+	computed, err := lease.Session().Run(req.Parameters.schedule(ctx, req.Started), inputs)
+	if err != nil {
+		return telemetry.Sample{}, nil, err
+	}
+	computedAt := time.Now()
+	result.computed = computed
+	result.Timings.Queue, result.Timings.Compute = waited+computed.Timings.Queue, computed.Timings.Compute
+	if err := r.answer(lease, req, wanted, result); err != nil {
+		return telemetry.Sample{}, nil, err
+	}
+	return telemetry.Sample{
+		BatchSize:     batch,
+		Cached:        computed.Cached,
+		Queue:         result.Timings.Queue,
+		ComputeInput:  ready.Sub(req.Started) - waited,
+		ComputeInfer:  result.Timings.Compute,
+		ComputeOutput: time.Since(computedAt),
+	}, result, nil
+}
+
+// wanted returns the outputs that a request asks for, checked; none for Scores.
+func (r *Runner) wanted(lease *Lease, req *Request) ([]wantedOutput, error) {
+	if req.Form == Scores {
+		return nil, nil
+	}
+	wanted, err := lease.Serving.contract.wanted(req.Outputs)
+	if err != nil {
+		return nil, err
+	}
+	return wanted, r.checkOutputRegions(wanted)
+}
+
+// inputs returns the inputs in the order of the version's signature, checked, and the
+// size of the batch that they are.
+func (r *Runner) inputs(ctx context.Context, lease *Lease, req *Request, timings *imageinput.Timings) (inputs []tensor.Tensor, batch uint64, err error) {
+	if req.Image == nil {
+		inputs, err = r.arrange(lease.Version, req.Inputs)
+	} else {
+		var input tensor.Tensor
+		input, err = r.convert(ctx, lease, req.Image, timings)
+		inputs = []tensor.Tensor{input}
+	}
+	if err != nil {
+		return nil, 0, err
+	}
+	batch, err = batchSize(lease.Version, inputs)
+	return inputs, batch, err
+}
+
+// answer puts the outputs of a model into result, in the request's form.
+func (r *Runner) answer(lease *Lease, req *Request, wanted []wantedOutput, result *Result) (err error) {
+	if req.Form == Scores {
+		result.Scores, err = lease.Serving.score(result.computed.Outputs[0], req.TopK)
+		return err
+	}
+	if result.Outputs, err = r.takeOutputs(lease.Version, result.computed, wanted); err != nil {
+		return err
+	}
+	if req.Form == Labels {
+		lease.Serving.label(result, req.TopK)
+	}
+	return nil
+}
