@@ -40,7 +40,7 @@ func limitBodies(streaming map[string]bool, options Options) func(http.Handler) 
 			if stream {
 				meter.wait = func(size int64) error { return account.Add(ctx, size) }
 			}
-			// Body is replaced in a copy: net/http looks at its own request's Body to
+			// Body is replaced in a copy: net/http checks its own request's Body to
 			// decide whether a connection can be reused. Replaced there, what a client
 			// left of an unread body would be parsed as its next requests.
 			inner := r.WithContext(ctx)

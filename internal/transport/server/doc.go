@@ -4,6 +4,6 @@
 //
 // A request passes the middleware of [StandardMiddleware] from the outside in, then the
 // routes: prefixes first, such as /v2 of the REST API, then patterns. The RPCs of [RPC] pass
-// the interceptors besides, because only these can end a stream with a status. All protocols
+// the interceptors as well, because only these can end a stream with a status. All protocols
 // pass the same middleware.
 package server

@@ -28,7 +28,7 @@ type exchange struct {
 }
 
 // observe returns the exchange that w belongs to, and its request. Where there is none it
-// makes one. The request is a copy then: net/http looks at its own request's Body to decide
+// makes one. The request is a copy then: net/http checks its own request's Body to decide
 // whether a connection can be reused, so that middleware must not replace it there.
 func observe(w http.ResponseWriter, r *http.Request) (*exchange, *http.Request) {
 	if e, ok := w.(*exchange); ok {

@@ -59,7 +59,7 @@ func logAccess(log *slog.Logger) func(http.Handler) http.Handler {
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			e, r := observe(w, r)
-			if !telemetry.LogsAccess(r.Context(), log, &e.record) {
+			if !telemetry.LogsAccess(r.Context(), log, &e.record) { //nolint:contextcheck // observe derives it from the request's
 				next.ServeHTTP(e, r)
 				return
 			}

@@ -50,7 +50,7 @@ func recoverPanics(log *slog.Logger) func(http.Handler) http.Handler {
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			e, r := observe(w, r)
-			defer func() {
+			defer func() { //nolint:contextcheck // observe derives it from the request's
 				v := recover()
 				if v == nil {
 					return

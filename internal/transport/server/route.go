@@ -17,8 +17,8 @@ type Route struct {
 	// /v2/models/../x, where a client of an API expects an answer.
 	Prefix  string
 	Handler http.Handler
-	// Streaming routes receive several messages in one request, each of which is bounded
-	// by itself. Their Pattern is a path.
+	// Streaming routes receive several messages in one request, each with its own bounds.
+	// Their Pattern is a path.
 	Streaming bool
 	// Quiet routes have no lines in the access log.
 	Quiet bool

@@ -81,29 +81,40 @@ func ReadMessage(body io.Reader, lead, n int) (buf []byte, got int, err error) {
 // limit it reads no more than it needs to detect that, and returns ErrMore. With an error,
 // got is how many bytes arrived, and there is no buffer.
 func ReadBody(body io.Reader, lead int, declared, limit int64) (buf []byte, got int, err error) {
+	return readBody(body, lead, 0, declared, limit)
+}
+
+// ReadBodyAfter is ReadBody into a buffer that is aligned and begins with head bytes for the
+// caller, before the content.
+func ReadBodyAfter(body io.Reader, head int, declared, limit int64) (buf []byte, err error) {
+	buf, _, err = readBody(body, 0, head, declared, limit)
+	return buf, err
+}
+
+func readBody(body io.Reader, lead, head int, declared, limit int64) (buf []byte, got int, err error) {
 	if declared > limit {
 		return nil, 0, ErrMore
 	}
-	size := FirstStep
+	size := min(FirstStep, int(limit)+1)
 	if declared >= 0 {
 		size = initialSize(int(declared))
 	}
-	buf = Get(lead, size)
+	buf = Get(lead, head+size)
 	for err == nil {
 		switch {
-		case got < len(buf):
+		case head+got < len(buf):
 			var n int
-			n, err = body.Read(buf[got:])
+			n, err = body.Read(buf[head+got:])
 			got += n
 		case int64(got) < declared:
-			buf = grow(buf, lead, min(int(declared), got*trustRatio))
+			buf = grow(buf, lead, head+min(int(declared), got*trustRatio))
 		default:
 			// The end must follow. Nothing is allocated until another byte arrives.
 			var one [1]byte
 			var n int
 			if n, err = body.Read(one[:]); n > 0 {
-				buf = grow(buf, lead, max(FirstStep, 2*got))
-				buf[got] = one[0]
+				buf = grow(buf, lead, head+min(max(FirstStep, 2*got), int(limit)+1))
+				buf[head+got] = one[0]
 				got++
 			}
 		}
@@ -112,7 +123,7 @@ func ReadBody(body io.Reader, lead int, declared, limit int64) (buf []byte, got 
 		}
 	}
 	if errors.Is(err, io.EOF) {
-		return buf[:got], got, nil
+		return buf[:head+got], got, nil
 	}
 	bufpool.Put(buf)
 	return nil, got, err

@@ -61,6 +61,10 @@ func TestBodiesOfEveryLength(t *testing.T) {
 				if err != nil || got != n || !bytes.Equal(buf, data) {
 					t.Errorf("%d bytes, %d declared, %s: %d, %v", n, declared, name, got, err)
 				}
+				buf, err = ReadBodyAfter(wrap(bytes.NewReader(data)), 11, declared, 400_000)
+				if err != nil || !bytes.Equal(buf[11:], data) {
+					t.Errorf("%d bytes after a head, %d declared, %s: %v", n, declared, name, err)
+				}
 				if n == 0 || declared >= int64(n) {
 					continue
 				}
