@@ -37,9 +37,9 @@ CONFORMANCE := internal/test/conformance
 CONFORMANCE_CODE := $(CONFORMANCE)/gen/connectrpc/conformance/v1/conformancev1connect/service.connect.go
 TESTED := build/conformance
 
-# The benchmark against other servers, a separate module.
+# The benchmarks, a module of its own, and what they need.
 BENCH := build/bench
-BENCH_SOURCES := $(wildcard bench/*.go) bench/go.mod bench/go.sum
+BENCH_SOURCES := $(wildcard bench/*.go bench/*/*.go) bench/go.mod bench/go.sum
 
 GO_SOURCES := $(shell find . -name '*.go' -not -path './node_modules/*' -not -path './build/*' -not -path './$(INTEROP)/*' -not -path './bench/*' -not -path './$(CONFORMANCE)/*')
 PAGE_SOURCES := $(shell find web/src web/static gen/es -type f) web/build.mjs
@@ -148,12 +148,12 @@ fuzz-ci: $(PACKAGES) $(LIBRARY) ## Fuzz the targets that CI runs, for FUZZTIME e
 	$(TOOLS)/fuzz.sh '$(FUZZTIME)' $(FUZZ_CI)
 
 .PHONY: bench
-bench: build ## Measure encodings, protocols and the model's share (BENCHTIME=, BENCHFLAGS=)
-	go run ./internal/bench -time '$(BENCHTIME)' -server bin/tensorwire $(BENCHFLAGS)
+bench: build $(BENCH)/bench ## Measure encodings, protocols, memory, batching, overload and more (BENCHTIME=, BENCHFLAGS=)
+	$(BENCH)/bench -only product -time '$(BENCHTIME)' $(BENCHFLAGS)
 
 .PHONY: bench-transport
-bench-transport: build setup-bench $(BENCH)/bench ## Compare with grpc-go's server and Python's (BENCHTIME=, BENCHFLAGS=)
-	$(BENCH)/bench -time '$(BENCHTIME)' $(BENCHFLAGS)
+bench-transport: build setup-bench $(BENCH)/bench ## Compare with grpc-go, net/http and Python, or with another build: BENCHFLAGS='-before PATH' (BENCHTIME=)
+	$(BENCH)/bench -only transport -time '$(BENCHTIME)' $(BENCHFLAGS)
 
 .PHONY: setup-bench
 setup-bench: $(PACKAGES) $(BENCH)/generated/predictor_pb2_grpc.py ## Install the servers that `make bench-transport` compares with

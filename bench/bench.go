@@ -1,109 +1,180 @@
 package main
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"regexp"
+	"runtime"
+	"slices"
+	"strings"
+	"time"
 
-	"github.com/tensorwire/tensorwire/internal/bench/model"
-	"github.com/tensorwire/tensorwire/internal/bench/report"
+	"github.com/tensorwire/tensorwire/bench/model"
 	"github.com/tensorwire/tensorwire/internal/engine/onnx"
+	"github.com/tensorwire/tensorwire/internal/load"
 )
 
-// Names of the models in the repository that the command writes.
-const (
-	identityModel = "identity"
-	imageModel    = "image224"
-)
-
-// bench is what the sections share.
+// bench is the state that the sections share.
 type bench struct {
 	*options
 	stderr io.Writer
-	// self is this program, which is also the servers without a model and grpc-go's.
-	self string
-	// library is ONNX Runtime's, models the repository.
-	library, models string
-	// missed counts the ratios that miss their floor.
-	missed int
+	// program is this one, which also is the servers other than Tensorwire's.
+	program string
+	image   []float32
+	missed  int // ratios that miss their target
 }
 
-// newBench writes the models; close removes them.
 func newBench(o *options, stderr io.Writer) (*bench, error) {
-	b := &bench{options: o, stderr: stderr}
+	b := &bench{options: o, stderr: stderr, image: newImage()}
 	var err error
-	if b.self, err = os.Executable(); err != nil {
-		return nil, err
+	if b.program, err = os.Executable(); err != nil || b.library != "" {
+		return b, err
 	}
-	if o.profiles != "" {
-		if err := os.MkdirAll(o.profiles, 0o755); err != nil {
-			return nil, err
-		}
+	// The build puts the library next to the server.
+	if found, _ := filepath.Glob(filepath.Join(filepath.Dir(b.server), "libonnxruntime*")); len(found) > 0 {
+		b.library = found[0]
+	} else {
+		b.library, err = onnx.Find("")
 	}
-	if b.models, err = os.MkdirTemp("", "tensorwire-bench-"); err != nil {
-		return nil, err
-	}
-	for name, g := range map[string]*model.Graph{identityModel: model.Identity(), imageModel: model.Image()} {
-		if err := writeModel(b.modelFile(name), g); err != nil {
-			return nil, errors.Join(err, b.close())
-		}
-	}
-	return b, nil
+	return b, err
 }
 
-func writeModel(file string, g *model.Graph) error {
-	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
-		return err
-	}
-	return os.WriteFile(file, g.Encode(), 0o644)
+const (
+	identityModel = "identity"
+	imageModel    = "image224"
+	heavyModel    = "conv224"
+	digitsModel   = "digits"
+)
+
+// servedModel is a model of a repository: a copy of the directory copyOf, or the graph.
+type servedModel struct {
+	name, copyOf string
+	graph        model.Graph
+	config       string // the text of config.pbtxt; empty: there is none
 }
 
-func (b *bench) modelFile(name string) string {
-	return filepath.Join(b.models, name, "1", "model.onnx")
+func digits() servedModel {
+	return servedModel{name: digitsModel, copyOf: inRepository("models/digits")}
 }
 
-// findLibrary looks for ONNX Runtime where the product does.
-func (b *bench) findLibrary() error {
-	if b.library != "" {
-		return nil
+// write puts the model into the repository at dir.
+func (m servedModel) write(dir string) error {
+	file := modelFile(dir, m.name)
+	err := os.MkdirAll(filepath.Dir(file), 0o755)
+	if m.copyOf != "" {
+		err = errors.Join(err, os.CopyFS(filepath.Join(dir, m.name), os.DirFS(m.copyOf)))
+	} else {
+		err = errors.Join(err, os.WriteFile(file, m.graph.Encode(), 0o644))
 	}
-	var err error
-	b.library, err = onnx.Find(os.Getenv("TENSORWIRE_ONNXRUNTIME_LIB"))
+	if m.config != "" {
+		err = errors.Join(err, os.WriteFile(filepath.Join(dir, m.name, "config.pbtxt"), []byte(m.config), 0o644))
+	}
 	return err
 }
 
-func (b *bench) close() error { return os.RemoveAll(b.models) }
+// modelFile returns the path of a model's ONNX file in the repository at dir.
+func modelFile(dir, name string) string { return filepath.Join(dir, name, "1", "model.onnx") }
 
-// sections are the parts of the report.
-func (b *bench) sections() []report.Section {
-	return []report.Section{
-		{Name: "grpc-baseline", Title: "The baseline", Run: b.baseline},
-		{Name: "grpc-requests", Title: "Large requests", Run: b.requests},
-		{Name: "grpc-answers", Title: "Large answers", Run: b.answers},
-		{Name: "grpc-identity", Title: "The identity model", Run: b.identity},
-		{Name: "grpc-streams", Title: "Streams", Run: b.streams},
-		{Name: "grpc-link", Title: "A long way", Run: b.link},
-		{Name: "grpc-idle", Title: "Idle connections", Run: b.idle},
-		{Name: "python", Title: "Servers in Python", Run: b.pythons},
-		{Name: "grpc-machine", Title: "Machine", Run: b.machine},
+// withModels writes models to a repository at dir while do runs.
+func withModels(models []servedModel, do func(dir string) error) (err error) {
+	dir, err := os.MkdirTemp("", "tensorwire-bench-")
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	for _, m := range models {
+		if err := m.write(dir); err != nil {
+			return fmt.Errorf("model %s: %w", m.name, err)
+		}
+	}
+	return do(dir)
+}
+
+// serverArgs are the arguments of Tensorwire's binary: its defaults with a repository.
+func (b *bench) serverArgs(models string, more ...string) []string {
+	return append([]string{"serve", "--listen", "127.0.0.1:0", "--models", models, "--log-level", "warn", "--onnxruntime-lib", b.library}, more...)
+}
+
+// withServer runs Tensorwire with models, and more arguments, while do runs.
+func (b *bench) withServer(ctx context.Context, models []servedModel, args []string, do func(s *server, dir string) error) error {
+	return withModels(models, func(dir string) (err error) {
+		s, err := b.start(ctx, b.server, b.serverArgs(dir, args...)...)
+		if err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, s.stop()) }()
+		return do(s, dir)
+	})
+}
+
+// server is a running server. Its figures are those of its process tree.
+type server struct {
+	load.Process
+	base   string // the URL, such as http://127.0.0.1:8080
+	cancel context.CancelFunc
+	ended  chan error
+}
+
+// self measures this process.
+func self() load.Process { return load.Process{PID: os.Getpid(), Alone: true} }
+
+// start starts a server and waits until it prints its address, which means that it is
+// ready. It runs with its default settings, without those in the environment.
+func (b *bench) start(ctx context.Context, path string, args ...string) (*server, error) {
+	const startTimeout, stopTimeout = 30 * time.Second, 10 * time.Second
+	path, err := filepath.Abs(path)
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	cmd := exec.CommandContext(ctx, path, args...)
+	cmd.Env = slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "TENSORWIRE_") })
+	cmd.Stderr = b.stderr
+	cmd.WaitDelay = stopTimeout
+	if runtime.GOOS != "windows" { // which has no interrupt
+		cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
+	}
+	stdout, err := cmd.StdoutPipe()
+	if err = errors.Join(err, cmd.Start()); err != nil {
+		cancel()
+		return nil, fmt.Errorf("start the server: %w", err)
+	}
+	s := &server{Process: load.Process{PID: cmd.Process.Pid}, cancel: cancel, ended: make(chan error, 1)}
+	found := make(chan string, 1)
+	go func() {
+		address := regexp.MustCompile(`http://[0-9a-z.:\[\]]+`)
+		for lines := bufio.NewScanner(stdout); lines.Scan(); {
+			if base := address.FindString(lines.Text()); base != "" {
+				found <- base
+				break
+			}
+		}
+		_, _ = io.Copy(io.Discard, stdout) // until it ends
+		s.ended <- cmd.Wait()
+	}()
+	select {
+	case s.base = <-found:
+		return s, nil
+	case err := <-s.ended:
+		cancel()
+		return nil, fmt.Errorf("%s ended before it was ready: %w", filepath.Base(path), errors.Join(err, ctx.Err()))
+	case <-time.After(startTimeout):
+		return nil, errors.Join(fmt.Errorf("%s printed no address within %v", filepath.Base(path), startTimeout), s.stop())
 	}
 }
 
-func sectionNames() []string {
-	var names []string
-	for _, s := range (&bench{}).sections() {
-		names = append(names, s.Name)
+func (s *server) stop() error {
+	s.cancel()
+	err := <-s.ended
+	var exit *exec.ExitError
+	if err == nil || errors.Is(err, context.Canceled) || errors.As(err, &exit) && !exit.Exited() {
+		return nil // ended by the interrupt
 	}
-	return names
-}
-
-// machine says where and how the figures were taken.
-func (b *bench) machine(context.Context) (*report.Report, error) {
-	r := &report.Report{}
-	r.Add(report.Paragraph(fmt.Sprintf("%s. Medians of %d rounds of %v in which the servers take turns. Again, on your machine:",
-		machineLine(), b.rounds, b.duration)), report.Code("make bench-transport"))
-	return r, nil
+	return fmt.Errorf("stop the server: %w", err)
 }

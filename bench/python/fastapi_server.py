@@ -58,7 +58,7 @@ def main() -> None:
     try:
         server.run(sockets=[listener])
     except KeyboardInterrupt:
-        pass  # that is how it is stopped
+        pass  # the benchmark stops it so
 
 
 if __name__ == "__main__":

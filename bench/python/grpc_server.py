@@ -2,7 +2,7 @@
 
 usage: grpc_server.py MODEL GENERATED
 
-GENERATED is the directory of what grpc_tools makes of predictor.proto.
+GENERATED is the directory of the code that grpc_tools generates from predictor.proto.
 """
 
 import signal

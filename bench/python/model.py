@@ -1,4 +1,4 @@
-"""The model as both servers run it: ONNX Runtime with one thread to a call."""
+"""The model of both servers: ONNX Runtime with one thread per call."""
 
 import numpy as np
 import onnxruntime

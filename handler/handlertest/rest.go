@@ -19,7 +19,7 @@ type Answer struct {
 // Ask sends a request to h; headers alternate names and values.
 func Ask(t testing.TB, h http.Handler, method, target string, body []byte, headers ...string) Answer {
 	t.Helper()
-	r := httptest.NewRequest(method, target, bytes.NewReader(body))
+	r := httptest.NewRequestWithContext(t.Context(), method, target, bytes.NewReader(body))
 	for i := 0; i < len(headers); i += 2 {
 		r.Header.Add(headers[i], headers[i+1])
 	}

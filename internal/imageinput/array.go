@@ -26,7 +26,7 @@ func (i *Input) fromArray(source *Source) (tensor.Tensor, error) {
 	}
 	pixels, err := vision.FromPixels(array.interleaved(source.Image), array.width, array.height, array.channels)
 	if err != nil {
-		return tensor.Tensor{}, failed(FieldImage, err)
+		return tensor.Tensor{}, imageError(err)
 	}
 	return i.fromPicture(pixels, i.image.target)
 }

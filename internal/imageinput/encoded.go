@@ -44,17 +44,14 @@ func (i *Input) Decode(source *Source, limits vision.Limits, timings *Timings) (
 		return tensor.Tensor{}, err
 	}
 	if pixels := int64(target.Width) * int64(target.Height); pixels > limits.MaxPixels {
-		return tensor.Tensor{}, &Error{
-			format: "%v and %v: %v: %d x %d are %d pixels, the limit is %d (--max-image-pixels)",
-			args:   []any{FieldWidth, FieldHeight, vision.ErrTooLarge, target.Width, target.Height, pixels, limits.MaxPixels},
-			cause:  vision.ErrTooLarge,
-		}
+		return tensor.Tensor{}, newError(vision.ErrTooLarge, "%v and %v: %v: %d x %d are %d pixels, the limit is %d (--max-image-pixels)",
+			FieldWidth, FieldHeight, vision.ErrTooLarge, target.Width, target.Height, pixels, limits.MaxPixels)
 	}
 	start := time.Now()
 	picture, err := vision.Decode(source.Image, limits)
 	timings.Decode = time.Since(start)
 	if err != nil {
-		return tensor.Tensor{}, failed(FieldImage, err)
+		return tensor.Tensor{}, imageError(err)
 	}
 	start = time.Now()
 	t, err := i.fromPicture(picture, target)
@@ -78,7 +75,7 @@ func (i *Input) fromPicture(picture *vision.Image, target vision.Target) (tensor
 	image := i.image
 	width, height, err := image.preprocess.OutputSize(target, picture.Width, picture.Height)
 	if err != nil {
-		return tensor.Tensor{}, failed(FieldImage, err)
+		return tensor.Tensor{}, imageError(err)
 	}
 	target.Width, target.Height = width, height
 	t := tensor.Tensor{DataType: i.spec.DataType, Shape: image.shape(width, height)}
@@ -89,13 +86,13 @@ func (i *Input) fromPicture(picture *vision.Image, target vision.Target) (tensor
 	if i.spec.DataType == tensor.Uint8 {
 		t.Data = make([]byte, elements)
 		if err := image.preprocess.ApplyUint8(t.Data, picture, target); err != nil {
-			return tensor.Tensor{}, failed(FieldImage, err)
+			return tensor.Tensor{}, imageError(err)
 		}
 		return t, nil
 	}
 	values := make([]float32, elements)
 	if err := image.preprocess.Apply(values, picture, target); err != nil {
-		return tensor.Tensor{}, failed(FieldImage, err)
+		return tensor.Tensor{}, imageError(err)
 	}
 	t.Data, err = tensor.FromFloat32s(values, i.spec.DataType)
 	return t, err

@@ -3,7 +3,7 @@ package imageinput
 import (
 	"errors"
 	"fmt"
-	"slices"
+	"strings"
 )
 
 // ErrInvalid reports a Source that does not fit the model or contradicts itself.
@@ -29,30 +29,37 @@ var fieldNames = [...]string{
 	FieldShape: "shape", FieldDatatype: "datatype", FieldLayout: "layout", FieldContentType: "content_type",
 }
 
-func (f Field) String() string { return fieldNames[f] }
+func (f Field) String() string {
+	if int(f) >= len(fieldNames) {
+		return "unknown field"
+	}
+	return fieldNames[f]
+}
+
+// fieldMark begins the place of a field's name in the text of an Error. The field follows
+// as one byte. Texts of requests are quoted, and so do not have it.
+const fieldMark = '\x00'
 
 // Error reports what is wrong with a Source. It is an ErrInvalid, or wraps the error of
-// the conversion. It keeps the fields that its text mentions as data: see Named.
+// the conversion. It keeps the fields that its text mentions as data: see Named. It does
+// not alias the Source.
 type Error struct {
-	format string
-	args   []any // a Field is rendered by name
-	cause  error // nil: an ErrInvalid
-	name   func(Field) string
+	text  string // with marks in place of the names of fields
+	cause error  // nil: an ErrInvalid
+	name  func(Field) string
 }
 
 func (e *Error) Error() string {
-	args := slices.Clone(e.args)
-	for i, arg := range args {
-		switch arg := arg.(type) {
-		case Field:
-			if e.name != nil {
-				args[i] = e.name(arg)
-			}
-		case *Error:
-			args[i] = arg.Named(e.name)
+	var b strings.Builder
+	for text := e.text; ; {
+		before, marked, found := strings.Cut(text, string(fieldMark))
+		b.WriteString(before)
+		if !found || marked == "" {
+			return b.String()
 		}
+		b.WriteString(e.name(Field(marked[0])))
+		text = marked[1:]
 	}
-	return fmt.Sprintf(e.format, args...)
 }
 
 // Is reports whether target is ErrInvalid and the error has no other cause.
@@ -68,13 +75,22 @@ func (e *Error) Named(name func(Field) string) *Error {
 	return &named
 }
 
-// invalidf returns an Error that is an ErrInvalid. Fields among args are rendered by
-// Named; format has %v for them.
-func invalidf(format string, args ...any) error {
-	return &Error{format: format, args: args}
+// newError returns an Error with a cause, which may be nil. Fields and Errors among args,
+// for which format has %v, keep their fields as data.
+func newError(cause error, format string, args ...any) *Error {
+	for i, arg := range args {
+		switch arg := arg.(type) {
+		case Field:
+			args[i] = string([]byte{fieldMark, byte(arg)})
+		case *Error:
+			args[i] = arg.text
+		}
+	}
+	return &Error{text: fmt.Sprintf(format, args...), cause: cause, name: Field.String}
 }
 
-// failed returns an Error of a field whose conversion failed with cause.
-func failed(field Field, cause error) error {
-	return &Error{format: "%v: %v", args: []any{field, cause}, cause: cause}
-}
+// invalidf returns an Error that is an ErrInvalid: see newError.
+func invalidf(format string, args ...any) error { return newError(nil, format, args...) }
+
+// imageError returns an Error of an image whose conversion failed with cause.
+func imageError(cause error) error { return newError(cause, "%v: %v", FieldImage, cause) }

@@ -106,7 +106,7 @@ func (g *latestGroup) cancel(ctx context.Context, turn chan error) error {
 	return ctx.Err()
 }
 
-// leave admits the waiting frame.
+// leave ends the run of a frame, and admits the waiting one, if any.
 func (g *latestGroup) leave() {
 	g.mu.Lock()
 	defer g.mu.Unlock()

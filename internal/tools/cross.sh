@@ -2,7 +2,8 @@
 # Compile every Go package for other systems, and vet it with its tests. That is without
 # cgo, so that no C compiler for those systems is needed: internal/engine/onnx/ort then
 # has no C code (see its nocgo.go). With the path of Zig's program, from PyPI's ziglang or
-# https://ziglang.org, the whole program is built with its C code too.
+# https://ziglang.org, its C compiler compiles that package too. A whole program for macOS
+# takes Apple's headers: Prometheus's client has C code that includes them.
 #
 # usage: cross.sh ZIG-OR-EMPTY GOOS/GOARCH...
 set -euo pipefail
@@ -29,7 +30,7 @@ for system in "$@"; do
 	go build ./...
 	go vet ./...
 	if [ -n "$zig" ]; then
-		echo "build the program for $system with its C code"
-		CGO_ENABLED=1 CC="$zig cc -target $(target "$system")" go build -trimpath -ldflags=-w -o "build/cross/$GOOS-$GOARCH/" ./cmd/tensorwire
+		echo "compile the C code for $system"
+		CGO_ENABLED=1 CC="$zig cc -target $(target "$system")" go build ./internal/engine/onnx/ort
 	fi
 done

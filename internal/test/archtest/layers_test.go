@@ -27,7 +27,7 @@ var forbidden = []struct {
 	{from: "internal/infer", imports: module + "internal/engine/onnx", because: "the core runs any engine.Session"},
 	{from: "internal/imageinput", imports: module + "internal/infer", because: "a conversion runs no model"},
 	{from: "internal/imageinput", imports: module + "internal/sched", because: "a conversion runs no model"},
-	{from: "internal/models", imports: module + "internal/sched", because: "the repository opens sessions, and the composition root decorates them"},
+	{from: "internal/models/repository", imports: module + "internal/sched", because: "the repository opens sessions, and the composition root decorates them"},
 }
 
 // within reports whether a package is dir or below it.

@@ -18,7 +18,7 @@ func (s *Server) Unsent() int {
 }
 
 // UnboundSendBuffer disables the bound of the socket send buffer, before the server serves.
-func (s *Server) UnboundSendBuffer() { s.maxNearRTT = 0 }
+func (s *Server) UnboundSendBuffer() { s.maxLocalRTT = 0 }
 
 // Budgets and limits under test.
 const (

@@ -2,8 +2,6 @@ package h2_test
 
 import (
 	"cmp"
-	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -18,8 +16,6 @@ import (
 	"syscall"
 	"testing"
 	"time"
-
-	"golang.org/x/net/http2"
 
 	"github.com/tensorwire/tensorwire/internal/transport/h2"
 )
@@ -36,7 +32,7 @@ const (
 // BenchmarkSendBuffer compares the server's CPU time per response with and without the bound
 // of the socket send buffer. The clients are processes of their own. Each iteration is a
 // round over all variants; "unbounded2" shows the noise of "unbounded" against itself. Run
-// it with -benchtime 31x; docs/decisions.md has results.
+// it with -benchtime 15x; docs/decisions.md has results.
 func BenchmarkSendBuffer(b *testing.B) {
 	for _, load := range []struct{ size, callers, conns, requests int }{
 		{size: 602_112, callers: 4, conns: 1, requests: 1000},
@@ -114,11 +110,6 @@ func runSendBufferClient(b *testing.B, address string, callers, conns, requests 
 	}
 }
 
-func dialPlain(ctx context.Context, network, address string, _ *tls.Config) (net.Conn, error) {
-	var d net.Dialer
-	return d.DialContext(ctx, network, address)
-}
-
 // TestSendBufferClient is the client process of BenchmarkSendBuffer.
 func TestSendBufferClient(t *testing.T) {
 	fields := strings.Fields(os.Getenv(sendBufferClient))
@@ -135,7 +126,8 @@ func TestSendBufferClient(t *testing.T) {
 	callers, conns, requests := numbers[0], numbers[1], numbers[2]
 	clients := make([]*http.Client, conns)
 	for i := range clients {
-		transport := &http2.Transport{AllowHTTP: true, DialTLSContext: dialPlain}
+		transport := &http.Transport{Protocols: new(http.Protocols), HTTP2: &http.HTTP2Config{MaxReadFrameSize: 1 << 20}}
+		transport.Protocols.SetUnencryptedHTTP2(true)
 		defer transport.CloseIdleConnections()
 		clients[i] = &http.Client{Transport: transport}
 	}

@@ -21,10 +21,11 @@ const (
 	// reading them loses its connection.
 	maxSendBuffer     = 256 << 10
 	maxControlBacklog = 1 << 20
-	// maxRound bounds the bytes of one write, so that streams take turns. maxNearRound is
-	// the bound for a nearby peer, which accepts them quickly: fewer goroutine switches.
-	maxRound     = 512 << 10
-	maxNearRound = 1 << 20
+	// maxRound bounds the bytes of one write, so that streams take turns. maxLocalRound
+	// is the bound for a peer on the same machine, which accepts them quickly: fewer
+	// goroutine switches.
+	maxRound      = 512 << 10
+	maxLocalRound = 1 << 20
 	// maxTurn bounds the bytes of one stream per round.
 	maxTurn = 128 << 10
 )
@@ -68,7 +69,7 @@ type sendQueue struct {
 	roundStreams []*stream
 	deadline     time.Time // of writes on the connection
 	rttChecks    int       // of boundSendBuffer
-	near         bool      // the peer is nearby
+	localPeer    bool      // the peer runs on the same machine
 }
 
 func (q *sendQueue) init() {

@@ -13,11 +13,11 @@ import (
 
 // Server serves the HTTP/2 connections of one http.Server. It is safe for concurrent use.
 type Server struct {
-	options    Options
-	httpServer *http.Server
-	workers    workers
-	maxNearRTT time.Duration // the constant, unless a benchmark changes it
-	buffered   atomic.Int64  // memory of request bodies over all connections, in bytes
+	options     Options
+	httpServer  *http.Server
+	workers     workers
+	maxLocalRTT time.Duration // the constant, unless a benchmark changes it
+	buffered    atomic.Int64  // memory of request bodies over all connections, in bytes
 
 	mu       sync.Mutex
 	conns    map[*conn]struct{}
@@ -35,7 +35,7 @@ type Server struct {
 // them: also call Server.Shutdown of the returned Server, and Server.Close along with
 // srv.Close.
 func Configure(srv *http.Server, options Options) *Server {
-	s := &Server{options: options.withDefaults(srv), httpServer: srv, maxNearRTT: maxNearRTT, conns: map[*conn]struct{}{}, empty: make(chan struct{})}
+	s := &Server{options: options.withDefaults(srv), httpServer: srv, maxLocalRTT: maxLocalRTT, conns: map[*conn]struct{}{}, empty: make(chan struct{})}
 	// Keep net/http's own HTTP/2 out: TLSNextProto replaces it over TLS, and without
 	// UnencryptedHTTP2 a PRI request reaches the handler.
 	srv.Protocols = new(http.Protocols)

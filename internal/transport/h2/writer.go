@@ -111,8 +111,8 @@ func (c *conn) gatherRoundLocked() {
 		return
 	}
 	limit := maxRound
-	if q.near {
-		limit = maxNearRound
+	if q.localPeer {
+		limit = maxLocalRound
 	}
 	if frames := limit / minFrameSize * 2; len(q.frameHeaders) < frames {
 		q.frameHeaders = make([][frameHeaderSize]byte, frames)

@@ -46,13 +46,14 @@ const Microsoft = "com.microsoft"
 
 // Node is an operator with its attributes. Domain is "" for ONNX's own.
 type Node struct {
-	Op      string
-	Domain  string
-	Inputs  []string
-	Outputs []string
-	Ints    map[string]int64
-	Tensors map[string]Initializer
-	Graphs  map[string]Graph
+	Op       string
+	Domain   string
+	Inputs   []string
+	Outputs  []string
+	Ints     map[string]int64
+	IntLists map[string][]int64
+	Tensors  map[string]Initializer
+	Graphs   map[string]Graph
 }
 
 // Value declares an input or output. Dims has an int for a fixed dimension, a string for a
@@ -145,6 +146,14 @@ func (n Node) encode() []byte {
 		attribute := appendMessage(nil, 1, []byte(name))
 		attribute = appendVarint(attribute, 3, uint64(value))
 		attribute = appendVarint(attribute, 20, 2) // type INT
+		b = appendMessage(b, 5, attribute)
+	}
+	for name, values := range n.IntLists {
+		attribute := appendMessage(nil, 1, []byte(name))
+		for _, value := range values {
+			attribute = appendVarint(attribute, 8, uint64(value))
+		}
+		attribute = appendVarint(attribute, 20, 7) // type INTS
 		b = appendMessage(b, 5, attribute)
 	}
 	for name, value := range n.Tensors {

@@ -1,0 +1,197 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+
+	"github.com/tensorwire/tensorwire/bench/model"
+	"github.com/tensorwire/tensorwire/bench/report"
+	"github.com/tensorwire/tensorwire/gen/modelserving"
+)
+
+// Targets of ratios to grpc-go.
+const (
+	maxSmallCPU = 0.8 // of CPU per request, for payloads below an image
+	maxCPU      = 0.5 // and for larger ones
+	maxP99      = 1.0
+	maxMemory   = 0.6 // of the peak, at largeBytes with maxCallers
+	maxIdle     = 1.0 // of the memory of an idle connection
+	minFrames   = 1.5 // of the frames per second of a stream
+	minUpload   = 200 // MB/s on a slow link, not a ratio
+)
+
+const maxCallers = 32
+
+// withoutModel returns grpc-go's server, Tensorwire's, and the latter on net/http's HTTP/2,
+// without a model. args select the response.
+func (b *bench) withoutModel(connect connector, args ...string) (all []contender) {
+	for _, kind := range []string{kindGRPCGo, kindTensorwire, kindNetHTTP} {
+		all = append(all, contender{name: kind, path: b.program, args: append([]string{serveCommand, "-kind", kind}, args...), connect: connect})
+	}
+	return all
+}
+
+// withIdentity returns grpc-go's server around ONNX Runtime, Tensorwire, and the latter on
+// net/http's HTTP/2, with the models of the repository at dir.
+func (b *bench) withIdentity(connect connector, dir string) []contender {
+	return []contender{
+		{kindGRPCGo, b.program, []string{serveCommand, "-kind", kindGRPCGo, "-model", modelFile(dir, identityModel), "-onnxruntime-lib", b.library}, connect},
+		{kindTensorwire, b.server, b.serverArgs(dir), connect},
+		{kindNetHTTP, b.server, b.serverArgs(dir, "--http2", "net/http"), connect},
+	}
+}
+
+func identity() []servedModel {
+	return []servedModel{{name: identityModel, graph: model.Identity()}}
+}
+
+// unary measures payloads of different sizes, callers and connections.
+func (b *bench) unary(ctx context.Context, text string, contenders func(size, callers, conns int) []contender) (report.Report, error) {
+	allCallers, allConns := []int{1, 4, maxCallers}, []int{1, 4}
+	if b.quick {
+		allCallers, allConns = []int{4}, []int{1}
+	}
+	var rows []row
+	for _, size := range []int{smallBytes, imageBytes, largeBytes} {
+		for _, callers := range allCallers {
+			for _, conns := range allConns {
+				seen, err := b.compare(ctx, callers, contenders(size, callers, conns))
+				if err != nil {
+					return nil, fmt.Errorf("%d bytes, %d callers, %d connections: %w", size, callers, conns, err)
+				}
+				r := against(seen[0], seen[1:], report.Count(size), strconv.Itoa(callers), strconv.Itoa(conns))
+				r.targets = map[string]target{"server CPU per request": {max: maxCPU}, "p99": {max: maxP99}}
+				if size < imageBytes {
+					r.targets["server CPU per request"] = target{max: maxSmallCPU}
+				}
+				if size == largeBytes && callers == maxCallers {
+					r.targets["peak memory"] = target{max: maxMemory}
+				}
+				rows = append(rows, r)
+			}
+		}
+	}
+	t := b.table([]string{"bytes", "callers", "connections"}, withNetHTTP(
+		column{header: "server CPU per request", figure: cpu}, column{header: "requests/s", figure: rate},
+		column{header: "p50", figure: p50}, column{header: "p99", figure: p99}, column{header: "peak memory", figure: peak}), rows)
+	return report.Report{
+		report.Paragraph(text), t,
+		report.Paragraphf("× is against grpc-go, in turns; the columns of `net/http` are Tensorwire with `--http2 net/http`. Targets: CPU per request at most %.2f× at %d bytes and %.2f× above, p99 at most %.2f×, peak memory (PSS) at %s bytes with %d callers at most %.2f×. %s",
+			maxSmallCPU, smallBytes, maxCPU, maxP99, report.Count(largeBytes), maxCallers, maxMemory, missText),
+	}, nil
+}
+
+// withNetHTTP adds a column of net/http after each column.
+func withNetHTTP(columns ...column) (all []column) {
+	for _, c := range columns {
+		all = append(all, c, column{header: "`net/http`", figure: c.figure, of: 1})
+	}
+	return all
+}
+
+// grpcRequests measures large requests with small responses, without a model. FastPredict's
+// message is little more than its bytes, so this compares how servers receive.
+func grpcRequests(ctx context.Context, b *bench) (report.Report, error) {
+	return b.unary(ctx, "Tensorwire's server with its defaults, without a model: FastPredict's handler returns the length of the image.",
+		func(size, callers, conns int) []contender {
+			return b.withoutModel(connectFast(callers, conns, &modelserving.FastInferenceRequest{RawImage: newPayload(size)}, func(res *modelserving.InferenceResponse) error {
+				if len(res.GetShape()) != 1 || res.GetShape()[0] != int64(size) {
+					return fmt.Errorf("the response has shape %v, want [%d]", res.GetShape(), size)
+				}
+				return nil
+			}))
+		})
+}
+
+// grpcResponses measures small requests with large responses, without a model.
+func grpcResponses(ctx context.Context, b *bench) (report.Report, error) {
+	return b.unary(ctx, fmt.Sprintf("Tensorwire's server with its defaults, without a model: a request of %d bytes, and a response of the given size.", smallBytes),
+		func(size, callers, conns int) []contender {
+			return b.withoutModel(connectInfer(callers, conns, newIdentityRequest(newPayload(smallBytes)), hasSize(size)), "-respond", strconv.Itoa(size))
+		})
+}
+
+// grpcIdentity measures requests and responses of one size, with a model.
+func grpcIdentity(ctx context.Context, b *bench) (r report.Report, err error) {
+	err = withModels(identity(), func(dir string) (err error) {
+		r, err = b.unary(ctx, "`bin/tensorwire serve` with its defaults, and grpc-go's server around the same engine: a model in ONNX Runtime returns its input.",
+			func(size, callers, conns int) []contender {
+				payload := newPayload(size)
+				return b.withIdentity(connectInfer(callers, conns, newIdentityRequest(payload), isPayload(payload)), dir)
+			})
+		return err
+	})
+	return r, err
+}
+
+// grpcStreams measures bidirectional streams of frames.
+func grpcStreams(ctx context.Context, b *bench) (report.Report, error) {
+	payload := newPayload(imageBytes)
+	shapes := [][2]int{{1, 1}, {4, 1}, {4, 4}}
+	if b.quick {
+		shapes = shapes[1:2]
+	}
+	var rows []row
+	err := withModels(identity(), func(dir string) error {
+		for _, work := range []struct {
+			name  string
+			check check
+			start func(connector) []contender
+		}{
+			{"none; a number", hasLength(imageBytes), func(c connector) []contender { return b.withoutModel(c) }},
+			{"none; the frame", isPayload(payload), func(c connector) []contender { return b.withoutModel(c, "-echo") }},
+			{"identity; the frame", isPayload(payload), func(c connector) []contender { return b.withIdentity(c, dir) }},
+		} {
+			for _, shape := range shapes {
+				streams, conns := shape[0], shape[1]
+				seen, err := b.compare(ctx, streams*streamWindow, work.start(connectStreams(streams, conns, newIdentityRequest(payload), work.check)))
+				if err != nil {
+					return fmt.Errorf("%s, %d streams, %d connections: %w", work.name, streams, conns, err)
+				}
+				r := against(seen[0], seen[1:], work.name, strconv.Itoa(streams), strconv.Itoa(conns))
+				r.targets = map[string]target{"frames/s": {min: minFrames}, "server CPU per frame": {max: maxCPU}, "p99": {max: maxP99}}
+				rows = append(rows, r)
+			}
+		}
+		return nil
+	})
+	return report.Report{
+		report.Paragraphf("Bidirectional streams of frames of %s bytes, %d frames of each stream in flight. A latency is from the turn of a frame to be sent to its response.", report.Count(imageBytes), streamWindow),
+		b.table([]string{"model and response", "streams", "connections"}, withNetHTTP(
+			column{header: "frames/s", figure: rate}, column{header: "server CPU per frame", figure: cpu},
+			column{header: "p50", figure: p50}, column{header: "p99", figure: p99}, column{header: "peak memory", figure: peak}), rows),
+		report.Paragraphf("× is against grpc-go, in turns; the columns of `net/http` are Tensorwire with `--http2 net/http`. Targets: frames per second at least %.2f×, CPU per frame at most %.2f×, p99 at most %.2f×. %s", minFrames, maxCPU, maxP99, missText),
+	}, err
+}
+
+func grpcBaseline(ctx context.Context, b *bench) (report.Report, error) {
+	const callers = 4
+	var rows []row
+	for _, tuning := range grpcTunings() {
+		rows = append(rows, row{labels: []string{tuning.text}})
+	}
+	var columns []column
+	for i, size := range []int{smallBytes, imageBytes, largeBytes} {
+		columns = append(columns, column{header: "CPU per request of " + report.Count(size) + " bytes", figure: cpu, of: i})
+		var contenders []contender
+		for tuning := range rows {
+			contenders = append(contenders, contender{
+				kindGRPCGo, b.program,
+				[]string{serveCommand, "-kind", kindGRPCGo, "-tuning", strconv.Itoa(tuning)},
+				connectInfer(callers, 1, newIdentityRequest(newPayload(size)), hasLength(size)),
+			})
+		}
+		seen, err := b.compare(ctx, callers, contenders)
+		if err != nil {
+			return nil, err
+		}
+		for j, e := range seen {
+			rows[j].seen, rows[j].base = append(rows[j].seen, e), append(rows[j].base, seen[0])
+		}
+	}
+	return report.Report{
+		report.Paragraph("grpc-go's server with the options that its documentation offers for speed, four callers on one connection. × is against the first row, which its documentation recommends for most users. Tensorwire is measured against it."),
+		b.table([]string{"grpc-go's server"}, columns, rows),
+	}, nil
+}

@@ -1,0 +1,81 @@
+package apierr_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"connectrpc.com/connect/v2"
+
+	"github.com/tensorwire/tensorwire/handler/apierr"
+	"github.com/tensorwire/tensorwire/internal/base/vision"
+	"github.com/tensorwire/tensorwire/internal/imageinput"
+	"github.com/tensorwire/tensorwire/internal/infer"
+	"github.com/tensorwire/tensorwire/internal/models/repository"
+	"github.com/tensorwire/tensorwire/internal/sched/scheduler"
+	"github.com/tensorwire/tensorwire/internal/transport/admission"
+)
+
+func TestErrorsHaveOneCodeAndStatus(t *testing.T) {
+	for name, test := range map[string]struct {
+		err    error
+		code   connect.Code
+		status int
+	}{
+		"invalid":            {err: infer.Invalidf("x"), code: connect.CodeInvalidArgument, status: 400},
+		"an invalid image":   {err: imageinput.ErrInvalid, code: connect.CodeInvalidArgument, status: 400},
+		"a large image":      {err: vision.ErrTooLarge, code: connect.CodeResourceExhausted, status: 413},
+		"an unknown model":   {err: repository.ErrNotFound, code: connect.CodeNotFound, status: 404},
+		"no load, not found": {err: fmt.Errorf("%w: %w", repository.ErrLoad, repository.ErrNotFound), code: connect.CodeNotFound, status: 404},
+		"not supported":      {err: infer.ErrSharedMemoryOff, code: connect.CodeUnimplemented, status: 501},
+		"overtaken":          {err: infer.ErrOvertaken, code: connect.CodeAborted, status: 409},
+		"the ceiling":        {err: infer.ErrDeadlineCeiling, code: connect.CodeDeadlineExceeded, status: 504},
+		"stopping":           {err: errors.Join(nil, infer.ErrStopping), code: connect.CodeUnavailable, status: 503},
+		"a panic":            {err: infer.ErrPanic, code: connect.CodeInternal, status: 500},
+		"cancelled":          {err: context.Canceled, code: connect.CodeCanceled, status: 499},
+		"a deadline":         {err: context.DeadlineExceeded, code: connect.CodeDeadlineExceeded, status: 504},
+		"an RPC's error":     {err: connect.NewError(connect.CodePermissionDenied, "x"), code: connect.CodePermissionDenied, status: 403},
+		"unknown":            {err: errors.New("a secret"), code: connect.CodeInternal, status: 500},
+	} {
+		t.Run(name, func(t *testing.T) {
+			log := slog.New(slog.DiscardHandler)
+			err := fmt.Errorf("wrapped: %w", test.err)
+			rpc := apierr.RPC(t.Context(), log, err)
+			status, text := apierr.REST(t.Context(), log, http.Header{}, err)
+			if rpc.Code() != test.code || status != test.status || text != rpc.Message() || strings.Contains(text, "secret") {
+				t.Errorf("code %v, status %d: %s", rpc.Code(), status, text)
+			}
+		})
+	}
+}
+
+func TestAnInternalErrorLogsItsCause(t *testing.T) {
+	var log strings.Builder
+	rpc := apierr.RPC(t.Context(), slog.New(slog.NewTextHandler(&log, nil)), errors.New("a secret"))
+	if rpc.Code() != connect.CodeInternal || !strings.Contains(log.String(), "a secret") {
+		t.Errorf("%v; the log is %q", rpc, log.String())
+	}
+}
+
+func TestOverloadHasATimeToRetryAfter(t *testing.T) {
+	header := http.Header{}
+	log := slog.New(slog.DiscardHandler)
+	rpc := apierr.RPC(t.Context(), log, scheduler.ErrQueueFull)
+	status, _ := apierr.REST(t.Context(), log, header, scheduler.ErrQueueFull)
+	if wait, ok := admission.RetryAfter(rpc); !ok || wait != time.Second || status != http.StatusServiceUnavailable || header.Get("Retry-After") != "1" {
+		t.Errorf("wait %v, status %d, %v", wait, status, header)
+	}
+}
+
+// A text may quote a request, and headers are bounded.
+func TestTextsAreBounded(t *testing.T) {
+	rpc := apierr.RPC(t.Context(), slog.New(slog.DiscardHandler), infer.Invalidf("%s", strings.Repeat("é", 1<<20)))
+	if text := rpc.Message(); len(text) > 5000 || !strings.HasSuffix(text, "...") {
+		t.Errorf("%d bytes", len(text))
+	}
+}

@@ -1,0 +1,105 @@
+package imageinput_test
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/tensorwire/tensorwire/internal/base/tensor"
+	"github.com/tensorwire/tensorwire/internal/base/vision"
+	"github.com/tensorwire/tensorwire/internal/engine"
+	"github.com/tensorwire/tensorwire/internal/imageinput"
+)
+
+// newInput returns the conversion to an input x of FP32.
+func newInput(t *testing.T, shape ...int64) *imageinput.Input {
+	t.Helper()
+	input, err := imageinput.New("m", &engine.TensorSpec{Name: "x", DataType: tensor.FP32, Shape: shape}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return input
+}
+
+func TestErrorsNameFieldsAsTheAPIDoes(t *testing.T) {
+	named := func(field imageinput.Field) string { return "<" + field.String() + ">" }
+	for name, test := range map[string]struct {
+		input  *imageinput.Input
+		source imageinput.Source
+		is     error
+		says   []string
+	}{
+		"a field": {
+			input: newInput(t, 1, 3, 2, 2), source: imageinput.Source{Values: make([]float32, 12), Width: 3},
+			is: imageinput.ErrInvalid, says: []string{"<width> is 3"},
+		},
+		"another field as a hint": {
+			input: newInput(t, 1, 3), source: imageinput.Source{Image: []byte{1}},
+			is: imageinput.ErrInvalid, says: []string{"<image>: ", "send <values>"},
+		},
+		"an error within one": {
+			input: newInput(t, 1, 3, 2, 2), source: imageinput.Source{Image: make([]byte, 13), Shape: tensor.Shape{2, 2, 3}},
+			is: imageinput.ErrInvalid, says: []string{"<image> has 13 bytes", "12 as UINT8"},
+		},
+		"a conversion's error": {
+			input: newInput(t, 1, 3, 2, 2), source: imageinput.Source{Image: []byte("\x89PNG\r\n\x1a\n")},
+			is: vision.ErrCorrupt, says: []string{"<image>: "},
+		},
+		"too many pixels": {
+			input: newInput(t, 1, 3, -1, -1), source: imageinput.Source{Image: []byte("\x89PNG\r\n\x1a\n"), Width: 20, Height: 20},
+			is: vision.ErrTooLarge, says: []string{"<width> and <height>: ", "20 x 20"},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			encoded, err := test.input.IsEncoded(&test.source)
+			switch {
+			case err != nil:
+			case encoded:
+				_, err = test.input.Decode(&test.source, vision.Limits{MaxPixels: 100}, &imageinput.Timings{})
+			default:
+				_, err = test.input.Tensor(&test.source, &imageinput.Timings{})
+			}
+			input, ok := errors.AsType[*imageinput.Error](err)
+			if !ok || !errors.Is(err, test.is) || strings.Contains(err.Error(), "<") {
+				t.Fatalf("error %v", err)
+			}
+			for _, part := range test.says {
+				if renamed := input.Named(named); !strings.Contains(renamed.Error(), part) || !errors.Is(renamed, test.is) {
+					t.Errorf("the error does not say %q: %v", part, renamed)
+				}
+			}
+		})
+	}
+}
+
+func TestValuesAndArraysInTheModelsLayoutAreNotCopied(t *testing.T) {
+	input := newInput(t, 1, 2, 2, 3)
+	values := []float32{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11}
+	for name, source := range map[string]imageinput.Source{
+		"values": {Values: values},
+		"array":  {Image: tensor.AsBytes(values)},
+	} {
+		got, err := input.Tensor(&source, &imageinput.Timings{})
+		if err != nil || !tensor.ShareMemory(got.Data, tensor.AsBytes(values)) || !slices.Equal(got.Shape, []int64{1, 2, 2, 3}) {
+			t.Errorf("%s: %v, %v", name, got.Shape, err)
+		}
+	}
+}
+
+func TestSlotsBoundWhatIsDecodedAtOnce(t *testing.T) {
+	slots := imageinput.NewSlots(1)
+	if err := slots.Acquire(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := slots.Acquire(ended); !errors.Is(err, context.Canceled) {
+		t.Errorf("error %v", err)
+	}
+	slots.Release()
+	if err := slots.Acquire(t.Context()); err != nil {
+		t.Error(err)
+	}
+}
