@@ -170,7 +170,7 @@ func TestErrors(t *testing.T) {
 			t.Errorf("error %v", err)
 		}
 		if _, err := client.ModelInfer(t.Context(), &inference.ModelInferRequest{ModelName: "m"}); err != nil {
-			t.Errorf("it does not serve on: %v", err)
+			t.Errorf("it does not keep serving: %v", err)
 		}
 	})
 }

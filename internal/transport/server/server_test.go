@@ -228,7 +228,7 @@ func TestReflectionListsTheServices(t *testing.T) {
 	}
 }
 
-// A form that posts to the page is not an RPC, whatever its media type.
+// A form that posts to the page is not an RPC, for any media type.
 func TestOnlyPathsOfProceduresAreAnsweredAsRPCs(t *testing.T) {
 	address, _ := start(t, server.Options{})
 	for path, want := range map[string]string{"/": "the page", "/x": "the page", "/a/b/c": "the page", "/some.Service/Method": "unimplemented"} {

@@ -49,7 +49,7 @@ func TestAllocationFollowsArrival(t *testing.T) {
 	}
 }
 
-// A body is what arrives, whatever length was declared.
+// A body is what arrives, for any declared length.
 func TestBodiesOfEveryLength(t *testing.T) {
 	for _, n := range []int{0, 1, FirstStep - 1, FirstStep, FirstStep + 1, 300_000} {
 		for _, declared := range []int64{-1, 0, int64(n) - 1, int64(n), int64(n) + 1, 200_000} {
