@@ -55,7 +55,8 @@ func serveTensorwire(ctx context.Context, listener net.Listener, do work, netHTT
 		inferenceconnect.RegisterGRPCInferenceServiceHandler(procedures, service{do: do})
 		modelservingconnect.RegisterPredictorHandler(procedures, service{})
 	}
-	return serveProduct(ctx, listener, register, http.NotFoundHandler(), httpserver.Options{MaxMessageBytes: maxMessage, Budget: memory, NetHTTP2: netHTTP2})
+	lifecycle, options := &telemetry.Lifecycle{}, httpserver.Options{MaxMessageBytes: maxMessage, Budget: memory, NetHTTP2: netHTTP2}
+	return serveProduct(ctx, listener, lifecycle, options, httpserver.RPC(lifecycle, options, register))
 }
 
 // serveFloor serves the product's server without RPC, codec and model, until ctx is done:
@@ -69,17 +70,18 @@ func serveFloor(ctx context.Context, listener net.Listener) error {
 		}
 		fmt.Fprintln(w, n)
 	})
-	return serveProduct(ctx, listener, func(*connect.Server) {}, count, httpserver.Options{})
+	return serveProduct(ctx, listener, &telemetry.Lifecycle{}, httpserver.Options{}, []httpserver.Route{{Pattern: "/", Handler: count}})
 }
 
-// serveProduct runs the product's server with procedures and a page until ctx is done.
-func serveProduct(ctx context.Context, listener net.Listener, register func(*connect.Server), page http.Handler, options httpserver.Options) error {
-	srv, err := httpserver.New(register, http.NotFoundHandler(), page, &telemetry.Readiness{}, options) //nolint:contextcheck // connections have their own contexts
+// serveProduct runs the product's server with routes until ctx is done.
+func serveProduct(ctx context.Context, listener net.Listener, lifecycle *telemetry.Lifecycle, options httpserver.Options, routes []httpserver.Route) error {
+	const endpoint = "bench"
+	srv, err := httpserver.New(lifecycle, options, httpserver.Endpoint{Name: endpoint, Routes: routes}) //nolint:contextcheck // connections have their own contexts
 	if err != nil {
 		return err
 	}
 	served := make(chan error, 1)
-	go func() { served <- srv.Serve(listener) }()
+	go func() { served <- srv.Serve(endpoint, listener) }()
 	select {
 	case err := <-served:
 		return err

@@ -58,7 +58,7 @@ func TestMemoryBudgetIsServedByEveryAPI(t *testing.T) {
 			}
 		}
 	}
-	if text, after := until(http.StatusServiceUnavailable); after != "1" || !strings.HasPrefix(text, `{"error":"`) || !strings.Contains(text, "--memory-budget") {
+	if text, after := until(http.StatusServiceUnavailable); after != "1" || !strings.HasPrefix(text, `{"error":"`) || !strings.Contains(text, "(memory-budget)") {
 		t.Errorf("REST: %s, Retry-After %s", text, after)
 	}
 	if status, text, after := post("/modelserving.Predictor/FastPredict", "{}", "Content-Type", "application/json"); status != http.StatusServiceUnavailable || after != "1" || !strings.Contains(text, "google.rpc.RetryInfo") {

@@ -361,7 +361,7 @@ func TestBadInputOnTheWire(t *testing.T) {
 		"over the limit, grpcweb": {
 			fast, "application/grpc-web+proto", io.MultiReader(bytes.NewReader(binary.BigEndian.AppendUint32([]byte{0}, 300_000)), bytes.NewReader(make([]byte, 300_000))),
 			nil, 200,
-			[]string{"Grpc-Status: 8", "300000 bytes", "--max-message-bytes"},
+			[]string{"Grpc-Status: 8", "300000 bytes", "(max-message-bytes)"},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

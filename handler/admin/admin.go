@@ -30,8 +30,8 @@ type Repository interface {
 type Options struct {
 	// Version is the server's version, for ServerMetadata.
 	Version string
-	// Readiness reports whether the server should receive requests. nil: always.
-	Readiness *telemetry.Readiness
+	// Lifecycle reports whether the server is ready for requests. nil: it always is.
+	Lifecycle *telemetry.Lifecycle
 	// SharedMemory has the regions of shared memory that clients register. nil: shared
 	// memory is off.
 	SharedMemory *sharedmem.Regions

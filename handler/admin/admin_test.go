@@ -26,14 +26,14 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 func TestHealthAndMetadata(t *testing.T) {
 	m := infertest.Echo(tensor.FP32, -1, 3)
 	m.Versions, m.Config = []string{"2", "10"}, &inference.ModelConfig{Name: "m", Platform: "onnxruntime_onnx", MaxBatchSize: 4}
-	readiness := &telemetry.Readiness{}
-	client := handlertest.OIPClient(t, map[string]*infertest.Model{"m": m}, handlertest.Options{Version: "v1.2.3", Readiness: readiness})
+	lifecycle := &telemetry.Lifecycle{}
+	client := handlertest.OIPClient(t, map[string]*infertest.Model{"m": m}, handlertest.Options{Version: "v1.2.3", Lifecycle: lifecycle})
 	ctx := t.Context()
 	if live, err := client.ServerLive(ctx, &inference.ServerLiveRequest{}); err != nil || !live.GetLive() {
 		t.Errorf("%v, %v", live, err)
 	}
 	for _, want := range []bool{false, true} {
-		readiness.Set(want)
+		lifecycle.SetReady(want)
 		if ready, err := client.ServerReady(ctx, &inference.ServerReadyRequest{}); err != nil || ready.GetReady() != want {
 			t.Errorf("%v, %v, want %v", ready, err, want)
 		}

@@ -16,7 +16,7 @@ func (s *Service) ServerLive(context.Context, *inference.ServerLiveRequest) (*in
 
 // ServerReady implements the RPC.
 func (s *Service) ServerReady(context.Context, *inference.ServerReadyRequest) (*inference.ServerReadyResponse, error) {
-	return &inference.ServerReadyResponse{Ready: s.options.Readiness == nil || s.options.Readiness.Ready()}, nil
+	return &inference.ServerReadyResponse{Ready: s.options.Lifecycle == nil || s.options.Lifecycle.Ready()}, nil
 }
 
 // ModelReady implements the RPC. A model or version that does not exist is not ready, as

@@ -33,7 +33,7 @@ type Models interface {
 // Options are those of all APIs. The zero value has the defaults, without a log.
 type Options struct {
 	Version        string
-	Readiness      *telemetry.Readiness
+	Lifecycle      *telemetry.Lifecycle
 	SharedMemory   *sharedmem.Regions
 	LogLevels      *telemetry.LogLevels
 	StreamWindow   int
@@ -59,7 +59,7 @@ func New(models Models, o Options) *APIs {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
 	runner := infer.NewRunner(models, infer.Options{MaxDeadline: o.MaxDeadline, MaxImagePixels: o.MaxImagePixels, SharedMemory: o.SharedMemory})
-	management := admin.New(models, admin.Options{Version: o.Version, Readiness: o.Readiness, SharedMemory: o.SharedMemory, LogLevels: o.LogLevels, Logger: o.Logger})
+	management := admin.New(models, admin.Options{Version: o.Version, Lifecycle: o.Lifecycle, SharedMemory: o.SharedMemory, LogLevels: o.LogLevels, Logger: o.Logger})
 	return &APIs{
 		Runner:    runner,
 		Predictor: predictor.New(runner, predictor.Options{StreamWindow: o.StreamWindow, Draining: o.Draining, Lend: o.Lend, Logger: o.Logger}),

@@ -156,7 +156,7 @@ func TestRESTBadHeaders(t *testing.T) {
 		"not gzip":               {[]string{"Content-Encoding", "gzip"}, text, 400, []string{"gzip", "decompress"}},
 		"not deflate":            {[]string{"Content-Encoding", "deflate"}, text, 400, []string{"deflate", "decompress"}},
 		"nothing for deflate":    {[]string{"Content-Encoding", "deflate"}, nil, 400, []string{"deflate"}},
-		"too large":              {nil, make([]byte, 1001), 413, []string{"1000", "--max-message-bytes"}},
+		"too large":              {nil, make([]byte, 1001), 413, []string{"1000", "(max-message-bytes)"}},
 	} {
 		a := handlertest.Ask(t, h, http.MethodPost, "/v2/models/m/infer", test.body, test.headers...)
 		failure := a.Failure(t)

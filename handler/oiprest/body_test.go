@@ -116,7 +116,7 @@ func TestRESTTakesCompressedBodies(t *testing.T) {
 	}
 }
 
-// A small body must not take much memory, with any content and any declared length.
+// A small body must not take much memory, for any content and any declared length.
 func TestRESTBodiesAreBounded(t *testing.T) {
 	const limit = 4 << 20
 	h, _ := handlertest.REST(t, map[string]*infertest.Model{"m": infertest.Echo(tensor.Uint8, -1)}, handlertest.Options{MaxBodyBytes: limit})

@@ -2,60 +2,29 @@ package oiprest
 
 import (
 	"bytes"
-	"compress/gzip"
-	"compress/zlib"
-	"io"
 	"net/http"
 	"strconv"
 	"strings"
-	"sync"
+
+	"github.com/tensorwire/tensorwire/internal/transport/wire"
 )
 
 // compressBytes is the size from which an answer is worth compressing.
 const compressBytes = 1 << 10
 
-// encoder compresses an answer. The writers of gzip and zlib implement it.
-type encoder interface {
-	io.WriteCloser
-	Reset(w io.Writer)
-}
-
-// encoders are pools of encoders, each of which has more than a megabyte of tables. Their
-// level is the fastest, since the values of tensors hardly compress.
-var encoders = map[string]*sync.Pool{
-	codingGzip:    {New: func() any { return newGzip() }},
-	codingDeflate: {New: func() any { return newZlib() }},
-}
-
-func newGzip() encoder {
-	w, err := gzip.NewWriterLevel(nil, gzip.BestSpeed)
-	if err != nil {
-		return gzip.NewWriter(nil) // impossible: the level is valid
-	}
-	return w
-}
-
-func newZlib() encoder {
-	w, err := zlib.NewWriterLevel(nil, zlib.BestSpeed)
-	if err != nil {
-		return zlib.NewWriter(nil) // as above
-	}
-	return w
-}
-
 // compress appends parts, compressed, to dst.
 func compress(dst []byte, coding string, parts [][]byte) ([]byte, error) {
-	pool := encoders[coding]
-	e := pool.Get().(encoder)
-	defer pool.Put(e)
 	out := bytes.NewBuffer(dst)
-	e.Reset(out)
+	w, err := codecs[coding].Compress(out)
+	if err != nil {
+		return nil, err
+	}
 	for _, part := range parts {
-		if _, err := e.Write(part); err != nil {
+		if _, err := w.Write(part); err != nil {
 			return nil, err
 		}
 	}
-	if err := e.Close(); err != nil {
+	if err := w.Close(); err != nil {
 		return nil, err
 	}
 	return out.Bytes(), nil
@@ -66,18 +35,18 @@ func compress(dst []byte, coding string, parts [][]byte) ([]byte, error) {
 // gives that a higher weight (RFC 9110, section 12.5.3).
 func chooseCoding(header http.Header) string {
 	weights := map[string]float64{}
-	for _, line := range header.Values("Accept-Encoding") {
+	for _, line := range header.Values(wire.HeaderAcceptEncoding) {
 		for item := range strings.SplitSeq(line, ",") {
 			coding, weight := parseCoding(item)
 			weights[coding] = weight
 		}
 	}
 	rest := weights["*"]
-	best, chosen := weights["identity"], ""
+	best, chosen := weights[wire.CodecIdentity], ""
 	if best == 0 {
 		best = smallestWeight / 2
 	}
-	for _, coding := range []string{codingDeflate, codingGzip} {
+	for _, coding := range []string{wire.CodecDeflate, wire.CodecGzip} {
 		weight, named := weights[coding]
 		if !named {
 			weight = rest
@@ -96,8 +65,8 @@ const smallestWeight = 0.001
 func parseCoding(item string) (coding string, weight float64) {
 	coding, parameters, weighted := strings.Cut(item, ";")
 	coding = strings.ToLower(strings.TrimSpace(coding))
-	if coding == "x-gzip" {
-		coding = codingGzip
+	if coding == gzipAlias {
+		coding = wire.CodecGzip
 	}
 	if !weighted {
 		return coding, 1

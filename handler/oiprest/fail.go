@@ -6,6 +6,7 @@ import (
 	"net/http"
 
 	"github.com/tensorwire/tensorwire/handler/apierr"
+	"github.com/tensorwire/tensorwire/internal/transport/wire"
 )
 
 const (
@@ -44,7 +45,7 @@ func (h *Handler) fail(w http.ResponseWriter, r *http.Request, err error) {
 		status, text = apierr.REST(r.Context(), h.options.Logger.With("path", r.URL.Path), w.Header(), err)
 	}
 	if status == http.StatusUnsupportedMediaType {
-		w.Header().Set("Accept-Encoding", acceptedCodings) // RFC 7694
+		w.Header().Set(wire.HeaderAcceptEncoding, acceptedCodings) // RFC 7694
 	}
 	drain := leaveBody(w, r)
 	h.writeJSON(w, status, errorBody{text})
@@ -64,14 +65,14 @@ func (h *Handler) fail(w http.ResponseWriter, r *http.Request, err error) {
 func leaveBody(w http.ResponseWriter, r *http.Request) (drain func()) {
 	nothing := func() {}
 	// A client that waits for 100 Continue has not begun, and reading would send that.
-	if r.Header.Get("Expect") != "" && !hasBegun(r.Body) {
+	if r.Header.Get(wire.HeaderExpect) != "" && !hasBegun(r.Body) {
 		return nothing
 	}
-	if n, err := io.CopyN(io.Discard, r.Body, restBytes); n < restBytes || err != nil {
+	if wire.Discard(r.Body, restBytes) < restBytes {
 		return nothing // the body has ended, or cannot be read
 	}
 	control := http.NewResponseController(w)
-	rest := func() { _, _ = io.CopyN(io.Discard, r.Body, drainBytes) } // the body may end early
+	rest := func() { wire.Discard(r.Body, drainBytes) }
 	if r.ProtoMajor != 1 || control.EnableFullDuplex() != nil {
 		rest()
 		return nothing

@@ -13,6 +13,7 @@ import (
 
 	"github.com/tensorwire/tensorwire/handler/admin"
 	"github.com/tensorwire/tensorwire/internal/infer"
+	"github.com/tensorwire/tensorwire/internal/transport/wire"
 )
 
 // defaultMaxBodyBytes is the default of Options.MaxBodyBytes.
@@ -135,8 +136,8 @@ func (h *Handler) writeJSON(w http.ResponseWriter, status int, value any) {
 	}
 	answer := bytes.TrimSuffix(text.Bytes(), []byte("\n"))
 	header := w.Header()
-	header.Set("Content-Type", "application/json") // without a charset: clients compare it
-	header.Set("Content-Length", strconv.Itoa(len(answer)))
+	header.Set(wire.HeaderContentType, "application/json") // without a charset: clients compare it
+	header.Set(wire.HeaderContentLength, strconv.Itoa(len(answer)))
 	w.WriteHeader(status)
 	_, _ = w.Write(answer) // the caller may have left
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/tensorwire/tensorwire/internal/base/vision"
 	"github.com/tensorwire/tensorwire/internal/imageinput"
 	"github.com/tensorwire/tensorwire/internal/infer"
+	"github.com/tensorwire/tensorwire/internal/transport/wire"
 )
 
 // inferImage runs a model on a body that is an encoded image. Where the model classifies,
@@ -30,7 +31,7 @@ func (h *Handler) inferImage(w http.ResponseWriter, r *http.Request, started tim
 		return err
 	}
 	defer lease.Release()
-	contentType := r.Header.Get("Content-Type")
+	contentType := r.Header.Get(wire.HeaderContentType)
 	if err := takesImage(lease.Version, contentType, body.bytes()); err != nil {
 		return err
 	}

@@ -55,7 +55,7 @@ func TestAnImageIsARequest(t *testing.T) {
 		"nothing":           {"labelled/infer", nil, 400, []string{"empty"}},
 		"cut off":           {"labelled/infer", picture[:len(picture)-20], 400, []string{"body: "}},
 		"too many pixels":   {"labelled/infer", bomb, 413, []string{"body: ", "--max-image-pixels"}},
-		"too many bytes":    {"labelled/infer", make([]byte, 1<<17), 413, []string{"--max-message-bytes"}},
+		"too many bytes":    {"labelled/infer", make([]byte, 1<<17), 413, []string{"(max-message-bytes)"}},
 		"no classes":        {"labelled/infer?top_k=0", picture, 400, []string{"top_k", `"0"`}},
 		"not a number":      {"labelled/infer?top_k=many", picture, 400, []string{"top_k", `"many"`}},
 		"a model of values": {"vector/infer", picture, 400, []string{`"vector"`, "does not take an image"}},

@@ -6,6 +6,7 @@ import (
 
 	"github.com/tensorwire/tensorwire/internal/imageinput"
 	"github.com/tensorwire/tensorwire/internal/infer"
+	"github.com/tensorwire/tensorwire/internal/transport/wire"
 )
 
 // infer runs a model. The body is the protocol's JSON, with tensors after it where the
@@ -13,7 +14,7 @@ import (
 // only distinguishes images: clients of the protocol send all kinds of it.
 func (h *Handler) infer(w http.ResponseWriter, r *http.Request) (err error) {
 	started := time.Now()
-	if imageinput.IsImageType(r.Header.Get("Content-Type")) {
+	if imageinput.IsImageType(r.Header.Get(wire.HeaderContentType)) {
 		return h.inferImage(w, r, started)
 	}
 	jsonLength, err := readJSONLength(r)
@@ -35,7 +36,7 @@ func (h *Handler) infer(w http.ResponseWriter, r *http.Request) (err error) {
 		return h.inferRaw(w, r, body, started)
 	}
 	if jsonLength < 0 {
-		if err := checkJSON(r.Header.Get("Content-Type"), body.bytes()); err != nil {
+		if err := checkJSON(r.Header.Get(wire.HeaderContentType), body.bytes()); err != nil {
 			return err
 		}
 	}
@@ -55,7 +56,7 @@ func (h *Handler) infer(w http.ResponseWriter, r *http.Request) (err error) {
 func readInfer(req *infer.Request, content []byte, jsonLength int) (binaryOutputs, error) {
 	switch {
 	case jsonLength > len(content):
-		return binaryOutputs{}, infer.Invalidf("%s is %d, but the body has %d bytes", jsonLengthHeader, jsonLength, len(content))
+		return binaryOutputs{}, infer.Invalidf("%s is %d, but the body has %d bytes", wire.HeaderJSONLength, jsonLength, len(content))
 	case jsonLength < 0:
 		jsonLength = len(content)
 	}

@@ -29,10 +29,10 @@ func TestRESTMetadataIsGolden(t *testing.T) {
 		Input:  []*inference.ModelInput{{Name: "x", DataType: inference.DataType_TYPE_FP32, Dims: []int64{2}}},
 		Output: []*inference.ModelOutput{{Name: "y", DataType: inference.DataType_TYPE_FP32, Dims: []int64{2}}},
 	}
-	readiness := &telemetry.Readiness{}
-	h, _ := handlertest.REST(t, map[string]*infertest.Model{"m": m, "other": infertest.Echo(tensor.Bytes, -1)}, handlertest.Options{Version: "v1.2.3", Readiness: readiness})
+	lifecycle := &telemetry.Lifecycle{}
+	h, _ := handlertest.REST(t, map[string]*infertest.Model{"m": m, "other": infertest.Echo(tensor.Bytes, -1)}, handlertest.Options{Version: "v1.2.3", Lifecycle: lifecycle})
 	handlertest.Ask(t, h, http.MethodGet, "/v2/health/ready", nil).Golden(t, "health not ready")
-	readiness.Set(true)
+	lifecycle.SetReady(true)
 	for name, path := range map[string]string{
 		"health live":      "/v2/health/live",
 		"health ready":     "/v2/health/ready",

@@ -7,6 +7,7 @@ import (
 	"github.com/tensorwire/tensorwire/internal/base/tensor"
 	"github.com/tensorwire/tensorwire/internal/engine"
 	"github.com/tensorwire/tensorwire/internal/infer"
+	"github.com/tensorwire/tensorwire/internal/transport/wire"
 )
 
 // inferRaw runs a model on a body that is one tensor, and answers with all outputs after
@@ -33,7 +34,7 @@ func (h *Handler) inferRaw(w http.ResponseWriter, r *http.Request, body *body, s
 func rawInput(v *infer.Version, body *body) (infer.Input, error) {
 	specs := v.Serving.Inputs()
 	if len(specs) != 1 {
-		return infer.Input{}, infer.Invalidf("%s is 0, so the body is one tensor, but model %q takes %d inputs: %s", jsonLengthHeader, v.Model, len(specs), infer.TensorNames(specs))
+		return infer.Input{}, infer.Invalidf("%s is 0, so the body is one tensor, but model %q takes %d inputs: %s", wire.HeaderJSONLength, v.Model, len(specs), infer.TensorNames(specs))
 	}
 	spec := &specs[0]
 	input := infer.Input{Name: spec.Name, Tensor: tensor.Tensor{DataType: spec.DataType, Data: body.bytes()}}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/tensorwire/tensorwire/gen/inference"
 	"github.com/tensorwire/tensorwire/internal/infer"
+	"github.com/tensorwire/tensorwire/internal/transport/wire"
 )
 
 // fileParameter begins the name of a load's parameter that is a file.
@@ -140,7 +141,7 @@ func (h *Handler) done(w http.ResponseWriter, err error) error {
 	if err != nil {
 		return err
 	}
-	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set(wire.HeaderContentType, "application/json")
 	w.WriteHeader(http.StatusOK)
 	return nil
 }

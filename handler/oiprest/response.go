@@ -3,14 +3,34 @@ package oiprest
 import (
 	"net/http"
 	"strconv"
+	"sync"
 
 	"github.com/tensorwire/tensorwire/internal/base/tensorjson"
 	"github.com/tensorwire/tensorwire/internal/infer"
+	"github.com/tensorwire/tensorwire/internal/transport/wire"
 )
 
 // joinedBytes is the size up to which an answer's tensors are copied after its JSON, for
 // one write. Larger ones are written from their own memory.
 const joinedBytes = 32 << 10
+
+// pooledBytes is the size above which a response's buffer does not return to the pool.
+const pooledBytes = 4 << 20
+
+// buffer is pooled memory for the JSON of a response, or for a compressed response.
+type buffer struct{ memory []byte }
+
+var buffers = sync.Pool{New: func() any { return &buffer{} }}
+
+func newBuffer() *buffer { return buffers.Get().(*buffer) }
+
+// free returns the memory to the pool. The caller must not use it afterwards.
+func (b *buffer) free() {
+	if cap(b.memory) <= pooledBytes {
+		b.memory = b.memory[:0]
+		buffers.Put(b)
+	}
+}
 
 // writeResult answers with a result: its JSON, and the outputs of binary after it. It is
 // compressed where the caller accepts that.
@@ -38,20 +58,20 @@ func (h *Handler) writeResult(w http.ResponseWriter, r *http.Request, result *in
 	length := jsonLength + size
 
 	header := w.Header()
-	header.Add("Vary", "Accept-Encoding")
+	header.Add(wire.HeaderVary, wire.HeaderAcceptEncoding)
 	if coding := chooseCoding(r.Header); coding != "" && length >= compressBytes {
 		if compressed.memory, err = compress(compressed.memory[:0], coding, parts); err != nil {
 			return err
 		}
-		header.Set("Content-Encoding", coding)
+		header.Set(wire.HeaderContentEncoding, coding)
 		parts, length = [][]byte{compressed.memory}, len(compressed.memory)
 	}
-	header.Set("Content-Type", "application/json")
+	header.Set(wire.HeaderContentType, "application/json")
 	if size > 0 {
-		header.Set("Content-Type", "application/octet-stream")
-		header.Set(jsonLengthHeader, strconv.Itoa(jsonLength))
+		header.Set(wire.HeaderContentType, "application/octet-stream")
+		header.Set(wire.HeaderJSONLength, strconv.Itoa(jsonLength))
 	}
-	header.Set("Content-Length", strconv.Itoa(length))
+	header.Set(wire.HeaderContentLength, strconv.Itoa(length))
 	w.WriteHeader(http.StatusOK)
 	if writeAll(w, parts) {
 		text.free()

@@ -8,6 +8,7 @@ import (
 	"github.com/tensorwire/tensorwire/internal/base/tensor"
 	"github.com/tensorwire/tensorwire/internal/base/tensorjson"
 	"github.com/tensorwire/tensorwire/internal/infer"
+	"github.com/tensorwire/tensorwire/internal/transport/wire"
 )
 
 // input reads an input. Its elements go straight from the text into a tensor where its
@@ -135,7 +136,7 @@ func (r *requestReader) takeTensors(tensors []byte) error {
 		}
 		in := &r.request.Inputs[i]
 		if size > int64(len(left)) {
-			return infer.Invalidf("input %q: parameter %s is %d, but %d bytes are left after the JSON, whose length is in %s", in.Name, binarySizeParameter, size, len(left), jsonLengthHeader)
+			return infer.Invalidf("input %q: parameter %s is %d, but %d bytes are left after the JSON, whose length is in %s", in.Name, binarySizeParameter, size, len(left), wire.HeaderJSONLength)
 		}
 		in.Data, left = left[:size:size], left[size:]
 	}

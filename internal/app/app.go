@@ -40,20 +40,13 @@ type Server struct {
 	regions *sharedmem.Regions // nil: shared memory is off
 	http    *server.Server
 
-	// readiness reports whether the startup models are loaded and the server is not
-	// stopping.
-	readiness *telemetry.Readiness
+	// lifecycle is ready once the startup models are loaded.
+	lifecycle *telemetry.Lifecycle
 	start     sync.Once
 	loading   sync.WaitGroup // the goroutine of Start
 	loadCtx   context.Context
 	stopLoads context.CancelFunc
 	loaded    chan struct{} // closed when the startup models are loaded
-
-	mu       sync.Mutex // guards stopping and setting readiness
-	stopping bool
-	// draining is closed when handlers should end their streams.
-	draining  chan struct{}
-	drainOnce sync.Once
 
 	// closers release what New acquired, in the reverse order.
 	closers   []func() error
@@ -72,9 +65,8 @@ func New(c *config.Config, options Options) (*Server, error) {
 	s := &Server{
 		config:    c,
 		log:       options.Logger,
-		readiness: &telemetry.Readiness{},
+		lifecycle: &telemetry.Lifecycle{},
 		loaded:    make(chan struct{}),
-		draining:  make(chan struct{}),
 		closed:    make(chan struct{}),
 	}
 	s.loadCtx, s.stopLoads = context.WithCancel(context.Background())
@@ -114,7 +106,7 @@ func (s *Server) build(options Options) error {
 func (s *Server) onClose(closer func() error) { s.closers = append(s.closers, closer) }
 
 // Handler returns the handler of all APIs, for an HTTP server of the caller's own.
-func (s *Server) Handler() http.Handler { return s.http.Handler() }
+func (s *Server) Handler() http.Handler { return s.http.Handler(apiEndpoint) }
 
 // Start loads the startup models in the background and then follows the model
 // repository, until Shutdown. Further calls do nothing.
@@ -124,17 +116,9 @@ func (s *Server) Start() {
 			if s.models.Load(s.loadCtx) != nil {
 				return // the server is stopping
 			}
-			s.becomeReady()
+			s.lifecycle.SetReady(true)
 			close(s.loaded)
 			s.models.Poll(s.loadCtx)
 		})
 	})
-}
-
-func (s *Server) becomeReady() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if !s.stopping {
-		s.readiness.Set(true)
-	}
 }

@@ -27,7 +27,7 @@ func (s *Server) Listen(ctx context.Context) (net.Listener, error) {
 // nil. It closes listener.
 func (s *Server) Serve(listener net.Listener) error {
 	s.Start()
-	return s.http.Serve(listener)
+	return s.http.Serve(apiEndpoint, listener)
 }
 
 // WaitReady waits until every startup model is loaded or has failed to load. It returns

@@ -2,6 +2,7 @@ package app
 
 import (
 	"net/http"
+	"slices"
 
 	"connectrpc.com/connect/v2"
 
@@ -18,19 +19,29 @@ import (
 	"github.com/tensorwire/tensorwire/web"
 )
 
-// newHTTP returns the HTTP server of all APIs, of the metrics and of the page.
+// apiEndpoint serves all APIs, the metrics and the page.
+const apiEndpoint = "api"
+
+// newHTTP returns the HTTP server.
 func (s *Server) newHTTP(options Options, metrics http.Handler, memory *admission.Budget) (*server.Server, error) {
 	register, rest := s.services(options)
-	return server.New(register, rest, web.Handler(), s.readiness, server.Options{
-		TLSCertFile:     s.config.TLSCert,
-		TLSKeyFile:      s.config.TLSKey,
+	tuning := server.Options{
 		CORSOrigins:     s.config.CORSOrigins,
 		MaxMessageBytes: int64(s.config.MaxMessageBytes),
 		NetHTTP2:        s.config.NetHTTP2,
-		Metrics:         metrics,
 		Budget:          memory,
 		Logger:          s.log,
+	}
+	tls, err := server.LoadTLS(s.config.TLSCert, s.config.TLSKey)
+	if err != nil {
+		return nil, err
+	}
+	routes := slices.Concat(server.RPC(s.lifecycle, tuning, register), server.Probes(s.lifecycle), []server.Route{
+		{Prefix: "/v2", Handler: rest},
+		{Pattern: "GET /metrics", Handler: metrics, Quiet: true},
+		{Pattern: "/", Handler: web.Handler(), Quiet: true},
 	})
+	return server.New(s.lifecycle, tuning, server.Endpoint{Name: apiEndpoint, TLS: tls, Routes: routes})
 }
 
 // services returns the registration of the RPCs, and the REST API.
@@ -42,21 +53,21 @@ func (s *Server) services(options Options) (func(*connect.Server), http.Handler)
 	})
 	management := admin.New(s.models, admin.Options{
 		Version:      options.Version,
-		Readiness:    s.readiness,
+		Lifecycle:    s.lifecycle,
 		SharedMemory: s.regions,
 		LogLevels:    options.LogLevels,
 		Logger:       s.log,
 	})
 	predictions := predictor.New(runner, predictor.Options{
 		StreamWindow: s.config.StreamWindow,
-		Draining:     s.draining,
+		Draining:     s.lifecycle.Draining(),
 		Release:      rpcfast.Release,
 		Lend:         rpcfast.Lend,
 		Logger:       s.log,
 	})
 	inferences := oip.New(runner, management, oip.Options{
 		StreamWindow: s.config.StreamWindow,
-		Draining:     s.draining,
+		Draining:     s.lifecycle.Draining(),
 		Release:      rpcfast.Release,
 		Lend:         rpcfast.Lend,
 		Logger:       s.log,

@@ -36,17 +36,13 @@ func shutdownContext(timeout time.Duration) (context.Context, context.CancelFunc
 
 // unready turns the server not ready for good, and ends loading.
 func (s *Server) unready() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.stopping = true
-	s.readiness.Set(false)
+	s.lifecycle.Stop()
 	s.stopLoads()
 }
 
 // drain ends streams, closes the listeners, and waits for requests in flight until ctx
 // is done; then it closes their connections.
 func (s *Server) drain(ctx context.Context) error {
-	s.drainOnce.Do(func() { close(s.draining) })
 	err := s.http.Shutdown(ctx)
 	if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
 		return fmt.Errorf("requests in flight were cut off: %w", context.Cause(ctx))

@@ -74,6 +74,7 @@ func (r *Runner) Run(ctx context.Context, req *Request) (*Result, error) {
 func (r *Runner) RunLeased(ctx context.Context, lease *Lease, req *Request) (*Result, error) {
 	ctx, cancel := withCeiling(ctx, r.options.MaxDeadline)
 	defer cancel()
+	telemetry.SetModel(ctx, lease.Model, lease.Number)
 	lease.Statistics.Arrived()
 	sample, result, err := r.run(ctx, lease, req)
 	switch {

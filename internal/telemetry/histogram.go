@@ -9,18 +9,18 @@ import (
 // Histogram counts values by size.
 type Histogram struct {
 	// Bounds are the buckets' upper bounds, ascending; a value that equals a bound is
-	// in its bucket. They are shared, and not to be changed.
+	// in its bucket. They are shared: do not change them.
 	Bounds []float64
-	// Counts has the number of values in each bucket, and behind them that of the
-	// values over the last bound.
+	// Counts has the number of values in each bucket, and last the number of values above
+	// the last bound.
 	Counts []uint64
 	// Count and Sum are of all values.
 	Count uint64
 	Sum   float64
 }
 
-// timeBounds are in seconds: from a model that only adds numbers to one that takes as
-// long as its callers wait.
+// timeBounds are in seconds. They range from a model that adds two numbers to the longest
+// time that clients usually wait.
 var timeBounds = []float64{
 	50e-6, 100e-6, 250e-6, 500e-6, 1e-3, 2.5e-3, 5e-3, 10e-3, 25e-3, 50e-3, 100e-3, 250e-3, 500e-3, 1, 2.5, 5, 10, 30,
 }

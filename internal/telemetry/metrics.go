@@ -14,12 +14,12 @@ type ModelSums struct {
 	Sums           Sums
 }
 
-// Metrics serves the statistics of models in Prometheus's text format, and those of Go
+// Metrics serves the statistics of models in Prometheus's text format, with the metrics of Go
 // and of the process.
 type Metrics struct{ registry *prometheus.Registry }
 
-// NewMetrics returns metrics of what models returns, which is asked for each answer and
-// must be safe for concurrent use.
+// NewMetrics returns metrics of the statistics that models returns. Each scrape calls models,
+// which must be safe for concurrent use.
 func NewMetrics(models func() []ModelSums) *Metrics {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(
@@ -30,17 +30,17 @@ func NewMetrics(models func() []ModelSums) *Metrics {
 	return &Metrics{registry: registry}
 }
 
-// Gauge adds a gauge that value is asked for. name must be new.
+// Gauge adds a gauge. Each scrape calls value. name must be new.
 func (m *Metrics) Gauge(name, help string, value func() float64) {
 	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Namespace: namespace, Name: name, Help: help}, value))
 }
 
-// Counter adds a counter that value is asked for, which never falls. name must be new.
+// Counter adds a counter. Each scrape calls value, which never decreases. name must be new.
 func (m *Metrics) Counter(name, help string, value func() float64) {
 	m.registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{Namespace: namespace, Name: name, Help: help}, value))
 }
 
-// Handler answers with the metrics.
+// Handler returns the handler of the metrics endpoint.
 func (m *Metrics) Handler() http.Handler {
 	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{})
 }
@@ -53,19 +53,19 @@ func desc(name, help string, labels ...string) *prometheus.Desc {
 }
 
 var (
-	requests       = desc("requests_total", "Requests that were answered, by outcome: success or failure.", "outcome")
-	notRun         = desc("requests_not_run_total", "Requests that were never run, by reason.", "reason")
-	inFlight       = desc("requests_in_flight", "Requests that have arrived and have no answer yet.")
-	waiting        = desc("queue_requests", "Requests that wait in the model's queue.")
-	waitingBytes   = desc("queue_bytes", "Bytes of the inputs of the requests that wait in the model's queue.")
-	running        = desc("executions_running", "Runs of the model that are under way.")
-	inferences     = desc("inferences_total", "Inferences that were computed, each element of a batch for itself.")
-	executions     = desc("executions_total", "Runs of the model that succeeded.")
-	cacheLookups   = desc("response_cache_lookups_total", "Look-ups in the response cache, by outcome: hit or miss.", "outcome")
-	requestSeconds = desc("request_seconds", "Time from the arrival of a request to its answer, of those that succeeded.")
-	queueSeconds   = desc("queue_seconds", "Time that a request waited in the model's queue, of those that succeeded.")
-	computeSeconds = desc("compute_seconds", "Time that the model took for the run that a request was part of.")
-	batchSizes     = desc("batch_size", "Elements of a run of the model.")
+	requests       = desc("requests_total", "Completed requests by outcome: success or failure.", "outcome")
+	notRun         = desc("requests_not_run_total", "Requests that were rejected or dropped before the model ran, by reason.", "reason")
+	inFlight       = desc("requests_in_flight", "Requests in flight: received and not answered.")
+	waiting        = desc("queue_requests", "Requests in the model's queue.")
+	waitingBytes   = desc("queue_bytes", "Bytes of the inputs of the requests in the model's queue.")
+	running        = desc("executions_running", "Executions of the model in progress.")
+	inferences     = desc("inferences_total", "Inferences computed; each element of a batch counts as one.")
+	executions     = desc("executions_total", "Successful executions of the model; a batch is one execution.")
+	cacheLookups   = desc("response_cache_lookups_total", "Response cache lookups by outcome: hit or miss.", "outcome")
+	requestSeconds = desc("request_seconds", "Latency of successful requests in seconds, from arrival to response.")
+	queueSeconds   = desc("queue_seconds", "Time that successful requests waited in the model's queue, in seconds.")
+	computeSeconds = desc("compute_seconds", "Duration of the execution that a successful request was part of, in seconds.")
+	batchSizes     = desc("batch_size", "Batch size of executions, in elements.")
 )
 
 // modelCollector collects the statistics of models.
@@ -84,26 +84,26 @@ func (modelCollector) Describe(descs chan<- *prometheus.Desc) {
 // Collect implements [prometheus.Collector].
 func (c modelCollector) Collect(metrics chan<- prometheus.Metric) {
 	for _, m := range c() {
-		of := func(kind prometheus.ValueType, d *prometheus.Desc, value float64, labels ...string) {
+		metric := func(kind prometheus.ValueType, d *prometheus.Desc, value float64, labels ...string) {
 			metrics <- prometheus.MustNewConstMetric(d, kind, value, append([]string{m.Model, m.Version}, labels...)...)
 		}
 		histogram := func(d *prometheus.Desc, h *Histogram) {
 			metrics <- prometheus.MustNewConstHistogram(d, h.Count, h.Sum, h.cumulative(), m.Model, m.Version)
 		}
 		s := &m.Sums
-		of(prometheus.CounterValue, requests, float64(s.Success.Count), "success")
-		of(prometheus.CounterValue, requests, float64(s.Fail.Count), "failure")
+		metric(prometheus.CounterValue, requests, float64(s.Success.Count), "success")
+		metric(prometheus.CounterValue, requests, float64(s.Fail.Count), "failure")
 		for reason, n := range s.NotRun {
-			of(prometheus.CounterValue, notRun, float64(n), reason)
+			metric(prometheus.CounterValue, notRun, float64(n), reason)
 		}
-		of(prometheus.GaugeValue, inFlight, float64(s.InFlight))
-		of(prometheus.GaugeValue, waiting, float64(s.Waiting))
-		of(prometheus.GaugeValue, waitingBytes, float64(s.WaitingBytes))
-		of(prometheus.GaugeValue, running, float64(s.Running))
-		of(prometheus.CounterValue, inferences, float64(s.Inferences))
-		of(prometheus.CounterValue, executions, float64(s.Executions))
-		of(prometheus.CounterValue, cacheLookups, float64(s.CacheHit.Count), "hit")
-		of(prometheus.CounterValue, cacheLookups, float64(s.CacheMiss.Count), "miss")
+		metric(prometheus.GaugeValue, inFlight, float64(s.InFlight))
+		metric(prometheus.GaugeValue, waiting, float64(s.Waiting))
+		metric(prometheus.GaugeValue, waitingBytes, float64(s.WaitingBytes))
+		metric(prometheus.GaugeValue, running, float64(s.Running))
+		metric(prometheus.CounterValue, inferences, float64(s.Inferences))
+		metric(prometheus.CounterValue, executions, float64(s.Executions))
+		metric(prometheus.CounterValue, cacheLookups, float64(s.CacheHit.Count), "hit")
+		metric(prometheus.CounterValue, cacheLookups, float64(s.CacheMiss.Count), "miss")
 		histogram(requestSeconds, &s.RequestSeconds)
 		histogram(queueSeconds, &s.QueueSeconds)
 		histogram(computeSeconds, &s.ComputeSeconds)
@@ -111,7 +111,7 @@ func (c modelCollector) Collect(metrics chan<- prometheus.Metric) {
 	}
 }
 
-// cumulative returns, for each bound, how many values are not over it.
+// cumulative returns, for each bound, how many values are at most the bound.
 func (h *Histogram) cumulative() map[float64]uint64 {
 	buckets := make(map[float64]uint64, len(h.Bounds))
 	sum := uint64(0)

@@ -8,16 +8,15 @@ import (
 	"time"
 )
 
-// Statistics counts the requests of one version of a model, and sums up the times of
-// their steps. The handlers tell it of requests, and the scheduler, whose Observer it
-// is, of what happens between them and the engine. The zero value is empty. It is safe
-// for concurrent use.
+// Statistics counts the requests of one version of a model, and sums up the durations of
+// their steps. The core reports requests to it. The scheduler, whose Observer it is, reports
+// queueing and execution. The zero value is empty. It is safe for concurrent use.
 type Statistics struct {
 	mu   sync.Mutex
 	sums Sums
 }
 
-// Duration sums up times.
+// Duration is a number of durations and their sum.
 type Duration struct {
 	Count uint64
 	Total time.Duration
@@ -32,65 +31,63 @@ func (d *Duration) add(total time.Duration) {
 type Sums struct {
 	// Success and Fail are the times from a request's arrival to its answer.
 	Success, Fail Duration
-	// The steps of the requests that succeeded: waiting, which includes those that were
-	// answered from the cache, as Triton counts it, and of those that were computed
-	// making tensors of the request, running the model, making the answer.
+	// The steps of successful requests. Queue includes responses from the cache, as Triton
+	// counts it. The others are of computed requests: building the input tensors, running
+	// the model, building the response.
 	Queue, ComputeInput, ComputeInfer, ComputeOutput Duration
-	// CacheHit and CacheMiss are the look-ups of the response cache.
+	// CacheHit and CacheMiss are the lookups in the response cache.
 	CacheHit, CacheMiss Duration
-	// LastInference is when the last request succeeded; zero when none has.
+	// LastInference is the time of the last successful request; zero: none.
 	LastInference time.Time
-	// Inferences counts what was computed, each element of a batch for itself.
+	// Inferences counts the computed elements of batches.
 	Inferences uint64
-	// Executions counts the runs of the model that succeeded.
+	// Executions counts the successful executions of the model.
 	Executions uint64
 	// Batches sums up the executions by batch size, smallest first.
 	Batches []BatchSums
-	// NotRun counts the requests that were never run, by reason.
+	// NotRun counts the requests that ended before the model ran, by reason.
 	NotRun map[string]uint64
 
-	// InFlight is how many requests have arrived and have no answer yet, Waiting how
-	// many of them are in the queue, with inputs of WaitingBytes, and Running how many
-	// runs of the model are under way.
+	// InFlight is the number of requests received and not answered, Waiting how many of
+	// them are in the queue, WaitingBytes the size of their inputs, and Running the number of
+	// executions in progress.
 	InFlight     int64
 	Waiting      int64
 	WaitingBytes int64
 	Running      int64
 
-	// RequestSeconds has the requests that succeeded, QueueSeconds and ComputeSeconds
-	// their steps, and BatchSizes the executions.
+	// RequestSeconds is of successful requests, QueueSeconds and ComputeSeconds of their
+	// steps, and BatchSizes of executions.
 	RequestSeconds, QueueSeconds, ComputeSeconds, BatchSizes Histogram
 }
 
-// BatchSums sums up the executions of one batch size: the times of joining the inputs
-// of its requests, of the run, and of dividing the outputs.
+// BatchSums sums up the executions of one batch size: joining the inputs of its requests,
+// running the model, and splitting the outputs.
 type BatchSums struct {
 	BatchSize                                 uint64
 	ComputeInput, ComputeInfer, ComputeOutput Duration
 }
 
-// Sample is what one request took.
+// Sample has the durations of one successful request.
 type Sample struct {
-	// BatchSize is the number of the request's elements: 1 where the model has no
-	// batches.
+	// BatchSize is the number of the request's elements: 1 where the model does not batch.
 	BatchSize uint64
-	// Cached says that the answer came from the response cache.
+	// Cached: the response came from the response cache.
 	Cached bool
-	// Total is the time from the request's arrival to its answer.
+	// Total is from the request's arrival to its response.
 	Total time.Duration
-	// The times of the steps.
+	// The durations of the steps.
 	Queue, ComputeInput, ComputeInfer, ComputeOutput time.Duration
 }
 
-// Arrived records a request, for which Succeeded, Failed or Dropped is called in the
-// end.
+// Arrived records a request. Exactly one of Succeeded, Failed and Dropped follows.
 func (s *Statistics) Arrived() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.sums.InFlight++
 }
 
-// Succeeded records that a request was answered at the time now.
+// Succeeded records a request that succeeded at the time now.
 func (s *Statistics) Succeeded(now time.Time, sample Sample) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -113,7 +110,7 @@ func (s *Statistics) Succeeded(now time.Time, sample Sample) {
 	t.ComputeOutput.add(sample.ComputeOutput)
 }
 
-// Failed records that a request was answered with an error after total.
+// Failed records a request that was answered with an error after total.
 func (s *Statistics) Failed(total time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -121,30 +118,30 @@ func (s *Statistics) Failed(total time.Duration) {
 	s.sums.Fail.add(total)
 }
 
-// Dropped records that a request was answered without having been run: a newer one
-// of its stream overtook it. Who dropped it calls NotRun besides.
+// Dropped records a request that was superseded by a newer one of its stream before the model
+// ran. The caller also calls NotRun.
 func (s *Statistics) Dropped() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.sums.InFlight--
 }
 
-// Queued records how many requests wait, with inputs of how many bytes.
+// Queued records the number of requests in the queue, and the size of their inputs in bytes.
 func (s *Statistics) Queued(requests int, bytes int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.sums.Waiting, s.sums.WaitingBytes = int64(requests), bytes
 }
 
-// Running records how many runs of the model are under way.
+// Running records the number of executions in progress.
 func (s *Statistics) Running(calls int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.sums.Running = int64(calls)
 }
 
-// Executed records a run of the model that succeeded: how many elements it computed,
-// and the times of joining its inputs, of the run, and of dividing its outputs.
+// Executed records a successful execution of the model: its batch size, and the durations of
+// joining its inputs, of the run, and of splitting its outputs.
 func (s *Statistics) Executed(rows int64, gather, compute, scatter time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -156,7 +153,7 @@ func (s *Statistics) Executed(rows int64, gather, compute, scatter time.Duration
 	b.ComputeOutput.add(scatter)
 }
 
-// NotRun records a request that was never run, and why.
+// NotRun records a request that ended before the model ran, and the reason.
 func (s *Statistics) NotRun(reason string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -166,7 +163,7 @@ func (s *Statistics) NotRun(reason string) {
 	s.sums.NotRun[reason]++
 }
 
-// LookedUp records a look-up in the response cache.
+// LookedUp records a lookup in the response cache.
 func (s *Statistics) LookedUp(hit bool, took time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

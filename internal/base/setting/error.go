@@ -77,7 +77,7 @@ func Text(err error, name func(Key) string) string {
 
 // unwrap returns the errors that err wraps.
 func unwrap(err error) []error {
-	if many, ok := err.(interface{ Unwrap() []error }); ok { //nolint:errorlint // one level of the tree
+	if many, ok := err.(interface{ Unwrap() []error }); ok {
 		return many.Unwrap()
 	}
 	if one := errors.Unwrap(err); one != nil {

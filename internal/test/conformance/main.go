@@ -11,13 +11,13 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"flag"
 	"fmt"
 	"io"
 	"log/slog"
 	"net"
-	"net/http"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -61,18 +61,22 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		NetHTTP2:        *netHTTP2,
 		Logger:          slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: slog.LevelError})),
 	}
+	var secure *tls.Config
 	if request.GetUseTls() {
 		dir, err := os.MkdirTemp("", "tensorwire-conformance")
 		if err != nil {
 			return err
 		}
 		defer func() { _ = os.RemoveAll(dir) }() // in the system's temporary directory
-		options.TLSCertFile, options.TLSKeyFile, err = writeCredentials(dir, request.GetServerCreds())
+		certificate, key, err := writeCredentials(dir, request.GetServerCreds())
 		if err != nil {
 			return err
 		}
+		if secure, err = server.LoadTLS(certificate, key); err != nil {
+			return err
+		}
 	}
-	return serve(ctx, options, request.GetServerCreds().GetCert(), stdout)
+	return serve(ctx, options, secure, request.GetServerCreds().GetCert(), stdout)
 }
 
 // writeCredentials writes the runner's certificate and key to files, because the product
@@ -86,12 +90,13 @@ func writeCredentials(dir string, credentials *conformance.TLSCreds) (certificat
 }
 
 // serve serves on a free port, writes the address to stdout, and stops when ctx ends.
-func serve(ctx context.Context, options server.Options, certificate []byte, stdout io.Writer) error {
+func serve(ctx context.Context, options server.Options, secure *tls.Config, certificate []byte, stdout io.Writer) error {
 	register := func(procedures *connect.Server) {
 		conformancev1connect.RegisterConformanceServiceHandler(procedures, &service{})
 	}
+	lifecycle := &telemetry.Lifecycle{}
 	//nolint:contextcheck // a connection ends by Shutdown, not by the context of the start
-	tested, err := server.New(register, http.NotFoundHandler(), http.NotFoundHandler(), &telemetry.Readiness{}, options)
+	tested, err := server.New(lifecycle, options, server.Endpoint{Name: "conformance", TLS: secure, Routes: server.RPC(lifecycle, options, register)})
 	if err != nil {
 		return err
 	}
@@ -101,7 +106,7 @@ func serve(ctx context.Context, options server.Options, certificate []byte, stdo
 		return err
 	}
 	served := make(chan error, 1)
-	go func() { served <- tested.Serve(listener) }()
+	go func() { served <- tested.Serve("conformance", listener) }()
 	address := listener.Addr().(*net.TCPAddr)
 	if err := writeMessage(stdout, &conformance.ServerCompatResponse{
 		Host: address.IP.String(), Port: uint32(address.Port), PemCert: certificate,

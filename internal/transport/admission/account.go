@@ -7,72 +7,70 @@ import (
 	"sync"
 )
 
-// ErrClosed says that the request of an Account is over.
-var ErrClosed = errors.New("the request is over")
+// ErrClosed reports that the request of an Account has ended.
+var ErrClosed = errors.New("request has ended")
 
-// Account is what one request has reserved of a Budget, message by message. The
-// transport makes it, adds to it before it reads, and closes it when the request is
-// over, which is what keeps a budget from leaking: a closed account holds nothing,
-// and never does again. It is safe for concurrent use.
+// Account is what one request has reserved of a Budget, message by message. The transport makes
+// it, adds to it before it reads, and closes it when the request ends. A closed account holds
+// nothing and accepts nothing, so that no budget leaks. It is safe for concurrent use.
 //
-// Its methods take the sizes of messages, and reserve what the transport holds for one of
-// that size: by NewAccount a multiple, else what SetRoom says.
+// Its methods take the sizes of messages, and reserve the memory that the transport needs for a
+// message of that size: a multiple by default, else what SetMemory returns.
 type Account struct {
 	budget *Budget
 	times  int64
-	room   func(size int64) int64 // nil: times as much
+	memory func(size int64) int64 // nil: times the size
 
-	mu       sync.Mutex
+	mu       sync.Mutex // for all below
 	closed   bool
-	messages []int64  // what is reserved for each that is not answered, the oldest first
-	first    [1]int64 // memory of messages, which are mostly one
+	messages []int64  // bytes reserved for each unanswered message, the oldest first
+	first    [1]int64 // memory of messages: most requests have one
 }
 
-// NewAccount returns an empty account of a budget, which may be nil, for a transport
-// that holds each message so many times.
+// NewAccount returns an empty account of a budget, which may be nil, for a transport that has
+// times copies of each message in memory.
 func NewAccount(budget *Budget, times int64) *Account {
 	return &Account{budget: budget, times: times}
 }
 
-// SetRoom changes what the transport holds for a message, before the first is added:
-// room returns it, which is the message's size or somewhat more.
-func (a *Account) SetRoom(room func(size int64) int64) {
+// SetMemory replaces the memory that the transport needs for a message, before the first is
+// added. memory returns the message's size or somewhat more.
+func (a *Account) SetMemory(memory func(size int64) int64) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if len(a.messages) == 0 {
-		a.times, a.room = 1, room
+		a.times, a.memory = 1, memory
 	}
 }
 
-// held returns what is reserved for size bytes. A message that fits into the whole budget
-// is not refused for what it is rounded up to.
+// held returns what is reserved for size bytes. A message that fits into the whole budget is not
+// rejected because its memory is rounded up.
 func (a *Account) held(size int64) int64 {
-	if a.room == nil {
+	if a.memory == nil {
 		return size * a.times
 	}
-	n := a.room(size)
+	n := a.memory(size)
 	if limit := a.budget.Limit(); limit > 0 {
 		n = max(min(n, limit), size)
 	}
 	return n
 }
 
-// Most returns the size of the largest message that fits into the budget at all.
-func (a *Account) Most() int64 {
+// MaxMessage returns the size of the largest message that fits into the whole budget.
+func (a *Account) MaxMessage() int64 {
 	if limit := a.budget.Limit(); limit > 0 {
 		return limit / a.times
 	}
 	return math.MaxInt64
 }
 
-// TryAdd reserves for a new message of size bytes, if there is room for it now.
+// TryAdd reserves for a new message of size bytes, if there is room now.
 func (a *Account) TryAdd(size int64) bool {
 	n := a.held(size)
 	return a.tryReserve(n) && a.keep(n) == nil
 }
 
-// tryReserve reserves n bytes if there is room now; where there is not, the request is
-// refused.
+// tryReserve reserves n bytes if there is room now, else it counts a rejected request.
 func (a *Account) tryReserve(n int64) bool {
 	ok := a.budget.TryReserve(n)
 	if !ok {
@@ -81,10 +79,9 @@ func (a *Account) tryReserve(n int64) bool {
 	return ok
 }
 
-// Add reserves for a new message of size bytes, and waits for room until ctx is done.
-// Its errors are those of [Budget.Reserve], and ErrClosed. Only a request whose earlier
-// messages are answered without the new one may wait: else all could wait for each
-// other.
+// Add reserves for a new message of size bytes, and waits for room until ctx is done. Its errors
+// are those of [Budget.Reserve], and ErrClosed. Only a request whose earlier messages are answered
+// without the new one may wait: otherwise requests could deadlock.
 func (a *Account) Add(ctx context.Context, size int64) error {
 	n := a.held(size)
 	if err := a.budget.Reserve(ctx, n); err != nil {
@@ -93,7 +90,7 @@ func (a *Account) Add(ctx context.Context, size int64) error {
 	return a.keep(n)
 }
 
-// keep puts what has been reserved on the account.
+// keep records n reserved bytes in the account.
 func (a *Account) keep(n int64) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -124,8 +121,8 @@ func (a *Account) TryGrow(size int64) bool {
 	return true
 }
 
-// Settle lowers what is reserved for the newest message to what size bytes take, when
-// it is known that they are no more. It does not raise it.
+// Settle lowers the reservation of the newest message to that of size bytes, once its size is
+// known. It never raises the reservation.
 func (a *Account) Settle(size int64) {
 	n := a.held(size)
 	a.mu.Lock()
@@ -148,7 +145,7 @@ func (a *Account) Answered() {
 	}
 }
 
-// Close releases all that is left. It may be called more than once.
+// Close releases all reservations. It may be called more than once.
 func (a *Account) Close() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -166,25 +163,24 @@ func WithAccount(ctx context.Context, account *Account) context.Context {
 	return context.WithValue(ctx, accountKey{}, account)
 }
 
-// Answered says that the oldest message of the request that ctx belongs to has been
-// answered. Handlers of streams call it after each answer: answers are in the order of
-// the messages. It does nothing where ctx has no account.
+// Answered releases the oldest message of the request of ctx. Handlers of streams call it after
+// each response: responses are in the order of the messages. Without an account it does nothing.
 func Answered(ctx context.Context) {
 	if account, ok := ctx.Value(accountKey{}).(*Account); ok {
 		account.Answered()
 	}
 }
 
-// SetRoom says what is held for each message of the request that ctx belongs to, before
-// the first is read; see [Account.SetRoom].
-func SetRoom(ctx context.Context, room func(size int64) int64) {
+// SetMemory sets the memory for each message of the request of ctx, before the first is read; see
+// [Account.SetMemory].
+func SetMemory(ctx context.Context, memory func(size int64) int64) {
 	if account, ok := ctx.Value(accountKey{}).(*Account); ok {
-		account.SetRoom(room)
+		account.SetMemory(memory)
 	}
 }
 
-// Settle says that the newest message of the request that ctx belongs to has no more
-// than size bytes, once that is known; see [Account.Settle].
+// Settle lowers the reservation of the newest message of the request of ctx to that of size bytes;
+// see [Account.Settle].
 func Settle(ctx context.Context, size int64) {
 	if account, ok := ctx.Value(accountKey{}).(*Account); ok {
 		account.Settle(size)

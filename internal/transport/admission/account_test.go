@@ -59,7 +59,7 @@ func TestMessagesAreReservedAsOftenAsTheyAreHeld(t *testing.T) {
 	t.Parallel()
 	b := admission.New(100)
 	account := admission.NewAccount(b, 2)
-	if account.Most() != 50 || !account.TryAdd(20) || !account.TryGrow(10) || account.TryAdd(21) || b.Used() != 60 {
+	if account.MaxMessage() != 50 || !account.TryAdd(20) || !account.TryGrow(10) || account.TryAdd(21) || b.Used() != 60 {
 		t.Errorf("%d are reserved", b.Used())
 	}
 	if err := account.Add(t.Context(), 51); !errors.Is(err, admission.ErrTooLarge) {
@@ -69,7 +69,7 @@ func TestMessagesAreReservedAsOftenAsTheyAreHeld(t *testing.T) {
 		t.Errorf("%d are reserved for 5", b.Used())
 	}
 	account.Answered()
-	if none := admission.NewAccount(nil, 2); b.Used() != 0 || none.Most() != math.MaxInt64 || !none.TryAdd(1<<40) {
+	if none := admission.NewAccount(nil, 2); b.Used() != 0 || none.MaxMessage() != math.MaxInt64 || !none.TryAdd(1<<40) {
 		t.Errorf("%d are left", b.Used())
 	}
 }

@@ -8,50 +8,47 @@ import (
 	"sync"
 )
 
-// ErrTooLarge is what a reservation is that would not fit into an empty budget. The
-// same reservation never succeeds.
+// ErrTooLarge reports a reservation larger than the whole budget. It never succeeds.
 var ErrTooLarge = errors.New("more than the whole memory budget")
 
-// Budget counts bytes that are reserved, up to a limit. It has no goroutine of its
-// own and is safe for concurrent use. A nil Budget is without bound and counts
-// nothing.
+// Budget counts reserved bytes up to a limit. It has no goroutine and is safe for concurrent use.
+// A nil Budget has no limit and counts nothing.
 type Budget struct {
 	limit int64
 
-	mu      sync.Mutex
+	mu      sync.Mutex // for all below
 	used    int64
 	peak    int64
 	refused uint64
-	waiting []*waiter // in the order of their coming
+	waiting []*waiter // in the order of arrival
 }
 
-// waiter is a reservation that found no room.
+// waiter is a reservation that waits for room.
 type waiter struct {
 	n       int64
 	granted chan struct{} // closed when n has been reserved
 }
 
-// New returns an empty budget of limit bytes. 0 is without bound: it counts all the
-// same.
+// New returns an empty budget of limit bytes. 0 has no limit, but counts.
 func New(limit int64) *Budget { return &Budget{limit: max(limit, 0)} }
 
-// TryReserve reserves n bytes if there is room for them now. While others wait there
-// is none, or those who do not wait would keep those who do from ever getting theirs.
+// TryReserve reserves n bytes if there is room now. While others wait there is none, because
+// callers that do not wait could starve them.
 func (b *Budget) TryReserve(n int64) bool {
 	if b == nil {
 		return true
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if n > 0 && (len(b.waiting) > 0 || !b.fits(n)) {
+	if n > 0 && (len(b.waiting) > 0 || !b.fitsLocked(n)) {
 		return false
 	}
-	b.take(n)
+	b.takeLocked(n)
 	return true
 }
 
-// Reserve reserves n bytes, and waits its turn for them until ctx is done, whose error
-// it then returns. More than the limit fails at once with an ErrTooLarge.
+// Reserve reserves n bytes. It waits for its turn until ctx is done, and then returns ctx's
+// error. More than the limit fails immediately with ErrTooLarge.
 func (b *Budget) Reserve(ctx context.Context, n int64) error {
 	if b == nil {
 		return nil
@@ -72,15 +69,15 @@ func (b *Budget) Reserve(ctx context.Context, n int64) error {
 	}
 }
 
-// Check returns an ErrTooLarge, which says both numbers, for an n above the limit.
+// Check returns an ErrTooLarge with both numbers for an n above the limit.
 func (b *Budget) Check(n int64) error {
 	if b == nil || b.limit == 0 || n <= b.limit {
 		return nil
 	}
-	return fmt.Errorf("%d bytes are %w of %d", n, ErrTooLarge, b.limit)
+	return fmt.Errorf("%d bytes: %w of %d bytes", n, ErrTooLarge, b.limit)
 }
 
-// Release gives n reserved bytes back, to those first who wait.
+// Release releases n reserved bytes, and grants them to waiters first.
 func (b *Budget) Release(n int64) {
 	if b == nil {
 		return
@@ -88,7 +85,7 @@ func (b *Budget) Release(n int64) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.used -= n
-	b.grant()
+	b.grantLocked()
 }
 
 // Used returns how many bytes are reserved.
@@ -101,7 +98,7 @@ func (b *Budget) Used() int64 {
 	return b.used
 }
 
-// Peak returns the most bytes that were ever reserved at once.
+// Peak returns the maximum of Used so far.
 func (b *Budget) Peak() int64 {
 	if b == nil {
 		return 0
@@ -118,8 +115,8 @@ func (b *Budget) refuse() {
 	b.refused++
 }
 
-// Refused returns how many requests were refused, since there was no room for a message
-// that could not wait for it.
+// Refused returns how many requests were refused because there was no room for a message that
+// could not wait.
 func (b *Budget) Refused() uint64 {
 	if b == nil {
 		return 0
@@ -129,7 +126,7 @@ func (b *Budget) Refused() uint64 {
 	return b.refused
 }
 
-// Limit returns the most bytes that can be reserved at once. 0 is without bound.
+// Limit returns the maximum of bytes that can be reserved at once. 0: no limit.
 func (b *Budget) Limit() int64 {
 	if b == nil {
 		return 0
@@ -137,37 +134,37 @@ func (b *Budget) Limit() int64 {
 	return b.limit
 }
 
-// fits reports whether n bytes are free. It wants the lock held, as do those below.
+// fitsLocked reports whether n bytes are free.
 // The difference cannot overflow, which a sum could.
-func (b *Budget) fits(n int64) bool { return b.limit == 0 || n <= b.limit-b.used }
+func (b *Budget) fitsLocked(n int64) bool { return b.limit == 0 || n <= b.limit-b.used }
 
-func (b *Budget) take(n int64) {
+func (b *Budget) takeLocked(n int64) {
 	b.used += n
 	b.peak = max(b.peak, b.used)
 }
 
-// grant gives what is free to those who wait, in their order: a large one at the head
-// is not overtaken, or small ones would keep it there.
-func (b *Budget) grant() {
-	for len(b.waiting) > 0 && b.fits(b.waiting[0].n) {
-		b.take(b.waiting[0].n)
+// grantLocked grants free bytes to waiters in their order. A large one at the head is not
+// overtaken, because small ones could starve it.
+func (b *Budget) grantLocked() {
+	for len(b.waiting) > 0 && b.fitsLocked(b.waiting[0].n) {
+		b.takeLocked(b.waiting[0].n)
 		close(b.waiting[0].granted)
 		b.waiting = slices.Delete(b.waiting, 0, 1)
 	}
 }
 
-// enqueue takes a place in the queue, or what became free since TryReserve looked.
+// enqueue adds a waiter, or grants what became free since TryReserve.
 func (b *Budget) enqueue(n int64) *waiter {
 	w := &waiter{n: n, granted: make(chan struct{})}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.waiting = append(b.waiting, w)
-	b.grant()
+	b.grantLocked()
 	return w
 }
 
-// leave gives up a place in the queue, or what was granted in the same moment. Who
-// stood behind it may now have room.
+// leave removes a waiter, or releases what it was granted at the same moment. Waiters behind it
+// may have room now.
 func (b *Budget) leave(w *waiter) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -176,5 +173,5 @@ func (b *Budget) leave(w *waiter) {
 	} else {
 		b.used -= w.n
 	}
-	b.grant()
+	b.grantLocked()
 }

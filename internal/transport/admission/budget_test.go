@@ -55,9 +55,8 @@ func TestMoreThanTheLimitFailsAtOnce(t *testing.T) {
 	}
 }
 
-// A large reservation that waits is not overtaken, by those who wait or by those who
-// do not.
-func TestReservationsWaitInTheirOrder(t *testing.T) {
+// A large reservation that waits is not overtaken, neither by waiters nor by others.
+func TestReservationsWaitInOrder(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		b := admission.New(100)
@@ -88,7 +87,7 @@ func TestReservationsWaitInTheirOrder(t *testing.T) {
 	})
 }
 
-// One who leaves the queue makes way for those behind.
+// A waiter that leaves the queue makes room for those behind it.
 func TestOneWhoLeavesMakesWay(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -6,26 +6,24 @@ import (
 )
 
 const (
-	// leastHeap is the least soft limit that is set for Go's heap. Below it the
-	// collector would work against what the server holds at rest, and for one image.
-	leastHeap = 256 << 20
-	// heapBallast is memory that is never touched, and so takes none of the machine's.
-	// The collector runs when the heap has doubled: a server at rest has a few megabytes,
-	// and small requests would have it run dozens of times a second, for a third of
-	// their CPU time. With this it runs when twice as much is there.
+	// minHeapLimit is the minimum of the soft limit of Go's heap, in bytes. Below it the
+	// collector would run constantly for what an idle server has, and for one image.
+	minHeapLimit = 256 << 20
+	// heapBallast is memory that is never touched, and so takes no physical memory. The
+	// collector runs when the heap has doubled. An idle server has a few megabytes, so that
+	// small requests would make it run dozens of times a second, for a third of their CPU
+	// time. The ballast raises that threshold.
 	heapBallast = 16 << 20
 )
 
-// TuneHeap sets Go's soft memory limit, as it follows from the budget of requests'
-// messages, and how much garbage may come together, which is no more than messages leave
-// of it, and returns what puts the former ones back. The limit is half more than the budget, for what comes of messages: decoded
-// images, answers, garbage. It leaves a quarter of the memory by default, where the budget
-// is half of it, for what Go neither sees nor collects: ONNX Runtime with the models'
-// weights and its arenas.
+// TuneHeap sets Go's soft memory limit and GC percent from the budget of request messages, and
+// returns a function that restores the former values. The limit is 1.5 times the budget: the
+// excess is for decoded images, responses and garbage. By default the budget is half of the
+// memory, which leaves a quarter for memory outside of Go: ONNX Runtime with the models' weights
+// and its arenas. The GC percent bounds garbage by the unused part of the budget.
 //
-// Without a limit of the budget, or with GOMEMLIMIT in the environment that getenv looks
-// into, the soft limit stays as it is; with GOGC the collector does. There is one heap: it
-// is tuned for one budget at a time.
+// The soft limit stays unchanged if the budget has no limit or getenv returns a GOMEMLIMIT, and
+// the GC percent if it returns a GOGC. There is one heap: it is tuned for one budget at a time.
 func TuneHeap(b *Budget, getenv func(string) string) (restore func()) {
 	var undo []func()
 	limit := b.Limit()
@@ -37,7 +35,7 @@ func TuneHeap(b *Budget, getenv func(string) string) (restore func()) {
 		}
 	}
 	if limit > 0 && getenv("GOMEMLIMIT") == "" {
-		former := debug.SetMemoryLimit(max(limit+limit/2, leastHeap))
+		former := debug.SetMemoryLimit(max(limit+limit/2, minHeapLimit))
 		undo = append(undo, func() { debug.SetMemoryLimit(former) })
 	}
 	return func() {

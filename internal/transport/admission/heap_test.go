@@ -28,7 +28,7 @@ func TestHeapFollowsTheBudget(t *testing.T) {
 	}
 }
 
-// A small heap is not collected all the time, and GOGC has the last word.
+// A small heap is not collected constantly, and GOGC has precedence.
 func TestSmallHeapIsLeftAlone(t *testing.T) {
 	next := func(env string) uint64 {
 		defer admission.TuneHeap(admission.New(0), func(name string) string { return map[string]string{"GOGC": env}[name] })()

@@ -8,29 +8,29 @@ import (
 )
 
 const (
-	// usualPercent is Go's GOGC: the collector runs when so much garbage has come to what
-	// was alive when it ran last, in percent of that.
+	// usualPercent is Go's default of GOGC: the collector runs when the heap has grown by so
+	// many percent of what was live after its last cycle.
 	usualPercent = 100
-	// leastPercent is the least that it is set to, and leastGarbage, in bytes, the least
-	// garbage for which the collector runs: a cycle takes some milliseconds at any rate.
-	leastPercent = 5
-	leastGarbage = 4 << 20
+	// minPercent is the minimum that it is set to, and minGarbage the minimum of garbage, in
+	// bytes, for which the collector runs: every cycle takes some milliseconds.
+	minPercent = 5
+	minGarbage = 4 << 20
 )
 
-// pacer has garbage take no more than what messages leave of their budget. By Go's own
-// rule a heap that is full of messages leaves as much again to garbage, of which messages
-// make none, as their buffers are used again: a budget of a gigabyte would take two.
+// pacer bounds garbage by the part of the budget that messages do not use. By Go's own rule the
+// garbage may grow as large as the messages on the heap, although pooled buffers produce none: a
+// budget of one gigabyte would take two.
 type pacer struct {
 	budget *Budget
 	live   []metrics.Sample
 
-	mu      sync.Mutex
+	mu      sync.Mutex // for all below
 	stopped bool
 	percent int // as set last
 	former  int
 }
 
-// startPacer looks at the heap after each cycle of the collector, until stop.
+// startPacer adjusts the GC percent after each cycle of the collector, until stop.
 func startPacer(b *Budget) (stop func()) {
 	p := &pacer{budget: b, live: []metrics.Sample{{Name: "/gc/heap/live:bytes"}}, percent: usualPercent}
 	p.former = debug.SetGCPercent(usualPercent)
@@ -45,10 +45,9 @@ func (p *pacer) stop() {
 	debug.SetGCPercent(p.former)
 }
 
-// await has pace called when the next cycle finds an object that nobody has, from the
-// beginning.
+// await makes the collector call pace in its next cycle, which finds an unreachable object.
 func (p *pacer) await() {
-	type object struct{ _ [64]byte } // too large to share its memory with others
+	type object struct{ _ [64]byte } // too large for an allocation that is shared with others
 	runtime.AddCleanup(new(object), (*pacer).pace, p)
 }
 
@@ -60,19 +59,19 @@ func (p *pacer) pace() {
 	}
 	metrics.Read(p.live)
 	percent := garbagePercent(p.live[0].Value.Uint64(), p.budget.Limit()-p.budget.Used())
-	if percent != p.percent { // which stops the world for a moment
+	if percent != p.percent { // SetGCPercent stops the world
 		debug.SetGCPercent(percent)
 		p.percent = percent
 	}
 	p.await()
 }
 
-// garbagePercent returns how much garbage may come to what is alive in the heap, in percent
-// of it, when messages leave so much of their budget.
+// garbagePercent returns the GC percent for live bytes on the heap when left bytes of the budget
+// are unused.
 func garbagePercent(live uint64, left int64) int {
-	garbage := uint64(max(left, leastGarbage))
+	garbage := uint64(max(left, minGarbage))
 	if live <= garbage {
 		return usualPercent
 	}
-	return max(int(usualPercent*garbage/live), leastPercent)
+	return max(int(usualPercent*garbage/live), minPercent)
 }

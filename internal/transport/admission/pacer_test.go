@@ -8,8 +8,8 @@ import (
 	"github.com/tensorwire/tensorwire/internal/transport/admission"
 )
 
-// Messages that fill their budget leave no room for as much garbage again; when they have
-// gone there is as much as ever.
+// Messages that fill their budget leave no room for garbage of the same size; without them there
+// is the usual room.
 func TestGarbageTakesWhatMessagesLeave(t *testing.T) {
 	const limit = 64 << 20
 	b := admission.New(limit)
@@ -44,9 +44,8 @@ func TestGarbageTakesWhatMessagesLeave(t *testing.T) {
 	settle(func(live, next uint64) bool { return next > live+live/2 })
 }
 
-// What the collector does is put back, and is not touched where there is no budget or where
-// GOGC says what it is to do.
-func TestPaceIsPutBack(t *testing.T) {
+// The GC percent is restored, and does not change without a budget or with GOGC.
+func TestPaceIsRestored(t *testing.T) {
 	defer debug.SetGCPercent(debug.SetGCPercent(150))
 	percent := func() int {
 		now := debug.SetGCPercent(150)

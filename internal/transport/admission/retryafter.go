@@ -12,29 +12,24 @@ import (
 	"connectrpc.com/connect/v2/connectproto"
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/protobuf/types/known/durationpb"
+
+	"github.com/tensorwire/tensorwire/internal/transport/wire"
 )
 
-// RetryAfterHeader is HTTP's own name of the wait, in whole seconds (RFC 9110, section 10.2.3).
-const RetryAfterHeader = "Retry-After"
-
-// pushbackKey is what gRPC's clients read when they retry by themselves, in
-// milliseconds (gRPC's proposal A6, "Pushback").
-const pushbackKey = "Grpc-Retry-Pushback-Ms"
-
-// Unavailable returns an error that tells the caller to come again after wait. It has
-// text as its message, which goes to the caller.
+// Unavailable returns the overload error, which asks the client to retry after wait. The client
+// gets text as its message.
 func Unavailable(wait time.Duration, text string) *connect.Error {
 	err := connect.NewError(connect.CodeUnavailable, text)
 	detail, failed := connectproto.NewErrorDetail(&errdetails.RetryInfo{RetryDelay: durationpb.New(whole(wait))})
 	if failed != nil {
-		return err.WithCause(failed) // what to do is lost, what happened is not
+		return err.WithCause(failed) // the error goes out without the time to retry
 	}
 	return err.WithDetail(detail)
 }
 
-// RetryAfter returns how long the error, or one that it wraps, asks its caller to wait:
-// whole seconds, at least one. Errors of [Unavailable] do, and those that have a method
-// RetryAfter() time.Duration.
+// RetryAfter returns the wait before a retry that an error, or one that it wraps, asks for: whole
+// seconds, at least one. Errors of [Unavailable] have one, and errors with a method RetryAfter()
+// time.Duration.
 func RetryAfter(err error) (wait time.Duration, ok bool) {
 	if later, ok := errors.AsType[interface {
 		error
@@ -55,18 +50,18 @@ func RetryAfter(err error) (wait time.Duration, ok bool) {
 	return 0, false
 }
 
-// SetRetryAfter puts the wait that err asks for into the header of an answer, where it
-// asks for one.
+// SetRetryAfter sets the header field Retry-After of a response to the wait that err asks for, if
+// it does.
 func SetRetryAfter(header http.Header, err error) {
 	if wait, ok := RetryAfter(err); ok {
-		header.Set(RetryAfterHeader, seconds(wait))
+		header.Set(wire.HeaderRetryAfter, seconds(wait))
 	}
 }
 
-// RetryInterceptor puts the wait that the error of an RPC asks for into the answer's
-// metadata. Of Connect's unary calls that is the HTTP header. All else goes into the
-// trailers: a stream's headers may have gone, and gRPC's clients retry by themselves
-// only where nothing but trailers was sent. gRPC-Web's trailers are HTTP headers then.
+// RetryInterceptor adds the wait that the error of an RPC asks for to the response's metadata: to
+// the HTTP header of Connect's unary calls, else to the trailers. A stream's headers may have been
+// sent, and gRPC clients retry transparently only if nothing but trailers was sent. In gRPC-Web
+// these trailers are HTTP headers.
 func RetryInterceptor() connect.ServerInterceptor {
 	return func(next connect.ServerFunc) connect.ServerFunc {
 		return func(ctx context.Context, spec connect.Spec, stream connect.ServerStream) error {
@@ -87,17 +82,17 @@ func setMetadata(info *connect.CallInfo, spec connect.Spec, err error) {
 	switch {
 	case !ok:
 	case info.Protocol != connect.ProtocolNameConnect:
-		info.ResponseTrailer().Set(RetryAfterHeader, seconds(wait))
-		info.ResponseTrailer().Set(pushbackKey, strconv.FormatInt(wait.Milliseconds(), 10))
+		info.ResponseTrailer().Set(wire.HeaderRetryAfter, seconds(wait))
+		info.ResponseTrailer().Set(wire.HeaderRetryPushback, strconv.FormatInt(wait.Milliseconds(), 10))
 	case spec.StreamType == connect.StreamTypeUnary:
-		info.ResponseHeader().Set(RetryAfterHeader, seconds(wait))
+		info.ResponseHeader().Set(wire.HeaderRetryAfter, seconds(wait))
 	default:
-		info.ResponseTrailer().Set(RetryAfterHeader, seconds(wait))
+		info.ResponseTrailer().Set(wire.HeaderRetryAfter, seconds(wait))
 	}
 }
 
-// whole returns wait in whole seconds, rounded up, at least one: the header has no
-// smaller unit, and all forms say the same.
+// whole returns wait in whole seconds, rounded up, at least one: the header has no smaller unit,
+// and all forms have the same value.
 func whole(wait time.Duration) time.Duration {
 	wait = min(wait, math.MaxInt64-time.Second) // so that rounding up stays in range
 	return max(1, (wait-1)/time.Second+1) * time.Second

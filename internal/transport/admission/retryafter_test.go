@@ -32,7 +32,7 @@ func TestWaitIsInWholeSecondsAndNeverNone(t *testing.T) {
 		math.MaxInt64:           "9223372036",
 	} {
 		for name, err := range map[string]error{
-			"Unavailable": fmt.Errorf("wrapped: %w", admission.Unavailable(wait, "not now")),
+			"Unavailable": fmt.Errorf("wrapped: %w", admission.Unavailable(wait, "overloaded")),
 			"RetryAfter":  fmt.Errorf("wrapped: %w", &fullError{wait}),
 		} {
 			header := http.Header{}
@@ -45,9 +45,9 @@ func TestWaitIsInWholeSecondsAndNeverNone(t *testing.T) {
 
 func TestUnavailable(t *testing.T) {
 	t.Parallel()
-	err := admission.Unavailable(time.Second, "not now")
+	err := admission.Unavailable(time.Second, "overloaded")
 	details := err.Details()
-	if err.Code() != connect.CodeUnavailable || err.Message() != "not now" || len(details) != 1 || details[0].Type != "google.rpc.RetryInfo" {
+	if err.Code() != connect.CodeUnavailable || err.Message() != "overloaded" || len(details) != 1 || details[0].Type != "google.rpc.RetryInfo" {
 		t.Errorf("%v with %v", err, details)
 	}
 }

@@ -1,13 +1,11 @@
-// Package bufpool has buffers of bytes that are used again, in classes of size: four
-// from each power of two to the next, so that no more than a fifth of a buffer is left
-// unused.
+// Package bufpool has pooled byte buffers in size classes: four from each power of two to the
+// next, so that at most a fifth of a buffer is unused.
 //
-// A buffer has one owner at a time: who has got it by Get, until Put, and then the pool.
-// An owner who cannot know that nobody looks at a buffer any more leaves it to the garbage
-// collector instead of Put. What the pool has is freed by the garbage collector when it
-// has not been used for two of its cycles.
+// A buffer has one owner at a time: the caller of Get until Put, and then the pool. An owner that
+// cannot know whether a buffer is still in use leaves it to the garbage collector instead of
+// Put. The garbage collector frees a pooled buffer that was not used for two of its cycles.
 //
-// It is a leaf, and safe for concurrent use.
+// The package is a leaf, and safe for concurrent use.
 package bufpool
 
 import (
@@ -17,13 +15,12 @@ import (
 )
 
 const (
-	// The smallest class has 4 KiB, the largest 96 MiB; what is larger is left to the
-	// garbage collector.
+	// The smallest class has 4 KiB, the largest 96 MiB. Larger buffers are not pooled.
 	minShift = 12
 	classes  = 59
 )
 
-// Alignment is that of buffers: of every datatype's elements.
+// Alignment is the alignment of buffers in bytes: that of every datatype's elements.
 const Alignment = 8
 
 var pools [classes]sync.Pool // of unsafe.Pointer to the first byte
@@ -55,9 +52,9 @@ func Size(n int) int {
 	return n
 }
 
-// Get returns a buffer of length n, whose content is whatever it was, aligned to
-// Alignment at least. Its capacity is its class's, [Size]: up to a quarter as much again, and at least
-// 4 KiB. The caller owns it until Put, or for ever.
+// Get returns a buffer of length n with arbitrary content, aligned to at least Alignment. Its
+// capacity is that of its class, [Size]: up to a quarter more, and at least 4 KiB. The caller owns
+// it until Put, or permanently.
 func Get(n int) []byte {
 	class := classOf(n)
 	if class >= classes {
@@ -69,10 +66,9 @@ func Get(n int) []byte {
 	return make([]byte, sizeOf(class))[:n]
 }
 
-// Put gives a buffer of Get back: the slice that Get returned, or one that begins where it
-// does or less than Alignment bytes after, and has the rest of its capacity. Nobody may
-// look at it any more. Slices of other capacities are left to the garbage collector, as is
-// nil.
+// Put returns a buffer of Get to the pool: the slice that Get returned, or one that begins less
+// than Alignment bytes after it and has the rest of its capacity. The buffer must not be used
+// afterwards. Put ignores slices of other capacities, and nil.
 func Put(b []byte) {
 	if cap(b) == 0 {
 		return
@@ -81,7 +77,7 @@ func Put(b []byte) {
 	lead := int(uintptr(first) % Alignment)
 	class := classOf(lead + cap(b))
 	if class >= classes || sizeOf(class) != lead+cap(b) {
-		return // not one of ours, or too large to keep
+		return // not of Get, or too large for the pool
 	}
 	first = unsafe.Add(first, -lead)
 	poison(unsafe.Slice((*byte)(first), sizeOf(class)))

@@ -35,10 +35,10 @@ func TestBuffersFit(t *testing.T) {
 		bufpool.Put(b)
 	}
 	bufpool.Put(nil)
-	bufpool.Put(make([]byte, 5000)) // of another make
+	bufpool.Put(make([]byte, 5000)) // not of Get
 }
 
-func TestPoisonShowsWhoStillLooks(t *testing.T) {
+func TestPoisonShowsUseAfterPut(t *testing.T) {
 	defer bufpool.Poison(bufpool.Poison(true))
 	for _, part := range []struct{ from, to int }{{0, 10_000}, {0, 1}, {1, 1}, {bufpool.Alignment - 1, 10_000}} {
 		b := bufpool.Get(10_000)
@@ -57,7 +57,7 @@ func TestPoisonShowsWhoStillLooks(t *testing.T) {
 		b := bufpool.Get(10_000)
 		clear(b)
 		if bufpool.Put(of(b)); b[5000] == bufpool.Poisoned {
-			t.Errorf("a slice that is %s is taken for a buffer", name)
+			t.Errorf("Put pools a slice that is %s", name)
 		}
 	}
 }

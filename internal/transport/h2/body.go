@@ -151,7 +151,7 @@ func (b *body) expectsLocked(n int) bool {
 		return false
 	}
 	if b.envelopes.on {
-		return b.envelopes.left >= int64(n)
+		return b.envelopes.scan.Left() >= int64(n)
 	}
 	return b.contentLength >= 0 && b.contentLength-b.received >= int64(n)
 }
@@ -159,7 +159,7 @@ func (b *body) expectsLocked(n int) bool {
 // inMessageLocked reports whether a message has begun and is incomplete.
 func (b *body) inMessageLocked() bool {
 	if b.envelopes.on {
-		return b.envelopes.left > 0
+		return b.envelopes.scan.Left() > 0
 	}
 	return b.contentLength >= 0 && b.received < b.contentLength
 }

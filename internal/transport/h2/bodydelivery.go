@@ -90,7 +90,7 @@ const maxGrowRatio = 8
 // wantedCapLocked returns the capacity for n bytes and the rest of their message, within
 // bounds.
 func (b *body) wantedCapLocked(n int) int {
-	rest := b.envelopes.left
+	rest := b.envelopes.scan.Left()
 	if !b.envelopes.on {
 		rest = max(b.contentLength-b.received, 0)
 	}

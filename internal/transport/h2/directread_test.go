@@ -17,8 +17,8 @@ import (
 	"github.com/tensorwire/tensorwire/internal/transport/h2"
 )
 
-// Direct reads expect frames of one shape. Whatever arrives instead, each body gets its own
-// bytes.
+// Direct reads expect frames of one shape. Any other frames may arrive: each body still
+// gets its own bytes.
 func TestDirectReadsWithUnexpectedFrames(t *testing.T) {
 	const size = 3 << 20
 	message := pattern(size)

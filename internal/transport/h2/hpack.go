@@ -31,9 +31,14 @@ func (c *conn) decodeFragment(n int) error {
 	return nil
 }
 
+// uniqueField is a response field with another value in every response. In the dynamic table it
+// would evict the fields that repeat, so that it is sent as a never-indexed literal (RFC 7541,
+// section 6.2.3).
+const uniqueField = "x-request-id"
+
 // encodeLocked encodes one field into the header block of the send queue.
 func (c *conn) encodeLocked(name, value string) {
-	_ = c.send.encoder.WriteField(hpack.HeaderField{Name: name, Value: value}) // writes to memory
+	_ = c.send.encoder.WriteField(hpack.HeaderField{Name: name, Value: value, Sensitive: name == uniqueField}) // writes to memory
 }
 
 // encodeHeaderLocked encodes the fields of header, except those in skip, trailers,

@@ -30,7 +30,7 @@ func (c *conn) readAll() error {
 	}
 }
 
-// checkFrame validates a frame header, whatever its type.
+// checkFrame validates the header of a frame of any type.
 func (c *conn) checkFrame(f frame) error {
 	if f.length > int(c.server.options.MaxFrameSize) {
 		return connErrorf(codeFrameSize, "frame of %d bytes, SETTINGS_MAX_FRAME_SIZE is %d", f.length, c.server.options.MaxFrameSize)

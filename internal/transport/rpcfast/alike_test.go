@@ -25,7 +25,7 @@ func isEnveloped(contentType string) bool {
 	return strings.HasPrefix(strings.ToLower(contentType), "application/grpc") || strings.HasPrefix(contentType, "application/connect+")
 }
 
-// Every script is answered alike by both roads, over every protocol.
+// Every script is answered alike by the fast and the slow path, over every protocol.
 func TestHandlersAreServedAlike(t *testing.T) {
 	both := bothSides()
 	for _, letters := range []string{
@@ -157,7 +157,7 @@ func TestRequestsAreReadAlike(t *testing.T) {
 	both.checkSame(t, "unknown", request{procedure: "Nothing", method: http.MethodPost, header: with("Content-Type", "application/grpc"), body: envelope(0, good), major: 2})
 }
 
-// FuzzAlike: any request is answered alike by both roads.
+// FuzzAlike: any request is answered alike by the fast and the slow path.
 func FuzzAlike(f *testing.F) {
 	f.Add(uint8(0), uint8(0), uint8(0), "", "", "hstu", []byte{})
 	f.Add(uint8(3), uint8(2), uint8(3), "5S", "gzip", "Rsf", envelope(0, script(f, "s", 10)))

@@ -82,9 +82,10 @@ func (s *side) answer(t *testing.T, q request) string {
 	return tooLarge.ReplaceAllString(b.String()+strings.Join(s.seen, "\n"), "too large")
 }
 
-// tooLarge is what is said of a message over the limit. connecthttp reads it to its end
-// first, and tells how that went.
-var tooLarge = regexp.MustCompile(`message (size \d+ )?is larger than configured max \d+( - unable to determine message size: [^",\r\n]*)?`)
+// tooLarge matches the error of a message above the limit: package wire's, and that of
+// connecthttp, which reads the message to its end first and reports how that went.
+var tooLarge = regexp.MustCompile(`message has (more than )?\d+ bytes, the server accepts \d+ \(max-message-bytes\): send a smaller message or raise the setting` +
+	`|message (size \d+ )?is larger than configured max \d+( - unable to determine message size: [^",\r\n]*)?`)
 
 // describeBody writes what a body says, so that fields may be in any order.
 func describeBody(b *strings.Builder, header http.Header, body []byte) {
@@ -126,7 +127,7 @@ func describeMessage(b *strings.Builder, data []byte, zipped bool) {
 	fmt.Fprintf(b, "message, zipped %v: %s\n", zipped && !isRaw(data), prototext.Format(&m))
 }
 
-// isRaw reports whether an answer is little but bytes fields, which the short road does
+// isRaw reports whether an answer is little but bytes fields, which the fast path does
 // not compress. It is the one thing that a caller may see.
 func isRaw(data []byte) bool {
 	var m inference.ModelInferResponse
@@ -189,12 +190,12 @@ func (s *sides) checkSame(t *testing.T, name string, q request) {
 	t.Errorf("%s: %+v", name, q)
 	for _, line := range got {
 		if !slices.Contains(want, line) {
-			t.Logf("only with the short road: %.300s", line)
+			t.Logf("only with the fast path: %.300s", line)
 		}
 	}
 	for _, line := range want {
 		if !slices.Contains(got, line) {
-			t.Logf("only without: %.300s", line)
+			t.Logf("only with the slow path: %.300s", line)
 		}
 	}
 }

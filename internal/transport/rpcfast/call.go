@@ -7,10 +7,11 @@ import (
 	"connectrpc.com/connect/v2"
 
 	"github.com/tensorwire/tensorwire/internal/transport/admission"
+	"github.com/tensorwire/tensorwire/internal/transport/wire"
 )
 
-// call is what all calls of the short road have in common. One goroutine may receive
-// and another send, as connect.ServerStream has it.
+// call is the common part of all calls on the fast path. One goroutine may receive while
+// another sends, as connect.ServerStream specifies.
 type call struct {
 	// ctx is here because the methods of connect.ServerStream take none.
 	ctx   context.Context
@@ -18,36 +19,35 @@ type call struct {
 	r     *http.Request
 	info  connect.CallInfo
 	limit int64
-	// one says that the request is exactly one message, and only that the answer is,
-	// too.
-	one, only bool
-	received  bool
-	// headed says that the handler's header fields are in the answer's header, and
-	// trailed that its trailer fields are in trailer, which is nil where there are none.
-	headed, trailed bool
-	trailer         http.Header
-	host            [1]string
-	// compressor is what the caller takes answers by; nil: none.
-	compressor    connect.Compressor
-	compressLeast int
-	leases        leases
-	places        *places // the procedure's
-	out           encoded
-	// broken says that an answer could not be written: it may still be on its way, and
-	// its memory is nobody's to use again.
+	// singleRequest: the request is exactly one message. unary: so is the response.
+	singleRequest, unary bool
+	received             bool
+	// headerCopied: the handler's header fields are in the response's header.
+	// trailerCopied: its trailer fields are in trailer, which is nil where there are none.
+	headerCopied, trailerCopied bool
+	trailer                     http.Header
+	host                        [1]string
+	// compressor is the one that the client accepts; nil: none.
+	compressor       connect.Compressor
+	compressMinBytes int
+	leases           leases
+	offsets          *offsets // the procedure's
+	out              encoded
+	// broken: a response could not be written. The write may still be in progress, so that
+	// its memory must not be reused.
 	broken bool
 }
 
-// init sets c up for a request that takes answers in the compressions that the header
-// accept lists.
+// init prepares c for a request. The header field accept lists the compressions that the
+// client accepts.
 func (p *procedure) init(c *call, w http.ResponseWriter, r *http.Request, protocol, accept string) {
 	c.ctx, c.w, c.r, c.limit = r.Context(), w, r, p.options.MaxMessageBytes
-	admission.SetRoom(r.Context(), roomOf) // what a message is decoded to is the memory that it came into
-	c.only = p.spec.StreamType == connect.StreamTypeUnary
-	c.one = c.only || p.spec.StreamType == connect.StreamTypeServer
-	c.leases.one = c.one
-	c.places = &p.places
-	c.compressor, c.compressLeast = p.compressors.choose(first(r.Header, accept)), p.options.CompressMinBytes
+	admission.SetMemory(r.Context(), memoryOf) // a message is decoded in the memory that it was read into
+	c.unary = p.spec.StreamType == connect.StreamTypeUnary
+	c.singleRequest = c.unary || p.spec.StreamType == connect.StreamTypeServer
+	c.leases.single = c.singleRequest
+	c.offsets = &p.offsets
+	c.compressor, c.compressMinBytes = p.compressors.choose(first(r.Header, accept)), p.options.CompressMinBytes
 	c.info = connect.CallInfo{
 		Spec: p.spec, PeerAddr: r.RemoteAddr, Protocol: protocol, Codec: connect.CodecNameProto,
 		RequestEncoding: connect.CompressionNameIdentity, ResponseEncoding: connect.CompressionNameIdentity,
@@ -61,11 +61,11 @@ func (p *procedure) init(c *call, w http.ResponseWriter, r *http.Request, protoc
 		header.SetValues(name, values)
 	}
 	c.host[0] = r.Host
-	header.SetValues("Host", c.host[:])
+	header.SetValues(wire.HeaderHost, c.host[:])
 }
 
-// run runs the procedure in the time that the caller gives, with stream as its messages.
-// It returns what the caller is to see of the handler's error.
+// run runs the procedure with stream as its messages and the client's timeout. It returns the
+// error that the client gets.
 func (p *procedure) run(ctx context.Context, c *call, stream connect.ServerStream, timeout timeoutHeader) *connect.Error {
 	ctx, cancel, err := timeout.set(ctx, c.r.Header)
 	defer cancel()
@@ -80,27 +80,27 @@ func (p *procedure) run(ctx context.Context, c *call, stream connect.ServerStrea
 	return asWireError(err)
 }
 
-// copyHeader adds the handler's header fields to the answer's, once.
+// copyHeader adds the handler's header fields to the response's, once.
 func (c *call) copyHeader() {
-	if !c.headed {
-		c.headed = true
+	if !c.headerCopied {
+		c.headerCopied = true
 		copyFields(c.w.Header(), c.info.ResponseHeader())
 	}
 }
 
-// copyTrailer takes the handler's trailer fields as they are, once.
+// copyTrailer copies the handler's current trailer fields, once.
 func (c *call) copyTrailer() {
-	if c.trailed {
+	if c.trailerCopied {
 		return
 	}
-	c.trailed = true
+	c.trailerCopied = true
 	if from := c.info.ResponseTrailer(); from.Len() > 0 {
 		c.trailer = make(http.Header, from.Len()+2)
 		copyFields(c.trailer, from)
 	}
 }
 
-// write writes an answer. doing is for the error's text.
+// write writes a response. An error's text begins with doing.
 func (c *call) write(e *encoded, doing string) error {
 	before := c.broken
 	c.broken = true // also where the write panics
@@ -111,16 +111,16 @@ func (c *call) write(e *encoded, doing string) error {
 	return nil
 }
 
-// reserved are fields of the protocols, which handlers do not set.
+// reserved are the fields of the protocols. Handlers cannot set them.
 var reserved = map[string]bool{
-	"Content-Type": true, "Content-Length": true, "Content-Encoding": true, "Trailer": true, "Date": true,
-	"Accept-Encoding": true, "Trailer-": true,
-	"Connect-Content-Encoding": true, "Connect-Accept-Encoding": true, "Connect-Timeout-Ms": true, "Connect-Protocol-Version": true,
-	"Grpc-Encoding": true, "Grpc-Accept-Encoding": true, "Grpc-Timeout": true,
-	"Grpc-Status": true, "Grpc-Message": true, "Grpc-Status-Details-Bin": true,
+	wire.HeaderContentType: true, wire.HeaderContentLength: true, wire.HeaderContentEncoding: true, "Trailer": true, "Date": true,
+	wire.HeaderAcceptEncoding: true, "Trailer-": true,
+	"Connect-Content-Encoding": true, "Connect-Accept-Encoding": true, wire.HeaderConnectTimeout: true, wire.HeaderConnectProtocolVersion: true,
+	wire.HeaderGRPCEncoding: true, wire.HeaderGRPCAcceptEncoding: true, wire.HeaderGRPCTimeout: true,
+	wire.HeaderGRPCStatus: true, wire.HeaderGRPCMessage: true, wire.HeaderGRPCStatusDetails: true,
 }
 
-// copyFields adds the fields of a handler.
+// copyFields adds a handler's fields to a header.
 func copyFields(to http.Header, from *connect.Header) {
 	if from.Len() == 0 {
 		return

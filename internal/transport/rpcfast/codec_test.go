@@ -15,6 +15,7 @@ import (
 
 	"github.com/tensorwire/tensorwire/gen/inference"
 	"github.com/tensorwire/tensorwire/gen/modelserving"
+	"github.com/tensorwire/tensorwire/internal/transport/wire/envelope"
 )
 
 // messages are encodings of messages whose large fields have size bytes.
@@ -80,9 +81,9 @@ func kinds() []proto.Message {
 }
 
 // FuzzDecode: decoding by aliasing gives what proto.Unmarshal gives, errors too, and
-// encoding in parts what can be decoded again.
+// encoding in parts what can be decoded.
 func FuzzDecode(f *testing.F) {
-	// Large enough to be told from small ones by the second argument, and small enough
+	// Large enough to differ from small ones by the second argument, and small enough
 	// to be varied fast.
 	for _, b := range messages(f, 20) {
 		f.Add(b, uint16(10))
@@ -90,12 +91,12 @@ func FuzzDecode(f *testing.F) {
 	}
 	f.Add([]byte{0x3a, 0xff, 0xff, 0xff, 0xff, 0x0f}, uint16(1))
 	f.Add([]byte("\x0a\x03abc\x12\x02de\x22\x01x\x22\x00\x22\x05hello\x2a\x03xyz\x2a\x00\x3a\x01a\x42\x02\xff\xfe\x1a\x01s\x82\x01\x03lst"), uint16(1))
-	f.Fuzz(func(t *testing.T, data []byte, least uint16) {
+	f.Fuzz(func(t *testing.T, data []byte, minBytes uint16) {
 		for _, empty := range kinds() {
 			want, got := proto.Clone(empty), proto.Clone(empty)
 			wantErr := proto.Unmarshal(data, want)
 			aliased := bytes.Clone(data)
-			largest, err := decode(aliased, got, int(least))
+			largest, err := decode(aliased, got, int(minBytes))
 			if fmt.Sprint(err) != fmt.Sprint(wantErr) {
 				t.Fatalf("error %v, want %v", err, wantErr)
 			}
@@ -108,17 +109,17 @@ func FuzzDecode(f *testing.F) {
 			if !proto.Equal(got, want) {
 				t.Fatalf("decoded %v, want %v", got, want)
 			}
-			checkEncoding(t, got, want, int(least))
+			checkEncoding(t, got, want, int(minBytes))
 		}
 	})
 }
 
 // checkEncoding checks that m, which is want, is encoded so that want comes back, and
 // left as it is.
-func checkEncoding(t *testing.T, m, want proto.Message, least int) {
+func checkEncoding(t *testing.T, m, want proto.Message, minBytes int) {
 	t.Helper()
 	var e encoded
-	if err := e.encode(m, 3, least); err != nil {
+	if err := e.encode(m, 3, minBytes); err != nil {
 		t.Fatal(err)
 	}
 	var wire bytes.Buffer
@@ -129,9 +130,9 @@ func checkEncoding(t *testing.T, m, want proto.Message, least int) {
 		t.Fatalf("%d bytes were written, %d announced", wire.Len()-3, e.size)
 	}
 	e.release(true)
-	again := want.ProtoReflect().New().Interface()
-	if err := proto.Unmarshal(wire.Bytes()[3:], again); err != nil || !proto.Equal(again, want) {
-		t.Fatalf("encoded %v, want %v: %v", again, want, err)
+	decoded := want.ProtoReflect().New().Interface()
+	if err := proto.Unmarshal(wire.Bytes()[3:], decoded); err != nil || !proto.Equal(decoded, want) {
+		t.Fatalf("encoded %v, want %v: %v", decoded, want, err)
 	}
 	if !proto.Equal(m, want) {
 		t.Fatal("encoding has changed the message")
@@ -150,7 +151,7 @@ func TestOneMessageIsEncodedByMany(t *testing.T) {
 		group.Go(func() {
 			for range 50 {
 				var e encoded
-				if err := e.encode(m, prefixSize, detachLeast); err != nil {
+				if err := e.encode(m, envelope.PrefixSize, detachMinBytes); err != nil {
 					t.Error(err)
 					return
 				}
@@ -160,7 +161,7 @@ func TestOneMessageIsEncodedByMany(t *testing.T) {
 				var wire bytes.Buffer
 				_ = e.write(&wire) // a buffer takes all
 				var got inference.ModelInferResponse
-				if err := proto.Unmarshal(wire.Bytes()[prefixSize:], &got); err != nil || !proto.Equal(&got, want) {
+				if err := proto.Unmarshal(wire.Bytes()[envelope.PrefixSize:], &got); err != nil || !proto.Equal(&got, want) {
 					t.Errorf("encoded otherwise: %v", err)
 				}
 				e.release(true)
@@ -176,7 +177,7 @@ func TestInvalidTextIsAnErrorBothWays(t *testing.T) {
 		t.Fatal("the message is no bad one")
 	}
 	var e encoded
-	if err := e.encode(bad, 0, detachLeast); err == nil {
+	if err := e.encode(bad, 0, detachMinBytes); err == nil {
 		t.Error("a name that is no UTF-8 was encoded")
 	}
 	good := &inference.ModelInferRequest{ModelName: "?", RawInputContents: bad.RawInputContents}
@@ -185,7 +186,7 @@ func TestInvalidTextIsAnErrorBothWays(t *testing.T) {
 		t.Fatal(err)
 	}
 	data[bytes.IndexByte(data, '?')] = 0xff
-	if _, err := decode(data, &inference.ModelInferRequest{}, aliasLeast); err == nil {
+	if _, err := decode(data, &inference.ModelInferRequest{}, aliasMinBytes); err == nil {
 		t.Error("a name that is no UTF-8 was decoded")
 	}
 }
@@ -193,7 +194,7 @@ func TestInvalidTextIsAnErrorBothWays(t *testing.T) {
 func TestLargeFieldsAreAliased(t *testing.T) {
 	data := messages(t, 20_000)[0]
 	var m inference.ModelInferRequest
-	largest, err := decode(data, &m, aliasLeast)
+	largest, err := decode(data, &m, aliasMinBytes)
 	if err != nil || len(largest) != 20_000 {
 		t.Fatalf("the largest has %d bytes, %v", len(largest), err)
 	}

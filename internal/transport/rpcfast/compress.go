@@ -7,10 +7,10 @@ import (
 	"connectrpc.com/connect/v2"
 )
 
-// compressors are what answers may be compressed by.
+// compressors are the compressions of responses.
 type compressors struct {
 	byName map[string]connect.Compressor
-	// names is the value of the fields that list them.
+	// names is the value of the header fields that list them.
 	names []string
 }
 
@@ -27,8 +27,8 @@ func newCompressors(all []connect.Compressor) compressors {
 	return c
 }
 
-// choose returns the first of those that a caller lists, or nil. Weights are not read,
-// as connecthttp does not.
+// choose returns the first compressor in a client's list, or nil. Weights are ignored, as in
+// connecthttp.
 func (c *compressors) choose(accept string) connect.Compressor {
 	if accept == "" {
 		return nil
@@ -41,13 +41,12 @@ func (c *compressors) choose(accept string) connect.Compressor {
 	return nil
 }
 
-// wanted reports whether an answer is to be compressed of which so many bytes are
-// compressible.
+// wanted reports whether a response with so many compressible bytes is compressed.
 func (c *call) wanted(compressible int) bool {
-	return c.compressor != nil && compressible > 0 && compressible >= c.compressLeast
+	return c.compressor != nil && compressible > 0 && compressible >= c.compressMinBytes
 }
 
-// compress returns data in the call's compression, behind room for prefix bytes.
+// compress returns data in the call's compression, after prefix unused bytes.
 func (c *call) compress(data []byte, prefix int) ([]byte, error) {
 	out := bytes.NewBuffer(make([]byte, prefix, prefix+len(data)/2+64))
 	w, err := c.compressor.Compress(out)

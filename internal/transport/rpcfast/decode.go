@@ -10,27 +10,27 @@ import (
 	"github.com/tensorwire/tensorwire/internal/transport/bufpool"
 )
 
-// aliasLeast is the size from which a bytes field is worth being aliased.
-const aliasLeast = 4 << 10
+// aliasMinBytes is the size from which aliasing a bytes field is faster than copying it.
+const aliasMinBytes = 4 << 10
 
-// decode decodes data into m as proto.Unmarshal does, with the same outcome and errors.
-// Where a bytes field of m itself, not of a message in it, has a value of least bytes or
-// more, all its values alias data, and largest is the largest of them: data must then not
-// change for as long as anyone looks at m. Else nothing of data is kept, and largest is nil.
-func decode(data []byte, m proto.Message, least int) (largest []byte, err error) {
-	if len(data) < least {
+// decode decodes data into m as proto.Unmarshal does, with the same result and errors. Where a
+// bytes field of m itself, not of a nested message, has a value of minBytes or more, all its
+// values alias data, and largest is the largest of them: data must not change while m is in
+// use. Otherwise m does not alias data, and largest is nil.
+func decode(data []byte, m proto.Message, minBytes int) (largest []byte, err error) {
+	if len(data) < minBytes {
 		return nil, proto.Unmarshal(data, m)
 	}
 	fields := bytesFieldsOf(m.ProtoReflect().Descriptor())
-	large, rest, ok := findLarge(data, fields, least)
+	large, rest, ok := findLarge(data, fields, minBytes)
 	if !ok || large == 0 {
 		return nil, proto.Unmarshal(data, m)
 	}
 	return decodeAround(data, m, fields, large, rest)
 }
 
-// next returns the number of the field that data begins with, its size with the tag, and
-// its value where it has the length-delimited type, else nil. Malformed data has size -1.
+// next returns the number of the first field of data, its size with the tag, and its value if
+// the field is length-delimited, else nil. Malformed data has size -1.
 func next(data []byte) (number protowire.Number, size int, value []byte) {
 	number, kind, tag := protowire.ConsumeTag(data)
 	if tag < 0 {
@@ -50,13 +50,13 @@ func next(data []byte) (number protowire.Number, size int, value []byte) {
 	return number, tag + n, nil
 }
 
-// findLarge returns the fields that have a large value in data, and how many bytes all
-// others have with their tags. ok is false where data is malformed.
-func findLarge(data []byte, fields []field, least int) (large fieldSet, rest int, ok bool) {
+// findLarge returns the fields with a value of minBytes or more in data, and the size of all
+// others with their tags. ok is false where data is malformed.
+func findLarge(data []byte, fields []field, minBytes int) (large fieldSet, rest int, ok bool) {
 	if len(fields) == 0 {
 		return 0, len(data), true
 	}
-	var sizes [mostFields]int
+	var sizes [maxFields]int
 	for at := data; len(at) > 0; {
 		number, size, value := next(at)
 		if size < 0 {
@@ -65,7 +65,7 @@ func findLarge(data []byte, fields []field, least int) (large fieldSet, rest int
 		if value != nil {
 			if i := find(fields, number); i >= 0 && fields[i].alone {
 				sizes[i] += size
-				if len(value) >= least {
+				if len(value) >= minBytes {
 					large |= 1 << i
 				}
 			}
@@ -81,12 +81,12 @@ func findLarge(data []byte, fields []field, least int) (large fieldSet, rest int
 	return large, rest, true
 }
 
-// decodeAround decodes all of data but the large fields, rest bytes of it, and then sets
-// those, to the memory of data. The values of one field keep their order; that of the
-// fields among each other says nothing in protobuf.
+// decodeAround decodes all of data but the large fields, which is rest bytes, and then sets the
+// large fields to the memory of data. The values of one field keep their order; the order of
+// different fields has no meaning in Protobuf.
 func decodeAround(data []byte, m proto.Message, fields []field, large fieldSet, rest int) (largest []byte, err error) {
 	small := bufpool.Get(rest)[:0]
-	defer func() { bufpool.Put(small) }() // proto.Unmarshal keeps nothing of it
+	defer func() { bufpool.Put(small) }() // proto.Unmarshal keeps no reference
 	for at := data; len(at) > 0; {
 		number, size, value := next(at)
 		if i := find(fields, number); i < 0 || value == nil || large&(1<<i) == 0 {
@@ -108,8 +108,8 @@ func decodeAround(data []byte, m proto.Message, fields []field, large fieldSet, 
 		if largest == nil || len(value) > len(largest) {
 			largest = value
 		}
-		// The capacity ends with the value: who appends to it does not write over
-		// what follows.
+		// The capacity ends with the value, so that append does not overwrite what
+		// follows.
 		v := protoreflect.ValueOfBytes(slices.Clip(value))
 		if fields[i].list {
 			reflected.Mutable(fields[i].descriptor).List().Append(v)

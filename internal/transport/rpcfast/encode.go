@@ -10,33 +10,31 @@ import (
 	"github.com/tensorwire/tensorwire/internal/transport/bufpool"
 )
 
-// detachLeast is the size from which a bytes field is sent from where it is. Below it a
-// copy costs less than a write of its own.
-const detachLeast = 16 << 10
+// detachMinBytes is the size from which a bytes field is written from where it is. Below it a
+// copy costs less than a separate write.
+const detachMinBytes = 16 << 10
 
-// encoded is a message in parts. The zero value is ready for encode; release makes it
-// so again.
+// encoded is a message in parts. The zero value is ready for encode, as is one after release.
 type encoded struct {
-	// buf is of the pool: room for a prefix, all small fields, and the tags and lengths
-	// of the large ones.
+	// buf is pooled: it has a prefix, all small fields, and the tags and lengths of the
+	// large ones.
 	buf []byte
-	// parts are what is to be written, in order: pieces of buf, and between them the
-	// large fields where they are.
+	// parts are written in order: pieces of buf, and between them the large fields, not
+	// copied.
 	parts [][]byte
-	// size is the message's, without the prefix, and raw that of its bytes fields' values.
+	// size is the message's without the prefix, and raw that of its bytes fields' values.
 	size, raw int
-	// few is room for the parts of most messages.
+	// few is memory for the parts of most messages.
 	few [3][]byte
 }
 
-// encode encodes m with room for prefix bytes in front. Large values of bytes fields
-// that m itself has, of least bytes or more, become parts: they must not change until
-// release. m is only read, so that a message may be encoded by several at once, such as
-// one that a cache gave to several callers.
-func (e *encoded) encode(m proto.Message, prefix, least int) error {
+// encode encodes m after prefix unused bytes. Values of minBytes or more of m's own bytes
+// fields become parts: they must not change until release. m is only read, so that several
+// calls may encode one message concurrently, such as a cached response.
+func (e *encoded) encode(m proto.Message, prefix, minBytes int) error {
 	reflected := m.ProtoReflect()
 	fields := bytesFieldsOf(reflected.Descriptor())
-	large, room, raw := detachable(reflected, fields, least)
+	large, room, raw := detachable(reflected, fields, minBytes)
 	rest := m
 	if large != 0 {
 		rest = without(reflected, fields, large)
@@ -51,14 +49,13 @@ func (e *encoded) encode(m proto.Message, prefix, least int) error {
 		return err
 	}
 	e.buf, e.size, e.raw, e.parts = buf, size, raw, e.few[:0]
-	e.assemble(head, reflected, fields, large, least)
+	e.assemble(head, reflected, fields, large, minBytes)
 	return nil
 }
 
-// detachable returns the fields with a large value, the size of what stands for them in
-// the encoding beside their large values (tags, lengths, and small values of lists), and
-// that of all fields' values.
-func detachable(m protoreflect.Message, fields []field, least int) (large fieldSet, room, raw int) {
+// detachable returns the fields with a large value, the size of their encoding without the large
+// values (tags, lengths, and small values of lists), and the size of all fields' values.
+func detachable(m protoreflect.Message, fields []field, minBytes int) (large fieldSet, room, raw int) {
 	for i := range fields {
 		f := &fields[i]
 		if !m.Has(f.descriptor) {
@@ -68,7 +65,7 @@ func detachable(m protoreflect.Message, fields []field, least int) (large fieldS
 		for value := range values(m, f) {
 			raw += len(value)
 			own += protowire.SizeTag(f.number) + protowire.SizeVarint(uint64(len(value)))
-			if len(value) >= least {
+			if len(value) >= minBytes {
 				found = true
 			} else {
 				own += len(value)
@@ -82,7 +79,7 @@ func detachable(m protoreflect.Message, fields []field, least int) (large fieldS
 	return large, room, raw
 }
 
-// values yields the values of a field that m has: one, or the list's.
+// values yields the values of a field of m: one, or those of a list.
 func values(m protoreflect.Message, f *field) func(yield func([]byte) bool) {
 	return func(yield func([]byte) bool) {
 		value := m.Get(f.descriptor)
@@ -98,7 +95,7 @@ func values(m protoreflect.Message, f *field) func(yield func([]byte) bool) {
 	}
 }
 
-// without returns a message that shares all of m's fields but some.
+// without returns a message that shares all fields of m except some.
 func without(m protoreflect.Message, fields []field, some fieldSet) proto.Message {
 	rest := m.New()
 	m.Range(func(fd protoreflect.FieldDescriptor, value protoreflect.Value) bool {
@@ -111,9 +108,9 @@ func without(m protoreflect.Message, fields []field, some fieldSet) proto.Messag
 	return rest.Interface()
 }
 
-// assemble makes the parts of head, which is in e.buf and has the room that detachable
-// told, and of the large fields, and counts what they add to the message's size.
-func (e *encoded) assemble(head []byte, m protoreflect.Message, fields []field, large fieldSet, least int) {
+// assemble makes the parts from the large fields and from head, which is in e.buf and has the
+// capacity that detachable returned. It adds the large fields to the message's size.
+func (e *encoded) assemble(head []byte, m protoreflect.Message, fields []field, large fieldSet, minBytes int) {
 	start := 0
 	for i := range fields {
 		if large&(1<<i) == 0 {
@@ -124,7 +121,7 @@ func (e *encoded) assemble(head []byte, m protoreflect.Message, fields []field, 
 			head = protowire.AppendTag(head, fields[i].number, protowire.BytesType)
 			head = protowire.AppendVarint(head, uint64(len(value)))
 			e.size += len(head) - before + len(value)
-			if len(value) < least {
+			if len(value) < minBytes {
 				head = append(head, value...)
 				continue
 			}
@@ -137,8 +134,8 @@ func (e *encoded) assemble(head []byte, m protoreflect.Message, fields []field, 
 	}
 }
 
-// compressible returns how many bytes may be fewer when they are compressed: those
-// beside the values of bytes fields. It is 0 where a part is sent from where it is.
+// compressible returns how many bytes are worth compressing: all but the values of bytes fields.
+// It is 0 where a large field is a part.
 func (e *encoded) compressible() int {
 	if len(e.parts) > 1 {
 		return 0
@@ -156,8 +153,8 @@ func (e *encoded) write(w io.Writer) error {
 	return nil
 }
 
-// release gives e's own memory back to the pool where reuse says so: after a write that
-// failed, which may still be under way, it is not to.
+// release returns e's own memory to the pool if reuse is set. It must not be set after a failed
+// write, which may still be in progress.
 func (e *encoded) release(reuse bool) {
 	if reuse {
 		bufpool.Put(e.buf)

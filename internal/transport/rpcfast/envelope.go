@@ -3,7 +3,6 @@ package rpcfast
 import (
 	"bufio"
 	"bytes"
-	"encoding/binary"
 	"errors"
 	"io"
 	"net/textproto"
@@ -12,26 +11,21 @@ import (
 	"connectrpc.com/connect/v2"
 
 	"github.com/tensorwire/tensorwire/internal/transport/bufpool"
+	"github.com/tensorwire/tensorwire/internal/transport/wire"
+	"github.com/tensorwire/tensorwire/internal/transport/wire/envelope"
 )
 
-const (
-	// prefixSize is the length of an envelope's prefix: a byte of flags and the
-	// message's length in four, big endian ("Length-Prefixed-Message" in gRPC's
-	// PROTOCOL-HTTP2.md).
-	prefixSize     = 5
-	flagCompressed = 0x01
-	// discardMost is how much of a body is read to see that nothing follows its end.
-	discardMost = 4 << 20
-)
+// maxDiscard is how many bytes of a body are read to check that nothing follows its end.
+const maxDiscard = 4 << 20
 
-// next reads the next message into a buffer of the pool, which is the caller's; none for
-// an empty one. At the body's end the error is io.EOF to errors.Is.
+// next reads the next message into a pooled buffer, which the caller owns; an empty message
+// has none. At the body's end the error is io.EOF to errors.Is.
 func (c *grpcCall) next() ([]byte, error) {
-	if c.unread > 0 { // of a message that was too large
-		_, _ = io.CopyN(io.Discard, c.r.Body, c.unread) // the next read tells of an error again
+	if c.unread > 0 { // of a message above the limit
+		wire.Discard(c.r.Body, c.unread) // the next read returns an error again
 		c.unread = 0
 	}
-	n, err := fill(c.r.Body, c.prefix[:])
+	n, err := wire.Fill(c.r.Body, c.prefix[:])
 	switch {
 	case err == nil:
 	case n == 0 && errors.Is(err, io.EOF):
@@ -45,15 +39,15 @@ func (c *grpcCall) next() ([]byte, error) {
 		}
 		return nil, transferError(c.ctx, err, connect.CodeInternal, "protocol error: incomplete envelope: ")
 	}
-	flags, size := c.prefix[0], int64(binary.BigEndian.Uint32(c.prefix[1:]))
+	flags, size := c.prefix.Flags(), c.prefix.Size()
 	if size > c.limit {
 		c.unread = size - c.drain(size)
-		return nil, connect.Errorf(connect.CodeResourceExhausted, "message size %d is larger than configured max %d", size, c.limit)
+		return nil, wire.TooLarge(size, c.limit)
 	}
 	var buf []byte
 	if size > 0 {
 		var got int
-		if buf, got, err = readMessage(c.r.Body, c.places.lead(int(size)), int(size)); err != nil {
+		if buf, got, err = wire.ReadMessage(c.r.Body, c.offsets.lead(int(size)), int(size)); err != nil {
 			return nil, c.cut(err, int(size), got)
 		}
 	}
@@ -64,7 +58,7 @@ func (c *grpcCall) next() ([]byte, error) {
 	return nil, c.special(flags, buf)
 }
 
-// cut returns the error of a message that did not come whole.
+// cut returns the error of an incomplete message.
 func (c *grpcCall) cut(err error, size, got int) error {
 	if errors.Is(err, io.EOF) {
 		return connect.Errorf(connect.CodeInternal, "protocol error: promised %d bytes in enveloped message, got %d bytes", size, got).WithCause(io.ErrUnexpectedEOF)
@@ -75,24 +69,22 @@ func (c *grpcCall) cut(err error, size, got int) error {
 	return transferError(c.ctx, err, connect.CodeUnknown, "read enveloped message: ")
 }
 
-// drain reads what a caller of HTTP/1.1 sends of a message that is too large, up to the
-// limit, and returns how much that was: such a caller reads no answer while it sends, and
-// loses the answer when the connection is closed under it.
+// drain reads what a client of HTTP/1.1 sends of a message above the limit, up to the limit,
+// and returns how many bytes that were. See [wire.Discard].
 func (c *call) drain(size int64) int64 {
 	if c.r.ProtoMajor >= 2 {
 		return 0
 	}
-	n, _ := io.CopyN(io.Discard, c.r.Body, min(size, c.limit)) // a body that ends early is drained
-	return n
+	return wire.Discard(c.r.Body, min(size, c.limit))
 }
 
-// special returns what an envelope with flags says: the body's end, for gRPC-Web, or an
+// special returns the meaning of an envelope with flags: the body's end, for gRPC-Web, or an
 // error.
 func (c *grpcCall) special(flags byte, data []byte) error {
-	if flags&flagCompressed != 0 {
+	if flags&envelope.FlagCompressed != 0 {
 		return connect.Errorf(connect.CodeInternal, "protocol error: sent compressed message without compression support")
 	}
-	n, err := io.CopyN(io.Discard, c.r.Body, discardMost)
+	n, err := io.CopyN(io.Discard, c.r.Body, maxDiscard)
 	if err != nil && !errors.Is(err, io.EOF) {
 		if coded := transferError(c.ctx, err, 0, ""); connect.CodeOf(coded) != connect.CodeUnknown {
 			return coded
@@ -101,10 +93,10 @@ func (c *grpcCall) special(flags byte, data []byte) error {
 	if n > 0 {
 		return connect.Errorf(connect.CodeInternal, "corrupt response: %d extra bytes after end of stream", n)
 	}
-	if !c.web || flags&flagTrailer == 0 {
+	if !c.web || flags&envelope.FlagTrailer == 0 {
 		return connect.Errorf(connect.CodeInternal, "protocol error: invalid envelope flags %d", flags)
 	}
-	// The fields themselves are not for handlers.
+	// Handlers do not get the fields.
 	text := textproto.NewReader(bufio.NewReader(io.MultiReader(bytes.NewReader(data), strings.NewReader("\n"))))
 	if _, err := text.ReadMIMEHeader(); err != nil {
 		return connect.Errorf(connect.CodeInternal, "gRPC-Web protocol error: trailers invalid: %s", err).WithCause(err)

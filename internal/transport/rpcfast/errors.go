@@ -13,16 +13,16 @@ import (
 	"connectrpc.com/connect/v2/connectproto"
 )
 
-// errEnd is what Receive returns at the end of a stream, and errMarkedEnd where an
-// envelope says that it is the end. Both are io.EOF to errors.Is; the texts are for the
-// caller, where a handler returns them.
+// errEnd is what Receive returns at the end of a stream, and errMarkedEnd where an envelope
+// marks the end. Both are io.EOF to errors.Is; the client gets the texts if a handler returns
+// them.
 var (
 	errEnd       = connect.NewError(connect.CodeUnknown, "EOF").WithCause(io.EOF)
 	errMarkedEnd = connect.NewError(connect.CodeUnknown, "final message has protocol-specific flags: EOF").WithCause(io.EOF)
 )
 
-// asWireError returns what a caller may see of a handler's error: only errors made for
-// callers have a text.
+// asWireError returns the error that a client gets for a handler's error: only errors of connect
+// have a text for clients.
 func asWireError(err error) *connect.Error {
 	if err == nil {
 		return nil
@@ -43,15 +43,15 @@ func asWireError(err error) *connect.Error {
 	return connect.NewError(code, "").WithCause(err)
 }
 
-// transferError returns the error of reading a request or writing an answer as the
-// handler, and the caller if it is still there, are to see it: one that is coded as it
-// is, else by what has ended the call, else with code and doing.
+// transferError returns the error of reading a request or writing a response for the handler and
+// the client: an error of connect as it is, else with the code of what ended the call, else with
+// code and doing.
 func transferError(ctx context.Context, err error, code connect.Code, doing string) error {
 	if rpc, ok := errors.AsType[*connect.Error](err); ok && rpc != nil {
 		return rpc
 	}
 	switch ended := ctx.Err(); {
-	case errors.Is(err, context.Canceled), hasLeft(err):
+	case errors.Is(err, context.Canceled), disconnected(err):
 		code, doing = connect.CodeCanceled, ""
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, os.ErrDeadlineExceeded):
 		code, doing = connect.CodeDeadlineExceeded, ""
@@ -63,9 +63,9 @@ func transferError(ctx context.Context, err error, code connect.Code, doing stri
 	return connect.NewError(code, doing+err.Error()).WithCause(err)
 }
 
-// hasLeft reports whether a transfer failed because the caller has gone. net/http's
-// HTTP/2 has errors of its own for that, which it does not export.
-func hasLeft(err error) bool {
+// disconnected reports whether a transfer failed because the client disconnected. net/http's
+// HTTP/2 has unexported errors for that.
+func disconnected(err error) bool {
 	if errors.Is(err, syscall.EPIPE) || errors.Is(err, syscall.ECONNRESET) {
 		return true
 	}
@@ -73,7 +73,7 @@ func hasLeft(err error) bool {
 	return text == "client disconnected" || text == "http2: stream closed"
 }
 
-// overReader returns the error of an http.MaxBytesReader that was reading doing, or nil.
+// overReader returns the error of an http.MaxBytesReader, or nil. Its text begins with doing.
 func overReader(err error, doing string, args ...any) error {
 	if over, ok := errors.AsType[*http.MaxBytesError](err); ok {
 		return connect.Errorf(connect.CodeResourceExhausted, doing+": exceeded %d byte http.MaxBytesReader limit", append(args, over.Limit)...)

@@ -6,27 +6,27 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
-// field is a bytes field of a message, whose values may be large.
+// field is a bytes field of a message.
 type field struct {
 	descriptor protoreflect.FieldDescriptor
 	number     protoreflect.FieldNumber
 	list       bool
-	// alone says that no other field of the wire changes it: it is in no oneof.
+	// alone: the field is in no oneof, so that no other field on the wire clears it.
 	alone bool
 }
 
-// fieldSet says which of a message's fields are meant: bit i is the field at i.
+// fieldSet is a set of a message's fields: bit i is the field at i.
 type fieldSet uint64
 
-const mostFields = 64
+const maxFields = 64
 
-// known caches the bytes fields of messages by their descriptors. There are as many as
-// there are types of messages.
+// known caches the bytes fields of messages by descriptor. It has one entry for each message
+// type.
 var known sync.Map // of protoreflect.MessageDescriptor to []field
 
-// bytesFieldsOf returns the bytes fields that a message itself has, in the order of
-// their numbers. Those that proto2 requires are not among them: a message without them
-// can neither be decoded nor encoded. Nor are extensions.
+// bytesFieldsOf returns a message's own bytes fields in the order of their numbers, without
+// extensions and without required fields of proto2: a message without these can neither be
+// decoded nor encoded.
 func bytesFieldsOf(d protoreflect.MessageDescriptor) []field {
 	if fields, ok := known.Load(d); ok {
 		return fields.([]field)
@@ -34,7 +34,7 @@ func bytesFieldsOf(d protoreflect.MessageDescriptor) []field {
 	fields := []field{}
 	for i := range d.Fields().Len() {
 		fd := d.Fields().Get(i)
-		if fd.Kind() != protoreflect.BytesKind || fd.Cardinality() == protoreflect.Required || len(fields) == mostFields {
+		if fd.Kind() != protoreflect.BytesKind || fd.Cardinality() == protoreflect.Required || len(fields) == maxFields {
 			continue
 		}
 		oneof := fd.ContainingOneof()
@@ -44,7 +44,7 @@ func bytesFieldsOf(d protoreflect.MessageDescriptor) []field {
 	return fields
 }
 
-// find returns which field has a number, or -1.
+// find returns the index of the field with a number, or -1.
 func find(fields []field, number protoreflect.FieldNumber) int {
 	for i := range fields {
 		if fields[i].number == number {

@@ -1,27 +1,26 @@
 package rpcfast
 
 import (
-	"encoding/binary"
 	"errors"
 	"io"
-	"math"
 	"net/http"
 
 	"connectrpc.com/connect/v2"
 	"google.golang.org/protobuf/proto"
 
 	"github.com/tensorwire/tensorwire/internal/transport/bufpool"
+	"github.com/tensorwire/tensorwire/internal/transport/wire"
+	"github.com/tensorwire/tensorwire/internal/transport/wire/envelope"
 )
 
 // grpcCall is a call over gRPC or gRPC-Web.
 type grpcCall struct {
 	call
 	web bool
-	// begun says that the answer's header is on its way, and wrote that a part of its
-	// body is.
+	// begun: the response's header was written. wrote: a part of its body was.
 	begun, wrote bool
-	prefix       [prefixSize]byte
-	// unread is what is left in the body of a message that was too large.
+	prefix       envelope.Prefix
+	// unread is how many bytes of a message above the limit are left in the body.
 	unread int64
 }
 
@@ -31,12 +30,12 @@ func (p *procedure) serveGRPC(w http.ResponseWriter, r *http.Request, web bool) 
 	if web {
 		protocol = connect.ProtocolNameGRPCWeb
 	}
-	p.init(&c.call, w, r, protocol, "Grpc-Accept-Encoding")
+	p.init(&c.call, w, r, protocol, wire.HeaderGRPCAcceptEncoding)
 	header := w.Header()
-	header["Content-Type"] = r.Header["Content-Type"][:1:1]
-	header["Grpc-Accept-Encoding"] = p.compressors.names
+	header[wire.HeaderContentType] = r.Header[wire.HeaderContentType][:1:1]
+	header[wire.HeaderGRPCAcceptEncoding] = p.compressors.names
 	if c.compressor != nil {
-		header["Grpc-Encoding"] = []string{c.compressor.Name()}
+		header[wire.HeaderGRPCEncoding] = []string{c.compressor.Name()}
 	}
 	failure := p.run(r.Context(), &c.call, c, grpcTimeout)
 	if web {
@@ -44,13 +43,13 @@ func (p *procedure) serveGRPC(w http.ResponseWriter, r *http.Request, web bool) 
 	} else {
 		c.end(failure)
 	}
-	// What is left of the body is not wanted, and a caller who sends on not waited for.
+	// The rest of the body is not needed, and a client that still sends is not waited for.
 	_ = r.Body.Close()
 }
 
 // Receive implements connect.ServerStream.
 func (c *grpcCall) Receive(msg any) error {
-	if !c.one {
+	if !c.singleRequest {
 		return c.receive(msg)
 	}
 	if c.received {
@@ -62,8 +61,8 @@ func (c *grpcCall) Receive(msg any) error {
 	} else if err != nil {
 		return err
 	}
-	// The end must follow. What follows instead is read as a message, so that what is
-	// wrong with it is told first.
+	// The end must follow. Anything else is read as a message, so that its own error is
+	// reported first.
 	if err := c.receive(msg); err == nil {
 		return connect.Errorf(connect.CodeUnimplemented, "unary request has multiple messages")
 	} else if !errors.Is(err, io.EOF) {
@@ -85,21 +84,21 @@ func (c *grpcCall) receive(msg any) error {
 	return c.decode(buf, msg)
 }
 
-// decode decodes buf, of the pool, into msg, and ends or holds the buffer's lease.
+// decode decodes the pooled buffer buf into msg, and ends or holds the buffer's lease.
 func (c *call) decode(buf []byte, msg any) error {
 	m, ok := msg.(proto.Message)
 	if !ok {
 		bufpool.Put(buf)
 		return malformed(notAMessage(msg))
 	}
-	largest, err := decode(buf, m, aliasLeast)
+	largest, err := decode(buf, m, aliasMinBytes)
 	if err != nil {
 		bufpool.Put(buf)
 		return malformed(err)
 	}
 	c.info.ReceiveStats = connect.MessageStats{Size: len(buf)}
 	if largest != nil {
-		c.places.learn(buf, largest)
+		c.offsets.learn(buf, largest)
 		c.leases.hold(m, buf)
 		return nil
 	}
@@ -108,7 +107,7 @@ func (c *call) decode(buf []byte, msg any) error {
 	return nil
 }
 
-// begin sends the answer's header with what is sent next.
+// begin writes the response's header, which is sent with the next bytes.
 func (c *grpcCall) begin() {
 	if c.begun {
 		return
@@ -118,17 +117,17 @@ func (c *grpcCall) begin() {
 	c.w.WriteHeader(http.StatusOK)
 }
 
-// flush sends what was written. It does not fail: the next write does.
+// flush sends what was written. It returns no error: the next write does.
 func (c *call) flush() {
 	if flusher, ok := c.w.(http.Flusher); ok {
 		flusher.Flush()
 	}
 }
 
-// SendHeaders implements connect.ServerStream. The header of a unary call goes with its
-// answer.
+// SendHeaders implements connect.ServerStream. The header of a unary call is sent with its
+// response.
 func (c *grpcCall) SendHeaders() error {
-	if !c.only && !c.begun {
+	if !c.unary && !c.begun {
 		c.begin()
 		c.flush()
 	}
@@ -138,11 +137,11 @@ func (c *grpcCall) SendHeaders() error {
 // Send implements connect.ServerStream.
 func (c *grpcCall) Send(msg any) error {
 	c.begin()
-	if c.only {
+	if c.unary {
 		c.copyTrailer()
 	}
 	err := c.send(msg)
-	if !c.only || err != nil {
+	if !c.unary || err != nil {
 		c.flush()
 	}
 	return err
@@ -154,42 +153,36 @@ func (c *grpcCall) send(msg any) error {
 	if !ok {
 		return unencodable(notAMessage(msg))
 	}
-	if err := c.out.encode(m, prefixSize, detachLeast); err != nil {
+	if err := c.out.encode(m, envelope.PrefixSize, detachMinBytes); err != nil {
 		return unencodable(err)
 	}
 	defer func() { c.out.release(!c.broken) }()
 	if !c.wanted(c.out.compressible()) {
-		if c.out.size > math.MaxUint32 {
-			return connect.Errorf(connect.CodeResourceExhausted, "the answer has %d bytes, a message has %d at most", c.out.size, math.MaxUint32)
+		if c.out.size > envelope.MaxMessageSize {
+			return connect.Errorf(connect.CodeResourceExhausted, "response has %d bytes, a gRPC message has at most %d: request fewer outputs or a smaller batch", c.out.size, envelope.MaxMessageSize)
 		}
-		setPrefix(c.out.parts[0], 0, c.out.size)
+		envelope.Put(c.out.parts[0], 0, c.out.size)
 		c.info.SendStats = connect.MessageStats{Size: c.out.size}
 		c.wrote = true
 		return c.write(&c.out, "write envelope: ")
 	}
-	data, err := c.compress(c.out.parts[0][prefixSize:], prefixSize)
+	data, err := c.compress(c.out.parts[0][envelope.PrefixSize:], envelope.PrefixSize)
 	if err != nil {
 		return err
 	}
-	setPrefix(data, flagCompressed, len(data)-prefixSize)
-	c.info.SendStats = connect.MessageStats{Size: c.out.size, CompressedSize: len(data) - prefixSize}
+	envelope.Put(data, envelope.FlagCompressed, len(data)-envelope.PrefixSize)
+	c.info.SendStats = connect.MessageStats{Size: c.out.size, CompressedSize: len(data) - envelope.PrefixSize}
 	c.wrote = true
 	return c.write(&encoded{parts: [][]byte{data}}, "write envelope: ")
 }
 
-// setPrefix sets the prefix of an envelope with size bytes after it.
-func setPrefix(envelope []byte, flags byte, size int) {
-	envelope[0] = flags
-	binary.BigEndian.PutUint32(envelope[1:], uint32(size))
-}
-
 // end sends gRPC's status as trailers.
 func (c *grpcCall) end(failure *connect.Error) {
-	// The header is not sent before the trailer is there: a server may make one of both.
+	// The header is not sent before the trailer is set: the server may send both as one.
 	c.copyHeader()
 	header := c.w.Header()
 	if failure == nil {
-		header[http.TrailerPrefix+"Grpc-Status"] = statusOK
+		header[http.TrailerPrefix+wire.HeaderGRPCStatus] = statusOK
 	} else {
 		c.setStatus(failure)
 	}
@@ -197,7 +190,7 @@ func (c *grpcCall) end(failure *connect.Error) {
 		header[http.TrailerPrefix+name] = values
 	}
 	if !c.wrote {
-		// net/http sends no trailers where nothing came before:
+		// net/http sends no trailers where nothing was written before:
 		// https://github.com/golang/go/issues/54723.
 		c.flush()
 	}

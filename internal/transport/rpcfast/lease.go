@@ -13,36 +13,35 @@ import (
 	"github.com/tensorwire/tensorwire/internal/transport/bufpool"
 )
 
-// Release gives back the memory of a message that a handler has received with ctx, or one
-// derived from it. Nobody may look at the message's bytes fields any more, nor at what
-// aliases them; its other fields stay. A handler of a stream calls it when it is done
-// with a message, in any order; one of a unary call may, to give it back before it
-// returns. For messages that alias nothing, of other calls, or released before, it does
-// nothing. It is safe for concurrent use, also after the call has ended.
+// Release returns the memory of a message to the pool. The handler has received the message with
+// ctx or a context that ctx is derived from. The message's bytes fields, and all that aliases
+// them, are invalid afterwards; its other fields stay valid. The handler of a stream calls it when
+// it is done with a message, in any order. The handler of a unary call may call it to release the
+// memory before it returns. For messages that alias no buffer, of other calls, or already
+// released, it does nothing. It is safe for concurrent use, even after the call has ended.
 func Release(ctx context.Context, message proto.Message) {
 	if buf := take(ctx, message); buf != nil {
 		bufpool.Put(buf)
 	}
 }
 
-// Keep takes the memory of a message that a handler has received with ctx, or one
-// derived from it, from the pool for good: whoever holds a view of it may look for ever,
-// and the garbage collector frees it. A later Release does nothing. It is safe for
-// concurrent use until the handler returns.
+// Keep removes the memory of a message from the pool permanently: views of it stay valid, and the
+// garbage collector frees it. The handler has received the message with ctx or a context that ctx
+// is derived from. A later Release does nothing. It is safe for concurrent use until the handler
+// returns.
 func Keep(ctx context.Context, message proto.Message) { _ = take(ctx, message) }
 
-// Lend lends memory to the one answer of the call with ctx, or one that ctx is derived
-// from. free is called when the handler has returned and nobody looks at that memory any
-// more, on the same terms as the memory of the call's message goes back to the pool. Else,
-// and on other roads than the short one, it is not called. It is safe for concurrent use
-// until the handler returns.
+// Lend lends memory to the one response of the call of ctx. free is called when the handler has
+// returned and the response is written, under the conditions that return the memory of the call's
+// message to the pool. Otherwise, and on the slow path, it is not called. Lend is safe for
+// concurrent use until the handler returns.
 func Lend(ctx context.Context, free func()) {
 	if l := leasesOf(ctx); l != nil {
 		l.lend(free)
 	}
 }
 
-// take ends the lease of a message, and returns its buffer.
+// take ends the lease of a message and returns its buffer.
 func take(ctx context.Context, message proto.Message) []byte {
 	if l := leasesOf(ctx); l != nil {
 		return l.take(pointer(message))
@@ -50,7 +49,7 @@ func take(ctx context.Context, message proto.Message) []byte {
 	return nil
 }
 
-// leasesOf returns those of a call of the short road, else nil.
+// leasesOf returns the leases of a call on the fast path, else nil.
 func leasesOf(ctx context.Context) *leases {
 	info, ok := connect.CallInfoForServerContext(ctx)
 	if !ok {
@@ -60,30 +59,30 @@ func leasesOf(ctx context.Context) *leases {
 	return l
 }
 
-// leases are the buffers of the pool that a call's messages alias.
+// leases are the pooled buffers that a call's messages alias.
 type leases struct {
-	mu sync.Mutex
-	// one says that the call has one message. It is held until the call ends.
-	one  bool
-	own  []byte
-	from unsafe.Pointer // the message that aliases own
-	// held are the buffers of a stream's messages. Weak pointers keep neither alive: of
-	// a message that is dropped without Release, nothing is left but an entry here, and
-	// what takes its place in memory is not taken for it.
+	mu sync.Mutex // for all below
+	// single: the call has one message, whose lease lasts until the call ends.
+	single bool
+	own    []byte
+	from   unsafe.Pointer // the message that aliases own
+	// held are the buffers of a stream's messages. Weak pointers keep neither alive: a
+	// message that is dropped without Release leaves only an entry here, and another message
+	// at its address has another weak pointer.
 	held map[weak.Pointer[byte]]lease // by message
-	// prune is how many are held when those that have gone are looked for.
+	// prune is the number of entries from which those of dropped messages are removed.
 	prune int
-	// lent frees what the answer was lent.
+	// lent frees the memory that was lent to the response.
 	lent []func()
 }
 
-// lease is a buffer of the pool that its message keeps alive.
+// lease is a pooled buffer that its message keeps alive.
 type lease struct {
 	first weak.Pointer[byte]
 	size  int
 }
 
-// pointer returns where a message is, or nil for one that is no pointer.
+// pointer returns the address of a message, or nil for one that is not a pointer.
 func pointer(message proto.Message) unsafe.Pointer {
 	if v := reflect.ValueOf(message); v.Kind() == reflect.Pointer {
 		return v.UnsafePointer()
@@ -91,8 +90,7 @@ func pointer(message proto.Message) unsafe.Pointer {
 	return nil
 }
 
-// hold remembers that message aliases buf, a whole buffer of the pool; nil: it aliases
-// none.
+// hold records that message aliases buf, a complete pooled buffer; nil: it aliases none.
 func (l *leases) hold(message proto.Message, buf []byte) {
 	at := pointer(message)
 	if at == nil {
@@ -100,24 +98,24 @@ func (l *leases) hold(message proto.Message, buf []byte) {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.one {
+	if l.single {
 		l.own, l.from = buf, at
 		return
 	}
 	if buf == nil {
-		if len(l.held) > 0 { // the message may have been used before
+		if len(l.held) > 0 { // the message may be reused by its handler
 			delete(l.held, weak.Make((*byte)(at)))
 		}
 		return
 	}
 	if len(l.held) >= l.prune {
-		l.forget()
+		l.removeDropped()
 	}
 	l.held[weak.Make((*byte)(at))] = lease{weak.Make(unsafe.SliceData(buf)), cap(buf)}
 }
 
-// forget drops what has gone.
-func (l *leases) forget() {
+// removeDropped removes the entries of dropped messages. The caller holds mu.
+func (l *leases) removeDropped() {
 	if l.held == nil {
 		l.held = map[weak.Pointer[byte]]lease{}
 	}
@@ -135,7 +133,7 @@ func (l *leases) take(at unsafe.Pointer) []byte {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.one {
+	if l.single {
 		if at != l.from {
 			return nil
 		}
@@ -162,8 +160,8 @@ func (l *leases) lend(free func()) {
 	l.lent = append(l.lent, free)
 }
 
-// end ends the lease of a call's one message, and what its answer was lent. reuse says
-// that nobody looks any more.
+// end ends the lease of a call's one message and of the memory lent to its response. reuse: none
+// of it is in use any more.
 func (l *leases) end(reuse bool) {
 	l.mu.Lock()
 	own, lent := l.own, l.lent

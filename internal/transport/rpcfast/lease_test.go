@@ -58,15 +58,15 @@ func isPattern(m *inference.ModelInferRequest, size int) bool {
 	return bytes.Equal(m.GetRawInputContents()[0], pattern(size))
 }
 
-// brokenWriter takes no body.
+// brokenWriter fails on a body.
 type brokenWriter struct{ *httptest.ResponseRecorder }
 
 func (brokenWriter) Write([]byte) (int, error) { return 0, errors.New("broken") }
 
-// The memory of a message goes back when its handler has returned and it is known that
-// nobody looks, and else never: a look at it afterwards would see the pool's poison. What
-// the answer was lent does likewise.
-func TestMemoryGoesBackOnceNobodyLooks(t *testing.T) {
+// The memory of a message returns to the pool when its handler has returned and it is certainly
+// unused, and otherwise never: a later read would see the pool's poison. The same holds for memory
+// that was lent to the response.
+func TestMemoryReturnsToThePoolOnceUnused(t *testing.T) {
 	answer := &inference.ModelInferResponse{Id: "answer"}
 	for name, test := range map[string]struct {
 		handler func(ctx context.Context, cancel func(), stream connect.ServerStream, m *inference.ModelInferRequest) error
@@ -176,8 +176,8 @@ func TestMemoryGoesBackOnceNobodyLooks(t *testing.T) {
 	}
 }
 
-// What other roads send may be read for longer.
-func TestNothingIsLentOnOtherRoads(t *testing.T) {
+// The slow path may read what it sends for longer.
+func TestNothingIsLentOnTheSlowPath(t *testing.T) {
 	free := func() { t.Error("it is freed") }
 	rpcfast.Lend(t.Context(), free) // of no call
 	answered := false
@@ -260,9 +260,9 @@ func TestMessagesOfStreamsAreReleasedInAnyOrder(t *testing.T) {
 	check("released elsewhere", true, true, false, false, true, false)
 }
 
-// A message that is received into again has let go of its first memory, which others may
-// hold.
-func TestMessagesMayBeReceivedIntoAgain(t *testing.T) {
+// A message that a handler reuses for the next Receive does not hold its first buffer any more,
+// which others may own.
+func TestMessagesCanBeReused(t *testing.T) {
 	serve(t.Context(), t, httptest.NewRecorder(), connect.StreamTypeClient, "application/grpc", func(ctx context.Context, stream connect.ServerStream) error {
 		m := receive(t, stream, 50_000)
 		first := m.GetRawInputContents()[0]

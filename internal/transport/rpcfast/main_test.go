@@ -8,7 +8,7 @@ import (
 	"github.com/tensorwire/tensorwire/internal/transport/bufpool"
 )
 
-// All tests see who looks at memory that was given back.
+// All tests detect reads of memory that was returned to the pool.
 func TestMain(m *testing.M) {
 	bufpool.Poison(true)
 	goleak.VerifyTestMain(m)

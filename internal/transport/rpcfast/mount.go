@@ -1,36 +1,38 @@
 package rpcfast
 
 import (
+	"compress/gzip"
 	"net/http"
 
 	"connectrpc.com/connect/v2"
-	"connectrpc.com/connect/v2/connectgzip"
 	"connectrpc.com/connect/v2/connecthttp"
+
+	"github.com/tensorwire/tensorwire/internal/transport/wire"
+	"github.com/tensorwire/tensorwire/internal/transport/wire/envelope"
 )
 
-// Options bound what is read, and say what is compressed. The zero value has no bounds
-// but the protocols', and gzip.
+// Options are the limits of requests and the compression of responses. The zero value has no
+// limits besides the protocols', and gzip.
 type Options struct {
 	// MaxMessageBytes bounds a message of a request, as it was sent and decompressed. 0:
-	// 4 GiB, which is what its prefix can say.
+	// 4 GiB, the largest length that a prefix can hold.
 	MaxMessageBytes int64
-	// Compressors are what requests and answers may be compressed by, the preferred one
-	// first. nil: gzip.
+	// Compressors are the compressions of requests and responses, the preferred one first.
+	// nil: gzip.
 	Compressors []connect.Compressor
-	// CompressMinBytes is the size from which answers are compressed for callers who
-	// take that. 0: none is too small.
+	// CompressMinBytes is the size from which responses are compressed for clients that accept
+	// it. 0: all are.
 	CompressMinBytes int
 }
 
-// Mount adds the procedures of server to mux: by the short road where the package's
-// comment says so, else by connecthttp's. All of server's procedures are registered
-// before.
+// Mount adds the procedures of server to mux, with the fast path where the package comment says
+// so, and connecthttp as the slow path. All procedures of server are registered before.
 func Mount(mux connecthttp.ServeMux, server *connect.Server, options Options) {
 	if options.MaxMessageBytes == 0 {
-		options.MaxMessageBytes = 1<<32 - 1
+		options.MaxMessageBytes = envelope.MaxMessageSize
 	}
 	if options.Compressors == nil {
-		options.Compressors = []connect.Compressor{connectgzip.New()}
+		options.Compressors = []connect.Compressor{wire.NewGzip(gzip.DefaultCompression)}
 	}
 	shared := &shared{server: server, options: options, compressors: newCompressors(options.Compressors), errors: connecthttp.NewErrorWriter()}
 	specs := map[string]connect.Spec{}
@@ -44,7 +46,7 @@ func Mount(mux connecthttp.ServeMux, server *connect.Server, options Options) {
 	)
 }
 
-// router takes what connecthttp mounts, and puts the short road before it.
+// router puts the fast path in front of the handlers that connecthttp mounts.
 type router struct {
 	connecthttp.ServeMux
 	shared *shared
@@ -59,7 +61,7 @@ func (m *router) Handle(pattern string, handler http.Handler) {
 	m.ServeMux.Handle(pattern, handler)
 }
 
-// shared is what all procedures have in common.
+// shared is the common part of all procedures.
 type shared struct {
 	server      *connect.Server
 	options     Options
@@ -71,50 +73,50 @@ type shared struct {
 type procedure struct {
 	*shared
 	spec connect.Spec
-	// connect serves what does not take the short road.
+	// connect is the slow path.
 	connect http.Handler
-	places  places
+	offsets offsets
 }
 
-// road is how a call is served.
-type road uint8
+// path is how a call is served.
+type path uint8
 
 const (
-	roadConnect road = iota // connecthttp's
-	roadGRPC
-	roadGRPCWeb
-	roadUnary // Connect's protocol
+	slowPath path = iota // connecthttp
+	fastGRPC
+	fastGRPCWeb
+	fastUnary // Connect's protocol
 )
 
-// choose returns the road of a call.
-func (p *procedure) choose(w http.ResponseWriter, r *http.Request) road {
-	contentType := r.Header["Content-Type"]
+// choose returns the path of a call.
+func (p *procedure) choose(w http.ResponseWriter, r *http.Request) path {
+	contentType := r.Header[wire.HeaderContentType]
 	if r.Method != http.MethodPost || len(contentType) != 1 {
-		return roadConnect
+		return slowPath
 	}
-	// Servers' streams flush; connecthttp has an error for where that cannot be. Streams
-	// of both ways need HTTP/2, and so does gRPC.
+	// Streams of servers flush; connecthttp has an error for writers that cannot.
+	// Bidirectional streams need HTTP/2, as does gRPC.
 	if _, ok := w.(http.Flusher); !ok || r.ProtoMajor < 2 && p.spec.StreamType == connect.StreamTypeBidi {
-		return roadConnect
+		return slowPath
 	}
-	chosen, encoding := roadConnect, "Grpc-Encoding"
+	chosen, encoding := slowPath, wire.HeaderGRPCEncoding
 	switch contentType[0] {
 	case "application/grpc", "application/grpc+proto":
 		if r.ProtoMajor < 2 {
-			return roadConnect
+			return slowPath
 		}
-		chosen = roadGRPC
+		chosen = fastGRPC
 	case "application/grpc-web", "application/grpc-web+proto":
-		chosen = roadGRPCWeb
+		chosen = fastGRPCWeb
 	case "application/proto":
-		version := first(r.Header, "Connect-Protocol-Version")
+		version := first(r.Header, wire.HeaderConnectProtocolVersion)
 		if p.spec.StreamType != connect.StreamTypeUnary || version != "" && version != "1" {
-			return roadConnect
+			return slowPath
 		}
-		chosen, encoding = roadUnary, "Content-Encoding"
+		chosen, encoding = fastUnary, wire.HeaderContentEncoding
 	}
 	if name := first(r.Header, encoding); name != "" && name != connect.CompressionNameIdentity {
-		return roadConnect
+		return slowPath
 	}
 	return chosen
 }
@@ -122,13 +124,13 @@ func (p *procedure) choose(w http.ResponseWriter, r *http.Request) road {
 // ServeHTTP implements http.Handler.
 func (p *procedure) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch p.choose(w, r) {
-	case roadGRPC:
+	case fastGRPC:
 		p.serveGRPC(w, r, false)
-	case roadGRPCWeb:
+	case fastGRPCWeb:
 		p.serveGRPC(w, r, true)
-	case roadUnary:
+	case fastUnary:
 		p.serveUnary(w, r)
-	case roadConnect:
+	case slowPath:
 		p.connect.ServeHTTP(w, r)
 	}
 }

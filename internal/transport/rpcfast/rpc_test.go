@@ -74,14 +74,14 @@ func (s *service) ModelStreamInfer(ctx context.Context, stream inferenceconnect.
 	}
 }
 
-// wire is a way to call.
-type wire struct {
+// transport is a way to call.
+type transport struct {
 	name  string
 	http2 bool
 	proto []connecthttp.Option
 }
 
-var wires = []wire{
+var transports = []transport{
 	{"gRPC", true, []connecthttp.Option{connecthttp.WithGRPC()}},
 	{"gRPC-Web over HTTP/2", true, []connecthttp.Option{connecthttp.WithGRPCWeb()}},
 	{"gRPC-Web over HTTP/1.1", false, []connecthttp.Option{connecthttp.WithGRPCWeb()}},
@@ -101,17 +101,17 @@ func start(t *testing.T) (*service, string) {
 	return s, serveHTTP(t, mux, true)
 }
 
-func (w wire) client(t *testing.T, url string) inferenceconnect.GRPCInferenceServiceClient {
+func (w transport) client(t *testing.T, url string) inferenceconnect.GRPCInferenceServiceClient {
 	t.Helper()
 	transport := dial(t, w.http2)
 	return inferenceconnect.NewGRPCInferenceServiceClient(connect.NewClient(connecthttp.NewTransport(&http.Client{Transport: transport}, url, append(w.proto, connecthttp.WithReadMaxBytes(64<<20))...)))
 }
 
-// each runs test over every wire.
-func each(t *testing.T, test func(t *testing.T, w wire, client inferenceconnect.GRPCInferenceServiceClient)) {
+// each runs test over every transport.
+func each(t *testing.T, test func(t *testing.T, w transport, client inferenceconnect.GRPCInferenceServiceClient)) {
 	t.Helper()
 	_, url := start(t)
-	for _, w := range wires {
+	for _, w := range transports {
 		t.Run(w.name, func(t *testing.T) { test(t, w, w.client(t, url)) })
 	}
 }
@@ -125,7 +125,7 @@ func pattern(n int) []byte {
 }
 
 func TestMessagesOfEverySize(t *testing.T) {
-	each(t, func(t *testing.T, w wire, client inferenceconnect.GRPCInferenceServiceClient) {
+	each(t, func(t *testing.T, w transport, client inferenceconnect.GRPCInferenceServiceClient) {
 		var group sync.WaitGroup
 		for _, n := range []int{0, 1, 4095, 4096, 16 << 10, 100_000, 602_112, 3 << 20} {
 			group.Go(func() {
@@ -155,7 +155,7 @@ func TestMessagesOfEverySize(t *testing.T) {
 }
 
 func TestErrors(t *testing.T) {
-	each(t, func(t *testing.T, w wire, client inferenceconnect.GRPCInferenceServiceClient) {
+	each(t, func(t *testing.T, w transport, client inferenceconnect.GRPCInferenceServiceClient) {
 		_, err := client.ModelInfer(t.Context(), &inference.ModelInferRequest{ModelName: "fail", RawInputContents: [][]byte{pattern(100_000)}})
 		rpcErr, ok := errors.AsType[*connect.Error](err)
 		if !ok || rpcErr.Code() != connect.CodeUnavailable || rpcErr.Message() != "wait 10 % – é\n" || len(rpcErr.Details()) != 1 {
@@ -170,13 +170,13 @@ func TestErrors(t *testing.T) {
 			t.Errorf("error %v", err)
 		}
 		if _, err := client.ModelInfer(t.Context(), &inference.ModelInferRequest{ModelName: "m"}); err != nil {
-			t.Errorf("it does not serve on: %v", err)
+			t.Errorf("it does not keep serving: %v", err)
 		}
 	})
 }
 
 func TestDeadlines(t *testing.T) {
-	each(t, func(t *testing.T, w wire, client inferenceconnect.GRPCInferenceServiceClient) {
+	each(t, func(t *testing.T, w transport, client inferenceconnect.GRPCInferenceServiceClient) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
 		defer cancel()
 		if res, err := client.ModelInfer(ctx, &inference.ModelInferRequest{ModelName: "deadline"}); err != nil || res.GetId() != "true" {
@@ -191,7 +191,7 @@ func TestDeadlines(t *testing.T) {
 }
 
 func TestStreams(t *testing.T) {
-	each(t, func(t *testing.T, w wire, client inferenceconnect.GRPCInferenceServiceClient) {
+	each(t, func(t *testing.T, w transport, client inferenceconnect.GRPCInferenceServiceClient) {
 		if !w.http2 {
 			t.Skip("streams of both ways need HTTP/2")
 		}

@@ -1,6 +1,7 @@
 package rpcfast_test
 
 import (
+	"compress/gzip"
 	"context"
 	"errors"
 	"fmt"
@@ -20,6 +21,7 @@ import (
 
 	"github.com/tensorwire/tensorwire/gen/inference"
 	"github.com/tensorwire/tensorwire/internal/transport/rpcfast"
+	"github.com/tensorwire/tensorwire/internal/transport/wire"
 )
 
 const (
@@ -36,13 +38,14 @@ type side struct {
 	raw bool
 }
 
-// sides are connecthttp's own handlers, and the short road before them.
+// sides are connecthttp's own handlers, and the fast path in front of them.
 type sides struct{ theirs, ours *side }
 
 func bothSides() *sides {
 	theirs, ours := &side{}, &side{}
 	mux := http.NewServeMux()
-	connecthttp.Mount(mux, theirs.server(), connecthttp.WithReadMaxBytes(sameLimit), connecthttp.WithCompressMinBytes(sameCompress))
+	connecthttp.Mount(mux, theirs.server(), connecthttp.WithReadMaxBytes(sameLimit), connecthttp.WithCompressMinBytes(sameCompress),
+		connecthttp.WithCompressors(wire.NewGzip(gzip.DefaultCompression))) // errors of gzip name their package
 	theirs.handler = mux
 	mux = http.NewServeMux()
 	rpcfast.Mount(mux, ours.server(), rpcfast.Options{MaxMessageBytes: sameLimit, CompressMinBytes: sameCompress})

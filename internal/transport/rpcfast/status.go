@@ -10,11 +10,13 @@ import (
 	"connectrpc.com/connect/v2/connectproto"
 	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
+
+	"github.com/tensorwire/tensorwire/internal/transport/wire"
 )
 
 var statusOK = []string{"0"}
 
-// setStatus sets gRPC's status among the trailer's fields ("Responses" in gRPC's
+// setStatus sets the trailer's fields of gRPC's status ("Responses" in gRPC's
 // PROTOCOL-HTTP2.md).
 func (c *grpcCall) setStatus(failure *connect.Error) {
 	if c.trailer == nil {
@@ -22,7 +24,7 @@ func (c *grpcCall) setStatus(failure *connect.Error) {
 	}
 	trailer := c.trailer
 	if failure == nil {
-		trailer["Grpc-Status"] = statusOK
+		trailer[wire.HeaderGRPCStatus] = statusOK
 		return
 	}
 	code, message := failure.Code(), failure.Message()
@@ -31,16 +33,16 @@ func (c *grpcCall) setStatus(failure *connect.Error) {
 		if err != nil {
 			code, message = connect.CodeInternal, fmt.Sprintf("marshal protobuf status: %v", err)
 		} else {
-			trailer["Grpc-Status-Details-Bin"] = []string{connect.EncodeBinaryHeader(status)}
+			trailer[wire.HeaderGRPCStatusDetails] = []string{connect.EncodeBinaryHeader(status)}
 		}
 	}
-	trailer["Grpc-Status"] = []string{strconv.Itoa(int(code))}
-	trailer["Grpc-Message"] = []string{percentEncode(message)}
+	trailer[wire.HeaderGRPCStatus] = []string{strconv.Itoa(int(code))}
+	trailer[wire.HeaderGRPCMessage] = []string{percentEncode(message)}
 }
 
 // encodeStatus returns a google.rpc.Status: code = 1, message = 2, and details = 3, each
-// a google.protobuf.Any. Its type is not generated here, for it would be registered for
-// the whole process.
+// a google.protobuf.Any. Its type is not generated here, because that would register it for the
+// whole process.
 func encodeStatus(code connect.Code, message string, details []*connect.ErrorDetail) ([]byte, error) {
 	b := protowire.AppendVarint(protowire.AppendTag(nil, 1, protowire.VarintType), uint64(code))
 	if message != "" {
@@ -56,8 +58,8 @@ func encodeStatus(code connect.Code, message string, details []*connect.ErrorDet
 	return b, nil
 }
 
-// percentEncode encodes a text as grpc-message has it: bytes other than printable
-// ASCII, and the percent sign, as %XX.
+// percentEncode encodes a text for grpc-message: bytes other than printable ASCII, and the
+// percent sign, become %XX.
 func percentEncode(text string) string {
 	const digits = "0123456789ABCDEF"
 	escape := func(b byte) bool { return b < ' ' || b > '~' || b == '%' }

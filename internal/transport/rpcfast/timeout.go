@@ -9,22 +9,24 @@ import (
 	"time"
 
 	"connectrpc.com/connect/v2"
+
+	"github.com/tensorwire/tensorwire/internal/transport/wire"
 )
 
-// timeoutHeader is the field in which a protocol gives the time that a caller waits.
+// timeoutHeader is a protocol's header field for the client's timeout.
 type timeoutHeader struct {
 	name string
-	// parse returns the time, and ok: whether there is any bound.
+	// parse returns the timeout. ok is false for one that is no bound.
 	parse func(text string) (timeout time.Duration, ok bool, err error)
 }
 
 var (
-	grpcTimeout    = timeoutHeader{"Grpc-Timeout", parseGRPCTimeout}
-	connectTimeout = timeoutHeader{"Connect-Timeout-Ms", parseConnectTimeout}
+	grpcTimeout    = timeoutHeader{wire.HeaderGRPCTimeout, parseGRPCTimeout}
+	connectTimeout = timeoutHeader{wire.HeaderConnectTimeout, parseConnectTimeout}
 )
 
-// set returns the context with the deadline that a caller gives in its header. A
-// malformed time is an invalid argument.
+// set returns the context with the client's deadline. A malformed timeout is an invalid
+// argument.
 func (h timeoutHeader) set(ctx context.Context, header http.Header) (context.Context, context.CancelFunc, error) {
 	text := first(header, h.name)
 	if text == "" {
@@ -43,8 +45,8 @@ func (h timeoutHeader) set(ctx context.Context, header http.Header) (context.Con
 
 var timeoutUnits = map[byte]time.Duration{'n': time.Nanosecond, 'u': time.Microsecond, 'm': time.Millisecond, 'S': time.Second, 'M': time.Minute, 'H': time.Hour}
 
-// parseGRPCTimeout reads grpc-timeout: up to eight digits and a unit ("Requests" in
-// gRPC's PROTOCOL-HTTP2.md). More hours than time.Duration has are no bound.
+// parseGRPCTimeout parses grpc-timeout: up to eight digits and a unit ("Requests" in
+// gRPC's PROTOCOL-HTTP2.md). More hours than time.Duration can hold are no bound.
 func parseGRPCTimeout(text string) (time.Duration, bool, error) {
 	unit, known := timeoutUnits[text[len(text)-1]]
 	if !known {
@@ -63,7 +65,7 @@ func parseGRPCTimeout(text string) (time.Duration, bool, error) {
 	return time.Duration(n) * unit, true, nil
 }
 
-// parseConnectTimeout reads connect-timeout-ms: up to ten digits ("Unary-Request" in
+// parseConnectTimeout parses connect-timeout-ms: up to ten digits ("Unary-Request" in
 // Connect's protocol reference).
 func parseConnectTimeout(text string) (time.Duration, bool, error) {
 	if len(text) > 10 {

@@ -8,6 +8,8 @@ import (
 
 	"connectrpc.com/connect/v2"
 	"google.golang.org/protobuf/proto"
+
+	"github.com/tensorwire/tensorwire/internal/transport/wire"
 )
 
 // unaryCall is a unary call of Connect's protocol: the body is the message.
@@ -18,18 +20,18 @@ type unaryCall struct {
 
 func (p *procedure) serveUnary(w http.ResponseWriter, r *http.Request) {
 	c := &unaryCall{}
-	p.init(&c.call, w, r, connect.ProtocolNameConnect, "Accept-Encoding")
+	p.init(&c.call, w, r, connect.ProtocolNameConnect, wire.HeaderAcceptEncoding)
 	header := w.Header()
-	header["Content-Type"] = r.Header["Content-Type"]
-	header["Accept-Encoding"] = p.compressors.names
+	header[wire.HeaderContentType] = r.Header[wire.HeaderContentType]
+	header[wire.HeaderAcceptEncoding] = p.compressors.names
 	failure := p.run(r.Context(), &c.call, c, connectTimeout)
 	if !c.sent {
 		c.mergeTrailer()
 		if failure != nil {
-			_ = p.errors.Write(w, r, failure) // the caller has gone
+			_ = p.errors.Write(w, r, failure) // the client may have disconnected
 		}
 	}
-	_ = r.Body.Close() // what is left of it is not wanted
+	_ = r.Body.Close() // the rest of it is not needed
 }
 
 // Receive implements connect.ServerStream.
@@ -38,13 +40,13 @@ func (c *unaryCall) Receive(msg any) error {
 		return io.EOF
 	}
 	c.received = true
-	buf, got, err := readBody(c.r.Body, c.places.lead(int(max(c.r.ContentLength, 0))), c.r.ContentLength, c.limit)
+	buf, got, err := wire.ReadBody(c.r.Body, c.offsets.lead(int(max(c.r.ContentLength, 0))), c.r.ContentLength, c.limit)
 	switch {
 	case err == nil:
 		return c.decode(buf, msg)
-	case errors.Is(err, errMore):
+	case errors.Is(err, wire.ErrMore):
 		c.drain(c.limit - int64(got))
-		return connect.Errorf(connect.CodeResourceExhausted, "message is larger than configured max %d", c.limit)
+		return wire.TooLarge(max(c.r.ContentLength, wire.UnknownSize), c.limit)
 	}
 	if over := overReader(err, "read first %d bytes of message", got); over != nil {
 		return over
@@ -52,14 +54,14 @@ func (c *unaryCall) Receive(msg any) error {
 	return transferError(c.ctx, err, connect.CodeUnknown, "read message: ")
 }
 
-// SendHeaders implements connect.ServerStream: the header waits for the answer, for an
+// SendHeaders implements connect.ServerStream. The header waits for the response, because an
 // error has another status.
 func (c *unaryCall) SendHeaders() error { return nil }
 
 // Send implements connect.ServerStream.
 func (c *unaryCall) Send(msg any) error {
 	if c.sent {
-		return connect.NewError(connect.CodeInternal, "a unary call has one answer, which has been sent")
+		return connect.NewError(connect.CodeInternal, "response already sent: a unary call has one")
 	}
 	c.copyHeader()
 	c.copyTrailer()
@@ -67,7 +69,7 @@ func (c *unaryCall) Send(msg any) error {
 	if !ok {
 		return unencodable(notAMessage(msg))
 	}
-	if err := c.out.encode(m, 0, detachLeast); err != nil {
+	if err := c.out.encode(m, 0, detachMinBytes); err != nil {
 		return unencodable(err)
 	}
 	defer func() { c.out.release(!c.broken) }()
@@ -81,17 +83,17 @@ func (c *unaryCall) Send(msg any) error {
 	if err != nil {
 		return err
 	}
-	header["Content-Encoding"] = []string{c.compressor.Name()}
+	header[wire.HeaderContentEncoding] = []string{c.compressor.Name()}
 	c.begin(header, len(data))
 	c.info.SendStats = connect.MessageStats{Size: c.out.size, CompressedSize: len(data)}
 	return c.write(&encoded{parts: [][]byte{data}}, "write message: ")
 }
 
-// begin sends the header of an answer of size bytes with what is sent next.
+// begin writes the header of a response of size bytes, which is sent with the next bytes.
 func (c *unaryCall) begin(header http.Header, size int) {
 	c.sent = true
 	c.mergeTrailer()
-	header["Content-Length"] = []string{strconv.Itoa(size)}
+	header[wire.HeaderContentLength] = []string{strconv.Itoa(size)}
 	c.w.WriteHeader(http.StatusOK)
 }
 

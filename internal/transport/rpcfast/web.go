@@ -6,17 +6,16 @@ import (
 	"strings"
 
 	"connectrpc.com/connect/v2"
+
+	"github.com/tensorwire/tensorwire/internal/transport/wire/envelope"
 )
 
-// flagTrailer marks the envelope that ends a body of gRPC-Web.
-const flagTrailer = 0x80
-
-// endWeb sends gRPC's status as gRPC-Web does: as a last envelope with the fields as
+// endWeb sends gRPC's status as gRPC-Web does: as a last envelope with the trailer's fields as
 // text ("Protocol differences" in gRPC's PROTOCOL-WEB.md).
 func (c *grpcCall) endWeb(failure *connect.Error) {
 	c.setStatus(failure)
-	if !c.begun && (!c.headed || !hasFields(c.info.ResponseHeader())) {
-		// Nothing else is sent: the trailer's fields are the header's then.
+	if !c.begun && (!c.headerCopied || !hasFields(c.info.ResponseHeader())) {
+		// Nothing else is sent: the trailer's fields go into the header.
 		header := c.w.Header()
 		for name, values := range c.trailer {
 			header[name] = append(header[name], values...)
@@ -30,18 +29,18 @@ func (c *grpcCall) endWeb(failure *connect.Error) {
 		lower[strings.ToLower(name)] = values
 	}
 	var text bytes.Buffer
-	text.Write(make([]byte, prefixSize))
-	if err := lower.Write(&text); err != nil { // a buffer takes all that is written
+	text.Write(make([]byte, envelope.PrefixSize))
+	if err := lower.Write(&text); err != nil { // a bytes.Buffer accepts every write
 		return
 	}
-	data, flags := text.Bytes(), byte(flagTrailer)
-	if c.wanted(len(data) - prefixSize) {
-		compressed, err := c.compress(data[prefixSize:], prefixSize)
+	data, flags := text.Bytes(), byte(envelope.FlagTrailer)
+	if c.wanted(len(data) - envelope.PrefixSize) {
+		compressed, err := c.compress(data[envelope.PrefixSize:], envelope.PrefixSize)
 		if err != nil {
-			return // without an end, the caller knows that the answer is cut
+			return // without an end, the client detects that the response is cut off
 		}
-		data, flags = compressed, flagTrailer|flagCompressed
+		data, flags = compressed, envelope.FlagTrailer|envelope.FlagCompressed
 	}
-	setPrefix(data, flags, len(data)-prefixSize)
-	_, _ = c.w.Write(data) // the caller has gone
+	envelope.Put(data, flags, len(data)-envelope.PrefixSize)
+	_, _ = c.w.Write(data) // the client may have disconnected
 }

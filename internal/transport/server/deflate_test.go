@@ -27,7 +27,7 @@ func deflated(t *testing.T, content []byte) *bytes.Buffer {
 	return &b
 }
 
-// callDeflated sends a body to FastPredict as deflate and asks for the answer so.
+// callDeflated sends a body to FastPredict as deflate and accepts a response in it.
 func callDeflated(t *testing.T, address string, body io.Reader) *http.Response {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://"+address+"/modelserving.Predictor/FastPredict", body)
@@ -45,9 +45,9 @@ func callDeflated(t *testing.T, address string, body io.Reader) *http.Response {
 	return res
 }
 
-func TestDeflateIsTakenAndGiven(t *testing.T) {
+func TestDeflateInBothDirections(t *testing.T) {
 	address, _ := start(t, server.Options{MaxMessageBytes: 100_000})
-	for range 2 { // the second with what the first gave back
+	for range 2 { // the second with pooled readers and writers
 		message, err := proto.Marshal(&modelserving.FastInferenceRequest{ModelName: "stack", RawImage: make([]byte, 50_000)})
 		if err != nil {
 			t.Fatal(err)

@@ -1,8 +1,9 @@
-// Package server assembles the one net/http server: HTTP/1.1, HTTP/2 over TLS and
-// h2c on one listener, with the RPC handlers, the REST API below /v2, gRPC health,
-// probes and the page, behind the limits and timeouts that a public server needs.
+// Package server is the HTTP server: HTTP/1.1, HTTP/2 over TLS and h2c on one listener. It
+// is configured by data. An [Endpoint] has routes and an ordered list of named middleware, and
+// is served on one or more listeners; a server has one or more endpoints.
 //
-// A request passes, from the outside in: the body's limits, protection against
-// foreign origins (or CORS), the split between /v2 and the mux of all else, and for
-// an RPC the interceptors.
+// A request passes the middleware of [StandardMiddleware] from the outside in, then the
+// routes: prefixes first, such as /v2 of the REST API, then patterns. The RPCs of [RPC] pass
+// the interceptors as well, because only these can end a stream with a status. All protocols
+// pass the same middleware.
 package server

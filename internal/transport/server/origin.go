@@ -7,27 +7,28 @@ import (
 
 	connectcors "connectrpc.com/cors"
 	"github.com/rs/cors"
+
+	"github.com/tensorwire/tensorwire/internal/base/setting"
+	"github.com/tensorwire/tensorwire/internal/transport/wire"
 )
 
-// preflightSeconds is how long a browser may keep the answer to a preflight: two
-// hours is the most that Chromium takes.
+// preflightSeconds is how long a browser may cache the response to a preflight: two hours, the
+// maximum that Chromium accepts.
 const preflightSeconds = 7200
 
-// allowOrigins returns the middleware that decides which pages may call. Without
-// origins, a browser's request from a page of another origin is refused, unless it
-// is safe (GET, HEAD, OPTIONS) and so cannot be read by that page. Callers that are
-// no browsers are never asked.
+// allowOrigins returns the wrapper of the middleware Origins, which decides whose pages may
+// call. Without origins, a browser's request from a page of another origin is rejected, unless
+// its method is safe (GET, HEAD, OPTIONS), so that the page cannot read the response. Clients
+// other than browsers are not restricted.
 func allowOrigins(origins []string) (func(http.Handler) http.Handler, error) {
 	if slices.Contains(origins, "*") {
 		return newCORS(origins).Handler, nil
 	}
 	protection := http.NewCrossOriginProtection()
-	protection.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		http.Error(w, fmt.Sprintf("pages of %s may not call this server; start it with --cors-origin %s to let them", r.Header.Get("Origin"), r.Header.Get("Origin")), http.StatusForbidden)
-	}))
+	protection.SetDenyHandler(http.HandlerFunc(denyOrigin))
 	for _, origin := range origins {
 		if err := protection.AddTrustedOrigin(origin); err != nil {
-			return nil, fmt.Errorf("--cors-origin %q: %w; an origin is scheme://host or scheme://host:port", origin, err)
+			return nil, setting.Errorf("%s is %q: %w; give scheme://host or scheme://host:port", setting.CORSOrigin, origin, err)
 		}
 	}
 	if len(origins) == 0 {
@@ -38,12 +39,19 @@ func allowOrigins(origins []string) (func(http.Handler) http.Handler, error) {
 	}, nil
 }
 
+func denyOrigin(w http.ResponseWriter, r *http.Request) {
+	origin := r.Header.Get(wire.HeaderOrigin)
+	http.Error(w, fmt.Sprintf("pages of %s may not call this server: add %s to its setting %s to allow them", origin, origin, setting.CORSOrigin), http.StatusForbidden)
+}
+
 func newCORS(origins []string) *cors.Cors {
 	return cors.New(cors.Options{
 		AllowedOrigins: origins,
 		AllowedMethods: append(connectcors.AllowedMethods(), http.MethodHead),
-		AllowedHeaders: append(connectcors.AllowedHeaders(), "Authorization", "If-None-Match", jsonLengthHeader, "Content-Encoding"),
-		ExposedHeaders: append(connectcors.ExposedHeaders(), "ETag", "Retry-After", jsonLengthHeader),
-		MaxAge:         preflightSeconds,
+		AllowedHeaders: append(connectcors.AllowedHeaders(),
+			wire.HeaderAuthorization, wire.HeaderIfNoneMatch, wire.HeaderJSONLength, wire.HeaderContentEncoding, wire.HeaderRequestID),
+		ExposedHeaders: append(connectcors.ExposedHeaders(),
+			wire.HeaderETag, wire.HeaderRetryAfter, wire.HeaderJSONLength, wire.HeaderRequestID),
+		MaxAge: preflightSeconds,
 	})
 }

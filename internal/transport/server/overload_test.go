@@ -45,7 +45,7 @@ func predictor(client *http.Client, address string, options ...connecthttp.Optio
 	return modelservingconnect.NewPredictorClient(connect.NewClient(connecthttp.NewTransport(client, "http://"+address, options...)))
 }
 
-// idle waits until nothing is reserved: handlers end after their callers have gone.
+// idle waits until nothing is reserved: handlers end after their clients have disconnected.
 func idle(t *testing.T, b *admission.Budget) {
 	t.Helper()
 	for deadline := time.Now().Add(20 * time.Second); b.Used() != 0; time.Sleep(time.Millisecond) {
@@ -55,14 +55,14 @@ func idle(t *testing.T, b *admission.Budget) {
 	}
 }
 
-// wantRefusal asserts that an RPC was answered with "not now" and when to come again.
+// wantRefusal asserts that an RPC got the overload error with the time after which to retry.
 func wantRefusal(t *testing.T, err error, info *connect.CallInfo) {
 	t.Helper()
-	if connect.CodeOf(err) != connect.CodeUnavailable || !strings.Contains(err.Error(), "--memory-budget") {
+	if connect.CodeOf(err) != connect.CodeUnavailable || !strings.Contains(err.Error(), "memory-budget") {
 		t.Errorf("error %v", err)
 	}
 	if wait, ok := admission.RetryAfter(err); !ok || wait != time.Second {
-		t.Errorf("RetryInfo says %v, %v: %v", wait, ok, err)
+		t.Errorf("RetryInfo has %v, %v: %v", wait, ok, err)
 	}
 	if after := retryAfter(info); after != "1" {
 		t.Errorf("Retry-After is %q", after)
@@ -97,7 +97,7 @@ func TestWithoutRoomARequestIsRefusedInItsOwnForm(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer stream.Close()
-			_ = stream.Send(&modelserving.InferenceRequest{Id: "1"}) // the answer says how it went
+			_ = stream.Send(&modelserving.InferenceRequest{Id: "1"}) // the response reports the outcome
 			_, err = stream.Receive()
 			wantRefusal(t, err, info)
 		})
@@ -105,7 +105,7 @@ func TestWithoutRoomARequestIsRefusedInItsOwnForm(t *testing.T) {
 	if b.Used() != 100*mb {
 		t.Errorf("the refused ones changed what is reserved to %d", b.Used())
 	}
-	// A request that has no message, or is bounded by itself, finds its way.
+	// A request without a message and a health check are served.
 	if status, _ := get(t, "http://"+address+"/v2/models"); status != http.StatusOK {
 		t.Errorf("without a body: %d", status)
 	}
@@ -114,7 +114,7 @@ func TestWithoutRoomARequestIsRefusedInItsOwnForm(t *testing.T) {
 	}
 	b.Release(100 * mb)
 	if _, err := grpcClient(t, address).FastPredict(t.Context(), &modelserving.FastInferenceRequest{RawImage: make([]byte, 10*mb)}); err != nil {
-		t.Errorf("when there is room again: %v", err)
+		t.Errorf("when there is room: %v", err)
 	}
 }
 
@@ -153,7 +153,7 @@ func TestRefusalOverGRPCIsTrailersOnly(t *testing.T) {
 	}
 }
 
-// A caller that waits for leave to send is refused before it has sent.
+// A client that waits for 100 Continue is rejected before it has sent.
 func TestRefusedBodyIsNotAskedFor(t *testing.T) {
 	b := admission.New(10 * mb)
 	address, _ := start(t, server.Options{Budget: b})
@@ -174,20 +174,20 @@ func TestRefusedBodyIsNotAskedFor(t *testing.T) {
 	}
 }
 
-// More than the whole budget never fits: to come again is no help.
+// More than the whole budget never fits: a retry does not help.
 func TestMoreThanTheBudgetIsTooLarge(t *testing.T) {
 	address, _ := start(t, server.Options{Budget: admission.New(4 * mb)})
-	// On the short road a message is held once, else twice.
+	// On the fast path a message is in memory once, else twice.
 	rooms := map[string]string{connect.ProtocolNameConnect: "4000000", "connect json": "2000000", connect.ProtocolNameGRPC: "4000000", connect.ProtocolNameGRPCWeb: "4000000"}
 	for name, options := range protocols {
 		_, err := predictor(httpClient(t, true), address, options...).FastPredict(t.Context(), &modelserving.FastInferenceRequest{RawImage: make([]byte, 5*mb)})
-		if _, again := admission.RetryAfter(err); connect.CodeOf(err) != connect.CodeResourceExhausted || again || !strings.Contains(err.Error(), rooms[name]+" (--memory-budget)") {
+		if _, retry := admission.RetryAfter(err); connect.CodeOf(err) != connect.CodeResourceExhausted || retry || !strings.Contains(err.Error(), rooms[name]+" (memory-budget)") {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	// One of unknown length is, too, as soon as it shows.
+	// So is one of unknown length, as soon as it is known.
 	status, text := do(t, http.MethodPost, "http://"+address+"/v2/models", io.MultiReader(bytes.NewReader(make([]byte, 3*mb))))
-	if status != http.StatusOK || !strings.Contains(text, "2000000 (--memory-budget)") {
+	if status != http.StatusOK || !strings.Contains(text, "2000000 (memory-budget)") {
 		t.Errorf("of unknown length: %d %s", status, text)
 	}
 	if _, text := do(t, http.MethodPost, "http://"+address+"/v2/models", io.MultiReader(bytes.NewReader(make([]byte, 2*mb)))); !strings.HasSuffix(text, " 2000000 <nil>") {
@@ -195,7 +195,7 @@ func TestMoreThanTheBudgetIsTooLarge(t *testing.T) {
 	}
 }
 
-// retryAfter returns what an answer's metadata says, wherever the protocol has it.
+// retryAfter returns Retry-After from a response's metadata, wherever the protocol has it.
 func retryAfter(info *connect.CallInfo) string {
 	return cmp.Or(info.ResponseHeader().Get("Retry-After"), info.ResponseTrailer().Get("Retry-After"))
 }
@@ -207,8 +207,8 @@ type uploader struct {
 	body        []byte
 }
 
-// upload sends the message, again for as long as it is told to come again. It calls
-// refused each time that it is.
+// upload sends the message, and retries while the server asks for it. It calls refused before
+// each retry.
 func (u *uploader) upload(ctx context.Context, address string, refused func()) error {
 	for attempt := time.Duration(1); ; attempt++ {
 		req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+address+"/modelserving.Predictor/FastPredict", bytes.NewReader(u.body))
@@ -235,19 +235,19 @@ func (u *uploader) upload(ctx context.Context, address string, refused func()) e
 		refused()
 		seconds, err := strconv.Atoi(res.Header.Get("Retry-After"))
 		if err != nil || seconds < 1 {
-			return fmt.Errorf("%s without a time to come again: %v", res.Status, res.Header)
+			return fmt.Errorf("%s without a time to retry: %v", res.Status, res.Header)
 		}
-		// Not all at the same moment, or most would be in vain again.
+		// Not all at the same moment, or most would be rejected again.
 		time.Sleep(time.Duration(seconds)*time.Second + rand.N(attempt*time.Second))
 	}
 }
 
 func TestManyUploadsStayWithinTheBudget(t *testing.T) {
 	b := admission.New(48 * mb) // for four of 10 MB, each of which reserves 10 MiB, an eighth more, and 16 KiB
-	// Those that came in stay until one has been refused.
+	// Admitted uploads stay until one has been rejected.
 	refusal := make(chan struct{})
 	first := sync.OnceFunc(func() { close(refusal) })
-	// How fast 64 uploads come is the machine's business.
+	// How fast 64 uploads arrive depends on the machine.
 	address, _ := startService(t, service{during: func() { <-refusal }}, server.Options{Budget: b, BodyGrace: time.Hour})
 	message, err := proto.Marshal(&modelserving.FastInferenceRequest{RawImage: make([]byte, 10*mb-100)})
 	if err != nil {
@@ -272,14 +272,14 @@ func TestManyUploadsStayWithinTheBudget(t *testing.T) {
 		})
 	}
 	group.Wait()
-	t.Logf("%d times one was told to come again", refused.Load())
+	t.Logf("%d requests to retry", refused.Load())
 	if refused.Load() == 0 || b.Peak() > b.Limit() || b.Peak() < b.Limit()-mb {
 		t.Errorf("%d were refused, at most %d bytes were reserved", refused.Load(), b.Peak())
 	}
 	idle(t, b)
 }
 
-// A stream whose later message finds no room is not read until there is some.
+// A stream is not read while there is no memory for its next message.
 func TestStreamWaitsForRoom(t *testing.T) {
 	b := admission.New(3 * mb)
 	gate := make(chan struct{})
@@ -321,8 +321,8 @@ func TestStreamWaitsForRoom(t *testing.T) {
 	}
 }
 
-// What is sent to streams that rest waits unread, and unreserved: of all connections
-// together it is bounded by the budget too.
+// Messages to idle streams stay unread, without a reservation: for all connections together they
+// are bounded by the budget, too.
 func TestUnreadMessagesAreBoundedByTheBudget(t *testing.T) {
 	const streams, each = 6, 15 * mb // more than is held for a budget so small
 	address, _ := start(t, server.Options{Budget: admission.New(30 * mb)})
@@ -347,7 +347,7 @@ func TestUnreadMessagesAreBoundedByTheBudget(t *testing.T) {
 	cancel()
 	for range streams - 1 {
 		if err := <-ended; err == nil {
-			t.Error("a stream that rests has ended well")
+			t.Error("an idle stream ended without an error")
 		}
 	}
 }
@@ -361,17 +361,17 @@ func TestLaterMessageLargerThanTheBudgetEndsTheStream(t *testing.T) {
 	}
 	defer stream.Close()
 	for _, size := range []int{mb, 4 * mb} {
-		_ = stream.Send(&modelserving.InferenceRequest{RawImage: make([]byte, size)}) // the answer says how it went
+		_ = stream.Send(&modelserving.InferenceRequest{RawImage: make([]byte, size)}) // the response reports the outcome
 		_, err = stream.Receive()
 	}
-	if connect.CodeOf(err) != connect.CodeResourceExhausted || !strings.Contains(err.Error(), "3000000 (--memory-budget)") {
+	if connect.CodeOf(err) != connect.CodeResourceExhausted || !strings.Contains(err.Error(), "3000000 (memory-budget)") {
 		t.Errorf("error %v", err)
 	}
 	idle(t, b)
 }
 
-// A stream may rest between its messages, but not while it holds memory for one.
-func TestStreamThatRestsWithinAMessageIsCutOff(t *testing.T) {
+// A stream may be idle between its messages, but not while it holds memory for one.
+func TestStreamThatIsIdleWithinAMessageIsCutOff(t *testing.T) {
 	b := admission.New(10 * mb)
 	address, _ := start(t, server.Options{Budget: b, BodyGrace: 200 * time.Millisecond})
 	reader, writer := io.Pipe()
@@ -391,14 +391,14 @@ func TestStreamThatRestsWithinAMessageIsCutOff(t *testing.T) {
 	}
 	defer res.Body.Close()
 	_, _ = io.Copy(io.Discard, res.Body) // the headers or the trailers say how it ended
-	if said := fmt.Sprint(res.Header, res.Trailer); !strings.Contains(said, "too slowly: 10 bytes") {
-		t.Error(said)
+	if response := fmt.Sprint(res.Header, res.Trailer); !strings.Contains(response, "too slowly: 10 bytes") {
+		t.Error(response)
 	}
 	idle(t, b)
 }
 
-// What a compressed message may become is reserved before, what it did not take given
-// back when that is known.
+// The maximum that a compressed message can decompress to is reserved first, and the excess is
+// released when its size is known.
 func TestCompressedMessages(t *testing.T) {
 	b := admission.New(200 * mb)
 	var during int64
@@ -417,11 +417,11 @@ func TestCompressedMessages(t *testing.T) {
 		idle(t, b)
 	}
 	if b.Peak() < 40*mb {
-		t.Errorf("only %d bytes were reserved before it was known what comes of them", b.Peak())
+		t.Errorf("only %d bytes were reserved before the size was known", b.Peak())
 	}
 }
 
-// Calls of all kinds, and some that are given up at any moment, leave nothing reserved.
+// Calls of all kinds, some of them canceled at any moment, leave nothing reserved.
 func TestNothingStaysReserved(t *testing.T) {
 	b := admission.New(mb)
 	address, _ := start(t, server.Options{Budget: b, MaxMessageBytes: mb / 4, BodyGrace: time.Second})

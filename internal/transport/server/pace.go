@@ -11,21 +11,21 @@ import (
 	"connectrpc.com/connect/v2"
 )
 
-// deadlineStep is by how much a deadline must move before it is set again: setting
-// it on HTTP/2 takes a turn of the connection's loop.
+// deadlineStep is by how much a deadline must move before it is set again: setting it takes a
+// lock of the connection.
 const deadlineStep = time.Second
 
-// pace holds what arrives to a least rate, by the connection's read deadline. It is for
-// one goroutine that reads, which may read on when the handler has returned: the handler of
-// a stream leaves it behind. stop is for another.
+// pace enforces the minimum transfer rate of a body by the connection's read deadline. It is
+// for the goroutine that reads, which may continue after the handler has returned: a stream's
+// handler leaves it behind. stop may be called by another.
 type pace struct {
 	mu sync.Mutex
-	// control is nil when the handler has returned: nobody may set deadlines any more.
+	// control is nil when the handler has returned: deadlines must not be set any more.
 	control  readDeadliner
 	grace    time.Duration
-	rate     int64
+	rate     int64 // in bytes per second
 	start    time.Time
-	read     int64
+	read     int64 // bytes since start
 	deadline time.Time
 }
 
@@ -33,7 +33,7 @@ func (p *pace) init(w http.ResponseWriter, options Options) {
 	p.control, p.grace, p.rate = deadlineOf(w), options.BodyGrace, options.BodyRate
 }
 
-// readDeadliner is what http.ResponseController looks for.
+// readDeadliner is the method of [http.ResponseController] that sets a read deadline.
 type readDeadliner interface {
 	SetReadDeadline(deadline time.Time) error
 }
@@ -52,7 +52,7 @@ func (p *pace) begin() {
 	p.extend()
 }
 
-// extend moves the deadline to where the bytes that were read have earned it.
+// extend moves the deadline by the time that the bytes read so far may take.
 func (p *pace) extend() {
 	deadline := p.start.Add(p.grace + time.Duration(float64(p.read)/float64(p.rate)*float64(time.Second)))
 	if p.deadline.IsZero() || deadline.Sub(p.deadline) >= deadlineStep {
@@ -61,14 +61,15 @@ func (p *pace) extend() {
 	}
 }
 
-// end stops the clock. The connection is read on to learn whether the caller leaves.
+// end stops the clock. The server continues to read from the connection, to detect that the
+// client disconnects.
 func (p *pace) end() { p.set(time.Time{}) }
 
 func (p *pace) set(deadline time.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.control != nil {
-		_ = p.control.SetReadDeadline(deadline) // a connection that has none is no network's
+		_ = p.control.SetReadDeadline(deadline) // a connection without deadlines has no network
 	}
 }
 
@@ -79,11 +80,12 @@ func (p *pace) stop() {
 	p.control = nil
 }
 
-// count takes note of n bytes that were read, and words the error of the deadline.
+// count adds n bytes that were read, and turns the error of the deadline into the client's.
 func (p *pace) count(n int, err error) error {
 	p.read += int64(n)
 	if errors.Is(err, os.ErrDeadlineExceeded) {
-		return connect.Errorf(connect.CodeDeadlineExceeded, "the request's body came too slowly: %d bytes in %v", p.read, time.Since(p.start).Round(time.Second)).WithCause(err)
+		return connect.Errorf(connect.CodeDeadlineExceeded, "request body arrived too slowly: %d bytes in %v, the minimum is %d bytes/s after %v",
+			p.read, time.Since(p.start).Round(time.Second), p.rate, p.grace).WithCause(err)
 	}
 	if err == nil {
 		p.extend()
@@ -91,7 +93,7 @@ func (p *pace) count(n int, err error) error {
 	return err
 }
 
-// timedBody ends with an error when the body comes too slowly.
+// timedBody enforces the minimum transfer rate of a whole body.
 type timedBody struct {
 	io.ReadCloser
 	pace *pace

@@ -9,10 +9,11 @@ import (
 	"time"
 
 	"github.com/tensorwire/tensorwire/internal/transport/admission"
+	"github.com/tensorwire/tensorwire/internal/transport/wire/envelope"
 )
 
-// overWriter is a ResponseWriter that must not be used once its handler has returned, as
-// net/http's: on HTTP/2 such a use ends the process.
+// overWriter is a ResponseWriter that must not be used after its handler has returned, as
+// net/http's: with HTTP/2 such a use ends the process.
 type overWriter struct {
 	*httptest.ResponseRecorder
 	t    *testing.T
@@ -43,10 +44,11 @@ func TestNoDeadlineIsSetAfterTheHandler(t *testing.T) {
 			_, _ = writer.Write(make([]byte, size-size/2))
 			_ = writer.Close() // always nil
 		}()
-		limitBodies(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		limits := limitBodies(map[string]bool{"/stream": true}, Options{MaxMessageBytes: 1 << 20, BodyGrace: time.Minute, BodyRate: 1, Budget: admission.New(0)})
+		limits(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 			first := make(chan struct{})
 			go func() {
-				if _, err := io.ReadFull(r.Body, make([]byte, envelopePrefix+1)); err != nil {
+				if _, err := io.ReadFull(r.Body, make([]byte, envelope.PrefixSize+1)); err != nil {
 					t.Error(err)
 				}
 				close(first)
@@ -54,7 +56,7 @@ func TestNoDeadlineIsSetAfterTheHandler(t *testing.T) {
 				read <- err
 			}()
 			<-first
-		}), map[string]bool{"/stream": true}, Options{MaxMessageBytes: 1 << 20, BodyGrace: time.Minute, BodyRate: 1, Budget: admission.New(0)}).ServeHTTP(w, r)
+		})).ServeHTTP(w, r)
 		w.over = true
 		close(returned)
 		if err := <-read; err != nil {

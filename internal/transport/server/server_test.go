@@ -12,6 +12,7 @@ import (
 	"net"
 	"net/http"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -26,6 +27,7 @@ import (
 
 	"github.com/tensorwire/tensorwire/gen/modelserving"
 	"github.com/tensorwire/tensorwire/gen/modelserving/modelservingconnect"
+	"github.com/tensorwire/tensorwire/internal/base/setting"
 	"github.com/tensorwire/tensorwire/internal/telemetry"
 	"github.com/tensorwire/tensorwire/internal/transport/admission"
 	"github.com/tensorwire/tensorwire/internal/transport/server"
@@ -33,7 +35,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// service stands in for the Predictor: it says what reached it.
+// service is a fake Predictor: it reports what reached it.
 type service struct {
 	modelservingconnect.UnimplementedPredictorHandler
 	// during is called while a request is answered. nil: nothing is.
@@ -47,6 +49,8 @@ func (s service) FastPredict(ctx context.Context, m *modelserving.FastInferenceR
 	switch m.GetModelName() {
 	case "panic":
 		panic("for the test")
+	case "named":
+		telemetry.SetModel(ctx, m.GetModelName(), 7)
 	case "header":
 		call, _ := connect.CallInfoForServerContext(ctx)
 		call.ResponseHeader().Set("X-Header", "h")
@@ -82,7 +86,7 @@ func (s service) StreamPredict(ctx context.Context, stream modelservingconnect.P
 	}
 }
 
-// rest stands in for the REST API: it says what reached it.
+// rest is a fake REST API: it reports what reached it.
 func rest(w http.ResponseWriter, r *http.Request) {
 	switch r.URL.Path {
 	case "/v2/panic":
@@ -97,27 +101,37 @@ func rest(w http.ResponseWriter, r *http.Request) {
 }
 
 // start serves with options on a free port and returns its address.
-func start(t *testing.T, options server.Options) (address string, readiness *telemetry.Readiness) {
+func start(t *testing.T, options server.Options) (address string, lifecycle *telemetry.Lifecycle) {
 	t.Helper()
 	return startService(t, service{}, options)
 }
 
-func startService(t *testing.T, service service, options server.Options) (address string, readiness *telemetry.Readiness) {
+func startService(t *testing.T, service service, options server.Options) (address string, lifecycle *telemetry.Lifecycle) {
 	t.Helper()
-	options.Logger = slog.New(slog.DiscardHandler)
-	readiness = &telemetry.Readiness{}
-	readiness.Set(true)
-	page := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "the page") })
-	s, err := server.New(func(rpc *connect.Server) { modelservingconnect.RegisterPredictorHandler(rpc, service) }, http.HandlerFunc(rest), page, readiness, options)
-	if err != nil {
-		t.Fatal(err)
+	if options.Logger == nil {
+		options.Logger = slog.New(slog.DiscardHandler)
 	}
+	lifecycle = &telemetry.Lifecycle{}
+	lifecycle.SetReady(true)
+	page := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "the page") })
+	routes := slices.Concat(
+		server.RPC(lifecycle, options, func(rpc *connect.Server) { modelservingconnect.RegisterPredictorHandler(rpc, service) }),
+		server.Probes(lifecycle),
+		[]server.Route{
+			{Prefix: "/v2", Handler: http.HandlerFunc(rest)},
+			{Pattern: "/", Handler: page, Quiet: true},
+		},
+	)
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
+	s, err := server.New(lifecycle, options, server.Endpoint{Name: "api", Routes: routes})
+	if err != nil {
+		t.Fatal(err)
+	}
 	served := make(chan error, 1)
-	go func() { served <- s.Serve(listener) }()
+	go func() { served <- s.Serve("api", listener) }()
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 		defer cancel()
@@ -128,7 +142,7 @@ func startService(t *testing.T, service service, options server.Options) (addres
 			t.Errorf("serve: %v", err)
 		}
 	})
-	return listener.Addr().String(), readiness
+	return listener.Addr().String(), lifecycle
 }
 
 func httpClient(t *testing.T, h2c bool) *http.Client {
@@ -147,7 +161,7 @@ func grpcClient(t *testing.T, address string) modelservingconnect.PredictorClien
 
 // The HTTP/2 server that is bundled with Go has known holes: where it is net/http's, it
 // is that of x/net.
-func TestWhoServesHTTP2(t *testing.T) {
+func TestHTTP2Implementation(t *testing.T) {
 	for by, options := range map[string]server.Options{
 		"tensorwire/internal/transport/h2.": {}, "golang.org/x/net/http2.(*serverConn)": {NetHTTP2: true},
 	} {
@@ -169,12 +183,12 @@ func TestPanicIsAnInternalError(t *testing.T) {
 		t.Errorf("error %v", err)
 	}
 	if _, err := c.FastPredict(t.Context(), &modelserving.FastInferenceRequest{}); err != nil {
-		t.Errorf("the server does not serve on: %v", err)
+		t.Errorf("the server does not keep serving: %v", err)
 	}
 }
 
-// A client takes all fields of a Trailers-Only answer for trailers, so there may be no
-// header of the handler's among them.
+// A client reads all fields of a Trailers-Only response as trailers, so there may be no header of
+// the handler's among them.
 func TestHeadersOfAnErrorAreHeaders(t *testing.T) {
 	for _, options := range []server.Options{{}, {NetHTTP2: true}} {
 		address, _ := start(t, options)
@@ -214,7 +228,7 @@ func TestReflectionListsTheServices(t *testing.T) {
 	}
 }
 
-// A form that posts to the page is no RPC, whatever its media type.
+// A form that posts to the page is not an RPC, for any media type.
 func TestOnlyPathsOfProceduresAreAnsweredAsRPCs(t *testing.T) {
 	address, _ := start(t, server.Options{})
 	for path, want := range map[string]string{"/": "the page", "/x": "the page", "/a/b/c": "the page", "/some.Service/Method": "unimplemented"} {
@@ -246,7 +260,7 @@ func TestRESTIsServedBelowV2(t *testing.T) {
 		t.Errorf("a panic: %s", answer)
 	}
 	if answer := raw(t, address, "POST /v2/panic/later HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n", 5*time.Second); strings.Contains(answer, "error") || strings.HasSuffix(answer, "\r\n0\r\n\r\n") {
-		t.Errorf("a panic in an answer that has begun ends like a whole answer: %q", answer[max(0, len(answer)-100):])
+		t.Errorf("a panic in a response that has begun ends like a complete response: %q", answer[max(0, len(answer)-100):])
 	}
 }
 
@@ -277,7 +291,7 @@ func do(t *testing.T, method, url string, body io.Reader, headers ...string) (in
 }
 
 func TestHealthFollowsReadiness(t *testing.T) {
-	address, readiness := start(t, server.Options{})
+	address, lifecycle := start(t, server.Options{})
 	check := func(service string) (int, string) {
 		return do(t, http.MethodPost, "http://"+address+"/grpc.health.v1.Health/Check", strings.NewReader(`{"service":"`+service+`"}`), "Content-Type", "application/json")
 	}
@@ -285,7 +299,7 @@ func TestHealthFollowsReadiness(t *testing.T) {
 		status int
 		health string
 	}{true: {200, `_SERVING"`}, false: {503, `_NOT_SERVING"`}} {
-		readiness.Set(ready)
+		lifecycle.SetReady(ready)
 		if status, _ := get(t, "http://"+address+"/readyz"); status != want.status {
 			t.Errorf("ready %v: status %d", ready, status)
 		}
@@ -309,7 +323,7 @@ func TestOnlyTheOwnOriginMayCall(t *testing.T) {
 			"Content-Type", "application/json", "Origin", origin, "Sec-Fetch-Site", site)
 	}
 	address, _ := start(t, server.Options{})
-	if status, text := call(address, "https://evil.example", "cross-site"); status != http.StatusForbidden || !strings.Contains(text, "--cors-origin https://evil.example") {
+	if status, text := call(address, "https://evil.example", "cross-site"); status != http.StatusForbidden || !strings.Contains(text, "add https://evil.example to its setting cors-origin") {
 		t.Errorf("a foreign page: %d %s", status, text)
 	}
 	if status, text := call(address, "http://"+address, "same-origin"); status != http.StatusOK {
@@ -342,7 +356,7 @@ func TestOnlyTheOwnOriginMayCall(t *testing.T) {
 	}
 }
 
-// slowBody gives a little at a time.
+// slowBody returns a few bytes at a time.
 type slowBody struct {
 	content io.Reader
 	pause   time.Duration
@@ -377,8 +391,8 @@ func TestSlowBodyIsCutOff(t *testing.T) {
 			}
 			text, _ := io.ReadAll(res.Body)
 			res.Body.Close()
-			if said := fmt.Sprint(res.Header, string(text), res.Trailer); !strings.Contains(said, "too slowly") {
-				t.Errorf("%s, HTTP/2 %v: %d %s", contentType, h2c, res.StatusCode, said)
+			if response := fmt.Sprint(res.Header, string(text), res.Trailer); !strings.Contains(response, "too slowly") {
+				t.Errorf("%s, HTTP/2 %v: %d %s", contentType, h2c, res.StatusCode, response)
 			}
 		}
 	}
@@ -401,7 +415,7 @@ func raw(t *testing.T, address, text string, patience time.Duration) string {
 	return string(answer)
 }
 
-// A body that a handler leaves unread must never be taken for the next requests.
+// A body that a handler leaves unread must never be parsed as further requests.
 func TestUnreadBodyIsNoRequest(t *testing.T) {
 	address, _ := start(t, server.Options{MaxMessageBytes: 1000})
 	smuggled := strings.Repeat("GET /readyz HTTP/1.1\r\nHost: smuggled\r\n\r\n", 26_000)
@@ -413,8 +427,8 @@ func TestUnreadBodyIsNoRequest(t *testing.T) {
 	}
 }
 
-// A caller that announces a body and sends none is answered all the same.
-func TestBodyThatNeverComesIsCutOff(t *testing.T) {
+// A client that declares a body and sends none is answered all the same.
+func TestBodyThatNeverArrivesIsCutOff(t *testing.T) {
 	address, _ := start(t, server.Options{BodyGrace: 200 * time.Millisecond})
 	for name, head := range map[string]string{
 		"a probe":            "GET /livez HTTP/1.1\r\n",
@@ -434,9 +448,9 @@ func TestBodyThatNeverComesIsCutOff(t *testing.T) {
 	}
 }
 
-// x/net gives a connection's window back as handlers read, so a stream that rests
+// x/net gives a connection's window back as handlers read, so an idle stream
 // with a full window must leave room for the other calls.
-func TestRestingStreamLeavesRoomForOtherCalls(t *testing.T) {
+func TestIdleStreamLeavesRoomForOtherCalls(t *testing.T) {
 	address, _ := start(t, server.Options{})
 	c := grpcClient(t, address)
 	ctx, cancel := context.WithCancel(t.Context())
@@ -456,7 +470,7 @@ func TestRestingStreamLeavesRoomForOtherCalls(t *testing.T) {
 	defer stop()
 	for range 20 {
 		if _, err := c.FastPredict(deadline, &modelserving.FastInferenceRequest{RawImage: make([]byte, 200_000)}); err != nil {
-			t.Fatalf("a call beside the stream: %v", err)
+			t.Fatalf("a call next to the stream: %v", err)
 		}
 	}
 	cancel()
@@ -479,7 +493,7 @@ func TestReflectionServesManyAtOnce(t *testing.T) {
 	group.Wait()
 }
 
-// A stream may rest, and a connection may be used again after a body in time.
+// A stream may be idle, and a connection may be reused after a body that arrived in time.
 func TestNothingElseIsCutOff(t *testing.T) {
 	address, _ := start(t, server.Options{BodyGrace: 100 * time.Millisecond})
 	stream, err := grpcClient(t, address).StreamPredict(t.Context())
@@ -543,15 +557,24 @@ func TestClientsThatPingKeepTheirConnection(t *testing.T) {
 	}
 }
 
-func TestNewRefuses(t *testing.T) {
-	for name, options := range map[string]server.Options{
-		"--tls-key":     {TLSCertFile: "cert.pem"},
-		"cert.pem":      {TLSCertFile: "cert.pem", TLSKeyFile: "key.pem"},
-		"--cors-origin": {CORSOrigins: []string{"app.example"}},
+func TestSettingsThatCannotBeUsed(t *testing.T) {
+	for names, pair := range map[string][2]string{
+		"tls-cert and tls-key": {"cert.pem", ""},
+		"tls-key and tls-cert": {"", "key.pem"},
+		"cert.pem":             {"cert.pem", "key.pem"},
 	} {
-		_, err := server.New(func(*connect.Server) {}, http.NotFoundHandler(), http.NotFoundHandler(), &telemetry.Readiness{}, options)
-		if err == nil || !strings.Contains(err.Error(), name) {
-			t.Errorf("%s: %v", name, err)
+		_, err := server.LoadTLS(pair[0], pair[1])
+		for part := range strings.SplitSeq(names, " and ") {
+			if err == nil || !strings.Contains(err.Error(), part) {
+				t.Errorf("%v: %v", pair, err)
+			}
 		}
+	}
+	if config, err := server.LoadTLS("", ""); config != nil || err != nil {
+		t.Errorf("no TLS: %v, %v", config, err)
+	}
+	_, err := server.New(&telemetry.Lifecycle{}, server.Options{CORSOrigins: []string{"app.example"}}, server.Endpoint{Name: "api"})
+	if err == nil || !strings.Contains(setting.Text(err, setting.Flag), `--cors-origin is "app.example"`) {
+		t.Errorf("origin: %v", err)
 	}
 }

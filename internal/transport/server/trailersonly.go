@@ -3,28 +3,23 @@ package server
 import (
 	"net/http"
 	"strings"
+
+	"github.com/tensorwire/tensorwire/internal/transport/wire"
+	"github.com/tensorwire/tensorwire/internal/transport/wire/envelope"
 )
 
-// grpcStatus is the trailer that every answer of gRPC ends with.
-const grpcStatus = "Grpc-Status"
-
-// trailersOnly sends a gRPC answer that has no message as headers that end the stream,
-// "Trailers-Only" in gRPC's PROTOCOL-HTTP2.md, where Connect sends headers and then
-// trailers. Clients that retry by themselves take headers for the begin of an answer,
-// after which they do not (gRPC's proposal A6, "When Retries are Valid").
+// trailersOnly is the middleware TrailersOnly. It sends a gRPC response that has no message as
+// headers that end the stream ("Trailers-Only" in gRPC's PROTOCOL-HTTP2.md), where Connect
+// sends headers and then trailers. Clients that retry transparently treat headers as the
+// beginning of a response, and do not retry after it (gRPC's proposal A6, "When Retries are
+// Valid").
 func trailersOnly(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.ProtoMajor > 1 && isGRPC(r.Header.Get("Content-Type")) {
+		if r.ProtoMajor > 1 && envelope.IsGRPC(r.Header.Get(wire.HeaderContentType)) {
 			w = &trailersOnlyWriter{ResponseWriter: w}
 		}
 		next.ServeHTTP(w, r)
 	})
-}
-
-// isGRPC tells gRPC from gRPC-Web, whose trailers are a part of the body.
-func isGRPC(contentType string) bool {
-	rest, ok := strings.CutPrefix(strings.ToLower(contentType), "application/grpc")
-	return ok && !strings.HasPrefix(rest, "-")
 }
 
 type trailersOnlyWriter struct {
@@ -32,35 +27,38 @@ type trailersOnlyWriter struct {
 	begun bool // headers have been sent, or will be when the handler returns
 }
 
+// WriteHeader implements [http.ResponseWriter].
 func (w *trailersOnlyWriter) WriteHeader(status int) {
-	w.begun = w.begun || status >= http.StatusOK // not by the informational ones
+	w.begun = w.begun || status >= http.StatusOK // informational ones begin no response
 	w.ResponseWriter.WriteHeader(status)
 }
 
+// Write implements [http.ResponseWriter].
 func (w *trailersOnlyWriter) Write(p []byte) (int, error) {
 	w.begun = true
 	return w.ResponseWriter.Write(p)
 }
 
-// Flush sends what there is, but not headers that are the whole answer: the end of
-// the stream can go with them when the handler has returned.
+// Flush sends what was written, but not headers that are the complete response: these can end
+// the stream when the handler has returned.
 func (w *trailersOnlyWriter) Flush() {
 	if !w.begun && w.promote() {
 		return
 	}
 	w.begun = true
-	_ = http.NewResponseController(w.ResponseWriter).Flush() // the caller may have gone
+	_ = http.NewResponseController(w.ResponseWriter).Flush() // the client may have disconnected
 }
 
-// promote makes headers of trailers, where they are complete and the handler has set no
-// header: a client takes all of Trailers-Only for trailers, and would miss it there.
+// promote turns trailers into headers, where they are complete and the handler has set no
+// header. A client reads all fields of Trailers-Only as trailers, so that it would not find a
+// header of the handler's.
 func (w *trailersOnlyWriter) promote() bool {
 	header := w.Header()
-	if _, ok := header[http.TrailerPrefix+grpcStatus]; !ok {
+	if _, ok := header[http.TrailerPrefix+wire.HeaderGRPCStatus]; !ok {
 		return false
 	}
 	for name := range header {
-		if !isTransports(name) {
+		if !isTransportField(name) {
 			return false
 		}
 	}
@@ -70,15 +68,15 @@ func (w *trailersOnlyWriter) promote() bool {
 			delete(header, key)
 		}
 	}
-	header["Content-Length"] = nil // there is no body that could have a length
+	header[wire.HeaderContentLength] = nil // without a body there is no length
 	return true
 }
 
-// isTransports reports whether a field of an answer is there for the call's transport, and
-// no metadata of the handler's.
-func isTransports(name string) bool {
+// isTransportField reports whether a field of a response is the transport's, and no metadata
+// of the handler's.
+func isTransportField(name string) bool {
 	switch name {
-	case "Content-Type", "Content-Length", "Date", "Grpc-Encoding", "Grpc-Accept-Encoding", "Vary":
+	case wire.HeaderContentType, wire.HeaderContentLength, "Date", wire.HeaderGRPCEncoding, wire.HeaderGRPCAcceptEncoding, wire.HeaderVary, wire.HeaderRequestID:
 		return true
 	}
 	return strings.HasPrefix(name, http.TrailerPrefix) || strings.HasPrefix(name, "Access-Control-")

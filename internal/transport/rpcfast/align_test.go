@@ -13,11 +13,11 @@ import (
 	"github.com/tensorwire/tensorwire/internal/transport/rpcfast"
 )
 
-// The engine copies a tensor that does not lie aligned. Where in a message it lies follows
-// from names and identifiers before it: a caller's next message is read so that it fits,
-// and its memory goes back like any other.
-func TestTensorsLieAlignedFromTheSecondMessageOn(t *testing.T) {
-	var places [8]bool // that the first messages had
+// The engine copies an unaligned tensor. A tensor's position in a message depends on the names
+// and identifiers before it: a client's next message is read to a matching address, and its memory
+// returns to the pool like any other.
+func TestTensorsAreAlignedFromTheSecondMessageOn(t *testing.T) {
+	var offsets [8]bool // that the first messages had
 	for _, contentType := range []string{"application/grpc", "application/grpc-web+proto", "application/proto"} {
 		for name := ""; len(name) < 10; name += "n" {
 			server := connect.NewServer()
@@ -28,9 +28,9 @@ func TestTensorsLieAlignedFromTheSecondMessageOn(t *testing.T) {
 					m := receive(t, stream, 50_000)
 					at := uintptr(unsafe.Pointer(unsafe.SliceData(m.GetRawInputContents()[0]))) % 8
 					if len(held) == 0 {
-						places[at] = true
+						offsets[at] = true
 					} else if at != 0 {
-						t.Errorf("name %q over %s: message %d lies %d bytes off", name, contentType, len(held), at)
+						t.Errorf("name %q over %s: message %d is %d bytes off", name, contentType, len(held), at)
 					}
 					held = append(held, m)
 					return stream.Send(&inference.ModelInferResponse{})
@@ -48,7 +48,7 @@ func TestTensorsLieAlignedFromTheSecondMessageOn(t *testing.T) {
 			}
 			for i, m := range held {
 				if isPattern(m, 50_000) {
-					t.Errorf("name %q over %s: the memory of message %d has not gone back", name, contentType, i)
+					t.Errorf("name %q over %s: the memory of message %d has not returned to the pool", name, contentType, i)
 				}
 			}
 			if len(held) != 3 {
@@ -56,22 +56,22 @@ func TestTensorsLieAlignedFromTheSecondMessageOn(t *testing.T) {
 			}
 		}
 	}
-	for at, had := range places {
+	for at, had := range offsets {
 		if !had {
-			t.Errorf("no first message lies %d bytes off: the test is none", at)
+			t.Errorf("no first message is %d bytes off: the test proves nothing", at)
 		}
 	}
 }
 
-// Messages of streams are released one by one, wherever they lie.
-func TestAlignedMessagesOfStreamsGoBack(t *testing.T) {
+// Messages of streams are released one by one, at every alignment.
+func TestAlignedMessagesOfStreamsReturnToThePool(t *testing.T) {
 	message := script(t, "odd", 50_000)
 	serve(t.Context(), t, httptest.NewRecorder(), connect.StreamTypeBidi, "application/grpc", func(ctx context.Context, stream connect.ServerStream) error {
 		for range 3 {
 			m := receive(t, stream, 50_000)
 			rpcfast.Release(ctx, m)
 			if isPattern(m, 50_000) {
-				t.Error("the memory has not gone back")
+				t.Error("the memory has not returned to the pool")
 			}
 		}
 		return nil

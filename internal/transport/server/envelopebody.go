@@ -1,0 +1,77 @@
+package server
+
+import (
+	"errors"
+	"io"
+
+	"github.com/tensorwire/tensorwire/internal/transport/wire"
+	"github.com/tensorwire/tensorwire/internal/transport/wire/envelope"
+)
+
+// pacedBytes is the size of a stream's message from which it must arrive with the minimum
+// transfer rate. A smaller one holds too little memory to be worth a deadline.
+const pacedBytes = 64 << 10
+
+// envelopeBody follows the envelopes that are read through it. Before the end of a prefix is
+// passed on, the message's memory is reserved; where there is none, Read returns an error.
+type envelopeBody struct {
+	io.ReadCloser
+	meter *meter
+	// pace applies the minimum transfer rate to each large message; nil: it applies to the
+	// whole body.
+	pace *pace
+	// drain: a message that is rejected is read and dropped before the error.
+	drain bool
+
+	scan  envelope.Scanner
+	timed bool // pace applies to the current message
+	err   error
+}
+
+// Read reads a prefix or a message, never both: no byte of a message is returned before its
+// memory is reserved.
+func (b *envelopeBody) Read(p []byte) (int, error) {
+	if b.err != nil {
+		return 0, b.err
+	}
+	if left := b.scan.Left(); left > 0 {
+		return b.readMessage(p[:min(int64(len(p)), left)])
+	}
+	n, err := b.ReadCloser.Read(p[:min(len(p), b.scan.PrefixLeft())])
+	if _, begun := b.scan.Next(p[:n]); !begun {
+		return n, err
+	}
+	if rejected := b.begin(); rejected != nil {
+		b.err = rejected
+		return 0, rejected
+	}
+	return n, err
+}
+
+// begin begins the message whose prefix has been read.
+func (b *envelopeBody) begin() error {
+	size := b.scan.Prefix.Size()
+	if err := b.meter.message(size, b.scan.Prefix.Compressed()); err != nil {
+		if b.drain {
+			wire.Discard(b.ReadCloser, min(size, b.meter.limit))
+		}
+		return err
+	}
+	if b.timed = b.pace != nil && size >= pacedBytes; b.timed {
+		b.pace.begin()
+	}
+	return nil
+}
+
+func (b *envelopeBody) readMessage(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	b.scan.Next(p[:n])
+	if !b.timed {
+		return n, err
+	}
+	if b.scan.Left() == 0 || errors.Is(err, io.EOF) {
+		b.pace.end()
+		return n, err
+	}
+	return n, b.pace.count(n, err)
+}

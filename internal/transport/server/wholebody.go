@@ -1,0 +1,98 @@
+package server
+
+import (
+	"errors"
+	"io"
+	"math"
+	"net/http"
+	"strings"
+
+	"github.com/tensorwire/tensorwire/internal/transport/wire"
+)
+
+// wholeBody is a body that is one message. It reserves memory at the first Read, so that a
+// body that no handler reads takes none.
+type wholeBody struct {
+	io.ReadCloser
+	meter      *meter
+	length     int64 // in bytes; wire.UnknownSize: unknown
+	compressed bool
+	// drain: a body that is rejected is read and dropped before the error.
+	drain bool
+
+	begun bool
+	read  int64
+	// room is how many bytes of a body of unknown length may be read before the next
+	// reservation.
+	room int64
+	err  error
+}
+
+func newWholeBody(r *http.Request, m *meter) *wholeBody {
+	encoding := strings.TrimSpace(r.Header.Get(wire.HeaderContentEncoding))
+	return &wholeBody{
+		ReadCloser: r.Body,
+		meter:      m,
+		length:     r.ContentLength,
+		compressed: encoding != "" && !strings.EqualFold(encoding, wire.CodecIdentity),
+		// A client that waits for 100 Continue has not begun to send, and does not get it.
+		drain: r.ProtoMajor == 1 && r.Header.Get(wire.HeaderExpect) == "",
+	}
+}
+
+func (b *wholeBody) Read(p []byte) (int, error) {
+	if b.err != nil {
+		return 0, b.err
+	}
+	if err := b.reserve(); err != nil {
+		b.err = err
+		if b.drain {
+			wire.Discard(b.ReadCloser, b.meter.limit)
+		}
+		return 0, err
+	}
+	if b.length < 0 {
+		p = p[:min(int64(len(p)), b.room)]
+	}
+	n, err := b.ReadCloser.Read(p)
+	b.read += int64(n)
+	b.room -= int64(n)
+	if b.length < 0 && errors.Is(err, io.EOF) {
+		b.meter.account.Settle(b.meter.size(b.read, b.compressed))
+	}
+	return n, err
+}
+
+// reserve reserves for what is read next: once for all where the length is known, else in
+// steps, each as large as all before it, as buffers grow. For a compressed body of unknown
+// length it reserves the maximum, since no step says what it decompresses to.
+func (b *wholeBody) reserve() error {
+	first := !b.begun
+	b.begun = true
+	limit := min(b.meter.limit, b.meter.account.MaxMessage())
+	switch {
+	case b.length >= 0 && first:
+		return b.meter.message(b.length, b.compressed)
+	case b.length >= 0 || b.room > 0:
+		return nil
+	case first && b.compressed:
+		b.room = math.MaxInt64
+		return b.meter.message(limit, true)
+	case first:
+		b.room = min(wire.FirstStep, limit)
+		return b.meter.message(b.room, false)
+	case b.read >= b.meter.limit:
+		b.room = math.MaxInt64 // the reader rejects the next byte, and holds none
+		return nil
+	case b.read > limit:
+		return b.meter.message(b.read, false) // its error says what fits
+	case b.read == limit:
+		b.room = 1 // or the end
+		return nil
+	}
+	b.room = min(max(b.read, wire.FirstStep), limit-b.read)
+	if !b.meter.account.TryGrow(b.room) {
+		return budgetExhausted()
+	}
+	return nil
+}
