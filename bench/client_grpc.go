@@ -10,7 +10,9 @@ import (
 	"google.golang.org/grpc/credentials/insecure"
 
 	"github.com/tensorwire/tensorwire/gen/inference"
+	"github.com/tensorwire/tensorwire/gen/inference/inferenceconnect"
 	"github.com/tensorwire/tensorwire/gen/modelserving"
+	"github.com/tensorwire/tensorwire/gen/modelserving/modelservingconnect"
 )
 
 // grpcClient is grpc-go's client with its defaults, on a number of connections.
@@ -40,7 +42,7 @@ func (c *grpcClient) close() error {
 
 func infer(ctx context.Context, conn *grpc.ClientConn, req *inference.ModelInferRequest, check check) error {
 	res := new(inference.ModelInferResponse)
-	if err := conn.Invoke(ctx, inferMethod, req, res); err != nil {
+	if err := conn.Invoke(ctx, inferenceconnect.GRPCInferenceServiceModelInferProcedure, req, res); err != nil {
 		return err
 	}
 	return check(res)
@@ -53,7 +55,7 @@ func connectInfer(callers, conns int, req *inference.ModelInferRequest, check ch
 func connectFast(callers, conns int, req *modelserving.FastInferenceRequest, check func(*modelserving.InferenceResponse) error) connector {
 	return connectGRPC(callers, conns, func(ctx context.Context, conn *grpc.ClientConn) error {
 		res := new(modelserving.InferenceResponse)
-		if err := conn.Invoke(ctx, fastMethod, req, res); err != nil {
+		if err := conn.Invoke(ctx, modelservingconnect.PredictorFastPredictProcedure, req, res); err != nil {
 			return err
 		}
 		return check(res)
@@ -99,7 +101,7 @@ func connectStreams(streams, conns int, req *inference.ModelInferRequest, check 
 		}
 		all := make([]*frameStream, streams)
 		for i := range all {
-			stream, err := c.conns[i%conns].NewStream(ctx, &grpc.StreamDesc{ServerStreams: true, ClientStreams: true}, streamMethod)
+			stream, err := c.conns[i%conns].NewStream(ctx, &grpc.StreamDesc{ServerStreams: true, ClientStreams: true}, inferenceconnect.GRPCInferenceServiceModelStreamInferProcedure)
 			if err != nil {
 				return nil, errors.Join(err, c.close())
 			}

@@ -98,7 +98,7 @@ func beforeAndAfter(ctx context.Context, b *bench) (report.Report, error) {
 	var requests []request
 	for _, size := range []int{smallBytes, imageBytes, largeBytes} {
 		payload := newPayload(size)
-		for _, callers := range []int{1, maxCallers} {
+		for _, callers := range []int{1, 4, maxCallers} {
 			requests = append(requests, request{"ModelInfer", size, callers, connectInfer(callers, 1, newIdentityRequest(payload), isPayload(payload))})
 		}
 	}

@@ -13,21 +13,15 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/tensorwire/tensorwire/gen/inference"
+	"github.com/tensorwire/tensorwire/gen/inference/inferenceconnect"
 	"github.com/tensorwire/tensorwire/gen/modelserving"
+	"github.com/tensorwire/tensorwire/gen/modelserving/modelservingconnect"
 	"github.com/tensorwire/tensorwire/internal/base/tensor"
 	"github.com/tensorwire/tensorwire/internal/engine"
 )
 
-const (
-	inferService     = "inference.GRPCInferenceService"
-	inferMethod      = "/" + inferService + "/ModelInfer"
-	streamMethod     = "/" + inferService + "/ModelStreamInfer"
-	predictorService = "modelserving.Predictor"
-	fastMethod       = "/" + predictorService + "/FastPredict"
-
-	// maxMessage bounds messages on both sides.
-	maxMessage = 64 << 20
-)
+// maxMessage bounds messages on both sides.
+const maxMessage = 64 << 20
 
 // grpcTuning is a set of grpc-go's server options.
 type grpcTuning struct {
@@ -73,11 +67,11 @@ func serveGRPCGo(ctx context.Context, listener net.Listener, do work, tuning int
 		}, func(res *inference.ModelStreamInferResponse) error { return stream.SendMsg(res) }, func(*inference.ModelInferRequest) {})
 	}
 	srv.RegisterService(&grpc.ServiceDesc{
-		ServiceName: inferService, HandlerType: (*any)(nil), Methods: []grpc.MethodDesc{unaryMethod("ModelInfer", do)},
+		ServiceName: inferenceconnect.GRPCInferenceServiceName, HandlerType: (*any)(nil), Methods: []grpc.MethodDesc{unaryMethod("ModelInfer", do)},
 		Streams: []grpc.StreamDesc{{StreamName: "ModelStreamInfer", ServerStreams: true, ClientStreams: true, Handler: stream}},
 	}, struct{}{})
 	srv.RegisterService(&grpc.ServiceDesc{
-		ServiceName: predictorService, HandlerType: (*any)(nil), Methods: []grpc.MethodDesc{unaryMethod("FastPredict", countImage)},
+		ServiceName: modelservingconnect.PredictorName, HandlerType: (*any)(nil), Methods: []grpc.MethodDesc{unaryMethod("FastPredict", countImage)},
 	}, struct{}{})
 	defer context.AfterFunc(ctx, srv.Stop)()
 	return srv.Serve(listener)
