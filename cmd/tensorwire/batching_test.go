@@ -134,7 +134,7 @@ func TestTheServersCeilingOnDeadlines(t *testing.T) {
 	configured(t, dir, "m", `max_batch_size: 8 dynamic_batching { max_queue_delay_microseconds: 60000000 }`)
 	p := start(t, "--models", dir, "--max-deadline", "50ms")
 	_, err := client(newClient(t, true, nil), p.url).Predict(t.Context(), &modelserving.InferenceRequest{TensorData: []float32{1, 2, 3}})
-	if connect.CodeOf(err) != connect.CodeDeadlineExceeded || !strings.Contains(err.Error(), "--max-deadline") {
+	if connect.CodeOf(err) != connect.CodeDeadlineExceeded || !strings.Contains(err.Error(), "(max-deadline)") {
 		t.Errorf("error %v", err)
 	}
 	if got := statisticsOf(t, p, "m"); got.GetExecutionCount() != 0 {

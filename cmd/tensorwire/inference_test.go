@@ -248,7 +248,7 @@ func TestBadInferRequestsOverGRPC(t *testing.T) {
 		"model of a path":    {func(r *inference.ModelInferRequest) { r.ModelName = "../sum" }, connect.CodeNotFound, "Request for unknown model"},
 		"unknown version":    {func(r *inference.ModelInferRequest) { r.ModelVersion = "9" }, connect.CodeNotFound, "Request for unknown model"},
 		"bad model":          {func(r *inference.ModelInferRequest) { r.ModelName = "bad" }, connect.CodeUnavailable, `"bad"`},
-		"shared memory":      {func(r *inference.ModelInferRequest) { r.Outputs[0].Parameters = regionParameters(0) }, connect.CodeUnimplemented, "--allow-shared-memory"},
+		"shared memory":      {func(r *inference.ModelInferRequest) { r.Outputs[0].Parameters = regionParameters(0) }, connect.CodeUnimplemented, "(allow-shared-memory)"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			req := sumRequest(false)

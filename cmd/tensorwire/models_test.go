@@ -116,17 +116,20 @@ func TestPullsThatFail(t *testing.T) {
 		"no URL":            {[]string{"models", "pull", "--name", "cats"}, exitUsage, "URL is missing"},
 		"two URLs":          {[]string{"models", "pull", url, "--name", "cats", url}, exitUsage, "one URL"},
 		"no name":           {[]string{"models", "pull", url}, exitUsage, "--name is missing"},
-		"name with a slash": {[]string{"models", "pull", url, "--name", "../cats"}, exitUsage, `"../cats"`},
+		"name with a slash": {[]string{"models", "pull", url, "--name", "../cats"}, exitUsage, `--name is "../cats"`},
 		"no such flag":      {[]string{"models", "pull", url, "--nome", "cats"}, exitUsage, "nome"},
 		"flag after --":     {[]string{"models", "pull", "--name", "cats", "--", url, "--version"}, exitUsage, "one URL"},
 		"empty digest":      {[]string{"models", "pull", url, "--name", "cats", "--sha256", ""}, exitUsage, "--sha256 is empty"},
-		"short digest":      {[]string{"models", "pull", url, "--name", "cats", "--sha256=abc"}, exitUsage, `"abc"`},
+		"short digest":      {[]string{"models", "pull", url, "--name", "cats", "--sha256=abc"}, exitUsage, `--sha256 is "abc"`},
 		"version 0":         {[]string{"models", "pull", url, "--name", "cats", "--version", "0"}, exitUsage, "--version is 0"},
-		"no directory":      {[]string{"models", "pull", url, "--name", "cats", "--models", filepath.Join(dir, "none")}, exitError, "none"},
+		"version -1":        {[]string{"models", "pull", url, "--name", "cats", "--version=-1"}, exitUsage, "--version is -1"},
+		"size -1":           {[]string{"models", "pull", url, "--name", "cats", "--max-bytes=-1"}, exitUsage, "--max-bytes is "},
+		"stall timeout -1s": {[]string{"models", "pull", url, "--name", "cats", "--stall-timeout=-1s"}, exitUsage, "--stall-timeout is -1s"},
+		"no directory":      {[]string{"models", "pull", url, "--name", "cats", "--models", filepath.Join(dir, "none")}, exitError, `none" does not exist: create it, or set --models to another`},
 		"404":               {[]string{"models", "pull", url + "/none", "--name", "cats", "--models", dir}, exitError, "404"},
 		"a page":            {[]string{"models", "pull", url + "/page", "--name", "cats", "--models", dir}, exitError, "<!DOCTYPE"},
 		"another digest":    {[]string{"models", "pull", url + "/model.onnx", "--name", "cats", "--models", dir, "--sha256", digest}, exitError, digest},
-		"too large":         {[]string{"models", "pull", url + "/model.onnx", "--name", "cats", "--models", dir, "--max-bytes", "1000"}, exitError, "raise max-bytes"},
+		"too large":         {[]string{"models", "pull", url + "/model.onnx", "--name", "cats", "--models", dir, "--max-bytes", "1000"}, exitError, "raise --max-bytes"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			code, stdout, stderr := command(t.Context(), c.args...)
@@ -163,5 +166,10 @@ func TestPullFollowsTheServersDirectory(t *testing.T) {
 	}
 	if _, err := os.Stat(filepath.Join(dir, "digits", "3", "model.onnx")); err != nil {
 		t.Error(err)
+	}
+	// A version that exists is not replaced.
+	code, _, text := command(t.Context(), "models", "pull", "--models", dir, "--name", "digits", "--version", "3", url+"/model.onnx")
+	if code != exitError || !strings.Contains(text, "use --version 4, or remove it") {
+		t.Errorf("the second time: code %d: %s", code, text)
 	}
 }

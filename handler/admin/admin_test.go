@@ -279,11 +279,11 @@ func TestSharedMemoryThatIsNotToBeHad(t *testing.T) {
 	client := handlertest.OIPClient(t, map[string]*infertest.Model{"m": infertest.Echo(tensor.FP32, 1)}, handlertest.Options{})
 	ctx := t.Context()
 	_, err := client.SystemSharedMemoryStatus(ctx, &inference.SystemSharedMemoryStatusRequest{})
-	handlertest.Says(t, err, connect.CodeUnimplemented, "--allow-shared-memory")
+	handlertest.Says(t, err, connect.CodeUnimplemented, "shared memory is off (allow-shared-memory)")
 	_, err = client.SystemSharedMemoryRegister(ctx, &inference.SystemSharedMemoryRegisterRequest{Name: "r", Key: "k", ByteSize: 1})
-	handlertest.Says(t, err, connect.CodeUnimplemented, "--allow-shared-memory")
+	handlertest.Says(t, err, connect.CodeUnimplemented, "shared memory is off (allow-shared-memory)")
 	_, err = client.SystemSharedMemoryUnregister(ctx, &inference.SystemSharedMemoryUnregisterRequest{})
-	handlertest.Says(t, err, connect.CodeUnimplemented, "--allow-shared-memory")
+	handlertest.Says(t, err, connect.CodeUnimplemented, "shared memory is off (allow-shared-memory)")
 	if res, err := client.CudaSharedMemoryStatus(ctx, &inference.CudaSharedMemoryStatusRequest{}); err != nil || len(res.GetRegions()) > 0 {
 		t.Errorf("the regions are %v, %v", res, err)
 	}

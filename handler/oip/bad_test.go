@@ -91,7 +91,7 @@ func TestBadInferRequests(t *testing.T) {
 		"output twice":              {"floats", []in{x(1, 2)}, [][]byte{make([]byte, 8)}, []string{"y", "y"}, nil, invalid, []string{`output "y"`, "twice"}},
 		"batch too large":           {"batches", []in{x(5, 2)}, [][]byte{make([]byte, 40)}, nil, nil, invalid, []string{`input "x"`, "5", "4 at most"}},
 		"batches that differ":       {"pairs", []in{handlertest.Input("a", "FP32", 1), handlertest.Input("b", "INT64", 2)}, [][]byte{make([]byte, 4), make([]byte, 16)}, nil, nil, invalid, []string{`input "b"`, `input "a"`}},
-		"shared memory is off":      {"floats", []in{with(x(1, 2), handlertest.Parameters{"shared_memory_region": handlertest.String("r"), "shared_memory_byte_size": handlertest.Int64(8)})}, nil, nil, nil, connect.CodeUnimplemented, []string{`input "x"`, "--allow-shared-memory"}},
+		"shared memory is off":      {"floats", []in{with(x(1, 2), handlertest.Parameters{"shared_memory_region": handlertest.String("r"), "shared_memory_byte_size": handlertest.Int64(8)})}, nil, nil, nil, connect.CodeUnimplemented, []string{`input "x"`, "(allow-shared-memory)"}},
 		"region without size":       {"floats", []in{with(x(1, 2), handlertest.Parameters{"shared_memory_region": handlertest.String("r")})}, nil, nil, nil, invalid, []string{`input "x"`, "shared_memory_byte_size"}},
 		"size without region":       {"floats", []in{with(x(1, 2), handlertest.Parameters{"shared_memory_byte_size": handlertest.Int64(8)})}, nil, nil, nil, invalid, []string{`input "x"`, "shared_memory_region"}},
 		"priority of text":          {"floats", []in{x(1, 2)}, [][]byte{make([]byte, 8)}, nil, handlertest.Parameters{"priority": handlertest.String("high")}, invalid, []string{"priority", "high"}},

@@ -87,7 +87,7 @@ func TestRESTBadRequests(t *testing.T) {
 		"data and bytes":               {"m", fp32(`"shape":[1,2],"data":[1,2],"parameters":{"binary_data_size":8}`), 8, 400, []string{`"x"`, "data", "binary_data_size"}},
 		"a length past the end":        {"strings", x(`"datatype":"BYTES","shape":[1],"parameters":{"binary_data_size":5}`), 5, 400, []string{`"x"`, "element 0"}},
 		"an element that is no string": {"strings", x(`"datatype":"BYTES","shape":[1],"data":[5]`), 0, 400, []string{`"x"`, "data[0]"}},
-		"shared memory that is off":    {"m", fp32(`"shape":[1,2],"parameters":{"shared_memory_region":"r","shared_memory_byte_size":8}`), 0, 501, []string{`"x"`, "--allow-shared-memory"}},
+		"shared memory that is off":    {"m", fp32(`"shape":[1,2],"parameters":{"shared_memory_region":"r","shared_memory_byte_size":8}`), 0, 501, []string{`"x"`, "(allow-shared-memory)"}},
 		"a region of no name":          {"m", fp32(`"shape":[1,2],"parameters":{"shared_memory_region":5,"shared_memory_byte_size":8}`), 0, 400, []string{`"x"`, "shared_memory_region"}},
 		"binary that is no truth":      {"m", `{"outputs":[{"name":"y","parameters":{"binary_data":1}}],"inputs":[{"name":"x","datatype":"FP32","shape":[1,2],"data":[1,2]}]}`, 0, 400, []string{`output "y"`, "binary_data"}},
 		"binary of all that is none":   {"m", `{"parameters":{"binary_data_output":"yes"}}`, 0, 400, []string{"binary_data_output"}},

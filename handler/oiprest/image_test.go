@@ -54,7 +54,7 @@ func TestAnImageIsARequest(t *testing.T) {
 		"no image":          {"labelled/infer", []byte("{}"), 400, []string{"image/png", "2 bytes", "PNG"}},
 		"nothing":           {"labelled/infer", nil, 400, []string{"empty"}},
 		"cut off":           {"labelled/infer", picture[:len(picture)-20], 400, []string{"body: "}},
-		"too many pixels":   {"labelled/infer", bomb, 413, []string{"body: ", "--max-image-pixels"}},
+		"too many pixels":   {"labelled/infer", bomb, 413, []string{"body: ", "(max-image-pixels)"}},
 		"too many bytes":    {"labelled/infer", make([]byte, 1<<17), 413, []string{"(max-message-bytes)"}},
 		"no classes":        {"labelled/infer?top_k=0", picture, 400, []string{"top_k", `"0"`}},
 		"not a number":      {"labelled/infer?top_k=many", picture, 400, []string{"top_k", `"many"`}},
@@ -123,7 +123,7 @@ func TestAnImageThatIsRefused(t *testing.T) {
 		says    string
 	}{
 		"a model that fails": {fails, handlertest.Options{}, 5, http.StatusServiceUnavailable, "model is failing: "},
-		"a late one":         {infertest.Pictures(), handlertest.Options{MaxDeadline: time.Nanosecond}, 0, http.StatusGatewayTimeout, "--max-deadline"},
+		"a late one":         {infertest.Pictures(), handlertest.Options{MaxDeadline: time.Nanosecond}, 0, http.StatusGatewayTimeout, "(max-deadline)"},
 	} {
 		h, _ := handlertest.REST(t, map[string]*infertest.Model{"m": test.model}, test.options)
 		for range test.before {

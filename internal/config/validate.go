@@ -63,15 +63,14 @@ func (c *Config) validateMessageBytes() error {
 }
 
 func (c *Config) validateLoadModels() error {
-	const loadModel setting.Key = "load-model"
 	names := strings.Join(c.LoadModels, ",")
 	switch {
 	case len(c.LoadModels) == 0:
 		return nil
 	case c.ModelControl != repository.ControlExplicit:
-		return setting.Errorf("%s is %s: %s %v loads every model; give it with %s explicit", loadModel, names, setting.ModelControl, c.ModelControl, setting.ModelControl)
+		return setting.Errorf("%s is %s: %s %v loads every model; give it with %s explicit", setting.LoadModel, names, setting.ModelControl, c.ModelControl, setting.ModelControl)
 	case len(c.LoadModels) > 1 && slices.Contains(c.LoadModels, "*"):
-		return setting.Errorf("%s is %s: * is every model, give it alone", loadModel, names)
+		return setting.Errorf("%s is %s: * is every model, give it alone", setting.LoadModel, names)
 	}
 	return nil
 }

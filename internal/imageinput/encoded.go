@@ -4,6 +4,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/tensorwire/tensorwire/internal/base/setting"
 	"github.com/tensorwire/tensorwire/internal/base/tensor"
 	"github.com/tensorwire/tensorwire/internal/base/vision"
 )
@@ -44,8 +45,8 @@ func (i *Input) Decode(source *Source, limits vision.Limits, timings *Timings) (
 		return tensor.Tensor{}, err
 	}
 	if pixels := int64(target.Width) * int64(target.Height); pixels > limits.MaxPixels {
-		return tensor.Tensor{}, newError(vision.ErrTooLarge, "%v and %v: %v: %d x %d are %d pixels, the limit is %d (--max-image-pixels)",
-			FieldWidth, FieldHeight, vision.ErrTooLarge, target.Width, target.Height, pixels, limits.MaxPixels)
+		return tensor.Tensor{}, newError(vision.ErrTooLarge, "%v and %v: %v: %d x %d are %d pixels, the limit is %d (%s): give a smaller size or raise the setting",
+			FieldWidth, FieldHeight, vision.ErrTooLarge, target.Width, target.Height, pixels, limits.MaxPixels, setting.MaxImagePixels)
 	}
 	start := time.Now()
 	picture, err := vision.Decode(source.Image, limits)

@@ -49,7 +49,7 @@ func TestErrorsNameFieldsAsTheAPIDoes(t *testing.T) {
 		},
 		"too many pixels": {
 			input: newInput(t, 1, 3, -1, -1), source: imageinput.Source{Image: []byte("\x89PNG\r\n\x1a\n"), Width: 20, Height: 20},
-			is: vision.ErrTooLarge, says: []string{"<width> and <height>: ", "20 x 20"},
+			is: vision.ErrTooLarge, says: []string{"<width> and <height>: ", "20 x 20 are 400 pixels, the limit is 100 (max-image-pixels)"},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/tensorwire/tensorwire/internal/base/setting"
 	"github.com/tensorwire/tensorwire/internal/engine"
 	"github.com/tensorwire/tensorwire/internal/sched/scheduler"
 )
@@ -18,9 +19,9 @@ var (
 	ErrNotSupported = errors.New("not supported")
 	// ErrSharedMemoryOff is an ErrNotSupported: the operator has not allowed shared
 	// memory.
-	ErrSharedMemoryOff = fmt.Errorf("%w: shared memory is off; start the server with --allow-shared-memory to have it", ErrNotSupported)
+	ErrSharedMemoryOff = fmt.Errorf("%w: shared memory is off (%s): send tensors in messages or enable the setting", ErrNotSupported, setting.AllowSharedMemory)
 	// ErrDeadlineCeiling reports an inference that Options.MaxDeadline ended.
-	ErrDeadlineCeiling = errors.New("it took longer than the server lets an inference take (--max-deadline)")
+	ErrDeadlineCeiling = fmt.Errorf("inference took longer than the server allows (%s): send a smaller request or raise the setting", setting.MaxDeadline)
 	// ErrOvertaken reports a latest-only request that was not run, because a newer one of
 	// its stream arrived.
 	ErrOvertaken = scheduler.ErrOvertaken

@@ -5,20 +5,21 @@
 // own text has the plain key, max-message-bytes. A program that knows its flags prints
 // the error with [Text], which renders each key as its flag, --max-message-bytes.
 //
-// Clients of the server do not see its flags: an error for them has the plain key.
+// Clients of the server and its log do not see its flags: their texts have the plain key,
+// in parentheses after the limit or the refusal, "the limit is 8 (max-image-pixels)".
 package setting
 
 // Key names one setting. It is the name of the flag without dashes, and the key in the
 // configuration file.
 type Key string
 
-// The settings that errors of libraries name.
+// The settings of the server that errors of libraries name.
 const (
 	AllowSharedMemory Key = "allow-shared-memory"
 	CORSOrigin        Key = "cors-origin"
 	DefaultModel      Key = "default-model"
 	Listen            Key = "listen"
-	MaxBytes          Key = "max-bytes"
+	LoadModel         Key = "load-model"
 	MaxDeadline       Key = "max-deadline"
 	MaxImagePixels    Key = "max-image-pixels"
 	MaxMessageBytes   Key = "max-message-bytes"
@@ -29,5 +30,13 @@ const (
 	ShutdownTimeout   Key = "shutdown-timeout"
 	TLSCert           Key = "tls-cert"
 	TLSKey            Key = "tls-key"
-	Version           Key = "version"
+)
+
+// The settings of a download that errors of libraries name.
+const (
+	MaxBytes     Key = "max-bytes"
+	Name         Key = "name"
+	SHA256       Key = "sha256"
+	StallTimeout Key = "stall-timeout"
+	Version      Key = "version"
 )

@@ -174,7 +174,7 @@ func TestDecodeRejectsDecompressionBombs(t *testing.T) {
 		data          []byte
 		kind          error
 	}{
-		{"png", "image is 65535 x 65535 pixels (4294836225), the limit is 50000000 (--max-image-pixels)", pngHeader(65535, 65535), vision.ErrTooLarge},
+		{"png", "image is 65535 x 65535 pixels (4294836225), the limit is 50000000 (max-image-pixels): send a smaller image or raise the setting", pngHeader(65535, 65535), vision.ErrTooLarge},
 		{"png beyond 64 bits of memory", "2147483647 x 2147483647", pngHeader(1<<31-1, 1<<31-1), vision.ErrTooLarge},
 		{"png of one row", "the longest supported side is 65535", pngHeader(70000, 1), vision.ErrTooLarge},
 		{"png of no rows", "", pngHeader(10, 0), vision.ErrCorrupt},

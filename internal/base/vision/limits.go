@@ -2,6 +2,8 @@ package vision
 
 import (
 	"encoding/binary"
+
+	"github.com/tensorwire/tensorwire/internal/base/setting"
 )
 
 // DefaultMaxPixels is the pixel limit of the zero [Limits]: an image of
@@ -33,8 +35,8 @@ func (l Limits) check(width, height uint64) error {
 	case pixels == 0:
 		return imageErrorf(ErrCorrupt, "image is %d x %d pixels, width and height must be at least 1", width, height)
 	case pixels > limit:
-		return imageErrorf(ErrTooLarge, "image is %d x %d pixels (%d), the limit is %d (--max-image-pixels)",
-			width, height, pixels, limit)
+		return imageErrorf(ErrTooLarge, "image is %d x %d pixels (%d), the limit is %d (%s): send a smaller image or raise the setting",
+			width, height, pixels, limit, setting.MaxImagePixels)
 	case width > maxSide || height > maxSide:
 		return imageErrorf(ErrTooLarge, "image is %d x %d pixels, the longest supported side is %d",
 			width, height, maxSide)

@@ -7,6 +7,8 @@ import (
 	"io"
 	"net/http"
 	"time"
+
+	"github.com/tensorwire/tensorwire/internal/base/setting"
 )
 
 // copy writes the body of response to the workspace.
@@ -67,5 +69,5 @@ func (d *download) checkEnd() error {
 }
 
 func (d *download) tooLarge(found string) error {
-	return fmt.Errorf("%w: %s: the limit is %d bytes, %s: raise max-bytes if the URL is correct", ErrTooLarge, redacted(d.url), d.MaxBytes, found)
+	return setting.Errorf("%w: %s: the limit is %d bytes, %s: raise %s if the URL is correct", ErrTooLarge, redacted(d.url), d.MaxBytes, found, setting.MaxBytes)
 }

@@ -13,6 +13,8 @@ import (
 	"time"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/tensorwire/tensorwire/internal/base/setting"
 )
 
 // Defaults of Options.
@@ -29,8 +31,8 @@ const (
 // allow 255.
 const maxNameLength = 200
 
-// ErrOptions reports an invalid option; its text names the option and the accepted
-// values.
+// ErrOptions reports an invalid option; its text names the option, by its setting.Key if
+// it has one, and the accepted values.
 var ErrOptions = errors.New("usage")
 
 // Options configure a pull. URL, Dir and Name are required; the zero values of the
@@ -139,7 +141,7 @@ func checkName(name string) error {
 	var wrong string
 	switch {
 	case name == "":
-		return fmt.Errorf("%w: the model's name is empty: set it to the name of its directory", ErrOptions)
+		return setting.Errorf("%w: %s is empty: set it to the name of the model's directory", ErrOptions, setting.Name)
 	case strings.HasPrefix(name, "."):
 		wrong = "servers ignore names that begin with a dot"
 	case strings.ContainsAny(name, `/\`) || !filepath.IsLocal(name):
@@ -153,7 +155,7 @@ func checkName(name string) error {
 	default:
 		return nil
 	}
-	return fmt.Errorf("%w: the model's name is %q: %s", ErrOptions, name, wrong)
+	return setting.Errorf("%w: %s is %q: %s", ErrOptions, setting.Name, name, wrong)
 }
 
 func (j *job) parseDigest() error {
@@ -162,7 +164,7 @@ func (j *job) parseDigest() error {
 	}
 	digest, err := hex.DecodeString(j.SHA256)
 	if err != nil || len(digest) != sha256.Size {
-		return fmt.Errorf("%w: the SHA-256 is %q: use %d hexadecimal digits", ErrOptions, j.SHA256, 2*sha256.Size)
+		return setting.Errorf("%w: %s is %q: use %d hexadecimal digits", ErrOptions, setting.SHA256, j.SHA256, 2*sha256.Size)
 	}
 	j.digest = digest
 	return nil
@@ -171,11 +173,11 @@ func (j *job) parseDigest() error {
 func (j *job) checkNumbers() error {
 	switch {
 	case j.Version < 1:
-		return fmt.Errorf("%w: the version is %d: use 1 or more", ErrOptions, j.Version)
+		return setting.Errorf("%w: %s is %d: use 1 or more", ErrOptions, setting.Version, j.Version)
 	case j.MaxBytes < 1:
-		return fmt.Errorf("%w: the maximum size is %d bytes: use 1 or more", ErrOptions, j.MaxBytes)
+		return setting.Errorf("%w: %s is %d: use 1 or more", ErrOptions, setting.MaxBytes, j.MaxBytes)
 	case j.StallTimeout < 0:
-		return fmt.Errorf("%w: the stall timeout is %v: use a duration such as 1m", ErrOptions, j.StallTimeout)
+		return setting.Errorf("%w: %s is %v: use a duration such as 1m", ErrOptions, setting.StallTimeout, j.StallTimeout)
 	case j.Backoff < 0:
 		return fmt.Errorf("%w: the backoff is %v: use a duration such as 1s", ErrOptions, j.Backoff)
 	}

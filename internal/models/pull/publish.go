@@ -6,6 +6,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"github.com/tensorwire/tensorwire/internal/base/setting"
 )
 
 // publish moves the file of w into the repository. It flushes the file to the disk, then
@@ -52,7 +54,7 @@ func (j *job) renameIntoPlace(model, version string) (string, error) {
 	}
 	// A rename would replace an empty directory.
 	if _, err := os.Lstat(j.versionDir()); err == nil {
-		return "", fmt.Errorf("%w: %s was created during the download: remove it, or use version %d", ErrExists, j.versionDir(), j.nextVersion())
+		return "", setting.Errorf("%w: %s was created during the download: remove it, or use %s %d", ErrExists, j.versionDir(), setting.Version, j.nextVersion())
 	}
 	if err := os.Rename(version, j.versionDir()); err != nil {
 		return "", fmt.Errorf("move the model to %s, which must be on the file system of %s: %w", j.versionDir(), j.Dir, err)

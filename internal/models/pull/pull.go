@@ -12,6 +12,8 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+
+	"github.com/tensorwire/tensorwire/internal/base/setting"
 )
 
 // modelFile is the name of a version's model.
@@ -67,8 +69,8 @@ func (e *PartialError) Unwrap() error { return e.Err }
 // Pull downloads a model file to <Dir>/<Name>/<Version>/model.onnx. On success the file
 // is flushed to the disk; on failure the model's directory is unchanged. When ctx is
 // done Pull returns ctx's cause. Received bytes are kept and the error is a
-// *PartialError, unless the checksum was wrong. Pulls of several versions may run
-// concurrently, in one process or several.
+// *PartialError, unless the checksum was wrong. Errors name options by setting.Key. Pulls
+// of several versions may run concurrently, in one process or several.
 func Pull(ctx context.Context, options Options) (_ Result, err error) {
 	j, err := newJob(options)
 	if err != nil {
@@ -112,7 +114,7 @@ func (d *download) partialError(err error) error {
 // expected digest, so that a pull can be repeated.
 func (j *job) existing(ctx context.Context) (Result, error) {
 	if info, err := os.Stat(j.Dir); err != nil || !info.IsDir() {
-		return Result{}, fmt.Errorf("the models directory %q does not exist: create it, or use another one", j.Dir)
+		return Result{}, setting.Errorf("the models directory %q does not exist: create it, or set %s to another", j.Dir, setting.Models)
 	}
 	if _, err := os.Lstat(j.versionDir()); errors.Is(err, fs.ErrNotExist) {
 		return Result{}, nil
@@ -121,11 +123,11 @@ func (j *job) existing(ctx context.Context) (Result, error) {
 	}
 	path := filepath.Join(j.versionDir(), modelFile)
 	if j.digest == nil {
-		return Result{}, fmt.Errorf("%w: %s: use version %d, or remove it", ErrExists, j.versionDir(), j.nextVersion())
+		return Result{}, setting.Errorf("%w: %s: use %s %d, or remove it", ErrExists, j.versionDir(), setting.Version, j.nextVersion())
 	}
 	file, err := os.Open(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return Result{}, fmt.Errorf("%w: %s, without a %s: remove it, or use version %d", ErrExists, j.versionDir(), modelFile, j.nextVersion())
+		return Result{}, setting.Errorf("%w: %s, without a %s: remove it, or use %s %d", ErrExists, j.versionDir(), modelFile, setting.Version, j.nextVersion())
 	}
 	if err != nil {
 		return Result{}, err
@@ -137,7 +139,7 @@ func (j *job) existing(ctx context.Context) (Result, error) {
 		return Result{}, err
 	}
 	if digest := hash.Sum(nil); !bytes.Equal(digest, j.digest) {
-		return Result{}, fmt.Errorf("%w: the SHA-256 of %s is %x, want %x: use version %d, or remove %s", ErrExists, path, digest, j.digest, j.nextVersion(), j.versionDir())
+		return Result{}, setting.Errorf("%w: the SHA-256 of %s is %x, want %x: use %s %d, or remove %s", ErrExists, path, digest, j.digest, setting.Version, j.nextVersion(), j.versionDir())
 	}
 	return Result{Path: path, SHA256: hex.EncodeToString(j.digest), Bytes: size, Present: true}, nil
 }

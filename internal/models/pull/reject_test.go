@@ -113,7 +113,7 @@ func TestBodyWithoutLength(t *testing.T) {
 		_, _ = buffer.WriteString("HTTP/1.0 200 OK\r\n\r\n" + string(content))
 		_ = errors.Join(buffer.Flush(), connection.Close())
 	}
-	wantError(t, rejected(t, handler, func(options *pull.Options) { options.SHA256 = "" }), "SHA-256")
+	wantError(t, rejected(t, handler, func(options *pull.Options) { options.SHA256 = "" }), "set sha256 to the digest of the file")
 	o := newOrigin(t, 1000)
 	options := o.options(t)
 	o.Config.Handler = http.HandlerFunc(handler)

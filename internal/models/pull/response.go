@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/tensorwire/tensorwire/internal/base/setting"
 )
 
 // action is what to do with a response.
@@ -98,7 +100,7 @@ func (d *download) beginWhole(response *http.Response) error {
 		return d.tooLarge(fmt.Sprintf("the file has %d", next.Size))
 	}
 	if next.Size < 0 && len(response.TransferEncoding) == 0 && d.digest == nil {
-		return fmt.Errorf("%s: the response has no length, so a truncated file cannot be detected: set the SHA-256", redacted(d.url))
+		return setting.Errorf("%s: the response has no length, so a truncated file cannot be detected: set %s to the digest of the file", redacted(d.url), setting.SHA256)
 	}
 	if d.w.size > 0 {
 		why := "the server sent the whole file"

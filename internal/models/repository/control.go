@@ -9,6 +9,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/tensorwire/tensorwire/internal/base/setting"
 )
 
 // Control says when models are loaded and unloaded.
@@ -187,7 +189,7 @@ func (r *Repository[S]) UnloadModel(ctx context.Context, name string) error {
 // name. The name is never used as a path: it is compared with the names that exist.
 func (r *Repository[S]) controlled(name string) error {
 	if r.options.Control != ControlExplicit {
-		return fmt.Errorf("%w: start the server with --model-control explicit; it has %v", ErrControl, r.options.Control)
+		return fmt.Errorf("%w: the mode is %v (%s): set the setting to %v", ErrControl, r.options.Control, setting.ModelControl, ControlExplicit)
 	}
 	invalid := func(c rune) bool { return c == '/' || c == '\\' || c == os.PathSeparator || unicode.IsControl(c) }
 	switch {

@@ -3,12 +3,14 @@ package repository_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/tensorwire/tensorwire/internal/base/setting"
 	"github.com/tensorwire/tensorwire/internal/engine/enginetest"
 	"github.com/tensorwire/tensorwire/internal/models/repository"
 )
@@ -31,7 +33,7 @@ func TestExplicitLoadsWhatIsAskedFor(t *testing.T) {
 		}
 	}
 	missing := repository.New(write(t, files), enginetest.Registry(&loader{}), repository.Options[string]{Control: repository.ControlExplicit, StartupModels: []string{"bird"}})
-	if err := missing.Scan(); !errors.Is(err, repository.ErrNotFound) || !strings.Contains(err.Error(), `"bird"`) {
+	if err := missing.Scan(); !errors.Is(err, repository.ErrNotFound) || !strings.Contains(setting.Text(err, setting.Flag), `--load-model has "bird"`) {
 		t.Errorf("a model that is not there gives %v", err)
 	}
 }
@@ -167,7 +169,7 @@ func TestOnlyExplicitControlTakesRequests(t *testing.T) {
 	for _, control := range []repository.Control{repository.ControlNone, repository.ControlPoll} {
 		r, _ := open(t, write(t, map[string]string{"cat/1/model.onnx": ""}), repository.Options[string]{Control: control, SettleTime: time.Nanosecond})
 		for _, err := range []error{r.LoadModel(t.Context(), "cat", nil), r.UnloadModel(t.Context(), "cat")} {
-			if !errors.Is(err, repository.ErrControl) || !strings.Contains(err.Error(), "--model-control explicit") {
+			if !errors.Is(err, repository.ErrControl) || !strings.Contains(err.Error(), fmt.Sprintf("the mode is %v (model-control): set the setting to explicit", control)) {
 				t.Errorf("%v: %v", control, err)
 			}
 		}

@@ -12,6 +12,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/tensorwire/tensorwire/internal/base/setting"
 	"github.com/tensorwire/tensorwire/internal/engine"
 )
 
@@ -124,11 +125,11 @@ func New[S any](dir string, engines Engines, options Options[S]) *Repository[S] 
 
 // Scan finds the models below the directory and lists those that Load will load as
 // loading. It returns an error when the directory cannot be read, or does not have the
-// default model or one of StartupModels.
+// default model or one of StartupModels. An error for a setting is a [setting.Error].
 func (r *Repository[S]) Scan() error {
 	root, names, err := r.openModels()
 	if errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("%w: the models directory %s does not exist; make %s, or name another with --models", ErrNotFound, r.dir, filepath.Join(r.dir, "<model>", "1", "model.onnx"))
+		return setting.Errorf("%w: the models directory %s does not exist: make %s, or set %s to another", ErrNotFound, r.dir, filepath.Join(r.dir, "<model>", "1", "model.onnx"), setting.Models)
 	}
 	if err != nil {
 		return fmt.Errorf("read the models directory: %w", err)
@@ -138,11 +139,11 @@ func (r *Repository[S]) Scan() error {
 		r.options.Logger.Warn("the repository has no models", "dir", r.dir, "expected", filepath.Join(r.dir, "<model>", "<version>", "model.onnx"))
 	}
 	if name := r.options.DefaultModel; name != "" && !slices.Contains(names, name) {
-		return fmt.Errorf("%w: the default model %q is not in %s", ErrNotFound, name, r.dir)
+		return setting.Errorf("%w: %s is %q, which is not in %s: give the name of a model there", ErrNotFound, setting.DefaultModel, name, r.dir)
 	}
 	for _, name := range r.options.StartupModels {
 		if name != allModels && !slices.Contains(names, name) {
-			return fmt.Errorf("%w: the model %q, to be loaded at the start, is not in %s", ErrNotFound, name, r.dir)
+			return setting.Errorf("%w: %s has %q, which is not in %s: give names of models there", ErrNotFound, setting.LoadModel, name, r.dir)
 		}
 	}
 	for _, name := range names {

@@ -10,6 +10,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/tensorwire/tensorwire/internal/base/setting"
 	"github.com/tensorwire/tensorwire/internal/engine/enginetest"
 	"github.com/tensorwire/tensorwire/internal/models/repository"
 )
@@ -98,11 +99,11 @@ func TestTheOneModelThatCouldBeLoadedIsTheDefault(t *testing.T) {
 func TestScanRefuses(t *testing.T) {
 	dir := write(t, map[string]string{"cat/1/model.onnx": ""})
 	missing := repository.New(filepath.Join(dir, "missing"), enginetest.Registry(&loader{}), repository.Options[string]{})
-	if err := missing.Scan(); !errors.Is(err, repository.ErrNotFound) || !strings.Contains(err.Error(), "--models") {
+	if err := missing.Scan(); !errors.Is(err, repository.ErrNotFound) || !strings.Contains(setting.Text(err, setting.Flag), "set --models to another") {
 		t.Errorf("a missing directory gives %v", err)
 	}
 	other := repository.New(dir, enginetest.Registry(&loader{}), repository.Options[string]{DefaultModel: "dog"})
-	if err := other.Scan(); !errors.Is(err, repository.ErrNotFound) || !strings.Contains(err.Error(), `"dog"`) {
+	if err := other.Scan(); !errors.Is(err, repository.ErrNotFound) || !strings.Contains(setting.Text(err, setting.Flag), `--default-model is "dog"`) {
 		t.Errorf("a missing default model gives %v", err)
 	}
 }

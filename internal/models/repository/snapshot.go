@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/tensorwire/tensorwire/internal/base/setting"
 )
 
 // Snapshot is the state of the repository at one moment. It is immutable.
@@ -119,7 +121,7 @@ func (s *Snapshot[S]) noDefault() error {
 	if len(s.Models) == 0 {
 		return fmt.Errorf("%w: the server has no models", ErrNotFound)
 	}
-	return fmt.Errorf("%w: model_name is empty and the server has several models: name one of %s, or start the server with --default-model", ErrName, s.names())
+	return fmt.Errorf("%w: model_name is empty and the server has several models without a default (%s): name one of %s or set the setting", ErrName, setting.DefaultModel, s.names())
 }
 
 // names lists the models for an error's text.

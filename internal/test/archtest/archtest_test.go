@@ -50,7 +50,7 @@ var layers = []string{
 var leaves = map[string][]string{
 	"internal/base/setting":      nil,
 	"internal/base/tensor":       nil,
-	"internal/base/vision":       nil,
+	"internal/base/vision":       {"internal/base/setting"},
 	"internal/base/sharedmem":    nil,
 	"internal/base/tensorjson":   {"internal/base/tensor"},
 	"internal/transport/bufpool": nil,
@@ -58,7 +58,7 @@ var leaves = map[string][]string{
 	"internal/transport/h2": {"internal/transport/bufpool", "internal/transport/wire/envelope"},
 	// Framing only, so that the HTTP/2 server may use it.
 	"internal/transport/wire/envelope": nil,
-	"internal/models/pull":             nil,
+	"internal/models/pull":             {"internal/base/setting"},
 	"web":                              nil,
 }
 

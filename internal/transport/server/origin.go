@@ -41,7 +41,7 @@ func allowOrigins(origins []string) (func(http.Handler) http.Handler, error) {
 
 func denyOrigin(w http.ResponseWriter, r *http.Request) {
 	origin := r.Header.Get(wire.HeaderOrigin)
-	http.Error(w, fmt.Sprintf("pages of %s may not call this server: add %s to its setting %s to allow them", origin, origin, setting.CORSOrigin), http.StatusForbidden)
+	http.Error(w, fmt.Sprintf("pages of %s may not call this server (%s): add %s to the setting to allow them", origin, setting.CORSOrigin, origin), http.StatusForbidden)
 }
 
 func newCORS(origins []string) *cors.Cors {

@@ -137,6 +137,6 @@ def test_server_that_disallows_it(strict):
     try:
         with pytest.raises(InferenceServerException) as caught:
             strict.call("register_system_shared_memory", "given", f"/interop_{os.getpid()}_strict", SIZE)
-        assert "--allow-shared-memory" in caught.value.message()
+        assert "(allow-shared-memory)" in caught.value.message()
     finally:
         shm.destroy_shared_memory_region(handle)
