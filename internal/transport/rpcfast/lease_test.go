@@ -119,7 +119,7 @@ func TestMemoryReturnsToThePoolOnceUnused(t *testing.T) {
 				return stream.Send(answer)
 			},
 		},
-		"not written, though the handler does not mind": {
+		"not written, though the handler reports no error": {
 			handler: func(_ context.Context, _ func(), stream connect.ServerStream, _ *inference.ModelInferRequest) error {
 				_ = stream.Send(answer)
 				return nil

@@ -127,7 +127,7 @@ func TestServersAnswerAlike(t *testing.T) {
 	}
 }
 
-// Streams of both ways go on while both sides send, and end when the caller leaves.
+// Bidirectional streams continue while both sides send, and end when the client disconnects.
 func TestStreamsAreFullDuplexAndEndWithTheirCaller(t *testing.T) {
 	for _, own := range []bool{false, true} {
 		for _, contentType := range []string{"application/grpc", "application/grpc-web"} {
