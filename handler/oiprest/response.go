@@ -93,7 +93,7 @@ func writeAll(w http.ResponseWriter, parts [][]byte) bool {
 }
 
 // appendResult appends the JSON of a result. A tensor has parameters only where it is
-// after the JSON: clients take their presence for that.
+// after the JSON: clients recognize such a tensor by them.
 func appendResult(dst []byte, result *infer.Result, binary *binaryOutputs) ([]byte, error) {
 	dst = append(dst, '{')
 	if result.ID != "" {
