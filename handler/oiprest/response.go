@@ -59,7 +59,7 @@ func (h *Handler) writeResult(w http.ResponseWriter, r *http.Request, result *in
 
 	header := w.Header()
 	header.Add(wire.HeaderVary, wire.HeaderAcceptEncoding)
-	if coding := chooseCoding(r.Header); coding != "" && length >= compressBytes {
+	if coding := wire.AcceptedCodec(r.Header, wire.CodecGzip, wire.CodecDeflate); coding != "" && length >= compressBytes {
 		if compressed.memory, err = compress(compressed.memory[:0], coding, parts); err != nil {
 			return err
 		}
