@@ -74,9 +74,9 @@ func TestMemoryThatAnEngineMayStillReadIsNotReused(t *testing.T) {
 	}
 }
 
-// TestASlowModelHoldsUpNoImagesOfOthers keeps more callers waiting for a model of large
+// TestASlowModelDoesNotDelayImagesOfOthers keeps more callers waiting for a model of large
 // images than images are decoded at once.
-func TestASlowModelHoldsUpNoImagesOfOthers(t *testing.T) {
+func TestASlowModelDoesNotDelayImagesOfOthers(t *testing.T) {
 	large := func() *infertest.Model {
 		shape := tensor.Shape{1, 3, 512, 512}
 		m := infertest.Pictures()
@@ -112,9 +112,9 @@ func TestASlowModelHoldsUpNoImagesOfOthers(t *testing.T) {
 	waiting.Wait()
 }
 
-// TestARegionMayGoWhileTheModelRuns unregisters and writes over a region of shared
+// TestARegionMayBeUnregisteredDuringARun unregisters and writes over a region of shared
 // memory, and its object, when the caller that sent it has left.
-func TestARegionMayGoWhileTheModelRuns(t *testing.T) {
+func TestARegionMayBeUnregisteredDuringARun(t *testing.T) {
 	dir, object := t.TempDir(), bytes.Repeat([]byte("A"), 64)
 	file := filepath.Join(dir, "o")
 	if err := os.WriteFile(file, object, 0o600); err != nil {

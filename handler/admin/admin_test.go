@@ -275,7 +275,7 @@ func TestTraceSettings(t *testing.T) {
 	handlertest.Says(t, err, connect.CodeNotFound)
 }
 
-func TestSharedMemoryThatIsNotToBeHad(t *testing.T) {
+func TestSharedMemoryIsOffByDefault(t *testing.T) {
 	client := handlertest.OIPClient(t, map[string]*infertest.Model{"m": infertest.Echo(tensor.FP32, 1)}, handlertest.Options{})
 	ctx := t.Context()
 	_, err := client.SystemSharedMemoryStatus(ctx, &inference.SystemSharedMemoryStatusRequest{})

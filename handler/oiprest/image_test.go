@@ -137,7 +137,7 @@ func TestAnImageThatIsRefused(t *testing.T) {
 }
 
 // A body that curl sends with another of its options is recognized.
-func TestWhatWasMeantToBeAnImage(t *testing.T) {
+func TestABodyThatLooksLikeAnImage(t *testing.T) {
 	h, _ := handlertest.REST(t, map[string]*infertest.Model{"m": infertest.Echo(tensor.FP32, -1)}, handlertest.Options{})
 	picture, form := []byte("\x89PNG\r\n\x1a\n and more"), []byte("--b\r\nContent-Disposition: form-data; name=\"x\"\r\n\r\n{}\r\n--b--\r\n")
 	for _, test := range []struct {

@@ -231,7 +231,7 @@ func TestTensorsAfterJSONAreNotCopied(t *testing.T) {
 	}
 }
 
-func TestValuesThatJSONHasNotAreToBeAskedForBehindIt(t *testing.T) {
+func TestValuesWithoutJSONFormNeedBinaryData(t *testing.T) {
 	for datatype, raw := range map[tensor.DataType][]byte{
 		tensor.FP32:  {0, 0, 0x80, 0x3f, 0, 0, 0xc0, 0x7f}, // 1, NaN
 		tensor.FP16:  {0, 0x3c, 0, 0x7c},                   // 1, infinity

@@ -60,7 +60,7 @@ func (w *goneWriter) Write(p []byte) (int, error) {
 	return 0, errors.New("the stream is closed")
 }
 
-func TestAnAnswerToNobodyIsNotWrittenOver(t *testing.T) {
+func TestMemoryOfAnUnsentAnswerIsNotReused(t *testing.T) {
 	h, _ := handlertest.REST(t, map[string]*infertest.Model{"m": infertest.Echo(tensor.Bytes, -1)}, handlertest.Options{})
 	body := func(word string) string {
 		return `{"inputs":[{"name":"x","datatype":"BYTES","shape":[1],"data":["` + strings.Repeat(word, 1000) + `"]}]}`

@@ -165,7 +165,7 @@ func TestPollDoesNotMissAModelThatIsBackAtOnce(t *testing.T) {
 }
 
 // While another model is tried again, it may seem to be about to become a second one.
-func TestTheDefaultModelIsNotInDoubtWhileAnotherLoads(t *testing.T) {
+func TestTheDefaultModelStaysWhileAnotherLoads(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		dir := write(t, map[string]string{"cat/1/model.onnx": "one", "dog/1/model.onnx": "corrupt"})
 		l := &loader{}

@@ -177,7 +177,7 @@ func TestTheLastVersionThatServesIsKeptUntilAnotherDoes(t *testing.T) {
 	})
 }
 
-func TestAModelThatWasPutRightIsLoaded(t *testing.T) {
+func TestACorrectedModelIsLoaded(t *testing.T) {
 	polled(t, map[string]string{"cat/1/model.onnx": "corrupt", "dog/readme": ""}, func(t *testing.T, dir string, r *repository.Repository[string], l *loader) {
 		expect(t, r, "cat/1 unavailable, dog")
 		time.Sleep(time.Hour)

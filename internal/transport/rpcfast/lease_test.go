@@ -196,7 +196,7 @@ func TestNothingIsLentOnTheSlowPath(t *testing.T) {
 
 // An engine that is called when the context ends may read its inputs for longer than the
 // handler runs. The race detector sees whether anyone writes there meanwhile.
-func TestWorkThatIsLeftBehindReadsOn(t *testing.T) {
+func TestAbandonedWorkMayReadItsInputs(t *testing.T) {
 	var left sync.WaitGroup
 	for range 20 {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
