@@ -58,8 +58,8 @@ func serveDirectory(t *testing.T, dir string) *both {
 
 const goodRequest = `{"inputs":[{"name":"x","datatype":"FP32","shape":[1,2],"data":[1,2]}]}`
 
-// call makes an RPC by its name and the same call of REST, and returns what
-// the answer of each, checked for what it must not reveal.
+// call makes an RPC by its name and the same call of REST, and returns the answer of
+// each, checked for what it must not reveal.
 func (s *both) call(t *testing.T, rpc, model, version string) (rest handlertest.Answer, rpcErr error) {
 	t.Helper()
 	path, method, body, suffix := "/v2/models/"+segment(model), http.MethodGet, "", ""
@@ -116,7 +116,7 @@ func (s *both) fails(t *testing.T, rpc, model, version string, code connect.Code
 	}
 }
 
-// writeModels writes the files of models, empty ones for the models' own.
+// writeModels writes the files of models, with an empty model file for each version.
 func writeModels(t *testing.T, files map[string]string) string {
 	t.Helper()
 	dir := t.TempDir()

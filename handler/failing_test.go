@@ -64,8 +64,8 @@ func conditions(t *testing.T, apis *handlertest.APIs, model string) map[string]b
 }
 
 // TestAModelThatKeepsFailingIsUnavailableUntilItRecovers asks all APIs for the condition
-// of a model whose engine fails, panics, answers wrongly or does not come back, and of
-// another model.
+// of a model whose engine fails, panics, returns a wrong result or does not return, and
+// of another model.
 func TestAModelThatKeepsFailingIsUnavailableUntilItRecovers(t *testing.T) {
 	for name, fault := range map[string]func() (*engine.Result, error){
 		"fails":         func() (*engine.Result, error) { return nil, errors.New("broken") },

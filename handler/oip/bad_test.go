@@ -13,7 +13,7 @@ import (
 	"github.com/tensorwire/tensorwire/internal/infer/infertest"
 )
 
-// TestBadInferRequests holds each error to its code, and to naming what is wrong.
+// TestBadInferRequests checks that each error has its code and names what is wrong.
 func TestBadInferRequests(t *testing.T) {
 	batches := infertest.Echo(tensor.FP32, -1, 2)
 	batches.Config = &inference.ModelConfig{MaxBatchSize: 4}

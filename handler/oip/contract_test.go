@@ -40,8 +40,8 @@ func TestTheConfigurationNarrowsTheModel(t *testing.T) {
 			Inputs: []*inference.ModelInferRequest_InferInputTensor{handlertest.Input("x", "FP32", shape...), handlertest.Input("k", "INT64", 1), handlertest.Input("any", "FP32", 1)},
 		}
 	}
-	// The outputs that are offered are all that come, and a scalar comes as it is
-	// configured, whether it was given so or as a scalar.
+	// Only the offered outputs are returned, and a scalar has the configured shape for
+	// every form of the input.
 	for _, scalar := range [][]int64{{1}, {}, {1, 1}} {
 		req := request(1, 2, 3)
 		req.Inputs[1].Shape = scalar

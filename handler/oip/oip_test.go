@@ -72,7 +72,7 @@ func TestEveryDatatypeIsCarriedRawAndTyped(t *testing.T) {
 	}
 }
 
-// TestTensorsWithoutElementsAndScalars are the shapes at the edge.
+// TestTensorsWithoutElementsAndScalars tests the smallest shapes.
 func TestTensorsWithoutElementsAndScalars(t *testing.T) {
 	open := infertest.Echo(tensor.FP32)
 	open.Inputs[0].Shape, open.Outputs[0].Shape = nil, nil // of any rank

@@ -15,8 +15,7 @@ import (
 	"github.com/tensorwire/tensorwire/internal/infer/infertest"
 )
 
-// TestRESTBadRequests wants each in the protocol's form of an error, with the tensor
-// by name.
+// TestRESTBadRequests wants an error in the protocol's form that names the tensor.
 func TestRESTBadRequests(t *testing.T) {
 	batches := infertest.Echo(tensor.FP32, -1, 2)
 	batches.Config = &inference.ModelConfig{MaxBatchSize: 2}

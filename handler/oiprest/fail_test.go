@@ -16,8 +16,8 @@ import (
 	"github.com/tensorwire/tensorwire/internal/infer/infertest"
 )
 
-// Most clients read nothing before all is sent. They must also get the error,
-// and not that the connection was reset.
+// Most clients send everything before they read. They must get the error too, instead of
+// a connection reset.
 func TestRESTErrorsReachClientsThatSendAllFirst(t *testing.T) {
 	h, _ := handlertest.REST(t, map[string]*infertest.Model{"m": infertest.Echo(tensor.Uint8, -1)}, handlertest.Options{MaxBodyBytes: 1 << 20})
 	server := httptest.NewServer(h)

@@ -74,7 +74,7 @@ func TestAnImageIsARequest(t *testing.T) {
 }
 
 // The configuration may fix sizes that the model leaves open: an image is resized to
-// them, and Predictor takes no others, too.
+// them, and Predictor accepts no others either.
 func TestAnImageHasTheConfiguredSize(t *testing.T) {
 	var ran []tensor.Shape
 	open := infertest.Pictures("cat", "dog", "eel")
@@ -108,7 +108,8 @@ func TestAnImageHasTheConfiguredSize(t *testing.T) {
 	}
 }
 
-// An image that is refused before it is decoded is not what is wrong.
+// The error of a request that is refused before its image is decoded does not blame the
+// image.
 func TestAnImageThatIsRefused(t *testing.T) {
 	picture := infertest.PNG(t, 7, 5, func(int, int) color.Color { return color.White })
 	fails := infertest.Pictures()
@@ -155,8 +156,7 @@ func TestABodyThatLooksLikeAnImage(t *testing.T) {
 	}
 }
 
-// TestRESTRequestsShareNoMemory answers many requests at once, whose buffers go from
-// one to the other.
+// TestRESTRequestsShareNoMemory answers many requests at once, whose buffers are reused.
 func TestRESTRequestsShareNoMemory(t *testing.T) {
 	h, _ := handlertest.REST(t, map[string]*infertest.Model{"m": infertest.Echo(tensor.Int32, -1)}, handlertest.Options{})
 	var group sync.WaitGroup

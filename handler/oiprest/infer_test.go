@@ -69,8 +69,7 @@ func TestRESTCarriesEveryDatatype(t *testing.T) {
 	}
 }
 
-// TestRESTReadsWhatClientsWrite are requests in the forms of clients that exist; each
-// means the same.
+// TestRESTReadsWhatClientsWrite sends one request in the forms of existing clients.
 func TestRESTReadsWhatClientsWrite(t *testing.T) {
 	h, _ := handlertest.REST(t, map[string]*infertest.Model{"m": infertest.Echo(tensor.FP32, -1, 2)}, handlertest.Options{})
 	const data = `[1, -2.5e0]`

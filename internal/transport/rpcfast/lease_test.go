@@ -277,7 +277,7 @@ func TestMessagesCanBeReused(t *testing.T) {
 	}, script(t, "", 50_000), script(t, "small", 0))
 }
 
-// A handler that never releases keeps no more alive than it holds.
+// A handler that never releases keeps only the messages alive that it refers to.
 func TestDroppedMessagesAreCollected(t *testing.T) {
 	const count = 100
 	messages := make([][]byte, count)
@@ -304,7 +304,7 @@ func TestDroppedMessagesAreCollected(t *testing.T) {
 	}, messages...)
 }
 
-// What two calls get from the pool is never the same memory.
+// Two calls never get the same memory from the pool.
 func TestReleaseTwiceIsOnce(t *testing.T) {
 	serve(t.Context(), t, httptest.NewRecorder(), connect.StreamTypeBidi, "application/grpc", func(ctx context.Context, stream connect.ServerStream) error {
 		m := receive(t, stream, 50_000)
