@@ -65,7 +65,7 @@ func TestMemoryThatAnEngineMayStillReadIsNotReused(t *testing.T) {
 				t.Fatal("it was answered")
 			}
 			for range 20 {
-				handlertest.Ask(t, h, http.MethodPost, "/v2/models/m/infer", bytes.Repeat([]byte("B"), size), "Inference-Header-Content-Length", "0")
+				handlertest.Send(t, h, http.MethodPost, "/v2/models/m/infer", bytes.Repeat([]byte("B"), size), "Inference-Header-Content-Length", "0")
 			}
 			if string(reads) != strings.Repeat("A", size) {
 				t.Errorf("the model reads another caller's tensor: %.20q", reads)
@@ -143,7 +143,7 @@ func TestARegionMayBeUnregisteredDuringARun(t *testing.T) {
 	}()
 	reads := <-began
 	leave()
-	handlertest.Says(t, <-answered, connect.CodeCanceled)
+	handlertest.WantError(t, <-answered, connect.CodeCanceled)
 	if _, err := service.SystemSharedMemoryUnregister(t.Context(), &inference.SystemSharedMemoryUnregisterRequest{}); err != nil {
 		t.Error(err)
 	}
@@ -175,7 +175,7 @@ func TestAModelIsNotClosedUnderAnAbandonedCall(t *testing.T) {
 		ctx, leave := context.WithTimeout(t.Context(), time.Second)
 		defer leave()
 		_, err := service.ModelInfer(ctx, handlertest.VectorRequest("", 1))
-		handlertest.Says(t, err, connect.CodeDeadlineExceeded)
+		handlertest.WantError(t, err, connect.CodeDeadlineExceeded)
 		if !running.Load() {
 			t.Error("the call has ended already")
 		}
@@ -204,7 +204,7 @@ func TestAnImageThatWouldBeRefusedIsNotDecoded(t *testing.T) {
 	picture := infertest.PNG(t, 2, 2, func(int, int) color.Color { return color.White })
 	var waiting sync.WaitGroup
 	post := func(body []byte) handlertest.Answer {
-		return handlertest.Ask(t, h, http.MethodPost, "/v2/models/m/infer", body, "Content-Type", "image/png")
+		return handlertest.Send(t, h, http.MethodPost, "/v2/models/m/infer", body, "Content-Type", "image/png")
 	}
 	for range 2 { // one runs, one waits
 		waiting.Go(func() {

@@ -55,7 +55,7 @@ func conditions(t *testing.T, apis *handlertest.APIs, model string) map[string]b
 			said["ListModels"] = m.GetState() == modelserving.ModelState_MODEL_STATE_READY
 		}
 	}
-	a := handlertest.Ask(t, apis.REST, http.MethodGet, "/v2/models/"+model+"/ready", nil)
+	a := handlertest.Send(t, apis.REST, http.MethodGet, "/v2/models/"+model+"/ready", nil)
 	said["REST ready"] = a.Status == http.StatusOK
 	if a.Status != http.StatusOK && (a.Status != http.StatusServiceUnavailable || !strings.Contains(a.Failure(t), "failing")) {
 		t.Errorf("REST: %d %s", a.Status, a.Body)

@@ -71,7 +71,7 @@ func TestOnlyTheLatestFrameIsRun(t *testing.T) {
 	}
 	checkOvertaken(t, statistics)
 	_, err := client.Predict(t.Context(), &modelserving.InferenceRequest{TensorData: []float32{1, 2}, LatestOnly: true})
-	handlertest.Says(t, err, connect.CodeInvalidArgument, "latest_only", "StreamPredict")
+	handlertest.WantError(t, err, connect.CodeInvalidArgument, "latest_only", "StreamPredict")
 }
 
 func TestOnlyTheLatestRequestIsRun(t *testing.T) {

@@ -64,7 +64,7 @@ func FuzzRESTInfer(f *testing.F) {
 		case 3, 4:
 			headers = append(headers, "Content-Encoding", []string{"gzip", "deflate"}[coding%5-3])
 		}
-		a := handlertest.Ask(t, h, http.MethodPost, "/v2/models/"+name+"/infer", content, headers...)
+		a := handlertest.Send(t, h, http.MethodPost, "/v2/models/"+name+"/infer", content, headers...)
 		if a.Status != http.StatusOK {
 			failure := a.Failure(t)
 			if !slices.Contains([]int{400, 413, 501, 503, 504}, a.Status) || !utf8.ValidString(failure) || len(failure) > 5000 {
@@ -197,7 +197,7 @@ func (r *restResult) send(t *testing.T, h http.Handler, reverse bool) handlertes
 		t.Fatal(err)
 	}
 	text := fmt.Sprintf(`{"id":%s,"inputs":[%s],"outputs":[%s]}`, id, strings.Join(in, ","), strings.Join(out, ","))
-	return handlertest.Ask(t, h, http.MethodPost, "/v2/models/"+r.ModelName+"/infer", append([]byte(text), tensors...), "Inference-Header-Content-Length", strconv.Itoa(len(text)))
+	return handlertest.Send(t, h, http.MethodPost, "/v2/models/"+r.ModelName+"/infer", append([]byte(text), tensors...), "Inference-Header-Content-Length", strconv.Itoa(len(text)))
 }
 
 // addRESTSeeds adds a request of each form; testdata has inputs with distinct coverage
