@@ -116,7 +116,8 @@ func (s *both) fails(t *testing.T, rpc, model, version string, code connect.Code
 	}
 }
 
-// writeModels writes the files of models, with an empty model file for each version.
+// writeModels writes files into a new directory and returns it. A model file may be empty:
+// anyLoader does not read it.
 func writeModels(t *testing.T, files map[string]string) string {
 	t.Helper()
 	dir := t.TempDir()
