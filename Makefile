@@ -81,7 +81,7 @@ test-go: $(PACKAGES) $(LIBRARY) web/dist/app.js ## Run the Go tests alone, cache
 	go test $$(go list ./... | grep -v '/examples$$')
 
 .PHONY: setup-tests
-setup-tests: $(PACKAGES) $(VENV) build/tools/grpcurl ## Install what `make test` needs besides
+setup-tests: $(PACKAGES) $(VENV) build/tools/grpcurl ## Install what else `make test` needs
 	@$(TOOLS)/require.sh chromium curl
 
 .PHONY: test-page

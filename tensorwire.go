@@ -62,7 +62,7 @@ func (s *Server) WaitReady(ctx context.Context) error { return s.app.WaitReady(c
 func (s *Server) ListenAndServe(ctx context.Context) error {
 	listener, err := s.app.Listen(ctx)
 	if err != nil {
-		return named(s.app.Abandon(err)) //nolint:contextcheck // closing has a time of its own
+		return named(s.app.Abandon(err)) //nolint:contextcheck // closing has its own timeout
 	}
 	return named(s.app.Run(ctx, listener, nil))
 }

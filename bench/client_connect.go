@@ -87,8 +87,7 @@ func dialPredictor(base string, version httpVersion, options ...connecthttp.Opti
 	return modelservingconnect.NewPredictorClient(newConnectClient(base, version, options...))
 }
 
-// dialInference returns the generated client of the Open Inference Protocol, over gRPC on
-// one connection.
+// dialInference returns the protocol's generated client, over gRPC on one connection.
 func dialInference(base string) inferenceconnect.GRPCInferenceServiceClient {
 	return inferenceconnect.NewGRPCInferenceServiceClient(newConnectClient(base, http2, connecthttp.WithGRPC()))
 }

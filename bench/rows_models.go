@@ -90,8 +90,7 @@ func batching(ctx context.Context, b *bench) (report.Report, error) {
 	}, err
 }
 
-// countBatches returns the count function that sets the batch of an entry, whose name is
-// the model's.
+// countBatches returns the count function that sets the batch of a model's entry.
 func (e *entry) countBatches(c inferenceconnect.GRPCInferenceServiceClient) func(context.Context, float64) error {
 	var requests, runs float64
 	return func(ctx context.Context, sign float64) error {

@@ -34,8 +34,7 @@ type watched struct {
 	http *http.Client
 }
 
-// withOneInstance runs Tensorwire with one instance of a model, and more arguments, while
-// do runs.
+// withOneInstance runs Tensorwire with one instance of a model and args, while do runs.
 func (b *bench) withOneInstance(ctx context.Context, m servedModel, args []string, do func(watched) error) error {
 	return b.withServer(ctx, []servedModel{m}, append([]string{"--instances", strconv.Itoa(oneInstance)}, args...), func(s *server, _ string) error {
 		return do(watched{s, newHTTPClient(http1)})

@@ -65,7 +65,7 @@ func TestMemoryThatAnEngineMayStillReadIsNotReused(t *testing.T) {
 				t.Fatal("it was answered")
 			}
 			for range 20 {
-				handlertest.Ask(t, h, http.MethodPost, "/v2/models/m/infer", bytes.Repeat([]byte("B"), size), "Inference-Header-Content-Length", "0")
+				handlertest.Send(t, h, http.MethodPost, "/v2/models/m/infer", bytes.Repeat([]byte("B"), size), "Inference-Header-Content-Length", "0")
 			}
 			if string(reads) != strings.Repeat("A", size) {
 				t.Errorf("the model reads another caller's tensor: %.20q", reads)
@@ -74,9 +74,9 @@ func TestMemoryThatAnEngineMayStillReadIsNotReused(t *testing.T) {
 	}
 }
 
-// TestASlowModelHoldsUpNoImagesOfOthers keeps more callers waiting for a model of large
+// TestASlowModelDoesNotDelayImagesOfOthers keeps more callers waiting for a model of large
 // images than images are decoded at once.
-func TestASlowModelHoldsUpNoImagesOfOthers(t *testing.T) {
+func TestASlowModelDoesNotDelayImagesOfOthers(t *testing.T) {
 	large := func() *infertest.Model {
 		shape := tensor.Shape{1, 3, 512, 512}
 		m := infertest.Pictures()
@@ -112,9 +112,9 @@ func TestASlowModelHoldsUpNoImagesOfOthers(t *testing.T) {
 	waiting.Wait()
 }
 
-// TestARegionMayGoWhileTheModelRuns unregisters and writes over a region of shared
+// TestARegionMayBeUnregisteredDuringARun unregisters and writes over a region of shared
 // memory, and its object, when the caller that sent it has left.
-func TestARegionMayGoWhileTheModelRuns(t *testing.T) {
+func TestARegionMayBeUnregisteredDuringARun(t *testing.T) {
 	dir, object := t.TempDir(), bytes.Repeat([]byte("A"), 64)
 	file := filepath.Join(dir, "o")
 	if err := os.WriteFile(file, object, 0o600); err != nil {
@@ -143,7 +143,7 @@ func TestARegionMayGoWhileTheModelRuns(t *testing.T) {
 	}()
 	reads := <-began
 	leave()
-	handlertest.Says(t, <-answered, connect.CodeCanceled)
+	handlertest.WantError(t, <-answered, connect.CodeCanceled)
 	if _, err := service.SystemSharedMemoryUnregister(t.Context(), &inference.SystemSharedMemoryUnregisterRequest{}); err != nil {
 		t.Error(err)
 	}
@@ -175,7 +175,7 @@ func TestAModelIsNotClosedUnderAnAbandonedCall(t *testing.T) {
 		ctx, leave := context.WithTimeout(t.Context(), time.Second)
 		defer leave()
 		_, err := service.ModelInfer(ctx, handlertest.VectorRequest("", 1))
-		handlertest.Says(t, err, connect.CodeDeadlineExceeded)
+		handlertest.WantError(t, err, connect.CodeDeadlineExceeded)
 		if !running.Load() {
 			t.Error("the call has ended already")
 		}
@@ -204,7 +204,7 @@ func TestAnImageThatWouldBeRefusedIsNotDecoded(t *testing.T) {
 	picture := infertest.PNG(t, 2, 2, func(int, int) color.Color { return color.White })
 	var waiting sync.WaitGroup
 	post := func(body []byte) handlertest.Answer {
-		return handlertest.Ask(t, h, http.MethodPost, "/v2/models/m/infer", body, "Content-Type", "image/png")
+		return handlertest.Send(t, h, http.MethodPost, "/v2/models/m/infer", body, "Content-Type", "image/png")
 	}
 	for range 2 { // one runs, one waits
 		waiting.Go(func() {

@@ -58,8 +58,8 @@ func serveDirectory(t *testing.T, dir string) *both {
 
 const goodRequest = `{"inputs":[{"name":"x","datatype":"FP32","shape":[1,2],"data":[1,2]}]}`
 
-// call makes an RPC by its name and the same call of REST, and returns what
-// the answer of each, checked for what it must not reveal.
+// call makes an RPC by its name and the same call of REST, and returns the answer of
+// each, checked for what it must not reveal.
 func (s *both) call(t *testing.T, rpc, model, version string) (rest handlertest.Answer, rpcErr error) {
 	t.Helper()
 	path, method, body, suffix := "/v2/models/"+segment(model), http.MethodGet, "", ""
@@ -89,7 +89,7 @@ func (s *both) call(t *testing.T, rpc, model, version string) (rest handlertest.
 		_, rpcErr = s.RepositoryModelUnload(t.Context(), &inference.RepositoryModelUnloadRequest{ModelName: model})
 		method, path = http.MethodPost, "/v2/repository/models/"+segment(model)+"/unload"
 	}
-	rest = handlertest.Ask(t, s.rest, method, path+suffix, []byte(body))
+	rest = handlertest.Send(t, s.rest, method, path+suffix, []byte(body))
 	if rpcErr != nil && strings.Contains(rpcErr.Error(), s.dir) || strings.Contains(string(rest.Body), s.dir) {
 		t.Errorf("%s of %q: the answer reveals a path of the server: %v, %s", rpc, model, rpcErr, rest.Body)
 	}
@@ -106,7 +106,7 @@ func segment(name string) string {
 func (s *both) fails(t *testing.T, rpc, model, version string, code connect.Code, parts ...string) {
 	t.Helper()
 	rest, err := s.call(t, rpc, model, version)
-	handlertest.Says(t, err, code, parts...)
+	handlertest.WantError(t, err, code, parts...)
 	status := map[connect.Code]int{connect.CodeInvalidArgument: 400, connect.CodeNotFound: 404, connect.CodeUnavailable: 503}[code]
 	text := rest.Failure(t)
 	for _, part := range parts {
@@ -116,7 +116,8 @@ func (s *both) fails(t *testing.T, rpc, model, version string, code connect.Code
 	}
 }
 
-// writeModels writes the files of models, empty ones for the models' own.
+// writeModels writes files into a new directory and returns it. A model file may be empty:
+// anyLoader does not read it.
 func writeModels(t *testing.T, files map[string]string) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -193,7 +194,7 @@ func TestModelsThatCannotBeLoadedOverBoth(t *testing.T) {
 		t.Fatal(err)
 	}
 	var overREST []struct{ Name, State, Reason string }
-	if err := json.Unmarshal(handlertest.Ask(t, s.rest, http.MethodPost, "/v2/repository/index", nil).Body, &overREST); err != nil || len(overREST) != len(overRPC.GetModels()) {
+	if err := json.Unmarshal(handlertest.Send(t, s.rest, http.MethodPost, "/v2/repository/index", nil).Body, &overREST); err != nil || len(overREST) != len(overRPC.GetModels()) {
 		t.Fatalf("%v: %v, %v", err, overREST, overRPC)
 	}
 	for name, want := range map[string][]string{

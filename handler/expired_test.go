@@ -53,8 +53,8 @@ func listen(t *testing.T, models map[string]*infertest.Model) (string, *http.Cli
 // late is a value that no model may see.
 const late = 9
 
-// TestWhatHasExpiredIsNeverRun sends requests to a model that is held, with every way
-// there is to say how long a caller waits, and one that just leaves.
+// TestWhatHasExpiredIsNeverRun sends requests to a model that is held, with every way to
+// bound the wait of a caller, and one whose caller leaves.
 func TestWhatHasExpiredIsNeverRun(t *testing.T) {
 	m, began, let := infertest.Held()
 	held := m.Compute

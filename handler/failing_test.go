@@ -55,7 +55,7 @@ func conditions(t *testing.T, apis *handlertest.APIs, model string) map[string]b
 			said["ListModels"] = m.GetState() == modelserving.ModelState_MODEL_STATE_READY
 		}
 	}
-	a := handlertest.Ask(t, apis.REST, http.MethodGet, "/v2/models/"+model+"/ready", nil)
+	a := handlertest.Send(t, apis.REST, http.MethodGet, "/v2/models/"+model+"/ready", nil)
 	said["REST ready"] = a.Status == http.StatusOK
 	if a.Status != http.StatusOK && (a.Status != http.StatusServiceUnavailable || !strings.Contains(a.Failure(t), "failing")) {
 		t.Errorf("REST: %d %s", a.Status, a.Body)
@@ -64,8 +64,8 @@ func conditions(t *testing.T, apis *handlertest.APIs, model string) map[string]b
 }
 
 // TestAModelThatKeepsFailingIsUnavailableUntilItRecovers asks all APIs for the condition
-// of a model whose engine fails, panics, answers wrongly or does not come back, and of
-// another model.
+// of a model whose engine fails, panics, returns a wrong result or does not return, and
+// of another model.
 func TestAModelThatKeepsFailingIsUnavailableUntilItRecovers(t *testing.T) {
 	for name, fault := range map[string]func() (*engine.Result, error){
 		"fails":         func() (*engine.Result, error) { return nil, errors.New("broken") },

@@ -41,8 +41,8 @@ func checkOvertaken(t *testing.T, statistics *telemetry.Statistics) {
 	}
 }
 
-// TestOnlyTheLatestFrameIsRun sends many more frames than the window while the model
-// is busy: those that were overtaken are answered so, in their place.
+// TestOnlyTheLatestFrameIsRun sends many more frames than the window while the model is
+// busy: those that were overtaken are answered as such, in order.
 func TestOnlyTheLatestFrameIsRun(t *testing.T) {
 	m, began, let := infertest.Held()
 	apis, r := handlertest.Serve(t, map[string]*infertest.Model{"m": m}, handlertest.Options{StreamWindow: 2})
@@ -71,7 +71,7 @@ func TestOnlyTheLatestFrameIsRun(t *testing.T) {
 	}
 	checkOvertaken(t, statistics)
 	_, err := client.Predict(t.Context(), &modelserving.InferenceRequest{TensorData: []float32{1, 2}, LatestOnly: true})
-	handlertest.Says(t, err, connect.CodeInvalidArgument, "latest_only", "StreamPredict")
+	handlertest.WantError(t, err, connect.CodeInvalidArgument, "latest_only", "StreamPredict")
 }
 
 func TestOnlyTheLatestRequestIsRun(t *testing.T) {

@@ -18,6 +18,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/tensorwire/tensorwire/internal/transport/wire"
 )
 
 //go:embed all:dist
@@ -155,47 +157,17 @@ func (h pageHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	// File names are stable across releases, so caches must revalidate; that costs a
 	// 304.
 	header.Set("Cache-Control", "no-cache")
-	header.Set("Content-Type", a.contentType)
+	header.Set(wire.HeaderContentType, a.contentType)
 	chosen := a.plain
 	if a.gzip.body != nil {
-		header.Set("Vary", "Accept-Encoding")
-		if acceptsGzip(r.Header) {
+		header.Set(wire.HeaderVary, wire.HeaderAcceptEncoding)
+		if wire.AcceptedCodec(r.Header, wire.CodecGzip) != "" {
 			chosen = a.gzip
-			header.Set("Content-Encoding", "gzip")
+			header.Set(wire.HeaderContentEncoding, wire.CodecGzip)
 			// ServeContent does not set the length of encoded content.
-			header.Set("Content-Length", strconv.Itoa(len(chosen.body)))
+			header.Set(wire.HeaderContentLength, strconv.Itoa(len(chosen.body)))
 		}
 	}
-	header.Set("ETag", chosen.etag)
+	header.Set(wire.HeaderETag, chosen.etag)
 	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(chosen.body))
-}
-
-// acceptsGzip reports whether Accept-Encoding allows gzip, by name or, if the name is
-// absent, by "*" (RFC 9110, section 12.5.3).
-func acceptsGzip(header http.Header) bool {
-	accepted := false
-	for item := range strings.SplitSeq(strings.Join(header.Values("Accept-Encoding"), ","), ",") {
-		coding, parameters, _ := strings.Cut(item, ";")
-		switch strings.ToLower(strings.TrimSpace(coding)) {
-		case "gzip":
-			return quality(parameters) > 0
-		case "*":
-			accepted = quality(parameters) > 0
-		}
-	}
-	return accepted
-}
-
-// quality parses the weight of an Accept-Encoding item, such as "q=0.5". It is 1 for an
-// item without a weight, and 0 for a malformed one.
-func quality(parameters string) float64 {
-	name, value, found := strings.Cut(parameters, "=")
-	if !found || !strings.EqualFold(strings.TrimSpace(name), "q") {
-		return 1
-	}
-	q, err := strconv.ParseFloat(strings.TrimSpace(value), 64)
-	if err != nil {
-		return 0
-	}
-	return q
 }

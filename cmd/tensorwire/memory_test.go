@@ -49,9 +49,9 @@ func residentMemory(t *testing.T) int64 {
 	return kilobytes << 10
 }
 
-// TestUnloadedModelsGiveTheirMemoryBack loads, runs and unloads a model repeatedly. Runs
+// TestUnloadedModelsReleaseTheirMemory loads, runs and unloads a model repeatedly. Runs
 // are on several threads, which have arenas of their own in C.
-func TestUnloadedModelsGiveTheirMemoryBack(t *testing.T) {
+func TestUnloadedModelsReleaseTheirMemory(t *testing.T) {
 	const layers, rounds, callers = 160, 15, 4
 	dir := t.TempDir()
 	file := filepath.Join(dir, "m", "1", "model.onnx")

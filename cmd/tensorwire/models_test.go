@@ -76,7 +76,7 @@ func TestAPulledModelIsServed(t *testing.T) {
 	}
 }
 
-func TestAPullThatIsInterruptedGoesOn(t *testing.T) {
+func TestAnInterruptedPullResumes(t *testing.T) {
 	url, model := modelServer(t, 1)
 	dir := t.TempDir()
 	args := []string{"models", "pull", url + "/model.onnx", "--name", "digits", "--models", dir}

@@ -558,7 +558,7 @@ func TestRunSaysWhatIsWrong(t *testing.T) {
 	}
 }
 
-func TestSettingsComeFromTheEnvironmentAndFlagsGoBefore(t *testing.T) {
+func TestFlagsPrecedeTheEnvironment(t *testing.T) {
 	env := map[string]string{"TENSORWIRE_MODELS": "/nowhere/env"}
 	for args, says := range map[string]string{"": "/nowhere/env", "/nowhere/flag": "/nowhere/flag"} {
 		command := []string{"serve"}

@@ -47,7 +47,7 @@ func TestHealthAndMetadata(t *testing.T) {
 		}
 	}
 	_, err := client.ModelReady(ctx, &inference.ModelReadyRequest{Name: "m", Version: "two"})
-	handlertest.Says(t, err, connect.CodeInvalidArgument, "'two'")
+	handlertest.WantError(t, err, connect.CodeInvalidArgument, "'two'")
 
 	server, err := client.ServerMetadata(ctx, &inference.ServerMetadataRequest{})
 	if err != nil || server.GetName() != "tensorwire" || server.GetVersion() != "v1.2.3" || !slices.Contains(server.GetExtensions(), "classification") || slices.Contains(server.GetExtensions(), "system_shared_memory") {
@@ -66,9 +66,9 @@ func TestHealthAndMetadata(t *testing.T) {
 		t.Errorf("%v, %v", config, err)
 	}
 	_, err = client.ModelMetadata(ctx, &inference.ModelMetadataRequest{Name: "nobody"})
-	handlertest.Says(t, err, connect.CodeNotFound, "Request for unknown model", `"nobody"`)
+	handlertest.WantError(t, err, connect.CodeNotFound, "Request for unknown model", `"nobody"`)
 	_, err = client.ModelConfig(ctx, &inference.ModelConfigRequest{Name: "m", Version: "3"})
-	handlertest.Says(t, err, connect.CodeNotFound, "Request for unknown model", "3")
+	handlertest.WantError(t, err, connect.CodeNotFound, "Request for unknown model", "3")
 }
 
 func TestStatisticsCountWhatWasServed(t *testing.T) {
@@ -113,9 +113,9 @@ func TestStatisticsCountWhatWasServed(t *testing.T) {
 		t.Errorf("the last inferences were at %d and %d", got.GetLastInference(), all.GetModelStats()[0].GetLastInference())
 	}
 	_, err = client.ModelStatistics(t.Context(), &inference.ModelStatisticsRequest{Name: "nobody"})
-	handlertest.Says(t, err, connect.CodeNotFound, "Request for unknown model")
+	handlertest.WantError(t, err, connect.CodeNotFound, "Request for unknown model")
 	_, err = client.ModelStatistics(t.Context(), &inference.ModelStatisticsRequest{Version: "1"})
-	handlertest.Says(t, err, connect.CodeInvalidArgument, "name is empty")
+	handlertest.WantError(t, err, connect.CodeInvalidArgument, "name is empty")
 }
 
 func TestRepositoryIndex(t *testing.T) {
@@ -137,14 +137,14 @@ func TestRepositoryIndex(t *testing.T) {
 		}
 	}
 	_, err := client.RepositoryIndex(t.Context(), &inference.RepositoryIndexRequest{RepositoryName: "r"})
-	handlertest.Says(t, err, connect.CodeInvalidArgument, "repository_name")
+	handlertest.WantError(t, err, connect.CodeInvalidArgument, "repository_name")
 	if ready, err := client.ModelReady(t.Context(), &inference.ModelReadyRequest{Name: "m", Version: "10"}); err != nil || ready.GetReady() {
 		t.Errorf("%v, %v", ready, err)
 	}
 	_, err = client.ModelMetadata(t.Context(), &inference.ModelMetadataRequest{Name: "m", Version: "1"})
-	handlertest.Says(t, err, connect.CodeUnavailable, "bad model")
+	handlertest.WantError(t, err, connect.CodeUnavailable, "bad model")
 	_, err = client.ModelConfig(t.Context(), &inference.ModelConfigRequest{Name: "m", Version: "10"})
-	handlertest.Says(t, err, connect.CodeUnavailable, "loading")
+	handlertest.WantError(t, err, connect.CodeUnavailable, "loading")
 }
 
 func TestModelsAreLoadedAndUnloadedByRequest(t *testing.T) {
@@ -189,13 +189,13 @@ func TestModelsAreLoadedAndUnloadedByRequest(t *testing.T) {
 		}
 	}
 	_, err = client.RepositoryModelLoad(ctx, &inference.RepositoryModelLoadRequest{})
-	handlertest.Says(t, err, connect.CodeInvalidArgument, "model_name")
+	handlertest.WantError(t, err, connect.CodeInvalidArgument, "model_name")
 	_, err = client.RepositoryModelLoad(ctx, &inference.RepositoryModelLoadRequest{RepositoryName: "r", ModelName: "a"})
-	handlertest.Says(t, err, connect.CodeInvalidArgument, "repository_name")
+	handlertest.WantError(t, err, connect.CodeInvalidArgument, "repository_name")
 	_, err = client.RepositoryModelUnload(ctx, &inference.RepositoryModelUnloadRequest{})
-	handlertest.Says(t, err, connect.CodeInvalidArgument, "model_name")
+	handlertest.WantError(t, err, connect.CodeInvalidArgument, "model_name")
 	_, err = client.RepositoryModelUnload(ctx, &inference.RepositoryModelUnloadRequest{ModelName: "a", Parameters: given{"force": truth}})
-	handlertest.Says(t, err, connect.CodeInvalidArgument, `"force"`)
+	handlertest.WantError(t, err, connect.CodeInvalidArgument, `"force"`)
 	if len(fake.Calls) != 3 {
 		t.Errorf("bad requests came through: %q", fake.Calls)
 	}
@@ -211,7 +211,7 @@ func TestModelsAreLoadedAndUnloadedByRequest(t *testing.T) {
 	} {
 		fake.Err = test.err
 		_, err = client.RepositoryModelLoad(ctx, &inference.RepositoryModelLoadRequest{ModelName: "a"})
-		handlertest.Says(t, err, test.code, test.says)
+		handlertest.WantError(t, err, test.code, test.says)
 	}
 }
 
@@ -251,7 +251,7 @@ func TestLogSettings(t *testing.T) {
 		"log_colour":        {settings{"log_colour": truth(true), "log_warning": truth(false)}, connect.CodeInvalidArgument},
 	} {
 		_, err := client.LogSettings(t.Context(), &inference.LogSettingsRequest{Settings: test.settings})
-		handlertest.Says(t, err, test.code, name)
+		handlertest.WantError(t, err, test.code, name)
 	}
 	if !levels.Warning() {
 		t.Error("a request with a wrong setting changed another")
@@ -269,28 +269,28 @@ func TestTraceSettings(t *testing.T) {
 	}
 	for name, s := range map[string]settings{"trace_level": {"trace_level": {Value: []string{"TIMESTAMPS"}}}, "trace_rate": {"trace_rate": {Value: []string{"1"}}}} {
 		_, err := client.TraceSetting(t.Context(), &inference.TraceSettingRequest{Settings: s})
-		handlertest.Says(t, err, connect.CodeUnimplemented, name, "does not trace")
+		handlertest.WantError(t, err, connect.CodeUnimplemented, name, "does not trace")
 	}
 	_, err := client.TraceSetting(t.Context(), &inference.TraceSettingRequest{ModelName: "nobody"})
-	handlertest.Says(t, err, connect.CodeNotFound)
+	handlertest.WantError(t, err, connect.CodeNotFound)
 }
 
-func TestSharedMemoryThatIsNotToBeHad(t *testing.T) {
+func TestSharedMemoryIsOffByDefault(t *testing.T) {
 	client := handlertest.OIPClient(t, map[string]*infertest.Model{"m": infertest.Echo(tensor.FP32, 1)}, handlertest.Options{})
 	ctx := t.Context()
 	_, err := client.SystemSharedMemoryStatus(ctx, &inference.SystemSharedMemoryStatusRequest{})
-	handlertest.Says(t, err, connect.CodeUnimplemented, "shared memory is off (allow-shared-memory)")
+	handlertest.WantError(t, err, connect.CodeUnimplemented, "shared memory is off (allow-shared-memory)")
 	_, err = client.SystemSharedMemoryRegister(ctx, &inference.SystemSharedMemoryRegisterRequest{Name: "r", Key: "k", ByteSize: 1})
-	handlertest.Says(t, err, connect.CodeUnimplemented, "shared memory is off (allow-shared-memory)")
+	handlertest.WantError(t, err, connect.CodeUnimplemented, "shared memory is off (allow-shared-memory)")
 	_, err = client.SystemSharedMemoryUnregister(ctx, &inference.SystemSharedMemoryUnregisterRequest{})
-	handlertest.Says(t, err, connect.CodeUnimplemented, "shared memory is off (allow-shared-memory)")
+	handlertest.WantError(t, err, connect.CodeUnimplemented, "shared memory is off (allow-shared-memory)")
 	if res, err := client.CudaSharedMemoryStatus(ctx, &inference.CudaSharedMemoryStatusRequest{}); err != nil || len(res.GetRegions()) > 0 {
 		t.Errorf("the regions are %v, %v", res, err)
 	}
 	_, err = client.CudaSharedMemoryStatus(ctx, &inference.CudaSharedMemoryStatusRequest{Name: "r"})
-	handlertest.Says(t, err, connect.CodeNotFound, `"r"`, "CUDA")
+	handlertest.WantError(t, err, connect.CodeNotFound, `"r"`, "CUDA")
 	_, err = client.CudaSharedMemoryRegister(ctx, &inference.CudaSharedMemoryRegisterRequest{})
-	handlertest.Says(t, err, connect.CodeUnimplemented, "CUDA")
+	handlertest.WantError(t, err, connect.CodeUnimplemented, "CUDA")
 	if _, err := client.CudaSharedMemoryUnregister(ctx, &inference.CudaSharedMemoryUnregisterRequest{}); err != nil {
 		t.Error(err)
 	}

@@ -55,7 +55,7 @@ var codes = []struct {
 }
 
 // RPC returns err as the error of an RPC. An error that the table does not have is
-// internal: the caller gets a generic text, and log the cause.
+// internal: the caller gets a generic text, and log gets the cause.
 func RPC(ctx context.Context, log *slog.Logger, err error) *connect.Error {
 	if rpc, ok := errors.AsType[*connect.Error](err); ok {
 		return rpc

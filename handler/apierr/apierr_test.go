@@ -13,11 +13,13 @@ import (
 	"connectrpc.com/connect/v2"
 
 	"github.com/tensorwire/tensorwire/handler/apierr"
+	"github.com/tensorwire/tensorwire/internal/base/sharedmem"
 	"github.com/tensorwire/tensorwire/internal/base/vision"
 	"github.com/tensorwire/tensorwire/internal/imageinput"
 	"github.com/tensorwire/tensorwire/internal/infer"
 	"github.com/tensorwire/tensorwire/internal/models/repository"
 	"github.com/tensorwire/tensorwire/internal/sched/scheduler"
+	"github.com/tensorwire/tensorwire/internal/telemetry"
 	"github.com/tensorwire/tensorwire/internal/transport/admission"
 )
 
@@ -51,6 +53,24 @@ func TestErrorsHaveOneCodeAndStatus(t *testing.T) {
 				t.Errorf("code %v, status %d: %s", rpc.Code(), status, text)
 			}
 		})
+	}
+}
+
+// The access log has the code and the text of an error of REST, as of an RPC.
+func TestRESTRecordsTheErrorForTheAccessLog(t *testing.T) {
+	var lines strings.Builder
+	log := slog.New(slog.NewTextHandler(&lines, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	record := &telemetry.Request{ID: "1"}
+	if !telemetry.LogsAccess(t.Context(), log, record) {
+		t.Fatal("the access log is off")
+	}
+	ctx := telemetry.WithRequest(t.Context(), record)
+	status, _ := apierr.REST(ctx, log, http.Header{}, fmt.Errorf("region a: %w", sharedmem.ErrExists))
+	telemetry.LogAccess(ctx, log, record, telemetry.Access{Status: status})
+	for _, want := range []string{"code=already_exists", "status=409", "region a: shared memory region is already registered"} {
+		if !strings.Contains(lines.String(), want) {
+			t.Errorf("no %q in %s", want, lines.String())
+		}
 	}
 }
 

@@ -7,15 +7,17 @@ import (
 
 	"connectrpc.com/connect/v2"
 
+	"github.com/tensorwire/tensorwire/internal/telemetry"
 	"github.com/tensorwire/tensorwire/internal/transport/admission"
 )
 
 // REST returns err as the Open Inference Protocol over HTTP writes it: the status and the
-// text of its "error". It sets the time to retry after in header. Code and text are
-// those of RPC.
+// text of its "error". It sets the time to retry after in header, and records the
+// error for the access log. Code and text are those of RPC.
 func REST(ctx context.Context, log *slog.Logger, header http.Header, err error) (status int, text string) {
 	rpc := RPC(ctx, log, err)
 	admission.SetRetryAfter(header, rpc)
+	telemetry.SetOutcome(ctx, telemetry.Outcome{Code: rpc.Code().String(), Err: rpc})
 	return httpStatus(rpc.Code()), rpc.Message()
 }
 
@@ -36,7 +38,7 @@ func httpStatus(code connect.Code) int {
 	case connect.CodeResourceExhausted:
 		return http.StatusRequestEntityTooLarge
 	case connect.CodeCanceled:
-		return statusClientClosedRequest
+		return telemetry.StatusClientClosedRequest
 	case connect.CodeUnimplemented:
 		return http.StatusNotImplemented
 	case connect.CodeUnavailable:
@@ -47,7 +49,3 @@ func httpStatus(code connect.Code) int {
 	}
 	return http.StatusInternalServerError
 }
-
-// statusClientClosedRequest is nginx's status for a caller that left. HTTP has none, and
-// only logs show it.
-const statusClientClosedRequest = 499

@@ -12,7 +12,7 @@ import (
 	"testing"
 )
 
-var update = flag.Bool("update", false, "write the golden files again")
+var update = flag.Bool("update", false, "write the golden files")
 
 // Golden compares an answer with a file of testdata/rest, which go test -update writes;
 // tensors after its JSON are in hexadecimal.

@@ -33,8 +33,8 @@ func Input(name, datatype string, shape ...int64) *inference.ModelInferRequest_I
 	return &inference.ModelInferRequest_InferInputTensor{Name: name, Datatype: datatype, Shape: shape}
 }
 
-// Asked returns outputs to ask for.
-func Asked(names ...string) []*inference.ModelInferRequest_InferRequestedOutputTensor {
+// RequestedOutputs returns the outputs of those names for a request.
+func RequestedOutputs(names ...string) []*inference.ModelInferRequest_InferRequestedOutputTensor {
 	outputs := make([]*inference.ModelInferRequest_InferRequestedOutputTensor, len(names))
 	for i, name := range names {
 		outputs[i] = &inference.ModelInferRequest_InferRequestedOutputTensor{Name: name}
@@ -42,7 +42,7 @@ func Asked(names ...string) []*inference.ModelInferRequest_InferRequestedOutputT
 	return outputs
 }
 
-// VectorRequest asks model m to give back values.
+// VectorRequest asks model m to return values.
 func VectorRequest(id string, values ...float32) *inference.ModelInferRequest {
 	return &inference.ModelInferRequest{
 		ModelName: "m", Id: id,
@@ -60,8 +60,8 @@ func Elements(texts ...string) []byte {
 	return data
 }
 
-// Says checks an error's code, and that its text has each of parts.
-func Says(t testing.TB, err error, code connect.Code, parts ...string) {
+// WantError checks an error's code, and that its text has each of parts.
+func WantError(t testing.TB, err error, code connect.Code, parts ...string) {
 	t.Helper()
 	if connect.CodeOf(err) != code || err == nil {
 		t.Errorf("code %v, want %v: %v", connect.CodeOf(err), code, err)

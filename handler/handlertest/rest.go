@@ -16,8 +16,8 @@ type Answer struct {
 	Body   []byte
 }
 
-// Ask sends a request to h; headers alternate names and values.
-func Ask(t testing.TB, h http.Handler, method, target string, body []byte, headers ...string) Answer {
+// Send sends a request to h; headers alternate names and values.
+func Send(t testing.TB, h http.Handler, method, target string, body []byte, headers ...string) Answer {
 	t.Helper()
 	r := httptest.NewRequestWithContext(t.Context(), method, target, bytes.NewReader(body))
 	for i := 0; i < len(headers); i += 2 {
@@ -37,7 +37,7 @@ func Infer(t testing.TB, h http.Handler, text string, tensors []byte, headers ..
 	if tensors != nil {
 		headers = append(headers, "Inference-Header-Content-Length", strconv.Itoa(len(text)))
 	}
-	return Ask(t, h, http.MethodPost, "/v2/models/m/infer", append([]byte(text), tensors...), headers...)
+	return Send(t, h, http.MethodPost, "/v2/models/m/infer", append([]byte(text), tensors...), headers...)
 }
 
 // Split returns an answer's JSON and the tensors after it.

@@ -13,7 +13,7 @@ import (
 	"github.com/tensorwire/tensorwire/internal/infer/infertest"
 )
 
-// TestBadInferRequests holds each error to its code, and to naming what is wrong.
+// TestBadInferRequests checks that each error has its code and names what is wrong.
 func TestBadInferRequests(t *testing.T) {
 	batches := infertest.Echo(tensor.FP32, -1, 2)
 	batches.Config = &inference.ModelConfig{MaxBatchSize: 4}
@@ -102,19 +102,19 @@ func TestBadInferRequests(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := client.ModelInfer(t.Context(), &inference.ModelInferRequest{
-				ModelName: test.model, Inputs: test.inputs, RawInputContents: test.raw, Outputs: handlertest.Asked(test.outputs...), Parameters: test.parameters,
+				ModelName: test.model, Inputs: test.inputs, RawInputContents: test.raw, Outputs: handlertest.RequestedOutputs(test.outputs...), Parameters: test.parameters,
 			})
-			handlertest.Says(t, err, test.code, test.says...)
+			handlertest.WantError(t, err, test.code, test.says...)
 		})
 	}
 	// What is quoted of a request stays short.
 	_, err := client.ModelInfer(t.Context(), &inference.ModelInferRequest{ModelName: "floats", Inputs: []in{handlertest.Input(strings.Repeat("é", 1<<20), "FP32", 1, 2)}, RawInputContents: [][]byte{make([]byte, 8)}})
-	handlertest.Says(t, err, invalid, `input "éé`)
+	handlertest.WantError(t, err, invalid, `input "éé`)
 	if len(err.Error()) > 5000 || !utf8.ValidString(err.Error()) {
 		t.Errorf("the error has %d bytes", len(err.Error()))
 	}
 	for version, code := range map[string]connect.Code{"abc": invalid, "-1": invalid, "01": invalid, "1.0": invalid, "../1": invalid, "7": connect.CodeNotFound} {
 		_, err := client.ModelInfer(t.Context(), &inference.ModelInferRequest{ModelName: "floats", ModelVersion: version, Inputs: []in{x(1, 2)}, RawInputContents: [][]byte{make([]byte, 8)}})
-		handlertest.Says(t, err, code, version)
+		handlertest.WantError(t, err, code, version)
 	}
 }

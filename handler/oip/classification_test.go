@@ -20,7 +20,7 @@ import (
 func classes(t *testing.T, m *infertest.Model, data []byte, k int64, shape ...int64) ([]int64, []string, error) {
 	t.Helper()
 	client := handlertest.OIPClient(t, map[string]*infertest.Model{"m": m}, handlertest.Options{})
-	out := handlertest.Asked("y")
+	out := handlertest.RequestedOutputs("y")
 	out[0].Parameters = handlertest.Parameters{"classification": handlertest.Int64(k)}
 	res, err := client.ModelInfer(t.Context(), &inference.ModelInferRequest{
 		ModelName: "m", Outputs: out, RawInputContents: [][]byte{data},
@@ -97,12 +97,12 @@ func TestClassificationExtension(t *testing.T) {
 
 func TestClassificationOfWhatHasNoClasses(t *testing.T) {
 	_, _, err := classes(t, infertest.Echo(tensor.Bytes, 1), handlertest.Elements("a"), 1, 1)
-	handlertest.Says(t, err, connect.CodeInvalidArgument, `output "y"`, "BYTES")
+	handlertest.WantError(t, err, connect.CodeInvalidArgument, `output "y"`, "BYTES")
 	_, _, err = classes(t, infertest.Echo(tensor.Bool, 1), []byte{1}, 1, 1)
-	handlertest.Says(t, err, connect.CodeInvalidArgument, `output "y"`, "BOOL")
+	handlertest.WantError(t, err, connect.CodeInvalidArgument, `output "y"`, "BOOL")
 	for _, k := range []int64{0, -1} {
 		_, _, err = classes(t, infertest.Echo(tensor.FP32, 1), make([]byte, 4), k, 1)
-		handlertest.Says(t, err, connect.CodeInvalidArgument, `output "y"`, "classification", fmt.Sprint(k))
+		handlertest.WantError(t, err, connect.CodeInvalidArgument, `output "y"`, "classification", fmt.Sprint(k))
 	}
 }
 

@@ -40,8 +40,8 @@ func TestTheConfigurationNarrowsTheModel(t *testing.T) {
 			Inputs: []*inference.ModelInferRequest_InferInputTensor{handlertest.Input("x", "FP32", shape...), handlertest.Input("k", "INT64", 1), handlertest.Input("any", "FP32", 1)},
 		}
 	}
-	// The outputs that are offered are all that come, and a scalar comes as it is
-	// configured, whether it was given so or as a scalar.
+	// Only the offered outputs are returned, and a scalar has the configured shape for
+	// every form of the input.
 	for _, scalar := range [][]int64{{1}, {}, {1, 1}} {
 		req := request(1, 2, 3)
 		req.Inputs[1].Shape = scalar
@@ -51,15 +51,15 @@ func TestTheConfigurationNarrowsTheModel(t *testing.T) {
 		}
 	}
 	_, err = client.ModelInfer(t.Context(), request(1, 2, 4))
-	handlertest.Says(t, err, connect.CodeInvalidArgument, `input "x"`, "[1, 2, 4]", "[-1, 2, 3]")
+	handlertest.WantError(t, err, connect.CodeInvalidArgument, `input "x"`, "[1, 2, 4]", "[-1, 2, 3]")
 	req := request(1, 2, 3)
 	req.Inputs[1].Shape = []int64{2}
 	_, err = client.ModelInfer(t.Context(), req)
-	handlertest.Says(t, err, connect.CodeInvalidArgument, `input "k"`)
+	handlertest.WantError(t, err, connect.CodeInvalidArgument, `input "k"`)
 	req = request(1, 2, 3)
-	req.Outputs = handlertest.Asked("hidden")
+	req.Outputs = handlertest.RequestedOutputs("hidden")
 	_, err = client.ModelInfer(t.Context(), req)
-	handlertest.Says(t, err, connect.CodeInvalidArgument, `output "hidden"`, `"y"`)
+	handlertest.WantError(t, err, connect.CodeInvalidArgument, `output "hidden"`, `"y"`)
 }
 
 func TestAQueueThatTakesLongerThanTheTimeout(t *testing.T) {
@@ -83,11 +83,11 @@ func TestAQueueThatTakesLongerThanTheTimeout(t *testing.T) {
 	req := handlertest.VectorRequest("", 1)
 	req.Parameters = handlertest.Parameters{"timeout": handlertest.Int64(1000), "priority": {ParameterChoice: &inference.InferParameter_Uint64Param{Uint64Param: 1}}, "sequence_id": handlertest.Int64(0), "mine": handlertest.String("x")}
 	_, err := client.ModelInfer(t.Context(), req)
-	handlertest.Says(t, err, connect.CodeUnavailable, "timed out in the queue")
+	handlertest.WantError(t, err, connect.CodeUnavailable, "timed out in the queue")
 	// The caller's own deadline stays one.
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Millisecond)
 	defer cancel()
 	req.Parameters = handlertest.Parameters{"timeout": handlertest.Int64(60_000_000)}
 	_, err = client.ModelInfer(ctx, req)
-	handlertest.Says(t, err, connect.CodeDeadlineExceeded)
+	handlertest.WantError(t, err, connect.CodeDeadlineExceeded)
 }

@@ -72,7 +72,7 @@ func TestEveryDatatypeIsCarriedRawAndTyped(t *testing.T) {
 	}
 }
 
-// TestTensorsWithoutElementsAndScalars are the shapes at the edge.
+// TestTensorsWithoutElementsAndScalars tests the smallest shapes.
 func TestTensorsWithoutElementsAndScalars(t *testing.T) {
 	open := infertest.Echo(tensor.FP32)
 	open.Inputs[0].Shape, open.Outputs[0].Shape = nil, nil // of any rank
@@ -104,7 +104,7 @@ func TestInputsComeInAnyOrderAndOutputsAsAsked(t *testing.T) {
 	client := handlertest.OIPClient(t, map[string]*infertest.Model{"m": infertest.Two()}, handlertest.Options{})
 	for _, want := range [][]string{nil, {"c"}, {"d"}, {"d", "c"}, {"c", "d"}} {
 		res, err := client.ModelInfer(t.Context(), &inference.ModelInferRequest{
-			ModelName: "m", Outputs: handlertest.Asked(want...),
+			ModelName: "m", Outputs: handlertest.RequestedOutputs(want...),
 			Inputs:           []*inference.ModelInferRequest_InferInputTensor{handlertest.Input("b", "INT64", 1), handlertest.Input("a", "FP32", 2)},
 			RawInputContents: [][]byte{tensor.AsBytes([]int64{7}), tensor.AsBytes([]float32{1, 2})},
 		})
@@ -173,7 +173,7 @@ func TestOutputsThatAreNoTensorsAreLeftOut(t *testing.T) {
 	if err != nil || len(meta.GetOutputs()) != 1 {
 		t.Errorf("%v, %v", meta, err)
 	}
-	req.Outputs = handlertest.Asked("maps")
+	req.Outputs = handlertest.RequestedOutputs("maps")
 	_, err = client.ModelInfer(t.Context(), req)
-	handlertest.Says(t, err, connect.CodeInvalidArgument, `output "maps"`, `"c"`)
+	handlertest.WantError(t, err, connect.CodeInvalidArgument, `output "maps"`, `"c"`)
 }

@@ -30,9 +30,9 @@ func TestSharedMemory(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err := client.SystemSharedMemoryRegister(ctx, &inference.SystemSharedMemoryRegisterRequest{Name: "r", Key: "/o", ByteSize: 8})
-	handlertest.Says(t, err, connect.CodeAlreadyExists, `"r"`)
+	handlertest.WantError(t, err, connect.CodeAlreadyExists, `"r"`)
 	_, err = client.SystemSharedMemoryRegister(ctx, &inference.SystemSharedMemoryRegisterRequest{Name: "s", Key: "../o", ByteSize: 8})
-	handlertest.Says(t, err, connect.CodeInvalidArgument, `"../o"`)
+	handlertest.WantError(t, err, connect.CodeInvalidArgument, `"../o"`)
 	status, err := client.SystemSharedMemoryStatus(ctx, &inference.SystemSharedMemoryStatusRequest{})
 	if r := status.GetRegions()["r"]; err != nil || len(status.GetRegions()) != 1 || r.GetKey() != "/o" || r.GetOffset() != 8 || r.GetByteSize() != 56 {
 		t.Errorf("%v, %v", status, err)
@@ -42,7 +42,7 @@ func TestSharedMemory(t *testing.T) {
 		return handlertest.Parameters{"shared_memory_region": handlertest.String("r"), "shared_memory_offset": handlertest.Int64(offset), "shared_memory_byte_size": handlertest.Int64(size)}
 	}
 	request := func(elements int64, in, out handlertest.Parameters) *inference.ModelInferRequest {
-		req := &inference.ModelInferRequest{ModelName: "m", Inputs: []*inference.ModelInferRequest_InferInputTensor{handlertest.Input("x", "FP32", elements)}, Outputs: handlertest.Asked("y")}
+		req := &inference.ModelInferRequest{ModelName: "m", Inputs: []*inference.ModelInferRequest_InferInputTensor{handlertest.Input("x", "FP32", elements)}, Outputs: handlertest.RequestedOutputs("y")}
 		req.Inputs[0].Parameters, req.Outputs[0].Parameters = in, out
 		return req
 	}
@@ -95,7 +95,7 @@ func TestSharedMemory(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := client.ModelInfer(ctx, test.req)
-			handlertest.Says(t, err, test.code, test.says...)
+			handlertest.WantError(t, err, test.code, test.says...)
 		})
 	}
 
@@ -103,10 +103,10 @@ func TestSharedMemory(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err = client.ModelInfer(ctx, request(4, span(0, 16), nil))
-	handlertest.Says(t, err, connect.CodeInvalidArgument, `input "x"`, "10 bytes")
+	handlertest.WantError(t, err, connect.CodeInvalidArgument, `input "x"`, "10 bytes")
 	if _, err := client.SystemSharedMemoryUnregister(ctx, &inference.SystemSharedMemoryUnregisterRequest{Name: "r"}); err != nil {
 		t.Error(err)
 	}
 	_, err = client.SystemSharedMemoryStatus(ctx, &inference.SystemSharedMemoryStatusRequest{Name: "r"})
-	handlertest.Says(t, err, connect.CodeNotFound, `"r"`)
+	handlertest.WantError(t, err, connect.CodeNotFound, `"r"`)
 }

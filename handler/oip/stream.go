@@ -14,7 +14,7 @@ const (
 	// latestOnlyParameter, true on a request of a stream, means that only the newest such
 	// request matters: one that still waits when a newer one arrives is not run.
 	latestOnlyParameter = "latest_only"
-	// droppedParameter, true, marks the answer of a request that was not run so.
+	// droppedParameter, true, marks the answer of such a request that was not run.
 	droppedParameter = "dropped"
 )
 

@@ -95,7 +95,7 @@ func TestInferStreamRunsAWindowAtOnce(t *testing.T) {
 		}
 	}()
 	for range window {
-		<-running // fewer at once, and this waits for ever
+		<-running // it waits forever if fewer run at once
 	}
 	close(proceed)
 	for i := range 2 * window {

@@ -15,8 +15,7 @@ import (
 	"github.com/tensorwire/tensorwire/internal/infer/infertest"
 )
 
-// TestRESTBadRequests wants each in the protocol's form of an error, with the tensor
-// by name.
+// TestRESTBadRequests wants an error in the protocol's form that names the tensor.
 func TestRESTBadRequests(t *testing.T) {
 	batches := infertest.Echo(tensor.FP32, -1, 2)
 	batches.Config = &inference.ModelConfig{MaxBatchSize: 2}
@@ -110,7 +109,7 @@ func TestRESTBadRequests(t *testing.T) {
 				headers = []string{"Inference-Header-Content-Length", strconv.Itoa(len(test.text))}
 			}
 			body := append([]byte(test.text), strings.Repeat("\xff", test.tensors)...)
-			a := handlertest.Ask(t, h, http.MethodPost, "/v2/models/"+test.model+"/infer", body, headers...)
+			a := handlertest.Send(t, h, http.MethodPost, "/v2/models/"+test.model+"/infer", body, headers...)
 			text := a.Failure(t)
 			if a.Status != test.status {
 				t.Errorf("status %d, want %d: %s", a.Status, test.status, text)
@@ -158,7 +157,7 @@ func TestRESTBadHeaders(t *testing.T) {
 		"nothing for deflate":    {[]string{"Content-Encoding", "deflate"}, nil, 400, []string{"deflate"}},
 		"too large":              {nil, make([]byte, 1001), 413, []string{"1000", "(max-message-bytes)"}},
 	} {
-		a := handlertest.Ask(t, h, http.MethodPost, "/v2/models/m/infer", test.body, test.headers...)
+		a := handlertest.Send(t, h, http.MethodPost, "/v2/models/m/infer", test.body, test.headers...)
 		failure := a.Failure(t)
 		for _, part := range test.says {
 			if a.Status != test.status || !strings.Contains(failure, part) {

@@ -91,7 +91,7 @@ func TestRESTTakesCompressedBodies(t *testing.T) {
 		"identity":              {"identity", content},
 		"an encoding of no use": {"", content},
 	} {
-		a := handlertest.Ask(t, h, http.MethodPost, "/v2/models/m/infer", test.body, "Content-Encoding", test.encoding, "Inference-Header-Content-Length", strconv.Itoa(len(text)))
+		a := handlertest.Send(t, h, http.MethodPost, "/v2/models/m/infer", test.body, "Content-Encoding", test.encoding, "Inference-Header-Content-Length", strconv.Itoa(len(text)))
 		if a.Status != http.StatusOK || !strings.Contains(string(a.Body), `"data":[1,2]`) {
 			t.Errorf("%s: %d %s", name, a.Status, a.Body)
 		}
@@ -109,7 +109,7 @@ func TestRESTTakesCompressedBodies(t *testing.T) {
 		"deflate under gzip":    {"gzip", compressed(t, "deflate", content)},
 		"not compressed at all": {"gzip", content},
 	} {
-		a := handlertest.Ask(t, h, http.MethodPost, "/v2/models/m/infer", test.body, "Content-Encoding", test.encoding, "Inference-Header-Content-Length", strconv.Itoa(len(text)))
+		a := handlertest.Send(t, h, http.MethodPost, "/v2/models/m/infer", test.body, "Content-Encoding", test.encoding, "Inference-Header-Content-Length", strconv.Itoa(len(text)))
 		if failure := a.Failure(t); a.Status != http.StatusBadRequest || !strings.Contains(failure, test.encoding) {
 			t.Errorf("%s: %d %s", name, a.Status, failure)
 		}
@@ -140,7 +140,7 @@ func TestRESTBodiesAreBounded(t *testing.T) {
 	} {
 		var before, after goruntime.MemStats
 		goruntime.ReadMemStats(&before)
-		a := handlertest.Ask(t, h, http.MethodPost, "/v2/models/m/infer", test.body, "Content-Encoding", test.encoding, "Inference-Header-Content-Length", "0")
+		a := handlertest.Send(t, h, http.MethodPost, "/v2/models/m/infer", test.body, "Content-Encoding", test.encoding, "Inference-Header-Content-Length", "0")
 		goruntime.ReadMemStats(&after)
 		if a.Status != test.status {
 			t.Errorf("%s: %d %.200s", name, a.Status, a.Body)
@@ -216,8 +216,8 @@ func TestRESTCompressesAnswersThatAreAskedFor(t *testing.T) {
 	// Clients decompress nothing but the answers of models.
 	for _, a := range []handlertest.Answer{
 		handlertest.Infer(t, h, text(large[:2], ""), tensor.AsBytes(large[:2]), "Accept-Encoding", "gzip"),
-		handlertest.Ask(t, h, http.MethodGet, "/v2/models/"+strings.Repeat("x", 2000), nil, "Accept-Encoding", "gzip"),
-		handlertest.Ask(t, h, http.MethodGet, "/v2/models/stats", nil, "Accept-Encoding", "gzip"),
+		handlertest.Send(t, h, http.MethodGet, "/v2/models/"+strings.Repeat("x", 2000), nil, "Accept-Encoding", "gzip"),
+		handlertest.Send(t, h, http.MethodGet, "/v2/models/stats", nil, "Accept-Encoding", "gzip"),
 	} {
 		if a.Header.Get("Content-Encoding") != "" {
 			t.Errorf("%d %v", a.Status, a.Header)

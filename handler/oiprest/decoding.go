@@ -25,18 +25,12 @@ var codecs = map[string]*wire.Codec{
 // acceptedCodings are the codings of a request's body.
 const acceptedCodings = wire.CodecGzip + ", " + wire.CodecDeflate
 
-// gzipAlias is another name of gzip (RFC 9110, section 8.4.1.3).
-const gzipAlias = "x-gzip"
-
 // decoded returns content decompressed by the request's Content-Encoding, and whether it
 // is compressed at all.
 func decoded(content io.Reader, encoding []string) (_ io.Reader, compressed bool, err error) {
-	coding := strings.ToLower(strings.TrimSpace(strings.Join(encoding, ",")))
-	switch coding {
-	case "", wire.CodecIdentity:
+	coding := wire.CodecName(strings.Join(encoding, ","))
+	if coding == "" || coding == wire.CodecIdentity {
 		return content, false, nil
-	case gzipAlias:
-		coding = wire.CodecGzip
 	}
 	codec, ok := codecs[coding]
 	if !ok {

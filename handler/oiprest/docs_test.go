@@ -27,7 +27,7 @@ func TestTheDocumentedPathsAreThere(t *testing.T) {
 	}
 	for _, found := range paths {
 		method, path := found[1], strings.NewReplacer("{model}", "m", "{version}", "1").Replace(found[2])
-		if a := handlertest.Ask(t, h, method, path, nil); a.Status == http.StatusMethodNotAllowed || strings.Contains(string(a.Body), "docs/rest.md") {
+		if a := handlertest.Send(t, h, method, path, nil); a.Status == http.StatusMethodNotAllowed || strings.Contains(string(a.Body), "docs/rest.md") {
 			t.Errorf("%s %s: %d %s", method, path, a.Status, a.Body)
 		}
 	}

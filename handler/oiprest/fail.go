@@ -6,6 +6,7 @@ import (
 	"net/http"
 
 	"github.com/tensorwire/tensorwire/handler/apierr"
+	"github.com/tensorwire/tensorwire/internal/telemetry"
 	"github.com/tensorwire/tensorwire/internal/transport/wire"
 )
 
@@ -41,6 +42,7 @@ func (h *Handler) fail(w http.ResponseWriter, r *http.Request, err error) {
 	var text string
 	if own, ok := errors.AsType[*statusError](err); ok {
 		status, text = own.status, own.text
+		telemetry.SetOutcome(r.Context(), telemetry.Outcome{Err: err})
 	} else {
 		status, text = apierr.REST(r.Context(), h.options.Logger.With("path", r.URL.Path), w.Header(), err)
 	}

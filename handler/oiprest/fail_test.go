@@ -16,8 +16,8 @@ import (
 	"github.com/tensorwire/tensorwire/internal/infer/infertest"
 )
 
-// Most clients read nothing before all is sent. They must also get the error,
-// and not that the connection was reset.
+// Most clients send everything before they read. They must get the error too, instead of
+// a connection reset.
 func TestRESTErrorsReachClientsThatSendAllFirst(t *testing.T) {
 	h, _ := handlertest.REST(t, map[string]*infertest.Model{"m": infertest.Echo(tensor.Uint8, -1)}, handlertest.Options{MaxBodyBytes: 1 << 20})
 	server := httptest.NewServer(h)
@@ -64,9 +64,9 @@ func TestRESTErrorsReachClientsThatSendAllFirst(t *testing.T) {
 	}
 }
 
-// A client that waits for leave to send is answered without it where the headers
-// already say what is wrong: reading would be the leave.
-func TestRESTErrorsSpareClientsTheSending(t *testing.T) {
+// A client that waits for 100 Continue is answered without it if the headers already have
+// the error: reading the body would send it.
+func TestRESTErrorsPrecede100Continue(t *testing.T) {
 	h, _ := handlertest.REST(t, map[string]*infertest.Model{"m": infertest.Echo(tensor.Uint8, -1)}, handlertest.Options{MaxBodyBytes: 1 << 20})
 	server := httptest.NewServer(h)
 	t.Cleanup(server.Close)

@@ -24,8 +24,8 @@ var fuzzTypes = []tensor.DataType{
 	tensor.FP16, tensor.BF16, tensor.FP32, tensor.FP64, tensor.Bytes,
 }
 
-// newFuzzREST returns the API over a model of each datatype, of any shape, and two of
-// more to go wrong; and the models' names.
+// newFuzzREST returns the API over a model of each datatype, of any shape, and over two
+// models with more inputs or a configuration; and their names.
 func newFuzzREST(f *testing.F) (http.Handler, []string) {
 	batches := infertest.Echo(tensor.FP32, -1, 2)
 	batches.Labels, batches.Config = []string{"cat", "dog"}, &inference.ModelConfig{MaxBatchSize: 4}
@@ -64,7 +64,7 @@ func FuzzRESTInfer(f *testing.F) {
 		case 3, 4:
 			headers = append(headers, "Content-Encoding", []string{"gzip", "deflate"}[coding%5-3])
 		}
-		a := handlertest.Ask(t, h, http.MethodPost, "/v2/models/"+name+"/infer", content, headers...)
+		a := handlertest.Send(t, h, http.MethodPost, "/v2/models/"+name+"/infer", content, headers...)
 		if a.Status != http.StatusOK {
 			failure := a.Failure(t)
 			if !slices.Contains([]int{400, 413, 501, 503, 504}, a.Status) || !utf8.ValidString(failure) || len(failure) > 5000 {
@@ -112,7 +112,7 @@ type restOutput struct {
 	raw []byte
 }
 
-// readRESTAnswer reads an answer, and fails the test where it is at odds with itself.
+// readRESTAnswer reads an answer, and fails the test where it is inconsistent.
 func readRESTAnswer(t *testing.T, a handlertest.Answer) *restResult {
 	t.Helper()
 	text, tensors := a.Split(t)
@@ -197,11 +197,11 @@ func (r *restResult) send(t *testing.T, h http.Handler, reverse bool) handlertes
 		t.Fatal(err)
 	}
 	text := fmt.Sprintf(`{"id":%s,"inputs":[%s],"outputs":[%s]}`, id, strings.Join(in, ","), strings.Join(out, ","))
-	return handlertest.Ask(t, h, http.MethodPost, "/v2/models/"+r.ModelName+"/infer", append([]byte(text), tensors...), "Inference-Header-Content-Length", strconv.Itoa(len(text)))
+	return handlertest.Send(t, h, http.MethodPost, "/v2/models/"+r.ModelName+"/infer", append([]byte(text), tensors...), "Inference-Header-Content-Length", strconv.Itoa(len(text)))
 }
 
-// addRESTSeeds adds a request of each form; testdata has what a fuzzer found to take
-// different ways.
+// addRESTSeeds adds a request of each form; testdata has inputs with distinct coverage
+// that a fuzzer found.
 func addRESTSeeds(f *testing.F, names []string) {
 	f.Helper()
 	for i, name := range names {

@@ -16,13 +16,10 @@ import (
 	"github.com/tensorwire/tensorwire/internal/transport/wire"
 )
 
-// defaultMaxBodyBytes is the default of Options.MaxBodyBytes.
-const defaultMaxBodyBytes = 64 << 20
-
 // Options tune a Handler. The zero value has the defaults.
 type Options struct {
 	// MaxBodyBytes bounds the body of a request, both as it was sent and decompressed. 0:
-	// 64 MiB. It is at most 4 GiB less one byte.
+	// wire.DefaultMaxMessageBytes. It is at most envelope.MaxMessageSize.
 	MaxBodyBytes int64
 	// Logger logs the causes of internal errors. nil: slog.Default.
 	Logger *slog.Logger
@@ -40,7 +37,7 @@ type Handler struct {
 // run a model.
 func New(runner *infer.Runner, management *admin.Service, options Options) *Handler {
 	if options.MaxBodyBytes == 0 {
-		options.MaxBodyBytes = defaultMaxBodyBytes
+		options.MaxBodyBytes = wire.DefaultMaxMessageBytes
 	}
 	if options.Logger == nil {
 		options.Logger = slog.Default()

@@ -52,7 +52,7 @@ func TestRESTMethodsAndPaths(t *testing.T) {
 		{"POST", "/v2/models/m/versions/0x1/infer", 400, ""},
 		{"GET", "/v2/models/m/versions/99999999999999999999/config", 400, ""},
 	} {
-		a := handlertest.Ask(t, h, test.method, test.path, []byte(`{"inputs":[{"name":"x","datatype":"FP32","shape":[1],"data":[1]}]}`))
+		a := handlertest.Send(t, h, test.method, test.path, []byte(`{"inputs":[{"name":"x","datatype":"FP32","shape":[1],"data":[1]}]}`))
 		if a.Status != test.status || a.Header.Get("Allow") != test.allow {
 			t.Errorf("%s %s: status %d and Allow %q, want %d and %q: %s", test.method, test.path, a.Status, a.Header.Get("Allow"), test.status, test.allow, a.Body)
 		}

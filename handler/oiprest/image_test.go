@@ -31,7 +31,7 @@ func TestAnImageIsARequest(t *testing.T) {
 	bomb := bytes.Clone(picture)
 	copy(bomb[16:24], []byte{0, 0, 0xff, 0xff, 0, 0, 0xff, 0xff})
 	post := func(path, contentType string, body []byte, headers ...string) handlertest.Answer {
-		return handlertest.Ask(t, h, http.MethodPost, "/v2/models/"+path, body, append(headers, "Content-Type", contentType)...)
+		return handlertest.Send(t, h, http.MethodPost, "/v2/models/"+path, body, append(headers, "Content-Type", contentType)...)
 	}
 	post("labelled/infer", "image/png", picture).Golden(t, "image")
 	post("labelled/versions/1/infer?top_k=1", "image/png", picture).Golden(t, "image best")
@@ -74,7 +74,7 @@ func TestAnImageIsARequest(t *testing.T) {
 }
 
 // The configuration may fix sizes that the model leaves open: an image is resized to
-// them, and Predictor takes no others, too.
+// them, and Predictor accepts no others either.
 func TestAnImageHasTheConfiguredSize(t *testing.T) {
 	var ran []tensor.Shape
 	open := infertest.Pictures("cat", "dog", "eel")
@@ -88,7 +88,7 @@ func TestAnImageHasTheConfiguredSize(t *testing.T) {
 	picture := infertest.PNG(t, 7, 5, func(int, int) color.Color { return color.White })
 	apis, _ := handlertest.Serve(t, map[string]*infertest.Model{"m": open}, handlertest.Options{})
 	predictor, h := apis.Predictor, apis.REST
-	if a := handlertest.Ask(t, h, http.MethodPost, "/v2/models/m/infer", picture, "Content-Type", "image/png"); a.Status != http.StatusOK {
+	if a := handlertest.Send(t, h, http.MethodPost, "/v2/models/m/infer", picture, "Content-Type", "image/png"); a.Status != http.StatusOK {
 		t.Errorf("%d %s", a.Status, a.Body)
 	}
 	if _, err := predictor.Predict(t.Context(), &modelserving.InferenceRequest{RawImage: picture}); err != nil {
@@ -108,7 +108,8 @@ func TestAnImageHasTheConfiguredSize(t *testing.T) {
 	}
 }
 
-// An image that is refused before it is decoded is not what is wrong.
+// The error of a request that is refused before its image is decoded does not blame the
+// image.
 func TestAnImageThatIsRefused(t *testing.T) {
 	picture := infertest.PNG(t, 7, 5, func(int, int) color.Color { return color.White })
 	fails := infertest.Pictures()
@@ -127,9 +128,9 @@ func TestAnImageThatIsRefused(t *testing.T) {
 	} {
 		h, _ := handlertest.REST(t, map[string]*infertest.Model{"m": test.model}, test.options)
 		for range test.before {
-			handlertest.Ask(t, h, http.MethodPost, "/v2/models/m/infer", picture, "Content-Type", "image/png")
+			handlertest.Send(t, h, http.MethodPost, "/v2/models/m/infer", picture, "Content-Type", "image/png")
 		}
-		a := handlertest.Ask(t, h, http.MethodPost, "/v2/models/m/infer", picture[:len(picture)-20], "Content-Type", "image/png")
+		a := handlertest.Send(t, h, http.MethodPost, "/v2/models/m/infer", picture[:len(picture)-20], "Content-Type", "image/png")
 		if failure := a.Failure(t); a.Status != test.status || !strings.Contains(failure, test.says) || strings.Contains(failure, "body") {
 			t.Errorf("%s: %d %s", name, a.Status, failure)
 		}
@@ -137,7 +138,7 @@ func TestAnImageThatIsRefused(t *testing.T) {
 }
 
 // A body that curl sends with another of its options is recognized.
-func TestWhatWasMeantToBeAnImage(t *testing.T) {
+func TestABodyThatLooksLikeAnImage(t *testing.T) {
 	h, _ := handlertest.REST(t, map[string]*infertest.Model{"m": infertest.Echo(tensor.FP32, -1)}, handlertest.Options{})
 	picture, form := []byte("\x89PNG\r\n\x1a\n and more"), []byte("--b\r\nContent-Disposition: form-data; name=\"x\"\r\n\r\n{}\r\n--b--\r\n")
 	for _, test := range []struct {
@@ -148,15 +149,14 @@ func TestWhatWasMeantToBeAnImage(t *testing.T) {
 		{"", "send it with Content-Type: image/png", picture},
 		{"multipart/form-data; boundary=b", "forms are not supported", form},
 	} {
-		a := handlertest.Ask(t, h, http.MethodPost, "/v2/models/m/infer", test.body, "Content-Type", test.contentType)
+		a := handlertest.Send(t, h, http.MethodPost, "/v2/models/m/infer", test.body, "Content-Type", test.contentType)
 		if failure := a.Failure(t); a.Status != http.StatusBadRequest || !strings.Contains(failure, test.says) {
 			t.Errorf("%q: %d %s, want %q", test.contentType, a.Status, failure, test.says)
 		}
 	}
 }
 
-// TestRESTRequestsShareNoMemory answers many requests at once, whose buffers go from
-// one to the other.
+// TestRESTRequestsShareNoMemory answers many requests at once, whose buffers are reused.
 func TestRESTRequestsShareNoMemory(t *testing.T) {
 	h, _ := handlertest.REST(t, map[string]*infertest.Model{"m": infertest.Echo(tensor.Int32, -1)}, handlertest.Options{})
 	var group sync.WaitGroup

@@ -69,8 +69,7 @@ func TestRESTCarriesEveryDatatype(t *testing.T) {
 	}
 }
 
-// TestRESTReadsWhatClientsWrite are requests in the forms of clients that exist; each
-// means the same.
+// TestRESTReadsWhatClientsWrite sends one request in the forms of existing clients.
 func TestRESTReadsWhatClientsWrite(t *testing.T) {
 	h, _ := handlertest.REST(t, map[string]*infertest.Model{"m": infertest.Echo(tensor.FP32, -1, 2)}, handlertest.Options{})
 	const data = `[1, -2.5e0]`
@@ -123,7 +122,7 @@ func TestRESTAnswersAreGolden(t *testing.T) {
 			if test.tensors != nil {
 				headers = []string{"Inference-Header-Content-Length", strconv.Itoa(len(test.text))}
 			}
-			handlertest.Ask(t, h, http.MethodPost, "/v2/models/"+test.model+"/infer", append([]byte(test.text), test.tensors...), headers...).Golden(t, name)
+			handlertest.Send(t, h, http.MethodPost, "/v2/models/"+test.model+"/infer", append([]byte(test.text), test.tensors...), headers...).Golden(t, name)
 		})
 	}
 }
@@ -135,7 +134,7 @@ func TestRESTInferOfVersions(t *testing.T) {
 	h, _ := handlertest.REST(t, map[string]*infertest.Model{"m": m}, handlertest.Options{})
 	text := []byte(`{"inputs":[{"name":"x","datatype":"FP32","shape":[1],"data":[1]}]}`)
 	for path, version := range map[string]string{"/v2/models/m/infer": "3", "/v2/models/m/versions/1/infer": "1", "/v2/models/m/versions/3/infer": "3"} {
-		a := handlertest.Ask(t, h, http.MethodPost, path, text)
+		a := handlertest.Send(t, h, http.MethodPost, path, text)
 		if !strings.Contains(string(a.Body), `"model_version":"`+version+`"`) {
 			t.Errorf("%s: %s", path, a.Body)
 		}
@@ -146,7 +145,7 @@ func TestRESTInferOfVersions(t *testing.T) {
 			InferenceCount int `json:"inference_count"`
 		} `json:"model_stats"`
 	}
-	a := handlertest.Ask(t, h, http.MethodGet, "/v2/models/m/stats", nil)
+	a := handlertest.Send(t, h, http.MethodGet, "/v2/models/m/stats", nil)
 	if err := json.Unmarshal(a.Body, &stats); err != nil || len(stats.ModelStats) != 2 || stats.ModelStats[0].InferenceCount != 1 || stats.ModelStats[1].InferenceCount != 2 {
 		t.Errorf("%v: %s", err, a.Body)
 	}
@@ -177,7 +176,7 @@ func TestABodyThatIsOneTensor(t *testing.T) {
 		{"string", []byte("hello"), "[1,1]"},
 		{"string", nil, "[1,1]"},
 	} {
-		a := handlertest.Ask(t, h, http.MethodPost, "/v2/models/"+test.model+"/infer", test.body, "Inference-Header-Content-Length", "0")
+		a := handlertest.Send(t, h, http.MethodPost, "/v2/models/"+test.model+"/infer", test.body, "Inference-Header-Content-Length", "0")
 		text, tensors := a.Split(t)
 		want := test.body
 		if test.model == "string" {
@@ -202,7 +201,7 @@ func TestABodyThatIsOneTensor(t *testing.T) {
 		{"open", 8, 400, []string{`"x"`, "[2, -1, -1]"}},
 		{"nobody", 8, 404, []string{"Request for unknown model"}},
 	} {
-		a := handlertest.Ask(t, h, http.MethodPost, "/v2/models/"+test.model+"/infer", make([]byte, test.size), "Inference-Header-Content-Length", "0")
+		a := handlertest.Send(t, h, http.MethodPost, "/v2/models/"+test.model+"/infer", make([]byte, test.size), "Inference-Header-Content-Length", "0")
 		text := a.Failure(t)
 		for _, part := range test.says {
 			if a.Status != test.status || !strings.Contains(text, part) {
@@ -231,7 +230,7 @@ func TestTensorsAfterJSONAreNotCopied(t *testing.T) {
 	}
 }
 
-func TestValuesThatJSONHasNotAreToBeAskedForBehindIt(t *testing.T) {
+func TestValuesWithoutJSONFormNeedBinaryData(t *testing.T) {
 	for datatype, raw := range map[tensor.DataType][]byte{
 		tensor.FP32:  {0, 0, 0x80, 0x3f, 0, 0, 0xc0, 0x7f}, // 1, NaN
 		tensor.FP16:  {0, 0x3c, 0, 0x7c},                   // 1, infinity

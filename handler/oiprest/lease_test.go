@@ -41,7 +41,7 @@ func TestARequestIsMadeAndRunByOneVersion(t *testing.T) {
 		{"vector", "Content-Type", "application/json", []byte(`{"inputs":[{"name":"x","datatype":"FP32","shape":[1,2],"data":[1,2]}]}`)},
 	} {
 		counting.leases = 0
-		a := handlertest.Ask(t, h, http.MethodPost, "/v2/models/"+test.model+"/infer", test.body, test.header, test.value)
+		a := handlertest.Send(t, h, http.MethodPost, "/v2/models/"+test.model+"/infer", test.body, test.header, test.value)
 		if a.Status != http.StatusOK || counting.leases != 1 {
 			t.Errorf("%s with %s %s: %d %s, %d leases", test.model, test.header, test.value, a.Status, a.Body, counting.leases)
 		}
@@ -60,7 +60,7 @@ func (w *goneWriter) Write(p []byte) (int, error) {
 	return 0, errors.New("the stream is closed")
 }
 
-func TestAnAnswerToNobodyIsNotWrittenOver(t *testing.T) {
+func TestMemoryOfAnUnsentAnswerIsNotReused(t *testing.T) {
 	h, _ := handlertest.REST(t, map[string]*infertest.Model{"m": infertest.Echo(tensor.Bytes, -1)}, handlertest.Options{})
 	body := func(word string) string {
 		return `{"inputs":[{"name":"x","datatype":"BYTES","shape":[1],"data":["` + strings.Repeat(word, 1000) + `"]}]}`

@@ -31,7 +31,7 @@ func TestRESTMetadataIsGolden(t *testing.T) {
 	}
 	lifecycle := &telemetry.Lifecycle{}
 	h, _ := handlertest.REST(t, map[string]*infertest.Model{"m": m, "other": infertest.Echo(tensor.Bytes, -1)}, handlertest.Options{Version: "v1.2.3", Lifecycle: lifecycle})
-	handlertest.Ask(t, h, http.MethodGet, "/v2/health/ready", nil).Golden(t, "health not ready")
+	handlertest.Send(t, h, http.MethodGet, "/v2/health/ready", nil).Golden(t, "health not ready")
 	lifecycle.SetReady(true)
 	for name, path := range map[string]string{
 		"health live":      "/v2/health/live",
@@ -52,17 +52,17 @@ func TestRESTMetadataIsGolden(t *testing.T) {
 		"trace of a model": "/v2/models/m/trace/setting",
 		"shared memory":    "/v2/systemsharedmemory/status",
 	} {
-		t.Run(name, func(t *testing.T) { handlertest.Ask(t, h, http.MethodGet, path, nil).Golden(t, name) })
+		t.Run(name, func(t *testing.T) { handlertest.Send(t, h, http.MethodGet, path, nil).Golden(t, name) })
 	}
-	handlertest.Ask(t, h, http.MethodDelete, "/v2/models/m", nil).Golden(t, "wrong method")
+	handlertest.Send(t, h, http.MethodDelete, "/v2/models/m", nil).Golden(t, "wrong method")
 }
 
 func TestRESTRepositoryIndex(t *testing.T) {
 	h := handlertest.New(handlertest.States{}, handlertest.Options{}).REST
 	for name, body := range map[string]string{"index": ``, "index of all": `{"ready":false,"more":1}`, "index ready": `{"ready":true}`, "index malformed": `{"ready":`, "index of no truth": `{"ready":"yes"}`} {
-		handlertest.Ask(t, h, http.MethodPost, "/v2/repository/index", []byte(body)).Golden(t, name)
+		handlertest.Send(t, h, http.MethodPost, "/v2/repository/index", []byte(body)).Golden(t, name)
 	}
-	if a := handlertest.Ask(t, h, http.MethodGet, "/v2/models/m/versions/10/config", nil); a.Status != http.StatusServiceUnavailable || !strings.Contains(a.Failure(t), "loading") {
+	if a := handlertest.Send(t, h, http.MethodGet, "/v2/models/m/versions/10/config", nil); a.Status != http.StatusServiceUnavailable || !strings.Contains(a.Failure(t), "loading") {
 		t.Errorf("%d %s", a.Status, a.Body)
 	}
 }
@@ -70,7 +70,7 @@ func TestRESTRepositoryIndex(t *testing.T) {
 func TestRESTLoadsAndUnloads(t *testing.T) {
 	h, fake := handlertest.REST(t, map[string]*infertest.Model{"m": infertest.Echo(tensor.FP32, 1)}, handlertest.Options{})
 	post := func(path, body string) handlertest.Answer {
-		return handlertest.Ask(t, h, http.MethodPost, "/v2/repository/models/"+path, []byte(body))
+		return handlertest.Send(t, h, http.MethodPost, "/v2/repository/models/"+path, []byte(body))
 	}
 	file := base64.StdEncoding.EncodeToString([]byte("model"))
 	for _, test := range []struct{ path, body string }{
@@ -103,7 +103,7 @@ func TestRESTLoadsAndUnloads(t *testing.T) {
 	} {
 		a := post(test.path, test.body)
 		if name == "a repository" {
-			a = handlertest.Ask(t, h, http.MethodPost, "/v2/repository/r/models/a/load", nil)
+			a = handlertest.Send(t, h, http.MethodPost, "/v2/repository/r/models/a/load", nil)
 		}
 		if text := a.Failure(t); a.Status != http.StatusBadRequest || !strings.Contains(text, test.says) {
 			t.Errorf("%s: %d %s", name, a.Status, text)
@@ -148,7 +148,7 @@ func TestRESTSettings(t *testing.T) {
 		{"/v2/models/m/trace/setting", ``, 200, `"trace_level":["OFF"]`},
 		{"/v2/models/nobody/trace/setting", ``, 404, "nobody"},
 	} {
-		if a := handlertest.Ask(t, h, http.MethodPost, test.path, []byte(test.body)); a.Status != test.status || !strings.Contains(string(a.Body), test.says) {
+		if a := handlertest.Send(t, h, http.MethodPost, test.path, []byte(test.body)); a.Status != test.status || !strings.Contains(string(a.Body), test.says) {
 			t.Errorf("%s %s: %d %s", test.path, test.body, a.Status, a.Body)
 		}
 	}
@@ -194,7 +194,7 @@ func TestRESTSharedMemory(t *testing.T) {
 		{"POST", "/v2/cudasharedmemory/region/r/register", `{"raw_handle":{"b64":"AAAA"},"device_id":0,"byte_size":8}`, 501, `CUDA`},
 		{"POST", "/v2/cudasharedmemory/region/r/register", `{"raw_handle":{"b64":"?"}}`, 400, `raw_handle`},
 	} {
-		if a := handlertest.Ask(t, h, test.method, test.path, []byte(test.body)); a.Status != test.status || !strings.Contains(string(a.Body), test.says) {
+		if a := handlertest.Send(t, h, test.method, test.path, []byte(test.body)); a.Status != test.status || !strings.Contains(string(a.Body), test.says) {
 			t.Errorf("%s %s: %d %s", test.path, test.body, a.Status, a.Body)
 		}
 	}

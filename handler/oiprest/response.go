@@ -59,7 +59,7 @@ func (h *Handler) writeResult(w http.ResponseWriter, r *http.Request, result *in
 
 	header := w.Header()
 	header.Add(wire.HeaderVary, wire.HeaderAcceptEncoding)
-	if coding := chooseCoding(r.Header); coding != "" && length >= compressBytes {
+	if coding := wire.AcceptedCodec(r.Header, wire.CodecGzip, wire.CodecDeflate); coding != "" && length >= compressBytes {
 		if compressed.memory, err = compress(compressed.memory[:0], coding, parts); err != nil {
 			return err
 		}
@@ -93,7 +93,7 @@ func writeAll(w http.ResponseWriter, parts [][]byte) bool {
 }
 
 // appendResult appends the JSON of a result. A tensor has parameters only where it is
-// after the JSON: clients take their presence for that.
+// after the JSON: clients recognize such a tensor by them.
 func appendResult(dst []byte, result *infer.Result, binary *binaryOutputs) ([]byte, error) {
 	dst = append(dst, '{')
 	if result.ID != "" {

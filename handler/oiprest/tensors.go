@@ -187,7 +187,7 @@ func readOutputParameters(out *infer.Output, own parameters, all bool) (binary b
 		return false, fmt.Errorf("output %q: %w", out.Name, err)
 	}
 	if binary && out.Region != nil {
-		return false, infer.Invalidf("output %q is asked for after the JSON and in shared memory: ask for one of them", out.Name)
+		return false, infer.Invalidf("output %q is requested after the JSON and in shared memory: request one of them", out.Name)
 	}
 	return binary, nil
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/tensorwire/tensorwire/internal/imageinput"
 	"github.com/tensorwire/tensorwire/internal/infer"
 	"github.com/tensorwire/tensorwire/internal/models/repository"
+	"github.com/tensorwire/tensorwire/internal/transport/wire"
 )
 
 // ListModels implements [modelservingconnect.PredictorHandler].
@@ -132,9 +133,9 @@ func (e etags) check(ctx context.Context, snapshot *infer.Snapshot) error {
 		return nil // a failing version recovers without a new snapshot
 	}
 	tag := fmt.Sprintf(`W/"%s-%d"`, e.process, snapshot.Generation)
-	call.ResponseHeader().Set("ETag", tag)
+	call.ResponseHeader().Set(wire.HeaderETag, tag)
 	call.ResponseHeader().Set("Cache-Control", "no-cache")
-	for _, known := range call.RequestHeader().Values("If-None-Match") {
+	for _, known := range call.RequestHeader().Values(wire.HeaderIfNoneMatch) {
 		if known == "*" || strings.Contains(known, tag) {
 			return connecthttp.NewNotModifiedError()
 		}

@@ -56,7 +56,7 @@ func (s *Server) Run(ctx context.Context, listener net.Listener, ready func()) e
 		select {
 		case err := <-served:
 			s.unready()
-			return errors.Join(err, s.closeWithin(s.config.ShutdownTimeout)) //nolint:contextcheck // ctx may be done: closing has a time of its own
+			return errors.Join(err, s.closeWithin(s.config.ShutdownTimeout)) //nolint:contextcheck // ctx may be done: closing has its own timeout
 		case <-loaded:
 			loaded = nil
 			if ready != nil {
@@ -65,7 +65,7 @@ func (s *Server) Run(ctx context.Context, listener net.Listener, ready func()) e
 		case <-ctx.Done():
 		}
 	}
-	return s.stop(served) //nolint:contextcheck // ctx is done: stopping has times of its own
+	return s.stop(served) //nolint:contextcheck // ctx is done: stopping has its own timeouts
 }
 
 // Shutdown stops the server: it is not ready any more, ends streams, accepts no more

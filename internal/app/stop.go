@@ -57,7 +57,7 @@ func (s *Server) closeWithin(timeout time.Duration) error {
 }
 
 // close releases what New acquired, in the reverse order. A call into the engine cannot
-// be interrupted: when ctx ends first, close returns an error, and the release goes on in
+// be interrupted: when ctx ends first, close returns an error, and the release continues in
 // the background. The engine is never unloaded under a running call.
 func (s *Server) close(ctx context.Context) error {
 	s.closeOnce.Do(func() { go s.release() })

@@ -19,7 +19,7 @@ func closing(models time.Duration) (s *Server, engineClosed *atomic.Bool) {
 	return s, engineClosed
 }
 
-// The engine stays loaded while a run is inside it, and the server stops all the same.
+// The engine stays loaded while a run is inside it, and the server stops nevertheless.
 func TestAModelThatHangsDoesNotKeepTheServer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, engine := closing(time.Second)

@@ -47,7 +47,7 @@ func parse(t *testing.T, env map[string]string, args ...string) *config.Config {
 	return c
 }
 
-func TestFlagsGoBeforeTheEnvironmentBeforeDefaults(t *testing.T) {
+func TestFlagsPrecedeTheEnvironmentAndDefaults(t *testing.T) {
 	t.Parallel()
 	env := map[string]string{"TENSORWIRE_LISTEN": ":1", "TENSORWIRE_MAX_QUEUE": "7", "TENSORWIRE_CORS_ORIGIN": "https://a.example, https://b.example"}
 	c := parse(t, env, "--listen", ":2", "--shutdown-timeout=5s")

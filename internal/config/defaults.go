@@ -6,6 +6,7 @@ import (
 	"github.com/tensorwire/tensorwire/internal/sched/respcache"
 	"github.com/tensorwire/tensorwire/internal/sched/scheduler"
 	"github.com/tensorwire/tensorwire/internal/transport/server"
+	"github.com/tensorwire/tensorwire/internal/transport/wire"
 )
 
 // Defaults, from the packages that own them.
@@ -16,7 +17,7 @@ const (
 	defaultMaxQueue           = scheduler.DefaultMaxQueue
 	defaultMaxQueueBytes      = scheduler.DefaultMaxQueueBytes
 	defaultHangTimeout        = scheduler.DefaultHangTimeout
-	defaultMaxMessageBytes    = server.DefaultMaxMessageBytes
+	defaultMaxMessageBytes    = wire.DefaultMaxMessageBytes
 	// heldTimes is how many copies of a message are in memory at once.
 	heldTimes = server.HeldTimes
 )

@@ -60,8 +60,8 @@ func TestGoodFiles(t *testing.T) {
 	}
 }
 
-// TestTheFullFileIsFull compares the file with the list of settings.
-func TestTheFullFileIsFull(t *testing.T) {
+// TestTheFullFileHasEverySetting compares the file with the list of settings.
+func TestTheFullFileHasEverySetting(t *testing.T) {
 	t.Parallel()
 	content, err := os.ReadFile("testdata/full.good.yaml")
 	if err != nil {

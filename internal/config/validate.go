@@ -9,13 +9,11 @@ import (
 
 	"github.com/tensorwire/tensorwire/internal/base/setting"
 	"github.com/tensorwire/tensorwire/internal/models/repository"
+	"github.com/tensorwire/tensorwire/internal/transport/wire/envelope"
 )
 
 // minPollInterval bounds the cost of scanning.
 const minPollInterval = 100 * time.Millisecond
-
-// maxMessageBytes is the largest message: its length has four bytes on the wire.
-const maxMessageBytes = 1<<32 - 1
 
 // Validate returns every setting that is wrong, joined. The errors name settings by
 // [setting.Key].
@@ -56,10 +54,10 @@ func above0(key setting.Key, found time.Duration, example string) error {
 }
 
 func (c *Config) validateMessageBytes() error {
-	if c.MaxMessageBytes <= maxMessageBytes {
+	if c.MaxMessageBytes <= envelope.MaxMessageSize {
 		return nil
 	}
-	return setting.Errorf("%s is %v: the length of a message has four bytes on the wire, give %d or less", setting.MaxMessageBytes, c.MaxMessageBytes, maxMessageBytes)
+	return setting.Errorf("%s is %v: the length of a message has four bytes on the wire, give %d or less", setting.MaxMessageBytes, c.MaxMessageBytes, envelope.MaxMessageSize)
 }
 
 func (c *Config) validateLoadModels() error {

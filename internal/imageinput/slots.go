@@ -10,7 +10,7 @@ type Slots struct{ taken chan struct{} }
 // NewSlots returns as many slots as n.
 func NewSlots(n int) Slots { return Slots{taken: make(chan struct{}, n)} }
 
-// Acquire waits for a slot, which the caller gives back by Release. It returns the
+// Acquire waits for a slot, which the caller returns by Release. It returns the
 // error of ctx when that ends first.
 func (s Slots) Acquire(ctx context.Context) error {
 	select {
@@ -21,5 +21,5 @@ func (s Slots) Acquire(ctx context.Context) error {
 	}
 }
 
-// Release gives a slot back.
+// Release returns a slot.
 func (s Slots) Release() { <-s.taken }

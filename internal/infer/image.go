@@ -27,7 +27,7 @@ func (r *Runner) convert(ctx context.Context, lease *Lease, source *imageinput.S
 	if err := engine.Admits(ctx, lease.Session()); err != nil {
 		return tensor.Tensor{}, err
 	}
-	// The slot is given back before the model's queue, which bounds the bytes that wait
+	// The slot is released before the model's queue, which bounds the bytes that wait
 	// in it: a slot that was kept through the queue would let one slow model delay the
 	// images of all.
 	if err := r.slots.Acquire(ctx); err != nil {

@@ -17,7 +17,7 @@ type wantedOutput struct {
 	shape tensor.Shape
 }
 
-// wanted returns the outputs that are asked for; where none are, all that are offered.
+// wanted returns the requested outputs, or all that are offered where none is requested.
 // Each error names the output.
 func (c *contract) wanted(asked []Output) ([]wantedOutput, error) {
 	if len(asked) == 0 {
@@ -32,11 +32,11 @@ func (c *contract) wanted(asked []Output) ([]wantedOutput, error) {
 		at := specIndex(c.outputs, out.Name)
 		switch {
 		case at < 0:
-			return nil, Invalidf("output %q: the model gives no tensor of that name; it gives %s", out.Name, TensorNames(c.outputs))
+			return nil, Invalidf("output %q: the model has no output of that name; it has %s", out.Name, TensorNames(c.outputs))
 		case slices.ContainsFunc(asked[:i], func(other Output) bool { return other.Name == out.Name }):
-			return nil, Invalidf("output %q is asked for twice", out.Name)
+			return nil, Invalidf("output %q is requested twice: request it once", out.Name)
 		case out.Classes > 0 && out.Region != nil:
-			return nil, Invalidf("output %q is asked for as classes and in shared memory: ask for one of them", out.Name)
+			return nil, Invalidf("output %q is requested as classes and in shared memory: request one of them", out.Name)
 		}
 		wanted[i] = wantedOutput{out, c.places[at], c.outputs[at].Shape}
 	}

@@ -91,7 +91,7 @@ type Result struct {
 	computed *engine.Result
 }
 
-// ResultOutput is an output with the form that was asked for.
+// ResultOutput is an output in the requested form.
 type ResultOutput struct {
 	Output
 	// Tensor is valid until the Result is released, and Data can be written to the wire

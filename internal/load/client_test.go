@@ -45,7 +45,7 @@ func echo(w http.ResponseWriter, r *http.Request) {
 
 // Messages are intact at any size, also above the flow-control window, and with more
 // callers than one connection has streams.
-func TestMessagesComeBack(t *testing.T) {
+func TestMessagesArriveIntact(t *testing.T) {
 	t.Parallel()
 	client := serve(t, echo)
 	for _, size := range []int{0, 1, 3_000, 65_535, 1 << 20} {

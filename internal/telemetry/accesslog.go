@@ -83,7 +83,7 @@ func codeOfStatus(status int) string {
 		return connect.CodeAborted.String()
 	case http.StatusRequestEntityTooLarge, http.StatusTooManyRequests:
 		return connect.CodeResourceExhausted.String()
-	case statusClientClosedRequest:
+	case StatusClientClosedRequest:
 		return connect.CodeCanceled.String()
 	case http.StatusServiceUnavailable:
 		return connect.CodeUnavailable.String()
@@ -99,9 +99,9 @@ func codeOfStatus(status int) string {
 	return connect.CodeInternal.String()
 }
 
-// statusClientClosedRequest is nginx's status for a client that has disconnected. HTTP has
-// none.
-const statusClientClosedRequest = 499
+// StatusClientClosedRequest is nginx's status for a client that has disconnected. HTTP has
+// none, and only logs show it.
+const StatusClientClosedRequest = 499
 
 // RecordCalls returns an interceptor that records the outcome of each RPC for the access
 // log.

@@ -42,7 +42,7 @@ func TestLogLevels(t *testing.T) {
 		if got := kept(log, &out); got != want {
 			t.Errorf("%s: %q, want %q", lowest, got, want)
 		}
-		// Each level for itself, in loggers that were made before, too.
+		// Each level changes independently, also in existing loggers.
 		levels.SetVerbose(2)
 		levels.SetInfo(false)
 		levels.SetWarning(true)

@@ -57,11 +57,12 @@ func SetModel(ctx context.Context, model string, version int64) {
 	}
 }
 
-// Outcome is how a request over an RPC protocol ended.
+// Outcome is how a request ended.
 type Outcome struct {
-	// Protocol and Codec are connect's names, such as grpc and proto.
+	// Protocol and Codec are connect's names, such as grpc and proto; "" for plain HTTP.
 	Protocol, Codec string
-	// Code is ok or the name of the error's code.
+	// Code is ok or the name of the error's code; "": the access log derives it from the
+	// HTTP status.
 	Code string
 	// Err is the error as the client gets it; nil: none.
 	Err error

@@ -17,10 +17,10 @@ func (s *Scanner) Skip() {
 
 // Value is the position of a value in a text. The zero Value has none.
 type Value struct {
-	text    []byte
-	at, end int
-	root    string
-	depth   int
+	text  []byte
+	at    int
+	root  string
+	depth int
 }
 
 // Value skips a value of any kind and returns its position. It serves values that need
@@ -30,15 +30,11 @@ func (s *Scanner) Value() Value {
 	if s.Skip(); s.err != nil {
 		return Value{}
 	}
-	v.end = s.at
 	return v
 }
 
 // Exists reports whether v has a value.
 func (v Value) Exists() bool { return v.text != nil }
-
-// JSON returns the value's own text.
-func (v Value) JSON() []byte { return v.text[v.at:v.end:v.end] }
 
 // Scanner returns a Scanner for the value alone. Its errors have the value's path and
 // position in the whole text.

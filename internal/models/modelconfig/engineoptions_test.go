@@ -76,7 +76,7 @@ func TestSelectVersions(t *testing.T) {
 	}
 }
 
-func TestDataTypesGoBothWays(t *testing.T) {
+func TestDataTypesConvertBothWays(t *testing.T) {
 	t.Parallel()
 	for d := tensor.Bool; d <= tensor.Bytes; d++ {
 		theirs := modelconfig.ProtoDataType(d)

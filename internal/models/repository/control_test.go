@@ -252,7 +252,7 @@ func TestUnloadClosesASessionWithoutLeases(t *testing.T) {
 
 // A load that failed, for example because memory was exhausted, can be tried again with
 // the same files.
-func TestARequestTriesAgainWhatFailed(t *testing.T) {
+func TestALoadByRequestRetriesWhatFailed(t *testing.T) {
 	options, short := explicit, true
 	options.Compile = func(*repository.Version[string]) (string, error) {
 		if short {

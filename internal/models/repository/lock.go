@@ -51,7 +51,7 @@ func (r *Repository[S]) openModels() (root *os.Root, names []string, err error) 
 		return nil, nil, err
 	}
 	if names, err = modelNames(root); err != nil {
-		root.Close()
+		_ = root.Close() // the directory was only read
 		return nil, nil, err
 	}
 	names = slices.DeleteFunc(names, func(name string) bool {

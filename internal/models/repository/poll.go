@@ -78,7 +78,7 @@ func (p *poller[S]) pass(ctx context.Context) (unsettled bool) {
 		if slices.Contains(names, name) {
 			continue
 		}
-		if !e.settled(fingerprint{}, time.Time{}, p.options.SettleTime) {
+		if !e.settledLocked(fingerprint{}, time.Time{}, p.options.SettleTime) {
 			unsettled = true
 			continue
 		}
@@ -93,7 +93,7 @@ func (p *poller[S]) pass(ctx context.Context) (unsettled bool) {
 func (r *Repository[S]) followLocked(ctx context.Context, root *os.Root, name string) bool {
 	e := r.entryLocked(name)
 	d := r.examine(root, name, e.settings)
-	settled := e.settled(d.all, d.newest, r.options.SettleTime)
+	settled := e.settledLocked(d.all, d.newest, r.options.SettleTime)
 	if d.all == e.applied {
 		return true
 	}
@@ -105,10 +105,10 @@ func (r *Repository[S]) followLocked(ctx context.Context, root *os.Root, name st
 	return err == nil
 }
 
-// settled reports whether the files have had this fingerprint, and have not changed, for the
-// duration settle. It ignores a modification time in the future, which is due to a wrong
-// clock. The caller holds the load lock.
-func (e *entry) settled(now fingerprint, newest time.Time, settle time.Duration) bool {
+// settledLocked reports whether the files have had this fingerprint, and have not changed,
+// for the duration settle. It ignores a modification time in the future, which is due to a
+// wrong clock. The caller holds the load lock.
+func (e *entry) settledLocked(now fingerprint, newest time.Time, settle time.Duration) bool {
 	if e.since.IsZero() || e.seen != now {
 		e.seen, e.since = now, time.Now()
 	}
@@ -146,7 +146,7 @@ func (r *Repository[S]) loadAtStart(ctx context.Context, name string) error {
 		}
 		before := d.all
 		if d = r.examine(root, name, d.settings); d.all != before {
-			e.settled(d.all, d.newest, r.options.SettleTime)
+			e.settledLocked(d.all, d.newest, r.options.SettleTime)
 			r.options.Logger.Info("model is still being written", "model", name)
 			return nil
 		}

@@ -16,8 +16,8 @@ import (
 // settle is longer than it takes to see a change and to wait until it is still.
 const settle = 3*repository.DefaultPollInterval + 2*repository.DefaultSettleTime
 
-// polled calls test with a repository that follows its directory, in a bubble of time:
-// the files are real, and their times lie in the bubble's future.
+// polled calls test with a repository that follows its directory, in a synctest bubble:
+// the files are real, and their times are in the bubble's future.
 func polled(t *testing.T, files map[string]string, test func(t *testing.T, dir string, r *repository.Repository[string], l *loader)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
@@ -145,8 +145,8 @@ func TestPollWaitsUntilADirectoryIsStill(t *testing.T) {
 	})
 }
 
-// Between rm -r and cp -r, a model that is replaced is not there, and may be so each
-// time that somebody looks.
+// Between rm -r and cp -r, a model that is replaced is absent, and may be absent at each
+// scan.
 func TestPollDoesNotMissAModelThatIsBackAtOnce(t *testing.T) {
 	polled(t, map[string]string{"cat/1/model.onnx": "one"}, func(t *testing.T, dir string, r *repository.Repository[string], _ *loader) {
 		time.Sleep(repository.DefaultPollInterval - 100*time.Millisecond)
@@ -164,8 +164,8 @@ func TestPollDoesNotMissAModelThatIsBackAtOnce(t *testing.T) {
 	})
 }
 
-// While another model is tried again, it may seem to be about to become a second one.
-func TestTheDefaultModelIsNotInDoubtWhileAnotherLoads(t *testing.T) {
+// While another model is retried, it might become the second ready one.
+func TestTheDefaultModelStaysWhileAnotherLoads(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		dir := write(t, map[string]string{"cat/1/model.onnx": "one", "dog/1/model.onnx": "corrupt"})
 		l := &loader{}

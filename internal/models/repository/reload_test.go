@@ -167,7 +167,7 @@ func TestTheLastVersionThatServesIsKeptUntilAnotherDoes(t *testing.T) {
 		drop(t, dir, "cat/1")
 		time.Sleep(settle)
 		expect(t, r, "cat/2 unavailable, cat/1 ready")
-		put(t, dir, "cat/notes.txt", "") // a change of no account
+		put(t, dir, "cat/notes.txt", "") // a file that the model does not use
 		put(t, dir, "cat/3/model.onnx", "corrupt")
 		time.Sleep(settle)
 		expect(t, r, "cat/3 unavailable, cat/2 unavailable, cat/1 ready")
@@ -177,7 +177,7 @@ func TestTheLastVersionThatServesIsKeptUntilAnotherDoes(t *testing.T) {
 	})
 }
 
-func TestAModelThatWasPutRightIsLoaded(t *testing.T) {
+func TestACorrectedModelIsLoaded(t *testing.T) {
 	polled(t, map[string]string{"cat/1/model.onnx": "corrupt", "dog/readme": ""}, func(t *testing.T, dir string, r *repository.Repository[string], l *loader) {
 		expect(t, r, "cat/1 unavailable, dog")
 		time.Sleep(time.Hour)
@@ -215,8 +215,8 @@ func TestFilesThatChangeWhileTheyAreLoadedAreLoadedAgain(t *testing.T) {
 	})
 }
 
-// A file that comes and goes while its model is loaded leaves the directory as it was
-// looked at, and a version that was not loaded from that.
+// A file that changes and changes back during a load leaves the fingerprint as it was,
+// while the version may have been loaded from the changed file.
 func TestFilesThatChangeAndChangeBackAreLoadedAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		dir := write(t, map[string]string{"cat/1/model.onnx": "one"})

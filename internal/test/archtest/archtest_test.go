@@ -54,12 +54,13 @@ var leaves = map[string][]string{
 	"internal/base/sharedmem":    nil,
 	"internal/base/tensorjson":   {"internal/base/tensor"},
 	"internal/transport/bufpool": nil,
-	// The HTTP/2 server knows nothing of RPC or of the rest of the server.
+	// The HTTP/2 server is independent of RPC and of the rest of the server.
 	"internal/transport/h2": {"internal/transport/bufpool", "internal/transport/wire/envelope"},
 	// Framing only, so that the HTTP/2 server may use it.
 	"internal/transport/wire/envelope": nil,
 	"internal/models/pull":             {"internal/base/setting"},
-	"web":                              nil,
+	// Header names and content codings, which exist once.
+	"web": {"internal/transport/wire"},
 }
 
 // onlyIn lists imports from outside with the packages that may have them, and the reason.

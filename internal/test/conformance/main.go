@@ -1,4 +1,4 @@
-// Conformance is the server under test of connectconformance: Connect's conformance
+// Command conformance is the server under test of connectconformance: Connect's conformance
 // service, served directly by the product's constructor, [server.New]. `make conformance`
 // runs it.
 //

@@ -21,7 +21,6 @@ const side = 28
 
 // Class holds the digits of one class.
 type Class struct {
-	digit int
 	// data has the intensities, from 0 to 1, of all digits of the class in the
 	// package.
 	data []float64
@@ -41,11 +40,8 @@ func Load(t testing.TB, root string, digit int) Class {
 	if err := json.Unmarshal(content, &parsed); err != nil {
 		t.Fatalf("%s: %v", file, err)
 	}
-	return Class{digit: digit, data: parsed.Data}
+	return Class{data: parsed.Data}
 }
-
-// Digit returns the digit of the class.
-func (c Class) Digit() int { return c.digit }
 
 // PNG returns the i-th held-out digit, 0 to HeldOut-1, as a PNG file of 28 x 28
 // grey pixels.

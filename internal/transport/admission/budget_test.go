@@ -88,7 +88,7 @@ func TestReservationsWaitInOrder(t *testing.T) {
 }
 
 // A waiter that leaves the queue makes room for those behind it.
-func TestOneWhoLeavesMakesWay(t *testing.T) {
+func TestAWaiterThatLeavesMakesRoom(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		b := admission.New(100)

@@ -16,7 +16,7 @@ import (
 // A waiting Read wakes when its memory is full, at the end of the message it reads (of the
 // gRPC envelope, or of content-length), or when no more bytes are available: at once
 // between messages, after partialWait within a message. A large message therefore costs one
-// wake-up, and a peer that stops in the middle of a message is still heard.
+// wake-up, and a handler still gets the bytes of a peer that stops within a message.
 type body struct {
 	st *stream
 	// readMu admits one Read at a time.

@@ -20,9 +20,9 @@
 //
 // Handlers run on pooled goroutines, last in, first out (workers.go). They append HEADERS,
 // small DATA and trailers to one buffer per connection, under the connection's lock
-// (sendqueue.go, hpack.go). A lazy writer (writer.go) exists only while something is to be
-// sent. It yields once, so that the frames of other handlers join, and writes everything in
-// one call. DATA too large to copy is sent from the handler's own memory, in turns with
+// (sendqueue.go, hpack.go). A lazy writer (writer.go) exists only while there is something
+// to send. It yields once, so that the frames of other handlers join, and writes everything
+// in one call. DATA too large to copy is sent from the handler's own memory, in turns with
 // other streams, while the handler waits in Write (senddata.go).
 //
 // # Flow control
@@ -50,10 +50,10 @@
 // Options lists the limits. flood.go has the budgets against rapid reset (CVE-2023-44487),
 // made-you-reset (CVE-2025-8671) and floods of PING, SETTINGS, PRIORITY, WINDOW_UPDATE and
 // empty frames (CVE-2019-9511 to 9518). headerblock.go and hpack.go bound a CONTINUATION
-// flood (CVE-2023-45288), headerfields.go an HPACK bomb. sendqueue.go bounds responses that the peer does
-// not read. minrate.go enforces a minimum transfer rate for streams whose flow-control
-// window stays closed. timers.go has the timeouts of handshake, header block, idle
-// connection and PING.
+// flood (CVE-2023-45288), headerfields.go an HPACK bomb. sendqueue.go bounds responses that
+// the peer does not read. minrate.go enforces a minimum transfer rate for streams whose
+// flow-control window stays closed. timers.go has the timeouts of handshake, header block,
+// idle connection and PING.
 //
 // # Graceful shutdown
 //

@@ -157,7 +157,7 @@ func FuzzAgainstNetHTTP(f *testing.F) {
 	})
 }
 
-// exchangeAll sends the requests encoded in data and returns what came of them.
+// exchangeAll sends the requests encoded in data and returns their results.
 func exchangeAll(t *testing.T, data []byte, own bool) string {
 	t.Helper()
 	var all strings.Builder

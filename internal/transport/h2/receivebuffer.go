@@ -28,7 +28,7 @@ type receiveBuffer struct {
 	// that swaps it out: the reader goroutine, or reclaim.
 	lent atomic.Pointer[[recvBufferSize]byte]
 	// tryReadFunc is tryRead, bound once. err is the result of the latest tryRead, and idle
-	// reports whether the connection can do without a buffer.
+	// reports whether the connection needs no buffer.
 	tryReadFunc func(fd uintptr) bool
 	idle        func() bool
 	err         error

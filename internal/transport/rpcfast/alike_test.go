@@ -165,7 +165,8 @@ func FuzzAlike(f *testing.F) {
 	f.Add(uint8(2), uint8(3), uint8(0xff), "x", "", "HS", envelope(0x80, []byte("a: b\r\n")))
 	both := bothSides()
 	f.Fuzz(func(t *testing.T, procedure, kind, options uint8, timeout, accept, letters string, tail []byte) {
-		// A deadline that passes while the handler runs is seen by one and not the other.
+		// A deadline that passes while the handler runs may affect one path and not the
+		// other.
 		if strings.ContainsAny(timeout, "num") || len(timeout) > 0 && len(timeout) < 6 && timeout != "0" {
 			return
 		}

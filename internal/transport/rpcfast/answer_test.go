@@ -27,12 +27,12 @@ type request struct {
 	procedure, method, query string
 	header                   map[string]string
 	body                     []byte
-	// sized says that the length is announced, and end what ends the body if not io.EOF.
+	// sized announces the length. end is the error that ends the body; nil: io.EOF.
 	sized bool
 	slow  bool
 	end   error
 	major int
-	// still says that answers cannot be flushed.
+	// still means that answers cannot be flushed.
 	still bool
 }
 
@@ -87,7 +87,7 @@ func (s *side) answer(t *testing.T, q request) string {
 var tooLarge = regexp.MustCompile(`message has (more than )?\d+ bytes, the server accepts \d+ \(max-message-bytes\): send a smaller message or raise the setting` +
 	`|message (size \d+ )?is larger than configured max \d+( - unable to determine message size: [^",\r\n]*)?`)
 
-// describeBody writes what a body says, so that fields may be in any order.
+// describeBody writes the content of a body independently of the order of its fields.
 func describeBody(b *strings.Builder, header http.Header, body []byte) {
 	switch kind := header.Get("Content-Type"); {
 	case strings.HasPrefix(kind, "application/grpc"), strings.HasPrefix(kind, "application/connect+"):
@@ -127,8 +127,8 @@ func describeMessage(b *strings.Builder, data []byte, zipped bool) {
 	fmt.Fprintf(b, "message, zipped %v: %s\n", zipped && !isRaw(data), prototext.Format(&m))
 }
 
-// isRaw reports whether an answer is little but bytes fields, which the fast path does
-// not compress. It is the one thing that a caller may see.
+// isRaw reports whether an answer is mostly bytes fields, which the fast path does not
+// compress. This is the only difference that a caller may see.
 func isRaw(data []byte) bool {
 	var m inference.ModelInferResponse
 	if err := proto.Unmarshal(data, &m); err != nil {

@@ -37,7 +37,7 @@ func messages(tb testing.TB, size int) [][]byte {
 	return out
 }
 
-// everyKind is a message with bytes fields of every kind that there is.
+// everyKind is a message with bytes fields of every kind.
 var everyKind = sync.OnceValue(func() protoreflect.MessageType {
 	text := `
 		name: "every.proto" package: "every" syntax: "proto3"
@@ -80,8 +80,8 @@ func kinds() []proto.Message {
 	}
 }
 
-// FuzzDecode: decoding by aliasing gives what proto.Unmarshal gives, errors too, and
-// encoding in parts what can be decoded.
+// FuzzDecode: decoding with aliases returns what proto.Unmarshal returns, errors
+// included, and a message encoded in parts decodes again.
 func FuzzDecode(f *testing.F) {
 	// Large enough to differ from small ones by the second argument, and small enough
 	// to be varied fast.
@@ -114,8 +114,8 @@ func FuzzDecode(f *testing.F) {
 	})
 }
 
-// checkEncoding checks that m, which is want, is encoded so that want comes back, and
-// left as it is.
+// checkEncoding checks that the encoding of m, which equals want, decodes to want, and
+// that m does not change.
 func checkEncoding(t *testing.T, m, want proto.Message, minBytes int) {
 	t.Helper()
 	var e encoded

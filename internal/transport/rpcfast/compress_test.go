@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// Clients say that they take compressed answers without a thought of what they are of.
-// Tensors cost more to compress than all the rest of their call.
+// Most clients accept compressed responses by default. Compressing tensors costs more
+// than the rest of their call.
 func TestTensorsAreNotCompressed(t *testing.T) {
 	t.Parallel()
 	ours := bothSides().ours.handler

@@ -109,13 +109,13 @@ func (l *leases) hold(message proto.Message, buf []byte) {
 		return
 	}
 	if len(l.held) >= l.prune {
-		l.removeDropped()
+		l.removeDroppedLocked()
 	}
 	l.held[weak.Make((*byte)(at))] = lease{weak.Make(unsafe.SliceData(buf)), cap(buf)}
 }
 
-// removeDropped removes the entries of dropped messages. The caller holds mu.
-func (l *leases) removeDropped() {
+// removeDroppedLocked removes the entries of dropped messages.
+func (l *leases) removeDroppedLocked() {
 	if l.held == nil {
 		l.held = map[weak.Pointer[byte]]lease{}
 	}

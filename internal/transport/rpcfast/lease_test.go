@@ -119,7 +119,7 @@ func TestMemoryReturnsToThePoolOnceUnused(t *testing.T) {
 				return stream.Send(answer)
 			},
 		},
-		"not written, though the handler does not mind": {
+		"not written, though the handler reports no error": {
 			handler: func(_ context.Context, _ func(), stream connect.ServerStream, _ *inference.ModelInferRequest) error {
 				_ = stream.Send(answer)
 				return nil
@@ -196,7 +196,7 @@ func TestNothingIsLentOnTheSlowPath(t *testing.T) {
 
 // An engine that is called when the context ends may read its inputs for longer than the
 // handler runs. The race detector sees whether anyone writes there meanwhile.
-func TestWorkThatIsLeftBehindReadsOn(t *testing.T) {
+func TestAbandonedWorkMayReadItsInputs(t *testing.T) {
 	var left sync.WaitGroup
 	for range 20 {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
@@ -277,7 +277,7 @@ func TestMessagesCanBeReused(t *testing.T) {
 	}, script(t, "", 50_000), script(t, "small", 0))
 }
 
-// A handler that never releases keeps no more alive than it holds.
+// A handler that never releases keeps only the messages alive that it refers to.
 func TestDroppedMessagesAreCollected(t *testing.T) {
 	const count = 100
 	messages := make([][]byte, count)
@@ -304,7 +304,7 @@ func TestDroppedMessagesAreCollected(t *testing.T) {
 	}, messages...)
 }
 
-// What two calls get from the pool is never the same memory.
+// Two calls never get the same memory from the pool.
 func TestReleaseTwiceIsOnce(t *testing.T) {
 	serve(t.Context(), t, httptest.NewRecorder(), connect.StreamTypeBidi, "application/grpc", func(ctx context.Context, stream connect.ServerStream) error {
 		m := receive(t, stream, 50_000)

@@ -97,8 +97,8 @@ func exchange(t *testing.T, transport *http.Transport, url string, q request) st
 	return strings.Join(lines, "\n")
 }
 
-// Over the network, with either server, both paths are as alike as without it. Errors and
-// trailers depend on how a server treats header fields that a handler sets late.
+// Over the network, with either server, both paths behave the same as without it. Errors
+// and trailers depend on how a server treats header fields that a handler sets late.
 func TestServersAnswerAlike(t *testing.T) {
 	for _, server := range []struct {
 		name        string
@@ -127,7 +127,7 @@ func TestServersAnswerAlike(t *testing.T) {
 	}
 }
 
-// Streams of both ways go on while both sides send, and end when the caller leaves.
+// Bidirectional streams continue while both sides send, and end when the client disconnects.
 func TestStreamsAreFullDuplexAndEndWithTheirCaller(t *testing.T) {
 	for _, own := range []bool{false, true} {
 		for _, contentType := range []string{"application/grpc", "application/grpc-web"} {

@@ -14,7 +14,7 @@ const (
 	// streamWindow is a stream's flow-control window in bytes. An upload over a link of 40
 	// ms needs rate times round trip; net/http's default of 1 MiB stops at 24 MB/s there.
 	streamWindow = 16 << 20
-	// connectionWindow is the connection's, which is given back as handlers read. It is a
+	// connectionWindow is the connection's, which is returned as handlers read. It is a
 	// multiple of a stream's, so that idle streams with full windows, as StreamPredict's
 	// are while their frames in flight are at the limit, do not stop the other calls.
 	connectionWindow = 8 * streamWindow
@@ -51,8 +51,8 @@ func useH2(server *http.Server, options Options) *h2.Server {
 }
 
 // maxUnreadOf returns the bound on unread bytes of all HTTP/2 connections. They arrive before
-// memory is reserved for their message, and come on top: half a budget more, and at least
-// room for a few idle streams with full windows.
+// memory is reserved for their message, so they are not in the budget: at most half of its
+// size, and at least four full windows of a stream.
 func maxUnreadOf(b *admission.Budget) int64 {
 	if b.Limit() == 0 {
 		return maxUnread

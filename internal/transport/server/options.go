@@ -5,15 +5,15 @@ import (
 	"time"
 
 	"github.com/tensorwire/tensorwire/internal/transport/admission"
+	"github.com/tensorwire/tensorwire/internal/transport/wire"
 )
 
 // Defaults of Options.
 const (
-	DefaultMaxMessageBytes = 64 << 20
-	defaultHeaderTimeout   = 10 * time.Second
-	defaultIdleTimeout     = 3 * time.Minute
-	defaultBodyGrace       = 10 * time.Second
-	defaultBodyRate        = 100_000
+	defaultHeaderTimeout = 10 * time.Second
+	defaultIdleTimeout   = 3 * time.Minute
+	defaultBodyGrace     = 10 * time.Second
+	defaultBodyRate      = 100_000
 )
 
 // Options tune a Server, its RPC routes and its standard middleware. The zero value has the
@@ -23,7 +23,7 @@ type Options struct {
 	// the server. "*" means all. Empty: only pages of the server's own origin.
 	CORSOrigins []string
 	// MaxMessageBytes bounds a message of a request, as it was sent and decompressed. 0:
-	// DefaultMaxMessageBytes.
+	// wire.DefaultMaxMessageBytes.
 	MaxMessageBytes int64
 	// HeaderTimeout bounds the arrival of a request's headers. 0: 10 s.
 	HeaderTimeout time.Duration
@@ -46,7 +46,7 @@ type Options struct {
 }
 
 func (o Options) withDefaults() Options {
-	setDefault(&o.MaxMessageBytes, DefaultMaxMessageBytes)
+	setDefault(&o.MaxMessageBytes, wire.DefaultMaxMessageBytes)
 	setDefault(&o.HeaderTimeout, defaultHeaderTimeout)
 	setDefault(&o.IdleTimeout, defaultIdleTimeout)
 	setDefault(&o.BodyGrace, defaultBodyGrace)

@@ -118,7 +118,7 @@ func TestWithoutRoomARequestIsRefusedInItsOwnForm(t *testing.T) {
 	}
 }
 
-// gRPC's clients retry by themselves only what is answered by trailers alone.
+// gRPC clients retry transparently only after a Trailers-Only response.
 func TestRefusalOverGRPCIsTrailersOnly(t *testing.T) {
 	b := admission.New(10 * mb)
 	address, _ := start(t, server.Options{Budget: b})

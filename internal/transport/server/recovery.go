@@ -43,8 +43,8 @@ func recoverCalls(log *slog.Logger) connect.ServerInterceptor {
 	}
 }
 
-// recoverPanics is the middleware Recovery. A response that has begun is cut off: the client
-// must not take it for complete.
+// recoverPanics is the middleware Recovery. A response that has begun is cut off, so that
+// the client detects that it is incomplete.
 func recoverPanics(log *slog.Logger) func(http.Handler) http.Handler {
 	writer := connecthttp.NewErrorWriter()
 	return func(next http.Handler) http.Handler {

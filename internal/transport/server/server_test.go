@@ -159,8 +159,8 @@ func grpcClient(t *testing.T, address string) modelservingconnect.PredictorClien
 	return modelservingconnect.NewPredictorClient(connect.NewClient(connecthttp.NewTransport(httpClient(t, true), "http://"+address, connecthttp.WithGRPC())))
 }
 
-// The HTTP/2 server that is bundled with Go has known holes: where it is net/http's, it
-// is that of x/net.
+// The HTTP/2 server that is bundled with Go has known vulnerabilities: --http2 net/http
+// uses x/net's.
 func TestHTTP2Implementation(t *testing.T) {
 	for by, options := range map[string]server.Options{
 		"tensorwire/internal/transport/h2.": {}, "golang.org/x/net/http2.(*serverConn)": {NetHTTP2: true},
@@ -427,7 +427,7 @@ func TestUnreadBodyIsNoRequest(t *testing.T) {
 	}
 }
 
-// A client that declares a body and sends none is answered all the same.
+// A client that declares a body and sends none is answered nevertheless.
 func TestBodyThatNeverArrivesIsCutOff(t *testing.T) {
 	address, _ := start(t, server.Options{BodyGrace: 200 * time.Millisecond})
 	for name, head := range map[string]string{
@@ -448,8 +448,8 @@ func TestBodyThatNeverArrivesIsCutOff(t *testing.T) {
 	}
 }
 
-// x/net gives a connection's window back as handlers read, so an idle stream
-// with a full window must leave room for the other calls.
+// x/net returns a connection's window as handlers read, so an idle stream with a full
+// window must leave room for the other calls.
 func TestIdleStreamLeavesRoomForOtherCalls(t *testing.T) {
 	address, _ := start(t, server.Options{})
 	c := grpcClient(t, address)

@@ -1,6 +1,6 @@
 package wire
 
-// Names of header fields that several packages use, in canonical form.
+// Names of header fields, in canonical form.
 const (
 	HeaderAcceptEncoding         = "Accept-Encoding"
 	HeaderAuthorization          = "Authorization"

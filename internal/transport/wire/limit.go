@@ -10,6 +10,9 @@ import (
 	"github.com/tensorwire/tensorwire/internal/base/setting"
 )
 
+// DefaultMaxMessageBytes is the default limit of a message: 64 MiB.
+const DefaultMaxMessageBytes = 64 << 20
+
 // UnknownSize is the size of a message whose end has not arrived.
 const UnknownSize = -1
 

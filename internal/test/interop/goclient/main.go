@@ -1,4 +1,4 @@
-// Goclient is a typical Go client: grpc-go with stubs that protoc generates from the
+// Command goclient is a typical Go client: grpc-go with stubs that protoc generates from the
 // public contract. It calls a server with the models of make interop, and prints the
 // checks that passed.
 //

@@ -2,8 +2,8 @@
 // streams prefix each message with a byte of flags and its length in four bytes, big endian
 // ("Length-Prefixed-Message" in gRPC's PROTOCOL-HTTP2.md).
 //
-// It imports the standard library only, so that the HTTP/2 server can use it and still
-// knows nothing of RPC.
+// It imports the standard library only, so that the HTTP/2 server can use it without a
+// dependency on RPC.
 package envelope
 
 import (
