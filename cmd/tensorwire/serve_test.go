@@ -539,7 +539,7 @@ func TestRunSaysWhatIsWrong(t *testing.T) {
 		"bad environment": {[]string{"serve"}, map[string]string{"TENSORWIRE_MAX_QUEUE": "many"}, exitUsage, "TENSORWIRE_MAX_QUEUE"},
 		"half of TLS":     {[]string{"serve", "--tls-cert", "x.pem"}, nil, exitUsage, "--tls-key"},
 		"log level":       {[]string{"serve", "--log-level", "loud"}, nil, exitUsage, `"loud"`},
-		"bad origin":      {[]string{"serve", "--models", root + "/models", "--cors-origin", "app.example.com"}, nil, exitError, "--cors-origin"},
+		"bad origin":      {[]string{"serve", "--models", root + "/models", "--cors-origin", "app.example.com"}, nil, exitUsage, `--cors-origin is "app.example.com": give scheme://host`},
 		"missing models":  {[]string{"serve", "--models", "/nowhere/models"}, nil, exitError, "/nowhere/models does not exist"},
 		"missing default": {[]string{"serve", "--models", root + "/models", "--default-model", "cat"}, nil, exitError, `"cat"`},
 		"missing library": {[]string{"serve", "--models", root + "/models"}, map[string]string{"TENSORWIRE_ONNXRUNTIME_LIB": "/nowhere/lib.so"}, exitError, "TENSORWIRE_ONNXRUNTIME_LIB is /nowhere/lib.so"},
