@@ -12,6 +12,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/tensorwire/tensorwire/internal/base/setting"
 	"github.com/tensorwire/tensorwire/internal/engine"
 )
 
@@ -128,7 +129,7 @@ func New[S any](dir string, engines Engines, options Options[S]) *Repository[S] 
 func (r *Repository[S]) Scan() error {
 	root, names, err := r.openModels()
 	if errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("%w: the models directory %s does not exist; make %s, or name another with --models", ErrNotFound, r.dir, filepath.Join(r.dir, "<model>", "1", "model.onnx"))
+		return setting.Errorf("%w: the models directory %s does not exist; make %s, or name another with %s", ErrNotFound, r.dir, filepath.Join(r.dir, "<model>", "1", "model.onnx"), setting.Models)
 	}
 	if err != nil {
 		return fmt.Errorf("read the models directory: %w", err)

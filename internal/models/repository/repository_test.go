@@ -98,7 +98,7 @@ func TestTheOneModelThatCouldBeLoadedIsTheDefault(t *testing.T) {
 func TestScanRefuses(t *testing.T) {
 	dir := write(t, map[string]string{"cat/1/model.onnx": ""})
 	missing := repository.New(filepath.Join(dir, "missing"), enginetest.Registry(&loader{}), repository.Options[string]{})
-	if err := missing.Scan(); !errors.Is(err, repository.ErrNotFound) || !strings.Contains(err.Error(), "--models") {
+	if err := missing.Scan(); !errors.Is(err, repository.ErrNotFound) || !strings.Contains(err.Error(), "another with models") {
 		t.Errorf("a missing directory gives %v", err)
 	}
 	other := repository.New(dir, enginetest.Registry(&loader{}), repository.Options[string]{DefaultModel: "dog"})
