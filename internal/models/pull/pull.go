@@ -112,7 +112,7 @@ func (d *download) partialError(err error) error {
 // expected digest, so that a pull can be repeated.
 func (j *job) existing(ctx context.Context) (Result, error) {
 	if info, err := os.Stat(j.Dir); err != nil || !info.IsDir() {
-		return Result{}, fmt.Errorf("the models directory %q does not exist: create it, or use another one", j.Dir)
+		return Result{}, fmt.Errorf("the models directory %q does not exist: create it, or give another directory", j.Dir)
 	}
 	if _, err := os.Lstat(j.versionDir()); errors.Is(err, fs.ErrNotExist) {
 		return Result{}, nil
