@@ -1,6 +1,7 @@
 package config
 
 import (
+	"context"
 	"errors"
 	"net"
 	"net/http"
@@ -62,7 +63,7 @@ func above0(key setting.Key, found time.Duration, example string) error {
 func (c *Config) validateListen() error {
 	_, port, err := net.SplitHostPort(c.Listen)
 	if err == nil {
-		_, err = net.LookupPort("tcp", port)
+		_, err = new(net.Resolver).LookupPort(context.Background(), "tcp", port) // reads no network
 	}
 	if err == nil {
 		return nil
