@@ -9,6 +9,9 @@
 //   - [Server.Handler] in an http.Server of the program, which owns the connections. gRPC
 //     needs HTTP/2: without TLS, enable it with http.Protocols.SetUnencryptedHTTP2.
 //
+// The page is built by `make build` and is not in the module that `go get` downloads. The
+// path / then answers 503; all APIs work.
+//
 // The program needs cgo, and ONNX Runtime's shared library at run time: see
 // [Options.OnnxRuntimeLibrary].
 //

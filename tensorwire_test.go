@@ -219,6 +219,8 @@ func TestErrorsNameOptions(t *testing.T) {
 		"budget":        {tensorwire.Options{MemoryBudget: 1000}, tensorwire.ErrOptions, "lower Options.MaxMessageBytes to 500"},
 		"control":       {tensorwire.Options{LoadModels: []string{"a"}}, tensorwire.ErrOptions, "Options.LoadModels is a: Options.ModelControl poll"},
 		"control value": {tensorwire.Options{ModelControl: 9}, tensorwire.ErrOptions, "Options.ModelControl is 9"},
+		"listen":        {tensorwire.Options{Listen: "8080"}, tensorwire.ErrOptions, `Options.Listen is "8080": give host:port`},
+		"origin":        {tensorwire.Options{CORSOrigins: []string{"a.example"}}, tensorwire.ErrOptions, `Options.CORSOrigins is "a.example"`},
 		"half of TLS":   {tensorwire.Options{TLSKeyFile: "key.pem"}, tensorwire.ErrOptions, "Options.TLSCertFile and Options.TLSKeyFile"},
 		"library":       {tensorwire.Options{OnnxRuntimeLibrary: "/nowhere/lib.so"}, tensorwire.ErrLibraryNotFound, "Options.OnnxRuntimeLibrary is /nowhere/lib.so"},
 		"models":        {tensorwire.Options{OnnxRuntimeLibrary: library(), Models: "/nowhere/models"}, tensorwire.ErrNotFound, "set Options.Models to another"},

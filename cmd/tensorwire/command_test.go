@@ -16,7 +16,7 @@ func TestUnknownCommandsAndFlags(t *testing.T) {
 		"command":            {[]string{"sevre"}, "no command \"sevre\": did you mean tensorwire serve?\nsee tensorwire --help\n"},
 		"no near command":    {[]string{"frobnicate"}, `no command "frobnicate": tensorwire has completion, models, serve, version`},
 		"command of models":  {[]string{"models", "pul"}, "did you mean tensorwire models pull?\nsee tensorwire models --help\n"},
-		"help topic":         {[]string{"help", "srve"}, "did you mean tensorwire serve?"},
+		"help topic":         {[]string{"help", "srve"}, "did you mean tensorwire serve?\nsee tensorwire --help\n"},
 		"shell":              {[]string{"completion", "fisch"}, "did you mean tensorwire completion fish?"},
 		"flag":               {[]string{"serve", "--max-queu", "7"}, "unknown flag --max-queu: did you mean --max-queue?\nsee tensorwire serve --help\n"},
 		"flag of one dash":   {[]string{"serve", "-lisen", ":1"}, "unknown flag --lisen: did you mean --listen?"},

@@ -54,7 +54,7 @@ func (p *program) pullCommand() *cobra.Command {
 	flags.StringVar(&options.SHA256, "sha256", "", "expected SHA-256 `digest`, 64 hexadecimal digits; without it the file is not verified")
 	flags.Int64Var(&options.Version, "version", 1, "`number` of the version; an existing version is never replaced")
 	config.SizeVar(flags, &maxBytes, "max-bytes", pull.DefaultMaxBytes, "maximum `size` of the file")
-	flags.DurationVar(&options.StallTimeout, "stall-timeout", pull.DefaultStallTimeout, "`duration` without a byte from the server before a retry")
+	config.DurationVar(flags, &options.StallTimeout, "stall-timeout", pull.DefaultStallTimeout, "`duration` without a byte from the server before a retry")
 	settings.AddTo(flags, setting.Models, config.FileKey)
 	return cmd
 }

@@ -39,6 +39,9 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdin i
 	case err == nil:
 		return exitOK
 	case errors.Is(err, config.ErrUsage), errors.Is(err, pull.ErrOptions):
+		if command.Name() == "help" {
+			command = root // its help lists the topics
+		}
 		fmt.Fprintf(stderr, "tensorwire: %s\nsee %s --help\n", setting.Text(err, p.name), command.CommandPath())
 		return exitUsage
 	default:

@@ -539,7 +539,7 @@ func TestRunSaysWhatIsWrong(t *testing.T) {
 		"bad environment": {[]string{"serve"}, map[string]string{"TENSORWIRE_MAX_QUEUE": "many"}, exitUsage, "TENSORWIRE_MAX_QUEUE"},
 		"half of TLS":     {[]string{"serve", "--tls-cert", "x.pem"}, nil, exitUsage, "--tls-key"},
 		"log level":       {[]string{"serve", "--log-level", "loud"}, nil, exitUsage, `"loud"`},
-		"bad origin":      {[]string{"serve", "--models", root + "/models", "--cors-origin", "app.example.com"}, nil, exitError, "--cors-origin"},
+		"bad origin":      {[]string{"serve", "--models", root + "/models", "--cors-origin", "app.example.com"}, nil, exitUsage, `--cors-origin is "app.example.com": give scheme://host`},
 		"missing models":  {[]string{"serve", "--models", "/nowhere/models"}, nil, exitError, "/nowhere/models does not exist: make /nowhere/models/<model>/1/model.onnx, or set --models to another"},
 		"missing default": {[]string{"serve", "--models", root + "/models", "--default-model", "cat"}, nil, exitError, `--default-model is "cat", which is not in `},
 		"missing model":   {[]string{"serve", "--models", root + "/models", "--model-control", "explicit", "--load-model", "cat"}, nil, exitError, `--load-model has "cat", which is not in `},

@@ -99,7 +99,7 @@ func takesImage(v *infer.Version, contentType string, content []byte) error {
 	case len(content) == 0:
 		return infer.Invalidf("Content-Type is %q, but the body is empty: send the image's bytes", contentType)
 	case vision.Sniff(content) == "":
-		return infer.Invalidf("Content-Type is %q, but the %d bytes of the body begin like no JPEG, PNG, GIF, WebP, BMP or TIFF", contentType, len(content))
+		return infer.Invalidf("Content-Type is %q, but the %d bytes of the body are no JPEG, PNG, GIF, WebP, BMP or TIFF image", contentType, len(content))
 	}
 	return nil
 }

@@ -31,7 +31,7 @@ func (s *Server) Announce(out io.Writer, address net.Addr) {
 			ready++
 		}
 	}
-	fmt.Fprintf(out, "\nTensorwire serves %d of %d models of %s\n\n  page   %s/\n  call   %s\n\n", ready, len(models.Models), s.config.Models, base, exampleCall(curl, base, models))
+	fmt.Fprintf(out, "\nTensorwire serves %d of %d models in %s\n\n  page   %s/\n  call   %s\n\n", ready, len(models.Models), s.config.Models, base, exampleCall(curl, base, models))
 }
 
 // exampleCall returns a curl command: an image for the default model if that accepts

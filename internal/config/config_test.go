@@ -103,6 +103,10 @@ func TestValuesThatDoNotFit(t *testing.T) {
 		{"--shutdown-timeout", "0"},
 		{"--tls-cert", "/nowhere/cert.pem", "--tls-key", "/nowhere/key.pem"},
 		{"--tls-key", "key.pem"},
+		{"--listen", ""},
+		{"--listen", "localhost"},
+		{"--listen", "127.0.0.1:65536"},
+		{"--cors-origin", "*,app.example.com"},
 	} {
 		if _, err := resolve(nil, args...); !errors.Is(err, config.ErrUsage) {
 			t.Errorf("%q: %v", args, err)
@@ -140,18 +144,20 @@ func TestFlagsOfOneDash(t *testing.T) {
 func TestErrorsSayWhatIsAccepted(t *testing.T) {
 	t.Parallel()
 	for want, args := range map[string][]string{
-		`--max-queue is "many": give a whole number`:                                 {"--max-queue", "many"},
-		`--max-queue is "9999999999999999999": the number is too large`:              {"--max-queue", "9999999999999999999"},
-		`--max-queue is 0: give 1 or more`:                                           {"--max-queue", "0"},
-		`--poll-interval is "2": give a duration such as 500ms, 30s or 2m`:           {"--poll-interval", "2"},
-		`--poll-interval is 1ms: give 100ms or more`:                                 {"--poll-interval", "1ms"},
-		`--allow-shared-memory is "maybe": give true or false`:                       {"--allow-shared-memory=maybe"},
-		`--memory-budget is -1: give 0 or more`:                                      {"--memory-budget", "-1"},
-		`--max-queue-bytes is "lots": give a size such as 1073741824, 512MiB or 2GB`: {"--max-queue-bytes", "lots"},
-		`--log-level is "loud": give debug, info, warn or error`:                     {"--log-level", "loud"},
-		`--listen needs a value (address)`:                                           {"--listen"},
-		`unknown flag --max-queu: did you mean --max-queue?`:                         {"-max-queu", "7"},
-		`unknown flag --colour`:                                                      {"--colour", "blue"},
+		`--max-queue is "many": give a whole number`:                                                      {"--max-queue", "many"},
+		`--max-queue is "9999999999999999999": the number is too large`:                                   {"--max-queue", "9999999999999999999"},
+		`--max-queue is 0: give 1 or more`:                                                                {"--max-queue", "0"},
+		`--poll-interval is "2": give a duration such as 500ms, 30s or 2m`:                                {"--poll-interval", "2"},
+		`--poll-interval is 1ms: give 100ms or more`:                                                      {"--poll-interval", "1ms"},
+		`--allow-shared-memory is "maybe": give true or false`:                                            {"--allow-shared-memory=maybe"},
+		`--memory-budget is -1: give 0 or more`:                                                           {"--memory-budget", "-1"},
+		`--max-queue-bytes is "lots": give a size such as 1073741824, 512MiB or 2GB`:                      {"--max-queue-bytes", "lots"},
+		`--log-level is "loud": give debug, info, warn or error`:                                          {"--log-level", "loud"},
+		`--listen needs a value (address)`:                                                                {"--listen"},
+		`--listen is "8080": give host:port or :port with a port from 0 to 65535, such as 127.0.0.1:8080`: {"--listen", "8080"},
+		`--cors-origin is "http://a.example/": give scheme://host or scheme://host:port without a path, such as https://app.example.com, or *`: {"--cors-origin", "http://a.example/"},
+		`unknown flag --max-queu: did you mean --max-queue?`: {"-max-queu", "7"},
+		`unknown flag --colour`:                              {"--colour", "blue"},
 		"--hang-timeout is 0s: give a duration such as 1m, longer than any run of a model takes\n--shutdown-delay is -1s: give 0s or more": {"--hang-timeout", "0s", "--shutdown-delay", "-1s"},
 	} {
 		if _, err := resolve(nil, args...); !errors.Is(err, config.ErrUsage) || err.Error() != want {

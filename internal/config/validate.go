@@ -1,7 +1,10 @@
 package config
 
 import (
+	"context"
 	"errors"
+	"net"
+	"net/http"
 	"os"
 	"slices"
 	"strings"
@@ -19,6 +22,8 @@ const minPollInterval = 100 * time.Millisecond
 // [setting.Key].
 func (c *Config) Validate() error {
 	return errors.Join(
+		c.validateListen(),
+		c.validateOrigins(),
 		atLeast("intra-op-threads", c.IntraOpThreads, 1),
 		atLeast("instances", c.Instances, 0),
 		atLeast("max-queue", c.MaxQueue, 1),
@@ -51,6 +56,28 @@ func above0(key setting.Key, found time.Duration, example string) error {
 		return nil
 	}
 	return setting.Errorf("%s is %v: give a duration such as %s", key, found, example)
+}
+
+func (c *Config) validateListen() error {
+	_, port, err := net.SplitHostPort(c.Listen)
+	if err == nil {
+		_, err = new(net.Resolver).LookupPort(context.Background(), "tcp", port) // reads no network
+	}
+	if err == nil {
+		return nil
+	}
+	return setting.Errorf("%s is %q: give host:port or :port with a port from 0 to 65535, such as 127.0.0.1:8080", setting.Listen, c.Listen)
+}
+
+// validateOrigins rejects what package server would reject, before the models are loaded.
+func (c *Config) validateOrigins() error {
+	var errs []error
+	for _, origin := range c.CORSOrigins {
+		if origin != "*" && new(http.CrossOriginProtection).AddTrustedOrigin(origin) != nil {
+			errs = append(errs, setting.Errorf("%s is %q: give scheme://host or scheme://host:port without a path, such as https://app.example.com, or *", setting.CORSOrigin, origin))
+		}
+	}
+	return errors.Join(errs...)
 }
 
 func (c *Config) validateMessageBytes() error {

@@ -131,6 +131,11 @@ func (f flags) size(p *Size, to Size, name, usage string) *pflag.Flag {
 	return scalar(f, p, to, name, sizeKind, usage, parseSize)
 }
 
+// DurationVar declares a flag for a duration, like the Var functions of pflag.
+func DurationVar(set *pflag.FlagSet, p *time.Duration, name string, to time.Duration, usage string) {
+	flags{set}.duration(p, to, name, usage)
+}
+
 func (f flags) duration(p *time.Duration, to time.Duration, name, usage string) *pflag.Flag {
 	flag := scalar(f, p, to, name, durationKind, usage, func(text string) (time.Duration, error) {
 		d, err := time.ParseDuration(text)

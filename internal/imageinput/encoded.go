@@ -28,7 +28,7 @@ func (i *Input) IsEncoded(source *Source) (bool, error) {
 	}
 	encoded := vision.Sniff(source.Image) != ""
 	if named && !encoded {
-		return false, invalidf("%v: %v is %q, but the bytes begin like no JPEG, PNG, GIF, WebP, BMP or TIFF", FieldImage, FieldContentType, source.ContentType)
+		return false, invalidf("%v: %v is %q, but the bytes are no JPEG, PNG, GIF, WebP, BMP or TIFF image", FieldImage, FieldContentType, source.ContentType)
 	}
 	return encoded, nil
 }

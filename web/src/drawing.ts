@@ -9,25 +9,29 @@ const idleMs = 300;
 
 type Point = { x: number; y: number };
 
+/** DrawingEvents are the callbacks of a DrawingInput. */
+interface DrawingEvents {
+  /** onStart is called when the pen begins a new drawing. */
+  onStart(): void;
+  /** onDrawing is called with the drawing's PNG file whenever the pen is idle. */
+  onDrawing(png: Blob): void;
+  /** onClear is called when the user clears the drawing. */
+  onClear(): void;
+}
+
 /** DrawingInput converts strokes on the canvas to PNG files. */
 export class DrawingInput {
   readonly #canvas = byId("draw", HTMLCanvasElement);
   readonly #background = byId("background", HTMLButtonElement);
   readonly #clear = byId("clear", HTMLButtonElement);
   readonly #save = byId("save", HTMLButtonElement);
-  readonly #onStart: () => void;
-  readonly #onDrawing: (png: Blob) => void;
+  readonly #events: DrawingEvents;
   #strokes: Point[][] = [];
   #penDown = false;
   #timer = 0;
 
-  /**
-   * onStart is called when a drawing begins or is cleared, onDrawing with the
-   * drawing's PNG file whenever the pen is idle.
-   */
-  constructor(onStart: () => void, onDrawing: (png: Blob) => void) {
-    this.#onStart = onStart;
-    this.#onDrawing = onDrawing;
+  constructor(events: DrawingEvents) {
+    this.#events = events;
 
     this.#canvas.addEventListener("pointerdown", (event) => this.#begin(event));
     this.#canvas.addEventListener("pointermove", (event) => this.#move(event));
@@ -36,7 +40,7 @@ export class DrawingInput {
 
     this.#clear.addEventListener("click", () => {
       this.clear();
-      this.#onStart();
+      this.#events.onClear();
     });
     this.#background.addEventListener("click", () => {
       this.#background.setAttribute("aria-pressed", String(!this.#isBlack));
@@ -67,7 +71,7 @@ export class DrawingInput {
     clearTimeout(this.#timer);
     this.#canvas.setPointerCapture(event.pointerId);
     if (this.#strokes.length === 0) {
-      this.#onStart();
+      this.#events.onStart();
     }
     this.#penDown = true;
     this.#strokes.push([this.#point(event)]);
@@ -138,7 +142,7 @@ export class DrawingInput {
       this.#canvas.toBlob((png) => {
         // Ignores a drawing that was cleared or continued in the meantime.
         if (png && drawn === this.#strokes && !this.#penDown) {
-          this.#onDrawing(png);
+          this.#events.onDrawing(png);
         }
       }, "image/png");
     }, idleMs);

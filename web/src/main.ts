@@ -26,13 +26,19 @@ const imageFile = new ImageFileInput((file) => {
   drawing.clear();
   setImage(file, file.name || defaultName);
 });
-const drawing = new DrawingInput(
-  () => {
+const drawing = new DrawingInput({
+  onStart: clearImage,
+  // Not before: without its preview the file's tile is smaller on a phone, and the canvas
+  // would move under the pen.
+  onDrawing: (png) => {
+    imageFile.clear();
+    setImage(png, defaultName);
+  },
+  onClear: () => {
     imageFile.clear();
     clearImage();
   },
-  (png) => setImage(png, defaultName),
-);
+});
 
 function setImage(content: Blob, name: string): void {
   image = { content, name };

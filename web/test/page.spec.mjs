@@ -462,8 +462,16 @@ for (const colorScheme of ["light", "dark"]) {
       }
       await page.click("#copy");
       await fits();
+      await page.locator("#draw").scrollIntoViewIfNeeded();
+      const before = await page.locator("#draw").boundingBox();
+      await page.mouse.move(before.x + 50, before.y + 50);
+      await page.mouse.down();
+      assert.deepEqual(await page.locator("#draw").boundingBox(), before, "the canvas moves under the pen");
+      await page.mouse.up();
+      await page.click("#clear");
+      await page.locator("#preview").waitFor({ state: "hidden" });
       await drawSeven(page);
-      await bestLabel(page);
+      await labelIs(page, "7");
       await fits();
     },
     { viewport: { width: 360, height: 740 }, hasTouch: true, isMobile: true, colorScheme },

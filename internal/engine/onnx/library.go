@@ -38,7 +38,8 @@ func Find(explicit string) (string, error) {
 			return "", setting.Errorf("%w: %s is %s, which is not a file; give the path of %s",
 				ErrLibraryNotFound, setting.OnnxRuntimeLib, explicit, LibraryNames()[0])
 		}
-		return explicit, nil
+		// The loader searches for a name without a directory, and not in the working directory.
+		return filepath.Abs(explicit)
 	}
 	dirs := searchDirs()
 	if path, ok := FindIn(dirs...); ok {

@@ -33,8 +33,11 @@ func TestFindTakesTheExplicitPath(t *testing.T) {
 	if err := os.WriteFile(want, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if got, err := onnx.Find(want); err != nil || got != want {
-		t.Errorf("%q, %v", got, err)
+	t.Chdir(filepath.Dir(want))
+	for _, path := range []string{want, "any.name", "./any.name"} {
+		if got, err := onnx.Find(path); err != nil || got != want {
+			t.Errorf("%s: %q, %v", path, got, err)
+		}
 	}
 }
 

@@ -33,7 +33,7 @@ const maxNameLength = 200
 
 // ErrOptions reports an invalid option; its text names the option, by its setting.Key if
 // it has one, and the accepted values.
-var ErrOptions = errors.New("usage")
+var ErrOptions = errors.New("invalid option")
 
 // Options configure a pull. URL, Dir and Name are required; the zero values of the
 // other fields are the defaults.

@@ -1,6 +1,8 @@
 package repository_test
 
 import (
+	"bytes"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"slices"
@@ -34,6 +36,21 @@ func expect(t *testing.T, r *repository.Repository[string], want string) {
 	if got := index(r); got != want {
 		t.Errorf("the repository has %s, want %s", got, want)
 	}
+}
+
+// TestAModelWithoutVersionsIsLogged expects the reason once, not with every scan.
+func TestAModelWithoutVersionsIsLogged(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var log bytes.Buffer
+		dir := write(t, map[string]string{"cat/model.onnx": "one"})
+		r, _ := open(t, dir, repository.Options[string]{Control: repository.ControlPoll, Logger: slog.New(slog.NewTextHandler(&log, nil))})
+		go r.Poll(t.Context())
+		time.Sleep(settle)
+		want := `level=ERROR msg="model is unavailable" model=cat reason="it has no version: put the model at cat/1/model.onnx"`
+		if strings.Count(log.String(), want) != 1 || strings.Count(log.String(), "\n") != 1 {
+			t.Errorf("the log is\n%swant once %s", &log, want)
+		}
+	})
 }
 
 func TestPollFollowsTheDirectory(t *testing.T) {

@@ -40,6 +40,7 @@ func (r *Repository[S]) entryLocked(name string) *entry {
 // they are. The caller holds the load lock.
 func (r *Repository[S]) reconcileLocked(ctx context.Context, name string, src *source, d *directory, again bool) (failures []error, _ error) {
 	e := r.entryLocked(name)
+	changed := e.applied != d.all
 	e.applied = d.all
 	selected := r.selected(name, d)
 	maps.DeleteFunc(e.tried, func(number int64, _ fingerprint) bool { return !contains(selected, number) })
@@ -48,6 +49,9 @@ func (r *Repository[S]) reconcileLocked(ctx context.Context, name string, src *s
 		return e.tried[v.number] == d.key(v) && (!again || present.serves(v.number))
 	})
 	r.list(name, selected, todo, d)
+	if len(selected) == 0 && changed {
+		r.options.Logger.Error("model is unavailable", "model", name, "reason", d.reason(name))
+	}
 	if len(todo) > 0 {
 		for _, warning := range d.settings.warnings {
 			r.options.Logger.Warn("model configuration", "model", name, "warning", warning)
