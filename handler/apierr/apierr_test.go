@@ -20,7 +20,7 @@ import (
 	"github.com/tensorwire/tensorwire/internal/models/repository"
 	"github.com/tensorwire/tensorwire/internal/sched/scheduler"
 	"github.com/tensorwire/tensorwire/internal/telemetry"
-	"github.com/tensorwire/tensorwire/internal/transport/admission"
+	"github.com/tensorwire/tensorwire/internal/transport/admission/overload"
 )
 
 func TestErrorsHaveOneCodeAndStatus(t *testing.T) {
@@ -87,7 +87,7 @@ func TestOverloadHasATimeToRetryAfter(t *testing.T) {
 	log := slog.New(slog.DiscardHandler)
 	rpc := apierr.RPC(t.Context(), log, scheduler.ErrQueueFull)
 	status, _ := apierr.REST(t.Context(), log, header, scheduler.ErrQueueFull)
-	if wait, ok := admission.RetryAfter(rpc); !ok || wait != time.Second || status != http.StatusServiceUnavailable || header.Get("Retry-After") != "1" {
+	if wait, ok := overload.RetryAfter(rpc); !ok || wait != time.Second || status != http.StatusServiceUnavailable || header.Get("Retry-After") != "1" {
 		t.Errorf("wait %v, status %d, %v", wait, status, header)
 	}
 }

@@ -54,6 +54,7 @@ var leaves = map[string][]string{
 	"internal/base/sharedmem":    nil,
 	"internal/base/tensorjson":   {"internal/base/tensor"},
 	"internal/transport/bufpool": nil,
+	"internal/telemetry":         nil, // every layer may use it
 	// The HTTP/2 server is independent of RPC and of the rest of the server.
 	"internal/transport/h2": {"internal/transport/bufpool", "internal/transport/wire/envelope"},
 	// Framing only, so that the HTTP/2 server may use it.
@@ -85,11 +86,12 @@ type pkg struct {
 	ImportPath string
 	Doc        string
 	Imports    []string
+	Deps       []string // Imports, and those of imports
 }
 
 func packages(t *testing.T) []pkg {
 	t.Helper()
-	out, err := exec.CommandContext(t.Context(), "go", "list", "-json=ImportPath,Doc,Imports", module+"...").Output()
+	out, err := exec.CommandContext(t.Context(), "go", "list", "-json=ImportPath,Doc,Imports,Deps", module+"...").Output()
 	if err != nil {
 		t.Fatal(err)
 	}
