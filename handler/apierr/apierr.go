@@ -17,6 +17,7 @@ import (
 	"github.com/tensorwire/tensorwire/internal/infer"
 	"github.com/tensorwire/tensorwire/internal/models/repository"
 	"github.com/tensorwire/tensorwire/internal/sched/scheduler"
+	"github.com/tensorwire/tensorwire/internal/telemetry"
 	"github.com/tensorwire/tensorwire/internal/transport/admission/overload"
 )
 
@@ -42,7 +43,7 @@ var codes = []struct {
 	{repository.ErrUnavailable, connect.CodeUnavailable},
 	{scheduler.ErrOvertaken, connect.CodeAborted},
 	{infer.ErrStopping, connect.CodeUnavailable},
-	{infer.ErrPanic, connect.CodeInternal},
+	{telemetry.ErrInternal, connect.CodeInternal},
 	{infer.ErrDeadlineCeiling, connect.CodeDeadlineExceeded},
 	{infer.ErrNotSupported, connect.CodeUnimplemented},
 	{sharedmem.ErrNotFound, connect.CodeNotFound},

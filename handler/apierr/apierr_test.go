@@ -38,7 +38,7 @@ func TestErrorsHaveOneCodeAndStatus(t *testing.T) {
 		"overtaken":          {err: infer.ErrOvertaken, code: connect.CodeAborted, status: 409},
 		"the ceiling":        {err: infer.ErrDeadlineCeiling, code: connect.CodeDeadlineExceeded, status: 504},
 		"stopping":           {err: errors.Join(nil, infer.ErrStopping), code: connect.CodeUnavailable, status: 503},
-		"a panic":            {err: infer.ErrPanic, code: connect.CodeInternal, status: 500},
+		"a panic":            {err: telemetry.ErrInternal, code: connect.CodeInternal, status: 500},
 		"cancelled":          {err: context.Canceled, code: connect.CodeCanceled, status: 499},
 		"a deadline":         {err: context.DeadlineExceeded, code: connect.CodeDeadlineExceeded, status: 504},
 		"an RPC's error":     {err: connect.NewError(connect.CodePermissionDenied, "x"), code: connect.CodePermissionDenied, status: 403},

@@ -55,8 +55,8 @@ var leaves = map[string][]string{
 	"internal/base/tensorjson":   {"internal/base/tensor"},
 	"internal/transport/bufpool": nil,
 	"internal/telemetry":         nil, // every layer may use it
-	// The HTTP/2 server is independent of RPC and of the rest of the server.
-	"internal/transport/h2": {"internal/transport/bufpool", "internal/transport/wire/envelope"},
+	// The HTTP/2 server is independent of RPC and of the rest of the server. It logs panics.
+	"internal/transport/h2": {"internal/transport/bufpool", "internal/transport/wire/envelope", "internal/telemetry"},
 	// Framing only, so that the HTTP/2 server may use it.
 	"internal/transport/wire/envelope": nil,
 	"internal/models/pull":             {"internal/base/setting"},
