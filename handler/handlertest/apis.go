@@ -156,15 +156,3 @@ func (States) Snapshot() *infer.Snapshot {
 		{Name: "none", Reason: "no version directories"},
 	}}
 }
-
-// OpenStream opens a stream, and ends it with the test.
-func OpenStream(t *testing.T, client modelservingconnect.PredictorClient) modelservingconnect.PredictorStreamPredictClientStream {
-	t.Helper()
-	ctx, cancel := context.WithCancel(t.Context())
-	t.Cleanup(cancel)
-	stream, err := client.StreamPredict(ctx)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return stream
-}
