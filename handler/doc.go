@@ -3,5 +3,6 @@
 // Inference Protocol's RPCs, oiprest the same protocol over HTTP, admin the management of
 // a server, and apierr the one table from errors to codes.
 //
-// The package itself has no code. Its tests hold all APIs to the same behavior.
+// The package itself has the options that services of RPCs share. Its tests hold all APIs to
+// the same behavior.
 package handler

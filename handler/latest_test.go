@@ -47,7 +47,7 @@ func TestOnlyTheLatestFrameIsRun(t *testing.T) {
 	m, began, let := infertest.Held()
 	apis, r := handlertest.Serve(t, map[string]*infertest.Model{"m": m}, handlertest.Options{StreamWindow: 2})
 	client := handlertest.PredictorClient(apis.Predictor)
-	stream := handlertest.OpenStream(t, client)
+	stream := handlertest.OpenStream(t, client.StreamPredict)
 	for i := range frames {
 		if err := stream.Send(&modelserving.InferenceRequest{Id: strconv.Itoa(i), TensorData: []float32{float32(i), 0}, LatestOnly: true}); err != nil {
 			t.Fatal(err)

@@ -18,7 +18,7 @@ import (
 	"github.com/tensorwire/tensorwire/internal/engine"
 	"github.com/tensorwire/tensorwire/internal/infer/infertest"
 	"github.com/tensorwire/tensorwire/internal/sched/scheduler"
-	"github.com/tensorwire/tensorwire/internal/transport/admission"
+	"github.com/tensorwire/tensorwire/internal/transport/admission/overload"
 )
 
 // busyError is an overload error with a time to retry after.
@@ -55,7 +55,7 @@ func TestOverloadErrorsHaveATimeToRetryAfter(t *testing.T) {
 				Name: m.Inputs[0].Name, Datatype: "FP32", Shape: []int64{1}, Contents: &inference.InferTensorContents{Fp32Contents: []float32{1}},
 			}},
 		})
-		if wait, ok := admission.RetryAfter(err); connect.CodeOf(err) != connect.CodeUnavailable || !ok || fmt.Sprint(wait) != want+"s" || !strings.Contains(err.Error(), test.text) {
+		if wait, ok := overload.RetryAfter(err); connect.CodeOf(err) != connect.CodeUnavailable || !ok || fmt.Sprint(wait) != want+"s" || !strings.Contains(err.Error(), test.text) {
 			t.Errorf("RPC: %v, wait %v", err, wait)
 		}
 	}
@@ -71,7 +71,7 @@ func TestRESTAnswersARefusedBody(t *testing.T) {
 		{"Content-Type": {"image/png"}},
 		{"Inference-Header-Content-Length": {"0"}},
 	} {
-		r := httptest.NewRequest(http.MethodPost, "/v2/models/m/infer", &refusedBody{admission.Unavailable(time.Second, "no memory")})
+		r := httptest.NewRequest(http.MethodPost, "/v2/models/m/infer", &refusedBody{overload.Unavailable(time.Second, "no memory")})
 		r.Header = headers
 		w := httptest.NewRecorder()
 		h.ServeHTTP(w, r)

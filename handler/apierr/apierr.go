@@ -17,7 +17,8 @@ import (
 	"github.com/tensorwire/tensorwire/internal/infer"
 	"github.com/tensorwire/tensorwire/internal/models/repository"
 	"github.com/tensorwire/tensorwire/internal/sched/scheduler"
-	"github.com/tensorwire/tensorwire/internal/transport/admission"
+	"github.com/tensorwire/tensorwire/internal/telemetry"
+	"github.com/tensorwire/tensorwire/internal/transport/admission/overload"
 )
 
 // codes maps errors to codes, in order: the first match counts. Their texts are written
@@ -42,7 +43,7 @@ var codes = []struct {
 	{repository.ErrUnavailable, connect.CodeUnavailable},
 	{scheduler.ErrOvertaken, connect.CodeAborted},
 	{infer.ErrStopping, connect.CodeUnavailable},
-	{infer.ErrPanic, connect.CodeInternal},
+	{telemetry.ErrInternal, connect.CodeInternal},
 	{infer.ErrDeadlineCeiling, connect.CodeDeadlineExceeded},
 	{infer.ErrNotSupported, connect.CodeUnimplemented},
 	{sharedmem.ErrNotFound, connect.CodeNotFound},
@@ -67,7 +68,7 @@ func RPC(ctx context.Context, log *slog.Logger, err error) *connect.Error {
 		return connect.NewError(connect.CodeDeadlineExceeded, "the deadline passed").WithCause(err)
 	}
 	if wait, ok := retryAfter(err); ok {
-		return admission.Unavailable(wait, clip(err.Error())).WithCause(err)
+		return overload.Unavailable(wait, clip(err.Error())).WithCause(err)
 	}
 	for _, row := range codes {
 		if errors.Is(err, row.target) {
@@ -84,7 +85,7 @@ const queueFullWait = time.Second
 // retryAfter returns the time after which the caller of an overload error should retry:
 // that of its method RetryAfter() time.Duration.
 func retryAfter(err error) (wait time.Duration, ok bool) {
-	if wait, ok := admission.RetryAfter(err); ok {
+	if wait, ok := overload.RetryAfter(err); ok {
 		return wait, true
 	}
 	return queueFullWait, errors.Is(err, scheduler.ErrQueueFull)

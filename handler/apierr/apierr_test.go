@@ -20,7 +20,7 @@ import (
 	"github.com/tensorwire/tensorwire/internal/models/repository"
 	"github.com/tensorwire/tensorwire/internal/sched/scheduler"
 	"github.com/tensorwire/tensorwire/internal/telemetry"
-	"github.com/tensorwire/tensorwire/internal/transport/admission"
+	"github.com/tensorwire/tensorwire/internal/transport/admission/overload"
 )
 
 func TestErrorsHaveOneCodeAndStatus(t *testing.T) {
@@ -38,7 +38,7 @@ func TestErrorsHaveOneCodeAndStatus(t *testing.T) {
 		"overtaken":          {err: infer.ErrOvertaken, code: connect.CodeAborted, status: 409},
 		"the ceiling":        {err: infer.ErrDeadlineCeiling, code: connect.CodeDeadlineExceeded, status: 504},
 		"stopping":           {err: errors.Join(nil, infer.ErrStopping), code: connect.CodeUnavailable, status: 503},
-		"a panic":            {err: infer.ErrPanic, code: connect.CodeInternal, status: 500},
+		"a panic":            {err: telemetry.ErrInternal, code: connect.CodeInternal, status: 500},
 		"cancelled":          {err: context.Canceled, code: connect.CodeCanceled, status: 499},
 		"a deadline":         {err: context.DeadlineExceeded, code: connect.CodeDeadlineExceeded, status: 504},
 		"an RPC's error":     {err: connect.NewError(connect.CodePermissionDenied, "x"), code: connect.CodePermissionDenied, status: 403},
@@ -87,7 +87,7 @@ func TestOverloadHasATimeToRetryAfter(t *testing.T) {
 	log := slog.New(slog.DiscardHandler)
 	rpc := apierr.RPC(t.Context(), log, scheduler.ErrQueueFull)
 	status, _ := apierr.REST(t.Context(), log, header, scheduler.ErrQueueFull)
-	if wait, ok := admission.RetryAfter(rpc); !ok || wait != time.Second || status != http.StatusServiceUnavailable || header.Get("Retry-After") != "1" {
+	if wait, ok := overload.RetryAfter(rpc); !ok || wait != time.Second || status != http.StatusServiceUnavailable || header.Get("Retry-After") != "1" {
 		t.Errorf("wait %v, status %d, %v", wait, status, header)
 	}
 }

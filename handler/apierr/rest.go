@@ -8,7 +8,8 @@ import (
 	"connectrpc.com/connect/v2"
 
 	"github.com/tensorwire/tensorwire/internal/telemetry"
-	"github.com/tensorwire/tensorwire/internal/transport/admission"
+	"github.com/tensorwire/tensorwire/internal/transport/admission/overload"
+	"github.com/tensorwire/tensorwire/internal/transport/wire"
 )
 
 // REST returns err as the Open Inference Protocol over HTTP writes it: the status and the
@@ -16,7 +17,7 @@ import (
 // error for the access log. Code and text are those of RPC.
 func REST(ctx context.Context, log *slog.Logger, header http.Header, err error) (status int, text string) {
 	rpc := RPC(ctx, log, err)
-	admission.SetRetryAfter(header, rpc)
+	overload.SetRetryAfter(header, rpc)
 	telemetry.SetOutcome(ctx, telemetry.Outcome{Code: rpc.Code().String(), Err: rpc})
 	return httpStatus(rpc.Code()), rpc.Message()
 }
@@ -38,7 +39,7 @@ func httpStatus(code connect.Code) int {
 	case connect.CodeResourceExhausted:
 		return http.StatusRequestEntityTooLarge
 	case connect.CodeCanceled:
-		return telemetry.StatusClientClosedRequest
+		return wire.StatusClientClosedRequest
 	case connect.CodeUnimplemented:
 		return http.StatusNotImplemented
 	case connect.CodeUnavailable:

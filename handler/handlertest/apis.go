@@ -13,6 +13,7 @@ import (
 
 	"github.com/tensorwire/tensorwire/gen/inference/inferenceconnect"
 	"github.com/tensorwire/tensorwire/gen/modelserving/modelservingconnect"
+	"github.com/tensorwire/tensorwire/handler"
 	"github.com/tensorwire/tensorwire/handler/admin"
 	"github.com/tensorwire/tensorwire/handler/oip"
 	"github.com/tensorwire/tensorwire/handler/oiprest"
@@ -60,10 +61,11 @@ func New(models Models, o Options) *APIs {
 	}
 	runner := infer.NewRunner(models, infer.Options{MaxDeadline: o.MaxDeadline, MaxImagePixels: o.MaxImagePixels, SharedMemory: o.SharedMemory})
 	management := admin.New(models, admin.Options{Version: o.Version, Lifecycle: o.Lifecycle, SharedMemory: o.SharedMemory, LogLevels: o.LogLevels, Logger: o.Logger})
+	rpc := handler.RPCOptions{StreamWindow: o.StreamWindow, Draining: o.Draining, Lend: o.Lend, Logger: o.Logger}
 	return &APIs{
 		Runner:    runner,
-		Predictor: predictor.New(runner, predictor.Options{StreamWindow: o.StreamWindow, Draining: o.Draining, Lend: o.Lend, Logger: o.Logger}),
-		OIP:       oip.New(runner, management, oip.Options{StreamWindow: o.StreamWindow, Draining: o.Draining, Lend: o.Lend, Logger: o.Logger}),
+		Predictor: predictor.New(runner, rpc),
+		OIP:       oip.New(runner, management, rpc),
 		REST:      oiprest.New(runner, management, oiprest.Options{MaxBodyBytes: o.MaxBodyBytes, Logger: o.Logger}),
 	}
 }
@@ -153,16 +155,4 @@ func (States) Snapshot() *infer.Snapshot {
 		{Name: "never"},
 		{Name: "none", Reason: "no version directories"},
 	}}
-}
-
-// OpenStream opens a stream, and ends it with the test.
-func OpenStream(t *testing.T, client modelservingconnect.PredictorClient) modelservingconnect.PredictorStreamPredictClientStream {
-	t.Helper()
-	ctx, cancel := context.WithCancel(t.Context())
-	t.Cleanup(cancel)
-	stream, err := client.StreamPredict(ctx)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return stream
 }

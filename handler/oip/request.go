@@ -96,19 +96,19 @@ func inputNames(inputs []infer.Input) string {
 
 // sourceOf returns the values of parameters.
 func sourceOf(parameters map[string]*inference.InferParameter) infer.ParameterSource {
-	return func(name string) any {
+	return func(name string) infer.Parameter {
 		switch choice := parameters[name].GetParameterChoice().(type) {
 		case *inference.InferParameter_BoolParam:
-			return choice.BoolParam
+			return infer.BoolParameter(choice.BoolParam)
 		case *inference.InferParameter_Int64Param:
-			return choice.Int64Param
+			return infer.IntParameter(choice.Int64Param)
 		case *inference.InferParameter_Uint64Param:
-			return choice.Uint64Param
+			return infer.UintParameter(choice.Uint64Param)
 		case *inference.InferParameter_DoubleParam:
-			return choice.DoubleParam
+			return infer.FloatParameter(choice.DoubleParam)
 		case *inference.InferParameter_StringParam:
-			return choice.StringParam
+			return infer.TextParameter(choice.StringParam)
 		}
-		return nil
+		return infer.Parameter{}
 	}
 }

@@ -24,6 +24,7 @@ import (
 	"github.com/tensorwire/tensorwire/internal/sched/respcache"
 	"github.com/tensorwire/tensorwire/internal/sched/scheduler"
 	"github.com/tensorwire/tensorwire/internal/telemetry"
+	"github.com/tensorwire/tensorwire/internal/telemetry/metrics"
 )
 
 // outcomes are the answers that callers got, by what they said.
@@ -162,7 +163,7 @@ func TestStatisticsAreWhatCallersSaw(t *testing.T) {
 		if notRun["queue_full"] != got.of["queue_full"] || notRun["timeout"] != got.of["timeout"] || notRun["cancelled"] == 0 || notRun["cancelled"] > got.of["left"] || notRun["busy"] != got.of["busy"] {
 			t.Errorf("not run: %v, callers saw %v", notRun, got.of)
 		}
-		text := metrics(statistics)
+		text := scrape(statistics)
 		for line, value := range map[string]uint64{
 			`requests_total{model="m",outcome="success",version="1"}`: got.of["success"], `requests_total{model="m",outcome="failure",version="1"}`: got.of["failure"],
 			`requests_not_run_total{model="m",reason="queue_full",version="1"}`: got.of["queue_full"], `requests_not_run_total{model="m",reason="timeout",version="1"}`: got.of["timeout"],
@@ -178,10 +179,10 @@ func TestStatisticsAreWhatCallersSaw(t *testing.T) {
 	})
 }
 
-func metrics(statistics *telemetry.Statistics) string {
+func scrape(statistics *telemetry.Statistics) string {
 	w := httptest.NewRecorder()
-	telemetry.NewMetrics(func() []telemetry.ModelSums {
-		return []telemetry.ModelSums{{Model: "m", Version: "1", Sums: statistics.Sums()}}
+	metrics.New(func() []metrics.Model {
+		return []metrics.Model{{Model: "m", Version: "1", Sums: statistics.Sums()}}
 	}).Handler().ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/metrics", nil))
 	return w.Body.String()
 }

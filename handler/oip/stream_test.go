@@ -10,6 +10,7 @@ import (
 
 	"connectrpc.com/connect/v2"
 
+	"github.com/tensorwire/tensorwire/gen/inference"
 	"github.com/tensorwire/tensorwire/handler/handlertest"
 	"github.com/tensorwire/tensorwire/internal/base/tensor"
 	"github.com/tensorwire/tensorwire/internal/engine"
@@ -19,30 +20,20 @@ import (
 func TestInferStreamAnswersInOrderAndOutlivesBadRequests(t *testing.T) {
 	for _, window := range []int{1, 2, 16} {
 		client := handlertest.OIPClient(t, map[string]*infertest.Model{"m": infertest.Echo(tensor.FP32, -1)}, handlertest.Options{StreamWindow: window})
-		stream, err := client.ModelStreamInfer(t.Context())
-		if err != nil {
-			t.Fatal(err)
-		}
+		stream := handlertest.OpenStream(t, client.ModelStreamInfer)
 		const requests = 100
-		go func() {
-			for i := range requests {
-				req := handlertest.VectorRequest(strconv.Itoa(i), float32(i))
-				switch i % 10 {
-				case 3:
-					req.RawInputContents[0] = req.GetRawInputContents()[0][:3]
-				case 7:
-					req.ModelName = "nobody"
-				case 9:
-					req.Parameters = handlertest.Parameters{"triton_enable_empty_final_response": handlertest.Bool(true)}
-				}
-				if err := stream.Send(req); err != nil {
-					t.Error(err)
-				}
+		handlertest.SendAll(t, stream, requests, func(i int) *inference.ModelInferRequest {
+			req := handlertest.VectorRequest(strconv.Itoa(i), float32(i))
+			switch i % 10 {
+			case 3:
+				req.RawInputContents[0] = req.GetRawInputContents()[0][:3]
+			case 7:
+				req.ModelName = "nobody"
+			case 9:
+				req.Parameters = handlertest.Parameters{"triton_enable_empty_final_response": handlertest.Bool(true)}
 			}
-			if err := stream.CloseSend(); err != nil {
-				t.Error(err)
-			}
-		}()
+			return req
+		})
 		for i := range requests {
 			res, err := stream.Receive()
 			if err != nil {
@@ -80,20 +71,10 @@ func TestInferStreamRunsAWindowAtOnce(t *testing.T) {
 		return &engine.Result{Outputs: inputs}, nil
 	}
 	client := handlertest.OIPClient(t, map[string]*infertest.Model{"m": m}, handlertest.Options{StreamWindow: window})
-	stream, err := client.ModelStreamInfer(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	go func() {
-		for i := range 2 * window {
-			if err := stream.Send(handlertest.VectorRequest(strconv.Itoa(i), 1)); err != nil {
-				t.Error(err)
-			}
-		}
-		if err := stream.CloseSend(); err != nil {
-			t.Error(err)
-		}
-	}()
+	stream := handlertest.OpenStream(t, client.ModelStreamInfer)
+	handlertest.SendAll(t, stream, 2*window, func(i int) *inference.ModelInferRequest {
+		return handlertest.VectorRequest(strconv.Itoa(i), 1)
+	})
 	for range window {
 		<-running // it waits forever if fewer run at once
 	}
@@ -108,15 +89,9 @@ func TestInferStreamRunsAWindowAtOnce(t *testing.T) {
 func TestInferStreamAnswersWhatItHasWhenTheServerStops(t *testing.T) {
 	draining := make(chan struct{})
 	client := handlertest.OIPClient(t, map[string]*infertest.Model{"m": infertest.Echo(tensor.FP32, -1)}, handlertest.Options{Draining: draining})
-	stream, err := client.ModelStreamInfer(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := stream.Send(handlertest.VectorRequest("1", 1)); err != nil {
-		t.Fatal(err)
-	}
-	if res, err := stream.Receive(); err != nil || res.GetErrorMessage() != "" {
-		t.Fatalf("%v, %v", res, err)
+	stream := handlertest.OpenStream(t, client.ModelStreamInfer)
+	if res := handlertest.Exchange(t, stream, handlertest.VectorRequest("1", 1)); res.GetErrorMessage() != "" {
+		t.Fatal(res)
 	}
 	close(draining)
 	if _, err := stream.Receive(); connect.CodeOf(err) != connect.CodeUnavailable {
@@ -133,17 +108,11 @@ func TestAPanicInAStreamIsItsRequestsAlone(t *testing.T) {
 		return &engine.Result{Outputs: inputs}, nil
 	}
 	client := handlertest.OIPClient(t, map[string]*infertest.Model{"m": m}, handlertest.Options{})
-	stream, err := client.ModelStreamInfer(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
+	stream := handlertest.OpenStream(t, client.ModelStreamInfer)
 	for i, values := range [][]float32{{1}, {1, 2}, {1}} {
-		if err := stream.Send(handlertest.VectorRequest(strconv.Itoa(i), values...)); err != nil {
-			t.Fatal(err)
-		}
-		res, err := stream.Receive()
-		if err != nil || res.GetInferResponse().GetId() != strconv.Itoa(i) {
-			t.Fatalf("%v, %v", res, err)
+		res := handlertest.Exchange(t, stream, handlertest.VectorRequest(strconv.Itoa(i), values...))
+		if res.GetInferResponse().GetId() != strconv.Itoa(i) {
+			t.Fatal(res)
 		}
 		want := map[int]string{1: "the model failed on this input; the server's log has the cause"}[i]
 		if res.GetErrorMessage() != want {

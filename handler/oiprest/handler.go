@@ -13,6 +13,7 @@ import (
 
 	"github.com/tensorwire/tensorwire/handler/admin"
 	"github.com/tensorwire/tensorwire/internal/infer"
+	"github.com/tensorwire/tensorwire/internal/telemetry"
 	"github.com/tensorwire/tensorwire/internal/transport/wire"
 )
 
@@ -129,7 +130,7 @@ func (h *Handler) writeJSON(w http.ResponseWriter, status int, value any) {
 		h.options.Logger.Error("answer cannot be encoded as JSON", "error", err)
 		status = http.StatusInternalServerError
 		text.Reset()
-		text.WriteString(`{"error":"internal error"}`)
+		text.WriteString(`{"error":"` + telemetry.ErrInternal.Error() + `"}`)
 	}
 	answer := bytes.TrimSuffix(text.Bytes(), []byte("\n"))
 	header := w.Header()

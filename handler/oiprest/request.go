@@ -33,11 +33,10 @@ type requestReader struct {
 	own    error
 }
 
-// parameters are those of a request or a tensor. An object or an array, which no parameter
-// takes, is kept as its kind, for messages.
-type parameters map[string]any
+// parameters are those of a request or a tensor.
+type parameters map[string]infer.Parameter
 
-func (p parameters) get(name string) any { return p[name] }
+func (p parameters) get(name string) infer.Parameter { return p[name] }
 
 // binaryOutputs are the outputs to write after the answer's JSON.
 type binaryOutputs struct {
@@ -160,23 +159,38 @@ func (r *requestReader) parameters() parameters {
 	for key := range r.members() {
 		switch kind := r.Kind(); kind {
 		case tensorjson.Null:
-		case tensorjson.Object, tensorjson.Array:
-			p[string(key)] = kind
+		case tensorjson.Object, tensorjson.Array: // which no parameter takes
+			p[string(key)] = infer.OtherParameter(kind.String())
 		default:
-			p[string(key)] = r.Parameter()
+			p[string(key)] = parameterOf(r.Parameter())
 		}
 	}
 	return p
 }
 
+// parameterOf returns a value of [tensorjson.Scanner.Parameter].
+func parameterOf(value any) infer.Parameter {
+	switch v := value.(type) {
+	case string:
+		return infer.TextParameter(v)
+	case bool:
+		return infer.BoolParameter(v)
+	case int64:
+		return infer.IntParameter(v)
+	case uint64:
+		return infer.UintParameter(v)
+	case float64:
+		return infer.FloatParameter(v)
+	}
+	return infer.Parameter{} // the text is malformed
+}
+
 // truth returns a parameter that is true or false; false where there is none.
 func (p parameters) truth(name string) (bool, error) {
-	switch value := p[name].(type) {
-	case nil:
-		return false, nil
-	case bool:
-		return value, nil
-	default:
+	value := p[name]
+	truth, ok := value.Bool()
+	if !ok && value.Exists() {
 		return false, infer.Invalidf("parameter %s is %v: give true or false", name, value)
 	}
+	return truth, nil
 }

@@ -2,58 +2,27 @@ package predictor
 
 import (
 	"context"
-	"log/slog"
 	"time"
-
-	"google.golang.org/protobuf/proto"
 
 	"github.com/tensorwire/tensorwire/gen/modelserving"
 	"github.com/tensorwire/tensorwire/gen/modelserving/modelservingconnect"
+	"github.com/tensorwire/tensorwire/handler"
 	"github.com/tensorwire/tensorwire/handler/apierr"
 	"github.com/tensorwire/tensorwire/internal/infer"
 )
-
-// Options tune a Service. The zero value has the defaults.
-type Options struct {
-	// StreamWindow bounds the frames of one stream in flight. A client that sends more
-	// waits. 0: infer.DefaultStreamWindow.
-	StreamWindow int
-	// Draining is closed when the server begins to stop: streams then answer the frames
-	// in flight, and end. nil: never.
-	Draining <-chan struct{}
-	// Release is called with a message of a stream, and the stream's context or one
-	// derived from it, when the message has been answered and nothing reads its memory
-	// any more. nil: the memory is garbage collected.
-	Release func(ctx context.Context, message proto.Message)
-	// Lend is called with the context of a unary call, or one derived from it, and a
-	// function to call when the answer has been written and nothing reads its memory any
-	// more. nil: the memory is garbage collected.
-	Lend func(ctx context.Context, free func())
-	// Logger logs the causes of internal errors. nil: slog.Default.
-	Logger *slog.Logger
-}
 
 var _ modelservingconnect.PredictorHandler = (*Service)(nil)
 
 // Service serves modelserving.Predictor. It is safe for concurrent use.
 type Service struct {
 	runner  *infer.Runner
-	options Options
+	options handler.RPCOptions
 	etags   etags
 }
 
 // New returns the service of runner's models.
-func New(runner *infer.Runner, options Options) *Service {
-	if options.Release == nil {
-		options.Release = func(context.Context, proto.Message) {}
-	}
-	if options.Lend == nil {
-		options.Lend = func(context.Context, func()) {}
-	}
-	if options.Logger == nil {
-		options.Logger = slog.Default()
-	}
-	return &Service{runner: runner, options: options, etags: newETags()}
+func New(runner *infer.Runner, options handler.RPCOptions) *Service {
+	return &Service{runner: runner, options: options.WithDefaults(), etags: newETags()}
 }
 
 // Predict implements [modelservingconnect.PredictorHandler].

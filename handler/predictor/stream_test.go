@@ -19,27 +19,20 @@ import (
 func TestStreamAnswersInOrderAndOutlivesBadFrames(t *testing.T) {
 	for _, window := range []int{1, 2, 16} {
 		client, _ := serve(t, map[string]model{"m": nchw3}, handlertest.Options{StreamWindow: window})
-		stream := handlertest.OpenStream(t, client)
+		stream := handlertest.OpenStream(t, client.StreamPredict)
 		const frames = 100
-		go func() {
-			for i := range frames {
-				frame := &modelserving.InferenceRequest{Id: strconv.Itoa(i), TensorData: slices.Repeat([]float32{float32(i)}, 12)}
-				switch i % 10 {
-				case 3:
-					frame.TensorData = frame.GetTensorData()[:5]
-				case 5:
-					frame.TensorData, frame.RawImage = nil, bytes.Repeat([]byte{255}, 12)
-				case 7:
-					frame.ModelName = "nobody"
-				}
-				if err := stream.Send(frame); err != nil {
-					t.Error(err)
-				}
+		handlertest.SendAll(t, stream, frames, func(i int) *modelserving.InferenceRequest {
+			frame := &modelserving.InferenceRequest{Id: strconv.Itoa(i), TensorData: slices.Repeat([]float32{float32(i)}, 12)}
+			switch i % 10 {
+			case 3:
+				frame.TensorData = frame.GetTensorData()[:5]
+			case 5:
+				frame.TensorData, frame.RawImage = nil, bytes.Repeat([]byte{255}, 12)
+			case 7:
+				frame.ModelName = "nobody"
 			}
-			if err := stream.CloseSend(); err != nil {
-				t.Error(err)
-			}
-		}()
+			return frame
+		})
 		for i := range frames {
 			res, err := stream.Receive()
 			if err != nil {
@@ -76,12 +69,9 @@ func TestStreamAnswersInOrderAndOutlivesBadFrames(t *testing.T) {
 func TestStreamAnswersWhatItHasWhenTheServerStops(t *testing.T) {
 	draining := make(chan struct{})
 	client, _ := serve(t, map[string]model{"m": nchw3}, handlertest.Options{Draining: draining})
-	stream := handlertest.OpenStream(t, client)
-	if err := stream.Send(&modelserving.InferenceRequest{TensorData: infertest.Ramp(12)}); err != nil {
-		t.Fatal(err)
-	}
-	if res, err := stream.Receive(); err != nil || res.GetError() != nil {
-		t.Fatalf("%v, %v", res, err)
+	stream := handlertest.OpenStream(t, client.StreamPredict)
+	if res := handlertest.Exchange(t, stream, &modelserving.InferenceRequest{TensorData: infertest.Ramp(12)}); res.GetError() != nil {
+		t.Fatal(res)
 	}
 	close(draining)
 	if _, err := stream.Receive(); connect.CodeOf(err) != connect.CodeUnavailable {

@@ -50,7 +50,7 @@ func newRepository(c *config.Config, engines *engine.Registry, cache *respcache.
 		PollInterval:  c.PollInterval,
 		StartupModels: c.LoadModels,
 		DefaultModel:  c.DefaultModel,
-		Decorate:      schedule(c, cache),
+		Decorate:      schedule(c, cache, log),
 		Compile:       infer.Compile,
 		Logger:        log,
 	})

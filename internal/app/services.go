@@ -8,6 +8,7 @@ import (
 
 	"github.com/tensorwire/tensorwire/gen/inference/inferenceconnect"
 	"github.com/tensorwire/tensorwire/gen/modelserving/modelservingconnect"
+	"github.com/tensorwire/tensorwire/handler"
 	"github.com/tensorwire/tensorwire/handler/admin"
 	"github.com/tensorwire/tensorwire/handler/oip"
 	"github.com/tensorwire/tensorwire/handler/oiprest"
@@ -58,20 +59,15 @@ func (s *Server) services(options Options) (func(*connect.Server), http.Handler)
 		LogLevels:    options.LogLevels,
 		Logger:       s.log,
 	})
-	predictions := predictor.New(runner, predictor.Options{
+	rpc := handler.RPCOptions{
 		StreamWindow: s.config.StreamWindow,
 		Draining:     s.lifecycle.Draining(),
 		Release:      rpcfast.Release,
 		Lend:         rpcfast.Lend,
 		Logger:       s.log,
-	})
-	inferences := oip.New(runner, management, oip.Options{
-		StreamWindow: s.config.StreamWindow,
-		Draining:     s.lifecycle.Draining(),
-		Release:      rpcfast.Release,
-		Lend:         rpcfast.Lend,
-		Logger:       s.log,
-	})
+	}
+	predictions := predictor.New(runner, rpc)
+	inferences := oip.New(runner, management, rpc)
 	register := func(procedures *connect.Server) {
 		modelservingconnect.RegisterPredictorHandler(procedures, predictions)
 		inferenceconnect.RegisterGRPCInferenceServiceHandler(procedures, inferences)

@@ -27,8 +27,6 @@ var (
 	ErrOvertaken = scheduler.ErrOvertaken
 	// ErrStopping ends a stream whose server drains.
 	ErrStopping = errors.New("the server is stopping; the requests of this stream that it received have been answered")
-	// ErrPanic reports a request of a stream whose answer panicked.
-	ErrPanic = errors.New("internal error")
 )
 
 // invalidError is an ErrInvalid. Its text goes to the caller unchanged.

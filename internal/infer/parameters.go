@@ -20,9 +20,9 @@ type Parameters struct {
 	Timeout time.Duration
 }
 
-// ParameterSource returns the parameter of that name: a bool, int64, uint64, float64 or
-// string; nil where there is none.
-type ParameterSource func(name string) any
+// ParameterSource returns the parameter of that name; the zero Parameter where there is
+// none.
+type ParameterSource func(name string) Parameter
 
 // finalResponseParameter asks for a last, empty answer to a request of a stream, for
 // models that give several answers or none. Here each request has one answer.
@@ -51,7 +51,7 @@ func ReadParameters(names iter.Seq[string], get ParameterSource) (Parameters, er
 			}
 			p.Timeout = time.Duration(n) * time.Microsecond
 		case name == finalResponseParameter:
-			if _, ok := get(name).(bool); !ok {
+			if _, ok := get(name).Bool(); !ok {
 				return p, Invalidf("parameter %s is %v: give true or false", name, get(name))
 			}
 		case strings.HasPrefix(name, "triton_"):
@@ -63,7 +63,7 @@ func ReadParameters(names iter.Seq[string], get ParameterSource) (Parameters, er
 
 // ReadParameters reads the parameters of an output.
 func (o *Output) ReadParameters(get ParameterSource) error {
-	if value := get("classification"); value != nil {
+	if value := get("classification"); value.Exists() {
 		classes, err := WholeParameter("classification", value)
 		if err == nil && classes == 0 {
 			err = Invalidf("parameter classification is 0: give the number of best classes to return")
@@ -93,14 +93,14 @@ func (i *Input) ReadParameters(get ParameterSource) error {
 // none.
 func readRegionParameters(get ParameterSource) (*Span, error) {
 	region, offset, size := get("shared_memory_region"), get("shared_memory_offset"), get("shared_memory_byte_size")
-	if region == nil && offset == nil && size == nil {
+	if !region.Exists() && !offset.Exists() && !size.Exists() {
 		return nil, nil
 	}
-	name, ok := region.(string)
+	name, ok := region.Text()
 	if !ok || name == "" {
 		return nil, Invalidf("parameter shared_memory_region is %v: give the name of a registered region", region)
 	}
-	if size == nil {
+	if !size.Exists() {
 		return nil, Invalidf("parameter shared_memory_byte_size is missing: shared_memory_region needs it")
 	}
 	span := &Span{Region: name}
@@ -108,20 +108,15 @@ func readRegionParameters(get ParameterSource) (*Span, error) {
 	if span.Size, err = WholeParameter("shared_memory_byte_size", size); err != nil {
 		return nil, err
 	}
-	if offset != nil {
+	if offset.Exists() {
 		span.Offset, err = WholeParameter("shared_memory_offset", offset)
 	}
 	return span, err
 }
 
 // WholeParameter returns a parameter that must be a whole number from 0.
-func WholeParameter(name string, value any) (uint64, error) {
-	switch v := value.(type) {
-	case int64:
-		if v >= 0 {
-			return uint64(v), nil
-		}
-	case uint64:
+func WholeParameter(name string, value Parameter) (uint64, error) {
+	if v, ok := value.Whole(); ok {
 		return v, nil
 	}
 	return 0, Invalidf("parameter %s is %v: give a whole number from 0", name, value)

@@ -6,8 +6,8 @@ import (
 	"errors"
 	"io"
 	"log/slog"
-	"runtime/debug"
 
+	"github.com/tensorwire/tensorwire/internal/telemetry"
 	"github.com/tensorwire/tensorwire/internal/transport/admission"
 )
 
@@ -182,8 +182,8 @@ func (s *Stream[Req, Res]) send(ctx context.Context, stream Duplex[Req, Res], pe
 func (s *Stream[Req, Res]) compute(ctx context.Context, number uint64, request *Req) (o outcome[Req, Res]) {
 	defer func() {
 		if v := recover(); v != nil {
-			s.Logger.ErrorContext(ctx, "panic in a stream", "panic", v, "stack", string(debug.Stack()))
-			o = outcome[Req, Res]{answer: s.Failure(ctx, request, ErrPanic)}
+			telemetry.LogPanic(ctx, s.Logger, "request of a stream", v)
+			o = outcome[Req, Res]{answer: s.Failure(ctx, request, telemetry.ErrInternal)}
 		}
 	}()
 	var frame *Frame

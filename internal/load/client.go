@@ -3,7 +3,6 @@ package load
 import (
 	"bytes"
 	"context"
-	"encoding/binary"
 	"fmt"
 	"strconv"
 	"sync"
@@ -11,6 +10,8 @@ import (
 
 	"connectrpc.com/connect/v2"
 	"golang.org/x/net/http2/hpack"
+
+	"github.com/tensorwire/tensorwire/internal/transport/wire/envelope"
 )
 
 // Request is an encoded unary gRPC request. It is immutable and safe for concurrent use.
@@ -41,8 +42,8 @@ func NewRequest(procedure string, message []byte, timeout time.Duration) *Reques
 		field.Sensitive = true
 		_ = encoder.WriteField(field) // into memory
 	}
-	// Flag 0, not compressed, and the length (gRPC over HTTP/2, Length-Prefixed-Message).
-	body := binary.BigEndian.AppendUint32([]byte{0}, uint32(len(message)))
+	body := make([]byte, envelope.PrefixSize, envelope.PrefixSize+len(message))
+	envelope.Put(body, 0, len(message)) // not compressed
 	return &Request{headers.Bytes(), append(body, message...), timeout}
 }
 

@@ -2,7 +2,6 @@ package load
 
 import (
 	"bufio"
-	"encoding/binary"
 	"fmt"
 	"net"
 	"strconv"
@@ -10,6 +9,8 @@ import (
 	"connectrpc.com/connect/v2"
 	"golang.org/x/net/http2"
 	"golang.org/x/net/http2/hpack"
+
+	"github.com/tensorwire/tensorwire/internal/transport/wire/envelope"
 )
 
 // reader reads the frames of a connection.
@@ -169,9 +170,11 @@ func status(f *http2.MetaHeadersFrame) error {
 
 // message returns the only message of a response body.
 func message(body []byte) ([]byte, error) {
-	const prefix = 5
-	if len(body) < prefix || body[0] != 0 || uint64(binary.BigEndian.Uint32(body[1:])) != uint64(len(body)-prefix) {
-		return nil, &StatusError{Code: connect.CodeInternal, Message: fmt.Sprintf("a response body of %d bytes is not one uncompressed message", len(body))}
+	if len(body) >= envelope.PrefixSize {
+		prefix, response := (*envelope.Prefix)(body), body[envelope.PrefixSize:]
+		if prefix.Flags() == 0 && prefix.Size() == int64(len(response)) {
+			return response, nil
+		}
 	}
-	return body[prefix:], nil
+	return nil, &StatusError{Code: connect.CodeInternal, Message: fmt.Sprintf("a response body of %d bytes is not one uncompressed message", len(body))}
 }

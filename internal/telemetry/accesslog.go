@@ -3,10 +3,7 @@ package telemetry
 import (
 	"context"
 	"log/slog"
-	"net/http"
 	"time"
-
-	"connectrpc.com/connect/v2"
 )
 
 // accessLevel is the level of the access log: a server at its default level, info, logs no
@@ -20,6 +17,8 @@ type Access struct {
 	// HTTP is the version, such as HTTP/2.0.
 	HTTP   string
 	Status int // of HTTP
+	// Code corresponds to Status. It is logged where the request has no outcome.
+	Code string
 	// BytesIn and BytesOut are of the bodies as they were sent, without HTTP's framing.
 	BytesIn, BytesOut int64
 	Duration          time.Duration
@@ -39,7 +38,7 @@ func LogsAccess(ctx context.Context, log *slog.Logger, r *Request) bool {
 // duration, request_id, peer, and error where there is one. protocol is grpc, grpcweb,
 // connect, or http for plain HTTP, and code is connect's name for it or ok.
 func LogAccess(ctx context.Context, log *slog.Logger, r *Request, a Access) {
-	if !r.log.Load() {
+	if !r.Logged() {
 		return
 	}
 	r.mu.Lock()
@@ -49,7 +48,7 @@ func LogAccess(ctx context.Context, log *slog.Logger, r *Request, a Access) {
 		protocol = "http"
 	}
 	if code == "" {
-		code = codeOfStatus(a.Status)
+		code = a.Code
 	}
 	attrs := []slog.Attr{
 		slog.String("method", a.Method), slog.String("path", a.Path),
@@ -64,63 +63,4 @@ func LogAccess(ctx context.Context, log *slog.Logger, r *Request, a Access) {
 		attrs = append(attrs, slog.Any("error", r.err))
 	}
 	log.LogAttrs(ctx, accessLevel, "request", attrs...)
-}
-
-// codeOfStatus returns the name of the code that corresponds to an HTTP status.
-func codeOfStatus(status int) string {
-	switch status {
-	case http.StatusBadRequest:
-		return connect.CodeInvalidArgument.String()
-	case http.StatusUnauthorized:
-		return connect.CodeUnauthenticated.String()
-	case http.StatusForbidden:
-		return connect.CodePermissionDenied.String()
-	case http.StatusNotFound:
-		return connect.CodeNotFound.String()
-	case http.StatusMethodNotAllowed, http.StatusUnsupportedMediaType, http.StatusNotImplemented:
-		return connect.CodeUnimplemented.String()
-	case http.StatusConflict:
-		return connect.CodeAborted.String()
-	case http.StatusRequestEntityTooLarge, http.StatusTooManyRequests:
-		return connect.CodeResourceExhausted.String()
-	case StatusClientClosedRequest:
-		return connect.CodeCanceled.String()
-	case http.StatusServiceUnavailable:
-		return connect.CodeUnavailable.String()
-	case http.StatusGatewayTimeout:
-		return connect.CodeDeadlineExceeded.String()
-	}
-	switch {
-	case status < http.StatusBadRequest:
-		return "ok"
-	case status < http.StatusInternalServerError:
-		return connect.CodeInvalidArgument.String()
-	}
-	return connect.CodeInternal.String()
-}
-
-// StatusClientClosedRequest is nginx's status for a client that has disconnected. HTTP has
-// none, and only logs show it.
-const StatusClientClosedRequest = 499
-
-// RecordCalls returns an interceptor that records the outcome of each RPC for the access
-// log.
-func RecordCalls() connect.ServerInterceptor {
-	return func(next connect.ServerFunc) connect.ServerFunc {
-		return func(ctx context.Context, spec connect.Spec, stream connect.ServerStream) error {
-			r := RequestOf(ctx)
-			err := next(ctx, spec, stream)
-			if r != nil && r.log.Load() {
-				o := Outcome{Code: "ok", Err: err}
-				if err != nil {
-					o.Code = connect.CodeOf(err).String()
-				}
-				if call, ok := connect.CallInfoForServerContext(ctx); ok {
-					o.Protocol, o.Codec = call.Protocol, call.Codec
-				}
-				SetOutcome(ctx, o)
-			}
-			return err
-		}
-	}
 }

@@ -1,3 +1,4 @@
 // Package telemetry has what the operator of a server sees: the log with its levels, the
-// access log, the statistics of models, the metrics, and the server's lifecycle.
+// access log, the statistics of models, and the server's lifecycle. It imports the standard
+// library only, so that every layer can use it. Package metrics serves the statistics.
 package telemetry

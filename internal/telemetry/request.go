@@ -61,15 +61,14 @@ func SetModel(ctx context.Context, model string, version int64) {
 type Outcome struct {
 	// Protocol and Codec are connect's names, such as grpc and proto; "" for plain HTTP.
 	Protocol, Codec string
-	// Code is ok or the name of the error's code; "": the access log derives it from the
-	// HTTP status.
+	// Code is ok or the name of the error's code; "": the one of the HTTP status.
 	Code string
 	// Err is the error as the client gets it; nil: none.
 	Err error
 }
 
-// SetOutcome records how the request of ctx ended. Without it the access log derives the code
-// from the HTTP status.
+// SetOutcome records how the request of ctx ended. Without it the access log has the
+// code of the HTTP status.
 func SetOutcome(ctx context.Context, o Outcome) {
 	if r := RequestOf(ctx); r != nil {
 		r.mu.Lock()
@@ -77,6 +76,9 @@ func SetOutcome(ctx context.Context, o Outcome) {
 		r.protocol, r.codec, r.code, r.err = o.Protocol, o.Codec, o.Code, o.Err
 	}
 }
+
+// Logged reports whether the access log will have a line of the request.
+func (r *Request) Logged() bool { return r.log.Load() }
 
 // SkipAccessLog keeps the request of ctx out of the access log. Probes, metrics and the page
 // use it.

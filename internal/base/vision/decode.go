@@ -62,6 +62,7 @@ func Decode(data []byte, lim Limits) (m *Image, err error) {
 			data[:min(len(data), 8)])
 	}
 	// Panic recovery: the decoders parse untrusted bytes and have panicked before.
+	// Nothing is logged: the fault is the image's, and the error has the cause.
 	defer func() {
 		if cause := recover(); cause != nil {
 			m, err = nil, imageErrorf(ErrCorrupt, "%s image is malformed: %v", f, cause)

@@ -14,10 +14,11 @@ import (
 	"strconv"
 
 	"github.com/tensorwire/tensorwire/internal/base/setting"
+	"github.com/tensorwire/tensorwire/internal/engine"
 )
 
 // modelFile is the name of a version's model.
-const modelFile = "model.onnx"
+var modelFile = engine.ONNXRuntime.ModelFile
 
 var (
 	// ErrExists reports that the repository already has the version.

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"runtime/debug"
 	"slices"
 	"strconv"
 	"unicode/utf8"
@@ -39,7 +38,7 @@ func (r *Repository[S]) load(ctx context.Context, name string, src *source, d *d
 	var session engine.Session
 	defer func() {
 		if cause := recover(); cause != nil {
-			r.options.Logger.Error("panic in a load", "model", name, "version", v.number, "panic", cause, "stack", string(debug.Stack()))
+			telemetry.LogPanic(ctx, r.options.Logger.With("model", name, "version", v.number), "load", cause)
 			err = errors.New("the server failed on it; its log has the cause")
 		}
 		if err != nil && session != nil {

@@ -123,20 +123,25 @@ func New[S any](dir string, engines Engines, options Options[S]) *Repository[S] 
 	return r
 }
 
+// expected returns the path at which a model is expected, for messages.
+func (r *Repository[S]) expected(version string) string {
+	return filepath.Join(r.dir, "<model>", version, r.engines.Platforms().Default().ModelFile)
+}
+
 // Scan finds the models below the directory and lists those that Load will load as
 // loading. It returns an error when the directory cannot be read, or does not have the
 // default model or one of StartupModels. An error for a setting is a [setting.Error].
 func (r *Repository[S]) Scan() error {
 	root, names, err := r.openModels()
 	if errors.Is(err, fs.ErrNotExist) {
-		return setting.Errorf("%w: the models directory %s does not exist: make %s, or set %s to another", ErrNotFound, r.dir, filepath.Join(r.dir, "<model>", "1", "model.onnx"), setting.Models)
+		return setting.Errorf("%w: the models directory %s does not exist: make %s, or set %s to another", ErrNotFound, r.dir, r.expected("1"), setting.Models)
 	}
 	if err != nil {
 		return fmt.Errorf("read the models directory: %w", err)
 	}
 	defer root.Close()
 	if len(names) == 0 {
-		r.options.Logger.Warn("the repository has no models", "dir", r.dir, "expected", filepath.Join(r.dir, "<model>", "<version>", "model.onnx"))
+		r.options.Logger.Warn("the repository has no models", "dir", r.dir, "expected", r.expected("<version>"))
 	}
 	if name := r.options.DefaultModel; name != "" && !slices.Contains(names, name) {
 		return setting.Errorf("%w: %s is %q, which is not in %s: give the name of a model there", ErrNotFound, setting.DefaultModel, name, r.dir)

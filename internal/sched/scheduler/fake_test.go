@@ -3,6 +3,7 @@ package scheduler_test
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"slices"
 	"sync"
 	"testing"
@@ -108,6 +109,9 @@ func (s *fake) ran() [][]float32 {
 // open returns a scheduler over s, which is closed with the test.
 func open(t *testing.T, s *fake, options scheduler.Options) engine.Session {
 	t.Helper()
+	if options.Logger == nil {
+		options.Logger = slog.New(slog.DiscardHandler)
+	}
 	session := scheduler.New(s, options)
 	t.Cleanup(func() {
 		if err := session.Close(); err != nil {

@@ -5,12 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
-	"runtime/debug"
 	"slices"
 	"time"
 
 	"github.com/tensorwire/tensorwire/internal/base/tensor"
 	"github.com/tensorwire/tensorwire/internal/engine"
+	"github.com/tensorwire/tensorwire/internal/telemetry"
 )
 
 // instance makes one call into the engine at a time, on a goroutine of its own.
@@ -165,7 +165,8 @@ func (in *instance) call(ctx context.Context, inputs []tensor.Tensor, size class
 func (in *instance) runRecovered(ctx context.Context, inputs []tensor.Tensor) (result *engine.Result, err error) {
 	defer func() {
 		if v := recover(); v != nil {
-			result, err = nil, fmt.Errorf("panic in the engine: %v\n%s", v, debug.Stack())
+			telemetry.LogPanic(ctx, in.scheduler.options.Logger, "engine", v)
+			result, err = nil, fmt.Errorf("panic in the engine: %v", v)
 		}
 	}()
 	session := in.scheduler.session

@@ -1,6 +1,7 @@
 package scheduler
 
 import (
+	"log/slog"
 	"runtime"
 	"time"
 )
@@ -38,6 +39,8 @@ type Options struct {
 	HangTimeout time.Duration
 	// Observer receives statistics; nil discards them.
 	Observer Observer
+	// Logger logs panics of the engine. nil: slog.Default.
+	Logger *slog.Logger
 }
 
 // Batching joins requests along the first dimension of every input and output, the batch
@@ -126,6 +129,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Observer == nil {
 		o.Observer = discard{}
+	}
+	if o.Logger == nil {
+		o.Logger = slog.Default()
 	}
 	return o
 }

@@ -37,9 +37,9 @@ var layers = []string{
 	"internal/models",
 	"internal/sched",
 	"internal/engine",
+	"internal/load",
 	"internal/transport",
 	"internal/telemetry",
-	"internal/load",
 	// Leaves without knowledge of the server.
 	"internal/base",
 	// Contracts and their generated code.
@@ -54,11 +54,15 @@ var leaves = map[string][]string{
 	"internal/base/sharedmem":    nil,
 	"internal/base/tensorjson":   {"internal/base/tensor"},
 	"internal/transport/bufpool": nil,
-	// The HTTP/2 server is independent of RPC and of the rest of the server.
-	"internal/transport/h2": {"internal/transport/bufpool", "internal/transport/wire/envelope"},
+	"internal/telemetry":         nil, // every layer may use it
+	// The HTTP/2 server is independent of RPC and of the rest of the server. It logs panics.
+	"internal/transport/h2": {"internal/transport/bufpool", "internal/transport/wire/envelope", "internal/telemetry"},
 	// Framing only, so that the HTTP/2 server may use it.
 	"internal/transport/wire/envelope": nil,
-	"internal/models/pull":             {"internal/base/setting"},
+	// A download needs no server. The name of a model's file is its platform's.
+	"internal/models/pull": {"internal/base/setting", "internal/engine"},
+	// The load generator has no part of the server that it measures, except framing.
+	"internal/load": {"internal/transport/wire/envelope"},
 	// Header names and content codings, which exist once.
 	"web": {"internal/transport/wire"},
 }
@@ -83,11 +87,12 @@ type pkg struct {
 	ImportPath string
 	Doc        string
 	Imports    []string
+	Deps       []string // Imports, and those of imports
 }
 
 func packages(t *testing.T) []pkg {
 	t.Helper()
-	out, err := exec.CommandContext(t.Context(), "go", "list", "-json=ImportPath,Doc,Imports", module+"...").Output()
+	out, err := exec.CommandContext(t.Context(), "go", "list", "-json=ImportPath,Doc,Imports,Deps", module+"...").Output()
 	if err != nil {
 		t.Fatal(err)
 	}

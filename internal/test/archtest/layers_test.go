@@ -12,18 +12,19 @@ import (
 )
 
 // forbidden lists imports that a directory must not have, with the reason. Both sides
-// include subdirectories.
+// include subdirectories. A transitive rule also holds for the imports of imports.
 var forbidden = []struct {
 	from, imports string
 	except        []string // packages of from
+	transitive    bool
 	because       string
 }{
 	{from: "handler", imports: module + "internal/engine/onnx", because: "an API is independent of the engine"},
 	{from: "handler", imports: module + "internal/sched", except: []string{"handler/apierr"}, because: "the Runner schedules; apierr maps the scheduler's errors"},
 	{from: "handler/apierr", imports: module + "internal/sched/respcache", because: "the composition root decorates sessions"},
 	{from: "internal/infer", imports: module + "gen/modelserving", because: "the core is independent of protocols"},
-	{from: "internal/infer", imports: "connectrpc.com/connect", because: "the core is independent of protocols"},
-	{from: "internal/infer", imports: "net/http", because: "the core is independent of protocols"},
+	{from: "internal/infer", imports: "connectrpc.com/connect", transitive: true, because: "the core is independent of protocols"},
+	{from: "internal/infer", imports: "net/http", transitive: true, because: "the core is independent of protocols"},
 	{from: "internal/infer", imports: module + "internal/engine/onnx", because: "the core runs any engine.Session"},
 	{from: "internal/imageinput", imports: module + "internal/infer", because: "a conversion runs no model"},
 	{from: "internal/imageinput", imports: module + "internal/sched", because: "a conversion runs no model"},
@@ -45,7 +46,11 @@ func TestForbiddenImports(t *testing.T) {
 			if !within(name, rule.from) || slices.Contains(rule.except, name) || forTests(name) {
 				continue
 			}
-			for _, imported := range p.Imports {
+			imports := p.Imports
+			if rule.transitive {
+				imports = p.Deps
+			}
+			for _, imported := range imports {
 				if within(imported, rule.imports) {
 					t.Errorf("%s imports %s: %s", name, imported, rule.because)
 				}
@@ -54,8 +59,8 @@ func TestForbiddenImports(t *testing.T) {
 	}
 }
 
-// An API is one package, and APIs share no more than errors and the management service:
-// the next protocol does not depend on those before it.
+// An API is one package, and APIs share no more than options, errors and the management
+// service: the next protocol does not depend on those before it.
 func TestAPIsAreIndependent(t *testing.T) {
 	for _, p := range packages(t) {
 		name := strings.TrimPrefix(p.ImportPath, module)
@@ -64,8 +69,8 @@ func TestAPIsAreIndependent(t *testing.T) {
 		}
 		for _, imported := range p.Imports {
 			other := strings.TrimPrefix(imported, module)
-			if within(other, "handler") && other != "handler/apierr" && (other != "handler/admin" || name == "handler/apierr") {
-				t.Errorf("%s imports %s: a package of handler/ imports apierr and admin only", name, other)
+			if within(other, "handler") && other != "handler" && other != "handler/apierr" && (other != "handler/admin" || name == "handler/apierr") {
+				t.Errorf("%s imports %s: a package of handler/ imports handler, apierr and admin only", name, other)
 			}
 		}
 	}

@@ -2,12 +2,12 @@ package h2
 
 import (
 	"context"
-	"fmt"
 	"net/http"
-	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/tensorwire/tensorwire/internal/telemetry"
 )
 
 // stream is one request and its response.
@@ -79,7 +79,7 @@ func (st *stream) run() {
 // handlePanic resets the stream of a handler that panicked, as net/http does.
 func (st *stream) handlePanic(v any) {
 	if v != http.ErrAbortHandler { //nolint:errorlint // net/http compares the panic's value, too
-		st.conn.server.options.Logger.Error("panic in a handler", "path", st.request.URL.Path, "panic", fmt.Sprint(v), "stack", string(debug.Stack()))
+		telemetry.LogPanic(st.request.Context(), st.conn.server.options.Logger.With("path", st.request.URL.Path), "HTTP/2 stream", v)
 	}
 	st.conn.resetIfOpen(st, codeInternal, errStreamReset)
 }

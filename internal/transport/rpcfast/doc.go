@@ -24,14 +24,14 @@
 //     stream, until Release, or permanently.
 //   - The pool, after that. The message's bytes fields, and all that aliases them, are invalid:
 //     the buffer has other requests' messages.
-//   - The garbage collector, where it is unknown whether the buffer is still read: after Keep;
-//     where the handler returned an error, panicked, or its context had ended, because it may
-//     have left a computation behind; and where a response could not be written, because the
-//     write may still be in progress. A message of a stream without Release is the garbage
+//   - The garbage collector, where it is unknown whether the buffer is still read: where
+//     the handler returned an error, panicked, or its context had ended, because it may have
+//     left a computation behind; and where a response could not be written, because the write
+//     may still be in progress. A message of a stream without Release is the garbage
 //     collector's from the beginning, as is a message without a large field.
 //
-// A handler calls Keep first if it leaves work behind although it returns no error and its
-// context has not ended, or if it puts a message's memory into a cache.
+// A handler copies what it stores, such as an entry of a cache. It also copies what work reads
+// that it leaves behind although it returns no error and its context has not ended.
 //
 // The large bytes fields of a response are read until Send returns. If Send returns an error,
 // they must not be modified or reused. Send only reads the message, so that several calls may

@@ -25,12 +25,6 @@ func Release(ctx context.Context, message proto.Message) {
 	}
 }
 
-// Keep removes the memory of a message from the pool permanently: views of it stay valid, and the
-// garbage collector frees it. The handler has received the message with ctx or a context that ctx
-// is derived from. A later Release does nothing. It is safe for concurrent use until the handler
-// returns.
-func Keep(ctx context.Context, message proto.Message) { _ = take(ctx, message) }
-
 // Lend lends memory to the one response of the call of ctx. free is called when the handler has
 // returned and the response is written, under the conditions that return the memory of the call's
 // message to the pool. Otherwise, and on the slow path, it is not called. Lend is safe for

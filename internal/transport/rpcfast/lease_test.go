@@ -13,6 +13,7 @@ import (
 	"weak"
 
 	"connectrpc.com/connect/v2"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/tensorwire/tensorwire/gen/inference"
 	"github.com/tensorwire/tensorwire/internal/transport/bufpool"
@@ -68,6 +69,7 @@ func (brokenWriter) Write([]byte) (int, error) { return 0, errors.New("broken") 
 // that was lent to the response.
 func TestMemoryReturnsToThePoolOnceUnused(t *testing.T) {
 	answer := &inference.ModelInferResponse{Id: "answer"}
+	var stored *inference.ModelInferRequest
 	for name, test := range map[string]struct {
 		handler func(ctx context.Context, cancel func(), stream connect.ServerStream, m *inference.ModelInferRequest) error
 		broken  bool
@@ -85,13 +87,12 @@ func TestMemoryReturnsToThePoolOnceUnused(t *testing.T) {
 			},
 			back: true,
 		},
-		"kept": {
-			handler: func(ctx context.Context, _ func(), stream connect.ServerStream, m *inference.ModelInferRequest) error {
-				type key struct{}
-				rpcfast.Keep(context.WithValue(ctx, key{}, ""), m)
-				rpcfast.Release(ctx, m)
+		"copied": {
+			handler: func(_ context.Context, _ func(), stream connect.ServerStream, m *inference.ModelInferRequest) error {
+				stored = proto.CloneOf(m)
 				return stream.Send(answer)
 			},
+			back: true,
 		},
 		"released early": {
 			handler: func(ctx context.Context, _ func(), stream connect.ServerStream, m *inference.ModelInferRequest) error {
@@ -99,7 +100,8 @@ func TestMemoryReturnsToThePoolOnceUnused(t *testing.T) {
 				if !isPattern(m, 100_000) {
 					t.Error("another message's Release gave this one back")
 				}
-				rpcfast.Release(ctx, m)
+				type key struct{}
+				rpcfast.Release(context.WithValue(ctx, key{}, ""), m)
 				if isPattern(m, 100_000) {
 					t.Error("Release gave nothing back")
 				}
@@ -164,8 +166,11 @@ func TestMemoryReturnsToThePoolOnceUnused(t *testing.T) {
 				if back := !isPattern(held, 100_000); back != test.back {
 					t.Errorf("%s over %s, %v: given back is %v", name, contentType, kind, back)
 				}
+				if name == "copied" && !isPattern(stored, 100_000) {
+					t.Errorf("%s over %s, %v: the copy has changed", name, contentType, kind)
+				}
 				want := 0
-				if test.back || name == "kept" { // which is the message alone
+				if test.back {
 					want = 2
 				}
 				if freed != want || early != 0 {
@@ -226,6 +231,7 @@ func TestAbandonedWorkMayReadItsInputs(t *testing.T) {
 
 func TestMessagesOfStreamsAreReleasedInAnyOrder(t *testing.T) {
 	var all []*inference.ModelInferRequest
+	var stored *inference.ModelInferRequest
 	var messages [][]byte
 	for i := range 6 {
 		messages = append(messages, script(t, "", 50_000+i))
@@ -249,15 +255,18 @@ func TestMessagesOfStreamsAreReleasedInAnyOrder(t *testing.T) {
 		rpcfast.Release(ctx, all[1])
 		rpcfast.Release(ctx, all[1])
 		check("two released", false, true, false, false, true, false)
-		rpcfast.Keep(ctx, all[2])
+		stored = proto.CloneOf(all[2])
 		rpcfast.Release(ctx, all[2])
 		return nil
 	}, messages...)
-	check("returned", false, true, false, false, true, false)
+	check("returned", false, true, true, false, true, false)
+	if !isPattern(stored, 50_002) {
+		t.Error("the copy of a released message has changed")
+	}
 	rpcfast.Release(late, all[0])
-	check("released late", true, true, false, false, true, false)
+	check("released late", true, true, true, false, true, false)
 	rpcfast.Release(t.Context(), all[3]) // of no call
-	check("released elsewhere", true, true, false, false, true, false)
+	check("released elsewhere", true, true, true, false, true, false)
 }
 
 // A message that a handler reuses for the next Receive does not hold its first buffer any more,

@@ -10,6 +10,7 @@ import (
 
 	"github.com/tensorwire/tensorwire/internal/base/setting"
 	"github.com/tensorwire/tensorwire/internal/transport/admission"
+	"github.com/tensorwire/tensorwire/internal/transport/admission/overload"
 	"github.com/tensorwire/tensorwire/internal/transport/wire"
 )
 
@@ -67,7 +68,7 @@ func (m *meter) size(size int64, compressed bool) int64 {
 }
 
 func budgetExhausted() error {
-	return admission.Unavailable(retryWait, fmt.Sprintf("request memory budget exhausted (%s): retry later", setting.MemoryBudget))
+	return overload.Unavailable(retryWait, fmt.Sprintf("request memory budget exhausted (%s): retry later", setting.MemoryBudget))
 }
 
 // waitError returns the client's error for the end of a wait for memory.

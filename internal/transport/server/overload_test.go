@@ -28,6 +28,7 @@ import (
 	"github.com/tensorwire/tensorwire/gen/modelserving"
 	"github.com/tensorwire/tensorwire/gen/modelserving/modelservingconnect"
 	"github.com/tensorwire/tensorwire/internal/transport/admission"
+	"github.com/tensorwire/tensorwire/internal/transport/admission/overload"
 	"github.com/tensorwire/tensorwire/internal/transport/server"
 )
 
@@ -61,7 +62,7 @@ func wantRefusal(t *testing.T, err error, info *connect.CallInfo) {
 	if connect.CodeOf(err) != connect.CodeUnavailable || !strings.Contains(err.Error(), "memory-budget") {
 		t.Errorf("error %v", err)
 	}
-	if wait, ok := admission.RetryAfter(err); !ok || wait != time.Second {
+	if wait, ok := overload.RetryAfter(err); !ok || wait != time.Second {
 		t.Errorf("RetryInfo has %v, %v: %v", wait, ok, err)
 	}
 	if after := retryAfter(info); after != "1" {
@@ -181,7 +182,7 @@ func TestMoreThanTheBudgetIsTooLarge(t *testing.T) {
 	rooms := map[string]string{connect.ProtocolNameConnect: "4000000", "connect json": "2000000", connect.ProtocolNameGRPC: "4000000", connect.ProtocolNameGRPCWeb: "4000000"}
 	for name, options := range protocols {
 		_, err := predictor(httpClient(t, true), address, options...).FastPredict(t.Context(), &modelserving.FastInferenceRequest{RawImage: make([]byte, 5*mb)})
-		if _, retry := admission.RetryAfter(err); connect.CodeOf(err) != connect.CodeResourceExhausted || retry || !strings.Contains(err.Error(), rooms[name]+" (memory-budget)") {
+		if _, retry := overload.RetryAfter(err); connect.CodeOf(err) != connect.CodeResourceExhausted || retry || !strings.Contains(err.Error(), rooms[name]+" (memory-budget)") {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

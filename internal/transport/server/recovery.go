@@ -4,7 +4,6 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
-	"runtime/debug"
 
 	"connectrpc.com/connect/v2"
 	"connectrpc.com/connect/v2/connecthttp"
@@ -14,9 +13,6 @@ import (
 	"github.com/tensorwire/tensorwire/internal/transport/wire/envelope"
 )
 
-// internalError is all that a client sees of a panic.
-const internalError = "internal error"
-
 // recovered logs the value of a panic. It is the one panic recovery of requests; it has two
 // callers, because only an interceptor can end an RPC that has begun with a status, and only
 // middleware sees the panics of all else. It panics again with [http.ErrAbortHandler], by
@@ -25,7 +21,7 @@ func recovered(ctx context.Context, log *slog.Logger, path string, v any) {
 	if v == http.ErrAbortHandler { //nolint:errorlint // net/http compares the panic's value, too
 		panic(v)
 	}
-	log.ErrorContext(ctx, "panic", "path", path, "request_id", telemetry.RequestID(ctx), "panic", v, "stack", string(debug.Stack()))
+	telemetry.LogPanic(ctx, log.With("path", path), "handler", v)
 }
 
 // recoverCalls returns an interceptor that answers a panic with an internal error.
@@ -35,7 +31,7 @@ func recoverCalls(log *slog.Logger) connect.ServerInterceptor {
 			defer func() {
 				if v := recover(); v != nil {
 					recovered(ctx, log, spec.Procedure, v)
-					err = connect.NewError(connect.CodeInternal, internalError)
+					err = connect.NewError(connect.CodeInternal, telemetry.ErrInternal.Error())
 				}
 			}()
 			return next(ctx, spec, stream)
@@ -80,10 +76,10 @@ func writePanic(w http.ResponseWriter, r *http.Request, writer *connecthttp.Erro
 		header.Del(name)
 	}
 	if isRPC(r) && writer.IsSupported(r) {
-		_ = writer.Write(w, r, connect.NewError(connect.CodeInternal, internalError)) // the client may have disconnected
+		_ = writer.Write(w, r, connect.NewError(connect.CodeInternal, telemetry.ErrInternal.Error())) // the client may have disconnected
 		return
 	}
 	header.Set(wire.HeaderContentType, "application/json")
 	w.WriteHeader(http.StatusInternalServerError)
-	_, _ = w.Write([]byte(`{"error":"` + internalError + `"}`)) // as above
+	_, _ = w.Write([]byte(`{"error":"` + telemetry.ErrInternal.Error() + `"}`)) // as above
 }

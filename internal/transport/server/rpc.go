@@ -13,6 +13,7 @@ import (
 
 	"github.com/tensorwire/tensorwire/internal/telemetry"
 	"github.com/tensorwire/tensorwire/internal/transport/admission"
+	"github.com/tensorwire/tensorwire/internal/transport/admission/overload"
 	"github.com/tensorwire/tensorwire/internal/transport/rpcfast"
 	"github.com/tensorwire/tensorwire/internal/transport/wire"
 )
@@ -26,8 +27,8 @@ const compressMinBytes = 1024
 func RPC(lifecycle *telemetry.Lifecycle, options Options, register ...func(*connect.Server)) []Route {
 	options = options.withDefaults()
 	procedures := connect.NewServer(
-		telemetry.RecordCalls(), // the outermost: it sees the errors of the others
-		admission.RetryInterceptor(),
+		recordCalls(), // the outermost: it sees the errors of the others
+		overload.Interceptor(),
 		recoverCalls(options.Logger),
 		settleMemory(options.MaxMessageBytes),
 	)

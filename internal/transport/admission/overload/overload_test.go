@@ -1,4 +1,4 @@
-package admission_test
+package overload_test
 
 import (
 	"errors"
@@ -10,7 +10,7 @@ import (
 
 	"connectrpc.com/connect/v2"
 
-	"github.com/tensorwire/tensorwire/internal/transport/admission"
+	"github.com/tensorwire/tensorwire/internal/transport/admission/overload"
 )
 
 // fullError is an error of overload as other packages have them.
@@ -32,11 +32,11 @@ func TestWaitIsInWholeSecondsAndNeverNone(t *testing.T) {
 		math.MaxInt64:           "9223372036",
 	} {
 		for name, err := range map[string]error{
-			"Unavailable": fmt.Errorf("wrapped: %w", admission.Unavailable(wait, "overloaded")),
+			"Unavailable": fmt.Errorf("wrapped: %w", overload.Unavailable(wait, "overloaded")),
 			"RetryAfter":  fmt.Errorf("wrapped: %w", &fullError{wait}),
 		} {
 			header := http.Header{}
-			if admission.SetRetryAfter(header, err); header.Get("Retry-After") != want {
+			if overload.SetRetryAfter(header, err); header.Get("Retry-After") != want {
 				t.Errorf("%s of %v: Retry-After is %q, want %s", name, wait, header.Get("Retry-After"), want)
 			}
 		}
@@ -45,7 +45,7 @@ func TestWaitIsInWholeSecondsAndNeverNone(t *testing.T) {
 
 func TestUnavailable(t *testing.T) {
 	t.Parallel()
-	err := admission.Unavailable(time.Second, "overloaded")
+	err := overload.Unavailable(time.Second, "overloaded")
 	details := err.Details()
 	if err.Code() != connect.CodeUnavailable || err.Message() != "overloaded" || len(details) != 1 || details[0].Type != "google.rpc.RetryInfo" {
 		t.Errorf("%v with %v", err, details)
@@ -56,7 +56,7 @@ func TestOtherErrorsAskForNoWait(t *testing.T) {
 	t.Parallel()
 	for _, err := range []error{nil, errors.New("else"), connect.NewError(connect.CodeUnavailable, "stopping")} {
 		header := http.Header{}
-		if admission.SetRetryAfter(header, err); len(header) > 0 {
+		if overload.SetRetryAfter(header, err); len(header) > 0 {
 			t.Errorf("%v: %v", err, header)
 		}
 	}

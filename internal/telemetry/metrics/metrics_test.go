@@ -1,4 +1,4 @@
-package telemetry_test
+package metrics_test
 
 import (
 	"io"
@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/tensorwire/tensorwire/internal/telemetry"
+	"github.com/tensorwire/tensorwire/internal/telemetry/metrics"
 )
 
 func TestMetricsAreTheStatistics(t *testing.T) {
@@ -20,8 +21,8 @@ func TestMetricsAreTheStatistics(t *testing.T) {
 	s.NotRun("queue_full")
 	s.Queued(2, 300)
 	s.LookedUp(true, 1)
-	m := telemetry.NewMetrics(func() []telemetry.ModelSums {
-		return []telemetry.ModelSums{{Model: "a", Version: "1", Sums: s.Sums()}, {Model: "b \"quoted\"", Version: "2"}}
+	m := metrics.New(func() []metrics.Model {
+		return []metrics.Model{{Model: "a", Version: "1", Sums: s.Sums()}, {Model: "b \"quoted\"", Version: "2"}}
 	})
 	m.Gauge("memory_bytes", "Bytes.", func() float64 { return 7 })
 	answer := httptest.NewRecorder()

@@ -1,4 +1,6 @@
-package admission
+// Package overload has the overload error, which carries the time after which to retry, and
+// writes that time into the metadata of each protocol.
+package overload
 
 import (
 	"context"
@@ -58,11 +60,11 @@ func SetRetryAfter(header http.Header, err error) {
 	}
 }
 
-// RetryInterceptor adds the wait that the error of an RPC asks for to the response's metadata: to
+// Interceptor adds the wait that the error of an RPC asks for to the response's metadata: to
 // the HTTP header of Connect's unary calls, else to the trailers. A stream's headers may have been
 // sent, and gRPC clients retry transparently only if nothing but trailers was sent. In gRPC-Web
 // these trailers are HTTP headers.
-func RetryInterceptor() connect.ServerInterceptor {
+func Interceptor() connect.ServerInterceptor {
 	return func(next connect.ServerFunc) connect.ServerFunc {
 		return func(ctx context.Context, spec connect.Spec, stream connect.ServerStream) error {
 			err := next(ctx, spec, stream)

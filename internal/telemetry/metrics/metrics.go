@@ -1,4 +1,5 @@
-package telemetry
+// Package metrics serves statistics of models, and of the server, to Prometheus.
+package metrics
 
 import (
 	"net/http"
@@ -6,21 +7,23 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/tensorwire/tensorwire/internal/telemetry"
 )
 
-// ModelSums are the statistics of one version of a model at one moment.
-type ModelSums struct {
+// Model has the statistics of one version of a model at one moment.
+type Model struct {
 	Model, Version string
-	Sums           Sums
+	Sums           telemetry.Sums
 }
 
 // Metrics serves the statistics of models in Prometheus's text format, with the metrics of Go
 // and of the process.
 type Metrics struct{ registry *prometheus.Registry }
 
-// NewMetrics returns metrics of the statistics that models returns. Each scrape calls models,
+// New returns metrics of the statistics that models returns. Each scrape calls models,
 // which must be safe for concurrent use.
-func NewMetrics(models func() []ModelSums) *Metrics {
+func New(models func() []Model) *Metrics {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(
 		modelCollector(models),
@@ -69,7 +72,7 @@ var (
 )
 
 // modelCollector collects the statistics of models.
-type modelCollector func() []ModelSums
+type modelCollector func() []Model
 
 // Describe implements [prometheus.Collector].
 func (modelCollector) Describe(descs chan<- *prometheus.Desc) {
@@ -87,8 +90,8 @@ func (c modelCollector) Collect(metrics chan<- prometheus.Metric) {
 		metric := func(kind prometheus.ValueType, d *prometheus.Desc, value float64, labels ...string) {
 			metrics <- prometheus.MustNewConstMetric(d, kind, value, append([]string{m.Model, m.Version}, labels...)...)
 		}
-		histogram := func(d *prometheus.Desc, h *Histogram) {
-			metrics <- prometheus.MustNewConstHistogram(d, h.Count, h.Sum, h.cumulative(), m.Model, m.Version)
+		histogram := func(d *prometheus.Desc, h *telemetry.Histogram) {
+			metrics <- prometheus.MustNewConstHistogram(d, h.Count, h.Sum, cumulative(h), m.Model, m.Version)
 		}
 		s := &m.Sums
 		metric(prometheus.CounterValue, requests, float64(s.Success.Count), "success")
@@ -112,7 +115,7 @@ func (c modelCollector) Collect(metrics chan<- prometheus.Metric) {
 }
 
 // cumulative returns, for each bound, how many values are at most the bound.
-func (h *Histogram) cumulative() map[float64]uint64 {
+func cumulative(h *telemetry.Histogram) map[float64]uint64 {
 	buckets := make(map[float64]uint64, len(h.Bounds))
 	sum := uint64(0)
 	for i, bound := range h.Bounds {
