@@ -10,6 +10,12 @@ func (p *program) modelsCommand() *cobra.Command {
 		RunE:              noCommand,
 		ValidArgsFunction: cobra.NoFileCompletions,
 	}
-	cmd.AddCommand(p.pullCommand())
+	cmd.AddCommand(p.pullCommand(), &cobra.Command{
+		Use:    "help",
+		Short:  "Print the help of models",
+		Hidden: true, // cobra has it at the root: tensorwire help models
+		Args:   cobra.ArbitraryArgs,
+		RunE:   func(*cobra.Command, []string) error { return cmd.Help() },
+	})
 	return cmd
 }

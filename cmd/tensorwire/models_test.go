@@ -144,12 +144,17 @@ func TestPullsThatFail(t *testing.T) {
 }
 
 func TestHelpOfModels(t *testing.T) {
-	for says, args := range map[string][]string{
-		"tensorwire models pull": {"models", "--help"},
-		"--stall-timeout":        {"models", "pull", "https://host/model.onnx", "--help"},
+	for _, test := range []struct {
+		says string
+		args []string
+	}{
+		{"tensorwire models pull", []string{"models", "--help"}},
+		{"tensorwire models pull", []string{"models", "help"}},
+		{"tensorwire models pull", []string{"models", "help", "pull"}},
+		{"--stall-timeout", []string{"models", "pull", "https://host/model.onnx", "--help"}},
 	} {
-		if code, stdout, stderr := command(t.Context(), args...); code != exitOK || !strings.Contains(stdout, says) || stderr != "" {
-			t.Errorf("%q: code %d, stdout %q, stderr %q", args, code, stdout, stderr)
+		if code, stdout, stderr := command(t.Context(), test.args...); code != exitOK || !strings.Contains(stdout, test.says) || stderr != "" {
+			t.Errorf("%q: code %d, stdout %q, stderr %q", test.args, code, stdout, stderr)
 		}
 	}
 }

@@ -35,14 +35,49 @@ func (e entry) apply(f *pflag.Flag) error {
 	return nil
 }
 
+// check reports a value that is wrong although the flag accepts it.
+func (e entry) check(f *pflag.Flag) error {
+	check := f.Value.(*value).check
+	if check == nil {
+		return nil
+	}
+	for _, text := range e.values {
+		if err := check(text); err != nil {
+			return Usagef("%s: %s is %q: %w", e.position(), f.Name, text, err)
+		}
+	}
+	return nil
+}
+
 // readFile returns the settings of a YAML file. Every key is checked, also one that a
 // flag or the environment overrides.
 func readFile(name string) (map[setting.Key]entry, error) {
-	content, err := os.ReadFile(name)
+	content, err := readRegular(name)
 	if err != nil {
 		return nil, Usagef("%s: %w", FileKey, err)
 	}
 	return parseFile(name, content)
+}
+
+// maxFileBytes bounds the file: every setting takes far less.
+const maxFileBytes = 1 << 20
+
+// readRegular reads a regular file. A read of a named pipe or a device need not end, and
+// signals cannot interrupt it.
+func readRegular(name string) ([]byte, error) {
+	if info, err := os.Stat(name); err == nil && !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("%s is no regular file: give the path of a YAML file", name)
+	}
+	file, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	content, err := io.ReadAll(io.LimitReader(file, maxFileBytes+1))
+	if err == nil && len(content) > maxFileBytes {
+		err = fmt.Errorf("%s has more than %d bytes, which is the maximum", name, maxFileBytes)
+	}
+	return content, err
 }
 
 func parseFile(name string, content []byte) (map[setting.Key]entry, error) {
@@ -62,6 +97,8 @@ func parseFile(name string, content []byte) (map[setting.Key]entry, error) {
 		former, twice := entries[setting.Key(key.Value)]
 		f := known.Lookup(setting.Key(key.Value))
 		switch {
+		case key.Kind != yaml.ScalarNode:
+			errs = append(errs, Usagef("%s: found %s as a key, accepted is the name of a setting", e.position(), describe(key)))
 		case f == nil:
 			errs = append(errs, Usagef("%s: unknown setting %q%s", e.position(), key.Value, known.suggest(key.Value)))
 		case f.Name == string(FileKey):
@@ -73,7 +110,7 @@ func parseFile(name string, content []byte) (map[setting.Key]entry, error) {
 				errs = append(errs, Usagef("%s: %s: %w", e.position(), f.Name, err))
 				continue
 			}
-			errs = append(errs, e.apply(f))
+			errs = append(errs, e.apply(f), e.check(f))
 			entries[setting.Key(f.Name)] = e
 		}
 	}
@@ -161,6 +198,8 @@ func describe(n *yaml.Node) string {
 		return "a list"
 	case yaml.MappingNode:
 		return "a mapping"
+	case yaml.AliasNode:
+		return "the alias *" + n.Value
 	}
 	names := map[string]string{
 		tagString: "the string", tagInt: "the number", "!!float": "the number", tagBool: "the boolean", "!!timestamp": "the date",

@@ -9,7 +9,6 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/tensorwire/tensorwire/internal/models/repository"
-	"github.com/tensorwire/tensorwire/internal/telemetry"
 )
 
 // Annotations of flags.
@@ -96,7 +95,7 @@ func (c *Config) schedulingFlags() *pflag.FlagSet {
 func (c *Config) limitFlags() *pflag.FlagSet {
 	f := newFlags()
 	f.size(&c.MaxMessageBytes, defaultMaxMessageBytes, "max-message-bytes", "maximum `size` of a request message, decompressed")
-	note(f.size(&c.MemoryBudget, defaultMemoryBudget(memlimit.FromCgroup, memlimit.FromSystem), "memory-budget", fmt.Sprintf("maximum `size` of memory for request messages, such as 512MiB or 2GB; a message takes up to %d times its size; requests beyond are refused as unavailable before they are read; 0 is no limit. Go's soft memory limit follows from it, unless GOMEMLIMIT is set", heldTimes)),
+	note(scalar(f, &c.MemoryBudget, defaultMemoryBudget(memlimit.FromCgroup, memlimit.FromSystem), "memory-budget", sizeKind, fmt.Sprintf("maximum `size` of memory for request messages, such as 512MiB or 2GB; a message takes up to %d times its size; requests beyond are refused as unavailable before they are read; 0 is no limit. Go's soft memory limit follows from it, unless GOMEMLIMIT is set", heldTimes), parseDecimalSize),
 		defaultNote, "half of the memory limit of the cgroup or the machine")
 	f.int64(&c.MaxImagePixels, defaultMaxImagePixels, "max-image-pixels", "maximum `pixels` of an image, width times height")
 	f.bool(&c.AllowSharedMemory, "allow-shared-memory", "let local clients register POSIX shared memory (/dev/shm) for tensors")
@@ -112,17 +111,7 @@ func (c *Config) shutdownFlags() *pflag.FlagSet {
 
 func (c *Config) logFlags() *pflag.FlagSet {
 	f := newFlags()
-	note(f.checked(&c.LogLevel, "info", "log-level", "lowest `level` of logged messages: debug, info, warn or error", func(text string) error {
-		if _, err := telemetry.ParseLogLevels(text); err != nil {
-			return errors.New("give debug, info, warn or error")
-		}
-		return nil
-	}), choices, "debug", "info", "warn", "error")
-	note(f.checked(&c.LogFormat, "text", "log-format", "log `format`: text or json", func(text string) error {
-		if text != "text" && text != "json" {
-			return errors.New("give text or json")
-		}
-		return nil
-	}), choices, "text", "json")
+	note(f.checked(&c.LogLevel, "info", "log-level", "lowest `level` of logged messages: debug, info, warn or error", checkLogLevel), choices, "debug", "info", "warn", "error")
+	note(f.checked(&c.LogFormat, "text", "log-format", "log `format`: text or json", checkLogFormat), choices, "text", "json")
 	return f.FlagSet
 }

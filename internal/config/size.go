@@ -42,6 +42,15 @@ func parseSize(text string) (Size, error) {
 	if n, err := strconv.ParseInt(text, 0, 64); err == nil {
 		return Size(n), nil
 	}
+	return parseDecimalSize(text)
+}
+
+// parseDecimalSize parses a size without Go's integer literals: 010 is ten bytes, where
+// [parseSize] reads an octal number.
+func parseDecimalSize(text string) (Size, error) {
+	if n, err := strconv.ParseInt(text, 10, 64); err == nil {
+		return Size(n), nil
+	}
 	var s Size
 	err := s.UnmarshalText([]byte(text))
 	return s, err

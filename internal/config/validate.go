@@ -12,6 +12,7 @@ import (
 
 	"github.com/tensorwire/tensorwire/internal/base/setting"
 	"github.com/tensorwire/tensorwire/internal/models/repository"
+	"github.com/tensorwire/tensorwire/internal/telemetry"
 	"github.com/tensorwire/tensorwire/internal/transport/wire/envelope"
 )
 
@@ -41,6 +42,7 @@ func (c *Config) Validate() error {
 		above0(setting.ShutdownTimeout, c.ShutdownTimeout, "30s"),
 		c.validateLoadModels(),
 		c.validateTLS(),
+		c.validateLog(),
 	)
 }
 
@@ -117,6 +119,32 @@ func (c *Config) validateTLS() error {
 		}
 	}
 	return errors.Join(errs...)
+}
+
+func (c *Config) validateLog() error {
+	const logLevel, logFormat setting.Key = "log-level", "log-format"
+	var errs []error
+	if err := checkLogLevel(c.LogLevel); err != nil {
+		errs = append(errs, setting.Errorf("%s is %q: %w", logLevel, c.LogLevel, err))
+	}
+	if err := checkLogFormat(c.LogFormat); err != nil {
+		errs = append(errs, setting.Errorf("%s is %q: %w", logFormat, c.LogFormat, err))
+	}
+	return errors.Join(errs...)
+}
+
+func checkLogLevel(text string) error {
+	if _, err := telemetry.ParseLogLevels(text); err != nil {
+		return errors.New("give debug, info, warn or error")
+	}
+	return nil
+}
+
+func checkLogFormat(text string) error {
+	if text != "text" && text != "json" {
+		return errors.New("give text or json")
+	}
+	return nil
 }
 
 // CheckMemoryBudget returns an error where the memory budget has no room for the largest

@@ -43,6 +43,9 @@ type value struct {
 	kind
 	set func(text string) error
 	get func() string
+	// check reports what is wrong with a text that set accepts, because another one may
+	// override it. nil: nothing.
+	check func(text string) error
 }
 
 // Set sets the value from text.
@@ -95,9 +98,12 @@ func (f flags) text(p *string, to, name, usage string) *pflag.Flag {
 	return scalar(f, p, to, name, textKind, usage, func(text string) (string, error) { return text, nil })
 }
 
-// checked declares a text that check accepts.
+// checked declares a text. Only the value that is in effect must pass check, and the one
+// in the file.
 func (f flags) checked(p *string, to, name, usage string, check func(string) error) *pflag.Flag {
-	return scalar(f, p, to, name, textKind, usage, func(text string) (string, error) { return text, check(text) })
+	flag := f.text(p, to, name, usage)
+	flag.Value.(*value).check = check
+	return flag
 }
 
 func (f flags) int(p *int, to int, name, usage string) *pflag.Flag {

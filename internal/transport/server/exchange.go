@@ -3,6 +3,7 @@ package server
 import (
 	"io"
 	"net/http"
+	"sync/atomic"
 	"time"
 
 	"github.com/tensorwire/tensorwire/internal/telemetry"
@@ -82,14 +83,15 @@ func (e *exchange) SetReadDeadline(deadline time.Time) error {
 // Unwrap lets [http.ResponseController] reach the connection.
 func (e *exchange) Unwrap() http.ResponseWriter { return e.ResponseWriter }
 
-// countedBody counts the bytes of a request's body.
+// countedBody counts the bytes of a request's body. The count is atomic, because the goroutine
+// that receives a stream's messages may still read when the handler has returned.
 type countedBody struct {
 	io.ReadCloser
-	bytes int64
+	bytes atomic.Int64
 }
 
 func (b *countedBody) Read(p []byte) (int, error) {
 	n, err := b.ReadCloser.Read(p)
-	b.bytes += int64(n)
+	b.bytes.Add(int64(n))
 	return n, err
 }

@@ -77,6 +77,6 @@ func (e *exchange) log(log *slog.Logger, r *http.Request, start time.Time) {
 	e.begin() // a handler that returns without a response sends 200
 	telemetry.LogAccess(r.Context(), log, &e.record, telemetry.Access{
 		Method: r.Method, Path: r.URL.Path, HTTP: r.Proto, Peer: r.RemoteAddr,
-		Status: e.status, Code: codeOfStatus(e.status), BytesIn: e.body.bytes, BytesOut: e.bytesOut, Duration: time.Since(start),
+		Status: e.status, Code: codeOfStatus(e.status), BytesIn: e.body.bytes.Load(), BytesOut: e.bytesOut, Duration: time.Since(start),
 	})
 }
