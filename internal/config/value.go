@@ -133,8 +133,8 @@ func SizeVar(set *pflag.FlagSet, p *Size, name string, to Size, usage string) {
 	flags{set}.size(p, to, name, usage)
 }
 
-func (f flags) size(p *Size, to Size, name, usage string) *pflag.Flag {
-	return scalar(f, p, to, name, sizeKind, usage, parseSize)
+func (f flags) size(p *Size, to Size, name, usage string) {
+	scalar(f, p, to, name, sizeKind, usage, parseSize)
 }
 
 // DurationVar declares a flag for a duration, like the Var functions of pflag.

@@ -189,7 +189,7 @@ func (r *Repository[S]) Close() error {
 		r.loadLock <- struct{}{} // held forever: nothing is loaded any more
 		r.mu.Lock()
 		old := r.Snapshot()
-		r.snapshot.Store(&Snapshot[S]{Generation: old.Generation + 1})
+		r.snapshot.Store(&Snapshot[S]{Generation: old.Generation + 1, Closed: true})
 		r.closed = true
 		r.mu.Unlock()
 		for _, m := range old.Models {

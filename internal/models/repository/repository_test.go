@@ -135,7 +135,7 @@ func TestLeaseOutlivesClose(t *testing.T) {
 		if l.opened() != 1 {
 			t.Error("the session was closed under a lease")
 		}
-		if _, err := r.Acquire("cat", ""); !errors.Is(err, repository.ErrNotFound) {
+		if _, err := r.Acquire("cat", ""); !errors.Is(err, repository.ErrUnavailable) {
 			t.Errorf("a model can be leased after Close: %v", err)
 		}
 		time.Sleep(time.Minute)

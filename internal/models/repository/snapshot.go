@@ -18,6 +18,8 @@ type Snapshot[S any] struct {
 	Generation int64
 	// DefaultModel is the model of a request without a name; empty when there is none.
 	DefaultModel string
+	// Closed reports that the repository is closed: its models are unavailable, not unknown.
+	Closed bool
 }
 
 // Snapshot returns the repository's present state.
@@ -38,6 +40,9 @@ func (s *Snapshot[S]) model(name string) *Model[S] {
 // Lookup returns the model of that name, or the default model for an empty one, and its
 // version of that number; for an empty one the newest that is ready, else the newest.
 func (s *Snapshot[S]) Lookup(name, version string) (*Model[S], *Version[S], error) {
+	if s.Closed {
+		return nil, nil, fmt.Errorf("%w: the server is stopped", ErrUnavailable)
+	}
 	if name == "" {
 		if s.DefaultModel == "" {
 			return nil, nil, s.noDefault()
