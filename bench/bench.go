@@ -124,8 +124,7 @@ type server struct {
 // self measures this process.
 func self() load.Process { return load.Process{PID: os.Getpid(), Alone: true} }
 
-// start starts a server and waits until it prints its address, which means that it is
-// ready. It runs with its default settings, without those in the environment.
+// start starts a server, without settings of the environment, and waits for its address.
 func (b *bench) start(ctx context.Context, path string, args ...string) (*server, error) {
 	const startTimeout, stopTimeout = 30 * time.Second, 10 * time.Second
 	path, err := filepath.Abs(path)
