@@ -99,7 +99,7 @@ def test_paths_are_not_models(client):
 def test_server_without_control(strict):
     with pytest.raises(InferenceServerException) as caught:
         strict.call("load_model", "simple")
-    assert "--model-control" in caught.value.message()
+    assert "(model-control): set the setting to explicit" in caught.value.message()
     with pytest.raises(InferenceServerException):
         strict.call("unload_model", "simple")
     strict.add()
