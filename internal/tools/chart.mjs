@@ -15,6 +15,11 @@ function cells(table, ...begin) {
   return row.split("|").slice(1, -1).map((cell) => cell.trim());
 }
 
+/** ratio returns the ratio in a value such as "1.03 ms (1.00×)". */
+function ratio(text) {
+  return Number(/\(([\d.]+)×\)/.exec(text)[1]);
+}
+
 /** number returns a value such as "1.03 ms (1.00×)" in its smallest unit. */
 function number(text) {
   const [, digits, unit] = /^([\d.,]+) ?(µs|ms|s)?/.exec(text);
@@ -28,21 +33,20 @@ const bars = [
   ["JSON numbers", "JSON, `tensorData` as numbers", ["Connect, JSON", "HTTP/1.1", "numbers"]],
 ].map(([label, encoding, roundtrip]) => ({
   label,
-  bytes: number(cells("encodings", encoding)[1]),
-  cpu: number(cells("roundtrips", ...roundtrip)[6]),
+  bytes: cells("encodings", encoding)[1],
+  cpu: cells("roundtrips", ...roundtrip)[6],
 }));
 
 const [row, left, width, gap] = [30, 110, 240, 90];
 const chart = (title, x, key, format) => {
-  const max = Math.max(...bars.map((bar) => bar[key]));
+  const max = Math.max(...bars.map((bar) => number(bar[key])));
   return [
     `<text class="title" x="${x}" y="20">${title}</text>`,
     ...bars.map((bar, i) => {
-      const length = Math.max(2, Math.round((bar[key] / max) * width));
+      const length = Math.max(2, Math.round((number(bar[key]) / max) * width));
       const y = 34 + i * row;
-      const ratio = bar[key] / bars[0][key];
-      const times = `${ratio < 10 ? ratio.toFixed(1) : Math.round(ratio)}×`;
-      return `<rect x="${x}" y="${y}" width="${length}" height="18" rx="2"/><text x="${x + length + 6}" y="${y + 14}">${format(bar[key])}, ${times}</text>`;
+      const times = ratio(bar[key]);
+      return `<rect x="${x}" y="${y}" width="${length}" height="18" rx="2"/><text x="${x + length + 6}" y="${y + 14}">${format(number(bar[key]))}, ${times < 10 ? times.toFixed(1) : Math.round(times)}×</text>`;
     }),
   ];
 };
