@@ -79,10 +79,12 @@ type Options[S any] struct {
 	// Decorate wraps the session of each version that is loaded; nil uses the session
 	// itself. The version's Config is completed from the model; Decorate may complete it
 	// further. A decorated session that implements engine.HealthReporter reports by
-	// it that a version rejects requests at present.
+	// it that a version rejects requests at present. Decorate is called concurrently for
+	// several versions.
 	Decorate func(session engine.Session, version *Version[S]) engine.Session
-	// Compile derives Version.Serving, once for each version that is loaded. An error makes
-	// the version unavailable, with the error's text as the reason. nil: the zero value.
+	// Compile derives Version.Serving, once for each version that is loaded, concurrently for
+	// several versions. An error makes the version unavailable, with the error's text as the
+	// reason. nil: the zero value.
 	Compile func(*Version[S]) (S, error)
 	// Logger logs loads and their failures. nil: slog.Default.
 	Logger *slog.Logger
