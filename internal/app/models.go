@@ -46,12 +46,15 @@ func RuntimeVersion(explicit string) (library, version string, err error) {
 // schedulers and the response cache.
 func newRepository(c *config.Config, engines *engine.Registry, cache *respcache.Cache, log *slog.Logger) *infer.Repository {
 	return repository.New(c.Models, engines, infer.RepositoryOptions{
-		Control:       c.ModelControl,
-		PollInterval:  c.PollInterval,
-		StartupModels: c.LoadModels,
-		DefaultModel:  c.DefaultModel,
-		Decorate:      schedule(c, cache, log),
-		Compile:       infer.Compile,
-		Logger:        log,
+		Control:          c.ModelControl,
+		PollInterval:     c.PollInterval,
+		StartupModels:    c.LoadModels,
+		LoadConcurrency:  c.LoadConcurrency,
+		LoadTimeout:      c.LoadTimeout,
+		UnloadBeforeLoad: c.UnloadBeforeLoad,
+		DefaultModel:     c.DefaultModel,
+		Decorate:         schedule(c, cache, log),
+		Compile:          infer.Compile,
+		Logger:           log,
 	})
 }

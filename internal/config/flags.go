@@ -74,6 +74,9 @@ func (c *Config) modelFlags() *pflag.FlagSet {
 	f.duration(&c.PollInterval, repository.DefaultPollInterval, "poll-interval", "`interval` between scans of the model repository")
 	note(f.list(&c.LoadModels, "load-model", "`names` of models to load at the start with --model-control explicit; separate by commas or repeat; * loads all"),
 		defaultNote, "none")
+	note(f.int(&c.LoadConcurrency, 0, "load-concurrency", "`models` that load at once"), defaultNote, "one for each CPU, at least 2 and at most 4")
+	f.duration(&c.LoadTimeout, repository.DefaultLoadTimeout, "load-timeout", "maximum `duration` of the load of a version with its warmups")
+	f.bool(&c.UnloadBeforeLoad, "unload-before-load", "unload a version before its replacement is loaded, for machines without memory for both")
 	note(f.text(&c.OnnxRuntimeLib, "", "onnxruntime-lib", "`path` of ONNX Runtime's shared library"),
 		defaultNote, "next to the executable, in ../lib, then in the system")
 	f.int(&c.IntraOpThreads, 1, "intra-op-threads", "`threads` of one run within an operator")

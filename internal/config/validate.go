@@ -36,6 +36,8 @@ func (c *Config) Validate() error {
 		atLeast(setting.MaxImagePixels, c.MaxImagePixels, 1),
 		c.validateMessageBytes(),
 		atLeast("poll-interval", c.PollInterval, minPollInterval),
+		atLeast(setting.LoadConcurrency, c.LoadConcurrency, 0),
+		above0(setting.LoadTimeout, c.LoadTimeout, "10m, longer than the load of any model takes"),
 		above0("hang-timeout", c.HangTimeout, "1m, longer than any run of a model takes"),
 		atLeast(setting.MaxDeadline, c.MaxDeadline, 0),
 		atLeast("shutdown-delay", c.ShutdownDelay, 0),
