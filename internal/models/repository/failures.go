@@ -45,7 +45,7 @@ func classify(err error) FailureClass {
 		return FailureCrash
 	case errors.Is(err, errAbandonedLoads), errors.Is(err, errInUse):
 		return FailureEngine
-	case errors.Is(err, fs.ErrPermission), slices.ContainsFunc(transientErrnos, func(errno error) bool { return errors.Is(err, errno) }):
+	case errors.Is(err, fs.ErrPermission), errors.Is(err, errDirectory), slices.ContainsFunc(transientErrnos, func(errno error) bool { return errors.Is(err, errno) }):
 		return FailureFiles
 	}
 	return FailureModel

@@ -27,6 +27,9 @@ const (
 // replacement.
 var errInUse = errors.New("the earlier version is still in use")
 
+// errDirectory reports that the models directory, which Scan has read, cannot be read.
+var errDirectory = errors.New("read the models directory")
+
 // transientErrnos are errors of the system that may pass without a change of the files.
 var transientErrnos = []error{
 	syscall.EIO, syscall.ENOSPC, syscall.ESTALE, syscall.EMFILE, syscall.ENFILE, syscall.ENOMEM, syscall.EAGAIN, syscall.EBUSY,
@@ -36,7 +39,7 @@ var transientErrnos = []error{
 // transient reports whether a load that failed with err may succeed later with the same
 // files.
 func transient(err error) bool {
-	for _, target := range []error{engine.ErrOutOfMemory, engine.ErrCrashed, fs.ErrPermission, errInUse, errAbandonedLoads} {
+	for _, target := range []error{engine.ErrOutOfMemory, engine.ErrCrashed, fs.ErrPermission, errInUse, errAbandonedLoads, errDirectory} {
 		if errors.Is(err, target) {
 			return true
 		}

@@ -112,7 +112,7 @@ func (r *Repository[S]) source(name string, override *Override) (*source, error)
 	}
 	root, names, err := r.openModels()
 	if err != nil {
-		return nil, fmt.Errorf("read the models directory: %w", withoutPath(err, r.dir))
+		return nil, fmt.Errorf("%w: %w", errDirectory, withoutPath(err, r.dir))
 	}
 	if !slices.Contains(names, name) {
 		return nil, errors.Join(fmt.Errorf("%w: there is no directory %q", ErrNotFound, name), root.release())

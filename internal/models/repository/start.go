@@ -87,7 +87,7 @@ func (r *Repository[S]) loadAtStart(ctx context.Context, name string) error {
 	}
 	root, err := openRoot(r.dir)
 	if err != nil {
-		o.unreadable(fmt.Errorf("read the models directory: %w", withoutPath(err, r.dir)))
+		o.unreadable(fmt.Errorf("%w: %w", errDirectory, cause(err)))
 		return nil
 	}
 	src := &source{root: root, dir: name}
@@ -131,6 +131,7 @@ func (o *operation[S]) unreadable(err error) {
 	o.options.Logger.Error("model is unavailable", "model", o.name, "reason", err)
 	if m := o.Snapshot().model(o.name); m != nil {
 		for _, v := range m.Versions {
+			o.countFailure(err)
 			o.fail(o.name, v.Number, o.failed(v.Number, fingerprint{}, err, true))
 		}
 	}
