@@ -14,8 +14,8 @@ import (
 	"github.com/tensorwire/tensorwire/internal/models/repository"
 )
 
-// holdUp makes the loads of files with part in their path wait in the engine, whatever
-// becomes of their contexts, until release is called.
+// holdUp makes the loads of files with part in their path wait in the engine until release
+// is called, also when their contexts end.
 func holdUp(t *testing.T, l *loader, part string) (release func()) {
 	t.Helper()
 	held := make(chan struct{})
@@ -195,7 +195,7 @@ func TestAbandonedLoadsAreBounded(t *testing.T) {
 			go func() { loaded <- r.LoadModel(t.Context(), "cat", nil) }()
 			synctest.Wait()
 			must(t, r.UnloadModel(t.Context(), "cat"))
-			if err = <-loaded; strings.Contains(err.Error(), "too many loads that were given up are still inside the engine (8)") {
+			if err = <-loaded; strings.Contains(err.Error(), "too many abandoned loads are still inside the engine (8)") {
 				refused++
 			}
 		}

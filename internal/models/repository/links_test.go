@@ -115,7 +115,7 @@ func TestAFileThatCannotBeReadIsNamed(t *testing.T) {
 	}
 }
 
-// A file that the model does not use cannot prevent its load, whatever it is.
+// A file of any kind that the model does not use cannot prevent its load.
 func TestUnusedOddFilesPreventNoLoad(t *testing.T) {
 	dir := write(t, map[string]string{"cat/1/model.onnx": "one", "cat/1/private/x": "", "dog/1/model.onnx": "bark"})
 	for _, path := range []string{"cat/1/pipe", "cat/pipe", "cat/7", "pipe"} {

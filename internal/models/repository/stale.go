@@ -36,8 +36,14 @@ func removeStaleScratch(log *slog.Logger) {
 // removeIfStale removes the directory of an override if it is stale.
 func removeIfStale(path string) (removed bool, _ error) {
 	info, err := os.Lstat(path)
-	if err != nil || !info.IsDir() || !owned(info) {
-		return false, nil // it is another's, or was removed meanwhile
+	if errors.Is(err, os.ErrNotExist) {
+		return false, nil // it was removed meanwhile
+	}
+	if err != nil {
+		return false, err
+	}
+	if !info.IsDir() || !owned(info) {
+		return false, nil
 	}
 	name := filepath.Join(path, scratchLock)
 	if _, err := os.Lstat(name); errors.Is(err, os.ErrNotExist) {

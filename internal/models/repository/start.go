@@ -24,7 +24,7 @@ func (r *Repository[S]) Scan() error {
 	if err != nil {
 		return fmt.Errorf("read the models directory: %w", err)
 	}
-	defer root.release()
+	defer func() { _ = root.release() }() // it was only read
 	if len(names) == 0 {
 		r.options.Logger.Warn("the repository has no models", "dir", r.dir, "expected", r.expected("<version>"))
 	}
@@ -94,10 +94,11 @@ func (r *Repository[S]) loadAtStart(ctx context.Context, name string) error {
 	defer r.releaseSource(name, src)
 	d := r.examine(root.Root, name, nil)
 	if r.options.Control == ControlPoll && fresh(d.newest, r.options.SettleTime) {
-		settled := false
-		if d, settled, err = o.settle(ctx, src, d); !settled {
+		settled, err := o.settle(ctx, src, d)
+		if settled == nil {
 			return err
 		}
+		d = settled
 	}
 	o.settings, o.wanted = d.settings, true
 	_, err = o.reconcile(ctx, src, d, false)
@@ -105,23 +106,23 @@ func (r *Repository[S]) loadAtStart(ctx context.Context, name string) error {
 }
 
 // settle waits until the model's files have not changed for SettleTime, and returns their
-// state, and whether they are settled.
-func (o *operation[S]) settle(ctx context.Context, src *source, before *directory) (_ *directory, settled bool, _ error) {
+// state; nil when they still change, or with the cause of ctx when that ends.
+func (o *operation[S]) settle(ctx context.Context, src *source, before *directory) (settled *directory, _ error) {
 	o.releaseSlot()
 	select {
 	case <-ctx.Done():
-		return nil, false, context.Cause(ctx)
+		return nil, context.Cause(ctx)
 	case <-time.After(o.options.SettleTime - time.Since(before.newest)):
 	}
 	if err := o.acquireSlot(ctx); err != nil {
-		return nil, false, err
+		return nil, err
 	}
-	d := o.examine(src.root.Root, o.name, before.settings)
-	if d.all != before.all {
+	if d := o.examine(src.root.Root, o.name, before.settings); d.all == before.all {
+		settled = d
+	} else {
 		o.options.Logger.Info("model is still being written", "model", o.name)
-		return nil, false, nil
 	}
-	return d, true, nil
+	return settled, nil
 }
 
 // unreadable lists the versions that Scan found as unavailable, since the models directory

@@ -17,7 +17,7 @@ import (
 const maxAbandoned = 8
 
 // errAbandonedLoads reports that no load starts because of maxAbandoned.
-var errAbandonedLoads = errors.New("too many loads that were given up are still inside the engine")
+var errAbandonedLoads = errors.New("too many abandoned loads are still inside the engine")
 
 // ActiveLoad is a load inside the engine.
 type ActiveLoad struct {
