@@ -30,13 +30,17 @@ type modelState struct {
 	settings *settings
 	// applied is the fingerprint with which the model was last reconciled.
 	applied fingerprint
-	// attempts has the last load of each version, successful or not.
+	// attempts has the last load of each version, successful or not. That of wholeModel is the
+	// last attempt to read the directory of a model without versions.
 	attempts map[int64]attempt
 	// leaving are versions that were unloaded to make room and have not closed.
 	leaving []*instance
 	// retry starts the next retry; nil when none is due.
 	retry *time.Timer
 }
+
+// wholeModel stands for a model's version where it has none.
+const wholeModel = 0
 
 // attempt is a version's last load.
 type attempt struct {

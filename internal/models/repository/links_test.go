@@ -10,6 +10,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/tensorwire/tensorwire/internal/models/repository"
 )
@@ -134,4 +136,32 @@ func TestUnusedOddFilesPreventNoLoad(t *testing.T) {
 	t.Cleanup(func() { must(t, os.Chmod(filepath.Join(dir, "cat/1/private"), 0o700)) })
 	r, _ := open(t, dir, repository.Options[string]{})
 	expect(t, r, "cat/1 ready, dangling, dog/1 ready")
+}
+
+// Permissions are corrected without a change of the files: neither size nor time tells.
+func TestFilesThatBecomeReadableAreLoaded(t *testing.T) {
+	if os.Geteuid() == 0 {
+		t.Skip("root reads everything")
+	}
+	for _, path := range []string{"cat", "cat/1", "cat/config.pbtxt", "cat/labels.txt", "cat/1/model.onnx"} {
+		for control, options := range atStart {
+			synctest.Test(t, func(t *testing.T) {
+				dir := write(t, map[string]string{"cat/1/model.onnx": "one", "cat/labels.txt": "a", "cat/config.pbtxt": "max_batch_size: 0"})
+				secret := filepath.Join(dir, path)
+				info, err := os.Stat(secret)
+				must(t, errors.Join(err, os.Chmod(secret, 0)))
+				l := &loader{}
+				r := started(t, dir, l, options)
+				if m := r.Snapshot().Models[0]; m.Newest() != nil {
+					t.Errorf("%s, %s: it serves", path, control)
+				}
+				must(t, os.Chmod(secret, info.Mode()))
+				time.Sleep(2 * time.Minute)
+				if got := index(r); got != "cat/1 ready" {
+					t.Errorf("%s, %s: readable again it has %s, %q", path, control, got, r.Snapshot().Models[0].Reason)
+				}
+				must(t, r.Close())
+			})
+		}
+	}
 }

@@ -23,9 +23,7 @@ func (o *operation[S]) reconcile(ctx context.Context, src *source, d *directory,
 	selected := o.selected(o.name, d)
 	todo := o.pending(selected, d, again)
 	o.list(o.name, selected, todo, d)
-	if len(selected) == 0 && changed {
-		o.options.Logger.Error("model is unavailable", "model", o.name, "reason", d.reason(o.name))
-	}
+	o.explainNone(src, selected, d, changed)
 	if len(todo) > 0 {
 		for _, warning := range d.settings.warnings {
 			o.options.Logger.Warn("model configuration", "model", o.name, "warning", warning)
@@ -51,6 +49,27 @@ func (o *operation[S]) reconcile(ctx context.Context, src *source, d *directory,
 	return failures, nil
 }
 
+// explainNone lists why a model has no version to load, and logs it after a change. Where
+// the directory cannot be read, it plans a retry.
+func (o *operation[S]) explainNone(src *source, selected []versionDir, d *directory, changed bool) {
+	if len(selected) > 0 {
+		delete(o.attempts, wholeModel)
+		return
+	}
+	reason := d.reason(o.name)
+	if d.err != nil {
+		o.countFailure(d.err)
+		reason = o.failed(wholeModel, d.all, d.err, o.wanted && src.own())
+	}
+	o.update(o.name, func(m *Model[S]) *Model[S] {
+		m.Reason = reason
+		return m
+	})
+	if changed {
+		o.options.Logger.Error("model is unavailable", "model", o.name, "reason", reason)
+	}
+}
+
 // pending returns the versions to load: those whose files are not the ones of the last
 // attempt, those whose next attempt is due and, with again, those whose last load failed. A
 // version whose files are the ones that it serves is not loaded, and has no reason any more.
@@ -58,7 +77,7 @@ func (o *operation[S]) pending(selected []versionDir, d *directory, again bool) 
 	if o.attempts == nil {
 		o.attempts = make(map[int64]attempt)
 	}
-	maps.DeleteFunc(o.attempts, func(number int64, _ attempt) bool { return !contains(selected, number) })
+	maps.DeleteFunc(o.attempts, func(number int64, _ attempt) bool { return number != wholeModel && !contains(selected, number) })
 	present := o.Snapshot().model(o.name)
 	for _, v := range selected {
 		last, tried := o.attempts[v.number]

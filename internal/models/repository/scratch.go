@@ -47,7 +47,7 @@ func (s *scratch) release() error {
 	if s == nil || s.refs.Add(-1) > 0 {
 		return nil
 	}
-	return errors.Join(os.RemoveAll(s.path), s.lock.Close())
+	return errors.Join(s.lock.Close(), os.RemoveAll(s.path)) // some systems remove no open file
 }
 
 // newScratch writes files into a directory that only this user can read. The caller
