@@ -7,7 +7,7 @@ import (
 )
 
 // Poll follows the changes of the models directory until ctx or the repository ends. It is
-// called once, after Load.
+// called once, after Scan. It may run while Load does: a slow load does not delay it.
 //
 // Under ControlPoll, models and versions that are added, changed and removed are loaded,
 // loaded again and taken out of service, each when its files have not changed for

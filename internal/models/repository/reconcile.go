@@ -58,7 +58,6 @@ func (o *operation[S]) explainNone(src *source, selected []versionDir, d *direct
 	}
 	reason := d.reason(o.name)
 	if d.err != nil {
-		o.countFailure(d.err)
 		reason = o.failed(wholeModel, d.all, d.err, o.wanted && src.own())
 	}
 	o.update(o.name, func(m *Model[S]) *Model[S] {
@@ -112,7 +111,6 @@ func (o *operation[S]) loadVersion(ctx context.Context, src *source, d *director
 	if ctx.Err() != nil {
 		return err
 	}
-	o.countFailure(err)
 	reason := o.failed(v.number, d.key(v), err, o.wanted && src.own())
 	if errors.Is(err, errChanged) {
 		// Try again even when the files have changed back meanwhile.

@@ -100,7 +100,7 @@ type Repository[S any] struct {
 	snapshot atomic.Pointer[Snapshot[S]]
 	// invalidName is done when a name that is not UTF-8 was logged: each pass meets it again.
 	invalidName sync.Once
-	// sessions counts the open sessions.
+	// sessions counts the open sessions, and the loads inside the engine.
 	sessions sync.WaitGroup
 
 	// operations counts those that run or wait. slots has an element for each that loads.
@@ -110,9 +110,8 @@ type Repository[S any] struct {
 	entries    map[string]*entry
 	stopping   bool
 
-	activeMu sync.Mutex // guards active and failures
-	active   map[*ActiveLoad]struct{}
-	failures map[FailureClass]int64
+	// abandoned counts the abandoned loads inside the engine.
+	abandoned atomic.Int64
 
 	mu       sync.Mutex // guards closeErr and closed, and the publication of snapshots
 	closeErr error
@@ -144,7 +143,7 @@ func New[S any](dir string, engines Engines, options Options[S]) *Repository[S] 
 	r := &Repository[S]{
 		dir: dir, engines: engines, options: options,
 		slots: make(chan struct{}, options.LoadConcurrency), entries: make(map[string]*entry),
-		active: make(map[*ActiveLoad]struct{}), failures: make(map[FailureClass]int64), closing: make(chan struct{}),
+		closing: make(chan struct{}),
 	}
 	r.snapshot.Store(&Snapshot[S]{})
 	return r

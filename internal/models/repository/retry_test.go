@@ -90,9 +90,6 @@ func TestRetriesBackOffUpToAMinute(t *testing.T) {
 		if n := len(l.loaded()); n < 60 || n > 81 {
 			t.Errorf("%d attempts in an hour, want one in 45 to 60 seconds", n)
 		}
-		if n := r.LoadFailures()[repository.FailureMemory]; n < 60 {
-			t.Errorf("%d failures are counted", n)
-		}
 		must(t, r.Close())
 		l.loaded()
 		time.Sleep(time.Hour)

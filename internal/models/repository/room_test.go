@@ -2,6 +2,7 @@ package repository_test
 
 import (
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -15,7 +16,7 @@ func TestUnloadBeforeLoad(t *testing.T) {
 	for name, test := range map[string]struct {
 		server bool
 		config string
-		open   int // sessions while the new one loads
+		open   int64 // sessions while the new one loads
 	}{
 		"default":                {open: 1},
 		"setting":                {server: true, open: 0},
@@ -28,12 +29,13 @@ func TestUnloadBeforeLoad(t *testing.T) {
 				r, l := open(t, dir, repository.Options[string]{Control: repository.ControlPoll, UnloadBeforeLoad: test.server})
 				go r.Poll(t.Context())
 				for _, path := range []string{"cat/1/model.onnx", "cat/2/model.onnx"} { // the same version, and a newer one
-					before := -1
-					l.before = func(string) { before = l.opened() }
+					var before atomic.Int64
+					before.Store(-1)
+					l.before = func(string) { before.Store(int64(l.opened())) }
 					put(t, dir, path, "next")
 					time.Sleep(settle)
-					if before != test.open || l.opened() != 1 || answer(t, r, "cat", "") != "next" {
-						t.Errorf("%s: %d sessions were open during the load, %d after it: %s", path, before, l.opened(), index(r))
+					if before.Load() != test.open || l.opened() != 1 || answer(t, r, "cat", "") != "next" {
+						t.Errorf("%s: %d sessions were open during the load, %d after it: %s", path, before.Load(), l.opened(), index(r))
 					}
 				}
 				expect(t, r, "cat/2 ready")

@@ -132,7 +132,6 @@ func (o *operation[S]) unreadable(err error) {
 	o.options.Logger.Error("model is unavailable", "model", o.name, "reason", err)
 	if m := o.Snapshot().model(o.name); m != nil {
 		for _, v := range m.Versions {
-			o.countFailure(err)
 			o.fail(o.name, v.Number, o.failed(v.Number, fingerprint{}, err, true))
 		}
 	}
