@@ -138,7 +138,7 @@ func TestUnusedOddFilesPreventNoLoad(t *testing.T) {
 	expect(t, r, "cat/1 ready, dangling, dog/1 ready")
 }
 
-// Permissions are corrected without a change of the files: neither size nor time tells.
+// Permissions are corrected without a change of the files: size and time stay the same.
 func TestFilesThatBecomeReadableAreLoaded(t *testing.T) {
 	if os.Geteuid() == 0 {
 		t.Skip("root reads everything")
