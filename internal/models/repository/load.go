@@ -36,6 +36,8 @@ type source struct {
 // from a panic, which only fails this model.
 func (r *Repository[S]) load(ctx context.Context, name string, src *source, d *directory, v versionDir) (_ *Version[S], err error) {
 	var session engine.Session
+	ended := r.observeLoad(ctx, name, v.number)
+	defer func() { ended(err) }()
 	defer func() {
 		if cause := recover(); cause != nil {
 			telemetry.LogPanic(ctx, r.options.Logger.With("model", name, "version", v.number), "load", cause)
