@@ -44,6 +44,8 @@ type Config struct {
 	MaxImagePixels    int64
 	AllowSharedMemory bool
 
+	// StrictReadiness makes /readyz depend on every model.
+	StrictReadiness                bool
 	ShutdownDelay, ShutdownTimeout time.Duration
 
 	LogLevel, LogFormat string

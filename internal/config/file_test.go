@@ -37,6 +37,7 @@ var full = config.Config{
 	MemoryBudget:       2 << 30,
 	MaxImagePixels:     1_000_000,
 	AllowSharedMemory:  true,
+	StrictReadiness:    true,
 	ShutdownDelay:      5 * time.Second,
 	ShutdownTimeout:    90 * time.Second,
 	LogLevel:           "debug",

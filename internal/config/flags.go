@@ -102,8 +102,15 @@ func (c *Config) limitFlags() *pflag.FlagSet {
 	return f.FlagSet
 }
 
-func (c *Config) shutdownFlags() *pflag.FlagSet {
+func (c *Config) lifecycleFlags() *pflag.FlagSet {
 	f := newFlags()
+	note(scalar(f, &c.StrictReadiness, false, "readiness", textKind, "`rule` of /readyz and of gRPC health of the server: started (the loads of the start have finished) or strict (every model is ready, as /v2/health/ready)", func(text string) (bool, error) {
+		if text != "started" && text != "strict" {
+			return false, errors.New("give started or strict")
+		}
+		return text == "strict", nil
+	}), choices, "started", "strict")
+	note(f.Lookup("readiness"), defaultNote, "started")
 	f.duration(&c.ShutdownDelay, 0, "shutdown-delay", "`duration` between not ready and closing the listener, for load balancers to notice")
 	f.duration(&c.ShutdownTimeout, 30*time.Second, "shutdown-timeout", "maximum `duration` of the drain of requests in flight")
 	return f.FlagSet
