@@ -20,8 +20,9 @@ type Session interface {
 	// one exception is a context error: after it the memory may still be read, and must
 	// not be modified or reused. Inputs that do not fit the signature are an ErrBadInput.
 	//
-	// A context that is done before the model starts ends Run with the context's error.
-	// A computation that has started runs to completion.
+	// A context that is done before the model starts ends Run with the context's error. A
+	// computation that has started ends as soon as the engine can end it, which may be
+	// when it completes.
 	Run(ctx context.Context, inputs []tensor.Tensor) (*Result, error)
 	// Close waits for calls of Run that have started, and then frees the model's memory.
 	// Later calls of Run return ErrClosed; later calls of Close do nothing.
@@ -47,6 +48,15 @@ type Admitter interface {
 	Admits(ctx context.Context) error
 }
 
+// Prober is a Session that checks the model's health with inputs that are known to be
+// good. The scheduler implements it, and the response cache by forwarding to the session
+// that it decorates. Callers use [SetProbe].
+type Prober interface {
+	// SetProbe sets the inputs, which the model has computed before. The session keeps
+	// them: they must not be modified.
+	SetProbe(inputs []tensor.Tensor)
+}
+
 // Failing returns why a session rejects every request at present. It is nil for a
 // healthy session, and for one that does not implement HealthReporter. The model
 // repository calls it for readiness and for the repository index.
@@ -65,4 +75,12 @@ func Admits(ctx context.Context, s Session) error {
 		return admitter.Admits(ctx)
 	}
 	return nil
+}
+
+// SetProbe gives a session inputs that its model has computed, such as those of a warmup.
+// It does nothing when s does not implement Prober. Inputs must not be modified afterwards.
+func SetProbe(s Session, inputs []tensor.Tensor) {
+	if prober, ok := s.(Prober); ok {
+		prober.SetProbe(inputs)
+	}
 }

@@ -42,6 +42,11 @@ type entry struct {
 	// began is when an instance took the request.
 	began time.Time
 	state state
+	// left reports that its caller has left after an instance took it. call is the call of
+	// its batch, nil before it and for a request that runs alone. The scheduler's lock guards
+	// both.
+	left bool
+	call *call
 	// delayed reports that the request timed out and waits behind those that did not.
 	delayed bool
 	// claimed reports that an instance was woken for the request.

@@ -16,37 +16,37 @@ const (
 	maxRest = 30 * time.Second
 )
 
-// health is a circuit breaker: a model that keeps failing rests, and then one request at a
-// time tries whether it has recovered.
+// health is a circuit breaker: a model that keeps failing, on an input that is known to be
+// good too, rests, and then one request at a time tries whether it has recovered.
 type health struct {
 	failures int
-	rest     time.Duration
-	until    time.Time
+	// undecided counts consecutive failures without an input that is known to be good.
+	undecided int
+	rest      time.Duration
+	until     time.Time
 	// tried reports that a request was admitted after the last rest.
 	tried bool
 }
 
-// record adds the outcome of a call. An error of the request itself does not count.
-func (h *health) record(err error, now time.Time) {
-	switch {
-	case err == nil:
-		*h = health{}
-	case isRequestError(err):
-	default:
-		// Failures of requests that waited already when the model began to fail do not
-		// make the rest longer.
-		h.failures++
-		if h.failures == maxFailures || h.tried {
-			h.rest, h.tried = min(max(2*h.rest, minRest), maxRest), false
-		}
-		if h.failures >= maxFailures {
-			h.until = now.Add(h.rest)
-		}
+// succeeded records that the model computed an input.
+func (h *health) succeeded() { *h = health{} }
+
+// failed records a failure of the model.
+func (h *health) failed(now time.Time) {
+	// Failures of requests that waited already when the model began to fail do not make the
+	// rest longer.
+	h.failures++
+	if h.failures == maxFailures || h.tried {
+		h.rest, h.tried = min(max(2*h.rest, minRest), maxRest), false
+	}
+	if h.failures >= maxFailures {
+		h.until = now.Add(h.rest)
 	}
 }
 
+// isRequestError reports an error that says nothing about the model.
 func isRequestError(err error) bool {
-	for _, target := range []error{engine.ErrBadInput, engine.ErrTooLarge, engine.ErrUnsupported, engine.ErrClosed, context.Canceled, context.DeadlineExceeded} {
+	for _, target := range []error{engine.ErrBadInput, engine.ErrTooLarge, engine.ErrUnsupported, engine.ErrClosed, errLeft, context.Canceled, context.DeadlineExceeded} {
 		if errors.Is(err, target) {
 			return true
 		}
