@@ -23,11 +23,14 @@ type instance struct {
 
 	// The scheduler's lock guards the fields below; batch and turn only while the instance
 	// is idle. woken reports that it was woken and has not taken a batch yet. started is
-	// the start of its current call, and end ends that call; nil between calls.
+	// the start of its current call, and end ends that call; nil between calls. limit ends a
+	// call that exceeds the run limit, while limited reports that it is set.
 	woken   bool
 	batch   []*entry
 	started time.Time
-	end     context.CancelFunc
+	end     context.CancelCauseFunc
+	limit   *time.Timer
+	limited bool
 	running bool
 	turn    uint64
 }
@@ -151,7 +154,7 @@ func (in *instance) call(ctx context.Context, inputs []tensor.Tensor, batch []*e
 	result, took, err := in.callEngine(ctx, inputs, joined)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	in.endLocked()
+	in.endLocked(nil)
 	if err == nil {
 		s.health.succeeded()
 		s.cost.record(took, batch[0].size, max(rows, 1))

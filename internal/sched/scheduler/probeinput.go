@@ -60,7 +60,7 @@ func (in *instance) try(inputs []tensor.Tensor) error {
 	s := in.scheduler
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	in.endLocked()
+	in.endLocked(nil)
 	return err
 }
 

@@ -75,6 +75,8 @@ func New(session engine.Session, options Options) engine.Session {
 	s.hang.Stop()
 	for range s.options.Instances {
 		in := &instance{scheduler: s, wake: make(chan struct{}, 1)}
+		in.limit = time.AfterFunc(time.Hour, in.checkLimit)
+		in.limit.Stop()
 		s.instances = append(s.instances, in)
 		s.idle = append(s.idle, in)
 		s.loops.Go(in.loop)
@@ -143,7 +145,8 @@ func (s *scheduler) Close() error {
 		s.hang.Stop()
 		for _, in := range s.instances {
 			close(in.wake)
-			in.endLocked()
+			in.limit.Stop()
+			in.endLocked(engine.ErrClosed)
 		}
 	}
 	s.mu.Unlock()
