@@ -20,9 +20,8 @@ type Session interface {
 	// one exception is a context error: after it the memory may still be read, and must
 	// not be modified or reused. Inputs that do not fit the signature are an ErrBadInput.
 	//
-	// A context that is done before the model starts ends Run with the context's error. A
-	// computation that has started ends as soon as the engine can end it, which may be
-	// when it completes.
+	// A context that is done before the model starts ends Run with the context's error.
+	// A computation that has started runs to completion.
 	Run(ctx context.Context, inputs []tensor.Tensor) (*Result, error)
 	// Close waits for calls of Run that have started, and then frees the model's memory.
 	// Later calls of Run return ErrClosed; later calls of Close do nothing.

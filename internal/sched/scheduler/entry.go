@@ -32,6 +32,8 @@ type entry struct {
 	arrived time.Time
 	// since is when the request began to wait for others to join.
 	since time.Time
+	// digest identifies the inputs while the model has never computed any; 0: unknown.
+	digest uint64
 	// expires is when its queue timeout ends; zero: never.
 	expires time.Time
 	// expected is the response time that was expected on arrival; 0: unknown.

@@ -131,7 +131,7 @@ func (in *instance) runSingle(e *entry) answer {
 	}
 	result, err := in.call(e.ctx, e.inputs, []*entry{e}, e.rows)
 	if err != nil {
-		return answer{err: in.judge(err)}
+		return answer{err: in.judge(e, err)}
 	}
 	in.scheduler.prober.keep(e)
 	observer.Executed(max(e.rows, 1), 0, result.Timings.Compute, 0)

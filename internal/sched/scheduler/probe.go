@@ -3,6 +3,7 @@ package scheduler
 import (
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -18,6 +19,9 @@ const (
 	// maxWarmupBytes limits the inputs of a warmup that are kept. Of a larger one the shapes
 	// are.
 	maxWarmupBytes = 1 << 20
+	// undecidedShare limits probes that decide nothing, which make several calls, to a part
+	// of an instance's time.
+	undecidedShare = 10
 )
 
 // verdict says whose fault a failed call is.
@@ -36,14 +40,18 @@ const (
 // safe for concurrent use.
 type prober struct {
 	maxBytes int64
-	known    atomic.Pointer[probeInput] // nil: no request has succeeded
+	seed     maphash.Seed
+	known    atomic.Pointer[probeInput] // nil: no input has been computed
+	// suspicious is set when requests need a digest, because the model has failed and never
+	// computed an input.
+	suspicious atomic.Bool
 
 	mu sync.Mutex
 	// running is closed when the present probe ends; nil: none runs. last is the verdict of
-	// the previous one, which ended at ended.
+	// the previous one, which holds until next.
 	running chan struct{}
 	last    verdict
-	ended   time.Time
+	next    time.Time
 }
 
 // probeInput is the input of probes. It is immutable.
@@ -64,6 +72,7 @@ func (p *prober) keep(e *entry) {
 	if known != nil && (known.good || e.bytes > p.maxBytes) {
 		return
 	}
+	p.suspicious.Store(false)
 	next := &probeInput{shapes: shapesOf(e.inputs)}
 	if e.bytes <= p.maxBytes {
 		next.inputs, next.good = cloneTensors(e.inputs), true
@@ -87,35 +96,42 @@ func (s *scheduler) SetProbe(inputs []tensor.Tensor) {
 // judge returns the error of a request whose call failed with err, and records the health
 // of the model. It probes the model on this instance, which has nothing else to do: a probe
 // waits for no queue, and does not run while the calls of all instances hang.
-func (in *instance) judge(err error) error {
+func (in *instance) judge(e *entry, err error) error {
 	if isRequestError(err) {
 		return err
 	}
 	s := in.scheduler
-	found := s.prober.verdict(in)
+	found := s.prober.verdict(in, e)
+	unproven := found == undecided && s.prober.known.Load() == nil
+	if unproven {
+		s.prober.suspicious.Store(true)
+		e.digest = s.prober.digest(e.inputs)
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	switch found {
-	case healthy:
+	switch {
+	case found == healthy:
 		s.health.succeeded()
 		if errors.Is(err, engine.ErrRun) {
 			return fmt.Errorf("%w: the model cannot compute these inputs: %s", engine.ErrBadInput, strings.TrimPrefix(err.Error(), engine.ErrRun.Error()+": "))
 		}
-	case broken:
+		return err
+	case found == broken:
+		s.health.suspects = nil
 		s.health.failed(time.Now())
-	case undecided:
-		// Whether the model is broken or the client wrong is unknown. Counting it as a
-		// failure would let one client have all others refused.
-		if s.health.undecided++; s.health.undecided == maxFailures {
-			s.options.Logger.Warn("the model keeps failing, and no input is known to be good: configure model_warmup, so that its health can be checked", "failures", maxFailures, "error", err)
-		}
+		return err
+	case unproven:
+		s.health.failedFirst(e.digest, time.Now())
+	}
+	if s.health.undecided++; s.health.undecided == maxFailures {
+		s.options.Logger.Warn("the model keeps failing, and no input is known to be good: configure model_warmup, so that its health can be checked", "failures", maxFailures, "error", err)
 	}
 	return err
 }
 
 // verdict returns the verdict of a probe: of one that runs, of one that ended recently, or
-// of a new one on in.
-func (p *prober) verdict(in *instance) verdict {
+// of a new one on in, for a request that failed.
+func (p *prober) verdict(in *instance, e *entry) verdict {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if running := p.running; running != nil {
@@ -125,15 +141,34 @@ func (p *prober) verdict(in *instance) verdict {
 		p.mu.Lock()
 		return p.last
 	}
-	if !p.ended.IsZero() && time.Since(p.ended) < probeInterval {
+	start := time.Now()
+	if start.Before(p.next) {
 		return p.last
 	}
 	running := make(chan struct{})
 	p.running = running
 	p.mu.Unlock()
-	found := in.probe()
+	found := in.probe(e)
 	p.mu.Lock()
-	p.running, p.last, p.ended = nil, found, time.Now()
+	end := time.Now()
+	p.running, p.last, p.next = nil, found, end.Add(probeInterval)
+	if found == undecided {
+		p.next = end.Add(max(probeInterval, undecidedShare*end.Sub(start)))
+	}
 	close(running)
 	return found
+}
+
+// digest returns a hash of inputs.
+func (p *prober) digest(inputs []tensor.Tensor) uint64 {
+	var h maphash.Hash
+	h.SetSeed(p.seed)
+	for i := range inputs {
+		maphash.WriteComparable(&h, inputs[i].DataType)
+		for _, size := range inputs[i].Shape {
+			maphash.WriteComparable(&h, size)
+		}
+		_, _ = h.Write(inputs[i].Data) // never fails
+	}
+	return h.Sum64()
 }

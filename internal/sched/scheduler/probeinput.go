@@ -21,15 +21,11 @@ func (in *instance) restart() {
 // probe runs the input that is known to be good, or else synthetic ones. A synthetic input
 // that the model computes is known to be good from then on. One that it never computed
 // proves nothing: many models do not compute it.
-func (in *instance) probe() verdict {
+func (in *instance) probe(failed *entry) verdict {
 	s := in.scheduler
 	known := s.prober.known.Load()
 	if known != nil && known.good {
-		inputs := known.inputs
-		if inputs == nil {
-			inputs, _ = synthetic(s.Signature(), known.shapes, 1, known.fill)
-		}
-		switch err := in.try(inputs); {
+		switch err := in.try(known.make(s.Signature())); {
 		case err == nil:
 			return healthy
 		case errors.Is(err, engine.ErrClosed):
@@ -38,18 +34,40 @@ func (in *instance) probe() verdict {
 			return broken
 		}
 	}
-	var shapes []tensor.Shape
-	if known != nil {
-		shapes = known.shapes
-	}
-	for _, f := range []fill{ones, zeros} {
-		inputs, ok := synthetic(s.Signature(), shapes, 1, f)
-		if ok && in.try(inputs) == nil {
-			s.prober.known.CompareAndSwap(known, &probeInput{shapes: shapesOf(inputs), fill: f, good: true})
+	for _, candidate := range candidates(s.Signature(), known, failed) {
+		inputs := candidate.make(s.Signature())
+		if inputs != nil && in.try(inputs) == nil {
+			candidate.good = true
+			s.prober.known.CompareAndSwap(known, candidate)
 			return healthy
 		}
 	}
 	return undecided
+}
+
+// candidates returns the synthetic inputs of a probe: with the shapes of a success, or else
+// with small sizes, with sizes as images have them, and with the shapes of the request that
+// failed.
+func candidates(signature *engine.Signature, known *probeInput, failed *entry) []*probeInput {
+	shapes := [][]tensor.Shape{openShapes(signature, 1), openShapes(signature, imageSize), shapesOf(failed.inputs)}
+	if known != nil {
+		shapes = [][]tensor.Shape{known.shapes}
+	}
+	var all []*probeInput
+	for _, s := range shapes {
+		for _, f := range []fill{ones, zeros} {
+			all = append(all, &probeInput{shapes: s, fill: f})
+		}
+	}
+	return all
+}
+
+// make returns the inputs; nil when the shapes are too large or do not fit.
+func (p *probeInput) make(signature *engine.Signature) []tensor.Tensor {
+	if p.inputs != nil {
+		return p.inputs
+	}
+	return synthetic(signature, p.shapes, p.fill)
 }
 
 // try runs the model on inputs of a probe, within the run limit. It is not a request: it is

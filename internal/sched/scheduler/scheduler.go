@@ -2,6 +2,7 @@ package scheduler
 
 import (
 	"context"
+	"hash/maphash"
 	"sync"
 	"time"
 
@@ -65,7 +66,7 @@ type scheduler struct {
 func New(session engine.Session, options Options) engine.Session {
 	s := &scheduler{session: session, options: options.withDefaults()}
 	s.queue = newQueue(s.options.Levels)
-	s.prober.maxBytes = s.options.ProbeBytes
+	s.prober = prober{maxBytes: s.options.ProbeBytes, seed: maphash.MakeSeed()}
 	if b := s.options.Batching; b != nil && b.PreserveOrdering && s.options.Instances > 1 {
 		s.order = newOrder(s.options.HangTimeout)
 	}
@@ -111,6 +112,9 @@ func (s *scheduler) Run(ctx context.Context, inputs []tensor.Tensor) (*engine.Re
 	e := newEntry(ctx, inputs, s.options.BatchDimension || (b != nil && b.MaxSize > 1))
 	e.level = s.level(request.Priority)
 	e.group = request.LatestOnly
+	if s.prober.suspicious.Load() {
+		e.digest = s.prober.digest(inputs)
+	}
 	timeout := s.options.Levels[e.level].timeout(request.Timeout)
 	if timeout != 0 {
 		e.expires = e.arrived.Add(timeout)

@@ -1,7 +1,7 @@
 package scheduler
 
 import (
-	"bytes"
+	"math/rand/v2"
 	"strconv"
 
 	"github.com/tensorwire/tensorwire/internal/base/tensor"
@@ -11,77 +11,93 @@ import (
 // maxSyntheticBytes limits the synthetic inputs of one call.
 const maxSyntheticBytes = 16 << 20
 
-// fill is the content of a synthetic input: the element at an index, for floats and for
-// other datatypes. Integers are never 0, because an integer division by 0 ends the process
-// in some runtimes, and small, because they may be indices.
+// fill is the content of a synthetic input: random floats from low to high, and random
+// integers from 1 to most. Integers are never 0, because an integer division by 0 ends the
+// process in some runtimes, and small, because they may be indices.
 type fill struct {
-	float   func(at int64) float32
-	integer func(at int64) float32
-}
-
-func constant(value float32) func(int64) float32 {
-	return func(int64) float32 { return value }
+	low, high float32
+	most      int
 }
 
 var (
-	ones  = fill{constant(1), constant(1)}
-	zeros = fill{constant(0), constant(1)}
+	ones  = fill{low: 1, high: 1, most: 1}
+	zeros = fill{most: 1}
 )
 
-// synthetic returns inputs of a model with these shapes; nil takes the signature's, with
-// dynamic for the sizes that it leaves open, and one row. It reports whether the signature
-// determines an input within the limit.
-func synthetic(signature *engine.Signature, shapes []tensor.Shape, dynamic int64, f fill) ([]tensor.Tensor, bool) {
-	inputs := make([]tensor.Tensor, len(signature.Inputs))
-	left := int64(maxSyntheticBytes)
+// imageSize is a size of dynamic dimensions for models that take none of 1: it has many
+// divisors.
+const imageSize = 64
+
+// openShapes returns the signature's shapes, with one row and dynamic for the other sizes
+// that it leaves open; nil when a rank is open.
+func openShapes(signature *engine.Signature, dynamic int64) []tensor.Shape {
+	shapes := make([]tensor.Shape, len(signature.Inputs))
 	for i := range signature.Inputs {
-		spec := &signature.Inputs[i]
-		shape := spec.Shape
-		if shapes != nil {
-			shape = shapes[i]
+		if signature.Inputs[i].Shape == nil {
+			return nil
 		}
-		if shape == nil {
-			return nil, false
-		}
-		shape = shape.Clone()
-		for axis, size := range shape {
+		shapes[i] = signature.Inputs[i].Shape.Clone()
+		for axis, size := range shapes[i] {
 			switch {
 			case size == tensor.Dynamic && axis == 0:
-				shape[axis] = 1
+				shapes[i][axis] = 1
 			case size == tensor.Dynamic:
-				shape[axis] = dynamic
+				shapes[i][axis] = dynamic
 			}
 		}
-		elements, err := shape.Elements()
-		if left -= elements * int64(max(spec.DataType.Size(), tensor.BytesPrefix)); err != nil || elements > maxSyntheticBytes || left < 0 {
-			return nil, false
-		}
-		data, err := f.data(spec.DataType, elements)
-		if err != nil {
-			return nil, false
-		}
-		inputs[i] = tensor.Tensor{DataType: spec.DataType, Shape: shape, Data: data}
 	}
-	return inputs, signature.CheckInputs(inputs) == nil
+	return shapes
 }
 
-// data returns elements of a datatype.
-func (f fill) data(d tensor.DataType, elements int64) ([]byte, error) {
-	element := f.integer
-	switch d {
-	case tensor.FP16, tensor.BF16, tensor.FP32, tensor.FP64:
-		element = f.float
-	case tensor.Bytes:
-		var data bytes.Buffer
-		for at := range elements {
-			data.Write(tensor.AppendElement(nil, strconv.AppendFloat(nil, float64(f.integer(at)), 'g', -1, 32)))
+// synthetic returns inputs of a model with these shapes; nil when they exceed the limit or
+// do not fit the signature.
+func synthetic(signature *engine.Signature, shapes []tensor.Shape, f fill) []tensor.Tensor {
+	if len(shapes) != len(signature.Inputs) {
+		return nil
+	}
+	inputs := make([]tensor.Tensor, len(shapes))
+	left := int64(maxSyntheticBytes)
+	for i, shape := range shapes {
+		d := signature.Inputs[i].DataType
+		elements, err := shape.Elements()
+		if err != nil || elements > maxSyntheticBytes {
+			return nil
 		}
-		return data.Bytes(), nil
+		if left -= elements * int64(max(d.Size(), tensor.BytesPrefix)); left < 0 {
+			return nil
+		}
+		data, err := f.data(d, elements)
+		if err != nil {
+			return nil
+		}
+		inputs[i] = tensor.Tensor{DataType: d, Shape: shape, Data: data}
+	}
+	if signature.CheckInputs(inputs) != nil {
+		return nil
+	}
+	return inputs
+}
+
+// data returns elements of a datatype, the same on each call. Strings are integers.
+func (f fill) data(d tensor.DataType, elements int64) ([]byte, error) {
+	random := rand.New(rand.NewPCG(1, 2))
+	integer := func() int { return 1 + random.IntN(f.most) }
+	if d == tensor.Bytes {
+		var data []byte
+		for range elements {
+			data = tensor.AppendElement(data, strconv.AppendInt(nil, int64(integer()), 10))
+		}
+		return data, nil
 	}
 	values := make([]float32, elements)
-	for at := range values {
-		if values[at] = element(int64(at)); d == tensor.Bool {
-			values[at] = min(values[at], 1)
+	for i := range values {
+		switch d {
+		case tensor.FP16, tensor.BF16, tensor.FP32, tensor.FP64:
+			values[i] = f.low + (f.high-f.low)*random.Float32()
+		case tensor.Bool:
+			values[i] = float32(integer() % 2)
+		default:
+			values[i] = float32(integer())
 		}
 	}
 	return tensor.FromFloat32s(values, d)
