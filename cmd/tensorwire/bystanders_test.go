@@ -12,14 +12,14 @@ import (
 	"github.com/tensorwire/tensorwire/internal/engine/onnx/onnxtest"
 )
 
-// infer sends rows of two values over REST, and returns the status and the body.
-func infer(t *testing.T, p *process, model string, rows ...[]float32) (int, string) {
+// infer sends rows to model m over REST, and returns the status and the body.
+func infer(t *testing.T, p *process, rows ...[]float32) (int, string) {
 	t.Helper()
 	var data []string
 	for _, row := range rows {
 		data = append(data, strings.ReplaceAll(fmt.Sprint(row), " ", ","))
 	}
-	return post(t, p.url+"/v2/models/"+model+"/infer", "application/json", strings.NewReader(fmt.Sprintf(
+	return post(t, p.url+"/v2/models/m/infer", "application/json", strings.NewReader(fmt.Sprintf(
 		`{"inputs": [{"name": "x", "datatype": "FP32", "shape": [%d, %d], "data": [%s]}]}`, len(rows), len(rows[0]), strings.Join(data, ","))))
 }
 
@@ -51,12 +51,12 @@ func TestNoClientGetsTheRowsOfAnother(t *testing.T) {
 	var group sync.WaitGroup
 	for range 10 {
 		group.Go(func() {
-			if status, text := infer(t, p, "m", []float32{0, 0}); strings.Contains(text, "7") {
+			if status, text := infer(t, p, []float32{0, 0}); strings.Contains(text, "7") {
 				t.Errorf("none: %d %s", status, text)
 			}
 		})
 		group.Go(func() {
-			if status, text := infer(t, p, "m", []float32{7, 7}); status == http.StatusOK && strings.Count(text, "7") != 4 {
+			if status, text := infer(t, p, []float32{7, 7}); status == http.StatusOK && strings.Count(text, "7") != 4 {
 				t.Errorf("two rows: %d %s", status, text)
 			}
 		})
@@ -83,19 +83,19 @@ func TestOneBadClientDoesNotAffectOthers(t *testing.T) {
 	}.Write(t, filepath.Join(dir, "m", "1", "model.onnx"))
 	p := start(t, "--models", dir)
 	for range 10 { // before anything is known of the model
-		if status, text := infer(t, p, "m", []float32{1, 2}); status == http.StatusOK || status == http.StatusServiceUnavailable {
+		if status, text := infer(t, p, []float32{1, 2}); status == http.StatusOK || status == http.StatusServiceUnavailable {
 			t.Errorf("a bad size: %d %s", status, text)
 		}
 	}
 	for range 10 {
-		if status, text := infer(t, p, "m", []float32{1, 2, 3}); status != http.StatusOK {
+		if status, text := infer(t, p, []float32{1, 2, 3}); status != http.StatusOK {
 			t.Errorf("a valid size: %d %s", status, text)
 		}
-		if status, text := infer(t, p, "m", []float32{1, 2}); status == http.StatusOK || status == http.StatusServiceUnavailable {
+		if status, text := infer(t, p, []float32{1, 2}); status == http.StatusOK || status == http.StatusServiceUnavailable {
 			t.Errorf("a bad size: %d %s", status, text)
 		}
 	}
-	if status, text := infer(t, p, "m", []float32{1, 2}); strings.Contains(text, ".cc") || strings.Contains(text, "onnxruntime::") || strings.Contains(text, dir) {
+	if status, text := infer(t, p, []float32{1, 2}); strings.Contains(text, ".cc") || strings.Contains(text, "onnxruntime::") || strings.Contains(text, dir) {
 		t.Errorf("the text has a path or a signature: %d %s", status, text)
 	}
 }

@@ -38,11 +38,11 @@ type TensorSpec struct {
 type Sizes uint8
 
 const (
-	// SizesUnknown: there is an operator of which that is not known.
+	// SizesUnknown says that there is an operator of which it is not known.
 	SizesUnknown Sizes = iota
-	// SizesFromShapes: the shapes of the inputs alone determine the output's shape.
+	// SizesFromShapes says that the shapes of the inputs alone determine the output's.
 	SizesFromShapes
-	// SizesFromValues: the values of inputs have an influence, as with NonZero.
+	// SizesFromValues says that values of inputs have an influence, as with NonZero.
 	SizesFromValues
 )
 

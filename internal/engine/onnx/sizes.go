@@ -3,8 +3,8 @@ package onnx
 import "github.com/tensorwire/tensorwire/internal/engine"
 
 // shapeOperands has the operators of ONNX whose output's shape follows from the values of
-// operands, with the index of the first of these operands; all later ones are taken for
-// such, too. Source: the operator documentation (onnx.ai/onnx/operators), opsets 1 to 25.
+// operands, with the index of the first of these operands. All later ones are treated as
+// such, too. Source: the operator documentation (onnx.ai/onnx/operators).
 var shapeOperands = map[string]int{
 	"AffineGrid": 1, "BlackmanWindow": 0, "CenterCropPad": 1, "Col2Im": 1, "Compress": 1, "ConstantOfShape": 0, "DFT": 1, "Expand": 1,
 	"HammingWindow": 0, "HannWindow": 0, "ImageDecoder": 0, "MaxUnpool": 2, "MelWeightMatrix": 0, "NonMaxSuppression": 0, "NonZero": 0,

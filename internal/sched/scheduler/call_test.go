@@ -126,14 +126,14 @@ func TestACallerThatLeavesLateEndsNothing(t *testing.T) {
 	var group sync.WaitGroup
 	for range 8 {
 		group.Go(func() {
-			for range 500 {
+			for range 100 {
 				ctx, cancel := context.WithCancel(t.Context())
 				go cancel()
 				_, _ = s.Run(ctx, []tensor.Tensor{enginetest.Input(1, 2)})
 			}
 		})
 		group.Go(func() {
-			for range 500 {
+			for range 100 {
 				if _, err := s.Run(t.Context(), []tensor.Tensor{enginetest.Input(3, 4)}); err != nil {
 					t.Error(err)
 				}

@@ -72,7 +72,6 @@ func (p *prober) keep(e *entry) {
 	if known != nil && (known.good || e.bytes > p.maxBytes) {
 		return
 	}
-	p.suspicious.Store(false)
 	next := &probeInput{shapes: shapesOf(e.inputs)}
 	if e.bytes <= p.maxBytes {
 		next.inputs, next.good = cloneTensors(e.inputs), true
@@ -157,6 +156,18 @@ func (p *prober) verdict(in *instance, e *entry) verdict {
 	}
 	close(running)
 	return found
+}
+
+// suspectDigest returns the digest of inputs where it is needed; otherwise 0.
+func (p *prober) suspectDigest(inputs []tensor.Tensor) uint64 {
+	if !p.suspicious.Load() {
+		return 0
+	}
+	if p.known.Load() != nil {
+		p.suspicious.Store(false)
+		return 0
+	}
+	return p.digest(inputs)
 }
 
 // digest returns a hash of inputs.

@@ -40,13 +40,6 @@ func (p *picky) Run(ctx context.Context, inputs []tensor.Tensor) (*engine.Result
 	return result, err
 }
 
-// ran returns the number of calls.
-func (p *picky) ran() int {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return len(p.shapes.shapes)
-}
-
 func multipleOf32(width int64, _ []float32) bool { return width%32 == 0 }
 
 // wide returns inputs of one row of that width, filled with value.
@@ -72,7 +65,7 @@ func (p *picky) open(t *testing.T, options scheduler.Options) engine.Session {
 }
 
 // One client sends sizes that the model cannot compute, ten times a second. Every valid
-// request is answered, whatever is known of the model.
+// request is answered, also when nothing is known of the model.
 func TestOneBadClientDoesNotAffectOthers(t *testing.T) {
 	for name, test := range map[string]struct {
 		fits    func(int64, []float32) bool

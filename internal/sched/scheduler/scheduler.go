@@ -112,9 +112,7 @@ func (s *scheduler) Run(ctx context.Context, inputs []tensor.Tensor) (*engine.Re
 	e := newEntry(ctx, inputs, s.options.BatchDimension || (b != nil && b.MaxSize > 1))
 	e.level = s.level(request.Priority)
 	e.group = request.LatestOnly
-	if s.prober.suspicious.Load() {
-		e.digest = s.prober.digest(inputs)
-	}
+	e.digest = s.prober.suspectDigest(inputs)
 	timeout := s.options.Levels[e.level].timeout(request.Timeout)
 	if timeout != 0 {
 		e.expires = e.arrived.Add(timeout)
