@@ -44,7 +44,8 @@ func RuntimeVersion(explicit string) (library, version string, err error) {
 
 // newRepository returns the repository of the models, whose sessions run behind their
 // schedulers and the response cache.
-func newRepository(c *config.Config, engines *engine.Registry, cache *respcache.Cache, log *slog.Logger) *infer.Repository {
+func (s *Server) newRepository(engines *engine.Registry, cache *respcache.Cache) *infer.Repository {
+	c := s.config
 	return repository.New(c.Models, engines, infer.RepositoryOptions{
 		Control:          c.ModelControl,
 		PollInterval:     c.PollInterval,
@@ -53,8 +54,10 @@ func newRepository(c *config.Config, engines *engine.Registry, cache *respcache.
 		LoadTimeout:      c.LoadTimeout,
 		UnloadBeforeLoad: c.UnloadBeforeLoad,
 		DefaultModel:     c.DefaultModel,
-		Decorate:         schedule(c, cache, log),
+		Decorate:         schedule(c, cache, s.log),
 		Compile:          infer.Compile,
-		Logger:           log,
+		Changed:          s.changes.Notify,
+		Loads:            s.loads,
+		Logger:           s.log,
 	})
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -257,7 +258,8 @@ func TestTheEngineSeesTheTimeLimit(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ended := make(chan error, 1)
 		l := &obedient{loader: &loader{}, ended: ended}
-		r := repository.New(write(t, map[string]string{"cat/1/model.onnx": "one"}), enginetest.Registry(l), repository.Options[string]{LoadTimeout: time.Second, Logger: quiet})
+		var observed loadLog
+		r := repository.New(write(t, map[string]string{"cat/1/model.onnx": "one"}), enginetest.Registry(l), repository.Options[string]{LoadTimeout: time.Second, Loads: &observed, Logger: quiet})
 		must(t, errors.Join(r.Scan(), r.Load(t.Context())))
 		if err := <-ended; !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("error %v", err)
@@ -265,6 +267,9 @@ func TestTheEngineSeesTheTimeLimit(t *testing.T) {
 		synctest.Wait()
 		if v := only(t, r, "cat"); r.AbandonedLoads() != 0 || !strings.HasPrefix(v.Reason, "time limit exceeded") {
 			t.Errorf("reason %q, %d loads are abandoned", v.Reason, r.AbandonedLoads())
+		}
+		if want := []string{"cat/1", `cat/1 "time_limit"`}; !slices.Equal(observed.lines, want) {
+			t.Errorf("observed %q, want %q", observed.lines, want)
 		}
 		must(t, r.Close())
 	})

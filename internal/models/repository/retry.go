@@ -39,12 +39,18 @@ var transientErrnos = []error{
 // transient reports whether a load that failed with err may succeed later with the same
 // files.
 func transient(err error) bool {
-	for _, target := range []error{engine.ErrOutOfMemory, engine.ErrCrashed, fs.ErrPermission, errInUse, errAbandonedLoads, errDirectory} {
+	for _, target := range []error{engine.ErrOutOfMemory, engine.ErrCrashed, errInUse, errAbandonedLoads, errDirectory} {
 		if errors.Is(err, target) {
 			return true
 		}
 	}
-	return slices.ContainsFunc(transientErrnos, func(errno error) bool { return errors.Is(err, errno) })
+	return systemError(err)
+}
+
+// systemError reports whether err is an error of the file system or the system that may
+// pass.
+func systemError(err error) bool {
+	return errors.Is(err, fs.ErrPermission) || slices.ContainsFunc(transientErrnos, func(errno error) bool { return errors.Is(err, errno) })
 }
 
 // retryWait returns the time between the failure of that number and the next attempt: up
