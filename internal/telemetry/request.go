@@ -13,6 +13,8 @@ import (
 type Request struct {
 	// ID identifies the request in all log lines. It does not change.
 	ID string
+	// Peer is the address of the client without its port; "": unknown. It does not change.
+	Peer string
 
 	// log is set where the access log wants the fields below.
 	log atomic.Bool
@@ -43,6 +45,15 @@ func RequestOf(ctx context.Context) *Request {
 func RequestID(ctx context.Context) string {
 	if r := RequestOf(ctx); r != nil {
 		return r.ID
+	}
+	return ""
+}
+
+// Peer returns the address of the client of the request that ctx belongs to, without its
+// port; "" where it is unknown.
+func Peer(ctx context.Context) string {
+	if r := RequestOf(ctx); r != nil {
+		return r.Peer
 	}
 	return ""
 }
