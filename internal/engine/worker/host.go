@@ -44,14 +44,13 @@ type incarnation struct {
 	running atomic.Int64
 }
 
-// place is a session in a host.
-type place struct {
-	// id is the model's ID in the current process; 0: it is not loaded there.
-	id uint64
-	// loaded reports that the model was loaded once, so that a new process loads it again.
-	loaded bool
-	// err says why it could not be loaded again.
-	err error
+func (p *incarnation) dead() bool {
+	select {
+	case <-p.Done():
+		return true
+	default:
+		return false
+	}
 }
 
 // newHost returns a host without sessions, which supervise starts.
@@ -122,8 +121,8 @@ func (h *host) serveOnce() {
 		return
 	case <-p.Done():
 	}
+	h.lost(current)
 	death := p.Death()
-	h.set(nil, death.err())
 	log.Error("worker died", "cause", death.Cause, "reason", death.Reason, "output", death.Output)
 	if h.pool && death.Reason == nil && current.running.Load() == 0 {
 		h.engine.split(h)
@@ -153,19 +152,6 @@ func (h *host) restore(p Process) error {
 	return nil
 }
 
-// loadedSessions returns the sessions that a new process loads.
-func (h *host) loadedSessions() []*session {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	var list []*session
-	for s, at := range h.sessions {
-		if at.loaded {
-			list = append(list, s)
-		}
-	}
-	return list
-}
-
 // load loads a session's model for the first time.
 func (h *host) load(ctx context.Context, s *session) (*engine.Signature, error) {
 	p, err := h.await(ctx, 1)
@@ -191,6 +177,10 @@ func (h *host) acquire(ctx context.Context, s *session) (*incarnation, uint64, e
 		p, err := h.await(ctx, maxRestarts)
 		if err != nil {
 			return nil, 0, err
+		}
+		if p.dead() {
+			h.lost(p)
+			continue
 		}
 		h.mu.Lock()
 		at, placed := h.sessions[s]
@@ -237,6 +227,10 @@ func (h *host) await(ctx context.Context, failures int) (*incarnation, error) {
 func (h *host) set(p *incarnation, reason error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	h.setLocked(p, reason)
+}
+
+func (h *host) setLocked(p *incarnation, reason error) {
 	h.process, h.reason = p, reason
 	if p != nil {
 		h.failures = 0
@@ -245,61 +239,19 @@ func (h *host) set(p *incarnation, reason error) {
 	h.changed = make(chan struct{})
 }
 
+// lost publishes that a process has died, if supervise did not do so yet.
+func (h *host) lost(p *incarnation) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.process == p {
+		h.setLocked(nil, p.Death().err())
+	}
+}
+
 // fail publishes a start that failed.
 func (h *host) fail(reason error) {
 	h.mu.Lock()
+	defer h.mu.Unlock()
 	h.failures++
-	h.mu.Unlock()
-	h.set(nil, reason)
-}
-
-// failing returns why the session rejects requests at present.
-func (h *host) failing(s *session) error {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if err := h.sessions[s].err; err != nil {
-		return err
-	}
-	if h.failures >= maxRestarts {
-		return h.reason
-	}
-	return nil
-}
-
-// join gives a session a place, if the host has fewer than limit.
-func (h *host) join(s *session, limit int) bool {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if len(h.sessions) >= limit {
-		return false
-	}
-	h.sessions[s] = place{loaded: s.signature != nil}
-	return true
-}
-
-func (h *host) has(s *session) bool {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	_, ok := h.sessions[s]
-	return ok
-}
-
-func (h *host) update(s *session, at place) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if _, ok := h.sessions[s]; ok {
-		h.sessions[s] = at
-	}
-}
-
-// remove ends a session's place and frees its model. It reports whether the host is empty.
-func (h *host) remove(s *session) (empty bool) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	at, p := h.sessions[s], h.process
-	delete(h.sessions, s)
-	if p != nil && at.id != 0 && len(h.sessions) > 0 {
-		go func() { _ = p.Unload(h.ctx, at.id) }() // a process that dies frees it too
-	}
-	return len(h.sessions) == 0
+	h.setLocked(nil, reason)
 }
