@@ -74,6 +74,9 @@ type Options struct {
 	MaxTrials int
 	// TrialIdle is how long a process for suspects stays when it is not used. 0: 30 s.
 	TrialIdle time.Duration
+	// Spares keeps a second process ready for a model that ended its worker recently. It
+	// takes the model's memory twice.
+	Spares bool
 	// Logger receives starts and deaths of workers. nil: slog.Default.
 	Logger *slog.Logger
 }
@@ -133,6 +136,9 @@ func (e *Engine) Version() string { return e.version }
 // engine.ErrCrashed. In a pool it is then tried once more, in a worker of its own.
 func (e *Engine) Load(ctx context.Context, path string, options engine.LoadOptions) (engine.Session, error) {
 	s := &session{engine: e, request: LoadRequest{Path: path, Options: options}}
+	if deadline, ok := ctx.Deadline(); ok {
+		s.loadLimit = time.Until(deadline)
+	}
 	err := s.load(ctx)
 	if errors.Is(err, engine.ErrCrashed) && e.mayShare(path) && ctx.Err() == nil {
 		e.separate(path)

@@ -36,10 +36,14 @@ type farm struct {
 	// deadly has the paths of models of which a process dies at load; refuse makes starts
 	// fail.
 	deadly map[string]bool
+	// stuck has the paths of models whose loads end with the process.
+	stuck  map[string]bool
 	refuse atomic.Bool
 }
 
-func newFarm() *farm { return &farm{release: make(chan struct{}), deadly: map[string]bool{}} }
+func newFarm() *farm {
+	return &farm{release: make(chan struct{}), deadly: map[string]bool{}, stuck: map[string]bool{}}
+}
 
 func (f *farm) start(_ context.Context, spec worker.Spec) (worker.Process, error) {
 	if f.refuse.Load() {
@@ -93,10 +97,17 @@ func (p *fakeProcess) Done() <-chan struct{} { return p.done }
 func (p *fakeProcess) Death() worker.Death   { return p.death }
 func (p *fakeProcess) PID() int              { return p.pid }
 
-func (p *fakeProcess) Load(_ context.Context, request worker.LoadRequest) (uint64, *engine.Signature, error) {
+func (p *fakeProcess) Load(ctx context.Context, request worker.LoadRequest) (uint64, *engine.Signature, error) {
 	p.farm.loads.Add(1)
 	if p.farm.deadly[request.Path] {
 		p.die(worker.Death{Cause: "SIGABRT"})
+	}
+	if p.farm.stuck[request.Path] {
+		select {
+		case <-p.done:
+		case <-ctx.Done():
+			return 0, nil, ctx.Err()
+		}
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()

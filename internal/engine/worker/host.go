@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/tensorwire/tensorwire/internal/engine"
 )
@@ -44,15 +43,6 @@ type incarnation struct {
 	running atomic.Int64
 }
 
-func (p *incarnation) dead() bool {
-	select {
-	case <-p.Done():
-		return true
-	default:
-		return false
-	}
-}
-
 // newHost returns a host without sessions, which supervise starts.
 func newHost(e *Engine, spec Spec, pool bool) *host {
 	h := &host{
@@ -69,89 +59,6 @@ func (h *host) close() {
 	<-h.ended
 }
 
-// supervise keeps a process running until the host closes.
-func (h *host) supervise() {
-	defer close(h.ended)
-	wait := backoff{}
-	for {
-		began := time.Now()
-		h.serveOnce()
-		if h.ctx.Err() != nil {
-			h.set(nil, errClosed)
-			return
-		}
-		if !wait.sleep(h.ctx, time.Since(began)) {
-			h.set(nil, errClosed)
-			return
-		}
-	}
-}
-
-// errCulpritLeft reports that the process died of a model, which then left the host.
-var errCulpritLeft = errors.New("the model that ended the worker was given its own")
-
-// serveOnce runs one process until its end.
-func (h *host) serveOnce() {
-	log := h.engine.options.Logger.With("worker", h.spec.Name)
-	p, err := h.engine.start(h.ctx, h.spec)
-	if err != nil {
-		if h.ctx.Err() == nil {
-			log.Error("worker could not be started", "error", err)
-			h.fail(err)
-		}
-		return
-	}
-	log = log.With("pid", p.PID())
-	log.Info("worker is running")
-	defer func() {
-		p.Kill(errClosed) // without effect on one that is dead
-		<-p.Done()
-	}()
-	if err := h.restore(p); err != nil {
-		if h.ctx.Err() == nil && !errors.Is(err, errCulpritLeft) {
-			log.Error("worker could not load its models again", "error", err)
-			h.fail(err)
-		}
-		return
-	}
-	current := &incarnation{Process: p}
-	h.set(current, nil)
-	select {
-	case <-h.ctx.Done():
-		return
-	case <-p.Done():
-	}
-	h.lost(current)
-	death := p.Death()
-	log.Error("worker died", "cause", death.Cause, "reason", death.Reason, "output", death.Output)
-	if h.pool && death.Reason == nil && current.running.Load() == 0 {
-		h.engine.split(h)
-	}
-}
-
-// restore loads the models of the host in a new process. If the process dies of one, that
-// one no longer shares a worker.
-func (h *host) restore(p Process) error {
-	for _, s := range h.loadedSessions() {
-		id, _, err := p.Load(h.ctx, s.request)
-		switch {
-		case h.ctx.Err() != nil:
-			return h.ctx.Err()
-		case errors.Is(err, engine.ErrCrashed):
-			if h.pool {
-				h.engine.separate(s.request.Path)
-				h.engine.move([]*session{s}, h)
-				return errCulpritLeft
-			}
-			return fmt.Errorf("load %s again: %w", s.request.Path, err)
-		case err != nil:
-			h.engine.options.Logger.Error("model could not be loaded again", "worker", h.spec.Name, "path", s.request.Path, "error", err)
-		}
-		h.update(s, place{id: id, loaded: true, err: err})
-	}
-	return nil
-}
-
 // load loads a session's model for the first time.
 func (h *host) load(ctx context.Context, s *session) (*engine.Signature, error) {
 	p, err := h.await(ctx, 1)
@@ -159,6 +66,12 @@ func (h *host) load(ctx context.Context, s *session) (*engine.Signature, error) 
 		return nil, err
 	}
 	id, signature, err := p.Load(ctx, s.request)
+	if err != nil && errors.Is(context.Cause(ctx), context.DeadlineExceeded) && h.pool {
+		// The runtime cannot be asked to end a load. A worker of its own ends with it
+		// anyway.
+		h.engine.separate(s.request.Path)
+		p.Kill(fmt.Errorf("%w: a load took too long", engine.ErrTimeLimit))
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -178,7 +91,7 @@ func (h *host) acquire(ctx context.Context, s *session) (*incarnation, uint64, e
 		if err != nil {
 			return nil, 0, err
 		}
-		if p.dead() {
+		if isDead(p) {
 			h.lost(p)
 			continue
 		}
@@ -223,11 +136,19 @@ func (h *host) await(ctx context.Context, failures int) (*incarnation, error) {
 	}
 }
 
-// set publishes the process, or why there is none.
-func (h *host) set(p *incarnation, reason error) {
+// set publishes the process with the places of its sessions, or why there is none. A session
+// that left meanwhile is unloaded.
+func (h *host) set(p *incarnation, places map[*session]place, reason error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.setLocked(p, reason)
+	for s, at := range places {
+		if _, ok := h.sessions[s]; ok {
+			h.sessions[s] = at
+		} else if at.id != 0 {
+			h.unload(p, at.id)
+		}
+	}
 }
 
 func (h *host) setLocked(p *incarnation, reason error) {

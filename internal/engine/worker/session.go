@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/tensorwire/tensorwire/internal/base/tensor"
 	"github.com/tensorwire/tensorwire/internal/engine"
@@ -22,6 +23,8 @@ type session struct {
 	engine    *Engine
 	request   LoadRequest
 	signature *engine.Signature
+	// loadLimit is how long the first load was allowed to take; 0: without limit.
+	loadLimit time.Duration
 	// host changes when the model leaves a pool.
 	host       atomic.Pointer[host]
 	quarantine quarantine

@@ -60,12 +60,10 @@ func (t *trial) run(ctx context.Context, inputs []tensor.Tensor) (_ *engine.Resu
 func (t *trial) start(ctx context.Context) error {
 	t.idle.Stop()
 	if t.process != nil {
-		select {
-		case <-t.process.Done():
-			t.end() // while it was idle
-		default:
+		if !isDead(t.process) {
 			return nil
 		}
+		t.end()
 	}
 	e, request := t.session.engine, t.session.request
 	select {
@@ -79,11 +77,10 @@ func (t *trial) start(ctx context.Context) error {
 		return fmt.Errorf("start a worker for one request: %w", err)
 	}
 	t.process = p
-	if t.id, _, err = p.Load(ctx, request); err != nil {
+	if t.id, err = t.session.loadAgain(ctx, p); err != nil {
 		t.end()
-		return fmt.Errorf("load the model into a worker for one request: %w", err)
 	}
-	return nil
+	return err
 }
 
 // startTrial starts a process. It tries as often as a host does before requests no longer
@@ -105,8 +102,7 @@ func startTrial(ctx context.Context, e *Engine, dir string) (p Process, err erro
 // end ends the process.
 func (t *trial) end() {
 	if t.process != nil {
-		t.process.Kill(errClosed)
-		<-t.process.Done()
+		end(t.process)
 		t.process = nil
 		<-t.session.engine.trials
 	}

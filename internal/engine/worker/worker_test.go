@@ -1,6 +1,7 @@
 package worker_test
 
 import (
+	"context"
 	"errors"
 	"strings"
 	"sync"
@@ -286,5 +287,56 @@ func TestAWorkerEndsWithItsSessions(t *testing.T) {
 		if n := len(f.alive()); n != 0 {
 			t.Errorf("%d workers are left", n)
 		}
+	})
+}
+
+// A load that exceeds its limit ends its worker, and the models beside it run again.
+func TestALoadHasALimit(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFarm()
+		e := newEngine(t, f, worker.Options{})
+		s := load(t, e, "m", 10, engine.LoadOptions{})
+		path := modelFile(t, "stuck", 10)
+		f.stuck[path] = true
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		if _, err := e.Load(ctx, path, engine.LoadOptions{}); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("load: %v", err)
+		}
+		synctest.Wait()
+		if f.processes[0].death.Reason == nil {
+			t.Error("the load goes on")
+		}
+		mustEcho(t, s)
+		ctx, cancel = context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		if _, err := e.Load(ctx, path, engine.LoadOptions{}); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("load: %v", err)
+		}
+		if p := f.alive(); len(p) != 1 {
+			t.Errorf("%d workers, want 1: the second load has one of its own", len(p))
+		}
+	})
+}
+
+// After the first death a spare has the model, and takes over at the next.
+func TestASpareTakesOver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFarm()
+		e := newEngine(t, f, worker.Options{Spares: true, SmallModelBytes: -1})
+		s := load(t, e, "m", 10, engine.LoadOptions{})
+		f.alive()[0].die(worker.Death{Cause: "SIGKILL"})
+		synctest.Wait()
+		if n := len(f.alive()); n != 2 {
+			t.Fatalf("%d workers, want one and its spare", n)
+		}
+		loads, first := f.loads.Load(), f.alive()[0]
+		f.refuse.Store(true)
+		first.die(worker.Death{Cause: "SIGKILL"})
+		mustEcho(t, s)
+		if f.loads.Load() != loads {
+			t.Error("the model was loaded again")
+		}
+		f.refuse.Store(false)
 	})
 }
