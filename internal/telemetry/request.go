@@ -2,6 +2,7 @@ package telemetry
 
 import (
 	"context"
+	"net/netip"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -13,8 +14,9 @@ import (
 type Request struct {
 	// ID identifies the request in all log lines. It does not change.
 	ID string
-	// Peer is the address of the client without its port; "": unknown. It does not change.
-	Peer string
+	// Peer is the client: its IPv4 address or its IPv6 network. The zero value: unknown. It
+	// does not change.
+	Peer netip.Addr
 
 	// log is set where the access log wants the fields below.
 	log atomic.Bool
@@ -49,13 +51,13 @@ func RequestID(ctx context.Context) string {
 	return ""
 }
 
-// Peer returns the address of the client of the request that ctx belongs to, without its
-// port; "" where it is unknown.
-func Peer(ctx context.Context) string {
+// Peer returns the client of the request that ctx belongs to; the zero value where it is
+// unknown.
+func Peer(ctx context.Context) netip.Addr {
 	if r := RequestOf(ctx); r != nil {
 		return r.Peer
 	}
-	return ""
+	return netip.Addr{}
 }
 
 // SetModel records the version of a model that serves the request of ctx. Of a stream, whose

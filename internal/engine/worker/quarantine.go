@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"hash/maphash"
+	"net/netip"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -37,7 +38,7 @@ type quarantine struct {
 	mu       sync.Mutex // for all below
 	seed     maphash.Seed
 	requests map[uint64]sentence
-	peers    map[string]sentence
+	peers    map[netip.Addr]sentence
 }
 
 // sentence is how long a request or a peer is refused.
@@ -67,7 +68,7 @@ func (q *quarantine) add(ctx context.Context, inputs []tensor.Tensor) {
 	defer q.mu.Unlock()
 	q.requests[key] = q.requests[key].extend(now, minQuarantine, 0)
 	trim(q.requests, now)
-	if peer := telemetry.Peer(ctx); peer != "" {
+	if peer := telemetry.Peer(ctx); peer.IsValid() {
 		q.peers[peer] = q.peers[peer].extend(now, minPeer, peerAllowance)
 		trim(q.peers, now)
 	}
@@ -79,7 +80,7 @@ func (q *quarantine) seedOf() maphash.Seed {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if q.requests == nil {
-		q.seed, q.requests, q.peers = maphash.MakeSeed(), make(map[uint64]sentence), make(map[string]sentence)
+		q.seed, q.requests, q.peers = maphash.MakeSeed(), make(map[uint64]sentence), make(map[netip.Addr]sentence)
 	}
 	return q.seed
 }
@@ -103,7 +104,7 @@ func (q *quarantine) check(ctx context.Context, inputs []tensor.Tensor) error {
 }
 
 // peer returns the sentence of a peer, after it has forgotten those that have ended.
-func (q *quarantine) peer(peer string, now time.Time) sentence {
+func (q *quarantine) peer(peer netip.Addr, now time.Time) sentence {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	trim(q.requests, now)

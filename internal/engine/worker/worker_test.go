@@ -3,6 +3,7 @@ package worker_test
 import (
 	"context"
 	"errors"
+	"net/netip"
 	"strings"
 	"sync"
 	"testing"
@@ -130,8 +131,8 @@ func TestAPeerIsRefused(t *testing.T) {
 		f := newFarm()
 		e := newEngine(t, f, worker.Options{})
 		s := load(t, e, "m", 10, engine.LoadOptions{})
-		bad := telemetry.WithRequest(t.Context(), &telemetry.Request{Peer: "192.0.2.1"})
-		good := telemetry.WithRequest(t.Context(), &telemetry.Request{Peer: "192.0.2.2"})
+		bad := telemetry.WithRequest(t.Context(), &telemetry.Request{Peer: netip.MustParseAddr("192.0.2.1")})
+		good := telemetry.WithRequest(t.Context(), &telemetry.Request{Peer: netip.MustParseAddr("192.0.2.2")})
 		refused := 0
 		for i := range 20 {
 			_, err := s.Run(bad, input(crash, byte(i)%2, byte(i)))
