@@ -3,7 +3,6 @@ package errcode
 import (
 	"context"
 	"errors"
-	"fmt"
 	"strings"
 
 	"github.com/tensorwire/tensorwire/internal/engine"
@@ -46,19 +45,21 @@ func Of(err error) (Code, string) {
 	return other, bounded(err.Error())
 }
 
+// Valid reports whether c is a code of this program.
+func (c Code) Valid() bool { return c <= other }
+
 // Error returns the error for a code and a text of Of, nil for code 0. errors.Is finds the
 // sentinel. The text may come from a compromised process: it is made valid UTF-8 and
-// truncated. An unknown code is an error of its own, which valid reports as false.
-func Error(code Code, text string) (err error, valid bool) { //nolint:revive // the error is the value
-	switch {
-	case code == 0:
-		return nil, true
-	case code < other:
-		return &remoteError{sentinel: sentinels[code-1], text: bounded(text)}, true
-	case code == other:
-		return &remoteError{text: bounded(text)}, true
+// truncated. A code that is not valid is an error without a sentinel.
+func Error(code Code, text string) error {
+	if code == 0 {
+		return nil
 	}
-	return fmt.Errorf("unknown error code %d", code), false
+	e := &remoteError{text: bounded(text)}
+	if code < other {
+		e.sentinel = sentinels[code-1]
+	}
+	return e
 }
 
 // bounded returns text as valid UTF-8 of at most MaxText bytes.
