@@ -49,11 +49,10 @@ func (p *Process) handshake(ctx context.Context, channelFiles int) error {
 	case err != nil:
 		return err
 	}
-	err, valid := errcode.Error(p.ready.Code, p.ready.Text)
-	switch {
-	case !valid:
-		return fmt.Errorf("%w: %w", channel.ErrProtocol, err)
-	case err != nil:
+	if !p.ready.Code.Valid() {
+		return fmt.Errorf("%w: error code %d", channel.ErrProtocol, p.ready.Code)
+	}
+	if err := errcode.Error(p.ready.Code, p.ready.Text); err != nil {
 		return fmt.Errorf("the worker cannot start: %w", err)
 	}
 	p.ready.Runtime = bounded(p.ready.Runtime)

@@ -84,8 +84,7 @@ func (p *Process) call(ctx context.Context, request control.Request) (uint64, co
 	p.send(request)
 	select {
 	case response := <-c.response:
-		err, _ := errcode.Error(response.Code, response.Text) // deliver has checked it
-		return request.ID, response, err
+		return request.ID, response, errcode.Error(response.Code, response.Text)
 	case <-ctx.Done():
 		p.abandon(request.ID, c)
 		return 0, control.Response{}, ctx.Err()
@@ -120,7 +119,7 @@ func (p *Process) abandon(id uint64, c *call) {
 // deliver passes a response to its call. A response that a worker of ours never writes is
 // a channel.ErrProtocol.
 func (p *Process) deliver(response control.Response) error {
-	if _, valid := errcode.Error(response.Code, response.Text); !valid {
+	if !response.Code.Valid() {
 		return fmt.Errorf("%w: error code %d", channel.ErrProtocol, response.Code)
 	}
 	p.mu.Lock()
