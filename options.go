@@ -9,6 +9,7 @@ import (
 	"github.com/tensorwire/tensorwire/internal/app"
 	"github.com/tensorwire/tensorwire/internal/base/setting"
 	"github.com/tensorwire/tensorwire/internal/config"
+	"github.com/tensorwire/tensorwire/internal/engine/worker/control"
 	"github.com/tensorwire/tensorwire/internal/models/repository"
 )
 
@@ -101,6 +102,10 @@ type Options struct {
 	// (--shutdown-delay, --shutdown-timeout).
 	ShutdownDelay, ShutdownTimeout time.Duration
 
+	// WorkerPath is the program `tensorwire`, of the same version, which runs models in
+	// worker processes. Empty: this program, if it calls RunWorker.
+	WorkerPath string
+
 	// TuneHeap sets Go's soft memory limit and the pace of the garbage collector for
 	// MemoryBudget until the server is shut down, as `tensorwire serve` does, where
 	// GOMEMLIMIT and GOGC are not set. Both are settings of the process.
@@ -163,7 +168,7 @@ func setOrNone(setting *config.Size, option int64) {
 
 // app returns the options of the composition root.
 func (o *Options) app() app.Options {
-	options := app.Options{Version: moduleVersion(), Logger: o.Logger}
+	options := app.Options{Version: control.Version(), Logger: o.Logger, WorkerPath: o.WorkerPath}
 	if o.TuneHeap {
 		options.HeapEnv = os.Getenv
 	}

@@ -30,6 +30,9 @@ type Options struct {
 	// closed, where GOMEMLIMIT and GOGC are not set. Both are settings of the process.
 	// nil: they stay as they are.
 	HeapEnv func(name string) string
+	// WorkerPath is the program of worker processes. Empty: this program, if it has called
+	// RunWorker.
+	WorkerPath string
 }
 
 // Server is a server with its models. Its methods are safe for concurrent use.

@@ -1,0 +1,84 @@
+//go:build linux
+
+package channel
+
+import (
+	"context"
+
+	"github.com/tensorwire/tensorwire/internal/engine/worker/channel/shm"
+)
+
+// end returns the slot and the segments. The worker does not use them any more.
+func (c *call) end() {
+	for _, segment := range []*shm.Segment{c.input, c.output} {
+		if segment != nil {
+			c.server.segments.Put(segment)
+		}
+	}
+	c.server.release(c.slot)
+}
+
+// leave ends a call that could not wait for its answer, and returns the error of Run. The
+// slot and the segments stay the call's until the worker answered, so that no other run
+// uses memory that the worker still reads or writes.
+func (c *call) leave(err error) error {
+	if c.server.hasFailed() {
+		c.end()
+		return c.server.err
+	}
+	go func() {
+		n := notice{kind: noticeTerminate, number: uint32(c.slot.index), size: uint64(c.slot.number)}
+		// An error means that the channel failed, which drain finds too.
+		_ = c.server.notify(context.Background(), n, nil)
+		c.drain()
+	}()
+	return err
+}
+
+// abandon ends a call whose worker waits for a larger output segment.
+func (c *call) abandon() {
+	r := request{kind: kindAbandon, session: c.session}
+	c.slot.submit(len(r.append(c.slot.requestArea[:0])))
+	c.drain()
+}
+
+// drain waits for the answer to the last request, without a context, and ends the call.
+func (c *call) drain() {
+	if c.server.wait(context.Background(), c.slot, true) == nil {
+		_, a, err := c.read()
+		switch {
+		case err != nil:
+			c.server.broken(err)
+			<-c.server.failed
+		case a.kind == kindMore:
+			c.abandon()
+			return
+		}
+	}
+	c.end()
+}
+
+// violation ends a call whose answer broke the protocol, with the error of Fail.
+func (c *call) violation(ctx context.Context, cause error) error {
+	c.server.broken(cause)
+	select {
+	case <-c.server.failed:
+		c.end()
+		return c.server.err
+	case <-ctx.Done():
+		go func() {
+			<-c.server.failed
+			c.end()
+		}()
+		return ctx.Err()
+	}
+}
+
+// drop makes the worker unmap a segment that is about to be freed.
+func (s *Server) drop(segment *shm.Segment) {
+	n := notice{kind: noticeDrop, number: segment.ID}
+	if send(s.socket, n, nil) != nil {
+		// The socket is full, and drop is part of a Run: it does not wait.
+		go func() { _ = s.notify(context.Background(), n, nil) }()
+	}
+}

@@ -1,0 +1,135 @@
+//go:build linux
+
+package channel
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/tensorwire/tensorwire/internal/engine/worker/channel/futex"
+)
+
+// longRun is the duration from which a session's runs are waited for in Go's poller from
+// the start. A futex costs half as much, but a goroutine that waits in the system call
+// occupies a thread and, until Go's monitor thread takes it back, a P.
+const longRun = 500 * time.Microsecond
+
+// start makes a slot ready at its first use: the worker starts a thread for it.
+func (s *Server) start(ctx context.Context, sl *slot) error {
+	if sl.event.Load() != nil {
+		return nil
+	}
+	fd, err := unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK)
+	if err != nil {
+		return os.NewSyscallError("eventfd", err)
+	}
+	event := os.NewFile(uintptr(fd), "tensorwire-event")
+	if err := s.notify(ctx, notice{kind: noticeStart, number: uint32(sl.index)}, event); err != nil {
+		return errors.Join(err, event.Close())
+	}
+	sl.event.Store(event)
+	return nil
+}
+
+// submit publishes the request in the slot's area, and wakes its thread if it sleeps.
+func (sl *slot) submit(length int) {
+	sl.number = nextNumber(sl.number)
+	sl.requestLength.Store(uint32(length))
+	sl.request.Store(sl.number)
+	if sl.sleeping.Load() != 0 {
+		futex.Wake(&sl.request)
+	}
+}
+
+// answered reports whether the worker answered the last request.
+func (sl *slot) answered() bool { return sl.answer.Load() == sl.number }
+
+// wait waits until the worker answered the slot's last request. It returns the error of
+// ctx or of Fail.
+func (s *Server) wait(ctx context.Context, sl *slot, long bool) error {
+	if !long && sl.waitFutex() {
+		return nil
+	}
+	sl.waiting.Store(waitsEvent)
+	defer sl.waiting.Store(waitsNot)
+	stop := context.AfterFunc(ctx, sl.wake)
+	defer stop()
+	event := sl.event.Load()
+	var count [8]byte
+	for {
+		switch {
+		case sl.answered():
+			return nil
+		case s.hasFailed():
+			return s.err
+		case ctx.Err() != nil:
+			return ctx.Err()
+		}
+		// Events of earlier runs may be left: everything is checked again.
+		if _, err := event.Read(count[:]); err != nil {
+			return fmt.Errorf("wait for the worker: %w", err)
+		}
+	}
+}
+
+// waitFutex waits for at most longRun, and reports whether the worker answered. The
+// context need not interrupt such a short wait.
+func (sl *slot) waitFutex() bool {
+	sl.waiting.Store(waitsFutex)
+	var start time.Time
+	for left := longRun; left > 0; {
+		word := sl.answer.Load()
+		if word == sl.number {
+			sl.waiting.Store(waitsNot)
+			return true
+		}
+		if start.IsZero() {
+			start = time.Now()
+		}
+		if err := futex.Wait(&sl.answer, word, left); err != nil {
+			break
+		}
+		left = longRun - time.Since(start)
+	}
+	return sl.answered()
+}
+
+// wake wakes the call that waits in the poller.
+func (sl *slot) wake() {
+	if event := sl.event.Load(); event != nil {
+		_, _ = event.Write(one[:]) // a full counter wakes too
+	}
+}
+
+// one is an eventfd's increment, in the byte order of little-endian hosts.
+var one = [8]byte{1}
+
+// notify sends a notice. It waits while the socket is full, which a worker that is stopped
+// can cause.
+func (s *Server) notify(ctx context.Context, n notice, file *os.File) error {
+	for pause := time.Millisecond; ; pause = min(2*pause, 100*time.Millisecond) {
+		err := send(s.socket, n, file)
+		if !errors.Is(err, errBusy) {
+			if err != nil && s.hasFailed() {
+				return s.err
+			}
+			return err
+		}
+		timer := time.NewTimer(pause)
+		select {
+		case <-timer.C:
+			continue
+		case <-ctx.Done():
+			err = ctx.Err()
+		case <-s.failed:
+			err = s.err
+		}
+		timer.Stop()
+		return err
+	}
+}
