@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"runtime"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -78,8 +79,10 @@ func (s *Server) wait(ctx context.Context, sl *slot, long bool) error {
 }
 
 // waitFutex waits for at most longRun, and reports whether the worker answered. The
-// context need not interrupt such a short wait.
+// context need not interrupt such a short wait. Goroutines that wait for this P run first:
+// under load the answer is then often there without a system call.
 func (sl *slot) waitFutex() bool {
+	runtime.Gosched()
 	sl.waiting.Store(waitsFutex)
 	var start time.Time
 	for left := longRun; left > 0; {
