@@ -44,6 +44,7 @@ func (c *call) abandon() {
 
 // drain waits for the answer to the last request, without a context, and ends the call.
 func (c *call) drain() {
+	// The error is that of Fail.
 	if c.server.wait(context.Background(), c.slot, true) == nil {
 		_, a, err := c.read()
 		switch {

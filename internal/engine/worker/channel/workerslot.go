@@ -19,7 +19,7 @@ import (
 // workerSlot is the worker's side of a slot.
 type workerSlot struct {
 	slotMemory
-	event  *os.File // nil until the slot is started
+	event  *os.File // write end of the pipe, nil until the slot is started
 	number uint32   // of the last request; only the slot's thread uses it
 
 	mu         sync.Mutex // guards what follows
@@ -83,8 +83,8 @@ func (s *workerSlot) send(length int) {
 	switch s.waiting.Load() {
 	case waitsFutex:
 		futex.Wake(&s.answer)
-	case waitsEvent:
-		_, _ = s.event.Write(one[:]) // a full counter wakes too
+	case waitsPipe:
+		_, _ = s.event.Write([]byte{0}) // a full pipe wakes too
 	}
 }
 
