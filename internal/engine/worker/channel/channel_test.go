@@ -94,8 +94,8 @@ func TestErrorsCross(t *testing.T) {
 		if !errors.Is(err, sentinel) || err.Error() != sentinel.Error()+`: input "x"` {
 			t.Errorf("error %v, want %v", err, sentinel)
 		}
-		for _, other := range sentinels {
-			if other != sentinel && errors.Is(err, other) {
+		for j, other := range sentinels {
+			if j != i && errors.Is(err, other) {
 				t.Errorf("error %v is also %v", err, other)
 			}
 		}

@@ -51,6 +51,11 @@ func TestNothingLeaks(t *testing.T) {
 	}
 	before, goroutines := resourcesOf(t, os.Getpid()), goleak.IgnoreCurrent()
 	for round := range 10 {
+		unused, err := channel.Listen(4, channel.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		unused.Fail(errDied) // its worker did not start
 		p := start(t, 4, channel.Options{MaxOutputBytes: 1 << 20, LendBytes: 300_000, IdleTime: time.Millisecond})
 		var lent []*engine.Result
 		for i := range 100 {

@@ -50,6 +50,7 @@ const (
 	crash                // ends the process
 	sum                  // returns the sum of its inputs' bytes, with which it reads all of them
 	sink                 // reads nothing and returns 8 bytes
+	slow                 // echo, after the time in its input, in ms
 	write                // tries to write to the memory of its input
 )
 
@@ -63,6 +64,11 @@ func runModel(ctx context.Context, session uint64, inputs []tensor.Tensor) (*eng
 	switch session {
 	case echo:
 		return &engine.Result{Outputs: inputs, Timings: engine.Timings{Compute: time.Microsecond}}, nil
+	case slow:
+		values, _ := tensor.View[int64](inputs[0].Data)
+		compute := time.Duration(values[0]) * time.Millisecond
+		time.Sleep(compute)
+		return &engine.Result{Outputs: inputs, Timings: engine.Timings{Compute: compute}}, nil
 	case fill:
 		values, _ := tensor.View[int64](inputs[0].Data)
 		data := bytes.Repeat([]byte{byte(values[1])}, int(values[0]))

@@ -49,6 +49,9 @@ func Attach(files []*os.File) (*Worker, error) {
 	}
 	w := &Worker{control: control, socket: socket, segments: map[uint32]*shm.Segment{}}
 	w.changed = sync.NewCond(&w.mu)
+	if err := control.CloseFile(); err != nil {
+		return nil, errors.Join(err, control.Unmap(), socket.Close())
+	}
 	m, slots := header(control.Bytes())
 	n := int(slots.Load())
 	if m.Load() != magic || control.Size() < controlSize(n) {

@@ -88,10 +88,10 @@ func (p *Pool) Get(size int, access Access) (*Segment, error) {
 // takeLocked returns the idle segment used last that fits: not more than four times too
 // large, so that small runs do not keep the memory of a large one.
 func (p *Pool) takeLocked(size int, access Access) *Segment {
-	for i := len(p.idle) - 1; i >= 0; i-- {
-		if s := p.idle[i].Segment; s.Access == access && s.Size() >= size && s.Size() <= 4*size {
+	for i, s := range slices.Backward(p.idle) {
+		if s.Access == access && s.Size() >= size && s.Size() <= 4*size {
 			p.idle = slices.Delete(p.idle, i, i+1)
-			return s
+			return s.Segment
 		}
 	}
 	return nil

@@ -25,6 +25,13 @@ func duplicate(t *testing.T, s *shm.Segment) *os.File {
 	return os.NewFile(uintptr(fd), "duplicate")
 }
 
+func unmap(t *testing.T, s *shm.Segment) {
+	t.Helper()
+	if err := s.Unmap(); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestSegmentIsShared(t *testing.T) {
 	for _, access := range []shm.Access{shm.ReadOnly, shm.Writable} {
 		s, err := shm.Create(5000, access)
@@ -59,7 +66,7 @@ func TestWorkerCannotWriteReadOnlySegment(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer s.Unmap()
+	defer unmap(t, s)
 	if _, err := shm.Open(duplicate(t, s), 1, s.Size(), shm.Writable); !errors.Is(err, unix.EPERM) {
 		t.Errorf("a writable mapping: %v", err)
 	}
@@ -77,7 +84,7 @@ func TestWorkerCannotWriteReadOnlySegment(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer other.Unmap()
+	defer unmap(t, other)
 	if err := unix.Mprotect(other.Bytes(), unix.PROT_READ|unix.PROT_WRITE); !errors.Is(err, unix.EACCES) {
 		t.Errorf("mprotect: %v", err)
 	}
@@ -90,7 +97,7 @@ func TestSegmentKeepsItsSize(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer s.Unmap()
+		defer unmap(t, s)
 		for _, size := range []int64{0, 100_000} {
 			if err := s.File().Truncate(size); !errors.Is(err, unix.EPERM) {
 				t.Errorf("truncate to %d: %v", size, err)
