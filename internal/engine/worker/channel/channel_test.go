@@ -222,6 +222,37 @@ func TestCrashEndsRun(t *testing.T) {
 	}
 }
 
+// A run may begin after the worker died and before Fail is called.
+func TestDeathBeforeRun(t *testing.T) {
+	t.Parallel()
+	s, err := channel.Listen(2, channel.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range s.Files() {
+		f.Close() // all ends of the worker
+	}
+	ended := make(chan error)
+	go func() {
+		_, err := s.Run(t.Context(), echo, nil)
+		ended <- err
+	}()
+	ctx, cancel := context.WithCancel(t.Context())
+	go func() {
+		_, err := s.Run(ctx, echo, nil)
+		ended <- err
+	}()
+	eventually(t, "runs", func() bool { return s.Running() == 2 })
+	cancel()
+	if err := <-ended; !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+	s.Fail(errDied)
+	if err := <-ended; !errors.Is(err, errDied) {
+		t.Error(err)
+	}
+}
+
 // A stopped worker answers nothing and reads nothing.
 func TestStoppedWorkerBlocksNothing(t *testing.T) {
 	t.Parallel()

@@ -9,6 +9,8 @@ import (
 	"runtime"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/tensorwire/tensorwire/internal/engine/worker/channel/futex"
 )
 
@@ -88,7 +90,8 @@ func (sl *slot) waitPipe() error {
 	return err
 }
 
-// waitDeath waits for Fail, after the worker closed its end of a pipe: it is dead.
+// waitDeath waits for Fail, after the worker's end of a pipe or the socket was closed: its
+// process has ended.
 func (s *Server) waitDeath(ctx context.Context) error {
 	select {
 	case <-s.failed:
@@ -134,10 +137,11 @@ func (sl *slot) wake() {
 func (s *Server) notify(ctx context.Context, n notice, file *os.File) error {
 	for pause := time.Millisecond; ; pause = min(2*pause, 100*time.Millisecond) {
 		err := send(s.socket, n, file)
-		if !errors.Is(err, errBusy) {
-			if err != nil && s.hasFailed() {
-				return s.err
-			}
+		switch {
+		case errors.Is(err, errBusy):
+		case errors.Is(err, unix.EPIPE), errors.Is(err, unix.ECONNRESET), errors.Is(err, os.ErrClosed):
+			return s.waitDeath(ctx)
+		default:
 			return err
 		}
 		timer := time.NewTimer(pause)
