@@ -56,6 +56,11 @@ func (sl *slot) answered() bool { return sl.answer.Load() == sl.number }
 // wait waits until the worker answered the slot's last request. It returns the error of
 // ctx or of Fail.
 func (s *Server) wait(ctx context.Context, sl *slot, long bool) error {
+	// Beside other runs, goroutines that wait for this P run first: the answer is then often
+	// there without a system call. For a single run the yield costs more than it saves.
+	if !long && s.running.Load() > 1 {
+		runtime.Gosched()
+	}
 	if !long && sl.waitFutex() {
 		return nil
 	}
@@ -72,7 +77,7 @@ func (s *Server) wait(ctx context.Context, sl *slot, long bool) error {
 		case ctx.Err() != nil:
 			return ctx.Err()
 		}
-		if err := sl.waitPipe(); err != nil {
+		if err := sl.waitPipe(); err != nil && !sl.answered() {
 			return s.waitDeath(ctx)
 		}
 	}
@@ -102,10 +107,8 @@ func (s *Server) waitDeath(ctx context.Context) error {
 }
 
 // waitFutex waits for at most longRun, and reports whether the worker answered. The
-// context need not interrupt such a short wait. Goroutines that wait for this P run first:
-// under load the answer is then often there without a system call.
+// context need not interrupt such a short wait.
 func (sl *slot) waitFutex() bool {
-	runtime.Gosched()
 	sl.waiting.Store(waitsFutex)
 	var start time.Time
 	for left := longRun; left > 0; {

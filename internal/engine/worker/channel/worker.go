@@ -162,9 +162,9 @@ func (w *Worker) addSegment(n notice, file *os.File) error {
 	return segment.CloseFile()
 }
 
-// segment returns the segment with that ID. The request that names it may arrive before
-// its notice.
-func (w *Worker) segment(id uint32) (*shm.Segment, error) {
+// segment returns the memory of the segment with that ID, valid until the answer of the
+// run. The request that names it may arrive before its notice.
+func (w *Worker) segment(id uint32) ([]byte, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for w.segments[id] == nil {
@@ -173,5 +173,5 @@ func (w *Worker) segment(id uint32) (*shm.Segment, error) {
 		}
 		w.changed.Wait()
 	}
-	return w.segments[id], nil
+	return w.segments[id].Bytes(), nil
 }

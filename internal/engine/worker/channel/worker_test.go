@@ -47,9 +47,9 @@ func TestAttachChecksFiles(t *testing.T) {
 }
 
 // serve serves a channel in the process of the test.
-func serve(t *testing.T, run channel.RunFunc) (s *channel.Server, ended chan error) {
+func serve(t *testing.T, o channel.Options, run channel.RunFunc) (s *channel.Server, ended chan error) {
 	t.Helper()
-	s, err := channel.Listen(2, channel.Options{})
+	s, err := channel.Listen(2, o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -70,7 +70,7 @@ func serve(t *testing.T, run channel.RunFunc) (s *channel.Server, ended chan err
 func TestServeEndsWithTheServer(t *testing.T) {
 	t.Parallel()
 	started := make(chan struct{})
-	s, ended := serve(t, func(ctx context.Context, _ uint64, _ []tensor.Tensor) (*engine.Result, error) {
+	s, ended := serve(t, channel.Options{}, func(ctx context.Context, _ uint64, _ []tensor.Tensor) (*engine.Result, error) {
 		close(started)
 		<-ctx.Done()
 		return nil, ctx.Err()
@@ -96,17 +96,17 @@ func TestServeEndsWithTheServer(t *testing.T) {
 func TestResultsAreReleased(t *testing.T) {
 	t.Parallel()
 	size, released := 0, make(chan struct{}, 10)
-	s, _ := serve(t, func(context.Context, uint64, []tensor.Tensor) (*engine.Result, error) {
+	s, _ := serve(t, channel.Options{MaxOutputBytes: 2 << 20}, func(context.Context, uint64, []tensor.Tensor) (*engine.Result, error) {
 		out := uint8s(size)
 		return &engine.Result{Outputs: []tensor.Tensor{out}, Free: func() {
 			clear(out.Data)
 			released <- struct{}{}
 		}}, nil
 	})
-	for _, size = range []int{100, 100_000, 2_000_000, 1<<30 + 1, 100} {
+	for _, size = range []int{100, 100_000, 2_000_000, 2<<20 + 1, 100} {
 		result, err := s.Run(t.Context(), 1, nil)
 		switch {
-		case size > 1<<30:
+		case size > 2<<20:
 			if !errors.Is(err, engine.ErrTooLarge) {
 				t.Error(err)
 			}

@@ -140,7 +140,7 @@ func (w *Worker) inputs(message []byte, tensors []descriptor) ([]tensor.Tensor, 
 			if err != nil {
 				return nil, err
 			}
-			from.id, from.segment = d.segment, segment.Bytes()
+			from.id, from.segment = d.segment, segment
 		}
 		data, err := from.data(d)
 		if err != nil {
@@ -174,11 +174,9 @@ func (w *Worker) answer(s *workerSlot, r request, result *engine.Result) error {
 	}
 	var memory []byte
 	if r.output != 0 {
-		segment, err := w.segment(r.output)
-		if err != nil {
+		if memory, err = w.segment(r.output); err != nil {
 			return err
 		}
-		memory = segment.Bytes()
 	}
 	a := answer{kind: kindDone, compute: result.Timings.Compute}
 	s.send(place.put(a.append(s.answerArea[:0]), result.Outputs, r.output, memory))

@@ -9,6 +9,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/tensorwire/tensorwire/internal/transport/bufpool"
 )
 
 // ErrFull reports that a segment would exceed the pool's limit.
@@ -112,8 +114,10 @@ func (p *Pool) makeRoomLocked(size int64) (removed []idleSegment) {
 	return removed
 }
 
-// Put returns a segment that neither side uses any more.
+// Put returns a segment that neither side uses any more. Its content is overwritten while
+// bufpool.Poison is on.
 func (p *Pool) Put(s *Segment) {
+	bufpool.Overwrite(s.Bytes())
 	p.mu.Lock()
 	if p.closed {
 		p.bytes -= int64(s.Size())

@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/tensorwire/tensorwire/internal/engine/worker/channel/shm"
+	"github.com/tensorwire/tensorwire/internal/transport/bufpool"
 )
 
 // duplicate returns another file for a segment, as the worker has it.
@@ -173,6 +174,21 @@ func TestPoolFreesIdleSegments(t *testing.T) {
 			t.Errorf("%d segments with %d bytes at the end, %d dropped", n, size, len(ids))
 		}
 	})
+}
+
+func TestPoisonShowsUseAfterPut(t *testing.T) {
+	defer bufpool.Poison(bufpool.Poison(true))
+	p := shm.NewPool(0, time.Hour, func(*shm.Segment) {})
+	defer p.Close()
+	for _, access := range []shm.Access{shm.ReadOnly, shm.Writable} {
+		s := get(t, p, 1000, access)
+		p.Put(s)
+		for i, b := range s.Bytes() {
+			if b != bufpool.Poisoned {
+				t.Fatalf("byte %d is %#x", i, b)
+			}
+		}
+	}
 }
 
 func TestPoolIsLimited(t *testing.T) {
