@@ -95,16 +95,17 @@ func TestServeEndsWithTheServer(t *testing.T) {
 // released once, also when the server does not want it.
 func TestResultsAreReleased(t *testing.T) {
 	t.Parallel()
-	size, released := 0, make(chan struct{}, 10)
-	s, _ := serve(t, channel.Options{MaxOutputBytes: 2 << 20}, func(context.Context, uint64, []tensor.Tensor) (*engine.Result, error) {
-		out := uint8s(size)
+	released := make(chan struct{}, 10)
+	s, _ := serve(t, channel.Options{MaxOutputBytes: 2 << 20}, func(_ context.Context, _ uint64, inputs []tensor.Tensor) (*engine.Result, error) {
+		size, _ := tensor.View[int64](inputs[0].Data)
+		out := uint8s(int(size[0]))
 		return &engine.Result{Outputs: []tensor.Tensor{out}, Free: func() {
 			clear(out.Data)
 			released <- struct{}{}
 		}}, nil
 	})
-	for _, size = range []int{100, 100_000, 2_000_000, 2<<20 + 1, 100} {
-		result, err := s.Run(t.Context(), 1, nil)
+	for _, size := range []int{100, 100_000, 2_000_000, 2<<20 + 1, 100} {
+		result, err := s.Run(t.Context(), 1, []tensor.Tensor{int64s(int64(size))})
 		switch {
 		case size > 2<<20:
 			if !errors.Is(err, engine.ErrTooLarge) {
