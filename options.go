@@ -102,6 +102,15 @@ type Options struct {
 	// (--shutdown-delay, --shutdown-timeout).
 	ShutdownDelay, ShutdownTimeout time.Duration
 
+	// Isolation says which processes run models: "version", "shared", "off" or "auto".
+	// Empty: "auto" (--isolation).
+	Isolation string
+	// WorkerMemory bounds the memory of one worker process, in bytes. 0: four fifths of the
+	// memory limit of the cgroup or the machine; negative: no limit (--worker-memory).
+	WorkerMemory int64
+	// WorkerSpares keeps a second process ready for a model whose worker died recently
+	// (--worker-spares).
+	WorkerSpares bool
 	// WorkerPath is the program `tensorwire`, of the same version, which runs models in
 	// worker processes. Empty: this program, if it calls RunWorker.
 	WorkerPath string
@@ -138,6 +147,9 @@ func (o *Options) config() *config.Config {
 	set(&c.HangTimeout, o.HangTimeout)
 	set(&c.StreamWindow, o.StreamWindow)
 	setOrNone(&c.ResponseCacheBytes, o.ResponseCacheBytes)
+	set(&c.Isolation, o.Isolation)
+	setOrNone(&c.WorkerMemory, o.WorkerMemory)
+	c.WorkerSpares = o.WorkerSpares
 	set(&c.MaxMessageBytes, config.Size(o.MaxMessageBytes))
 	setOrNone(&c.MemoryBudget, o.MemoryBudget)
 	set(&c.MaxImagePixels, o.MaxImagePixels)
@@ -195,6 +207,9 @@ var fields = map[setting.Key]string{
 	"hang-timeout":         "HangTimeout",
 	"stream-window":        "StreamWindow",
 	"response-cache-bytes": "ResponseCacheBytes",
+	"isolation":            "Isolation",
+	"worker-memory":        "WorkerMemory",
+	"worker-spares":        "WorkerSpares",
 	"max-message-bytes":    "MaxMessageBytes",
 	"memory-budget":        "MemoryBudget",
 	"max-image-pixels":     "MaxImagePixels",

@@ -86,7 +86,7 @@ func (s *Server) build(options Options) error {
 		restore := admission.TuneHeap(memory, options.HeapEnv)
 		s.onClose(func() error { restore(); return nil })
 	}
-	engines, err := openEngines(s.config, s.log)
+	engines, err := openEngines(s.loadCtx, s.config, options)
 	if err != nil {
 		return err
 	}

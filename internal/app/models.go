@@ -1,6 +1,7 @@
 package app
 
 import (
+	"context"
 	"log/slog"
 
 	"github.com/tensorwire/tensorwire/internal/config"
@@ -11,18 +12,23 @@ import (
 	"github.com/tensorwire/tensorwire/internal/sched/respcache"
 )
 
-// openEngines opens the engines: each platform of models with the engine that runs it.
-// The caller closes the registry, which closes the engines.
-func openEngines(c *config.Config, log *slog.Logger) (*engine.Registry, error) {
+// openEngines opens the engines: each platform of models with the engine that runs it, in
+// worker processes or in this one. The caller closes the registry, which closes the engines.
+func openEngines(ctx context.Context, c *config.Config, o Options) (*engine.Registry, error) {
 	library, err := onnx.Find(c.OnnxRuntimeLib)
 	if err != nil {
 		return nil, err
 	}
-	runtime, err := onnx.Open(library, onnx.Options{IntraOpThreads: c.IntraOpThreads, ReuseOutputs: true})
+	runtime, isolation, err := openIsolated(ctx, c, o, library)
 	if err != nil {
 		return nil, err
 	}
-	log.Info("ONNX Runtime is loaded", "version", runtime.Version(), "library", library)
+	if runtime == nil {
+		if runtime, err = onnx.Open(library, onnx.Options{IntraOpThreads: c.IntraOpThreads, ReuseOutputs: true}); err != nil {
+			return nil, err
+		}
+	}
+	o.Logger.Info("ONNX Runtime is loaded", "version", runtime.Version(), "library", library, "isolation", isolation)
 	return engine.NewRegistry(
 		engine.Registration{Platform: engine.ONNXRuntime, Engine: runtime},
 	), nil

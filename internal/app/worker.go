@@ -4,12 +4,10 @@ import (
 	"errors"
 	"sync/atomic"
 
-	"github.com/tensorwire/tensorwire/internal/config"
 	"github.com/tensorwire/tensorwire/internal/engine"
 	"github.com/tensorwire/tensorwire/internal/engine/onnx"
 	"github.com/tensorwire/tensorwire/internal/engine/worker/child"
 	"github.com/tensorwire/tensorwire/internal/engine/worker/control"
-	"github.com/tensorwire/tensorwire/internal/engine/worker/process"
 )
 
 var (
@@ -48,17 +46,4 @@ func openRuntime(setup control.Setup) (child.Runtime, error) {
 	}
 	registry := engine.NewRegistry(engine.Registration{Platform: engine.ONNXRuntime, Engine: runtime})
 	return child.Runtime{Loader: registry, Version: runtime.Version()}, nil
-}
-
-// workerOptions returns what all workers of a server have in common: the program, the
-// runtime's library, threads and the log. Without a program it is an ErrNoWorkerProgram.
-func workerOptions(c *config.Config, o Options) (process.Options, error) {
-	if o.WorkerPath == "" && !becomesWorker.Load() {
-		return process.Options{}, ErrNoWorkerProgram
-	}
-	library, err := onnx.Find(c.OnnxRuntimeLib)
-	if err != nil {
-		return process.Options{}, err
-	}
-	return process.Options{Path: o.WorkerPath, Library: library, IntraOpThreads: c.IntraOpThreads, Logger: o.Logger}, nil
 }

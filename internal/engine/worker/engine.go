@@ -9,14 +9,14 @@ import (
 
 	"github.com/tensorwire/tensorwire/internal/base/tensor"
 	"github.com/tensorwire/tensorwire/internal/engine"
+	"github.com/tensorwire/tensorwire/internal/engine/worker/process"
 )
 
 // Process is a running worker. It is safe for concurrent use.
 type Process interface {
-	// Load loads a model and returns its ID in the process. A process that dies of it
-	// returns an engine.ErrCrashed. When ctx is done Load returns ctx's error; the load may
-	// continue in the process.
-	Load(ctx context.Context, request LoadRequest) (id uint64, signature *engine.Signature, err error)
+	// Load loads a model. A process that dies of it returns an engine.ErrCrashed. When ctx
+	// is done Load returns ctx's error, and the process unloads what it then has loaded.
+	Load(ctx context.Context, request process.LoadRequest) (process.Loaded, error)
 	// Unload frees a model.
 	Unload(ctx context.Context, id uint64) error
 	// Run runs a loaded model; see [engine.Session]. If the process dies meanwhile, the
@@ -25,26 +25,19 @@ type Process interface {
 	// Done is closed when the process has ended and was reaped.
 	Done() <-chan struct{}
 	// Death describes the end of the process, once Done is closed.
-	Death() Death
-	// Kill ends the process at once. The first reason is that of its Death.
+	Death() *process.Death
+	// Kill ends the process at once. The first reason is the Cause of its Death.
 	Kill(reason error)
 	// PID is the process ID.
 	PID() int
-}
-
-// LoadRequest names a model to load.
-type LoadRequest struct {
-	// Path is the model's file.
-	Path string
-	// Options tune how it runs.
-	Options engine.LoadOptions
 }
 
 // Spec describes the process that a host needs.
 type Spec struct {
 	// Name names the process in logs: the model's directory, or the pool.
 	Name string
-	// Dir is the directory of the only model that the process will load; "": any.
+	// Dir is the directory of the only model that the process will load. "": any model in
+	// Options.Root.
 	Dir string
 }
 
@@ -65,6 +58,9 @@ const (
 // Options tune an Engine. The zero value has the defaults.
 type Options struct {
 	Isolation Isolation
+	// Root is the directory of the models that may share workers. Others have a worker of
+	// their own.
+	Root string
 	// SmallModelBytes is the size of a model's files below which it shares a pool. 0: 8
 	// MiB; negative: no pools.
 	SmallModelBytes int64
@@ -104,9 +100,10 @@ var _ engine.Engine = (*Engine)(nil)
 
 // Engine loads models into worker processes. It is safe for concurrent use.
 type Engine struct {
-	start   Start
-	version string
-	options Options
+	start    Start
+	platform string
+	version  string
+	options  Options
 	// trials has a token for each process for suspects that may run.
 	trials chan struct{}
 
@@ -118,12 +115,12 @@ type Engine struct {
 	alone map[string]struct{}
 }
 
-// New returns an engine whose workers start starts. version is the version of the runtime in
-// them.
-func New(start Start, version string, options Options) *Engine {
+// New returns an engine for models of a platform, whose workers start starts. version is the
+// version of the runtime in them.
+func New(start Start, platform, version string, options Options) *Engine {
 	options = options.withDefaults()
 	return &Engine{
-		start: start, version: version, options: options,
+		start: start, platform: platform, version: version, options: options,
 		trials: make(chan struct{}, options.MaxTrials),
 		hosts:  make(map[*host]struct{}), alone: make(map[string]struct{}),
 	}
@@ -135,7 +132,7 @@ func (e *Engine) Version() string { return e.version }
 // Load implements [engine.Loader]. A model whose load ends its worker is an
 // engine.ErrCrashed. In a pool it is then tried once more, in a worker of its own.
 func (e *Engine) Load(ctx context.Context, path string, options engine.LoadOptions) (engine.Session, error) {
-	s := &session{engine: e, request: LoadRequest{Path: path, Options: options}}
+	s := &session{engine: e, request: process.LoadRequest{Platform: e.platform, Path: path, Options: options}}
 	if deadline, ok := ctx.Deadline(); ok {
 		s.loadLimit = time.Until(deadline)
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/tensorwire/tensorwire/internal/base/tensor"
 	"github.com/tensorwire/tensorwire/internal/engine"
 	"github.com/tensorwire/tensorwire/internal/engine/worker"
+	"github.com/tensorwire/tensorwire/internal/engine/worker/process"
 )
 
 // The first byte of a request says what a fake process does with it.
@@ -77,13 +78,13 @@ type fakeProcess struct {
 	done chan struct{}
 
 	mu     sync.Mutex
-	death  worker.Death
+	death  process.Death
 	dead   bool
 	models map[uint64]string
 	next   uint64
 }
 
-func (p *fakeProcess) die(death worker.Death) {
+func (p *fakeProcess) die(death process.Death) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if !p.dead {
@@ -92,34 +93,34 @@ func (p *fakeProcess) die(death worker.Death) {
 	}
 }
 
-func (p *fakeProcess) Kill(reason error)     { p.die(worker.Death{Cause: "SIGKILL", Reason: reason}) }
+func (p *fakeProcess) Kill(reason error)     { p.die(process.Death{Signal: "SIGKILL", Cause: reason}) }
 func (p *fakeProcess) Done() <-chan struct{} { return p.done }
-func (p *fakeProcess) Death() worker.Death   { return p.death }
+func (p *fakeProcess) Death() *process.Death { return &p.death }
 func (p *fakeProcess) PID() int              { return p.pid }
 
-func (p *fakeProcess) Load(ctx context.Context, request worker.LoadRequest) (uint64, *engine.Signature, error) {
+func (p *fakeProcess) Load(ctx context.Context, request process.LoadRequest) (process.Loaded, error) {
 	p.farm.loads.Add(1)
 	if p.farm.deadly[request.Path] {
-		p.die(worker.Death{Cause: "SIGABRT"})
+		p.die(process.Death{Signal: "SIGABRT"})
 	}
 	if p.farm.stuck[request.Path] {
 		select {
 		case <-p.done:
 		case <-ctx.Done():
-			return 0, nil, ctx.Err()
+			return process.Loaded{}, ctx.Err()
 		}
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.dead {
-		return 0, nil, engine.ErrCrashed
+		return process.Loaded{}, &p.death
 	}
 	p.next++
 	p.models[p.next] = request.Path
-	return p.next, &engine.Signature{
+	return process.Loaded{ID: p.next, Signature: &engine.Signature{
 		Inputs:  []engine.TensorSpec{{Name: "x", DataType: tensor.Uint8, Shape: tensor.Shape{tensor.Dynamic}, DimNames: []string{""}}},
 		Outputs: []engine.TensorSpec{{Name: "y", DataType: tensor.Uint8, Shape: tensor.Shape{tensor.Dynamic}, DimNames: []string{""}}},
-	}, nil
+	}}, nil
 }
 
 func (p *fakeProcess) Unload(_ context.Context, id uint64) error {
@@ -148,7 +149,7 @@ func (p *fakeProcess) Run(ctx context.Context, id uint64, inputs []tensor.Tensor
 	}
 	switch slices.Max(inputs[0].Data) {
 	case crash:
-		p.die(worker.Death{Cause: "SIGSEGV"})
+		p.die(process.Death{Signal: "SIGSEGV"})
 	case wait:
 		p.farm.waiting.Add(1)
 		defer p.farm.waiting.Add(-1)
@@ -163,7 +164,7 @@ func (p *fakeProcess) Run(ctx context.Context, id uint64, inputs []tensor.Tensor
 	}
 	select {
 	case <-p.done:
-		return nil, engine.ErrCrashed
+		return nil, &p.death
 	default:
 		return &engine.Result{Outputs: []tensor.Tensor{inputs[0]}}, nil
 	}
@@ -179,10 +180,13 @@ func input(kind byte, more ...byte) []tensor.Tensor {
 // runs then.
 func newEngine(t *testing.T, f *farm, o worker.Options) *worker.Engine {
 	t.Helper()
+	if o.Root == "" {
+		o.Root = os.TempDir()
+	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	e := worker.New(f.start, "1", o)
+	e := worker.New(f.start, "onnx", "1", o)
 	t.Cleanup(func() {
 		if err := e.Close(); err != nil {
 			t.Error(err)

@@ -65,7 +65,7 @@ func (h *host) load(ctx context.Context, s *session) (*engine.Signature, error) 
 	if err != nil {
 		return nil, err
 	}
-	id, signature, err := p.Load(ctx, s.request)
+	loaded, err := p.Load(ctx, s.request)
 	if err != nil && errors.Is(context.Cause(ctx), context.DeadlineExceeded) && h.pool {
 		// The runtime cannot be asked to end a load. A worker of its own ends with it
 		// anyway.
@@ -80,8 +80,8 @@ func (h *host) load(ctx context.Context, s *session) (*engine.Signature, error) 
 	if h.process != p {
 		return nil, fmt.Errorf("%w while it loaded", engine.ErrCrashed)
 	}
-	h.sessions[s] = place{id: id, loaded: true}
-	return signature, nil
+	h.sessions[s] = place{id: loaded.ID, loaded: true}
+	return loaded.Signature, nil
 }
 
 // acquire returns the process and the session's ID in it, when both are there.
@@ -165,7 +165,7 @@ func (h *host) lost(p *incarnation) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.process == p {
-		h.setLocked(nil, p.Death().err())
+		h.setLocked(nil, p.Death())
 	}
 }
 

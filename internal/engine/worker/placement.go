@@ -3,6 +3,7 @@ package worker
 import (
 	"fmt"
 	"io/fs"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -13,13 +14,28 @@ func (e *Engine) mayShare(path string) bool {
 	e.mu.Lock()
 	_, alone := e.alone[path]
 	e.mu.Unlock()
-	switch {
-	case alone:
+	if alone || !isBelow(path, e.options.Root) {
 		return false
-	case e.options.Isolation == Shared:
-		return true
 	}
-	return isSmall(filepath.Dir(path), e.options.SmallModelBytes)
+	limit := e.options.SmallModelBytes
+	if e.options.Isolation == Shared {
+		limit = math.MaxInt64
+	}
+	return isSmall(filepath.Dir(path), limit)
+}
+
+// isBelow reports whether a file is below root, which is where a shared worker can read, when
+// symbolic links are resolved.
+func isBelow(path, root string) bool {
+	path, err := filepath.EvalSymlinks(path)
+	if err != nil {
+		return false
+	}
+	if root, err = filepath.EvalSymlinks(root); err != nil {
+		return false
+	}
+	below, err := filepath.Rel(root, path)
+	return err == nil && filepath.IsLocal(below)
 }
 
 // separate keeps a model out of workers with others, for as long as the engine exists.
@@ -29,8 +45,8 @@ func (e *Engine) separate(path string) {
 	e.alone[path] = struct{}{}
 }
 
-// isSmall reports whether the files below dir have fewer bytes than limit together. A model's
-// external data is in its directory.
+// isSmall reports whether the files below dir have fewer bytes than limit together, and are
+// not links to elsewhere. A model's external data is in its directory.
 func isSmall(dir string, limit int64) bool {
 	left := limit
 	err := fs.WalkDir(os.DirFS(dir), ".", func(_ string, entry fs.DirEntry, err error) error {
@@ -42,7 +58,7 @@ func isSmall(dir string, limit int64) bool {
 			return err
 		}
 		if info.Mode()&fs.ModeSymlink != 0 {
-			left = 0 // of unknown size
+			left = 0
 		}
 		if left -= info.Size(); left <= 0 {
 			return fs.SkipAll
@@ -62,12 +78,12 @@ func (e *Engine) place(s *session) (*host, error) {
 	}
 	if shares {
 		for h := range e.hosts {
-			if h.pool && h.join(s, e.poolLimit()) {
+			if h.pool && h.join(s, e.poolLimit(), false) {
 				return h, nil
 			}
 		}
 	}
-	return e.newHostLocked(shares, s), nil
+	return e.newHostLocked(shares, false, s), nil
 }
 
 func (e *Engine) poolLimit() int {
@@ -77,8 +93,8 @@ func (e *Engine) poolLimit() int {
 	return e.options.PoolModels
 }
 
-// newHostLocked starts a host with sessions.
-func (e *Engine) newHostLocked(pool bool, sessions ...*session) *host {
+// newHostLocked starts a host with sessions. loaded: its first process loads them.
+func (e *Engine) newHostLocked(pool, loaded bool, sessions ...*session) *host {
 	dir := filepath.Dir(sessions[0].request.Path)
 	spec := Spec{Name: dir, Dir: dir}
 	if pool {
@@ -87,7 +103,7 @@ func (e *Engine) newHostLocked(pool bool, sessions ...*session) *host {
 	}
 	h := newHost(e, spec, pool)
 	for _, s := range sessions {
-		h.join(s, len(sessions))
+		h.join(s, len(sessions), loaded)
 	}
 	e.hosts[h] = struct{}{}
 	go h.supervise()
@@ -117,7 +133,7 @@ func (e *Engine) move(sessions []*session, from *host) {
 	if e.closed || len(sessions) == 0 {
 		return
 	}
-	to := e.newHostLocked(len(sessions) > 1, sessions...)
+	to := e.newHostLocked(len(sessions) > 1, true, sessions...)
 	for _, s := range sessions {
 		s.host.Store(to)
 		if from.remove(s) {

@@ -23,14 +23,15 @@ func (h *host) failing(s *session) error {
 	return nil
 }
 
-// join gives a session a place, if the host has fewer than limit.
-func (h *host) join(s *session, limit int) bool {
+// join gives a session a place, if the host has fewer than limit. loaded: the next process
+// loads it.
+func (h *host) join(s *session, limit int, loaded bool) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if len(h.sessions) >= limit {
 		return false
 	}
-	h.sessions[s] = place{loaded: s.signature != nil}
+	h.sessions[s] = place{loaded: loaded}
 	return true
 }
 

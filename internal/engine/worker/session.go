@@ -10,6 +10,7 @@ import (
 
 	"github.com/tensorwire/tensorwire/internal/base/tensor"
 	"github.com/tensorwire/tensorwire/internal/engine"
+	"github.com/tensorwire/tensorwire/internal/engine/worker/process"
 )
 
 var (
@@ -21,7 +22,7 @@ var (
 // session is a model in a worker.
 type session struct {
 	engine    *Engine
-	request   LoadRequest
+	request   process.LoadRequest
 	signature *engine.Signature
 	// loadLimit is how long the first load was allowed to take; 0: without limit.
 	loadLimit time.Duration
@@ -92,7 +93,7 @@ func (s *session) Run(ctx context.Context, inputs []tensor.Tensor) (*engine.Resu
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		if died.Death().Reason != nil {
+		if byServer(died.Death()) {
 			continue // the server ended it, because of another run
 		}
 		if engine.IsBatch(ctx) {
@@ -136,12 +137,12 @@ func (s *session) runAlone(ctx context.Context, inputs []tensor.Tensor) (*engine
 		return result, err
 	}
 	s.quarantine.add(ctx, inputs)
-	s.engine.options.Logger.ErrorContext(ctx, "a request ended its worker", "path", s.request.Path, "cause", death.Cause, "reason", death.Reason, "shapes", shapesOf(inputs))
+	s.engine.options.Logger.ErrorContext(ctx, "a request ended its worker", "path", s.request.Path, "cause", death, "shapes", shapesOf(inputs))
 	if h := s.host.Load(); h.pool && s.engine.options.Isolation == ByVersion {
 		s.engine.separate(s.request.Path)
 		s.engine.move([]*session{s}, h)
 	}
-	return nil, death.blame()
+	return nil, blame(death)
 }
 
 // shapesOf formats the shapes of inputs for the log.

@@ -52,9 +52,9 @@ func (h *host) serveOnce(spare *spare) {
 	}
 	h.lost(current)
 	death := p.Death()
-	log.Error("worker died", "cause", death.Cause, "reason", death.Reason, "output", death.Output)
+	log.Error("worker died", "cause", death, "output", death.Output)
 	spare.want()
-	if h.pool && death.Reason == nil && current.running.Load() == 0 {
+	if h.pool && !byServer(death) && current.running.Load() == 0 {
 		h.engine.split(h)
 	}
 }
@@ -97,16 +97,17 @@ func (h *host) prepare(spec Spec) (Process, map[*session]place, error) {
 
 // loadAgain loads a model into another process within the limit of its first load. A load
 // that exceeds it ends the process.
-func (s *session) loadAgain(ctx context.Context, p Process) (id uint64, err error) {
+func (s *session) loadAgain(ctx context.Context, p Process) (uint64, error) {
 	if s.loadLimit > 0 {
 		exceeded := fmt.Errorf("%w: a load of the model takes %v at most", engine.ErrTimeLimit, s.loadLimit)
 		kill := time.AfterFunc(s.loadLimit, func() { p.Kill(exceeded) })
 		defer kill.Stop()
 	}
-	if id, _, err = p.Load(ctx, s.request); err != nil {
+	loaded, err := p.Load(ctx, s.request)
+	if err != nil {
 		return 0, fmt.Errorf("load %s again: %w", s.request.Path, err)
 	}
-	return id, nil
+	return loaded.ID, nil
 }
 
 func isDead(p Process) bool {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/tensorwire/tensorwire/internal/base/tensor"
 	"github.com/tensorwire/tensorwire/internal/engine"
+	"github.com/tensorwire/tensorwire/internal/engine/worker/process"
 )
 
 // trial runs suspects of one model, one at a time, in a process with this model alone. The
@@ -31,7 +32,7 @@ func (t *trial) init(s *session) {
 }
 
 // run runs a suspect. death is set if the process died of it.
-func (t *trial) run(ctx context.Context, inputs []tensor.Tensor) (_ *engine.Result, death *Death, _ error) {
+func (t *trial) run(ctx context.Context, inputs []tensor.Tensor) (_ *engine.Result, death *process.Death, _ error) {
 	select {
 	case t.turn <- struct{}{}:
 		defer func() { <-t.turn }()
@@ -52,8 +53,7 @@ func (t *trial) run(ctx context.Context, inputs []tensor.Tensor) (_ *engine.Resu
 	}
 	<-p.Done()
 	t.end()
-	d := p.Death()
-	return nil, &d, err
+	return nil, p.Death(), err
 }
 
 // start makes sure that a process has the model.

@@ -12,6 +12,7 @@ import (
 
 	"github.com/tensorwire/tensorwire/internal/engine"
 	"github.com/tensorwire/tensorwire/internal/engine/worker"
+	"github.com/tensorwire/tensorwire/internal/engine/worker/process"
 	"github.com/tensorwire/tensorwire/internal/telemetry"
 )
 
@@ -229,7 +230,7 @@ func TestAPoolIsSplit(t *testing.T) {
 		for range 3 {
 			for _, p := range f.alive() {
 				if len(p.has()) > 1 {
-					p.die(worker.Death{Cause: "SIGSEGV"})
+					p.die(process.Death{Signal: "SIGSEGV"})
 				}
 			}
 			synctest.Wait()
@@ -248,7 +249,7 @@ func TestStartsAreRepeated(t *testing.T) {
 		e := newEngine(t, f, worker.Options{})
 		s := load(t, e, "m", 10, engine.LoadOptions{})
 		f.refuse.Store(true)
-		f.alive()[0].die(worker.Death{Cause: "SIGKILL"})
+		f.alive()[0].die(process.Death{Signal: "SIGKILL"})
 		if _, err := s.Run(t.Context(), input(echo)); err == nil || !strings.Contains(err.Error(), "no more processes") {
 			t.Errorf("error %v", err)
 		}
@@ -305,7 +306,7 @@ func TestALoadHasALimit(t *testing.T) {
 			t.Errorf("load: %v", err)
 		}
 		synctest.Wait()
-		if f.processes[0].death.Reason == nil {
+		if f.processes[0].death.Cause == nil {
 			t.Error("the load goes on")
 		}
 		mustEcho(t, s)
@@ -326,14 +327,14 @@ func TestASpareTakesOver(t *testing.T) {
 		f := newFarm()
 		e := newEngine(t, f, worker.Options{Spares: true, SmallModelBytes: -1})
 		s := load(t, e, "m", 10, engine.LoadOptions{})
-		f.alive()[0].die(worker.Death{Cause: "SIGKILL"})
+		f.alive()[0].die(process.Death{Signal: "SIGKILL"})
 		synctest.Wait()
 		if n := len(f.alive()); n != 2 {
 			t.Fatalf("%d workers, want one and its spare", n)
 		}
 		loads, first := f.loads.Load(), f.alive()[0]
 		f.refuse.Store(true)
-		first.die(worker.Death{Cause: "SIGKILL"})
+		first.die(process.Death{Signal: "SIGKILL"})
 		mustEcho(t, s)
 		if f.loads.Load() != loads {
 			t.Error("the model was loaded again")
