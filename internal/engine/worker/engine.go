@@ -30,6 +30,8 @@ type Process interface {
 	Kill(reason error)
 	// PID is the process ID.
 	PID() int
+	// MemoryBytes measures the process's memory, what it shares in proportion (PSS).
+	MemoryBytes() (int64, error)
 }
 
 // Spec describes the process that a host needs.
@@ -105,7 +107,8 @@ type Engine struct {
 	version  string
 	options  Options
 	// trials has a token for each process for suspects that may run.
-	trials chan struct{}
+	trials   chan struct{}
+	counters counters
 
 	mu     sync.Mutex // for all below
 	hosts  map[*host]struct{}

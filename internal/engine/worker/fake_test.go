@@ -93,10 +93,11 @@ func (p *fakeProcess) die(death process.Death) {
 	}
 }
 
-func (p *fakeProcess) Kill(reason error)     { p.die(process.Death{Signal: "SIGKILL", Cause: reason}) }
-func (p *fakeProcess) Done() <-chan struct{} { return p.done }
-func (p *fakeProcess) Death() *process.Death { return &p.death }
-func (p *fakeProcess) PID() int              { return p.pid }
+func (p *fakeProcess) Kill(reason error)           { p.die(process.Death{Signal: "SIGKILL", Cause: reason}) }
+func (p *fakeProcess) Done() <-chan struct{}       { return p.done }
+func (p *fakeProcess) Death() *process.Death       { return &p.death }
+func (p *fakeProcess) MemoryBytes() (int64, error) { return 1000, nil }
+func (p *fakeProcess) PID() int                    { return p.pid }
 
 func (p *fakeProcess) Load(ctx context.Context, request process.LoadRequest) (process.Loaded, error) {
 	p.farm.loads.Add(1)

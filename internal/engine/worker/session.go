@@ -136,6 +136,7 @@ func (s *session) runAlone(ctx context.Context, inputs []tensor.Tensor) (*engine
 	if death == nil {
 		return result, err
 	}
+	s.engine.counters.blamed.Add(1)
 	s.quarantine.add(ctx, inputs)
 	s.engine.options.Logger.ErrorContext(ctx, "a request ended its worker", "path", s.request.Path, "cause", death, "shapes", shapesOf(inputs))
 	if h := s.host.Load(); h.pool && s.engine.options.Isolation == ByVersion {

@@ -52,6 +52,10 @@ func (h *host) serveOnce(spare *spare) {
 	}
 	h.lost(current)
 	death := p.Death()
+	h.engine.counters.deaths.Add(1)
+	if byServer(death) {
+		h.engine.counters.killed.Add(1)
+	}
 	log.Error("worker died", "cause", death, "output", death.Output)
 	spare.want()
 	if h.pool && !byServer(death) && current.running.Load() == 0 {

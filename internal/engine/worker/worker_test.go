@@ -84,6 +84,9 @@ func TestOnlyTheCulpritFails(t *testing.T) {
 			t.Errorf("the culprit: %v", err)
 		}
 		bystanders.Wait()
+		if stats := e.Stats(); stats.Blamed != 1 || stats.Deaths != 1 || stats.Killed != 0 || stats.MemoryBytes == 0 {
+			t.Errorf("%+v", stats)
+		}
 		mustEcho(t, s)
 		mustEcho(t, other)
 		if p := f.alive(); len(p) < 2 {

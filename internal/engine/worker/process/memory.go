@@ -83,3 +83,6 @@ func (p *Process) watchMemory() {
 		}
 	}
 }
+
+// MemoryBytes measures the Proportional memory alone.
+func (p *Process) MemoryBytes() (int64, error) { return p.proportional() }

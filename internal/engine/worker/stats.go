@@ -1,0 +1,48 @@
+package worker
+
+import "sync/atomic"
+
+// Stats are counts of an engine since it was made.
+type Stats struct {
+	// Workers is the number of workers that serve, without spares and those for suspects.
+	Workers int
+	// MemoryBytes is the memory of these workers; memory that they share with each other and
+	// with the server counts in proportion (PSS).
+	MemoryBytes int64
+	// Deaths counts the workers that died, except those that were no longer needed. Killed
+	// are those among them that the server ended, for a limit of time or memory.
+	Deaths, Killed uint64
+	// Blamed counts the requests that ended a worker while they ran alone.
+	Blamed uint64
+}
+
+// counters are what Stats counts.
+type counters struct{ deaths, killed, blamed atomic.Uint64 }
+
+// Stats returns the present counts. Measuring the memory takes milliseconds for each worker.
+// It is safe for concurrent use.
+func (e *Engine) Stats() Stats {
+	s := Stats{Deaths: e.counters.deaths.Load(), Killed: e.counters.killed.Load(), Blamed: e.counters.blamed.Load()}
+	for _, p := range e.processes() {
+		s.Workers++
+		if bytes, err := p.MemoryBytes(); err == nil { // otherwise it died just now
+			s.MemoryBytes += bytes
+		}
+	}
+	return s
+}
+
+// processes returns the processes that serve.
+func (e *Engine) processes() []Process {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	var list []Process
+	for h := range e.hosts {
+		h.mu.Lock()
+		if h.process != nil {
+			list = append(list, h.process.Process)
+		}
+		h.mu.Unlock()
+	}
+	return list
+}
