@@ -18,21 +18,18 @@ func (c *call) end() {
 	c.server.release(c.slot)
 }
 
-// leave ends a call that could not wait for its answer, and returns the error of Run. The
-// slot and the segments stay the call's until the worker answered, so that no other run
-// uses memory that the worker still reads or writes.
+// leave ends a call whose context is done, and returns the error of Run. It waits for the
+// worker's answer: until then the worker reads and writes the call's memory, and computes.
 func (c *call) leave(ctx context.Context, err error) error {
 	if c.server.hasFailed() {
 		c.end()
 		return c.server.err
 	}
 	ctx = context.WithoutCancel(ctx)
-	go func() {
-		n := notice{kind: noticeTerminate, number: uint32(c.slot.index), size: uint64(c.slot.number)}
-		// An error means that the channel failed, which drain finds too.
-		_ = c.server.notify(ctx, n, nil)
-		c.drain(ctx)
-	}()
+	n := notice{kind: noticeTerminate, number: uint32(c.slot.index), size: uint64(c.slot.number)}
+	// An error means that the channel failed, which drain finds too.
+	_ = c.server.notify(ctx, n, nil)
+	c.drain(ctx)
 	return err
 }
 

@@ -25,8 +25,8 @@ type call struct {
 // (see tensor.Validate); they are copied, and not read after Run returned. A run waits for
 // a free slot.
 //
-// When ctx is done, Run returns its error at once and asks the worker to terminate the
-// run. The slot stays occupied until the worker answered. Errors of the worker's run keep
+// When ctx is done, Run asks the worker to terminate the run, and returns ctx's error when
+// the worker has answered. Only Fail ends the wait for a worker that does not. Errors of the worker's run keep
 // their sentinel of package engine.
 func (s *Server) Run(ctx context.Context, session uint64, inputs []tensor.Tensor) (*engine.Result, error) {
 	if err := ctx.Err(); err != nil {
@@ -124,7 +124,7 @@ func (c *call) finish(ctx context.Context) (*engine.Result, error) {
 		}
 		grown = true
 		if err := c.grow(ctx, a.needed); err != nil {
-			go c.abandon(context.WithoutCancel(ctx))
+			c.abandon(context.WithoutCancel(ctx))
 			return nil, err
 		}
 	}
