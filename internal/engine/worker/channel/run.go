@@ -40,6 +40,9 @@ func (s *Server) Run(ctx context.Context, session uint64, inputs []tensor.Tensor
 	length, err := c.prepare(ctx, inputs)
 	if err != nil {
 		c.end()
+		if s.hasFailed() { // while it was prepared
+			return nil, s.err
+		}
 		return nil, err
 	}
 	sl.submit(length)
@@ -125,6 +128,9 @@ func (c *call) finish(ctx context.Context) (*engine.Result, error) {
 		grown = true
 		if err := c.grow(ctx, a.needed); err != nil {
 			c.abandon(context.WithoutCancel(ctx))
+			if c.server.hasFailed() {
+				return nil, c.server.err
+			}
 			return nil, err
 		}
 	}
