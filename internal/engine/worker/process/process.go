@@ -164,6 +164,7 @@ func (p *Process) reap() {
 	_ = p.program.output.SetReadDeadline(time.Now().Add(lastOutput)) // a pipe has deadlines
 	<-p.outputDone
 	p.death = newDeath(state, p.PID(), cause, p.output)
+	p.death.log(p.options.Logger)
 	p.program.close()
 	p.data.Fail(p.death)
 	close(p.done)
