@@ -94,8 +94,8 @@ func TestErrorsCross(t *testing.T) {
 		if !errors.Is(err, sentinel) || err.Error() != sentinel.Error()+`: input "x"` {
 			t.Errorf("error %v, want %v", err, sentinel)
 		}
-		for _, other := range sentinels {
-			if other != sentinel && errors.Is(err, other) {
+		for j, other := range sentinels {
+			if j != i && errors.Is(err, other) {
 				t.Errorf("error %v is also %v", err, other)
 			}
 		}
@@ -218,6 +218,37 @@ func TestCrashEndsRun(t *testing.T) {
 	t.Parallel()
 	p := start(t, 1, channel.Options{})
 	if _, err := p.Run(t.Context(), crash, nil); !errors.Is(err, errDied) {
+		t.Error(err)
+	}
+}
+
+// A run may begin after the worker died and before Fail is called.
+func TestDeathBeforeRun(t *testing.T) {
+	t.Parallel()
+	s, err := channel.Listen(2, channel.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range s.Files() {
+		f.Close() // all ends of the worker
+	}
+	ended := make(chan error)
+	go func() {
+		_, err := s.Run(t.Context(), echo, nil)
+		ended <- err
+	}()
+	ctx, cancel := context.WithCancel(t.Context())
+	go func() {
+		_, err := s.Run(ctx, echo, nil)
+		ended <- err
+	}()
+	eventually(t, "runs", func() bool { return s.Running() == 2 })
+	cancel()
+	if err := <-ended; !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+	s.Fail(errDied)
+	if err := <-ended; !errors.Is(err, errDied) {
 		t.Error(err)
 	}
 }

@@ -44,7 +44,7 @@ var _ [linesSize]byte = [unsafe.Sizeof(lines{})]byte{}
 const (
 	waitsNot   = iota
 	waitsFutex // for the word answer, on a thread
-	waitsEvent // for the slot's eventfd, in Go's poller
+	waitsPipe  // for the slot's pipe, in Go's poller
 )
 
 // closedWord is the request word of a channel whose server's end is closed. The worker

@@ -21,37 +21,39 @@ func (c *call) end() {
 // leave ends a call that could not wait for its answer, and returns the error of Run. The
 // slot and the segments stay the call's until the worker answered, so that no other run
 // uses memory that the worker still reads or writes.
-func (c *call) leave(err error) error {
+func (c *call) leave(ctx context.Context, err error) error {
 	if c.server.hasFailed() {
 		c.end()
 		return c.server.err
 	}
+	ctx = context.WithoutCancel(ctx)
 	go func() {
 		n := notice{kind: noticeTerminate, number: uint32(c.slot.index), size: uint64(c.slot.number)}
 		// An error means that the channel failed, which drain finds too.
-		_ = c.server.notify(context.Background(), n, nil)
-		c.drain()
+		_ = c.server.notify(ctx, n, nil)
+		c.drain(ctx)
 	}()
 	return err
 }
 
 // abandon ends a call whose worker waits for a larger output segment.
-func (c *call) abandon() {
+func (c *call) abandon(ctx context.Context) {
 	r := request{kind: kindAbandon, session: c.session}
 	c.slot.submit(len(r.append(c.slot.requestArea[:0])))
-	c.drain()
+	c.drain(ctx)
 }
 
-// drain waits for the answer to the last request, without a context, and ends the call.
-func (c *call) drain() {
-	if c.server.wait(context.Background(), c.slot, true) == nil {
+// drain waits for the answer to the last request, and ends the call. ctx is never done.
+func (c *call) drain(ctx context.Context) {
+	// The error is that of Fail.
+	if c.server.wait(ctx, c.slot, true) == nil {
 		_, a, err := c.read()
 		switch {
 		case err != nil:
 			c.server.broken(err)
 			<-c.server.failed
 		case a.kind == kindMore:
-			c.abandon()
+			c.abandon(ctx)
 			return
 		}
 	}

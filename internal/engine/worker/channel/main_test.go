@@ -13,6 +13,9 @@ import (
 	"syscall"
 	"testing"
 	"time"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/tensorwire/tensorwire/internal/base/tensor"
 	"github.com/tensorwire/tensorwire/internal/engine"
@@ -46,8 +49,9 @@ const (
 	bad                  // returns an error of package engine: the sentinel at the index in its input
 	crash                // ends the process
 	sum                  // returns the sum of its inputs' bytes, with which it reads all of them
-	touch                // writes to its input
-	reopen               // opens its inputs' memory for writing, through /proc
+	sink                 // reads nothing and returns 8 bytes
+	slow                 // echo, after the time in its input, in ms
+	write                // tries to write to the memory of its input
 )
 
 var sentinels = []error{
@@ -60,6 +64,11 @@ func runModel(ctx context.Context, session uint64, inputs []tensor.Tensor) (*eng
 	switch session {
 	case echo:
 		return &engine.Result{Outputs: inputs, Timings: engine.Timings{Compute: time.Microsecond}}, nil
+	case slow:
+		values, _ := tensor.View[int64](inputs[0].Data)
+		compute := time.Duration(values[0]) * time.Millisecond
+		time.Sleep(compute)
+		return &engine.Result{Outputs: inputs, Timings: engine.Timings{Compute: compute}}, nil
 	case fill:
 		values, _ := tensor.View[int64](inputs[0].Data)
 		data := bytes.Repeat([]byte{byte(values[1])}, int(values[0]))
@@ -72,6 +81,10 @@ func runModel(ctx context.Context, session uint64, inputs []tensor.Tensor) (*eng
 	case crash:
 		_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
 		select {}
+	case sink:
+		return &engine.Result{Outputs: []tensor.Tensor{{DataType: tensor.Uint64, Shape: tensor.Shape{}, Data: make([]byte, 8)}}}, nil
+	case write:
+		return nil, makeWritable(inputs[0].Data)
 	case sum:
 		total := uint64(0)
 		for _, in := range inputs {
@@ -87,7 +100,14 @@ func runModel(ctx context.Context, session uint64, inputs []tensor.Tensor) (*eng
 // process is a worker process and its channel.
 type process struct {
 	*channel.Server
-	cmd *exec.Cmd
+	cmd   *exec.Cmd
+	ended chan struct{}
+}
+
+// kill kills the process and waits until the channel has failed.
+func (p *process) kill() {
+	_ = p.cmd.Process.Kill() // it may have ended
+	<-p.ended
 }
 
 var errDied = errors.New("the test's worker died")
@@ -109,17 +129,13 @@ func start(t testing.TB, slots int, o channel.Options) *process {
 	for _, f := range s.Files() {
 		f.Close()
 	}
-	p := &process{Server: s, cmd: cmd}
-	ended := make(chan struct{})
+	p := &process{Server: s, cmd: cmd, ended: make(chan struct{})}
 	go func() {
 		_ = cmd.Wait()
 		s.Fail(errDied)
-		close(ended)
+		close(p.ended)
 	}()
-	t.Cleanup(func() {
-		_ = cmd.Process.Kill()
-		<-ended
-	})
+	t.Cleanup(p.kill)
 	return p
 }
 
@@ -145,4 +161,15 @@ func eventually(t *testing.T, what string, reached func() bool) {
 			t.Fatalf("%s: not within 30 s", what)
 		}
 	}
+}
+
+// makeWritable returns the error of the attempt to make the pages of data writable.
+func makeWritable(data []byte) error {
+	page := os.Getpagesize()
+	lead := int(uintptr(unsafe.Pointer(unsafe.SliceData(data))) % uintptr(page))
+	pages := unsafe.Slice((*byte)(unsafe.Add(unsafe.Pointer(unsafe.SliceData(data)), -lead)), lead+len(data))
+	if err := unix.Mprotect(pages, unix.PROT_READ|unix.PROT_WRITE); err != nil {
+		return fmt.Errorf("mprotect: %w", err)
+	}
+	return errors.New("the memory is writable")
 }

@@ -56,16 +56,17 @@ func (p *placement) next(length int) (inline bool, offset int) {
 }
 
 // segmentBytes returns the bytes of a segment that the tensors need, 0 for none.
-func (p placement) segmentBytes(tensors []tensor.Tensor) int {
+func (p *placement) segmentBytes(tensors []tensor.Tensor) int {
+	next := *p
 	for i := range tensors {
-		p.next(len(tensors[i].Data))
+		next.next(len(tensors[i].Data))
 	}
-	return p.segment
+	return next.segment
 }
 
-// put appends the descriptors of tensors to a message, and copies their data: into the
+// put is called once. It appends the descriptors of tensors to a message, and copies their data: into the
 // message's area or into the segment id with that memory. It returns the message's length.
-func (p placement) put(message []byte, tensors []tensor.Tensor, id uint32, segment []byte) (length int) {
+func (p *placement) put(message []byte, tensors []tensor.Tensor, id uint32, segment []byte) (length int) {
 	area := message[:p.area]
 	length = p.inline
 	message = binary.LittleEndian.AppendUint32(message, uint32(len(tensors)))

@@ -106,7 +106,7 @@ func (c *call) finish(ctx context.Context) (*engine.Result, error) {
 	grown := false
 	for {
 		if err := c.server.wait(ctx, c.slot, c.history.long.Load()); err != nil {
-			return nil, c.leave(err)
+			return nil, c.leave(ctx, err)
 		}
 		message, a, err := c.read()
 		switch {
@@ -114,6 +114,9 @@ func (c *call) finish(ctx context.Context) (*engine.Result, error) {
 			return nil, c.violation(ctx, err)
 		case a.kind == kindDone && a.code != 0:
 			c.end()
+			if c.server.hasFailed() { // a worker that lives cancels its runs then
+				return nil, c.server.err
+			}
 			return nil, errcode.Error(a.code, a.text)
 		case a.kind == kindDone:
 			return c.result(ctx, message, &a)
@@ -122,7 +125,7 @@ func (c *call) finish(ctx context.Context) (*engine.Result, error) {
 		}
 		grown = true
 		if err := c.grow(ctx, a.needed); err != nil {
-			go c.abandon()
+			go c.abandon(context.WithoutCancel(ctx))
 			return nil, err
 		}
 	}

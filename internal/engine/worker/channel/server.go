@@ -52,8 +52,8 @@ type slot struct {
 	slotMemory
 	index  int
 	number uint32 // of the last request
-	// event wakes the call that waits for the slot's answer. It is nil until the slot is
-	// used for the first time. Fail reads it too.
+	// event is the pipe that wakes the call that waits for the slot's answer. It is nil
+	// until the slot is used for the first time. Fail reads it too.
 	event atomic.Pointer[os.File]
 }
 

@@ -21,7 +21,7 @@ type noticeKind uint32
 
 const (
 	// noticeStart starts the thread of the slot with that number. The notice has the
-	// slot's eventfd.
+	// write end of the slot's pipe.
 	noticeStart noticeKind = iota + 1
 	// noticeSegment has the file of a segment: number is its ID.
 	noticeSegment

@@ -5,8 +5,8 @@ package channel
 import (
 	"context"
 	"errors"
-	"fmt"
 	"os"
+	"runtime"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -20,19 +20,23 @@ import (
 const longRun = 500 * time.Microsecond
 
 // start makes a slot ready at its first use: the worker starts a thread for it.
+//
+// Answers to long waits arrive through a pipe, whose read end only the server has. The
+// flags of an eventfd are the worker's too: it could make the server's reads and writes
+// block.
 func (s *Server) start(ctx context.Context, sl *slot) error {
 	if sl.event.Load() != nil {
 		return nil
 	}
-	fd, err := unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK)
+	read, write, err := os.Pipe()
 	if err != nil {
-		return os.NewSyscallError("eventfd", err)
+		return err
 	}
-	event := os.NewFile(uintptr(fd), "tensorwire-event")
-	if err := s.notify(ctx, notice{kind: noticeStart, number: uint32(sl.index)}, event); err != nil {
-		return errors.Join(err, event.Close())
+	err = s.notify(ctx, notice{kind: noticeStart, number: uint32(sl.index)}, write)
+	if err := errors.Join(err, write.Close()); err != nil {
+		return errors.Join(err, read.Close())
 	}
-	sl.event.Store(event)
+	sl.event.Store(read)
 	return nil
 }
 
@@ -52,15 +56,18 @@ func (sl *slot) answered() bool { return sl.answer.Load() == sl.number }
 // wait waits until the worker answered the slot's last request. It returns the error of
 // ctx or of Fail.
 func (s *Server) wait(ctx context.Context, sl *slot, long bool) error {
+	// Beside other runs, goroutines that wait for this P run first: the answer is then often
+	// there without a system call. For a single run the yield costs more than it saves.
+	if !long && s.running.Load() > 1 {
+		runtime.Gosched()
+	}
 	if !long && sl.waitFutex() {
 		return nil
 	}
-	sl.waiting.Store(waitsEvent)
+	sl.waiting.Store(waitsPipe)
 	defer sl.waiting.Store(waitsNot)
 	stop := context.AfterFunc(ctx, sl.wake)
 	defer stop()
-	event := sl.event.Load()
-	var count [8]byte
 	for {
 		switch {
 		case sl.answered():
@@ -70,10 +77,32 @@ func (s *Server) wait(ctx context.Context, sl *slot, long bool) error {
 		case ctx.Err() != nil:
 			return ctx.Err()
 		}
-		// Events of earlier runs may be left: everything is checked again.
-		if _, err := event.Read(count[:]); err != nil {
-			return fmt.Errorf("wait for the worker: %w", err)
+		if err := sl.waitPipe(); err != nil && !sl.answered() {
+			return s.waitDeath(ctx)
 		}
+	}
+}
+
+// waitPipe waits until the worker writes to the slot's pipe, or until wake. Bytes and
+// deadlines of earlier runs may be left: the caller checks everything again.
+func (sl *slot) waitPipe() error {
+	pipe := sl.event.Load()
+	var bytes [64]byte
+	_, err := pipe.Read(bytes[:])
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		return pipe.SetReadDeadline(time.Time{})
+	}
+	return err
+}
+
+// waitDeath waits for Fail, after the worker's end of a pipe or the socket was closed: its
+// process has ended.
+func (s *Server) waitDeath(ctx context.Context) error {
+	select {
+	case <-s.failed:
+		return s.err
+	case <-ctx.Done():
+		return ctx.Err()
 	}
 }
 
@@ -99,25 +128,23 @@ func (sl *slot) waitFutex() bool {
 	return sl.answered()
 }
 
-// wake wakes the call that waits in the poller.
+// wake wakes the call that waits in waitPipe, without a system call on the pipe.
 func (sl *slot) wake() {
-	if event := sl.event.Load(); event != nil {
-		_, _ = event.Write(one[:]) // a full counter wakes too
+	if pipe := sl.event.Load(); pipe != nil {
+		_ = pipe.SetReadDeadline(time.Unix(1, 0)) // a closed pipe wakes too
 	}
 }
-
-// one is an eventfd's increment, in the byte order of little-endian hosts.
-var one = [8]byte{1}
 
 // notify sends a notice. It waits while the socket is full, which a worker that is stopped
 // can cause.
 func (s *Server) notify(ctx context.Context, n notice, file *os.File) error {
 	for pause := time.Millisecond; ; pause = min(2*pause, 100*time.Millisecond) {
 		err := send(s.socket, n, file)
-		if !errors.Is(err, errBusy) {
-			if err != nil && s.hasFailed() {
-				return s.err
-			}
+		switch {
+		case errors.Is(err, errBusy):
+		case errors.Is(err, unix.EPIPE), errors.Is(err, unix.ECONNRESET), errors.Is(err, os.ErrClosed):
+			return s.waitDeath(ctx)
+		default:
 			return err
 		}
 		timer := time.NewTimer(pause)

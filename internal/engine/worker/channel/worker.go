@@ -49,6 +49,9 @@ func Attach(files []*os.File) (*Worker, error) {
 	}
 	w := &Worker{control: control, socket: socket, segments: map[uint32]*shm.Segment{}}
 	w.changed = sync.NewCond(&w.mu)
+	if err := control.CloseFile(); err != nil {
+		return nil, errors.Join(err, control.Unmap(), socket.Close())
+	}
 	m, slots := header(control.Bytes())
 	n := int(slots.Load())
 	if m.Load() != magic || control.Size() < controlSize(n) {
@@ -159,9 +162,9 @@ func (w *Worker) addSegment(n notice, file *os.File) error {
 	return segment.CloseFile()
 }
 
-// segment returns the segment with that ID. The request that names it may arrive before
-// its notice.
-func (w *Worker) segment(id uint32) (*shm.Segment, error) {
+// segment returns the memory of the segment with that ID, valid until the answer of the
+// run. The request that names it may arrive before its notice.
+func (w *Worker) segment(id uint32) ([]byte, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for w.segments[id] == nil {
@@ -170,5 +173,5 @@ func (w *Worker) segment(id uint32) (*shm.Segment, error) {
 		}
 		w.changed.Wait()
 	}
-	return w.segments[id], nil
+	return w.segments[id].Bytes(), nil
 }

@@ -19,7 +19,7 @@ import (
 // workerSlot is the worker's side of a slot.
 type workerSlot struct {
 	slotMemory
-	event  *os.File // nil until the slot is started
+	event  *os.File // write end of the pipe, nil until the slot is started
 	number uint32   // of the last request; only the slot's thread uses it
 
 	mu         sync.Mutex // guards what follows
@@ -83,8 +83,8 @@ func (s *workerSlot) send(length int) {
 	switch s.waiting.Load() {
 	case waitsFutex:
 		futex.Wake(&s.answer)
-	case waitsEvent:
-		_, _ = s.event.Write(one[:]) // a full counter wakes too
+	case waitsPipe:
+		_, _ = s.event.Write([]byte{0}) // a full pipe wakes too
 	}
 }
 
@@ -140,7 +140,7 @@ func (w *Worker) inputs(message []byte, tensors []descriptor) ([]tensor.Tensor, 
 			if err != nil {
 				return nil, err
 			}
-			from.id, from.segment = d.segment, segment.Bytes()
+			from.id, from.segment = d.segment, segment
 		}
 		data, err := from.data(d)
 		if err != nil {
@@ -174,11 +174,9 @@ func (w *Worker) answer(s *workerSlot, r request, result *engine.Result) error {
 	}
 	var memory []byte
 	if r.output != 0 {
-		segment, err := w.segment(r.output)
-		if err != nil {
+		if memory, err = w.segment(r.output); err != nil {
 			return err
 		}
-		memory = segment.Bytes()
 	}
 	a := answer{kind: kindDone, compute: result.Timings.Compute}
 	s.send(place.put(a.append(s.answerArea[:0]), result.Outputs, r.output, memory))

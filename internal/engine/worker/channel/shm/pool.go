@@ -9,6 +9,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/tensorwire/tensorwire/internal/transport/bufpool"
 )
 
 // ErrFull reports that a segment would exceed the pool's limit.
@@ -88,10 +90,10 @@ func (p *Pool) Get(size int, access Access) (*Segment, error) {
 // takeLocked returns the idle segment used last that fits: not more than four times too
 // large, so that small runs do not keep the memory of a large one.
 func (p *Pool) takeLocked(size int, access Access) *Segment {
-	for i := len(p.idle) - 1; i >= 0; i-- {
-		if s := p.idle[i].Segment; s.Access == access && s.Size() >= size && s.Size() <= 4*size {
+	for i, s := range slices.Backward(p.idle) {
+		if s.Access == access && s.Size() >= size && s.Size() <= 4*size {
 			p.idle = slices.Delete(p.idle, i, i+1)
-			return s
+			return s.Segment
 		}
 	}
 	return nil
@@ -112,8 +114,10 @@ func (p *Pool) makeRoomLocked(size int64) (removed []idleSegment) {
 	return removed
 }
 
-// Put returns a segment that neither side uses any more.
+// Put returns a segment that neither side uses any more. Its content is overwritten while
+// bufpool.Poison is on.
 func (p *Pool) Put(s *Segment) {
+	bufpool.Overwrite(s.Bytes())
 	p.mu.Lock()
 	if p.closed {
 		p.bytes -= int64(s.Size())
