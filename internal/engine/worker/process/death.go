@@ -15,7 +15,7 @@ import (
 var ErrStopped = errors.New("the server stopped the worker")
 
 // Death says how a worker ended. As an error it is an engine.ErrCrashed, and its Cause.
-type Death struct {
+type Death struct { //nolint:errname // a report, which is also the error of calls
 	PID int
 	// Cause is why the server ended the worker: the argument of Kill, or ErrStopped. nil:
 	// the worker died by itself, or something else killed it.

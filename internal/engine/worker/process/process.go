@@ -78,7 +78,7 @@ func Start(ctx context.Context, o Options) (*Process, error) {
 		<-p.done
 		return nil, p.explain(err)
 	}
-	go p.receive()
+	go p.receive() //nolint:contextcheck // ctx bounds the start, and receive ends with the process
 	if o.MemoryLimit > 0 {
 		go p.watchMemory()
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"syscall"
@@ -173,7 +174,9 @@ func TestStartsLeakNothing(t *testing.T) {
 		case 1:
 			p.Stop(t.Context())
 		case 2:
-			syscall.Kill(p.PID(), syscall.SIGKILL)
+			if err := syscall.Kill(p.PID(), syscall.SIGKILL); err != nil {
+				t.Error(err)
+			}
 		}
 		<-p.Done()
 		if err := syscall.Kill(p.PID(), 0); !errors.Is(err, syscall.ESRCH) {
@@ -183,9 +186,10 @@ func TestStartsLeakNothing(t *testing.T) {
 	for i := range 3 { // the poller and others open their own files
 		once(i)
 	}
-	before := count()
+	before, goroutines := count(), runtime.NumGoroutine()
 	for i := range 200 {
 		once(i)
 	}
 	until(t, "the descriptors of before", func() bool { return count() <= before })
+	until(t, "the goroutines of before", func() bool { return runtime.NumGoroutine() <= goroutines })
 }
