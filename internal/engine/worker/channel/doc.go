@@ -28,7 +28,7 @@
 //
 // A run ends with an answer, its context, or Fail. When its context is done the caller
 // returns, and the slot with its segments stays occupied until the worker answered: no
-// memory is used again while a worker may read or write it. Fail is called when the
+// memory is reused while a worker may read or write it. Fail is called when the
 // process is dead; it waits for nothing that a worker could delay.
 //
 // # Trust
@@ -37,7 +37,7 @@
 // writes. An answer is copied out of shared memory once, then parsed and checked: kinds,
 // codes, lengths, offsets, shapes, datatypes, the sum of the sizes. BYTES are checked in
 // their copy. What does not pass is an ErrProtocol, after which the process is killed and
-// its slot is not used again. Files are sealed: neither side can change their size, and
+// its slot is not reused. Files are sealed: neither side can change their size, and
 // the worker can map those of inputs for reading only, however it opens them. A
 // compromised worker can read and change all messages and outputs of its own channel, and
 // read all inputs that were sent to it.

@@ -23,7 +23,7 @@ func (s *Server) Fail(err error) {
 		}
 		s.segments.Close()
 		for i := range s.slots {
-			_ = closeFile(s.slots[i].event.Load())
+			_ = closeFile(s.slots[i].pipe.Load())
 		}
 		for _, f := range s.files {
 			_ = f.Close() // the caller may have closed it

@@ -230,7 +230,7 @@ func TestBrokenIsCalledOnce(t *testing.T) {
 		t.Error(err)
 	}
 	go func() {
-		_, err := h.Run(t.Context(), 1, nil) // the slot is not used again
+		_, err := h.Run(t.Context(), 1, nil) // the slot is not reused
 		ended <- err
 	}()
 	h.Fail(died)

@@ -52,9 +52,9 @@ type slot struct {
 	slotMemory
 	index  int
 	number uint32 // of the last request
-	// event is the pipe that wakes the call that waits for the slot's answer. It is nil
+	// pipe is the read end of the pipe that wakes the call that waits for the slot's answer. It is nil
 	// until the slot is used for the first time. Fail reads it too.
-	event atomic.Pointer[os.File]
+	pipe atomic.Pointer[os.File]
 }
 
 // Listen creates a channel for at most slots concurrent runs, from 1 to MaxSlots. A slot

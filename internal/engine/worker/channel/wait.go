@@ -25,7 +25,7 @@ const longRun = 500 * time.Microsecond
 // flags of an eventfd are the worker's too: it could make the server's reads and writes
 // block.
 func (s *Server) start(ctx context.Context, sl *slot) error {
-	if sl.event.Load() != nil {
+	if sl.pipe.Load() != nil {
 		return nil
 	}
 	read, write, err := os.Pipe()
@@ -36,7 +36,7 @@ func (s *Server) start(ctx context.Context, sl *slot) error {
 	if err := errors.Join(err, write.Close()); err != nil {
 		return errors.Join(err, read.Close())
 	}
-	sl.event.Store(read)
+	sl.pipe.Store(read)
 	return nil
 }
 
@@ -86,7 +86,7 @@ func (s *Server) wait(ctx context.Context, sl *slot, long bool) error {
 // waitPipe waits until the worker writes to the slot's pipe, or until wake. Bytes and
 // deadlines of earlier runs may be left: the caller checks everything again.
 func (sl *slot) waitPipe() error {
-	pipe := sl.event.Load()
+	pipe := sl.pipe.Load()
 	var bytes [64]byte
 	_, err := pipe.Read(bytes[:])
 	if errors.Is(err, os.ErrDeadlineExceeded) {
@@ -130,7 +130,7 @@ func (sl *slot) waitFutex() bool {
 
 // wake wakes the call that waits in waitPipe, without a system call on the pipe.
 func (sl *slot) wake() {
-	if pipe := sl.event.Load(); pipe != nil {
+	if pipe := sl.pipe.Load(); pipe != nil {
 		_ = pipe.SetReadDeadline(time.Unix(1, 0)) // a closed pipe wakes too
 	}
 }

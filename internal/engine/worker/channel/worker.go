@@ -97,7 +97,7 @@ func (w *Worker) Serve(run RunFunc) error {
 		err = errors.Join(err, s.Unmap())
 	}
 	for i := range w.slots {
-		err = errors.Join(err, closeFile(w.slots[i].event))
+		err = errors.Join(err, closeFile(w.slots[i].pipe))
 	}
 	return errors.Join(err, w.control.Unmap(), w.socket.Close())
 }
@@ -122,9 +122,9 @@ func (w *Worker) receive(ctx context.Context) error {
 func (w *Worker) handle(ctx context.Context, n notice, file *os.File) error {
 	switch n.kind {
 	case noticeStart:
-		if int(n.number) < len(w.slots) && w.slots[n.number].event == nil && file != nil {
+		if int(n.number) < len(w.slots) && w.slots[n.number].pipe == nil && file != nil {
 			slot := &w.slots[n.number]
-			slot.event = file
+			slot.pipe = file
 			w.threads.Go(func() { w.serve(ctx, slot) })
 			return nil
 		}

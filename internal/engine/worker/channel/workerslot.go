@@ -19,7 +19,7 @@ import (
 // workerSlot is the worker's side of a slot.
 type workerSlot struct {
 	slotMemory
-	event  *os.File // write end of the pipe, nil until the slot is started
+	pipe   *os.File // write end, nil until the slot is started
 	number uint32   // of the last request; only the slot's thread uses it
 
 	mu         sync.Mutex // guards what follows
@@ -64,7 +64,7 @@ func (s *workerSlot) receive() (message []byte, open bool) {
 		case s.number:
 			s.sleeping.Store(1)
 			if s.request.Load() == number {
-				_ = futex.Wait(&s.request, number, 0) // the word tells whether it was woken
+				_ = futex.Wait(&s.request, number, 0) // the word is checked again
 			}
 			s.sleeping.Store(0)
 			continue
@@ -84,7 +84,7 @@ func (s *workerSlot) send(length int) {
 	case waitsFutex:
 		futex.Wake(&s.answer)
 	case waitsPipe:
-		_, _ = s.event.Write([]byte{0}) // a full pipe wakes too
+		_, _ = s.pipe.Write([]byte{0}) // a full pipe wakes too
 	}
 }
 

@@ -13,10 +13,6 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Alignment is the alignment of segments and of the tensors in them, in bytes: that of a
-// cache line.
-const Alignment = 64
-
 // Access is what the worker may do with a segment.
 type Access uint8
 
