@@ -47,10 +47,10 @@ func Main(open Open) int {
 func run(open Open) error {
 	signal.Ignore(syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGPIPE)
 	conn := control.NewConn(inherited(control.SocketFile, "control socket"))
-	go exitWithServer(inherited(control.AliveFile, "alive pipe"))
 	if err := conn.Write(control.Hello{Protocol: control.Protocol, Version: control.Version()}); err != nil {
 		return fmt.Errorf("write to the control socket: %w: only a server starts workers (%s is set)", err, control.Variable)
 	}
+	go exitWithServer(inherited(control.AliveFile, "alive pipe"))
 	var setup control.Setup
 	if err := conn.Read(&setup); err != nil {
 		return fmt.Errorf("read from the control socket: %w", err)

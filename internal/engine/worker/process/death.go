@@ -3,6 +3,7 @@ package process
 import (
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"strings"
 	"syscall"
@@ -14,7 +15,7 @@ import (
 var ErrStopped = errors.New("the server stopped the worker")
 
 // Death says how a worker ended. As an error it is an engine.ErrCrashed, and its Cause.
-type Death struct {
+type Death struct { //nolint:errname // a report, which is also the error of calls
 	PID int
 	// Cause is why the server ended the worker: the argument of Kill, or ErrStopped. nil:
 	// the worker died by itself, or something else killed it.
@@ -24,8 +25,9 @@ type Death struct {
 	Signal string
 	// ExitCode is -1 where the kernel reports a signal.
 	ExitCode int
-	// Output is the end of what the worker wrote to standard output and error, at most
-	// MaxOutput bytes of valid UTF-8. It may have paths and must not go to clients.
+	// Output is the Go runtime's report of a fault, or else the end of what the worker wrote
+	// to standard output and error: at most MaxOutput bytes of valid UTF-8. It may have
+	// paths and must not go to clients.
 	Output string
 }
 
@@ -47,6 +49,16 @@ func (d *Death) Unwrap() []error {
 		return []error{engine.ErrCrashed}
 	}
 	return []error{engine.ErrCrashed, d.Cause}
+}
+
+// log logs the death with the worker's output.
+func (d *Death) log(log *slog.Logger) {
+	log = log.With("worker", d.PID)
+	if errors.Is(d, ErrStopped) {
+		log.Info("a worker has ended", "reason", d.Error())
+		return
+	}
+	log.Warn("a worker has died", "reason", d.Error(), "signal", d.Signal, "exit_code", d.ExitCode, "output", d.Output)
 }
 
 // newDeath returns the death of a process that was reaped. state is nil if that failed.

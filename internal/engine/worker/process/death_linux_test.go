@@ -87,7 +87,7 @@ func TestKill(t *testing.T) {
 			if err := <-ended; !errors.Is(err, engine.ErrTimeLimit) || !errors.Is(err, engine.ErrCrashed) || errors.Is(err, engine.ErrOutOfMemory) {
 				t.Errorf("error %v", err)
 			}
-			if death := wait(t, p); death.Cause != engine.ErrTimeLimit || death.Signal != "SIGKILL" {
+			if death := wait(t, p); !errors.Is(death.Cause, engine.ErrTimeLimit) || death.Signal != "SIGKILL" {
 				t.Errorf("%+v", death)
 			}
 			p.Kill(nil) // of a process that is gone

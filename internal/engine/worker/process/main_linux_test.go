@@ -35,7 +35,10 @@ const (
 func TestMain(m *testing.M) {
 	switch mode := os.Getenv(modeVariable); {
 	case os.Getenv(serverVariable) != "":
-		os.Exit(serveOneWorker())
+		if err := serveOneWorker(); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+		}
+		os.Exit(1)
 	case child.Started() && mode == "":
 		os.Exit(child.Main(openFake))
 	case child.Started():
@@ -45,15 +48,14 @@ func TestMain(m *testing.M) {
 }
 
 // serveOneWorker starts a worker, prints its process ID, and waits to be killed.
-func serveOneWorker() int {
+func serveOneWorker() error {
 	p, err := process.Start(context.Background(), process.Options{})
 	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
+		return err
 	}
-	fmt.Println(p.PID())
+	fmt.Fprintln(os.Stdout, p.PID())
 	<-p.Done()
-	return 1
+	return p.Death()
 }
 
 // badWorker is a program that is no worker, or one that breaks the protocol.
@@ -171,12 +173,12 @@ func (s *session) Run(ctx context.Context, inputs []tensor.Tensor) (*engine.Resu
 		<-ctx.Done()
 		return nil, ctx.Err()
 	case "spin": // a kernel that does not see that the run was terminated
-		for {
+		for n := uint64(1); n != 0; n += 2 { // odd, so it does not end
 		}
 	case "flood":
 		line := strings.Repeat("x", 200) + "\n"
 		for range 20_000 {
-			os.Stderr.WriteString(line)
+			fmt.Fprint(os.Stderr, line)
 		}
 		fmt.Fprintln(os.Stderr, "the last line")
 	case "allocate":
@@ -315,7 +317,10 @@ func server(t *testing.T) (serverPID, workerPID int) {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { cmd.Process.Kill(); cmd.Wait() })
+	t.Cleanup(func() {
+		_ = cmd.Process.Kill() // the test may have done so
+		_ = cmd.Wait()
+	})
 	line := make([]byte, 16)
 	n, err := out.Read(line)
 	if err != nil && !errors.Is(err, io.EOF) {

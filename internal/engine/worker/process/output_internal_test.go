@@ -19,7 +19,7 @@ func TestOutputKeepsTheEnd(t *testing.T) {
 	text.WriteString("\xff end")
 	o.read(strings.NewReader(text.String()))
 	got := o.text()
-	if len(got) > MaxOutput+2 || !strings.HasPrefix(got, "line ") || !strings.HasSuffix(got, "line 999 of a worker\n\uFFFD end") {
+	if len(got) > MaxOutput || !strings.HasPrefix(got, "line ") || !strings.HasSuffix(got, "line 999 of a worker\n end") {
 		t.Errorf("%d bytes: %.40q ... %q", len(got), got, got[len(got)-40:])
 	}
 }
@@ -53,6 +53,22 @@ func TestOutputIsRateLimited(t *testing.T) {
 			t.Errorf("%s", text)
 		}
 	})
+}
+
+// The report of a fault is kept from its start, with what precedes it, and is not logged.
+func TestFaultsAreKeptFromTheStart(t *testing.T) {
+	var log bytes.Buffer
+	o := &output{log: slog.New(slog.NewTextHandler(&log, nil))}
+	report := "SIGABRT: abort\n" + strings.Repeat("goroutine 1 [running]\n", 2000)
+	o.read(strings.NewReader(strings.Repeat("a warning\n", 500) + "terminate called after throwing an instance of 'E'\n" + report))
+	got := o.text()
+	at := strings.Index(got, "SIGABRT: abort\ngoroutine 1")
+	if len(got) > MaxOutput || at < 0 || at > beforeFault || !strings.Contains(got[:at], "an instance of 'E'\n") {
+		t.Errorf("%d bytes: %.300q", len(got), got)
+	}
+	if strings.Contains(log.String(), "goroutine") {
+		t.Errorf("the log is %s", &log)
+	}
 }
 
 func TestReportedSignals(t *testing.T) {

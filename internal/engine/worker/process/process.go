@@ -78,7 +78,7 @@ func Start(ctx context.Context, o Options) (*Process, error) {
 		<-p.done
 		return nil, p.explain(err)
 	}
-	go p.receive()
+	go p.receive() //nolint:contextcheck // ctx bounds the start, and receive ends with the process
 	if o.MemoryLimit > 0 {
 		go p.watchMemory()
 	}
@@ -164,6 +164,7 @@ func (p *Process) reap() {
 	_ = p.program.output.SetReadDeadline(time.Now().Add(lastOutput)) // a pipe has deadlines
 	<-p.outputDone
 	p.death = newDeath(state, p.PID(), cause, p.output)
+	p.death.log(p.options.Logger)
 	p.program.close()
 	p.data.Fail(p.death)
 	close(p.done)

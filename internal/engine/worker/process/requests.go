@@ -86,7 +86,7 @@ func (p *Process) call(ctx context.Context, request control.Request) (uint64, co
 	case response := <-c.response:
 		return request.ID, response, errcode.Error(response.Code, response.Text)
 	case <-ctx.Done():
-		p.abandon(request.ID, c)
+		p.abandon(request.ID, c) //nolint:contextcheck // ctx is done, and the model is unloaded nevertheless
 		return 0, control.Response{}, ctx.Err()
 	case <-p.done:
 		return 0, control.Response{}, p.death

@@ -54,7 +54,9 @@ func probeProcess(dir string) error {
 	if err != nil {
 		return err
 	}
-	unix.Close(memory)
+	if err := unix.Close(memory); err != nil {
+		return err
+	}
 
 	start, early := make(chan bool), make(chan map[string]syscall.Errno)
 	locked := make(chan bool)
@@ -87,14 +89,14 @@ func probe(dir string, segment *os.File) map[string]syscall.Errno {
 	open := func(path string, flags int) error {
 		fd, err := unix.Open(path, flags|unix.O_CLOEXEC, 0o600)
 		if err == nil {
-			unix.Close(fd)
+			err = unix.Close(fd)
 		}
 		return err
 	}
 	socket := func(domain, kind int) error {
 		fd, err := unix.Socket(domain, kind, 0)
 		if err == nil {
-			unix.Close(fd)
+			err = unix.Close(fd)
 		}
 		return err
 	}
