@@ -17,6 +17,8 @@ const (
 	defaultMaxQueue           = scheduler.DefaultMaxQueue
 	defaultMaxQueueBytes      = scheduler.DefaultMaxQueueBytes
 	defaultHangTimeout        = scheduler.DefaultHangTimeout
+	defaultRunTimeout         = scheduler.DefaultMaxRun
+	defaultProbeInputBytes    = scheduler.DefaultProbeBytes
 	defaultMaxMessageBytes    = wire.DefaultMaxMessageBytes
 	// heldTimes is how many copies of a message are in memory at once.
 	heldTimes = server.HeldTimes

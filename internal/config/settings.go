@@ -45,7 +45,7 @@ func New() *Settings {
 		{"Workers", c.workerFlags()},
 		{"Scheduling", c.schedulingFlags()},
 		{"Limits", c.limitFlags()},
-		{"Shutdown", c.shutdownFlags()},
+		{"Readiness and shutdown", c.lifecycleFlags()},
 		{"Log", c.logFlags()},
 	}
 	return s
