@@ -10,6 +10,7 @@ import (
 	"github.com/tensorwire/tensorwire/handler/grpchealth"
 	"github.com/tensorwire/tensorwire/internal/base/sharedmem"
 	"github.com/tensorwire/tensorwire/internal/config"
+	"github.com/tensorwire/tensorwire/internal/engine/worker"
 	"github.com/tensorwire/tensorwire/internal/infer"
 	"github.com/tensorwire/tensorwire/internal/sched/respcache"
 	"github.com/tensorwire/tensorwire/internal/telemetry"
@@ -46,6 +47,7 @@ type Server struct {
 	log     *slog.Logger
 	models  *infer.Repository
 	regions *sharedmem.Regions // nil: shared memory is off
+	workers *worker.Engine     // nil: models run in this process
 	http    *server.Server
 
 	// lifecycle is ready once the loads of the start have finished.
@@ -95,7 +97,7 @@ func (s *Server) build(options Options) error {
 		restore := admission.TuneHeap(memory, options.HeapEnv)
 		s.onClose(func() error { restore(); return nil })
 	}
-	engines, err := openEngines(s.loadCtx, s.config, options)
+	engines, err := s.openEngines(options)
 	if err != nil {
 		return err
 	}

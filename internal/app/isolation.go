@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"runtime"
 
 	"github.com/tensorwire/tensorwire/internal/base/setting"
@@ -14,22 +15,23 @@ import (
 	"github.com/tensorwire/tensorwire/internal/engine/worker/process"
 )
 
-// openIsolated returns the engine that runs models in worker processes, and the isolation in
+// openWorkers returns the engine that runs models in worker processes, and the isolation in
 // effect. The engine is nil where models run in this process: by setting, or by default on a
 // system or in a program that has no workers.
-func openIsolated(ctx context.Context, c *config.Config, o Options, library string) (engine.Engine, string, error) {
+func (s *Server) openWorkers(o Options, library string) (*worker.Engine, string, error) {
+	c := s.config
 	if c.Isolation == config.IsolationOff {
 		return nil, config.IsolationOff, nil
 	}
-	options, err := workerOptions(c, o, library)
+	options, err := workerOptions(c, o.WorkerPath, s.log, library)
 	var version string
 	if err == nil {
-		version, err = probe(ctx, options)
+		version, err = probe(s.loadCtx, options)
 	}
 	unsupported := errors.Is(err, ErrNoWorkerProgram) || errors.Is(err, channel.ErrNotSupported)
 	switch {
 	case unsupported && c.Isolation == config.IsolationAuto:
-		o.Logger.Warn("models run in the server's process: native code that fails ends the server", "reason", err)
+		s.log.Warn("models run in the server's process: native code that fails ends the server", "reason", err)
 		return nil, config.IsolationOff, nil
 	case unsupported:
 		return nil, "", setting.Errorf("%s is %s: %w", setting.Isolation, c.Isolation, err)
@@ -41,7 +43,7 @@ func openIsolated(ctx context.Context, c *config.Config, o Options, library stri
 		isolation, effective = worker.Shared, config.IsolationShared
 	}
 	return worker.New(startWorkers(options, c.Models), engine.ONNXRuntime.Name, version, worker.Options{
-		Isolation: isolation, Root: c.Models, Spares: c.WorkerSpares, Logger: o.Logger,
+		Isolation: isolation, Root: c.Models, RunTimeout: c.RunTimeout, Spares: c.WorkerSpares, Logger: s.log,
 	}), effective, nil
 }
 
@@ -61,14 +63,14 @@ const maxRuns = 256
 
 // workerOptions returns what all workers of a server have in common. Without a program for
 // them it is an ErrNoWorkerProgram.
-func workerOptions(c *config.Config, o Options, library string) (process.Options, error) {
-	if o.WorkerPath == "" && !becomesWorker.Load() {
+func workerOptions(c *config.Config, path string, log *slog.Logger, library string) (process.Options, error) {
+	if path == "" && !becomesWorker.Load() {
 		return process.Options{}, ErrNoWorkerProgram
 	}
 	return process.Options{
-		Path: o.WorkerPath, Library: library, Slots: maxRuns,
+		Path: path, Library: library, Slots: maxRuns,
 		IntraOpThreads: c.IntraOpThreads, MaxProcs: runtime.GOMAXPROCS(0),
-		MemoryLimit: int64(c.WorkerMemory), Logger: o.Logger,
+		MemoryLimit: int64(c.WorkerMemory), Logger: log,
 	}, nil
 }
 

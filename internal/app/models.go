@@ -1,10 +1,6 @@
 package app
 
 import (
-	"context"
-	"log/slog"
-
-	"github.com/tensorwire/tensorwire/internal/config"
 	"github.com/tensorwire/tensorwire/internal/engine"
 	"github.com/tensorwire/tensorwire/internal/engine/onnx"
 	"github.com/tensorwire/tensorwire/internal/infer"
@@ -14,21 +10,22 @@ import (
 
 // openEngines opens the engines: each platform of models with the engine that runs it, in
 // worker processes or in this one. The caller closes the registry, which closes the engines.
-func openEngines(ctx context.Context, c *config.Config, o Options) (*engine.Registry, error) {
-	library, err := onnx.Find(c.OnnxRuntimeLib)
+func (s *Server) openEngines(o Options) (*engine.Registry, error) {
+	library, err := onnx.Find(s.config.OnnxRuntimeLib)
 	if err != nil {
 		return nil, err
 	}
-	runtime, isolation, err := openIsolated(ctx, c, o, library)
-	if err != nil {
+	var isolation string
+	if s.workers, isolation, err = s.openWorkers(o, library); err != nil {
 		return nil, err
 	}
-	if runtime == nil {
-		if runtime, err = onnx.Open(library, onnx.Options{IntraOpThreads: c.IntraOpThreads, ReuseOutputs: true}); err != nil {
+	var runtime engine.Engine = s.workers
+	if s.workers == nil {
+		if runtime, err = onnx.Open(library, onnx.Options{IntraOpThreads: s.config.IntraOpThreads, ReuseOutputs: true}); err != nil {
 			return nil, err
 		}
 	}
-	o.Logger.Info("ONNX Runtime is loaded", "version", runtime.Version(), "library", library, "isolation", isolation)
+	s.log.Info("ONNX Runtime is loaded", "version", runtime.Version(), "library", library, "isolation", isolation)
 	return engine.NewRegistry(
 		engine.Registration{Platform: engine.ONNXRuntime, Engine: runtime},
 	), nil

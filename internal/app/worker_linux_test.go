@@ -37,7 +37,7 @@ func startWorker(t *testing.T, dir string, slots int) *process.Process {
 	if c.OnnxRuntimeLib, err = onnxtest.Library(); err != nil {
 		t.Fatal(err)
 	}
-	o, err := workerOptions(c, Options{Logger: slog.New(slog.DiscardHandler)}, c.OnnxRuntimeLib)
+	o, err := workerOptions(c, "", slog.New(slog.DiscardHandler), c.OnnxRuntimeLib)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -188,7 +188,7 @@ func TestNativeFaultsStayInTheWorker(t *testing.T) {
 // Without a program for workers there are none.
 func TestWorkersNeedAProgram(t *testing.T) {
 	defer becomesWorker.Store(becomesWorker.Swap(false))
-	if _, err := workerOptions(config.Default(), Options{}, ""); !errors.Is(err, ErrNoWorkerProgram) {
+	if _, err := workerOptions(config.Default(), "", nil, ""); !errors.Is(err, ErrNoWorkerProgram) {
 		t.Errorf("error %v", err)
 	}
 	c := config.Default()
@@ -196,7 +196,7 @@ func TestWorkersNeedAProgram(t *testing.T) {
 	if c.OnnxRuntimeLib, err = onnxtest.Library(); err != nil {
 		t.Fatal(err)
 	}
-	if o, err := workerOptions(c, Options{WorkerPath: "/usr/bin/tensorwire"}, c.OnnxRuntimeLib); err != nil || o.Path != "/usr/bin/tensorwire" {
+	if o, err := workerOptions(c, "/usr/bin/tensorwire", nil, c.OnnxRuntimeLib); err != nil || o.Path != "/usr/bin/tensorwire" {
 		t.Errorf("%+v, %v", o, err)
 	}
 }
@@ -208,7 +208,7 @@ func BenchmarkStart(b *testing.B) {
 	if c.OnnxRuntimeLib, err = onnxtest.Library(); err != nil {
 		b.Fatal(err)
 	}
-	o, err := workerOptions(c, Options{Logger: slog.New(slog.DiscardHandler)}, c.OnnxRuntimeLib)
+	o, err := workerOptions(c, "", slog.New(slog.DiscardHandler), c.OnnxRuntimeLib)
 	if err != nil {
 		b.Fatal(err)
 	}

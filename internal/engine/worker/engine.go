@@ -1,6 +1,7 @@
 package worker
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -72,6 +73,8 @@ type Options struct {
 	MaxTrials int
 	// TrialIdle is how long a process for suspects stays when it is not used. 0: 30 s.
 	TrialIdle time.Duration
+	// RunTimeout bounds one run of a model whose engine.LoadOptions set none. 0: no bound.
+	RunTimeout time.Duration
 	// Spares keeps a second process ready for a model that ended its worker recently. It
 	// takes the model's memory twice.
 	Spares bool
@@ -135,6 +138,7 @@ func (e *Engine) Version() string { return e.version }
 // Load implements [engine.Loader]. A model whose load ends its worker is an
 // engine.ErrCrashed. In a pool it is then tried once more, in a worker of its own.
 func (e *Engine) Load(ctx context.Context, path string, options engine.LoadOptions) (engine.Session, error) {
+	options.RunTimeout = cmp.Or(options.RunTimeout, e.options.RunTimeout)
 	s := &session{engine: e, request: process.LoadRequest{Platform: e.platform, Path: path, Options: options}}
 	if deadline, ok := ctx.Deadline(); ok {
 		s.loadLimit = time.Until(deadline)
@@ -148,6 +152,17 @@ func (e *Engine) Load(ctx context.Context, path string, options engine.LoadOptio
 		return nil, err
 	}
 	return s, nil
+}
+
+// Abort kills all workers, and with them the loads and runs that do not end. No other is
+// started. The sessions and the engine must still be closed.
+func (e *Engine) Abort() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.closed = true
+	for h := range e.hosts {
+		h.cancel()
+	}
 }
 
 // Close ends all workers. It is called once, after every session has been closed.

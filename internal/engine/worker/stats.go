@@ -6,9 +6,6 @@ import "sync/atomic"
 type Stats struct {
 	// Workers is the number of workers that serve, without spares and those for suspects.
 	Workers int
-	// MemoryBytes is the memory of these workers; memory that they share with each other and
-	// with the server counts in proportion (PSS).
-	MemoryBytes int64
 	// Deaths counts the workers that died, except those that were no longer needed. Killed
 	// are those among them that the server ended, for a limit of time or memory.
 	Deaths, Killed uint64
@@ -19,17 +16,25 @@ type Stats struct {
 // counters are what Stats counts.
 type counters struct{ deaths, killed, blamed atomic.Uint64 }
 
-// Stats returns the present counts. Measuring the memory takes milliseconds for each worker.
-// It is safe for concurrent use.
+// Stats returns the present counts. It is safe for concurrent use.
 func (e *Engine) Stats() Stats {
-	s := Stats{Deaths: e.counters.deaths.Load(), Killed: e.counters.killed.Load(), Blamed: e.counters.blamed.Load()}
+	return Stats{
+		Workers: len(e.processes()),
+		Deaths:  e.counters.deaths.Load(), Killed: e.counters.killed.Load(), Blamed: e.counters.blamed.Load(),
+	}
+}
+
+// MemoryBytes returns the memory of the workers that serve; what they share with each other
+// and with the server counts in proportion (PSS). It takes milliseconds for each worker. It
+// is safe for concurrent use.
+func (e *Engine) MemoryBytes() int64 {
+	sum := int64(0)
 	for _, p := range e.processes() {
-		s.Workers++
 		if bytes, err := p.MemoryBytes(); err == nil { // otherwise it died just now
-			s.MemoryBytes += bytes
+			sum += bytes
 		}
 	}
-	return s
+	return sum
 }
 
 // processes returns the processes that serve.

@@ -10,6 +10,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/tensorwire/tensorwire/internal/base/tensor"
 	"github.com/tensorwire/tensorwire/internal/engine"
 	"github.com/tensorwire/tensorwire/internal/engine/worker"
 	"github.com/tensorwire/tensorwire/internal/engine/worker/process"
@@ -21,6 +22,15 @@ func mustEcho(t *testing.T, s engine.Session) {
 	if result, err := s.Run(t.Context(), input(echo)); err != nil || result.Outputs[0].Data[0] != echo {
 		t.Errorf("result %v, error %v", result, err)
 	}
+}
+
+// screenedRun runs a request as the scheduler does.
+func screenedRun(ctx context.Context, s engine.Session, inputs []tensor.Tensor) error {
+	if err := s.(engine.Screener).Screen(ctx, inputs); err != nil {
+		return err
+	}
+	_, err := s.Run(ctx, inputs)
+	return err
 }
 
 // A large model has a worker of its own, small ones share.
@@ -84,7 +94,7 @@ func TestOnlyTheCulpritFails(t *testing.T) {
 			t.Errorf("the culprit: %v", err)
 		}
 		bystanders.Wait()
-		if stats := e.Stats(); stats.Blamed != 1 || stats.Deaths != 1 || stats.Killed != 0 || stats.MemoryBytes == 0 {
+		if stats := e.Stats(); stats.Blamed != 1 || stats.Deaths != 1 || stats.Killed != 0 || e.MemoryBytes() == 0 {
 			t.Errorf("%+v", stats)
 		}
 		mustEcho(t, s)
@@ -103,7 +113,7 @@ func TestAnEqualRequestIsRefused(t *testing.T) {
 		s := load(t, e, "m", 10, engine.LoadOptions{})
 		run := func() int {
 			before := len(f.processes)
-			if _, err := s.Run(t.Context(), input(crash)); !errors.Is(err, engine.ErrCrashed) {
+			if err := screenedRun(t.Context(), s, input(crash)); !errors.Is(err, engine.ErrCrashed) {
 				t.Errorf("error %v", err)
 			}
 			synctest.Wait()
@@ -139,7 +149,7 @@ func TestAPeerIsRefused(t *testing.T) {
 		good := telemetry.WithRequest(t.Context(), &telemetry.Request{Peer: netip.MustParseAddr("192.0.2.2")})
 		refused := 0
 		for i := range 20 {
-			_, err := s.Run(bad, input(crash, byte(i)%2, byte(i)))
+			err := screenedRun(bad, s, input(crash, byte(i)%2, byte(i)))
 			if err == nil {
 				t.Fatal("no error")
 			}
@@ -147,7 +157,7 @@ func TestAPeerIsRefused(t *testing.T) {
 			if errors.As(err, &retry) && retry.RetryAfter() > 0 {
 				refused++
 			}
-			if _, err := s.Run(good, input(echo)); err != nil {
+			if err := screenedRun(good, s, input(echo)); err != nil {
 				t.Fatalf("another client: %v", err)
 			}
 		}
