@@ -77,6 +77,11 @@ type Options struct {
 	// HangTimeout is the time without a finished run after which a busy model is marked
 	// unhealthy. 0: 1 minute (--hang-timeout).
 	HangTimeout time.Duration
+	// RunTimeout bounds one run of a model. 0: 5 minutes (--run-timeout).
+	RunTimeout time.Duration
+	// ProbeInputBytes bounds the kept input of an earlier success, with which a failing model
+	// is probed. 0: 64 KiB; negative: none is kept (--probe-input-bytes).
+	ProbeInputBytes int64
 	// StreamWindow is the number of frames in flight in one stream. 0: 8
 	// (--stream-window).
 	StreamWindow int
@@ -149,6 +154,8 @@ func (o *Options) config() *config.Config {
 	set(&c.MaxQueueBytes, config.Size(o.MaxQueueBytes))
 	set(&c.MaxDeadline, o.MaxDeadline)
 	set(&c.HangTimeout, o.HangTimeout)
+	set(&c.RunTimeout, o.RunTimeout)
+	setOrNone(&c.ProbeInputBytes, o.ProbeInputBytes)
 	set(&c.StreamWindow, o.StreamWindow)
 	setOrNone(&c.ResponseCacheBytes, o.ResponseCacheBytes)
 	set(&c.Isolation, o.Isolation)
@@ -190,44 +197,4 @@ func (o *Options) app() app.Options {
 		options.HeapEnv = os.Getenv
 	}
 	return options
-}
-
-// fields are the fields of Options that set the settings.
-var fields = map[setting.Key]string{
-	"listen":               "Listen",
-	"cors-origin":          "CORSOrigins",
-	"tls-cert":             "TLSCertFile",
-	"tls-key":              "TLSKeyFile",
-	"models":               "Models",
-	"default-model":        "DefaultModel",
-	"model-control":        "ModelControl",
-	"poll-interval":        "PollInterval",
-	"load-model":           "LoadModels",
-	"onnxruntime-lib":      "OnnxRuntimeLibrary",
-	"intra-op-threads":     "IntraOpThreads",
-	"instances":            "Instances",
-	"max-queue":            "MaxQueue",
-	"max-queue-bytes":      "MaxQueueBytes",
-	"max-deadline":         "MaxDeadline",
-	"hang-timeout":         "HangTimeout",
-	"stream-window":        "StreamWindow",
-	"response-cache-bytes": "ResponseCacheBytes",
-	"isolation":            "Isolation",
-	"worker-memory":        "WorkerMemory",
-	"worker-spares":        "WorkerSpares",
-	"max-message-bytes":    "MaxMessageBytes",
-	"memory-budget":        "MemoryBudget",
-	"max-image-pixels":     "MaxImagePixels",
-	"allow-shared-memory":  "AllowSharedMemory",
-	"readiness":            "StrictReadiness",
-	"shutdown-delay":       "ShutdownDelay",
-	"shutdown-timeout":     "ShutdownTimeout",
-}
-
-// fieldName renders a setting as the field that sets it.
-func fieldName(key setting.Key) string {
-	if field := fields[key]; field != "" {
-		return "Options." + field
-	}
-	return string(key)
 }
