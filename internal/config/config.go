@@ -30,6 +30,9 @@ type Config struct {
 
 	// OnnxRuntimeLib is the path of the shared library. Empty: it is searched for.
 	OnnxRuntimeLib string
+	Isolation      string
+	WorkerMemory   Size
+	WorkerSpares   bool
 	IntraOpThreads int
 
 	// Instances is the number of concurrent runs of a model. 0: one for each CPU.

@@ -26,6 +26,7 @@ func (c *Config) Validate() error {
 		c.validateListen(),
 		c.validateOrigins(),
 		atLeast("intra-op-threads", c.IntraOpThreads, 1),
+		atLeast(setting.WorkerMemory, c.WorkerMemory, 0),
 		atLeast("instances", c.Instances, 0),
 		atLeast("max-queue", c.MaxQueue, 1),
 		atLeast("max-queue-bytes", c.MaxQueueBytes, 1),

@@ -18,6 +18,7 @@ const (
 	AllowSharedMemory Key = "allow-shared-memory"
 	CORSOrigin        Key = "cors-origin"
 	DefaultModel      Key = "default-model"
+	Isolation         Key = "isolation"
 	Listen            Key = "listen"
 	LoadConcurrency   Key = "load-concurrency"
 	LoadModel         Key = "load-model"
@@ -33,6 +34,7 @@ const (
 	ShutdownTimeout   Key = "shutdown-timeout"
 	TLSCert           Key = "tls-cert"
 	TLSKey            Key = "tls-key"
+	WorkerMemory      Key = "worker-memory"
 )
 
 // The settings of a download that errors of libraries name.
