@@ -56,6 +56,15 @@ type Options struct {
 	// PollInterval is the interval between scans of the repository. 0: 2 s
 	// (--poll-interval).
 	PollInterval time.Duration
+	// LoadConcurrency is the number of models that load at once. 0: one for each CPU, at
+	// least 2 and at most 4 (--load-concurrency).
+	LoadConcurrency int
+	// LoadTimeout bounds the load of a version with its warmups. 0: 10 minutes
+	// (--load-timeout).
+	LoadTimeout time.Duration
+	// UnloadBeforeLoad unloads a version before its replacement is loaded
+	// (--unload-before-load).
+	UnloadBeforeLoad bool
 	// LoadModels are loaded at the start under ControlExplicit; "*" is all
 	// (--load-model).
 	LoadModels []string
@@ -146,6 +155,9 @@ func (o *Options) config() *config.Config {
 	set(&c.DefaultModel, o.DefaultModel)
 	c.ModelControl = controls[o.ModelControl]
 	set(&c.PollInterval, o.PollInterval)
+	set(&c.LoadConcurrency, o.LoadConcurrency)
+	set(&c.LoadTimeout, o.LoadTimeout)
+	c.UnloadBeforeLoad = o.UnloadBeforeLoad
 	c.LoadModels = o.LoadModels
 	set(&c.OnnxRuntimeLib, o.OnnxRuntimeLibrary)
 	set(&c.IntraOpThreads, o.IntraOpThreads)
