@@ -23,6 +23,7 @@ const (
 	LoadModel         Key = "load-model"
 	MaxDeadline       Key = "max-deadline"
 	MaxImagePixels    Key = "max-image-pixels"
+	MaxImageRatio     Key = "max-image-ratio"
 	MaxMessageBytes   Key = "max-message-bytes"
 	MemoryBudget      Key = "memory-budget"
 	ModelControl      Key = "model-control"
