@@ -33,6 +33,7 @@ var fields = map[setting.Key]string{
 	"max-message-bytes":    "MaxMessageBytes",
 	"memory-budget":        "MemoryBudget",
 	"max-image-pixels":     "MaxImagePixels",
+	"max-image-ratio":      "MaxImageRatio",
 	"allow-shared-memory":  "AllowSharedMemory",
 	"readiness":            "StrictReadiness",
 	"shutdown-delay":       "ShutdownDelay",

@@ -107,6 +107,9 @@ type Options struct {
 	// MaxImagePixels bounds an image, width times height. 0: 50 million
 	// (--max-image-pixels).
 	MaxImagePixels int64
+	// MaxImageRatio bounds the pixels of an image for each pixel of the model's input, above
+	// 25 million. 0: 500; negative: no limit (--max-image-ratio).
+	MaxImageRatio int64
 	// AllowSharedMemory lets local clients register POSIX shared memory for tensors
 	// (--allow-shared-memory).
 	AllowSharedMemory bool
@@ -176,6 +179,8 @@ func (o *Options) config() *config.Config {
 	set(&c.MaxMessageBytes, config.Size(o.MaxMessageBytes))
 	setOrNone(&c.MemoryBudget, o.MemoryBudget)
 	set(&c.MaxImagePixels, o.MaxImagePixels)
+	set(&c.MaxImageRatio, o.MaxImageRatio)
+	c.MaxImageRatio = max(c.MaxImageRatio, 0)
 	c.AllowSharedMemory = o.AllowSharedMemory
 	c.StrictReadiness = o.StrictReadiness
 	set(&c.ShutdownDelay, o.ShutdownDelay)

@@ -54,6 +54,7 @@ type Config struct {
 	// MemoryBudget bounds the memory of request messages. 0: no limit.
 	MemoryBudget      Size
 	MaxImagePixels    int64
+	MaxImageRatio     int64
 	AllowSharedMemory bool
 
 	// StrictReadiness makes /readyz depend on every model.

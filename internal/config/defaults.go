@@ -13,6 +13,7 @@ import (
 const (
 	defaultStreamWindow       = infer.DefaultStreamWindow
 	defaultMaxImagePixels     = vision.DefaultMaxPixels
+	defaultMaxImageRatio      = 500
 	defaultResponseCacheBytes = respcache.DefaultMaxBytes
 	defaultMaxQueue           = scheduler.DefaultMaxQueue
 	defaultMaxQueueBytes      = scheduler.DefaultMaxQueueBytes

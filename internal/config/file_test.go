@@ -44,6 +44,7 @@ var full = config.Config{
 	MaxMessageBytes:    1 << 20,
 	MemoryBudget:       2 << 30,
 	MaxImagePixels:     1_000_000,
+	MaxImageRatio:      100,
 	AllowSharedMemory:  true,
 	StrictReadiness:    true,
 	ShutdownDelay:      5 * time.Second,

@@ -35,6 +35,7 @@ func (c *Config) Validate() error {
 		atLeast(setting.MaxMessageBytes, c.MaxMessageBytes, 1),
 		atLeast(setting.MemoryBudget, c.MemoryBudget, 0),
 		atLeast(setting.MaxImagePixels, c.MaxImagePixels, 1),
+		atLeast(setting.MaxImageRatio, c.MaxImageRatio, 0),
 		c.validateMessageBytes(),
 		atLeast("poll-interval", c.PollInterval, minPollInterval),
 		atLeast(setting.LoadConcurrency, c.LoadConcurrency, 0),

@@ -25,6 +25,7 @@ const (
 	LoadTimeout       Key = "load-timeout"
 	MaxDeadline       Key = "max-deadline"
 	MaxImagePixels    Key = "max-image-pixels"
+	MaxImageRatio     Key = "max-image-ratio"
 	MaxMessageBytes   Key = "max-message-bytes"
 	MemoryBudget      Key = "memory-budget"
 	ModelControl      Key = "model-control"
