@@ -20,16 +20,20 @@ const (
 	DefaultModel      Key = "default-model"
 	Listen            Key = "listen"
 	LoadModel         Key = "load-model"
+	MaxConnections    Key = "max-connections"
 	MaxDeadline       Key = "max-deadline"
 	MaxImagePixels    Key = "max-image-pixels"
 	MaxMessageBytes   Key = "max-message-bytes"
 	MemoryBudget      Key = "memory-budget"
+	MinReadRate       Key = "min-read-rate"
+	MinWriteRate      Key = "min-write-rate"
 	ModelControl      Key = "model-control"
 	Models            Key = "models"
 	OnnxRuntimeLib    Key = "onnxruntime-lib"
 	ShutdownTimeout   Key = "shutdown-timeout"
 	TLSCert           Key = "tls-cert"
 	TLSKey            Key = "tls-key"
+	TransferGrace     Key = "transfer-grace"
 )
 
 // The settings of a download that errors of libraries name.

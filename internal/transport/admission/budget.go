@@ -158,6 +158,9 @@ func (b *Budget) takeLocked(a *Account, n int64) {
 	a.total += n
 	a.conn.held += n
 	a.conn.peer.held += n
+	if a.revoked {
+		b.freeing += n
+	}
 }
 
 // giveLocked is the reverse of takeLocked.

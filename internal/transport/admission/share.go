@@ -9,7 +9,7 @@ import "time"
 //     of its own peer, unless its peer stays within half of the budget.
 //   - When a reservation does not fit, requests with a message on its way may be ended for it (a
 //     [Transfer], in either direction), the newest first, and only if that makes enough room: a
-//     transfer below its minimum rate, which has no grace beyond a second then; and one whose peer
+//     transfer below its minimum rate, which has no grace beyond a second then, on average or now; and one whose peer
 //     keeps at least as much afterwards as the peer of the reservation gets. Between connections
 //     of one peer the same rule holds.
 //
@@ -18,6 +18,9 @@ import "time"
 // pressureGrace is the part of a transfer's time that does not count for its rate when others need
 // the memory. It is enough for a round trip.
 const pressureGrace = time.Second
+
+// stallTime is the shortest time over which the rate of a transfer is measured that was fast before.
+const stallTime = 5 * time.Second
 
 // victimsLocked returns transfers that may be ended so that n more bytes fit for an account,
 // behind those that wait. enough: with them, and what is being freed, they fit.
@@ -38,7 +41,7 @@ func (b *Budget) victimsLocked(a *Account, n int64) (victims []*Transfer, enough
 			conn: v.conn.held - taken[v.conn] - v.total,
 			peer: v.conn.peer.held - takenOf[v.conn.peer] - v.total,
 		}
-		if !t.behind(now) && !after.fair(v.conn, a.conn, n) {
+		if !t.behindLocked(now) && !after.fair(v.conn, a.conn, n) {
 			continue
 		}
 		victims = append(victims, t)

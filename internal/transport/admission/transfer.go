@@ -23,6 +23,9 @@ type Transfer struct {
 	active     bool
 	rate       int64 // minimum, in bytes per second
 	since      time.Time
+	seen       int64     // bytes that had moved at seenAt
+	seenAt     time.Time // when the rate was last measured
+	slow       bool      // it was too low then, and nothing has moved since
 	prev, next *Transfer // in the order of begin
 }
 
@@ -40,6 +43,7 @@ func (t *Transfer) Begin(a *Account, rate int64, stopper Interrupter) {
 		b.unlinkLocked(t)
 	}
 	t.account, t.stopper, t.rate, t.since, t.active = a, stopper, rate, now, true
+	t.seen, t.seenAt, t.slow = 0, now, false
 	if t.prev = b.last; t.prev != nil {
 		t.prev.next = t
 	} else {
@@ -81,9 +85,21 @@ func (b *Budget) unlinkLocked(t *Transfer) {
 	t.active, t.prev, t.next = false, nil, nil
 }
 
-// behind reports whether the transfer is below its minimum rate, without a grace beyond
-// pressureGrace.
-func (t *Transfer) behind(now time.Time) bool {
-	passed := now.Sub(t.since) - pressureGrace
-	return passed > 0 && float64(t.moved.Load()) < passed.Seconds()*float64(t.rate)
+// behindLocked reports whether the transfer is below its minimum rate, without a grace beyond
+// pressureGrace, or has been since the rate was last measured, at least stallTime ago.
+func (t *Transfer) behindLocked(now time.Time) bool {
+	moved := t.moved.Load()
+	if passed := now.Sub(t.since) - pressureGrace; t.tooFew(moved, passed) {
+		return true
+	}
+	if passed := now.Sub(t.seenAt); passed >= stallTime {
+		t.slow = t.tooFew(moved-t.seen, passed)
+		t.seen, t.seenAt = moved, now
+	}
+	return t.slow && moved == t.seen
+}
+
+// tooFew reports whether n bytes are below the minimum rate in a time.
+func (t *Transfer) tooFew(n int64, passed time.Duration) bool {
+	return passed > 0 && float64(n) < passed.Seconds()*float64(t.rate)
 }

@@ -25,17 +25,23 @@ import (
 func limitBodies(streaming map[string]bool, options Options) func(http.Handler) http.Handler {
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			e, r := observe(w, r)
+			e.pace.init(e.ResponseWriter, r, options)
+			defer e.pace.stop()
 			if r.Body == nil || r.Body == http.NoBody {
-				next.ServeHTTP(w, r)
+				next.ServeHTTP(e, r)
 				return
 			}
-			account := admission.NewAccount(budgetOf(r, options), HeldTimes)
-			defer account.Close()
+			account, end := newAccount(r, options)
+			defer end()
+			e.pace.account = account
 			ctx := admission.WithAccount(r.Context(), account)
-			b := &bounds{meter: meter{account: account, limit: options.MaxMessageBytes}}
-			b.pace.init(w, options)
-			defer b.pace.stop()
-			pace, meter := &b.pace, &b.meter
+			b := &bounds{}
+			pace := &b.pace
+			b.meter = meter{account: account, pace: pace, limit: options.MaxMessageBytes}
+			meter := &b.meter
+			pace.init(e, options)
+			defer pace.stop()
 			stream := streaming[r.URL.Path]
 			if stream {
 				meter.wait = func(size int64) error { return account.Add(ctx, size) }
@@ -58,7 +64,7 @@ func limitBodies(streaming map[string]bool, options Options) func(http.Handler) 
 			} else {
 				inner.Body = newWholeBody(inner, meter)
 			}
-			next.ServeHTTP(w, inner)
+			next.ServeHTTP(e, inner)
 		})
 	}
 }
@@ -71,13 +77,21 @@ type bounds struct {
 	envelope envelopeBody
 }
 
-// budgetOf returns the budget that a request's messages are reserved in. Health checks have
-// none: their size is bounded otherwise, and a busy server is healthy.
-func budgetOf(r *http.Request, options Options) *admission.Budget {
-	if strings.HasPrefix(r.URL.Path, "/"+healthService+"/") {
-		return nil
+// newAccount returns the account that a request's messages are reserved in, and what ends it. Health
+// checks have no budget: their size is bounded otherwise, and a busy server is healthy.
+func newAccount(r *http.Request, options Options) (account *admission.Account, end func()) {
+	if options.Budget == nil || strings.HasPrefix(r.URL.Path, "/"+healthService+"/") {
+		account = admission.NewAccount(nil, HeldTimes)
+		return account, account.Close
 	}
-	return options.Budget
+	if c := connectionOf(r.Context()); c != nil {
+		account = admission.NewAccountOf(c.share, HeldTimes)
+		return account, account.Close
+	}
+	// A connection that another server or listener has accepted.
+	share := options.Budget.Connect(admission.PeerOfText(r.RemoteAddr))
+	account = admission.NewAccountOf(share, HeldTimes)
+	return account, func() { account.Close(); share.Close() }
 }
 
 // streamingPaths returns the paths whose requests are more than one message.

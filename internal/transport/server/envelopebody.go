@@ -57,6 +57,9 @@ func (b *envelopeBody) begin() error {
 		}
 		return err
 	}
+	if size == 0 {
+		return b.meter.moved(0, true)
+	}
 	if b.timed = b.pace != nil && size >= pacedBytes; b.timed {
 		b.pace.begin()
 	}
@@ -66,10 +69,16 @@ func (b *envelopeBody) begin() error {
 func (b *envelopeBody) readMessage(p []byte) (int, error) {
 	n, err := b.ReadCloser.Read(p)
 	b.scan.Next(p[:n])
+	last := b.scan.Left() == 0 || errors.Is(err, io.EOF)
+	if over := b.meter.moved(n, last); over != nil {
+		b.err = over
+		b.meter.revoked(b.ReadCloser, b.drain)
+		return 0, over
+	}
 	if !b.timed {
 		return n, err
 	}
-	if b.scan.Left() == 0 || errors.Is(err, io.EOF) {
+	if last {
 		b.pace.end()
 		return n, err
 	}

@@ -368,7 +368,7 @@ func (b *slowBody) Read(p []byte) (int, error) {
 }
 
 func TestSlowBodyIsCutOff(t *testing.T) {
-	address, _ := start(t, server.Options{BodyGrace: 200 * time.Millisecond})
+	address, _ := start(t, server.Options{TransferGrace: 200 * time.Millisecond})
 	message := append([]byte{0x0a, 0x90, 0x4e}, make([]byte, 10_000)...)
 	for _, contentType := range []string{"application/proto", "application/grpc-web+proto", "application/octet-stream"} {
 		path := "/modelserving.Predictor/FastPredict"
@@ -429,7 +429,7 @@ func TestUnreadBodyIsNoRequest(t *testing.T) {
 
 // A client that declares a body and sends none is answered nevertheless.
 func TestBodyThatNeverArrivesIsCutOff(t *testing.T) {
-	address, _ := start(t, server.Options{BodyGrace: 200 * time.Millisecond})
+	address, _ := start(t, server.Options{TransferGrace: 200 * time.Millisecond})
 	for name, head := range map[string]string{
 		"a probe":            "GET /livez HTTP/1.1\r\n",
 		"the page":           "POST / HTTP/1.1\r\n",
@@ -495,7 +495,7 @@ func TestReflectionServesManyAtOnce(t *testing.T) {
 
 // A stream may be idle, and a connection may be reused after a body that arrived in time.
 func TestNothingElseIsCutOff(t *testing.T) {
-	address, _ := start(t, server.Options{BodyGrace: 100 * time.Millisecond})
+	address, _ := start(t, server.Options{TransferGrace: 100 * time.Millisecond})
 	stream, err := grpcClient(t, address).StreamPredict(t.Context())
 	if err != nil {
 		t.Fatal(err)

@@ -57,6 +57,11 @@ func (b *wholeBody) Read(p []byte) (int, error) {
 	n, err := b.ReadCloser.Read(p)
 	b.read += int64(n)
 	b.room -= int64(n)
+	if over := b.meter.moved(n, err != nil || b.read == b.length); over != nil {
+		b.err = over
+		b.meter.revoked(b.ReadCloser, b.drain)
+		return 0, over
+	}
 	if b.length < 0 && errors.Is(err, io.EOF) {
 		b.meter.account.Settle(b.meter.size(b.read, b.compressed))
 	}
