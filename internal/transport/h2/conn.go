@@ -48,6 +48,8 @@ type conn struct {
 
 	mu      sync.Mutex
 	streams map[uint32]*stream
+	// discards are the ended streams whose clients still send.
+	discards map[uint32]*discard
 	// lastID is the highest stream that the peer has opened.
 	lastID uint32
 	// handlers counts running handlers, including those of reset streams.

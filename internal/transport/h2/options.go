@@ -44,6 +44,13 @@ type Options struct {
 	// connection whose peer does not read (after half of the timeout at the earliest), and
 	// a stream whose window stays closed or whose turn does not come. 0: one minute.
 	WriteTimeout time.Duration
+	// MinWriteRate is the minimum transfer rate of a response in bytes per second: a peer must
+	// accept half of what it gives in each WriteTimeout, on each stream that waits for it, and of
+	// each write to the connection. At least 16 KiB in each WriteTimeout, which is the default.
+	MinWriteRate int64
+	// MaxDiscardBytes bounds what is read and dropped of a message that the handler has answered
+	// before its end. Then the stream is reset with NO_ERROR. 0: 64 MiB.
+	MaxDiscardBytes int64
 	// Logger receives panics of handlers. nil: slog.Default.
 	Logger *slog.Logger
 }
@@ -59,6 +66,7 @@ func (o Options) withDefaults(srv *http.Server) Options {
 	o.IdleTimeout = positive(o.IdleTimeout, srv.IdleTimeout, srv.ReadTimeout, time.Hour)
 	o.PingAfter = cmp.Or(o.PingAfter, 30*time.Second)
 	o.PingTimeout = cmp.Or(o.PingTimeout, 15*time.Second)
+	o.MaxDiscardBytes = cmp.Or(o.MaxDiscardBytes, 64<<20)
 	o.WriteTimeout = cmp.Or(o.WriteTimeout, time.Minute)
 	if o.Logger == nil {
 		o.Logger = slog.Default()

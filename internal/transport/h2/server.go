@@ -16,6 +16,7 @@ type Server struct {
 	options     Options
 	httpServer  *http.Server
 	workers     workers
+	minProgress int           // bytes per WriteTimeout
 	maxLocalRTT time.Duration // the constant, unless a benchmark changes it
 	buffered    atomic.Int64  // memory of request bodies over all connections, in bytes
 
@@ -36,6 +37,7 @@ type Server struct {
 // srv.Close.
 func Configure(srv *http.Server, options Options) *Server {
 	s := &Server{options: options.withDefaults(srv), httpServer: srv, maxLocalRTT: maxLocalRTT, conns: map[*conn]struct{}{}, empty: make(chan struct{})}
+	s.minProgress = s.options.minProgress()
 	// Keep net/http's own HTTP/2 out: TLSNextProto replaces it over TLS, and without
 	// UnencryptedHTTP2 a PRI request reaches the handler.
 	srv.Protocols = new(http.Protocols)

@@ -38,7 +38,7 @@ func limitBodies(streaming map[string]bool, options Options) func(http.Handler) 
 			ctx := admission.WithAccount(r.Context(), account)
 			b := &bounds{}
 			pace := &b.pace
-			b.meter = meter{account: account, pace: pace, limit: options.MaxMessageBytes}
+			b.meter = meter{account: account, pace: pace, dropper: newDropper(r, pace, options.MaxMessageBytes), limit: options.MaxMessageBytes}
 			meter := &b.meter
 			pace.init(e, options)
 			defer pace.stop()
@@ -56,7 +56,7 @@ func limitBodies(streaming map[string]bool, options Options) func(http.Handler) 
 			}
 			if envelope.Is(r.Header.Get(wire.HeaderContentType)) {
 				body := &b.envelope
-				*body = envelopeBody{ReadCloser: inner.Body, meter: meter, drain: r.ProtoMajor == 1}
+				*body = envelopeBody{ReadCloser: inner.Body, meter: meter}
 				if paced {
 					body.pace = pace
 				}

@@ -29,6 +29,7 @@ const (
 type meter struct {
 	account *admission.Account
 	pace    *pace
+	dropper dropper
 	limit   int64 // of a message, in bytes
 	// wait reserves for a message of a stream after its first, and blocks until there is
 	// room. Until then the message is not read, and flow control stops the sender. nil: no
@@ -71,15 +72,13 @@ func (m *meter) moved(n int, last bool) error {
 	return nil
 }
 
-// revoked releases the memory of a request that was ended for others. When a client of HTTP/1.1
-// still sends, up to the limit of a message is read and dropped first; see [wire.Discard].
-func (m *meter) revoked(body io.Reader, drain bool) {
+// revoked releases the memory of a request that was ended for others, and drops the rest of its
+// message: left bytes, or an unknown number.
+func (m *meter) revoked(body io.Reader, left int64) {
 	m.pace.transfer.End()
 	m.account.Close()
-	if drain {
-		m.pace.resume()
-		wire.Discard(body, m.limit)
-	}
+	m.pace.resume()
+	m.dropper.drop(body, left)
 }
 
 // size returns what is reserved for so many bytes. What a compressed message decompresses to

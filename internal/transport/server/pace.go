@@ -111,6 +111,12 @@ func (p *pace) resume() {
 	p.begin()
 }
 
+// beginLast starts the clock again for a body that is only discarded, and must end within the grace.
+func (p *pace) beginLast() {
+	p.begin()
+	p.deadline = p.start.Add(100 * 365 * 24 * time.Hour) // it is not moved
+}
+
 // stop is called when the handler has returned.
 func (p *pace) stop() {
 	p.transfer.End()
