@@ -25,6 +25,7 @@ type conn struct {
 	cancel     context.CancelCauseFunc
 	tls        *tls.ConnectionState
 	remoteAddr string
+	buffers    *peerBuffers
 
 	recv    receiveBuffer
 	decoder *hpack.Decoder

@@ -171,6 +171,9 @@ func (c *conn) finishHeaderBlock() error {
 	if err := c.decoder.Close(); err != nil {
 		return connError{codeCompression, err.Error()}
 	}
+	if err := c.flood.spendHeaders(b); err != nil {
+		return err
+	}
 	defer func() { c.headers = headerBlock{} }() // drops references to the request's memory
 	switch {
 	case b.ignored:

@@ -29,6 +29,9 @@ type Options struct {
 	// over all connections. A stream that would exceed it is reset with ENHANCE_YOUR_CALM.
 	// 0: 1 GiB.
 	MaxBufferedBytes int64
+	// MaxBufferedPerPeer bounds it over the connections of one peer, as [admission.PeerOf] tells
+	// peers apart. 0: half of MaxBufferedBytes.
+	MaxBufferedPerPeer int64
 	// HandshakeTimeout bounds the wait for a peer's preface and first SETTINGS, for its
 	// acknowledgment of ours, and for a complete header block if the http.Server sets no
 	// timeout for it. 0: 10 s.
@@ -62,6 +65,7 @@ func (o Options) withDefaults(srv *http.Server) Options {
 	o.MaxFrameSize = min(max(cmp.Or(o.MaxFrameSize, 1<<20), minFrameSize), maxFrameSize)
 	o.MaxHeaderBytes = positive(o.MaxHeaderBytes, srv.MaxHeaderBytes, http.DefaultMaxHeaderBytes)
 	o.MaxBufferedBytes = cmp.Or(o.MaxBufferedBytes, 1<<30)
+	o.MaxBufferedPerPeer = cmp.Or(o.MaxBufferedPerPeer, o.MaxBufferedBytes/2)
 	o.HandshakeTimeout = cmp.Or(o.HandshakeTimeout, 10*time.Second)
 	o.IdleTimeout = positive(o.IdleTimeout, srv.IdleTimeout, srv.ReadTimeout, time.Hour)
 	o.PingAfter = cmp.Or(o.PingAfter, 30*time.Second)

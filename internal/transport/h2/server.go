@@ -6,9 +6,12 @@ import (
 	"errors"
 	"net"
 	"net/http"
+	"net/netip"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/tensorwire/tensorwire/internal/transport/admission"
 )
 
 // Server serves the HTTP/2 connections of one http.Server. It is safe for concurrent use.
@@ -22,6 +25,7 @@ type Server struct {
 
 	mu       sync.Mutex
 	conns    map[*conn]struct{}
+	peers    map[netip.Addr]*peerBuffers
 	stopping bool
 	// empty is closed when the server stops and its last connection has ended.
 	empty chan struct{}
@@ -36,7 +40,7 @@ type Server struct {
 // them: also call Server.Shutdown of the returned Server, and Server.Close along with
 // srv.Close.
 func Configure(srv *http.Server, options Options) *Server {
-	s := &Server{options: options.withDefaults(srv), httpServer: srv, maxLocalRTT: maxLocalRTT, conns: map[*conn]struct{}{}, empty: make(chan struct{})}
+	s := &Server{options: options.withDefaults(srv), httpServer: srv, maxLocalRTT: maxLocalRTT, conns: map[*conn]struct{}{}, peers: map[netip.Addr]*peerBuffers{}, empty: make(chan struct{})}
 	s.minProgress = s.options.minProgress()
 	// Keep net/http's own HTTP/2 out: TLSNextProto replaces it over TLS, and without
 	// UnencryptedHTTP2 a PRI request reaches the handler.
@@ -73,6 +77,7 @@ func (s *Server) add(c *conn) bool {
 		return false
 	}
 	s.conns[c] = struct{}{}
+	c.buffers = s.buffersOfLocked(admission.PeerOf(c.nc.RemoteAddr()))
 	c.beginLocked()
 	return true
 }
@@ -81,6 +86,7 @@ func (s *Server) remove(c *conn) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.conns, c)
+	s.leaveLocked(c.buffers)
 	if s.stopping && len(s.conns) == 0 {
 		close(s.empty)
 	}

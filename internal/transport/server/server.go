@@ -80,7 +80,7 @@ func newEndpoint(e Endpoint, options Options) (*endpoint, error) {
 		ErrorLog:          slog.NewLogLogger(options.Logger.Handler(), slog.LevelDebug),
 	}}
 	if options.NetHTTP2 {
-		return built, useNetHTTP2(built.http)
+		return built, useNetHTTP2(built.http, options)
 	}
 	built.http2 = useH2(built.http, options)
 	return built, nil
