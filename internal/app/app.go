@@ -99,9 +99,12 @@ func (s *Server) build(options Options) error {
 		s.regions = sharedmem.New(sharedmem.Dir)
 		s.onClose(s.regions.Close)
 	}
-	s.http, err = s.newHTTP(options, serverMetrics(s.models, cache, memory), memory)
+	s.http, err = s.newHTTP(options, serverMetrics(s.models, cache, memory, s.connections), memory)
 	return err
 }
+
+// connections returns how many connections are open, and how many were refused.
+func (s *Server) connections() (open int, refused uint64) { return s.http.Connections() }
 
 func (s *Server) onClose(closer func() error) { s.closers = append(s.closers, closer) }
 

@@ -11,13 +11,18 @@ import (
 
 // Defaults, from the packages that own them.
 const (
-	defaultStreamWindow       = infer.DefaultStreamWindow
-	defaultMaxImagePixels     = vision.DefaultMaxPixels
-	defaultResponseCacheBytes = respcache.DefaultMaxBytes
-	defaultMaxQueue           = scheduler.DefaultMaxQueue
-	defaultMaxQueueBytes      = scheduler.DefaultMaxQueueBytes
-	defaultHangTimeout        = scheduler.DefaultHangTimeout
-	defaultMaxMessageBytes    = wire.DefaultMaxMessageBytes
+	defaultStreamWindow          = infer.DefaultStreamWindow
+	defaultMaxImagePixels        = vision.DefaultMaxPixels
+	defaultResponseCacheBytes    = respcache.DefaultMaxBytes
+	defaultMaxQueue              = scheduler.DefaultMaxQueue
+	defaultMaxQueueBytes         = scheduler.DefaultMaxQueueBytes
+	defaultHangTimeout           = scheduler.DefaultHangTimeout
+	defaultMaxMessageBytes       = wire.DefaultMaxMessageBytes
+	defaultMaxConnections        = server.DefaultMaxConnections
+	defaultMaxConnectionsPerPeer = server.DefaultMaxConnectionsPerPeer
+	defaultMinReadRate           = server.DefaultMinReadRate
+	defaultMinWriteRate          = server.DefaultMinWriteRate
+	defaultTransferGrace         = server.DefaultTransferGrace
 	// heldTimes is how many copies of a message are in memory at once.
 	heldTimes = server.HeldTimes
 )
