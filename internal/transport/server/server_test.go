@@ -86,6 +86,9 @@ func (s service) StreamPredict(ctx context.Context, stream modelservingconnect.P
 	}
 }
 
+// largeResponse is more than the buffers of a connection hold, in bytes.
+const largeResponse = 32 << 20
+
 // rest is a fake REST API: it reports what reached it.
 func rest(w http.ResponseWriter, r *http.Request) {
 	switch r.URL.Path {
@@ -97,6 +100,10 @@ func rest(w http.ResponseWriter, r *http.Request) {
 		panic("for the test")
 	}
 	body, err := io.ReadAll(r.Body)
+	if r.URL.Path == "/v2/large" {
+		_, _ = w.Write(make([]byte, largeResponse)) // the client may not read it
+		return
+	}
 	fmt.Fprint(w, "rest ", r.Method, " ", r.URL.EscapedPath(), " ", len(body), " ", err)
 }
 
@@ -107,6 +114,19 @@ func start(t *testing.T, options server.Options) (address string, lifecycle *tel
 }
 
 func startService(t *testing.T, service service, options server.Options) (address string, lifecycle *telemetry.Lifecycle) {
+	t.Helper()
+	_, address, lifecycle = startAll(t, service, options)
+	return address, lifecycle
+}
+
+// startServer is start for tests of the server itself.
+func startServer(t *testing.T, options server.Options) (s *server.Server, address string) {
+	t.Helper()
+	s, address, _ = startAll(t, service{}, options)
+	return s, address
+}
+
+func startAll(t *testing.T, service service, options server.Options) (s *server.Server, address string, lifecycle *telemetry.Lifecycle) {
 	t.Helper()
 	if options.Logger == nil {
 		options.Logger = slog.New(slog.DiscardHandler)
@@ -126,7 +146,7 @@ func startService(t *testing.T, service service, options server.Options) (addres
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := server.New(lifecycle, options, server.Endpoint{Name: "api", Routes: routes})
+	s, err = server.New(lifecycle, options, server.Endpoint{Name: "api", Routes: routes})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -142,7 +162,7 @@ func startService(t *testing.T, service service, options server.Options) (addres
 			t.Errorf("serve: %v", err)
 		}
 	})
-	return listener.Addr().String(), lifecycle
+	return s, listener.Addr().String(), lifecycle
 }
 
 func httpClient(t *testing.T, h2c bool) *http.Client {
