@@ -89,6 +89,16 @@ type Options struct {
 	// MemoryBudget bounds the memory of request messages, in bytes. 0: half of the memory
 	// limit of the cgroup or the machine; negative: no limit (--memory-budget).
 	MemoryBudget int64
+	// MaxConnections and MaxConnectionsPerPeer bound the open connections of Serve and
+	// ListenAndServe, in total and of one IPv4 address or IPv6 /64 network; further ones are
+	// closed at once. 0: 16,384 and 4,096; negative: no limit (--max-connections,
+	// --max-connections-per-peer).
+	MaxConnections, MaxConnectionsPerPeer int
+	// MinReadRate and MinWriteRate are the minimum transfer rates of a request message and of
+	// a response, in bytes per second, and TransferGrace the time beyond that. 0: 16,000 each,
+	// and 30 s (--min-read-rate, --min-write-rate, --transfer-grace).
+	MinReadRate, MinWriteRate int64
+	TransferGrace             time.Duration
 	// MaxImagePixels bounds an image, width times height. 0: 50 million
 	// (--max-image-pixels).
 	MaxImagePixels int64
@@ -132,9 +142,14 @@ func (o *Options) config() *config.Config {
 	set(&c.MaxDeadline, o.MaxDeadline)
 	set(&c.HangTimeout, o.HangTimeout)
 	set(&c.StreamWindow, o.StreamWindow)
-	setOrNone(&c.ResponseCacheBytes, o.ResponseCacheBytes)
+	setOrNone(&c.ResponseCacheBytes, config.Size(o.ResponseCacheBytes))
 	set(&c.MaxMessageBytes, config.Size(o.MaxMessageBytes))
-	setOrNone(&c.MemoryBudget, o.MemoryBudget)
+	setOrNone(&c.MemoryBudget, config.Size(o.MemoryBudget))
+	setOrNone(&c.MaxConnections, o.MaxConnections)
+	setOrNone(&c.MaxConnectionsPerPeer, o.MaxConnectionsPerPeer)
+	set(&c.MinReadRate, config.Size(o.MinReadRate))
+	set(&c.MinWriteRate, config.Size(o.MinWriteRate))
+	set(&c.TransferGrace, o.TransferGrace)
 	set(&c.MaxImagePixels, o.MaxImagePixels)
 	c.AllowSharedMemory = o.AllowSharedMemory
 	set(&c.ShutdownDelay, o.ShutdownDelay)
@@ -155,9 +170,9 @@ func set[T comparable](setting *T, option T) { *setting = cmp.Or(option, *settin
 
 // setOrNone sets a size unless the option is zero. A negative option sets it to 0, which
 // means none.
-func setOrNone(setting *config.Size, option int64) {
+func setOrNone[T ~int | ~int64](setting *T, option T) {
 	if option != 0 {
-		*setting = config.Size(max(option, 0))
+		*setting = max(option, 0)
 	}
 }
 
@@ -172,30 +187,35 @@ func (o *Options) app() app.Options {
 
 // fields are the fields of Options that set the settings.
 var fields = map[setting.Key]string{
-	"listen":               "Listen",
-	"cors-origin":          "CORSOrigins",
-	"tls-cert":             "TLSCertFile",
-	"tls-key":              "TLSKeyFile",
-	"models":               "Models",
-	"default-model":        "DefaultModel",
-	"model-control":        "ModelControl",
-	"poll-interval":        "PollInterval",
-	"load-model":           "LoadModels",
-	"onnxruntime-lib":      "OnnxRuntimeLibrary",
-	"intra-op-threads":     "IntraOpThreads",
-	"instances":            "Instances",
-	"max-queue":            "MaxQueue",
-	"max-queue-bytes":      "MaxQueueBytes",
-	"max-deadline":         "MaxDeadline",
-	"hang-timeout":         "HangTimeout",
-	"stream-window":        "StreamWindow",
-	"response-cache-bytes": "ResponseCacheBytes",
-	"max-message-bytes":    "MaxMessageBytes",
-	"memory-budget":        "MemoryBudget",
-	"max-image-pixels":     "MaxImagePixels",
-	"allow-shared-memory":  "AllowSharedMemory",
-	"shutdown-delay":       "ShutdownDelay",
-	"shutdown-timeout":     "ShutdownTimeout",
+	"listen":                   "Listen",
+	"cors-origin":              "CORSOrigins",
+	"tls-cert":                 "TLSCertFile",
+	"tls-key":                  "TLSKeyFile",
+	"models":                   "Models",
+	"default-model":            "DefaultModel",
+	"model-control":            "ModelControl",
+	"poll-interval":            "PollInterval",
+	"load-model":               "LoadModels",
+	"onnxruntime-lib":          "OnnxRuntimeLibrary",
+	"intra-op-threads":         "IntraOpThreads",
+	"instances":                "Instances",
+	"max-queue":                "MaxQueue",
+	"max-queue-bytes":          "MaxQueueBytes",
+	"max-deadline":             "MaxDeadline",
+	"hang-timeout":             "HangTimeout",
+	"stream-window":            "StreamWindow",
+	"response-cache-bytes":     "ResponseCacheBytes",
+	"max-message-bytes":        "MaxMessageBytes",
+	"memory-budget":            "MemoryBudget",
+	"max-connections":          "MaxConnections",
+	"max-connections-per-peer": "MaxConnectionsPerPeer",
+	"min-read-rate":            "MinReadRate",
+	"min-write-rate":           "MinWriteRate",
+	"transfer-grace":           "TransferGrace",
+	"max-image-pixels":         "MaxImagePixels",
+	"allow-shared-memory":      "AllowSharedMemory",
+	"shutdown-delay":           "ShutdownDelay",
+	"shutdown-timeout":         "ShutdownTimeout",
 }
 
 // fieldName renders a setting as the field that sets it.

@@ -13,7 +13,7 @@ import "time"
 //     keeps at least as much afterwards as the peer of the reservation gets. Between connections
 //     of one peer the same rule holds.
 //
-// A message that has arrived is never given up: its request ends by itself.
+// A message that has arrived stays: its request ends by itself.
 
 // pressureGrace is the part of a transfer's time that does not count for its rate when others need
 // the memory. It is enough for a round trip.
@@ -22,6 +22,9 @@ const pressureGrace = time.Second
 // stallTime is the shortest time over which the rate of a transfer is measured that was fast before.
 const stallTime = 5 * time.Second
 
+// maxScanned bounds the transfers that one reservation looks at, because all others wait for it.
+const maxScanned = 4096
+
 // victimsLocked returns transfers that may be ended so that n more bytes fit for an account,
 // behind those that wait. enough: with them, and what is being freed, they fit.
 func (b *Budget) victimsLocked(a *Account, n int64) (victims []*Transfer, enough bool) {
@@ -29,12 +32,13 @@ func (b *Budget) victimsLocked(a *Account, n int64) (victims []*Transfer, enough
 	for _, w := range b.waiting {
 		need += w.n
 	}
+	chosen := map[*Account]bool{}
 	taken := map[*Conn]int64{} // by this call
 	takenOf := map[*peer]int64{}
 	now := time.Now()
-	for t := b.last; t != nil && need > 0; t = t.prev {
+	for t, scanned := b.last, 0; t != nil && need > 0 && scanned < maxScanned; t, scanned = t.prev, scanned+1 {
 		v := t.account
-		if v == a || v.revoked || v.total <= 0 || contains(victims, v) {
+		if v == a || v.revoked || v.total <= 0 || chosen[v] {
 			continue
 		}
 		after := fairness{
@@ -45,20 +49,12 @@ func (b *Budget) victimsLocked(a *Account, n int64) (victims []*Transfer, enough
 			continue
 		}
 		victims = append(victims, t)
+		chosen[v] = true
 		taken[v.conn] += v.total
 		takenOf[v.conn.peer] += v.total
 		need -= v.total
 	}
 	return victims, need <= 0
-}
-
-func contains(transfers []*Transfer, a *Account) bool {
-	for _, t := range transfers {
-		if t.account == a {
-			return true
-		}
-	}
-	return false
 }
 
 // fairness is what a connection and its peer hold after a request is ended.

@@ -124,7 +124,7 @@ func TestRestThatDoesNotArriveIsReset(t *testing.T) {
 	})
 }
 
-// Clients may also give up the rest, or end it with trailers.
+// Clients may also reset the rest, or end it with trailers.
 func TestRestMayEndInOtherWays(t *testing.T) {
 	inBubble(t, serverOf(rejecting), h2.Options{}, func(t *testing.T, l *listener) {
 		p := l.dial(t)

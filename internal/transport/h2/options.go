@@ -3,7 +3,9 @@ package h2
 import (
 	"cmp"
 	"log/slog"
+	"net"
 	"net/http"
+	"net/netip"
 	"time"
 )
 
@@ -29,9 +31,10 @@ type Options struct {
 	// over all connections. A stream that would exceed it is reset with ENHANCE_YOUR_CALM.
 	// 0: 1 GiB.
 	MaxBufferedBytes int64
-	// MaxBufferedPerPeer bounds it over the connections of one peer, as [admission.PeerOf] tells
-	// peers apart. 0: half of MaxBufferedBytes.
+	// MaxBufferedPerPeer bounds it over the connections of one peer, which PeerOf returns for
+	// a remote address. 0 and nil: half of MaxBufferedBytes, and all connections are one peer.
 	MaxBufferedPerPeer int64
+	PeerOf             func(net.Addr) netip.Addr
 	// HandshakeTimeout bounds the wait for a peer's preface and first SETTINGS, for its
 	// acknowledgment of ours, and for a complete header block if the http.Server sets no
 	// timeout for it. 0: 10 s.
@@ -66,6 +69,9 @@ func (o Options) withDefaults(srv *http.Server) Options {
 	o.MaxHeaderBytes = positive(o.MaxHeaderBytes, srv.MaxHeaderBytes, http.DefaultMaxHeaderBytes)
 	o.MaxBufferedBytes = cmp.Or(o.MaxBufferedBytes, 1<<30)
 	o.MaxBufferedPerPeer = cmp.Or(o.MaxBufferedPerPeer, o.MaxBufferedBytes/2)
+	if o.PeerOf == nil {
+		o.PeerOf = func(net.Addr) netip.Addr { return netip.Addr{} }
+	}
 	o.HandshakeTimeout = cmp.Or(o.HandshakeTimeout, 10*time.Second)
 	o.IdleTimeout = positive(o.IdleTimeout, srv.IdleTimeout, srv.ReadTimeout, time.Hour)
 	o.PingAfter = cmp.Or(o.PingAfter, 30*time.Second)

@@ -10,8 +10,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"github.com/tensorwire/tensorwire/internal/transport/admission"
 )
 
 // Server serves the HTTP/2 connections of one http.Server. It is safe for concurrent use.
@@ -77,7 +75,7 @@ func (s *Server) add(c *conn) bool {
 		return false
 	}
 	s.conns[c] = struct{}{}
-	c.buffers = s.buffersOfLocked(admission.PeerOf(c.nc.RemoteAddr()))
+	c.buffers = s.buffersOfLocked(s.options.PeerOf(c.nc.RemoteAddr()))
 	c.beginLocked()
 	return true
 }

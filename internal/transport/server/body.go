@@ -32,8 +32,9 @@ func limitBodies(streaming map[string]bool, options Options) func(http.Handler) 
 				next.ServeHTTP(e, r)
 				return
 			}
-			account, end := newAccount(r, options)
-			defer end()
+			account, own := newAccount(r, options)
+			defer own.Close()
+			defer account.Close()
 			e.pace.account = account
 			ctx := admission.WithAccount(r.Context(), account)
 			b := &bounds{}
@@ -77,21 +78,18 @@ type bounds struct {
 	envelope envelopeBody
 }
 
-// newAccount returns the account that a request's messages are reserved in, and what ends it. Health
-// checks have no budget: their size is bounded otherwise, and a busy server is healthy.
-func newAccount(r *http.Request, options Options) (account *admission.Account, end func()) {
+// newAccount returns the account that a request's messages are reserved in. Health checks have no
+// budget: their size is bounded otherwise, and a busy server is healthy. A request of a connection
+// that another server or listener has accepted is a connection of its own.
+func newAccount(r *http.Request, options Options) (account *admission.Account, own *admission.Conn) {
 	if options.Budget == nil || strings.HasPrefix(r.URL.Path, "/"+healthService+"/") {
-		account = admission.NewAccount(nil, HeldTimes)
-		return account, account.Close
+		return admission.NewAccount(nil, HeldTimes), nil
 	}
 	if c := connectionOf(r.Context()); c != nil {
-		account = admission.NewAccountOf(c.share, HeldTimes)
-		return account, account.Close
+		return admission.NewAccountOf(c.share, HeldTimes), nil
 	}
-	// A connection that another server or listener has accepted.
-	share := options.Budget.Connect(admission.PeerOfText(r.RemoteAddr))
-	account = admission.NewAccountOf(share, HeldTimes)
-	return account, func() { account.Close(); share.Close() }
+	own = options.Budget.Connect(admission.PeerOfText(r.RemoteAddr))
+	return admission.NewAccountOf(own, HeldTimes), own
 }
 
 // streamingPaths returns the paths whose requests are more than one message.

@@ -64,7 +64,7 @@ func (e *exchange) Write(p []byte) (int, error) {
 // Flush implements [http.Flusher].
 func (e *exchange) Flush() {
 	e.begin()
-	e.pace.allow(0)
+	e.pace.allow(heldBytes)
 	if f, ok := e.ResponseWriter.(http.Flusher); ok {
 		f.Flush()
 		return

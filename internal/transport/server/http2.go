@@ -38,6 +38,7 @@ func useH2(server *http.Server, options Options) *h2.Server {
 		ConnectionWindow: connectionWindow,
 		MaxFrameSize:     maxFrameBytes,
 		MaxBufferedBytes: maxUnreadOf(options.Budget),
+		PeerOf:           admission.PeerOf,
 		HandshakeTimeout: options.HeaderTimeout,
 		IdleTimeout:      http2IdleTimeout,
 		PingAfter:        http2PingAfter,

@@ -25,6 +25,8 @@ const (
 	// pacedWrite is the size of a Write over HTTP/2 from which it waits for the client. A smaller
 	// one is copied.
 	pacedWrite = 16 << 10
+	// heldBytes is how much net/http holds back of a response over HTTP/1.1 until it is flushed.
+	heldBytes = 4 << 10
 )
 
 // writePace enforces the minimum transfer rate of a response. Over HTTP/1.1 it sets the
@@ -57,7 +59,7 @@ func (p *writePace) init(w http.ResponseWriter, r *http.Request, options Options
 // rest of the body, which may arrive until the read deadline, within another grace.
 func (p *writePace) stop() {
 	p.left = 2 * p.grace
-	p.allow(0)
+	p.allow(heldBytes)
 	p.transfer.End()
 	p.mu.Lock()
 	defer p.mu.Unlock()
