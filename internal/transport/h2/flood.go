@@ -109,7 +109,6 @@ func (f *floodBudget) spendHeaders(b *headerBlock) error {
 
 // spendReset charges one to the resets budget.
 func (f *floodBudget) spendReset() error {
-
 	if f.resets.left < 1 {
 		f.collect()
 	}

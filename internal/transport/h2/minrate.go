@@ -8,7 +8,7 @@ const minProgress = 16 << 10
 
 // minProgress returns the number for the server's MinWriteRate: half of what the rate gives in a
 // WriteTimeout, so that a peer may pause for the other half.
-func (o *Options) minProgress() int {
+func (o Options) minProgress() int {
 	return max(int(float64(o.MinWriteRate)*o.WriteTimeout.Seconds()/2), minProgress)
 }
 

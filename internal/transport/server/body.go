@@ -24,7 +24,7 @@ import (
 // streams off.
 func limitBodies(streaming map[string]bool, options Options) func(http.Handler) http.Handler {
 	return func(next http.Handler) http.Handler {
-		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { //nolint:contextcheck // observe derives it from the request's
 			e, r := observe(w, r)
 			e.pace.init(e.ResponseWriter, r, options)
 			defer e.pace.stop()
@@ -50,7 +50,7 @@ func limitBodies(streaming map[string]bool, options Options) func(http.Handler) 
 			// Body is replaced in a copy: net/http checks its own request's Body to
 			// decide whether a connection can be reused. Replaced there, what a client
 			// left of an unread body would be parsed as its next requests.
-			inner := r.WithContext(ctx)
+			inner := r.WithContext(ctx) //nolint:contextcheck // the same
 			paced := stream && r.ProtoMajor > 1
 			if !paced {
 				inner.Body = b.timed.init(inner.Body, pace)
