@@ -3,10 +3,8 @@ module github.com/tensorwire/tensorwire
 go 1.26.0
 
 require (
-	connectrpc.com/connect v1.20.0
 	connectrpc.com/connect/v2 v2.0.2
 	connectrpc.com/cors v0.1.0
-	connectrpc.com/grpchealth v1.4.0
 	connectrpc.com/grpcreflect/v2 v2.0.0
 	github.com/KimMachineGun/automemlimit v1.0.1
 	github.com/prometheus/client_golang v1.25.0

@@ -106,6 +106,10 @@ type Options struct {
 	// (--allow-shared-memory).
 	AllowSharedMemory bool
 
+	// StrictReadiness makes /readyz succeed only while every model that should be loaded is
+	// ready. Otherwise it does from the end of the startup loads on, unless none of the
+	// models could be loaded (--readiness).
+	StrictReadiness bool
 	// ShutdownDelay and ShutdownTimeout are the times of ListenAndServe between not ready
 	// and closing the listener, and for requests in flight to finish. 0: no delay, 30 s
 	// (--shutdown-delay, --shutdown-timeout).
@@ -152,6 +156,7 @@ func (o *Options) config() *config.Config {
 	set(&c.TransferGrace, o.TransferGrace)
 	set(&c.MaxImagePixels, o.MaxImagePixels)
 	c.AllowSharedMemory = o.AllowSharedMemory
+	c.StrictReadiness = o.StrictReadiness
 	set(&c.ShutdownDelay, o.ShutdownDelay)
 	set(&c.ShutdownTimeout, o.ShutdownTimeout)
 	return c
@@ -214,6 +219,7 @@ var fields = map[setting.Key]string{
 	"transfer-grace":           "TransferGrace",
 	"max-image-pixels":         "MaxImagePixels",
 	"allow-shared-memory":      "AllowSharedMemory",
+	"readiness":                "StrictReadiness",
 	"shutdown-delay":           "ShutdownDelay",
 	"shutdown-timeout":         "ShutdownTimeout",
 }

@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"sync"
 
+	"github.com/tensorwire/tensorwire/handler/admin"
+	"github.com/tensorwire/tensorwire/handler/grpchealth"
 	"github.com/tensorwire/tensorwire/internal/base/sharedmem"
 	"github.com/tensorwire/tensorwire/internal/config"
 	"github.com/tensorwire/tensorwire/internal/infer"
@@ -25,6 +27,9 @@ type Options struct {
 	// LogLevels are the levels of Logger, which clients may change. nil: a change has no
 	// effect.
 	LogLevels *telemetry.LogLevels
+	// LogLinesDropped returns how many lines Logger has dropped, for the metrics. nil: there
+	// is no such metric.
+	LogLinesDropped func() uint64
 	// HeapEnv returns environment variables. With it, the server sets Go's soft memory
 	// limit and the pace of the garbage collector for the memory budget until it is
 	// closed, where GOMEMLIMIT and GOGC are not set. Both are settings of the process.
@@ -40,8 +45,11 @@ type Server struct {
 	regions *sharedmem.Regions // nil: shared memory is off
 	http    *server.Server
 
-	// lifecycle is ready once the startup models are loaded.
+	// lifecycle is ready once the loads of the start have finished.
 	lifecycle *telemetry.Lifecycle
+	readiness *admin.Readiness
+	loads     *telemetry.Loads
+	changes   grpchealth.Changes // of lifecycle and models
 	start     sync.Once
 	loading   sync.WaitGroup // the goroutine of Start
 	loadCtx   context.Context
@@ -66,6 +74,7 @@ func New(c *config.Config, options Options) (*Server, error) {
 		config:    c,
 		log:       options.Logger,
 		lifecycle: &telemetry.Lifecycle{},
+		loads:     &telemetry.Loads{},
 		loaded:    make(chan struct{}),
 		closed:    make(chan struct{}),
 	}
@@ -89,7 +98,7 @@ func (s *Server) build(options Options) error {
 	}
 	s.onClose(engines.Close)
 	cache := respcache.New(int64(s.config.ResponseCacheBytes))
-	s.models = newRepository(s.config, engines, cache, s.log)
+	s.models = s.newRepository(engines, cache)
 	s.onClose(s.models.Close)
 	s.onClose(func() error { s.loading.Wait(); return nil })
 	if err := s.models.Scan(); err != nil {
@@ -99,12 +108,10 @@ func (s *Server) build(options Options) error {
 		s.regions = sharedmem.New(sharedmem.Dir)
 		s.onClose(s.regions.Close)
 	}
-	s.http, err = s.newHTTP(options, serverMetrics(s.models, cache, memory, s.connections), memory)
+	s.readiness = admin.NewReadiness(s.models, s.lifecycle, s.config.StrictReadiness)
+	s.http, err = s.newHTTP(options, s.serverMetrics(options, cache, memory), memory)
 	return err
 }
-
-// connections returns how many connections are open, and how many were refused.
-func (s *Server) connections() (open int, refused uint64) { return s.http.Connections() }
 
 func (s *Server) onClose(closer func() error) { s.closers = append(s.closers, closer) }
 
@@ -120,6 +127,7 @@ func (s *Server) Start() {
 				return // the server is stopping
 			}
 			s.lifecycle.SetReady(true)
+			s.changes.Notify()
 			close(s.loaded)
 			s.models.Poll(s.loadCtx)
 		})

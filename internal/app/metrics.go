@@ -10,18 +10,54 @@ import (
 	"github.com/tensorwire/tensorwire/internal/transport/admission"
 )
 
-// serverMetrics returns the handler of /metrics. connections returns how many are open, and how many
-// were refused.
-func serverMetrics(models *infer.Repository, cache *respcache.Cache, memory *admission.Budget, connections func() (open int, refused uint64)) http.Handler {
-	m := metrics.New(statistics(models))
+// serverMetrics returns the handler of /metrics.
+func (s *Server) serverMetrics(options Options, cache *respcache.Cache, memory *admission.Budget) http.Handler {
+	m := metrics.New(statistics(s.models))
+	m.States(states(s.models))
+	m.Loads(s.loads)
+	m.Gauge("ready", "1 while the server is ready, as /readyz reports it, else 0.", func() float64 {
+		if s.readiness.Server() != nil {
+			return 0
+		}
+		return 1
+	})
 	m.Gauge("response_cache_bytes", "Bytes in the response cache, of all models.", func() float64 { return float64(cache.Bytes()) })
 	m.Gauge("memory_budget_bytes", "Memory budget for request messages; 0 without a limit.", func() float64 { return float64(memory.Limit()) })
 	m.Gauge("memory_budget_used_bytes", "Reserved bytes of the memory budget.", func() float64 { return float64(memory.Used()) })
 	m.Counter("memory_budget_refused_total", "Requests that were refused before they were read because the memory budget was exhausted.", func() float64 { return float64(memory.Refused()) })
 	m.Counter("memory_budget_revoked_total", "Requests that were ended while a message was on its way because others needed its memory.", func() float64 { return float64(memory.Revoked()) })
-	m.Gauge("connections", "Open connections.", func() float64 { open, _ := connections(); return float64(open) })
-	m.Counter("connections_refused_total", "Connections that were closed at once because there were too many.", func() float64 { _, refused := connections(); return float64(refused) })
+	m.Gauge("connections", "Open connections.", func() float64 { open, _ := s.http.Connections(); return float64(open) })
+	m.Counter("connections_refused_total", "Connections that were closed at once because there were too many.", func() float64 { _, refused := s.http.Connections(); return float64(refused) })
+	if dropped := options.LogLinesDropped; dropped != nil {
+		m.Counter("log_lines_dropped_total", "Log lines that were dropped because the reader of the log did not keep up, or is gone.", func() float64 { return float64(dropped()) })
+	}
 	return m.Handler()
+}
+
+// states returns a function that returns the states of the models that should be loaded.
+func states(models *infer.Repository) func() []metrics.State {
+	return func() []metrics.State {
+		var all []metrics.State
+		for _, m := range models.Snapshot().Models {
+			if !m.Wanted() {
+				continue
+			}
+			if len(m.Versions) == 0 {
+				all = append(all, metrics.State{Model: m.Name, LoadFailed: true})
+			}
+			for _, v := range m.Versions {
+				if !v.Wanted() {
+					continue
+				}
+				loaded, failing := v.State == repository.Ready, v.Failing() != nil
+				all = append(all, metrics.State{
+					Model: m.Name, Version: v.Name(),
+					Ready: loaded && !failing, Unhealthy: loaded && failing, LoadFailed: v.Reason != "",
+				})
+			}
+		}
+		return all
+	}
 }
 
 // statistics returns a function that returns the statistics of all ready versions.

@@ -44,14 +44,17 @@ func RuntimeVersion(explicit string) (library, version string, err error) {
 
 // newRepository returns the repository of the models, whose sessions run behind their
 // schedulers and the response cache.
-func newRepository(c *config.Config, engines *engine.Registry, cache *respcache.Cache, log *slog.Logger) *infer.Repository {
+func (s *Server) newRepository(engines *engine.Registry, cache *respcache.Cache) *infer.Repository {
+	c := s.config
 	return repository.New(c.Models, engines, infer.RepositoryOptions{
 		Control:       c.ModelControl,
 		PollInterval:  c.PollInterval,
 		StartupModels: c.LoadModels,
 		DefaultModel:  c.DefaultModel,
-		Decorate:      schedule(c, cache, log),
+		Decorate:      schedule(c, cache, s.log),
 		Compile:       infer.Compile,
-		Logger:        log,
+		Changed:       s.changes.Notify,
+		Loads:         s.loads,
+		Logger:        s.log,
 	})
 }

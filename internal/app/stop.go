@@ -37,6 +37,7 @@ func shutdownContext(timeout time.Duration) (context.Context, context.CancelFunc
 // unready turns the server not ready for good, and ends loading.
 func (s *Server) unready() {
 	s.lifecycle.Stop()
+	s.changes.Notify()
 	s.stopLoads()
 }
 

@@ -32,9 +32,13 @@ type Config struct {
 	MaxQueue      int
 	MaxQueueBytes Size
 	// MaxDeadline bounds an inference. 0: the client's deadline alone.
-	MaxDeadline  time.Duration
-	HangTimeout  time.Duration
-	StreamWindow int
+	MaxDeadline time.Duration
+	HangTimeout time.Duration
+	// RunTimeout bounds one run of a model.
+	RunTimeout time.Duration
+	// ProbeInputBytes bounds the inputs that are kept to check a model's health. 0: none.
+	ProbeInputBytes Size
+	StreamWindow    int
 	// ResponseCacheBytes bounds the response caches of all models together.
 	ResponseCacheBytes Size
 
@@ -49,6 +53,8 @@ type Config struct {
 	MaxImagePixels    int64
 	AllowSharedMemory bool
 
+	// StrictReadiness makes /readyz depend on every model.
+	StrictReadiness                bool
 	ShutdownDelay, ShutdownTimeout time.Duration
 
 	LogLevel, LogFormat string

@@ -23,6 +23,8 @@ const (
 	defaultMinReadRate           = server.DefaultMinReadRate
 	defaultMinWriteRate          = server.DefaultMinWriteRate
 	defaultTransferGrace         = server.DefaultTransferGrace
+	defaultRunTimeout            = scheduler.DefaultMaxRun
+	defaultProbeInputBytes       = scheduler.DefaultProbeBytes
 	// heldTimes is how many copies of a message are in memory at once.
 	heldTimes = server.HeldTimes
 )

@@ -31,6 +31,8 @@ var full = config.Config{
 	MaxQueueBytes:      10_000_000,
 	MaxDeadline:        30 * time.Second,
 	HangTimeout:        2 * time.Minute,
+	RunTimeout:         3 * time.Minute,
+	ProbeInputBytes:    32 << 10,
 	StreamWindow:       4,
 	ResponseCacheBytes: 0,
 	MaxMessageBytes:    1 << 20,
@@ -44,6 +46,7 @@ var full = config.Config{
 	TransferGrace:         20 * time.Second,
 
 	AllowSharedMemory: true,
+	StrictReadiness:   true,
 	ShutdownDelay:     5 * time.Second,
 	ShutdownTimeout:   90 * time.Second,
 	LogLevel:          "debug",

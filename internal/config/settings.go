@@ -44,7 +44,7 @@ func New() *Settings {
 		{"Models", c.modelFlags()},
 		{"Scheduling", c.schedulingFlags()},
 		{"Limits", c.limitFlags()},
-		{"Shutdown", c.shutdownFlags()},
+		{"Readiness and shutdown", c.lifecycleFlags()},
 		{"Log", c.logFlags()},
 	}
 	return s

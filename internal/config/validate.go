@@ -42,6 +42,8 @@ func (c *Config) Validate() error {
 		c.validateMessageBytes(),
 		atLeast("poll-interval", c.PollInterval, minPollInterval),
 		above0("hang-timeout", c.HangTimeout, "1m, longer than any run of a model takes"),
+		above0(setting.RunTimeout, c.RunTimeout, "5m"),
+		atLeast("probe-input-bytes", c.ProbeInputBytes, 0),
 		atLeast(setting.MaxDeadline, c.MaxDeadline, 0),
 		atLeast("shutdown-delay", c.ShutdownDelay, 0),
 		above0(setting.ShutdownTimeout, c.ShutdownTimeout, "30s"),

@@ -30,6 +30,7 @@ const (
 	ModelControl      Key = "model-control"
 	Models            Key = "models"
 	OnnxRuntimeLib    Key = "onnxruntime-lib"
+	RunTimeout        Key = "run-timeout"
 	ShutdownTimeout   Key = "shutdown-timeout"
 	TLSCert           Key = "tls-cert"
 	TLSKey            Key = "tls-key"

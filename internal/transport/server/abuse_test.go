@@ -262,7 +262,7 @@ func TestTooManyOpenFilesDoNotEndTheServer(t *testing.T) {
 	full := &exhausted{Listener: listener}
 	full.failures.Store(3)
 	lifecycle := &telemetry.Lifecycle{}
-	s, err := server.New(lifecycle, server.Options{}, server.Endpoint{Name: "api", Routes: server.Probes(lifecycle)})
+	s, err := server.New(lifecycle, server.Options{}, server.Endpoint{Name: "api", Routes: server.Probes(readyOf(lifecycle))})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -2,7 +2,6 @@ package server
 
 import (
 	"net/http"
-	"strings"
 
 	"github.com/tensorwire/tensorwire/internal/transport/admission"
 	"github.com/tensorwire/tensorwire/internal/transport/wire"
@@ -82,7 +81,7 @@ type bounds struct {
 // budget: their size is bounded otherwise, and a busy server is healthy. A request of a connection
 // that another server or listener has accepted is a connection of its own.
 func newAccount(r *http.Request, options Options) (account *admission.Account, own *admission.Conn) {
-	if options.Budget == nil || strings.HasPrefix(r.URL.Path, "/"+healthService+"/") {
+	if options.Budget == nil || isHealth(r.URL.Path) {
 		return admission.NewAccount(nil, HeldTimes), nil
 	}
 	if c := connectionOf(r.Context()); c != nil {
