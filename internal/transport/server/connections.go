@@ -5,7 +5,6 @@ import (
 	"crypto/tls"
 	"io"
 	"net"
-	"net/http"
 	"net/netip"
 	"sync"
 	"time"
@@ -161,12 +160,4 @@ func withConnection(ctx context.Context, nc net.Conn) context.Context {
 func connectionOf(ctx context.Context) *connection {
 	c, _ := ctx.Value(connectionKey{}).(*connection)
 	return c
-}
-
-// clearWriteDeadline is an [http.Server.ConnState] that ends the write deadline of a response over
-// HTTP/1.1 with the response.
-func clearWriteDeadline(nc net.Conn, state http.ConnState) {
-	if state == http.StateIdle {
-		_ = nc.SetWriteDeadline(time.Time{}) // a closed connection fails the next read
-	}
 }

@@ -76,7 +76,6 @@ func newEndpoint(e Endpoint, options Options) (*endpoint, error) {
 		IdleTimeout:       options.IdleTimeout,
 		MaxHeaderBytes:    maxHeaderBytes,
 		ConnContext:       withConnection,
-		ConnState:         clearWriteDeadline,
 		ErrorLog:          slog.NewLogLogger(options.Logger.Handler(), slog.LevelDebug),
 	}}
 	if options.NetHTTP2 {

@@ -67,6 +67,45 @@ func onSlowLink(t *testing.T, test func(t *testing.T, nc net.Conn, b *admission.
 	})
 }
 
+// A server of an embedding program may serve other handlers on the same connection, which have no
+// deadline of ours.
+func TestDeadlinesEndWithTheResponse(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, err := server.New(&telemetry.Lifecycle{}, server.Options{Logger: slog.New(slog.DiscardHandler)},
+			server.Endpoint{Name: "api", Routes: []server.Route{{Prefix: "/v2", Handler: http.HandlerFunc(rest)}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		mux := http.NewServeMux()
+		mux.Handle("/v2/", s.Handler("api"))
+		mux.HandleFunc("/other", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "other") })
+		l := &memoryListener{conns: make(chan net.Conn), closed: make(chan struct{})}
+		own := &http.Server{Handler: mux}
+		served := make(chan error, 1)
+		go func() { served <- own.Serve(l) }()
+		ours, theirs := net.Pipe()
+		l.conns <- theirs
+		answers := bufio.NewReader(ours)
+		for _, path := range []string{"/v2/x", "/other", "/v2/x"} {
+			if _, err := fmt.Fprintf(ours, "POST %s HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\nx", path); err != nil {
+				t.Fatal(err)
+			}
+			res, err := http.ReadResponse(answers, nil)
+			if err != nil {
+				t.Fatalf("%s: %v", path, err)
+			}
+			if text, err := io.ReadAll(res.Body); err != nil || res.StatusCode != http.StatusOK {
+				t.Errorf("%s: %s %q, %v", path, res.Status, text, err)
+			}
+			_ = res.Body.Close() // always nil
+			time.Sleep(time.Hour)
+		}
+		_ = ours.Close()
+		_ = own.Close()
+		<-served
+	})
+}
+
 // photo is the size of a photo in bytes, and chunk what its link moves at once.
 const (
 	photo = 3 * mb

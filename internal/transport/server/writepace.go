@@ -32,7 +32,7 @@ const (
 // writePace enforces the minimum transfer rate of a response. Over HTTP/1.1 it sets the
 // connection's write deadline before each write: a write may take the time of its bytes at the
 // minimum rate, and what is left of the grace, which quick writes restore. internal/transport/h2
-// has its own timeouts for HTTP/2.
+// has its own timeouts for HTTP/2. net/http clears the deadline after the response.
 //
 // It belongs to the handler's goroutine, except for Interrupt.
 type writePace struct {
