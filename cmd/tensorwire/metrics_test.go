@@ -52,7 +52,7 @@ func TestTheDocumentedMetricsAreThere(t *testing.T) {
 	if len(served) < 10 || !slices.Equal(documented, served) {
 		t.Errorf("docs/metrics.md has\n%s\nand the server\n%s", strings.Join(documented, "\n"), strings.Join(served, "\n"))
 	}
-	reasons := []string{"queue_full", "busy", "timeout", "failing", "cancelled", "overtaken"}
+	reasons := []string{"queue_full", "busy", "timeout", "failing", "cancelled", "quarantined", "overtaken"}
 	reasons = append(reasons, repository.FailureModel, repository.FailureFiles, repository.FailureMemory, repository.FailureTimeLimit, repository.FailureCrash)
 	for _, reason := range reasons {
 		if !strings.Contains(string(page), "\n| `"+reason+"` |") {

@@ -10,6 +10,7 @@ import (
 	"github.com/tensorwire/tensorwire/handler/grpchealth"
 	"github.com/tensorwire/tensorwire/internal/base/sharedmem"
 	"github.com/tensorwire/tensorwire/internal/config"
+	"github.com/tensorwire/tensorwire/internal/engine/worker"
 	"github.com/tensorwire/tensorwire/internal/infer"
 	"github.com/tensorwire/tensorwire/internal/sched/respcache"
 	"github.com/tensorwire/tensorwire/internal/telemetry"
@@ -35,6 +36,9 @@ type Options struct {
 	// closed, where GOMEMLIMIT and GOGC are not set. Both are settings of the process.
 	// nil: they stay as they are.
 	HeapEnv func(name string) string
+	// WorkerPath is the program of worker processes. Empty: this program, if it has called
+	// RunWorker.
+	WorkerPath string
 }
 
 // Server is a server with its models. Its methods are safe for concurrent use.
@@ -43,6 +47,7 @@ type Server struct {
 	log     *slog.Logger
 	models  *infer.Repository
 	regions *sharedmem.Regions // nil: shared memory is off
+	workers *worker.Engine     // nil: models run in this process
 	http    *server.Server
 
 	// lifecycle is ready once the loads of the start have finished.
@@ -92,7 +97,7 @@ func (s *Server) build(options Options) error {
 		restore := admission.TuneHeap(memory, options.HeapEnv)
 		s.onClose(func() error { restore(); return nil })
 	}
-	engines, err := openEngines(s.config, s.log)
+	engines, err := s.openEngines(options)
 	if err != nil {
 		return err
 	}

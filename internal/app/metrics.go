@@ -3,6 +3,7 @@ package app
 import (
 	"net/http"
 
+	"github.com/tensorwire/tensorwire/internal/engine/worker"
 	"github.com/tensorwire/tensorwire/internal/infer"
 	"github.com/tensorwire/tensorwire/internal/models/repository"
 	"github.com/tensorwire/tensorwire/internal/sched/respcache"
@@ -15,6 +16,9 @@ func (s *Server) serverMetrics(options Options, cache *respcache.Cache, memory *
 	m := metrics.New(statistics(s.models))
 	m.States(states(s.models))
 	m.Loads(s.loads)
+	if s.workers != nil {
+		workerMetrics(m, s.workers)
+	}
 	m.Gauge("ready", "1 while the server is ready, as /readyz reports it, else 0.", func() float64 {
 		if s.readiness.Server() != nil {
 			return 0
@@ -73,4 +77,13 @@ func statistics(models *infer.Repository) func() []metrics.Model {
 		}
 		return all
 	}
+}
+
+// workerMetrics adds the metrics of workers.
+func workerMetrics(m *metrics.Metrics, workers *worker.Engine) {
+	m.Gauge("workers", "Worker processes that serve, without spares.", func() float64 { return float64(workers.Stats().Workers) })
+	m.Gauge("worker_memory_bytes", "Memory of the workers in bytes; what processes share counts in proportion (PSS).", func() float64 { return float64(workers.MemoryBytes()) })
+	m.Counter("worker_deaths_total", "Workers that died while they served.", func() float64 { return float64(workers.Stats().Deaths) })
+	m.Counter("worker_kills_total", "Workers that the server ended because a run, a load or memory exceeded its limit.", func() float64 { return float64(workers.Stats().Killed) })
+	m.Counter("worker_requests_blamed_total", "Requests that ended a worker while they ran alone in it.", func() float64 { return float64(workers.Stats().Blamed) })
 }

@@ -25,6 +25,9 @@ type Config struct {
 
 	// OnnxRuntimeLib is the path of the shared library. Empty: it is searched for.
 	OnnxRuntimeLib string
+	Isolation      string
+	WorkerMemory   Size
+	WorkerSpares   bool
 	IntraOpThreads int
 
 	// Instances is the number of concurrent runs of a model. 0: one for each CPU.
@@ -51,6 +54,7 @@ type Config struct {
 	// MemoryBudget bounds the memory of request messages. 0: no limit.
 	MemoryBudget      Size
 	MaxImagePixels    int64
+	MaxImageRatio     int64
 	AllowSharedMemory bool
 
 	// StrictReadiness makes /readyz depend on every model.

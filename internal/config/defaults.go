@@ -25,6 +25,7 @@ const (
 	defaultTransferGrace         = server.DefaultTransferGrace
 	defaultRunTimeout            = scheduler.DefaultMaxRun
 	defaultProbeInputBytes       = scheduler.DefaultProbeBytes
+	defaultMaxImageRatio         = 500
 	// heldTimes is how many copies of a message are in memory at once.
 	heldTimes = server.HeldTimes
 )

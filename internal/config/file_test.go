@@ -24,6 +24,9 @@ var full = config.Config{
 	ModelControl:       repository.ControlExplicit,
 	PollInterval:       15 * time.Second,
 	LoadModels:         []string{"digits", "cats"},
+	Isolation:          "shared",
+	WorkerMemory:       4 << 30,
+	WorkerSpares:       true,
 	OnnxRuntimeLib:     "/opt/libonnxruntime.so",
 	IntraOpThreads:     2,
 	Instances:          3,
@@ -45,6 +48,7 @@ var full = config.Config{
 	MinWriteRate:          30_000,
 	TransferGrace:         20 * time.Second,
 
+	MaxImageRatio:     100,
 	AllowSharedMemory: true,
 	StrictReadiness:   true,
 	ShutdownDelay:     5 * time.Second,

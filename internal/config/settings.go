@@ -42,6 +42,7 @@ func New() *Settings {
 		{"Configuration", s.fileFlags()},
 		{"Listener", c.listenerFlags()},
 		{"Models", c.modelFlags()},
+		{"Workers", c.workerFlags()},
 		{"Scheduling", c.schedulingFlags()},
 		{"Limits", c.limitFlags()},
 		{"Readiness and shutdown", c.lifecycleFlags()},

@@ -18,11 +18,13 @@ const (
 	AllowSharedMemory Key = "allow-shared-memory"
 	CORSOrigin        Key = "cors-origin"
 	DefaultModel      Key = "default-model"
+	Isolation         Key = "isolation"
 	Listen            Key = "listen"
 	LoadModel         Key = "load-model"
 	MaxConnections    Key = "max-connections"
 	MaxDeadline       Key = "max-deadline"
 	MaxImagePixels    Key = "max-image-pixels"
+	MaxImageRatio     Key = "max-image-ratio"
 	MaxMessageBytes   Key = "max-message-bytes"
 	MemoryBudget      Key = "memory-budget"
 	MinReadRate       Key = "min-read-rate"
@@ -35,6 +37,7 @@ const (
 	TLSCert           Key = "tls-cert"
 	TLSKey            Key = "tls-key"
 	TransferGrace     Key = "transfer-grace"
+	WorkerMemory      Key = "worker-memory"
 )
 
 // The settings of a download that errors of libraries name.

@@ -67,7 +67,7 @@ func (in *instance) run(batch []*entry) {
 // compute runs the batch and calls deliver with the answer of each request.
 func (in *instance) compute(batch []*entry, deliver func(i int, a answer)) {
 	if len(batch) == 1 {
-		deliver(0, in.runSingle(batch[0]))
+		deliver(0, in.runSingle(batch[0].ctx, batch[0]))
 		return
 	}
 	answers, err := in.runBatch(batch)
@@ -82,7 +82,11 @@ func (in *instance) compute(batch []*entry, deliver func(i int, a answer)) {
 		default:
 			// One row may have failed the batch: run each request separately.
 			e.began = time.Now()
-			deliver(i, in.runSingle(e))
+			ctx := e.ctx
+			if errors.Is(err, engine.ErrCrashed) {
+				ctx = engine.AsSuspect(ctx)
+			}
+			deliver(i, in.runSingle(ctx, e))
 		}
 	}
 }
@@ -92,7 +96,7 @@ func (in *instance) runBatch(batch []*entry) ([]answer, error) {
 	start := time.Now()
 	inputs, rows := in.gatherer.gather(batch)
 	gathered := time.Since(start)
-	result, err := in.call(context.Background(), inputs, batch, rows)
+	result, err := in.call(engine.AsBatch(context.Background()), inputs, batch, rows)
 	in.gatherer.clear(result)
 	if err != nil {
 		return nil, err
@@ -122,14 +126,14 @@ func (s *scheduler) recordFit(ok bool) {
 	}
 }
 
-// runSingle runs one request without a batch.
-func (in *instance) runSingle(e *entry) answer {
+// runSingle runs one request without a batch. ctx is of the request.
+func (in *instance) runSingle(ctx context.Context, e *entry) answer {
 	observer := in.scheduler.options.Observer
-	if err := e.ctx.Err(); err != nil {
+	if err := ctx.Err(); err != nil {
 		observer.NotRun(ReasonCancelled)
 		return answer{err: err}
 	}
-	result, err := in.call(e.ctx, e.inputs, []*entry{e}, e.rows)
+	result, err := in.call(ctx, e.inputs, []*entry{e}, e.rows)
 	if err != nil {
 		return answer{err: in.judge(e, err)}
 	}

@@ -94,6 +94,9 @@ const (
 	ReasonFailing   = "failing"
 	ReasonCancelled = "cancelled"
 	ReasonOvertaken = "overtaken"
+	// ReasonQuarantined: an equal request, or several of the same client, ended the process
+	// of the model.
+	ReasonQuarantined = "quarantined"
 )
 
 // Observer receives the scheduler's statistics. Many goroutines call its methods, some

@@ -107,6 +107,12 @@ func (s *scheduler) Run(ctx context.Context, inputs []tensor.Tensor) (*engine.Re
 		s.options.Observer.NotRun(ReasonCancelled)
 		return nil, err
 	}
+	if screener, ok := s.session.(engine.Screener); ok {
+		if err := screener.Screen(ctx, inputs); err != nil {
+			s.options.Observer.NotRun(ReasonQuarantined)
+			return nil, err
+		}
+	}
 	request := RequestOf(ctx)
 	b := s.options.Batching
 	e := newEntry(ctx, inputs, s.options.BatchDimension || (b != nil && b.MaxSize > 1))

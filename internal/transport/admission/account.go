@@ -26,6 +26,8 @@ type Account struct {
 	closed   bool
 	messages []int64  // bytes reserved for each unanswered message, the oldest first
 	first    [1]int64 // memory of messages: most requests have one
+	grown    []int64  // what Grow added to each of messages; the newest may have no entry
+	extra    int64    // bytes of Hold
 
 	// Budget.mu guards the fields below.
 	total   int64 // bytes reserved
@@ -170,7 +172,7 @@ func (a *Account) Answered() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if len(a.messages) > 0 {
-		a.release(a.messages[0])
+		a.release(a.messages[0] + a.answeredLocked())
 		if a.messages = a.messages[1:]; len(a.messages) == 0 {
 			a.messages = nil
 		}
@@ -185,6 +187,7 @@ func (a *Account) Close() {
 	for _, n := range a.messages {
 		a.release(n)
 	}
+	a.release(a.closeLocked())
 	a.messages = nil
 }
 
