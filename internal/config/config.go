@@ -51,6 +51,11 @@ type Config struct {
 	ResponseCacheBytes Size
 
 	MaxMessageBytes Size
+	// MaxConnections and MaxConnectionsPerPeer bound open connections. 0: no limit.
+	MaxConnections, MaxConnectionsPerPeer int
+	// MinReadRate and MinWriteRate are minimum transfer rates in bytes per second.
+	MinReadRate, MinWriteRate Size
+	TransferGrace             time.Duration
 	// MemoryBudget bounds the memory of request messages. 0: no limit.
 	MemoryBudget      Size
 	MaxImagePixels    int64

@@ -23,11 +23,14 @@ const (
 	LoadConcurrency   Key = "load-concurrency"
 	LoadModel         Key = "load-model"
 	LoadTimeout       Key = "load-timeout"
+	MaxConnections    Key = "max-connections"
 	MaxDeadline       Key = "max-deadline"
 	MaxImagePixels    Key = "max-image-pixels"
 	MaxImageRatio     Key = "max-image-ratio"
 	MaxMessageBytes   Key = "max-message-bytes"
 	MemoryBudget      Key = "memory-budget"
+	MinReadRate       Key = "min-read-rate"
+	MinWriteRate      Key = "min-write-rate"
 	ModelControl      Key = "model-control"
 	Models            Key = "models"
 	OnnxRuntimeLib    Key = "onnxruntime-lib"
@@ -35,6 +38,7 @@ const (
 	ShutdownTimeout   Key = "shutdown-timeout"
 	TLSCert           Key = "tls-cert"
 	TLSKey            Key = "tls-key"
+	TransferGrace     Key = "transfer-grace"
 	WorkerMemory      Key = "worker-memory"
 )
 
