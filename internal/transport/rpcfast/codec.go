@@ -37,9 +37,11 @@ func (c *binaryCodec) UnmarshalRead(ctx context.Context, src io.Reader, msg any)
 	if err != nil {
 		return err
 	}
-	if err := grow(ctx, estimate, data); err != nil {
+	release, err := grow(ctx, estimate, data)
+	if err != nil {
 		return err
 	}
+	defer release()
 	return c.UnmarshalOptions.Unmarshal(data, m)
 }
 
@@ -58,9 +60,11 @@ func (c *jsonCodec) UnmarshalRead(ctx context.Context, src io.Reader, msg any) e
 	if err != nil {
 		return err
 	}
-	if err := grow(ctx, estimate, data); err != nil {
+	release, err := grow(ctx, estimate, data)
+	if err != nil {
 		return err
 	}
+	defer release()
 	return c.UnmarshalOptions.Unmarshal(data, m)
 }
 
@@ -78,7 +82,10 @@ func read(src io.Reader, msg any) (m proto.Message, data []byte, err error) {
 }
 
 // grow reserves what a message takes decoded, beyond what is reserved for its encoding: as much
-// again.
-func grow(ctx context.Context, estimate decoded.Estimate, data []byte) error {
-	return admission.Grow(ctx, estimate.Memory-int64(len(data)))
+// again. The caller calls release when the message is decoded.
+func grow(ctx context.Context, estimate decoded.Estimate, data []byte) (release func(), err error) {
+	if err := admission.Grow(ctx, estimate.Memory-int64(len(data))); err != nil {
+		return nil, err
+	}
+	return admission.Hold(ctx, estimate.Passing)
 }

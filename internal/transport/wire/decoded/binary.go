@@ -9,6 +9,8 @@ type Estimate struct {
 	// Aliased is the size of the large values that are not a part of Memory; see
 	// [Plan.Binary].
 	Aliased int64
+	// Passing is what decoding takes besides Memory, until it ends.
+	Passing int64
 }
 
 // Binary counts a message in binary Protobuf. Values of its own bytes fields, not of nested

@@ -207,7 +207,7 @@ func TestEstimateIsWhatDecodingTakes(t *testing.T) {
 			t.Errorf("%s: binary: estimated %d, live %d", name, binary.Memory, live)
 		}
 		into = m.ProtoReflect().New().Interface()
-		if live := liveAfter(into, func() error { return protojson.Unmarshal(text, into) }); json.Memory < live-live/20 || json.Memory > 8*live+1000 {
+		if live := liveAfter(into, func() error { return protojson.Unmarshal(text, into) }); json.Memory < live-live/20 || json.Memory > 6*live+1000 {
 			t.Errorf("%s: JSON: estimated %d, live %d", name, json.Memory, live)
 		}
 		runtime.KeepAlive([]any{data, text, m})

@@ -96,7 +96,8 @@ func (c *jsonCounter) item(f *field, found counts, depth int) (ok bool, err *lim
 		c.Memory += growing(textBytes)
 	}
 	if f.kind == text {
-		c.Memory += 2 * size // the text without escapes, and the bytes that it encodes
+		c.Memory += size
+		c.Passing += size // the text without escapes, where it encodes bytes
 	}
 	if f.joined {
 		c.Memory += size + prefixBytes
