@@ -150,7 +150,8 @@ var textBytes = map[tensor.DataType]int64{
 	tensor.Bool: 6, tensor.Bytes: 6,
 	tensor.Int8: 5, tensor.Int16: 7, tensor.Int32: 12, tensor.Int64: 21,
 	tensor.Uint8: 4, tensor.Uint16: 6, tensor.Uint32: 11, tensor.Uint64: 21,
-	tensor.FP16: 16, tensor.BF16: 16, tensor.FP32: 16, tensor.FP64: 25,
+	// Numbers below 1e21 have no exponent.
+	tensor.FP16: 16, tensor.BF16: 24, tensor.FP32: 24, tensor.FP64: 27,
 }
 
 // MaxDataBytes returns an upper bound of what AppendData appends for a tensor.
