@@ -39,7 +39,7 @@ type Config struct {
 	ResponseCacheBytes Size
 
 	MaxMessageBytes Size
-	// MemoryBudget bounds the memory of request messages. 0: no limit.
+	// MemoryBudget bounds the memory of requests in progress. 0: no limit.
 	MemoryBudget      Size
 	MaxImagePixels    int64
 	AllowSharedMemory bool
