@@ -116,8 +116,14 @@ func TestElementsAreNotEntries(t *testing.T) {
 	t.Parallel()
 	const n = 10 * decoded.MaxTotal
 	for _, c := range []*inference.InferTensorContents{
-		{BoolContents: make([]bool, n)}, {IntContents: make([]int32, n)}, {Int64Contents: make([]int64, n)}, {UintContents: make([]uint32, n)},
-		{Uint64Contents: make([]uint64, n)}, {Fp32Contents: make([]float32, n)}, {Fp64Contents: make([]float64, n)}, {BytesContents: make([][]byte, n)},
+		{BoolContents: make([]bool, n)},
+		{IntContents: make([]int32, n)},
+		{Int64Contents: make([]int64, n)},
+		{UintContents: make([]uint32, n)},
+		{Uint64Contents: make([]uint64, n)},
+		{Fp32Contents: make([]float32, n)},
+		{Fp64Contents: make([]float64, n)},
+		{BytesContents: make([][]byte, n)},
 	} {
 		if binary, json := check(t, &inference.ModelInferRequest{Inputs: []*inferInput{{Contents: c}}}); binary != nil || json != nil {
 			t.Errorf("%v, %v", binary, json)
