@@ -124,7 +124,8 @@ func TestEntriesAreCountedBeforeTheyAreDecoded(t *testing.T) {
 			if !strings.Contains(outcome, "more than 4096") || !invalid && !streamed {
 				t.Errorf("the answer is %.500s", outcome)
 			}
-			if n := growth(); n > budget {
+			// The race detector's own memory is several times that of the heap.
+			if n := growth(); n > budget && !raceDetector {
 				t.Errorf("resident memory grew by %d bytes, the budget is %d", n, budget)
 			}
 		})
