@@ -56,6 +56,10 @@ var codes = []struct {
 	{engine.ErrTooLarge, connect.CodeResourceExhausted},
 	{admission.ErrTooLarge, connect.CodeResourceExhausted},
 	{admission.ErrClosed, connect.CodeCanceled},
+	{engine.ErrTimeLimit, connect.CodeDeadlineExceeded},
+	{engine.ErrOutOfMemory, connect.CodeUnavailable},
+	{engine.ErrCrashed, connect.CodeInternal},
+	{engine.ErrRun, connect.CodeInternal},
 }
 
 // RPC returns err as the error of an RPC. An error that the table does not have is

@@ -25,6 +25,9 @@ type Config struct {
 
 	// OnnxRuntimeLib is the path of the shared library. Empty: it is searched for.
 	OnnxRuntimeLib string
+	Isolation      string
+	WorkerMemory   Size
+	WorkerSpares   bool
 	IntraOpThreads int
 
 	// Instances is the number of concurrent runs of a model. 0: one for each CPU.
@@ -32,9 +35,13 @@ type Config struct {
 	MaxQueue      int
 	MaxQueueBytes Size
 	// MaxDeadline bounds an inference. 0: the client's deadline alone.
-	MaxDeadline  time.Duration
-	HangTimeout  time.Duration
-	StreamWindow int
+	MaxDeadline time.Duration
+	HangTimeout time.Duration
+	// RunTimeout bounds one run of a model.
+	RunTimeout time.Duration
+	// ProbeInputBytes bounds the inputs that are kept to check a model's health. 0: none.
+	ProbeInputBytes Size
+	StreamWindow    int
 	// ResponseCacheBytes bounds the response caches of all models together.
 	ResponseCacheBytes Size
 
@@ -42,8 +49,11 @@ type Config struct {
 	// MemoryBudget bounds the memory of requests in progress. 0: no limit.
 	MemoryBudget      Size
 	MaxImagePixels    int64
+	MaxImageRatio     int64
 	AllowSharedMemory bool
 
+	// StrictReadiness makes /readyz depend on every model.
+	StrictReadiness                bool
 	ShutdownDelay, ShutdownTimeout time.Duration
 
 	LogLevel, LogFormat string

@@ -13,10 +13,13 @@ import (
 const (
 	defaultStreamWindow       = infer.DefaultStreamWindow
 	defaultMaxImagePixels     = vision.DefaultMaxPixels
+	defaultMaxImageRatio      = 500
 	defaultResponseCacheBytes = respcache.DefaultMaxBytes
 	defaultMaxQueue           = scheduler.DefaultMaxQueue
 	defaultMaxQueueBytes      = scheduler.DefaultMaxQueueBytes
 	defaultHangTimeout        = scheduler.DefaultHangTimeout
+	defaultRunTimeout         = scheduler.DefaultMaxRun
+	defaultProbeInputBytes    = scheduler.DefaultProbeBytes
 	defaultMaxMessageBytes    = wire.DefaultMaxMessageBytes
 	// heldTimes is how many copies of a message are in memory at once.
 	heldTimes = server.HeldTimes

@@ -1,6 +1,9 @@
 package engine
 
-import "context"
+import (
+	"context"
+	"time"
+)
 
 // Loader loads model files of one platform. It is safe for concurrent use.
 type Loader interface {
@@ -32,6 +35,9 @@ type LoadOptions struct {
 	Parallel bool
 	// Optimization is the level of graph optimization at load time.
 	Optimization Optimization
+	// RunTimeout bounds one run, where the engine runs the model in a process that it can
+	// end. 0: no bound.
+	RunTimeout time.Duration
 }
 
 // Optimization is a level of graph optimization.

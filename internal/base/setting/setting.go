@@ -18,18 +18,22 @@ const (
 	AllowSharedMemory Key = "allow-shared-memory"
 	CORSOrigin        Key = "cors-origin"
 	DefaultModel      Key = "default-model"
+	Isolation         Key = "isolation"
 	Listen            Key = "listen"
 	LoadModel         Key = "load-model"
 	MaxDeadline       Key = "max-deadline"
 	MaxImagePixels    Key = "max-image-pixels"
+	MaxImageRatio     Key = "max-image-ratio"
 	MaxMessageBytes   Key = "max-message-bytes"
 	MemoryBudget      Key = "memory-budget"
 	ModelControl      Key = "model-control"
 	Models            Key = "models"
 	OnnxRuntimeLib    Key = "onnxruntime-lib"
+	RunTimeout        Key = "run-timeout"
 	ShutdownTimeout   Key = "shutdown-timeout"
 	TLSCert           Key = "tls-cert"
 	TLSKey            Key = "tls-key"
+	WorkerMemory      Key = "worker-memory"
 )
 
 // The settings of a download that errors of libraries name.
