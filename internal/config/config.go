@@ -56,7 +56,7 @@ type Config struct {
 	// MinReadRate and MinWriteRate are minimum transfer rates in bytes per second.
 	MinReadRate, MinWriteRate Size
 	TransferGrace             time.Duration
-	// MemoryBudget bounds the memory of request messages. 0: no limit.
+	// MemoryBudget bounds the memory of requests in progress. 0: no limit.
 	MemoryBudget      Size
 	MaxImagePixels    int64
 	MaxImageRatio     int64
