@@ -23,6 +23,7 @@ const (
 	MaxDeadline       Key = "max-deadline"
 	MaxImagePixels    Key = "max-image-pixels"
 	MaxMessageBytes   Key = "max-message-bytes"
+	MaxOutputBytes    Key = "max-output-bytes"
 	MemoryBudget      Key = "memory-budget"
 	ModelControl      Key = "model-control"
 	Models            Key = "models"
