@@ -62,6 +62,9 @@ type Options struct {
 	// IntraOpThreads is the number of threads of one run within an operator. 0: 1
 	// (--intra-op-threads).
 	IntraOpThreads int
+	// MaxOutputBytes bounds one output of a run, of models whose configuration has no limit
+	// of its own. 0: 1 GiB (--max-output-bytes).
+	MaxOutputBytes int64
 	// Instances is the number of concurrent runs of one model. 0: one for each CPU
 	// (--instances).
 	Instances int
@@ -126,6 +129,7 @@ func (o *Options) config() *config.Config {
 	c.LoadModels = o.LoadModels
 	set(&c.OnnxRuntimeLib, o.OnnxRuntimeLibrary)
 	set(&c.IntraOpThreads, o.IntraOpThreads)
+	set(&c.MaxOutputBytes, config.Size(o.MaxOutputBytes))
 	set(&c.Instances, o.Instances)
 	set(&c.MaxQueue, o.MaxQueue)
 	set(&c.MaxQueueBytes, config.Size(o.MaxQueueBytes))
@@ -192,6 +196,7 @@ var fields = map[setting.Key]string{
 	"response-cache-bytes": "ResponseCacheBytes",
 	"max-message-bytes":    "MaxMessageBytes",
 	"memory-budget":        "MemoryBudget",
+	"max-output-bytes":     "MaxOutputBytes",
 	"max-image-pixels":     "MaxImagePixels",
 	"allow-shared-memory":  "AllowSharedMemory",
 	"shutdown-delay":       "ShutdownDelay",

@@ -18,7 +18,9 @@ func openEngines(c *config.Config, log *slog.Logger) (*engine.Registry, error) {
 	if err != nil {
 		return nil, err
 	}
-	runtime, err := onnx.Open(library, onnx.Options{IntraOpThreads: c.IntraOpThreads, ReuseOutputs: true})
+	runtime, err := onnx.Open(library, onnx.Options{
+		IntraOpThreads: c.IntraOpThreads, MaxOutputBytes: int64(c.MaxOutputBytes), ReuseOutputs: true,
+	})
 	if err != nil {
 		return nil, err
 	}

@@ -26,6 +26,9 @@ type Config struct {
 	// OnnxRuntimeLib is the path of the shared library. Empty: it is searched for.
 	OnnxRuntimeLib string
 	IntraOpThreads int
+	// MaxOutputBytes bounds one output of a run, of models whose configuration has no
+	// limit of its own.
+	MaxOutputBytes Size
 
 	// Instances is the number of concurrent runs of a model. 0: one for each CPU.
 	Instances     int

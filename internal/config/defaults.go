@@ -2,6 +2,7 @@ package config
 
 import (
 	"github.com/tensorwire/tensorwire/internal/base/vision"
+	"github.com/tensorwire/tensorwire/internal/engine"
 	"github.com/tensorwire/tensorwire/internal/infer"
 	"github.com/tensorwire/tensorwire/internal/sched/respcache"
 	"github.com/tensorwire/tensorwire/internal/sched/scheduler"
@@ -17,6 +18,7 @@ const (
 	defaultMaxQueue           = scheduler.DefaultMaxQueue
 	defaultMaxQueueBytes      = scheduler.DefaultMaxQueueBytes
 	defaultHangTimeout        = scheduler.DefaultHangTimeout
+	defaultMaxOutputBytes     = engine.DefaultMaxOutputBytes
 	defaultMaxMessageBytes    = wire.DefaultMaxMessageBytes
 	// heldTimes is how many copies of a message are in memory at once.
 	heldTimes = server.HeldTimes

@@ -97,6 +97,7 @@ func (c *Config) limitFlags() *pflag.FlagSet {
 	f.size(&c.MaxMessageBytes, defaultMaxMessageBytes, "max-message-bytes", "maximum `size` of a request message, decompressed")
 	note(scalar(f, &c.MemoryBudget, defaultMemoryBudget(memlimit.FromCgroup, memlimit.FromSystem), "memory-budget", sizeKind, fmt.Sprintf("maximum `size` of memory for request messages, such as 512MiB or 2GB; a message takes up to %d times its size; requests beyond are refused as unavailable before they are read; 0 is no limit. Go's soft memory limit follows from it, unless GOMEMLIMIT is set", heldTimes), parseDecimalSize),
 		defaultNote, "half of the memory limit of the cgroup or the machine")
+	f.size(&c.MaxOutputBytes, defaultMaxOutputBytes, "max-output-bytes", "maximum `size` of one output of a run; a model's parameter max_output_bytes overrides it")
 	f.int64(&c.MaxImagePixels, defaultMaxImagePixels, "max-image-pixels", "maximum `pixels` of an image, width times height")
 	f.bool(&c.AllowSharedMemory, "allow-shared-memory", "let local clients register POSIX shared memory (/dev/shm) for tensors")
 	return f.FlagSet

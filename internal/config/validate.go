@@ -33,6 +33,7 @@ func (c *Config) Validate() error {
 		atLeast("stream-window", c.StreamWindow, 1),
 		atLeast(setting.MaxMessageBytes, c.MaxMessageBytes, 1),
 		atLeast(setting.MemoryBudget, c.MemoryBudget, 0),
+		atLeast(setting.MaxOutputBytes, c.MaxOutputBytes, 1),
 		atLeast(setting.MaxImagePixels, c.MaxImagePixels, 1),
 		c.validateMessageBytes(),
 		atLeast("poll-interval", c.PollInterval, minPollInterval),

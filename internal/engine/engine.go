@@ -22,6 +22,9 @@ type Engine interface {
 	Close() error
 }
 
+// DefaultMaxOutputBytes is the default limit of the size of one output.
+const DefaultMaxOutputBytes = 1 << 30
+
 // LoadOptions tune how one model runs. The zero value is the engine's defaults.
 type LoadOptions struct {
 	// IntraOpThreads is the number of threads for one operator, InterOpThreads the

@@ -23,7 +23,7 @@ type Options struct {
 	// whose engine.LoadOptions are Parallel. 0 means one for each core.
 	InterOpThreads int
 	// MaxOutputBytes limits the size of one output of a call, of models whose own
-	// engine.LoadOptions leave it at 0; 0 means DefaultMaxOutputBytes. A small input can
+	// engine.LoadOptions leave it at 0; 0 means engine.DefaultMaxOutputBytes. A small input can
 	// ask for a huge output, and Go ends the process when an allocation fails.
 	MaxOutputBytes int64
 	// ReuseOutputs allocates large outputs from bufpool, for callers that release
@@ -33,9 +33,6 @@ type Options struct {
 	// engine.ShrinkLater. 0 means 5 seconds.
 	ShrinkDelay time.Duration
 }
-
-// DefaultMaxOutputBytes is the default limit of an output's size.
-const DefaultMaxOutputBytes = 1 << 30
 
 var _ engine.Engine = (*Engine)(nil)
 
@@ -50,7 +47,7 @@ type Engine struct {
 // The caller closes the Engine, after the last of its sessions.
 func Open(path string, options Options) (*Engine, error) {
 	options.IntraOpThreads = cmp.Or(options.IntraOpThreads, 1)
-	options.MaxOutputBytes = cmp.Or(options.MaxOutputBytes, DefaultMaxOutputBytes)
+	options.MaxOutputBytes = cmp.Or(options.MaxOutputBytes, engine.DefaultMaxOutputBytes)
 	options.ShrinkDelay = cmp.Or(options.ShrinkDelay, shrinkDelay)
 	library, err := ort.Open(path)
 	if err != nil {
