@@ -49,8 +49,8 @@ type LoadOptions struct {
 type Shrinking uint8
 
 const (
-	// ShrinkLater frees it some seconds after a run, also while later ones follow. One
-	// unusually large run so does not keep its memory.
+	// ShrinkLater frees it some seconds after an unusually large run, and about a minute
+	// after another one, also while later runs follow.
 	ShrinkLater Shrinking = iota
 	// ShrinkEveryRun frees it at the end of each run.
 	ShrinkEveryRun

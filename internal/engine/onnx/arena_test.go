@@ -82,6 +82,38 @@ func TestMemoryOfALargeRun(t *testing.T) {
 	}
 }
 
+// Memory that the sizes of tensors do not show returns too, later.
+func TestMemoryOfALargeValue(t *testing.T) {
+	e := open(t, onnx.Options{ShrinkDelay: time.Millisecond})
+	g := onnxtest.Graph{
+		Nodes: []onnxtest.Node{
+			{Op: "ConstantOfShape", Inputs: []string{"n"}, Outputs: []string{"zeros"}},
+			{Op: "ReduceSum", Inputs: []string{"zeros"}, Outputs: []string{"y"}, Ints: map[string]int64{"keepdims": 0}},
+		},
+		Inputs:  []onnxtest.Value{{Name: "n", Elem: onnxtest.Int64, Dims: []any{1}}},
+		Outputs: []onnxtest.Value{{Name: "y", Elem: onnxtest.Float32}},
+	}
+	file := t.TempDir() + "/model.onnx"
+	g.Write(t, file)
+	s, err := e.Load(t.Context(), file, engine.LoadOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = s.Close() }()
+	for range 100 {
+		run(t, s, ints(1))
+	}
+	before := resident(t)
+	run(t, s, ints(tableBytes/4))
+	deadline := time.Now().Add(time.Minute)
+	for resident(t)-before > tableBytes/10 {
+		if time.Now().After(deadline) {
+			t.Fatalf("%d MB are kept", (resident(t)-before)>>20)
+		}
+		time.Sleep(time.Millisecond)
+	}
+}
+
 // Arenas shrink while others run and sessions close, with every kind of input.
 func TestShrinkingUnderLoad(t *testing.T) {
 	e := open(t, onnx.Options{ShrinkDelay: time.Nanosecond})

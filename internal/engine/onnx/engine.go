@@ -29,8 +29,9 @@ type Options struct {
 	// ReuseOutputs allocates large outputs from bufpool, for callers that release
 	// results.
 	ReuseOutputs bool
-	// ShrinkDelay is the time between a run and the shrinking of the arena, for
-	// engine.ShrinkLater. 0 means 5 seconds.
+	// ShrinkDelay is the time between an unusually large run and the shrinking of the
+	// arena, for engine.ShrinkLater. Other runs keep it 12 times as long. 0 means 5
+	// seconds.
 	ShrinkDelay time.Duration
 }
 

@@ -75,7 +75,7 @@ func (s *session) Run(ctx context.Context, inputs []tensor.Tensor) (*engine.Resu
 	}
 	result := &engine.Result{Outputs: make([]tensor.Tensor, len(s.signature.Outputs))}
 	result.Free, err = s.compute(ctx, call, inputs, result.Outputs)
-	s.arena.used(s)
+	s.arena.used(s, inputs, result.Outputs)
 	if err != nil {
 		return nil, err
 	}
