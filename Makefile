@@ -194,7 +194,7 @@ $(CLIENTS)/venv/.installed: $(INTEROP)/requirements.txt
 $(CLIENTS)/perf_analyzer: $(INTEROP)/perf-analyzer.sh $(INTEROP)/perf-analyzer.txt $(CLIENTS)/venv/.installed
 	$(INTEROP)/perf-analyzer.sh $(CURDIR)/$(CLIENTS)/venv/bin/python $(CLIENTS)
 
-$(CLIENTS)/goclient: $(INTEROP)/goclient/main.go $(INTEROP)/goclient/go.mod $(INTEROP)/goclient/go.sum $(INTEROP)/goclient/buf.gen.yaml $(wildcard api/inference/*.proto) $(PACKAGES)
+$(CLIENTS)/goclient: $(wildcard $(INTEROP)/goclient/*.go) $(INTEROP)/goclient/go.mod $(INTEROP)/goclient/go.sum $(INTEROP)/goclient/buf.gen.yaml $(wildcard api/inference/*.proto) $(PACKAGES)
 	@$(FETCH) go buf generate --template $(INTEROP)/goclient/buf.gen.yaml --path api/inference
 	@cd $(INTEROP)/goclient && $(FETCH) go go build -o $(CURDIR)/$@ .
 

@@ -15,5 +15,8 @@
 // The program needs cgo, and ONNX Runtime's shared library at run time: see
 // [Options.OnnxRuntimeLibrary].
 //
+// A program calls [RunWorker] first thing in main, so that its servers can start it again
+// as a worker process.
+//
 // Several servers in a process share ONNX Runtime and Go's heap.
 package tensorwire

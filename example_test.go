@@ -32,6 +32,17 @@ func Example() {
 	}
 }
 
+// A program whose models run in worker processes, for which its servers start it again.
+func ExampleRunWorker() {
+	tensorwire.RunWorker() // first thing in main
+
+	server, err := tensorwire.New(tensorwire.Options{Models: "models"})
+	if err != nil {
+		log.Fatal(err)
+	}
+	log.Fatal(server.ListenAndServe(context.Background()))
+}
+
 // A server of net/http with paths of its own next to Tensorwire's.
 func ExampleServer_Handler_netHTTP() {
 	models, err := tensorwire.New(tensorwire.Options{Models: "models"})

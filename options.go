@@ -9,6 +9,7 @@ import (
 	"github.com/tensorwire/tensorwire/internal/app"
 	"github.com/tensorwire/tensorwire/internal/base/setting"
 	"github.com/tensorwire/tensorwire/internal/config"
+	"github.com/tensorwire/tensorwire/internal/engine/worker/control"
 	"github.com/tensorwire/tensorwire/internal/models/repository"
 )
 
@@ -79,6 +80,11 @@ type Options struct {
 	// HangTimeout is the time without a finished run after which a busy model is marked
 	// unhealthy. 0: 1 minute (--hang-timeout).
 	HangTimeout time.Duration
+	// RunTimeout bounds one run of a model. 0: 5 minutes (--run-timeout).
+	RunTimeout time.Duration
+	// ProbeInputBytes bounds the kept input of an earlier success, with which a failing model
+	// is probed. 0: 64 KiB; negative: none is kept (--probe-input-bytes).
+	ProbeInputBytes int64
 	// StreamWindow is the number of frames in flight in one stream. 0: 8
 	// (--stream-window).
 	StreamWindow int
@@ -99,10 +105,27 @@ type Options struct {
 	// (--allow-shared-memory).
 	AllowSharedMemory bool
 
+	// StrictReadiness makes /readyz succeed only while every model that should be loaded is
+	// ready. Otherwise it does from the end of the startup loads on, unless none of the
+	// models could be loaded (--readiness).
+	StrictReadiness bool
 	// ShutdownDelay and ShutdownTimeout are the times of ListenAndServe between not ready
 	// and closing the listener, and for requests in flight to finish. 0: no delay, 30 s
 	// (--shutdown-delay, --shutdown-timeout).
 	ShutdownDelay, ShutdownTimeout time.Duration
+
+	// Isolation says which processes run models: "version", "shared", "off" or "auto".
+	// Empty: "auto" (--isolation).
+	Isolation string
+	// WorkerMemory bounds the memory of one worker process, in bytes. 0: four fifths of the
+	// memory limit of the cgroup or the machine; negative: no limit (--worker-memory).
+	WorkerMemory int64
+	// WorkerSpares keeps a second process ready for a model whose worker died recently
+	// (--worker-spares).
+	WorkerSpares bool
+	// WorkerPath is the program `tensorwire`, of the same version, which runs models in
+	// worker processes. Empty: this program, if it calls RunWorker.
+	WorkerPath string
 
 	// TuneHeap sets Go's soft memory limit and the pace of the garbage collector for
 	// MemoryBudget until the server is shut down, as `tensorwire serve` does, where
@@ -135,12 +158,18 @@ func (o *Options) config() *config.Config {
 	set(&c.MaxQueueBytes, config.Size(o.MaxQueueBytes))
 	set(&c.MaxDeadline, o.MaxDeadline)
 	set(&c.HangTimeout, o.HangTimeout)
+	set(&c.RunTimeout, o.RunTimeout)
+	setOrNone(&c.ProbeInputBytes, o.ProbeInputBytes)
 	set(&c.StreamWindow, o.StreamWindow)
 	setOrNone(&c.ResponseCacheBytes, o.ResponseCacheBytes)
+	set(&c.Isolation, o.Isolation)
+	setOrNone(&c.WorkerMemory, o.WorkerMemory)
+	c.WorkerSpares = o.WorkerSpares
 	set(&c.MaxMessageBytes, config.Size(o.MaxMessageBytes))
 	setOrNone(&c.MemoryBudget, o.MemoryBudget)
 	set(&c.MaxImagePixels, o.MaxImagePixels)
 	c.AllowSharedMemory = o.AllowSharedMemory
+	c.StrictReadiness = o.StrictReadiness
 	set(&c.ShutdownDelay, o.ShutdownDelay)
 	set(&c.ShutdownTimeout, o.ShutdownTimeout)
 	return c
@@ -167,46 +196,9 @@ func setOrNone(setting *config.Size, option int64) {
 
 // app returns the options of the composition root.
 func (o *Options) app() app.Options {
-	options := app.Options{Version: moduleVersion(), Logger: o.Logger}
+	options := app.Options{Version: control.Version(), Logger: o.Logger, WorkerPath: o.WorkerPath}
 	if o.TuneHeap {
 		options.HeapEnv = os.Getenv
 	}
 	return options
-}
-
-// fields are the fields of Options that set the settings.
-var fields = map[setting.Key]string{
-	"listen":               "Listen",
-	"cors-origin":          "CORSOrigins",
-	"tls-cert":             "TLSCertFile",
-	"tls-key":              "TLSKeyFile",
-	"models":               "Models",
-	"default-model":        "DefaultModel",
-	"model-control":        "ModelControl",
-	"poll-interval":        "PollInterval",
-	"load-model":           "LoadModels",
-	"onnxruntime-lib":      "OnnxRuntimeLibrary",
-	"intra-op-threads":     "IntraOpThreads",
-	"instances":            "Instances",
-	"max-queue":            "MaxQueue",
-	"max-queue-bytes":      "MaxQueueBytes",
-	"max-deadline":         "MaxDeadline",
-	"hang-timeout":         "HangTimeout",
-	"stream-window":        "StreamWindow",
-	"response-cache-bytes": "ResponseCacheBytes",
-	"max-message-bytes":    "MaxMessageBytes",
-	"memory-budget":        "MemoryBudget",
-	"max-output-bytes":     "MaxOutputBytes",
-	"max-image-pixels":     "MaxImagePixels",
-	"allow-shared-memory":  "AllowSharedMemory",
-	"shutdown-delay":       "ShutdownDelay",
-	"shutdown-timeout":     "ShutdownTimeout",
-}
-
-// fieldName renders a setting as the field that sets it.
-func fieldName(key setting.Key) string {
-	if field := fields[key]; field != "" {
-		return "Options." + field
-	}
-	return string(key)
 }

@@ -5,7 +5,7 @@ import (
 	"errors"
 	"net"
 	"net/http"
-	"runtime/debug"
+	"os"
 
 	"github.com/tensorwire/tensorwire/internal/app"
 	"github.com/tensorwire/tensorwire/internal/base/setting"
@@ -22,7 +22,24 @@ var (
 	// ErrNotFound marks an error of New: the model repository, the default model or a
 	// model of Options.LoadModels does not exist.
 	ErrNotFound = repository.ErrNotFound
+	// ErrWorkerProcess is the error of New in a process that a server started as a worker:
+	// its program does not call RunWorker.
+	ErrWorkerProcess = app.ErrWorkerProcess
 )
+
+// RunWorker runs a worker, if a server started this process as one, and then exits. In
+// other processes it returns at once. Worker processes run models, so that a fault of
+// native code does not end the server.
+//
+// A program that embeds a server calls it first thing in main, and in TestMain: servers
+// start their own program again as a worker. Initialization before it, such as of package
+// variables, also happens in each worker. Instead, Options.WorkerPath can name the program
+// tensorwire.
+func RunWorker() {
+	if code, ran := app.RunWorker(); ran {
+		os.Exit(code)
+	}
+}
 
 // Server is a model server. Its methods are safe for concurrent use.
 type Server struct{ app *app.Server }
@@ -30,10 +47,13 @@ type Server struct{ app *app.Server }
 // New builds a server and begins to load its models in the background; see WaitReady. It
 // does not listen. The caller shuts the server down, with Shutdown or by ListenAndServe.
 //
-// An error is an ErrOptions, an ErrLibraryNotFound, an ErrNotFound, or of the files of
-// TLS or ONNX Runtime. Its text names fields of Options. A model that cannot be loaded is
+// An error is an ErrOptions, an ErrLibraryNotFound, an ErrNotFound, an ErrWorkerProcess, or
+// of the files of TLS or ONNX Runtime. Its text names fields of Options. A model that cannot be loaded is
 // no error: it is logged, and requests for it fail as unavailable.
 func New(options Options) (*Server, error) {
+	if app.InWorkerProcess() {
+		return nil, ErrWorkerProcess
+	}
 	c := options.config()
 	err := errors.Join(options.validate(), c.Validate())
 	if options.MemoryBudget > 0 {
@@ -51,7 +71,7 @@ func New(options Options) (*Server, error) {
 }
 
 // WaitReady waits until every model of the start is loaded or has failed to load, which
-// is when /readyz reports ready. It returns the cause of ctx if that is done before, or
+// is when /readyz reports ready, if any could be loaded. It returns the cause of ctx if that is done before, or
 // an error if the server is shut down before.
 func (s *Server) WaitReady(ctx context.Context) error { return s.app.WaitReady(ctx) }
 
@@ -108,20 +128,4 @@ func named(err error) error {
 		return nil
 	}
 	return &optionError{err: err}
-}
-
-const modulePath = "github.com/tensorwire/tensorwire"
-
-// moduleVersion returns the version of this module in the program.
-func moduleVersion() string {
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return ""
-	}
-	for _, module := range append(info.Deps, &info.Main) {
-		if module.Path == modulePath {
-			return module.Version
-		}
-	}
-	return ""
 }

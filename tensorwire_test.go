@@ -27,7 +27,17 @@ import (
 	"github.com/tensorwire/tensorwire/internal/test/digitstest"
 )
 
+// forgetsVariable makes the test binary a program that builds a server without calling
+// RunWorker.
+const forgetsVariable = "TENSORWIRE_TEST_FORGETS"
+
 func TestMain(m *testing.M) {
+	if os.Getenv(forgetsVariable) == "" {
+		tensorwire.RunWorker()
+	} else if _, err := tensorwire.New(tensorwire.Options{}); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
 	os.Exit(func() int {
 		library, err := onnxtest.Library()
 		if err == nil {

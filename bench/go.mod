@@ -11,9 +11,7 @@ require (
 )
 
 require (
-	connectrpc.com/connect v1.20.0 // indirect
 	connectrpc.com/cors v0.1.0 // indirect
-	connectrpc.com/grpchealth v1.4.0 // indirect
 	connectrpc.com/grpcreflect/v2 v2.0.0 // indirect
 	github.com/rs/cors v1.11.1 // indirect
 	golang.org/x/net v0.62.0 // indirect

@@ -56,7 +56,7 @@ func serveTensorwire(ctx context.Context, listener net.Listener, do work, netHTT
 		modelservingconnect.RegisterPredictorHandler(procedures, service{})
 	}
 	lifecycle, options := &telemetry.Lifecycle{}, httpserver.Options{MaxMessageBytes: maxMessage, Budget: memory, NetHTTP2: netHTTP2}
-	return serveProduct(ctx, listener, lifecycle, options, httpserver.RPC(lifecycle, options, register))
+	return serveProduct(ctx, listener, lifecycle, options, httpserver.RPC(options, register))
 }
 
 // serveFloor serves the product's server without RPC, codec and model, until ctx is done:

@@ -115,6 +115,16 @@ func TestVersionIsSetAtLinkTime(t *testing.T) {
 	}
 }
 
+// The command of worker processes is not for users: it is not listed, and says so.
+func TestWorkerIsStartedByServersOnly(t *testing.T) {
+	if code, stdout, stderr := command(t.Context(), "worker"); code != exitError || stdout != "" || !strings.Contains(stderr, "started by tensorwire serve, not by hand") {
+		t.Errorf("code %d, stdout %q, stderr %q", code, stdout, stderr)
+	}
+	if _, stdout, _ := command(t.Context(), "help"); strings.Contains(stdout, "worker") {
+		t.Errorf("help lists it:\n%s", stdout)
+	}
+}
+
 // TestServeReadsAFileAndFlagsOfOneDash serves by a configuration file, whose models a
 // flag of one dash overrides.
 func TestServeReadsAFileAndFlagsOfOneDash(t *testing.T) {

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/tensorwire/tensorwire/internal/models/repository"
 )
 
 var (
@@ -18,7 +20,8 @@ var (
 func TestTheDocumentedMetricsAreThere(t *testing.T) {
 	dir := t.TempDir()
 	configured(t, dir, "m", `max_batch_size: 8`)
-	p := start(t, "--models", dir)
+	configured(t, dir, "broken", `max_batch_size: wrong`) // a failed load is exported once it has occurred
+	p := start(t, "--models", dir, "--log-level", "error")
 	// A failure reason is exported once it has occurred: a timeout of a microsecond has
 	// passed when the request has been read.
 	body := `{"inputs":[{"name":"x","datatype":"FP32","shape":[1,3],"data":[1,2,3]}],"parameters":{"timeout":1}}`
@@ -43,10 +46,15 @@ func TestTheDocumentedMetricsAreThere(t *testing.T) {
 		return all
 	}
 	documented, served := list(documentedMetric.FindAllStringSubmatch(string(page), -1)), list(servedMetric.FindAllStringSubmatch(metrics(t, p), -1))
+	// A load that is in progress has a metric while it runs: TestLoadsAndStatesAreExported.
+	served = append(served, "tensorwire_model_load_in_progress_seconds gauge")
+	slices.Sort(served)
 	if len(served) < 10 || !slices.Equal(documented, served) {
 		t.Errorf("docs/metrics.md has\n%s\nand the server\n%s", strings.Join(documented, "\n"), strings.Join(served, "\n"))
 	}
-	for _, reason := range []string{"queue_full", "busy", "timeout", "failing", "cancelled", "overtaken"} {
+	reasons := []string{"queue_full", "busy", "timeout", "failing", "cancelled", "quarantined", "overtaken"}
+	reasons = append(reasons, repository.FailureModel, repository.FailureFiles, repository.FailureMemory, repository.FailureTimeLimit, repository.FailureCrash)
+	for _, reason := range reasons {
 		if !strings.Contains(string(page), "\n| `"+reason+"` |") {
 			t.Errorf("docs/metrics.md does not describe the reason %s", reason)
 		}

@@ -2,6 +2,9 @@ package main
 
 import (
 	"fmt"
+	"os/signal"
+	"syscall"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -54,21 +57,30 @@ func (p *program) serveCommand() *cobra.Command {
 	return cmd
 }
 
+// outputTimeout bounds the wait for the readers of the log and of standard output when the
+// program ends.
+const outputTimeout = time.Second
+
 // serve binds the listener, serves, and stops when the command's context is done.
 func (p *program) serve(cmd *cobra.Command, c *config.Config) error {
 	levels, err := telemetry.ParseLogLevels(c.LogLevel)
 	if err != nil {
 		return err
 	}
-	log, err := telemetry.NewLogger(p.stderr, levels, c.LogFormat)
+	lines := p.detach()
+	log, err := telemetry.NewLogger(lines, levels, c.LogFormat)
 	if err != nil {
 		return err
 	}
+	lines.OnDropped(func(n uint64) {
+		log.Warn("lines of the log were dropped because its reader did not keep up", "lines", n)
+	})
 	server, err := app.New(c, app.Options{
-		Version:   readBuild().Version,
-		Logger:    log,
-		LogLevels: levels,
-		HeapEnv:   p.getenv,
+		Version:         readBuild().Version,
+		Logger:          log,
+		LogLevels:       levels,
+		LogLinesDropped: lines.Dropped,
+		HeapEnv:         p.getenv,
 	})
 	if err != nil {
 		return err
@@ -78,4 +90,18 @@ func (p *program) serve(cmd *cobra.Command, c *config.Config) error {
 		return server.Abandon(err)
 	}
 	return server.Run(cmd.Context(), listener, func() { server.Announce(p.stdout, listener.Addr()) })
+}
+
+// detach puts the outputs of the program behind writers that do not block, and keeps a reader
+// that exits from ending the program: a server outlives the readers of its outputs. It
+// returns the writer of the log, which is standard error.
+func (p *program) detach() *telemetry.LogWriter {
+	signal.Ignore(syscall.SIGPIPE) // a write fails instead
+	stdout, stderr := telemetry.NewLogWriter(p.stdout, 0), telemetry.NewLogWriter(p.stderr, 0)
+	p.stdout, p.stderr = stdout, stderr
+	p.flush = func() {
+		stdout.Close(outputTimeout)
+		stderr.Close(outputTimeout)
+	}
+	return stderr
 }

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/tensorwire/tensorwire"
 	"github.com/tensorwire/tensorwire/internal/engine/onnx/onnxtest"
 )
 
@@ -21,6 +22,7 @@ import (
 const asProgram = "TENSORWIRE_TEST_AS_PROGRAM"
 
 func TestMain(m *testing.M) {
+	tensorwire.RunWorker()
 	if os.Getenv(asProgram) != "" {
 		main()
 	}

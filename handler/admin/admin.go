@@ -30,7 +30,7 @@ type Repository interface {
 type Options struct {
 	// Version is the server's version, for ServerMetadata.
 	Version string
-	// Lifecycle reports whether the server is ready for requests. nil: it always is.
+	// Lifecycle reports whether the server has started and not stopped. nil: it has.
 	Lifecycle *telemetry.Lifecycle
 	// SharedMemory has the regions of shared memory that clients register. nil: shared
 	// memory is off.
@@ -44,8 +44,9 @@ type Options struct {
 
 // Service manages and describes a server. It is safe for concurrent use.
 type Service struct {
-	models  Repository
-	options Options
+	models    Repository
+	readiness *Readiness
+	options   Options
 }
 
 // New returns the service of models, each of whose versions was compiled by
@@ -57,7 +58,11 @@ func New(models Repository, options Options) *Service {
 	if options.Logger == nil {
 		options.Logger = slog.Default()
 	}
-	return &Service{models: models, options: options}
+	if options.Lifecycle == nil {
+		options.Lifecycle = &telemetry.Lifecycle{}
+		options.Lifecycle.SetReady(true)
+	}
+	return &Service{models: models, readiness: NewReadiness(models, options.Lifecycle, true), options: options}
 }
 
 // failed returns err as the error of an RPC.

@@ -14,10 +14,14 @@ func (s *Service) ServerLive(context.Context, *inference.ServerLiveRequest) (*in
 	return &inference.ServerLiveResponse{Live: true}, nil
 }
 
-// ServerReady implements the RPC.
+// ServerReady implements the RPC: the server is ready when each model that should be loaded
+// is.
 func (s *Service) ServerReady(context.Context, *inference.ServerReadyRequest) (*inference.ServerReadyResponse, error) {
-	return &inference.ServerReadyResponse{Ready: s.options.Lifecycle == nil || s.options.Lifecycle.Ready()}, nil
+	return &inference.ServerReadyResponse{Ready: s.NotReady() == nil}, nil
 }
+
+// NotReady returns why ServerReady is false; nil when it is true. The text is for clients.
+func (s *Service) NotReady() error { return s.readiness.Protocol() }
 
 // ModelReady implements the RPC. A model or version that does not exist is not ready, as
 // Triton answers, and neither is one that keeps failing; a version that is not a number

@@ -53,6 +53,10 @@ var codes = []struct {
 	{engine.ErrClosed, connect.CodeUnavailable},
 	{engine.ErrUnsupported, connect.CodeUnimplemented},
 	{engine.ErrTooLarge, connect.CodeResourceExhausted},
+	{engine.ErrTimeLimit, connect.CodeDeadlineExceeded},
+	{engine.ErrOutOfMemory, connect.CodeUnavailable},
+	{engine.ErrCrashed, connect.CodeInternal},
+	{engine.ErrRun, connect.CodeInternal},
 }
 
 // RPC returns err as the error of an RPC. An error that the table does not have is

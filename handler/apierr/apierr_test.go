@@ -15,6 +15,7 @@ import (
 	"github.com/tensorwire/tensorwire/handler/apierr"
 	"github.com/tensorwire/tensorwire/internal/base/sharedmem"
 	"github.com/tensorwire/tensorwire/internal/base/vision"
+	"github.com/tensorwire/tensorwire/internal/engine"
 	"github.com/tensorwire/tensorwire/internal/imageinput"
 	"github.com/tensorwire/tensorwire/internal/infer"
 	"github.com/tensorwire/tensorwire/internal/models/repository"
@@ -42,6 +43,11 @@ func TestErrorsHaveOneCodeAndStatus(t *testing.T) {
 		"cancelled":          {err: context.Canceled, code: connect.CodeCanceled, status: 499},
 		"a deadline":         {err: context.DeadlineExceeded, code: connect.CodeDeadlineExceeded, status: 504},
 		"an RPC's error":     {err: connect.NewError(connect.CodePermissionDenied, "x"), code: connect.CodePermissionDenied, status: 403},
+		"bad input":          {err: fmt.Errorf("%w: %w: x", engine.ErrBadInput, engine.ErrRun), code: connect.CodeInvalidArgument, status: 400},
+		"a time limit":       {err: engine.ErrTimeLimit, code: connect.CodeDeadlineExceeded, status: 504},
+		"out of memory":      {err: engine.ErrOutOfMemory, code: connect.CodeUnavailable, status: 503},
+		"a crash":            {err: engine.ErrCrashed, code: connect.CodeInternal, status: 500},
+		"a model that fails": {err: engine.ErrRun, code: connect.CodeInternal, status: 500},
 		"unknown":            {err: errors.New("a secret"), code: connect.CodeInternal, status: 500},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -97,5 +103,31 @@ func TestTextsAreBounded(t *testing.T) {
 	rpc := apierr.RPC(t.Context(), slog.New(slog.DiscardHandler), infer.Invalidf("%s", strings.Repeat("é", 1<<20)))
 	if text := rpc.Message(); len(text) > 5000 || !strings.HasSuffix(text, "...") {
 		t.Errorf("%d bytes", len(text))
+	}
+}
+
+// The texts of failures of a model are for callers, too: the runtime's reason, or the signal
+// and the operator of a crash.
+func TestFailuresOfAModelHaveTheirText(t *testing.T) {
+	for _, failure := range []error{engine.ErrRun, engine.ErrCrashed, engine.ErrOutOfMemory, engine.ErrTimeLimit, engine.ErrBadInput} {
+		const details = "signal SIGFPE in the operator Div, node 'half'"
+		log := slog.New(slog.DiscardHandler)
+		err := fmt.Errorf("%w: %s", failure, details)
+		rpc := apierr.RPC(t.Context(), log, err)
+		if _, text := apierr.REST(t.Context(), log, http.Header{}, err); text != err.Error() || rpc.Message() != text || !strings.HasSuffix(text, details) {
+			t.Errorf("%v: %q and %q", failure, rpc.Message(), text)
+		}
+	}
+}
+
+// A run that exceeds its limit, and one without memory, are no overload: the same request
+// would fail again at once.
+func TestFailuresOfAModelHaveNoTimeToRetryAfter(t *testing.T) {
+	for _, failure := range []error{engine.ErrTimeLimit, engine.ErrOutOfMemory, engine.ErrCrashed, engine.ErrRun} {
+		header := http.Header{}
+		apierr.REST(t.Context(), slog.New(slog.DiscardHandler), header, failure)
+		if len(header) != 0 {
+			t.Errorf("%v: %v", failure, header)
+		}
 	}
 }

@@ -2,7 +2,6 @@ package oip_test
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net/http"
@@ -115,7 +114,7 @@ func TestStatisticsAreWhatCallersSaw(t *testing.T) {
 			values, _ := tensor.View[float32](inputs[0].Data)
 			for _, v := range values {
 				if v < 0 {
-					return nil, errors.New("negative")
+					return nil, fmt.Errorf("%w: negative", engine.ErrBadInput) // no reason to probe the model
 				}
 			}
 			mu.Lock()

@@ -113,7 +113,11 @@ func TestAnImageHasTheConfiguredSize(t *testing.T) {
 func TestAnImageThatIsRefused(t *testing.T) {
 	picture := infertest.PNG(t, 7, 5, func(int, int) color.Color { return color.White })
 	fails := infertest.Pictures()
-	fails.Compute = func(context.Context, []tensor.Tensor) (*engine.Result, error) {
+	works, calls := fails.Compute, 0
+	fails.Compute = func(ctx context.Context, inputs []tensor.Tensor) (*engine.Result, error) {
+		if calls++; calls == 1 { // an input that is known to be good
+			return works(ctx, inputs)
+		}
 		return nil, errors.New("out of memory")
 	}
 	for name, test := range map[string]struct {
@@ -123,7 +127,7 @@ func TestAnImageThatIsRefused(t *testing.T) {
 		status  int
 		says    string
 	}{
-		"a model that fails": {fails, handlertest.Options{}, 5, http.StatusServiceUnavailable, "model is failing: "},
+		"a model that fails": {fails, handlertest.Options{}, 6, http.StatusServiceUnavailable, "model is failing: "},
 		"a late one":         {infertest.Pictures(), handlertest.Options{MaxDeadline: time.Nanosecond}, 0, http.StatusGatewayTimeout, "(max-deadline)"},
 	} {
 		h, _ := handlertest.REST(t, map[string]*infertest.Model{"m": test.model}, test.options)

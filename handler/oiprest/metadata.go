@@ -19,15 +19,11 @@ func (h *Handler) serverLive(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// serverReady answers 503 while the server should not receive requests, as its probe
-// /readyz does. Triton answers 400: clients only distinguish 200 from other statuses.
-func (h *Handler) serverReady(w http.ResponseWriter, r *http.Request) error {
-	res, err := h.admin.ServerReady(r.Context(), &inference.ServerReadyRequest{})
-	switch {
-	case err != nil:
-		return err
-	case !res.GetReady():
-		return &statusError{http.StatusServiceUnavailable, "the server is not ready: it is starting or stopping"}
+// serverReady answers 503 with the reason while not every model that should be loaded is
+// ready. Triton answers 400: clients only distinguish 200 from other statuses.
+func (h *Handler) serverReady(w http.ResponseWriter, _ *http.Request) error {
+	if err := h.admin.NotReady(); err != nil {
+		return &statusError{http.StatusServiceUnavailable, "the server is not ready: " + err.Error()}
 	}
 	h.writeJSON(w, http.StatusOK, map[string]bool{"ready": true})
 	return nil

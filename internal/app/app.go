@@ -6,8 +6,11 @@ import (
 	"net/http"
 	"sync"
 
+	"github.com/tensorwire/tensorwire/handler/admin"
+	"github.com/tensorwire/tensorwire/handler/grpchealth"
 	"github.com/tensorwire/tensorwire/internal/base/sharedmem"
 	"github.com/tensorwire/tensorwire/internal/config"
+	"github.com/tensorwire/tensorwire/internal/engine/worker"
 	"github.com/tensorwire/tensorwire/internal/infer"
 	"github.com/tensorwire/tensorwire/internal/sched/respcache"
 	"github.com/tensorwire/tensorwire/internal/telemetry"
@@ -25,11 +28,17 @@ type Options struct {
 	// LogLevels are the levels of Logger, which clients may change. nil: a change has no
 	// effect.
 	LogLevels *telemetry.LogLevels
+	// LogLinesDropped returns how many lines Logger has dropped, for the metrics. nil: there
+	// is no such metric.
+	LogLinesDropped func() uint64
 	// HeapEnv returns environment variables. With it, the server sets Go's soft memory
 	// limit and the pace of the garbage collector for the memory budget until it is
 	// closed, where GOMEMLIMIT and GOGC are not set. Both are settings of the process.
 	// nil: they stay as they are.
 	HeapEnv func(name string) string
+	// WorkerPath is the program of worker processes. Empty: this program, if it has called
+	// RunWorker.
+	WorkerPath string
 }
 
 // Server is a server with its models. Its methods are safe for concurrent use.
@@ -38,10 +47,14 @@ type Server struct {
 	log     *slog.Logger
 	models  *infer.Repository
 	regions *sharedmem.Regions // nil: shared memory is off
+	workers *worker.Engine     // nil: models run in this process
 	http    *server.Server
 
-	// lifecycle is ready once the startup models are loaded.
+	// lifecycle is ready once the loads of the start have finished.
 	lifecycle *telemetry.Lifecycle
+	readiness *admin.Readiness
+	loads     *telemetry.Loads
+	changes   grpchealth.Changes // of lifecycle and models
 	start     sync.Once
 	loading   sync.WaitGroup // the goroutine of Start
 	loadCtx   context.Context
@@ -66,6 +79,7 @@ func New(c *config.Config, options Options) (*Server, error) {
 		config:    c,
 		log:       options.Logger,
 		lifecycle: &telemetry.Lifecycle{},
+		loads:     &telemetry.Loads{},
 		loaded:    make(chan struct{}),
 		closed:    make(chan struct{}),
 	}
@@ -83,13 +97,13 @@ func (s *Server) build(options Options) error {
 		restore := admission.TuneHeap(memory, options.HeapEnv)
 		s.onClose(func() error { restore(); return nil })
 	}
-	engines, err := openEngines(s.config, s.log)
+	engines, err := s.openEngines(options)
 	if err != nil {
 		return err
 	}
 	s.onClose(engines.Close)
 	cache := respcache.New(int64(s.config.ResponseCacheBytes))
-	s.models = newRepository(s.config, engines, cache, s.log)
+	s.models = s.newRepository(engines, cache)
 	s.onClose(s.models.Close)
 	s.onClose(func() error { s.loading.Wait(); return nil })
 	if err := s.models.Scan(); err != nil {
@@ -99,7 +113,8 @@ func (s *Server) build(options Options) error {
 		s.regions = sharedmem.New(sharedmem.Dir)
 		s.onClose(s.regions.Close)
 	}
-	s.http, err = s.newHTTP(options, serverMetrics(s.models, cache, memory), memory)
+	s.readiness = admin.NewReadiness(s.models, s.lifecycle, s.config.StrictReadiness)
+	s.http, err = s.newHTTP(options, s.serverMetrics(options, cache, memory), memory)
 	return err
 }
 
@@ -117,6 +132,7 @@ func (s *Server) Start() {
 				return // the server is stopping
 			}
 			s.lifecycle.SetReady(true)
+			s.changes.Notify()
 			close(s.loaded)
 			s.models.Poll(s.loadCtx)
 		})

@@ -3,6 +3,7 @@ package app
 import (
 	"net/http"
 
+	"github.com/tensorwire/tensorwire/internal/engine/worker"
 	"github.com/tensorwire/tensorwire/internal/infer"
 	"github.com/tensorwire/tensorwire/internal/models/repository"
 	"github.com/tensorwire/tensorwire/internal/sched/respcache"
@@ -11,13 +12,53 @@ import (
 )
 
 // serverMetrics returns the handler of /metrics.
-func serverMetrics(models *infer.Repository, cache *respcache.Cache, memory *admission.Budget) http.Handler {
-	m := metrics.New(statistics(models))
+func (s *Server) serverMetrics(options Options, cache *respcache.Cache, memory *admission.Budget) http.Handler {
+	m := metrics.New(statistics(s.models))
+	m.States(states(s.models))
+	m.Loads(s.loads)
+	if s.workers != nil {
+		workerMetrics(m, s.workers)
+	}
+	m.Gauge("ready", "1 while the server is ready, as /readyz reports it, else 0.", func() float64 {
+		if s.readiness.Server() != nil {
+			return 0
+		}
+		return 1
+	})
 	m.Gauge("response_cache_bytes", "Bytes in the response cache, of all models.", func() float64 { return float64(cache.Bytes()) })
 	m.Gauge("memory_budget_bytes", "Memory budget for request messages; 0 without a limit.", func() float64 { return float64(memory.Limit()) })
 	m.Gauge("memory_budget_used_bytes", "Reserved bytes of the memory budget.", func() float64 { return float64(memory.Used()) })
 	m.Counter("memory_budget_refused_total", "Requests that were refused before they were read because the memory budget was exhausted.", func() float64 { return float64(memory.Refused()) })
+	if dropped := options.LogLinesDropped; dropped != nil {
+		m.Counter("log_lines_dropped_total", "Log lines that were dropped because the reader of the log did not keep up, or is gone.", func() float64 { return float64(dropped()) })
+	}
 	return m.Handler()
+}
+
+// states returns a function that returns the states of the models that should be loaded.
+func states(models *infer.Repository) func() []metrics.State {
+	return func() []metrics.State {
+		var all []metrics.State
+		for _, m := range models.Snapshot().Models {
+			if !m.Wanted() {
+				continue
+			}
+			if len(m.Versions) == 0 {
+				all = append(all, metrics.State{Model: m.Name, LoadFailed: true})
+			}
+			for _, v := range m.Versions {
+				if !v.Wanted() {
+					continue
+				}
+				loaded, failing := v.State == repository.Ready, v.Failing() != nil
+				all = append(all, metrics.State{
+					Model: m.Name, Version: v.Name(),
+					Ready: loaded && !failing, Unhealthy: loaded && failing, LoadFailed: v.Reason != "",
+				})
+			}
+		}
+		return all
+	}
 }
 
 // statistics returns a function that returns the statistics of all ready versions.
@@ -33,4 +74,13 @@ func statistics(models *infer.Repository) func() []metrics.Model {
 		}
 		return all
 	}
+}
+
+// workerMetrics adds the metrics of workers.
+func workerMetrics(m *metrics.Metrics, workers *worker.Engine) {
+	m.Gauge("workers", "Worker processes that serve, without spares.", func() float64 { return float64(workers.Stats().Workers) })
+	m.Gauge("worker_memory_bytes", "Memory of the workers in bytes; what processes share counts in proportion (PSS).", func() float64 { return float64(workers.MemoryBytes()) })
+	m.Counter("worker_deaths_total", "Workers that died while they served.", func() float64 { return float64(workers.Stats().Deaths) })
+	m.Counter("worker_kills_total", "Workers that the server ended because a run, a load or memory exceeded its limit.", func() float64 { return float64(workers.Stats().Killed) })
+	m.Counter("worker_requests_blamed_total", "Requests that ended a worker while they ran alone in it.", func() float64 { return float64(workers.Stats().Blamed) })
 }

@@ -1,9 +1,6 @@
 package app
 
 import (
-	"log/slog"
-
-	"github.com/tensorwire/tensorwire/internal/config"
 	"github.com/tensorwire/tensorwire/internal/engine"
 	"github.com/tensorwire/tensorwire/internal/engine/onnx"
 	"github.com/tensorwire/tensorwire/internal/infer"
@@ -11,20 +8,26 @@ import (
 	"github.com/tensorwire/tensorwire/internal/sched/respcache"
 )
 
-// openEngines opens the engines: each platform of models with the engine that runs it.
-// The caller closes the registry, which closes the engines.
-func openEngines(c *config.Config, log *slog.Logger) (*engine.Registry, error) {
-	library, err := onnx.Find(c.OnnxRuntimeLib)
+// openEngines opens the engines: each platform of models with the engine that runs it, in
+// worker processes or in this one. The caller closes the registry, which closes the engines.
+func (s *Server) openEngines(o Options) (*engine.Registry, error) {
+	library, err := onnx.Find(s.config.OnnxRuntimeLib)
 	if err != nil {
 		return nil, err
 	}
-	runtime, err := onnx.Open(library, onnx.Options{
-		IntraOpThreads: c.IntraOpThreads, MaxOutputBytes: int64(c.MaxOutputBytes), ReuseOutputs: true,
-	})
-	if err != nil {
+	var isolation string
+	if s.workers, isolation, err = s.openWorkers(o, library); err != nil {
 		return nil, err
 	}
-	log.Info("ONNX Runtime is loaded", "version", runtime.Version(), "library", library)
+	var runtime engine.Engine = s.workers
+	if s.workers == nil {
+		if runtime, err = onnx.Open(library, onnx.Options{
+			IntraOpThreads: s.config.IntraOpThreads, MaxOutputBytes: int64(s.config.MaxOutputBytes), ReuseOutputs: true,
+		}); err != nil {
+			return nil, err
+		}
+	}
+	s.log.Info("ONNX Runtime is loaded", "version", runtime.Version(), "library", library, "isolation", isolation)
 	return engine.NewRegistry(
 		engine.Registration{Platform: engine.ONNXRuntime, Engine: runtime},
 	), nil
@@ -46,14 +49,17 @@ func RuntimeVersion(explicit string) (library, version string, err error) {
 
 // newRepository returns the repository of the models, whose sessions run behind their
 // schedulers and the response cache.
-func newRepository(c *config.Config, engines *engine.Registry, cache *respcache.Cache, log *slog.Logger) *infer.Repository {
+func (s *Server) newRepository(engines *engine.Registry, cache *respcache.Cache) *infer.Repository {
+	c := s.config
 	return repository.New(c.Models, engines, infer.RepositoryOptions{
 		Control:       c.ModelControl,
 		PollInterval:  c.PollInterval,
 		StartupModels: c.LoadModels,
 		DefaultModel:  c.DefaultModel,
-		Decorate:      schedule(c, cache, log),
+		Decorate:      schedule(c, cache, s.log),
 		Compile:       infer.Compile,
-		Logger:        log,
+		Changed:       s.changes.Notify,
+		Loads:         s.loads,
+		Logger:        s.log,
 	})
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/tensorwire/tensorwire/gen/modelserving/modelservingconnect"
 	"github.com/tensorwire/tensorwire/handler"
 	"github.com/tensorwire/tensorwire/handler/admin"
+	"github.com/tensorwire/tensorwire/handler/grpchealth"
 	"github.com/tensorwire/tensorwire/handler/oip"
 	"github.com/tensorwire/tensorwire/handler/oiprest"
 	"github.com/tensorwire/tensorwire/handler/predictor"
@@ -37,7 +38,8 @@ func (s *Server) newHTTP(options Options, metrics http.Handler, memory *admissio
 	if err != nil {
 		return nil, err
 	}
-	routes := slices.Concat(server.RPC(s.lifecycle, tuning, register), server.Probes(s.lifecycle), []server.Route{
+	health := grpchealth.New(s.models, s.lifecycle, s.readiness.Server, grpchealth.Options{Changes: &s.changes})
+	routes := slices.Concat(server.RPC(tuning, register, health.Register), server.Probes(s.readiness.Server), []server.Route{
 		{Prefix: "/v2", Handler: rest},
 		{Pattern: "GET /metrics", Handler: metrics, Quiet: true},
 		{Pattern: "/", Handler: web.Handler(), Quiet: true},

@@ -37,6 +37,7 @@ func shutdownContext(timeout time.Duration) (context.Context, context.CancelFunc
 // unready turns the server not ready for good, and ends loading.
 func (s *Server) unready() {
 	s.lifecycle.Stop()
+	s.changes.Notify()
 	s.stopLoads()
 }
 
@@ -56,15 +57,21 @@ func (s *Server) closeWithin(timeout time.Duration) error {
 	return s.close(ctx)
 }
 
-// close releases what New acquired, in the reverse order. A call into the engine cannot
-// be interrupted: when ctx ends first, close returns an error, and the release continues in
-// the background. The engine is never unloaded under a running call.
+// close releases what New acquired, in the reverse order. When ctx ends first, the workers
+// are killed, and with them the loads and runs that do not end. In the server's own process
+// these cannot be ended: close then returns an error, and the release continues in the
+// background. The engine is never unloaded under a running call.
 func (s *Server) close(ctx context.Context) error {
 	s.closeOnce.Do(func() { go s.release() })
 	select {
 	case <-s.closed:
 		return s.closeErr
 	case <-ctx.Done():
+		if s.workers != nil {
+			s.workers.Abort()
+			<-s.closed
+			return s.closeErr
+		}
 		return fmt.Errorf("loads or runs of models are still inside the engine: %w", context.Cause(ctx))
 	}
 }

@@ -25,6 +25,9 @@ type Config struct {
 
 	// OnnxRuntimeLib is the path of the shared library. Empty: it is searched for.
 	OnnxRuntimeLib string
+	Isolation      string
+	WorkerMemory   Size
+	WorkerSpares   bool
 	IntraOpThreads int
 	// MaxOutputBytes bounds one output of a run, of models whose configuration has no
 	// limit of its own.
@@ -35,9 +38,13 @@ type Config struct {
 	MaxQueue      int
 	MaxQueueBytes Size
 	// MaxDeadline bounds an inference. 0: the client's deadline alone.
-	MaxDeadline  time.Duration
-	HangTimeout  time.Duration
-	StreamWindow int
+	MaxDeadline time.Duration
+	HangTimeout time.Duration
+	// RunTimeout bounds one run of a model.
+	RunTimeout time.Duration
+	// ProbeInputBytes bounds the inputs that are kept to check a model's health. 0: none.
+	ProbeInputBytes Size
+	StreamWindow    int
 	// ResponseCacheBytes bounds the response caches of all models together.
 	ResponseCacheBytes Size
 
@@ -47,6 +54,8 @@ type Config struct {
 	MaxImagePixels    int64
 	AllowSharedMemory bool
 
+	// StrictReadiness makes /readyz depend on every model.
+	StrictReadiness                bool
 	ShutdownDelay, ShutdownTimeout time.Duration
 
 	LogLevel, LogFormat string

@@ -19,6 +19,8 @@ const (
 	defaultMaxQueueBytes      = scheduler.DefaultMaxQueueBytes
 	defaultHangTimeout        = scheduler.DefaultHangTimeout
 	defaultMaxOutputBytes     = engine.DefaultMaxOutputBytes
+	defaultRunTimeout         = scheduler.DefaultMaxRun
+	defaultProbeInputBytes    = scheduler.DefaultProbeBytes
 	defaultMaxMessageBytes    = wire.DefaultMaxMessageBytes
 	// heldTimes is how many copies of a message are in memory at once.
 	heldTimes = server.HeldTimes

@@ -87,6 +87,8 @@ func (c *Config) schedulingFlags() *pflag.FlagSet {
 	f.size(&c.MaxQueueBytes, defaultMaxQueueBytes, "max-queue-bytes", "maximum `size` of queued inputs of one model; more are refused as unavailable")
 	note(f.duration(&c.MaxDeadline, 0, "max-deadline", "maximum `duration` of an inference, also if the client allows more"), defaultNote, "no limit")
 	f.duration(&c.HangTimeout, defaultHangTimeout, "hang-timeout", "`duration` without a finished run after which a busy model is marked unhealthy")
+	f.duration(&c.RunTimeout, defaultRunTimeout, "run-timeout", "maximum `duration` of one run of a model; config.pbtxt may set its own")
+	f.size(&c.ProbeInputBytes, defaultProbeInputBytes, "probe-input-bytes", "maximum `size` of the inputs of one successful request of a model that are kept, to distinguish a broken model from a bad input; 0 keeps none")
 	f.int(&c.StreamWindow, defaultStreamWindow, "stream-window", "`frames` in flight in one stream")
 	f.size(&c.ResponseCacheBytes, defaultResponseCacheBytes, "response-cache-bytes", "maximum `size` of cached responses, of all models with response_cache enabled")
 	return f.FlagSet
@@ -103,8 +105,15 @@ func (c *Config) limitFlags() *pflag.FlagSet {
 	return f.FlagSet
 }
 
-func (c *Config) shutdownFlags() *pflag.FlagSet {
+func (c *Config) lifecycleFlags() *pflag.FlagSet {
 	f := newFlags()
+	note(scalar(f, &c.StrictReadiness, false, "readiness", textKind, "`rule` of /readyz and of gRPC health of the server: started (the loads of the start have finished) or strict (every model is ready, as /v2/health/ready)", func(text string) (bool, error) {
+		if text != "started" && text != "strict" {
+			return false, errors.New("give started or strict")
+		}
+		return text == "strict", nil
+	}), choices, "started", "strict")
+	note(f.Lookup("readiness"), defaultNote, "started")
 	f.duration(&c.ShutdownDelay, 0, "shutdown-delay", "`duration` between not ready and closing the listener, for load balancers to notice")
 	f.duration(&c.ShutdownTimeout, 30*time.Second, "shutdown-timeout", "maximum `duration` of the drain of requests in flight")
 	return f.FlagSet

@@ -5,9 +5,15 @@ import (
 )
 
 // defaultMemoryBudget returns half of the memory that the process may use, in whole MiB:
-// the other half is for models, their runs, and responses. That memory is the smallest
-// limit of sources. 0, no budget, where no source knows one.
+// the other half is for models, their runs, and responses. 0, no budget, where no source
+// knows a limit.
 func defaultMemoryBudget(sources ...memlimit.Provider) Size {
+	half := availableMemory(sources...) / 2
+	return Size(half - half%(1<<20))
+}
+
+// availableMemory returns the smallest limit of sources, in bytes; 0 where none has one.
+func availableMemory(sources ...memlimit.Provider) uint64 {
 	var available uint64
 	for _, source := range sources {
 		limit, err := source()
@@ -18,6 +24,5 @@ func defaultMemoryBudget(sources ...memlimit.Provider) Size {
 			available = limit
 		}
 	}
-	half := available / 2
-	return Size(half - half%(1<<20))
+	return available
 }

@@ -42,9 +42,10 @@ func New() *Settings {
 		{"Configuration", s.fileFlags()},
 		{"Listener", c.listenerFlags()},
 		{"Models", c.modelFlags()},
+		{"Workers", c.workerFlags()},
 		{"Scheduling", c.schedulingFlags()},
 		{"Limits", c.limitFlags()},
-		{"Shutdown", c.shutdownFlags()},
+		{"Readiness and shutdown", c.lifecycleFlags()},
 		{"Log", c.logFlags()},
 	}
 	return s

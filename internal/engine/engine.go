@@ -1,6 +1,9 @@
 package engine
 
-import "context"
+import (
+	"context"
+	"time"
+)
 
 // Loader loads model files of one platform. It is safe for concurrent use.
 type Loader interface {
@@ -43,6 +46,9 @@ type LoadOptions struct {
 	Shrinking Shrinking
 	// MaxOutputBytes limits the size of one output. 0: the engine's own setting.
 	MaxOutputBytes int64
+	// RunTimeout bounds one run, where the engine runs the model in a process that it can
+	// end. 0: no bound.
+	RunTimeout time.Duration
 }
 
 // Shrinking is when a session frees the memory that it keeps between runs.

@@ -52,6 +52,15 @@ type Admitter interface {
 	Admits(ctx context.Context) error
 }
 
+// Prober is a Session that checks the model's health with inputs that are known to be
+// good. The scheduler implements it, and the response cache by forwarding to the session
+// that it decorates. Callers use [SetProbe].
+type Prober interface {
+	// SetProbe sets the inputs, which the model has computed before. The session keeps
+	// them: they must not be modified.
+	SetProbe(inputs []tensor.Tensor)
+}
+
 // Failing returns why a session rejects every request at present. It is nil for a
 // healthy session, and for one that does not implement HealthReporter. The model
 // repository calls it for readiness and for the repository index.
@@ -70,4 +79,12 @@ func Admits(ctx context.Context, s Session) error {
 		return admitter.Admits(ctx)
 	}
 	return nil
+}
+
+// SetProbe gives a session inputs that its model has computed, such as those of a warmup.
+// It does nothing when s does not implement Prober. Inputs must not be modified afterwards.
+func SetProbe(s Session, inputs []tensor.Tensor) {
+	if prober, ok := s.(Prober); ok {
+		prober.SetProbe(inputs)
+	}
 }

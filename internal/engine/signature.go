@@ -29,7 +29,22 @@ type TensorSpec struct {
 	// Producer is, for an output, the operator that computes its values, such as
 	// "Softmax". Operators that only rearrange values are skipped. It is "" when unknown.
 	Producer string
+	// Sizes says, for an output, what its sizes follow from.
+	Sizes Sizes
 }
+
+// Sizes says what the sizes of an output follow from, as far as the operators before it
+// show.
+type Sizes uint8
+
+const (
+	// SizesUnknown says that there is an operator of which it is not known.
+	SizesUnknown Sizes = iota
+	// SizesFromShapes says that the shapes of the inputs alone determine the output's.
+	SizesFromShapes
+	// SizesFromValues says that values of inputs have an influence, as with NonZero.
+	SizesFromValues
+)
 
 // CheckInputs reports whether inputs fit the signature: their number, datatypes, ranks,
 // sizes, lengths in bytes, and an equal size for dimensions with the same name. The

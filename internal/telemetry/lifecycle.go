@@ -32,6 +32,9 @@ func (l *Lifecycle) SetReady(ready bool) { l.ready.Store(ready) }
 // Ready reports whether the server is ready for requests.
 func (l *Lifecycle) Ready() bool { return l.ready.Load() && !l.stopped.Load() }
 
+// Stopped reports whether Stop was called.
+func (l *Lifecycle) Stopped() bool { return l.stopped.Load() }
+
 // Stop makes the server not ready for good. It may be called more than once.
 func (l *Lifecycle) Stop() { l.stopped.Store(true) }
 

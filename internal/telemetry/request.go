@@ -2,6 +2,7 @@ package telemetry
 
 import (
 	"context"
+	"net/netip"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -13,6 +14,9 @@ import (
 type Request struct {
 	// ID identifies the request in all log lines. It does not change.
 	ID string
+	// Peer is the client: its IPv4 address or its IPv6 network. The zero value: unknown. It
+	// does not change.
+	Peer netip.Addr
 
 	// log is set where the access log wants the fields below.
 	log atomic.Bool
@@ -45,6 +49,15 @@ func RequestID(ctx context.Context) string {
 		return r.ID
 	}
 	return ""
+}
+
+// Peer returns the client of the request that ctx belongs to; the zero value where it is
+// unknown.
+func Peer(ctx context.Context) netip.Addr {
+	if r := RequestOf(ctx); r != nil {
+		return r.Peer
+	}
+	return netip.Addr{}
 }
 
 // SetModel records the version of a model that serves the request of ctx. Of a stream, whose

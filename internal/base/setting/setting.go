@@ -18,6 +18,7 @@ const (
 	AllowSharedMemory Key = "allow-shared-memory"
 	CORSOrigin        Key = "cors-origin"
 	DefaultModel      Key = "default-model"
+	Isolation         Key = "isolation"
 	Listen            Key = "listen"
 	LoadModel         Key = "load-model"
 	MaxDeadline       Key = "max-deadline"
@@ -28,9 +29,11 @@ const (
 	ModelControl      Key = "model-control"
 	Models            Key = "models"
 	OnnxRuntimeLib    Key = "onnxruntime-lib"
+	RunTimeout        Key = "run-timeout"
 	ShutdownTimeout   Key = "shutdown-timeout"
 	TLSCert           Key = "tls-cert"
 	TLSKey            Key = "tls-key"
+	WorkerMemory      Key = "worker-memory"
 )
 
 // The settings of a download that errors of libraries name.

@@ -45,8 +45,8 @@ func newGraph() *graph {
 }
 
 type node struct {
-	op     string
-	inputs []string
+	op, domain string
+	inputs     []string
 }
 
 // parseModel reads the ModelProto of size bytes.
@@ -88,8 +88,10 @@ func (g *graph) signature() (*engine.Signature, error) {
 			s.Inputs = append(s.Inputs, in)
 		}
 	}
+	sizes := newSizeTracer(g, s.Inputs)
 	for _, out := range g.outputs {
 		out.Producer = g.producer(out.Name)
+		out.Sizes = sizes.of(out.Name).sizes
 		s.Outputs = append(s.Outputs, out)
 	}
 	return s, nil
@@ -147,13 +149,13 @@ func (d *decoder) graph(size int64, g *graph) error {
 	})
 }
 
-// node reads a NodeProto: input = 1, output = 2, op_type = 4, attribute = 5.
+// node reads a NodeProto: input = 1, output = 2, op_type = 4, attribute = 5, domain = 7.
 func (d *decoder) node(size int64, g *graph) error {
 	var n node
 	var outputs []string
 	err := d.message(size, func(field int, wire wireType, length int64) (bool, error) {
 		switch {
-		case wire != wireBytes || field > 5 || field == 3:
+		case wire != wireBytes || field == 3 || field == 6 || field > 7:
 			return false, nil
 		case field == 5:
 			return true, d.attribute(length)
@@ -166,6 +168,8 @@ func (d *decoder) node(size int64, g *graph) error {
 			outputs = append(outputs, s)
 		case 4:
 			n.op = s
+		case 7:
+			n.domain = s
 		}
 		return true, err
 	})

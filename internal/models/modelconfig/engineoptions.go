@@ -14,7 +14,7 @@ import (
 // the machine.
 const maxThreads = 1024
 
-// The supported parameters: those that Triton's ONNX Runtime backend reads for CPUs,
+// The parameters for the engine: those that Triton's ONNX Runtime backend reads for CPUs,
 // graph_optimization_level, with ONNX Runtime's own numbers, and max_output_bytes.
 const (
 	intraOpThreads = "intra_op_thread_count"
@@ -104,10 +104,12 @@ func readOptions(r *report, config *inference.ModelConfig) engine.LoadOptions {
 func checkParameters(r *report, config *inference.ModelConfig) {
 	for _, key := range slices.Sorted(maps.Keys(config.GetParameters())) {
 		switch key {
-		case intraOpThreads, interOpThreads, executionMode, optimization, memArena, memPattern, arenaShrinkage, maxOutputBytes:
+		case intraOpThreads, interOpThreads, executionMode, optimization, runTimeout, probeInputBytes,
+			memArena, memPattern, arenaShrinkage, maxOutputBytes:
 		default:
 			r.warn("parameters[%q] is ignored", key)
 		}
 	}
 	readOptions(r, config)
+	readLimits(r, config)
 }

@@ -24,6 +24,11 @@ type ServerDefaults struct {
 	// HangTimeout is how long a call into the engine may take before the model is marked
 	// unhealthy. 0: the scheduler's default.
 	HangTimeout time.Duration
+	// MaxRun is the maximum duration of a run. 0: the scheduler's default.
+	MaxRun time.Duration
+	// ProbeBytes limits the inputs that are kept to check a model's health, in bytes. 0: the
+	// scheduler's default; negative: none are kept.
+	ProbeBytes int64
 }
 
 // SchedulerOptions returns how a model is scheduled: its instances, batching and queue
@@ -36,6 +41,8 @@ func SchedulerOptions(config *inference.ModelConfig, defaults ServerDefaults) sc
 		MaxQueue:       defaults.MaxQueue,
 		MaxQueueBytes:  defaults.MaxQueueBytes,
 		HangTimeout:    defaults.HangTimeout,
+		MaxRun:         defaults.MaxRun,
+		ProbeBytes:     defaults.ProbeBytes,
 		BatchDimension: config.GetMaxBatchSize() > 0,
 		// Without a queue policy, a request's own timeout applies.
 		Levels: []scheduler.Policy{{Override: true}},
@@ -44,6 +51,7 @@ func SchedulerOptions(config *inference.ModelConfig, defaults ServerDefaults) sc
 		options.Instances = cmp.Or(defaults.Instances, runtime.GOMAXPROCS(0))
 		SetInstances(config, options.Instances)
 	}
+	applyLimits(&options, config)
 	batching := config.GetDynamicBatching()
 	if batching == nil {
 		return options

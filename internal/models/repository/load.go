@@ -36,6 +36,8 @@ type source struct {
 // from a panic, which only fails this model.
 func (r *Repository[S]) load(ctx context.Context, name string, src *source, d *directory, v versionDir) (_ *Version[S], err error) {
 	var session engine.Session
+	ended := r.observeLoad(ctx, name, v.number)
+	defer func() { ended(err) }()
 	defer func() {
 		if cause := recover(); cause != nil {
 			telemetry.LogPanic(ctx, r.options.Logger.With("model", name, "version", v.number), "load", cause)
@@ -75,7 +77,7 @@ func (r *Repository[S]) load(ctx context.Context, name string, src *source, d *d
 	if r.options.Decorate != nil {
 		session = r.options.Decorate(session, loaded)
 	}
-	if err := r.verify(ctx, loaded, bare, src); err != nil {
+	if err := r.verify(ctx, loaded, bare, session, src); err != nil {
 		return nil, err
 	}
 	if r.examine(src.root, src.dir, d.settings).keyOf(v.number) != d.key(v) {
@@ -97,8 +99,8 @@ func checkNames(signature *engine.Signature) error {
 
 // verify completes a version from its files, compiles it and runs its warmups. Those use
 // the engine's own session, because they are not requests: none is refused, answered from
-// a cache or counted.
-func (r *Repository[S]) verify(ctx context.Context, v *Version[S], session engine.Session, src *source) (err error) {
+// a cache or counted. The first one is the probe of the decorated session.
+func (r *Repository[S]) verify(ctx context.Context, v *Version[S], bare, session engine.Session, src *source) (err error) {
 	if err := v.readOutputLabels(src.root, src.dir, v.Config.GetOutput()); err != nil {
 		return err
 	}
@@ -115,10 +117,13 @@ func (r *Repository[S]) verify(ctx context.Context, v *Version[S], session engin
 	}
 	for _, warmup := range warmups {
 		for range warmup.Count {
-			if _, err := session.Run(ctx, warmup.Inputs); err != nil {
+			if _, err := bare.Run(ctx, warmup.Inputs); err != nil {
 				return fmt.Errorf("warmup %q: %w", warmup.Name, err)
 			}
 		}
+	}
+	if len(warmups) > 0 {
+		engine.SetProbe(session, warmups[0].Inputs)
 	}
 	return nil
 }

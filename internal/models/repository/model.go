@@ -64,6 +64,15 @@ func (m *Model[S]) Newest() *Version[S] {
 	return nil
 }
 
+// Wanted reports whether the model should be loaded: it is not one that waits for a request,
+// or that was unloaded by one.
+func (m *Model[S]) Wanted() bool {
+	if len(m.Versions) == 0 {
+		return m.Reason != ""
+	}
+	return slices.ContainsFunc(m.Versions, (*Version[S]).Wanted)
+}
+
 // OldestFirst iterates over the versions in the order of their numbers.
 func (m *Model[S]) OldestFirst() iter.Seq[*Version[S]] {
 	return func(yield func(*Version[S]) bool) {
@@ -152,6 +161,11 @@ type Version[S any] struct {
 
 // Name returns the number as the protocols write it.
 func (v *Version[S]) Name() string { return strconv.FormatInt(v.Number, 10) }
+
+// Wanted reports whether the version should be loaded: it was not taken out of service.
+func (v *Version[S]) Wanted() bool {
+	return v.State != Unloading && (v.State != Unavailable || v.Reason != reasonUnloaded)
+}
 
 // Condition returns the state as clients see it, and the reason for it: a version that
 // keeps failing is Unavailable until it has recovered.

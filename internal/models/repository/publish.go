@@ -32,7 +32,7 @@ func (r *Repository[S]) update(name string, change func(m *Model[S]) *Model[S]) 
 		next.Models = slices.Insert(next.Models, at, m)
 	}
 	next.DefaultModel = r.defaultModel(next.Models, old.DefaultModel)
-	r.snapshot.Store(next)
+	r.publishLocked(next)
 }
 
 // defaultModel returns the model of a request without a name: the configured one, else the

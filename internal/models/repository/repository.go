@@ -73,6 +73,11 @@ type Options[S any] struct {
 	// Compile derives Version.Serving, once for each version that is loaded. An error makes
 	// the version unavailable, with the error's text as the reason. nil: the zero value.
 	Compile func(*Version[S]) (S, error)
+	// Changed is called after each change of the snapshot. It must not block: other changes
+	// wait for it. nil: nobody is notified.
+	Changed func()
+	// Loads observes the loads of versions. nil: nobody does.
+	Loads LoadObserver
 	// Logger logs loads and their failures. nil: slog.Default.
 	Logger *slog.Logger
 }
@@ -189,7 +194,7 @@ func (r *Repository[S]) Close() error {
 		r.loadLock <- struct{}{} // held forever: nothing is loaded any more
 		r.mu.Lock()
 		old := r.Snapshot()
-		r.snapshot.Store(&Snapshot[S]{Generation: old.Generation + 1, Closed: true})
+		r.publishLocked(&Snapshot[S]{Generation: old.Generation + 1, Closed: true})
 		r.closed = true
 		r.mu.Unlock()
 		for _, m := range old.Models {

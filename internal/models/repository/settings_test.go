@@ -2,10 +2,14 @@ package repository_test
 
 import (
 	"bytes"
+	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"testing"
 
+	"github.com/tensorwire/tensorwire/internal/base/tensor"
+	"github.com/tensorwire/tensorwire/internal/engine"
 	"github.com/tensorwire/tensorwire/internal/models/repository"
 )
 
@@ -89,5 +93,33 @@ func TestWarmup(t *testing.T) {
 	}
 	if v := only(t, r, "warm"); v.State != repository.Ready || !strings.Contains(v.Reason, "first call") || answer(t, r, "warm", "") != "" {
 		t.Errorf("state %v, reason %q", v.State, v.Reason)
+	}
+}
+
+// probed is a session that gets an input which is known to be good.
+type probed struct {
+	engine.Session
+	inputs []tensor.Tensor
+}
+
+func (p *probed) SetProbe(inputs []tensor.Tensor) { p.inputs = inputs }
+
+// The first warmup is the input with which a version's health is checked.
+func TestAWarmupIsTheProbe(t *testing.T) {
+	const warmup = `model_warmup { name: "%s" inputs { key: "x" value { data_type: TYPE_FP32 dims: [1, 2] %s } } }`
+	dir := write(t, map[string]string{
+		"warm/1/model.onnx": "", "warm/config.pbtxt": fmt.Sprintf(warmup+warmup, "a", `input_data_file: "x.bin"`, "b", "zero_data: true"), "warm/warmup/x.bin": "\x00\x00\x80\x3f\x00\x00\x00\x40",
+		"cold/1/model.onnx": "",
+	})
+	sessions := map[string]*probed{}
+	open(t, dir, repository.Options[string]{Decorate: func(s engine.Session, v *repository.Version[string]) engine.Session {
+		sessions[v.Model] = &probed{Session: s}
+		return sessions[v.Model]
+	}})
+	if got := sessions["warm"].inputs; len(got) != 1 || !slices.Equal(got[0].Data, tensor.AsBytes([]float32{1, 2})) {
+		t.Errorf("the probe is %v", got)
+	}
+	if got := sessions["cold"].inputs; got != nil {
+		t.Errorf("without a warmup the probe is %v", got)
 	}
 }

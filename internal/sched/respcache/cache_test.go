@@ -183,3 +183,19 @@ func (s *identity) Close() error {
 	s.closed = true
 	return nil
 }
+
+// probed is a session that gets an input which is known to be good.
+type probed struct {
+	double
+	inputs []tensor.Tensor
+}
+
+func (p *probed) SetProbe(inputs []tensor.Tensor) { p.inputs = inputs }
+
+func TestProbeReachesTheSession(t *testing.T) {
+	inner := &probed{}
+	engine.SetProbe(respcache.New(1<<20).Wrap(inner, &lookups{}), []tensor.Tensor{enginetest.Input(1, 2)})
+	if len(inner.inputs) != 1 {
+		t.Errorf("the probe is %v", inner.inputs)
+	}
+}

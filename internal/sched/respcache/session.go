@@ -17,6 +17,7 @@ type Observer interface {
 var (
 	_ engine.Session        = (*session)(nil)
 	_ engine.HealthReporter = (*session)(nil)
+	_ engine.Prober         = (*session)(nil)
 )
 
 type session struct {
@@ -58,6 +59,9 @@ func (s *session) Run(ctx context.Context, inputs []tensor.Tensor) (*engine.Resu
 // Failing implements [engine.HealthReporter] with the report of the session behind the
 // cache.
 func (s *session) Failing() error { return engine.Failing(s.Session) }
+
+// SetProbe implements [engine.Prober] for the session behind the cache.
+func (s *session) SetProbe(inputs []tensor.Tensor) { engine.SetProbe(s.Session, inputs) }
 
 func (s *session) Close() error {
 	s.cache.drop(s)

@@ -23,7 +23,7 @@ func (s *scheduler) admit(e *entry) error {
 		s.options.Observer.NotRun(reason)
 		return err
 	}
-	s.health.admitted(e.arrived)
+	s.health.admitted(e)
 	if old != nil {
 		s.queue.replace(old, e)
 		old.state = removed
@@ -70,7 +70,7 @@ func (s *scheduler) rejectionLocked(e, old *entry) (string, error) {
 	if s.hangingLocked(now) {
 		return ReasonFailing, s.hangError()
 	}
-	if err := s.health.failing(now); err != nil {
+	if err := s.health.refuses(e, now); err != nil {
 		return ReasonFailing, err
 	}
 	wait := s.expectedWaitLocked(e.level, now)

@@ -185,11 +185,11 @@ func TestExpectedWaitDependsOnPriority(t *testing.T) {
 // With preserved order, a hanging call delays other responses by at most the hang timeout.
 func TestHangingCallDelaysOthersForLimitedTime(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		inner := &fake{fault: func(call int, _ []float32) (*engine.Result, error) {
-			if call%3 == 1 && call < 6 {
+		inner := &fake{fault: func(_ int, values []float32) (*engine.Result, error) {
+			switch values[0] {
+			case 0, 3:
 				time.Sleep(time.Hour)
-			}
-			if call == 3 {
+			case 2:
 				panic("this one")
 			}
 			return nil, nil
@@ -197,7 +197,7 @@ func TestHangingCallDelaysOthersForLimitedTime(t *testing.T) {
 		s := open(t, inner, scheduler.Options{Instances: 4, HangTimeout: time.Minute, Batching: &scheduler.Batching{MaxSize: 1, PreserveOrdering: true}})
 		start := time.Now()
 		var group sync.WaitGroup
-		// Calls 1 and 4 hang; later ones wait for each in turn.
+		// Requests 0 and 3 hang; later ones wait for each in turn.
 		for i, want := range []time.Duration{time.Hour, time.Minute, time.Minute, time.Hour, 2 * time.Minute, 2 * time.Minute} {
 			group.Go(func() {
 				_, err := s.Run(t.Context(), []tensor.Tensor{enginetest.Input(float32(i), 0)})

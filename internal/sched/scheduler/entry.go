@@ -32,6 +32,8 @@ type entry struct {
 	arrived time.Time
 	// since is when the request began to wait for others to join.
 	since time.Time
+	// digest identifies the inputs while the model has never computed any; 0: unknown.
+	digest uint64
 	// expires is when its queue timeout ends; zero: never.
 	expires time.Time
 	// expected is the response time that was expected on arrival; 0: unknown.
@@ -42,6 +44,11 @@ type entry struct {
 	// began is when an instance took the request.
 	began time.Time
 	state state
+	// left reports that its caller has left after an instance took it. call is the call of
+	// its batch, nil before it and for a request that runs alone. The scheduler's lock guards
+	// both.
+	left bool
+	call *call
 	// delayed reports that the request timed out and waits behind those that did not.
 	delayed bool
 	// claimed reports that an instance was woken for the request.

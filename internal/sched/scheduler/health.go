@@ -16,37 +16,55 @@ const (
 	maxRest = 30 * time.Second
 )
 
-// health is a circuit breaker: a model that keeps failing rests, and then one request at a
-// time tries whether it has recovered.
+// health is a circuit breaker: a model that keeps failing, on an input that is known to be
+// good too, rests, and then one request at a time tries whether it has recovered.
 type health struct {
 	failures int
-	rest     time.Duration
-	until    time.Time
+	// suspects has the digests of the inputs that failed, when the model has never computed
+	// any input. The inputs may be the cause then. So the model rests for these only, and
+	// no client can have the requests of another refused. nil: it rests for all.
+	suspects map[uint64]bool
+	// undecided counts consecutive failures without an input that is known to be good.
+	undecided int
+	rest      time.Duration
+	until     time.Time
 	// tried reports that a request was admitted after the last rest.
 	tried bool
 }
 
-// record adds the outcome of a call. An error of the request itself does not count.
-func (h *health) record(err error, now time.Time) {
-	switch {
-	case err == nil:
-		*h = health{}
-	case isRequestError(err):
-	default:
-		// Failures of requests that waited already when the model began to fail do not
-		// make the rest longer.
-		h.failures++
-		if h.failures == maxFailures || h.tried {
-			h.rest, h.tried = min(max(2*h.rest, minRest), maxRest), false
-		}
-		if h.failures >= maxFailures {
-			h.until = now.Add(h.rest)
-		}
+// maxSuspects limits the remembered inputs. Further ones are tried each time.
+const maxSuspects = 64
+
+// succeeded records that the model computed an input.
+func (h *health) succeeded() { *h = health{} }
+
+// failedFirst records a failure of a model that has never computed an input.
+func (h *health) failedFirst(digest uint64, now time.Time) {
+	if h.failures == 0 {
+		h.suspects = map[uint64]bool{}
+	}
+	if h.suspects != nil && len(h.suspects) < maxSuspects {
+		h.suspects[digest] = true
+	}
+	h.failed(now)
+}
+
+// failed records a failure of the model.
+func (h *health) failed(now time.Time) {
+	// Failures of requests that waited already when the model began to fail do not make the
+	// rest longer.
+	h.failures++
+	if h.failures == maxFailures || h.tried {
+		h.rest, h.tried = min(max(2*h.rest, minRest), maxRest), false
+	}
+	if h.failures >= maxFailures {
+		h.until = now.Add(h.rest)
 	}
 }
 
+// isRequestError reports an error that says nothing about the model.
 func isRequestError(err error) bool {
-	for _, target := range []error{engine.ErrBadInput, engine.ErrTooLarge, engine.ErrUnsupported, engine.ErrClosed, context.Canceled, context.DeadlineExceeded} {
+	for _, target := range []error{engine.ErrBadInput, engine.ErrTooLarge, engine.ErrUnsupported, engine.ErrClosed, errLeft, context.Canceled, context.DeadlineExceeded} {
 		if errors.Is(err, target) {
 			return true
 		}
@@ -62,11 +80,19 @@ func (h *health) failing(now time.Time) error {
 	return reject(ErrFailing, h.until.Sub(now), "its last %d calls failed; the next attempt is in %v", h.failures, h.until.Sub(now).Round(time.Millisecond))
 }
 
+// refuses returns the error of a request that the model rests for, nil for others.
+func (h *health) refuses(e *entry, now time.Time) error {
+	if h.suspects != nil && !h.suspects[e.digest] {
+		return nil
+	}
+	return h.failing(now)
+}
+
 // admitted records an admitted request. After a rest this request tries the model, and
 // others are rejected until its outcome or the end of the next rest.
-func (h *health) admitted(now time.Time) {
-	if h.failures >= maxFailures {
-		h.until, h.tried = now.Add(h.rest), true
+func (h *health) admitted(e *entry) {
+	if h.failures >= maxFailures && (h.suspects == nil || h.suspects[e.digest]) {
+		h.until, h.tried = e.arrived.Add(h.rest), true
 	}
 }
 

@@ -14,7 +14,7 @@ import (
 
 func TestFailingModelRestsAndRecovers(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		broken := true
+		broken := false
 		failure := errors.New("broken")
 		inner := &fake{hold: 1, fault: func(int, []float32) (*engine.Result, error) {
 			if broken {
@@ -28,6 +28,10 @@ func TestFailingModelRestsAndRecovers(t *testing.T) {
 			return err
 		}
 		failing := func() error { return engine.Failing(s) }
+		if err := run(); err != nil { // an input that is known to be good
+			t.Fatal(err)
+		}
+		broken = true
 		for range 5 {
 			if err := failing(); err != nil {
 				t.Errorf("unhealthy too early: %v", err)
@@ -61,6 +65,7 @@ func TestFirstRestIsShort(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		failure := errors.New("broken")
 		s := open(t, &fake{hold: time.Millisecond, fault: func(int, []float32) (*engine.Result, error) { return nil, failure }}, scheduler.Options{Instances: 1})
+		engine.SetProbe(s, []tensor.Tensor{enginetest.Input(1, 2)})
 		c := callers{t: t, session: s}
 		for range 50 {
 			c.call(t.Context(), 1, failure)

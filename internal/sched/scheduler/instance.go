@@ -23,10 +23,14 @@ type instance struct {
 
 	// The scheduler's lock guards the fields below; batch and turn only while the instance
 	// is idle. woken reports that it was woken and has not taken a batch yet. started is
-	// the start of its current call.
+	// the start of its current call, and end ends that call; nil between calls. limit ends a
+	// call that exceeds the run limit, while limited reports that it is set.
 	woken   bool
 	batch   []*entry
 	started time.Time
+	end     context.CancelCauseFunc
+	limit   *time.Timer
+	limited bool
 	running bool
 	turn    uint64
 }
@@ -63,7 +67,7 @@ func (in *instance) run(batch []*entry) {
 // compute runs the batch and calls deliver with the answer of each request.
 func (in *instance) compute(batch []*entry, deliver func(i int, a answer)) {
 	if len(batch) == 1 {
-		deliver(0, in.runSingle(batch[0]))
+		deliver(0, in.runSingle(batch[0].ctx, batch[0]))
 		return
 	}
 	answers, err := in.runBatch(batch)
@@ -73,10 +77,16 @@ func (in *instance) compute(batch []*entry, deliver func(i int, a answer)) {
 			deliver(i, e.timed(answers[i]))
 		case errors.Is(err, engine.ErrClosed):
 			deliver(i, answer{err: err})
+		case errors.Is(err, errLeft):
+			deliver(i, answer{err: e.ctx.Err()})
 		default:
 			// One row may have failed the batch: run each request separately.
-			e.began = in.restart()
-			deliver(i, in.runSingle(e))
+			e.began = time.Now()
+			ctx := e.ctx
+			if errors.Is(err, engine.ErrCrashed) {
+				ctx = engine.AsSuspect(ctx)
+			}
+			deliver(i, in.runSingle(ctx, e))
 		}
 	}
 }
@@ -86,7 +96,7 @@ func (in *instance) runBatch(batch []*entry) ([]answer, error) {
 	start := time.Now()
 	inputs, rows := in.gatherer.gather(batch)
 	gathered := time.Since(start)
-	result, err := in.call(context.Background(), inputs, batch[0].size, rows)
+	result, err := in.call(engine.AsBatch(context.Background()), inputs, batch, rows)
 	in.gatherer.clear(result)
 	if err != nil {
 		return nil, err
@@ -97,18 +107,9 @@ func (in *instance) runBatch(batch []*entry) ([]answer, error) {
 	if err != nil {
 		return nil, err
 	}
+	in.scheduler.prober.keep(batch[0])
 	in.scheduler.options.Observer.Executed(rows, gathered, result.Timings.Compute, time.Since(start))
 	return answers, nil
-}
-
-// restart records the start of another call for the same batch, and returns its time. The
-// hang timeout applies to each call, not to the batch.
-func (in *instance) restart() time.Time {
-	s := in.scheduler
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	in.started = time.Now()
-	return in.started
 }
 
 // maxMisfits is the number of consecutive batches without the batch dimension after which
@@ -125,17 +126,18 @@ func (s *scheduler) recordFit(ok bool) {
 	}
 }
 
-// runSingle runs one request without a batch.
-func (in *instance) runSingle(e *entry) answer {
+// runSingle runs one request without a batch. ctx is of the request.
+func (in *instance) runSingle(ctx context.Context, e *entry) answer {
 	observer := in.scheduler.options.Observer
-	if err := e.ctx.Err(); err != nil {
+	if err := ctx.Err(); err != nil {
 		observer.NotRun(ReasonCancelled)
 		return answer{err: err}
 	}
-	result, err := in.call(e.ctx, e.inputs, e.size, e.rows)
+	result, err := in.call(ctx, e.inputs, []*entry{e}, e.rows)
 	if err != nil {
-		return answer{err: err}
+		return answer{err: in.judge(e, err)}
 	}
+	in.scheduler.prober.keep(e)
 	observer.Executed(max(e.rows, 1), 0, result.Timings.Compute, 0)
 	return e.timed(answer{result: result})
 }
@@ -146,17 +148,20 @@ func (e *entry) timed(a answer) answer {
 	return a
 }
 
-// call runs the engine, and records its health and cost.
-func (in *instance) call(ctx context.Context, inputs []tensor.Tensor, size class, rows int64) (*engine.Result, error) {
-	s := in.scheduler
-	start := time.Now()
-	result, err := in.runRecovered(ctx, inputs)
-	took := time.Since(start)
+// call runs the engine for the requests of a batch, or for one, and records the cost and a
+// success. A failed batch says nothing about the model: its requests run again, separately.
+func (in *instance) call(ctx context.Context, inputs []tensor.Tensor, batch []*entry, rows int64) (*engine.Result, error) {
+	s, joined := in.scheduler, batch
+	if len(batch) == 1 {
+		joined = nil // its own context ends it
+	}
+	result, took, err := in.callEngine(ctx, inputs, joined)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.health.record(err, start.Add(took))
+	in.endLocked(nil)
 	if err == nil {
-		s.cost.record(took, size, max(rows, 1))
+		s.health.succeeded()
+		s.cost.record(took, batch[0].size, max(rows, 1))
 	}
 	return result, err
 }

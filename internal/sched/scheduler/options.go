@@ -11,13 +11,15 @@ const (
 	DefaultMaxQueue      = 1024
 	DefaultMaxQueueBytes = 1 << 30
 	DefaultHangTimeout   = time.Minute
+	DefaultMaxRun        = 5 * time.Minute
+	DefaultProbeBytes    = 64 << 10
 )
 
 // Options limit the work of one model. The zero value has the defaults.
 type Options struct {
 	// Instances is the number of concurrent calls into the engine. 0 means one for each
-	// CPU that Go may use. A call into the engine cannot be interrupted, so this also
-	// limits the calls that outlive their callers.
+	// CPU that Go may use. An engine ends a call whose callers left as soon as it can, so
+	// this also limits the calls that outlive their callers.
 	Instances int
 	// MaxQueue and MaxQueueBytes limit the waiting requests, in number and in bytes of
 	// their inputs. 0 means DefaultMaxQueue and DefaultMaxQueueBytes. An empty queue
@@ -37,9 +39,17 @@ type Options struct {
 	// HangTimeout is how long the calls of all instances may take before the model is
 	// marked unhealthy. 0 means DefaultHangTimeout.
 	HangTimeout time.Duration
+	// MaxRun limits the time of one call into the engine. A call that takes longer is ended,
+	// and its request fails with an engine.ErrTimeLimit. 0 means DefaultMaxRun.
+	MaxRun time.Duration
+	// ProbeBytes is the maximum size, in bytes, of the inputs of one successful request,
+	// which are kept to check the model's health with them. 0 means DefaultProbeBytes. With
+	// a negative value no inputs of requests are kept.
+	ProbeBytes int64
 	// Observer receives statistics; nil discards them.
 	Observer Observer
-	// Logger logs panics of the engine. nil: slog.Default.
+	// Logger logs panics of the engine, and failures for which no input is known to be good.
+	// nil: slog.Default.
 	Logger *slog.Logger
 }
 
@@ -84,6 +94,9 @@ const (
 	ReasonFailing   = "failing"
 	ReasonCancelled = "cancelled"
 	ReasonOvertaken = "overtaken"
+	// ReasonQuarantined: an equal request, or several of the same client, ended the process
+	// of the model.
+	ReasonQuarantined = "quarantined"
 )
 
 // Observer receives the scheduler's statistics. Many goroutines call its methods, some
@@ -126,6 +139,12 @@ func (o Options) withDefaults() Options {
 	}
 	if o.HangTimeout == 0 {
 		o.HangTimeout = DefaultHangTimeout
+	}
+	if o.MaxRun == 0 {
+		o.MaxRun = DefaultMaxRun
+	}
+	if o.ProbeBytes == 0 {
+		o.ProbeBytes = DefaultProbeBytes
 	}
 	if o.Observer == nil {
 		o.Observer = discard{}

@@ -2,6 +2,7 @@ package scheduler
 
 import (
 	"context"
+	"hash/maphash"
 	"sync"
 	"time"
 
@@ -13,6 +14,7 @@ var (
 	_ engine.Session        = (*scheduler)(nil)
 	_ engine.HealthReporter = (*scheduler)(nil)
 	_ engine.Admitter       = (*scheduler)(nil)
+	_ engine.Prober         = (*scheduler)(nil)
 )
 
 // scheduler is the queue of one model and its instances.
@@ -35,6 +37,7 @@ type scheduler struct {
 	delay, hang *time.Timer
 	watching    bool
 	health      health
+	prober      prober
 	cost        cost
 	// misfits counts consecutive batches whose outputs lack the batch dimension,
 	// soloBatches consecutive batches of one request.
@@ -53,11 +56,17 @@ type scheduler struct {
 // Run returns a *RejectedError for a request that was rejected or shed, and ErrOvertaken for
 // one that a newer request of its latest-only group replaced. When its context is done it
 // returns the context's error at once. A waiting request then leaves the queue and never
-// runs. A running one continues, and the engine reads the inputs' memory until it
-// finishes, so that this memory must not be modified after a context error.
+// runs. A running one ends as soon as the engine can end it: alone with its own context, in
+// a batch with the last of the batch's callers. Until then the engine, or the copy into a
+// batch, may read the inputs' memory, so that this memory must not be modified after a
+// context error. A run longer than Options.MaxRun is an engine.ErrTimeLimit.
+//
+// A request that the model fails on is an engine.ErrBadInput when an input that is known
+// to be good does not fail.
 func New(session engine.Session, options Options) engine.Session {
 	s := &scheduler{session: session, options: options.withDefaults()}
 	s.queue = newQueue(s.options.Levels)
+	s.prober = prober{maxBytes: s.options.ProbeBytes, seed: maphash.MakeSeed()}
 	if b := s.options.Batching; b != nil && b.PreserveOrdering && s.options.Instances > 1 {
 		s.order = newOrder(s.options.HangTimeout)
 	}
@@ -67,6 +76,8 @@ func New(session engine.Session, options Options) engine.Session {
 	s.hang.Stop()
 	for range s.options.Instances {
 		in := &instance{scheduler: s, wake: make(chan struct{}, 1)}
+		in.limit = time.AfterFunc(time.Hour, in.checkLimit)
+		in.limit.Stop()
 		s.instances = append(s.instances, in)
 		s.idle = append(s.idle, in)
 		s.loops.Go(in.loop)
@@ -96,11 +107,18 @@ func (s *scheduler) Run(ctx context.Context, inputs []tensor.Tensor) (*engine.Re
 		s.options.Observer.NotRun(ReasonCancelled)
 		return nil, err
 	}
+	if screener, ok := s.session.(engine.Screener); ok {
+		if err := screener.Screen(ctx, inputs); err != nil {
+			s.options.Observer.NotRun(ReasonQuarantined)
+			return nil, err
+		}
+	}
 	request := RequestOf(ctx)
 	b := s.options.Batching
 	e := newEntry(ctx, inputs, s.options.BatchDimension || (b != nil && b.MaxSize > 1))
 	e.level = s.level(request.Priority)
 	e.group = request.LatestOnly
+	e.digest = s.prober.suspectDigest(inputs)
 	timeout := s.options.Levels[e.level].timeout(request.Timeout)
 	if timeout != 0 {
 		e.expires = e.arrived.Add(timeout)
@@ -119,8 +137,8 @@ func (s *scheduler) level(priority uint64) int {
 	return int(priority) - 1
 }
 
-// Close answers waiting requests with engine.ErrClosed, waits for running calls, and closes
-// the session.
+// Close answers waiting requests with engine.ErrClosed, ends running calls, waits until the
+// engine has returned from them, and closes the session.
 func (s *scheduler) Close() error {
 	s.mu.Lock()
 	if !s.closed {
@@ -135,6 +153,8 @@ func (s *scheduler) Close() error {
 		s.hang.Stop()
 		for _, in := range s.instances {
 			close(in.wake)
+			in.limit.Stop()
+			in.endLocked(engine.ErrClosed)
 		}
 	}
 	s.mu.Unlock()

@@ -111,7 +111,7 @@ func TestCancelledRequestLeavesTheQueue(t *testing.T) {
 	})
 }
 
-// A call into the engine cannot be interrupted, but its caller does not wait for it.
+// An engine may not interrupt a call, but its caller does not wait for it.
 func TestRunningCallReturnsAtTheDeadline(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		s := open(t, &fake{hold: time.Hour}, scheduler.Options{Instances: 1})

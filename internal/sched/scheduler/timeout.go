@@ -111,6 +111,7 @@ func (s *scheduler) shedLocked(e *entry, now time.Time) {
 }
 
 // cancel removes the request of a caller whose context is done, to free its place at once.
+// The call of a batch ends when the last of its callers has left.
 func (s *scheduler) cancel(e *entry) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -118,9 +119,14 @@ func (s *scheduler) cancel(e *entry) {
 	if took := time.Since(e.arrived); e.expected > 0 && took > e.expected {
 		s.queue.levels[e.level].lateness.record(e.expected, took)
 	}
-	if e.state == waiting {
+	switch e.state {
+	case waiting:
 		s.leaveLocked(e, ReasonCancelled, e.ctx.Err())
 		s.dispatchLocked(time.Now())
+	case taken:
+		e.left = true
+		e.call.leaveLocked()
+	case removed:
 	}
 }
 

@@ -54,3 +54,48 @@ func TestMetricsAreTheStatistics(t *testing.T) {
 		}
 	}
 }
+
+func TestLoadsAndStatesAreExported(t *testing.T) {
+	var loads telemetry.Loads
+	m := metrics.New(func() []metrics.Model { return nil })
+	m.Loads(&loads)
+	m.States(func() []metrics.State {
+		return []metrics.State{{Model: "a", Version: "1", Ready: true, LoadFailed: true}, {Model: "b", Version: "2", Unhealthy: true}, {Model: "empty", LoadFailed: true}}
+	})
+	scrape := func() string {
+		answer := httptest.NewRecorder()
+		m.Handler().ServeHTTP(answer, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/metrics", nil))
+		if answer.Code != http.StatusOK {
+			t.Fatalf("%d: %s", answer.Code, answer.Body)
+		}
+		return answer.Body.String()
+	}
+	loads.LoadStarted("a", 2)("memory")
+	loads.LoadStarted("a", 2)("memory")
+	loads.LoadStarted("a", 2)("")
+	abandoned := loads.LoadStarted("a", 3)
+	again := loads.LoadStarted("a", 3)
+	text := scrape()
+	for _, line := range []string{
+		`tensorwire_model_load_failures_total{model="a",reason="memory"} 2`,
+		`tensorwire_model_load_in_progress_seconds{model="a",version="3"} `,
+		`tensorwire_model_ready{model="a",version="1"} 1`,
+		`tensorwire_model_unhealthy{model="a",version="1"} 0`,
+		`tensorwire_model_load_failed{model="a",version="1"} 1`,
+		`tensorwire_model_ready{model="b",version="2"} 0`,
+		`tensorwire_model_unhealthy{model="b",version="2"} 1`,
+		`tensorwire_model_load_failed{model="empty",version=""} 1`,
+	} {
+		if !strings.Contains(text, line) {
+			t.Errorf("no line %s in\n%s", line, text)
+		}
+	}
+	if strings.Contains(text, `_in_progress_seconds{model="a",version="2"}`) {
+		t.Errorf("a load that has ended is in progress:\n%s", text)
+	}
+	abandoned("time_limit")
+	again("")
+	if text := scrape(); strings.Contains(text, "in_progress") {
+		t.Errorf("no load is in progress:\n%s", text)
+	}
+}

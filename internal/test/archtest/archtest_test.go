@@ -72,7 +72,7 @@ var onlyIn = map[string][]string{
 	// One place decides who serves HTTP/2; the load generator reads and writes frames.
 	"golang.org/x/net/http2": {"internal/transport/server", "internal/load"},
 	"github.com/rs/cors":     {"internal/transport/server"}, // one place decides which pages may call
-	"connectrpc.com/connect": {"internal/transport/server"}, // connect's first version, for gRPC health alone
+	"connectrpc.com/connect": nil,                           // connect's first version: there is one RPC library
 }
 
 // onlyBy lists packages that only some others import, with the reason.

@@ -26,6 +26,7 @@ var forbidden = []struct {
 	{from: "internal/infer", imports: "connectrpc.com/connect", transitive: true, because: "the core is independent of protocols"},
 	{from: "internal/infer", imports: "net/http", transitive: true, because: "the core is independent of protocols"},
 	{from: "internal/infer", imports: module + "internal/engine/onnx", because: "the core runs any engine.Session"},
+	{from: "internal/engine/worker", imports: module + "internal/engine/onnx", because: "a worker is given its engine, and the server's side runs no native code"},
 	{from: "internal/imageinput", imports: module + "internal/infer", because: "a conversion runs no model"},
 	{from: "internal/imageinput", imports: module + "internal/sched", because: "a conversion runs no model"},
 	{from: "internal/models/repository", imports: module + "internal/sched", because: "the repository opens sessions, and the composition root decorates them"},

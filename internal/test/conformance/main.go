@@ -96,7 +96,7 @@ func serve(ctx context.Context, options server.Options, secure *tls.Config, cert
 	}
 	lifecycle := &telemetry.Lifecycle{}
 	//nolint:contextcheck // a connection ends by Shutdown, not by the context of the start
-	tested, err := server.New(lifecycle, options, server.Endpoint{Name: "conformance", TLS: secure, Routes: server.RPC(lifecycle, options, register)})
+	tested, err := server.New(lifecycle, options, server.Endpoint{Name: "conformance", TLS: secure, Routes: server.RPC(options, register)})
 	if err != nil {
 		return err
 	}

@@ -38,7 +38,8 @@ func TestInterop(t *testing.T) {
 	repository := writeRepository(t)
 	// Shared memory and model control are for trusted clients, so a second server has
 	// neither.
-	address := serve(t, "--models", repository, "--model-control", "explicit", "--load-model", "*", "--allow-shared-memory")
+	// The first loads all models but the broken one, and so is ready; the second loads all.
+	address := serve(t, "--models", repository, "--model-control", "explicit", "--load-model", strings.Join(loadable(t, repository), ","), "--allow-shared-memory")
 	strict := serve(t, "--models", repository, "--model-control", "none")
 
 	t.Run("python", func(t *testing.T) { runPython(t, repository, address, strict) })
@@ -47,6 +48,21 @@ func TestInterop(t *testing.T) {
 	t.Run("grpcurl", func(t *testing.T) { runGrpcurl(t, address) })
 	t.Run("perf_analyzer", func(t *testing.T) { runPerfAnalyzer(t, address) })
 	t.Run("docs", func(t *testing.T) { runDocs(t, address) })
+}
+
+// loadable returns the names of the models in a repository that can be loaded.
+func loadable(t *testing.T, repository string) []string {
+	entries, err := os.ReadDir(repository)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, entry := range entries {
+		if entry.Name() != brokenModel {
+			names = append(names, entry.Name())
+		}
+	}
+	return names
 }
 
 // runPython runs each test file in a separate process.
@@ -74,6 +90,10 @@ func runGrpcurl(t *testing.T, address string) {
 	described := run(t, nil, grpcurl, "-plaintext", address, "describe", "inference.GRPCInferenceService.ModelInfer")
 	if want := "rpc ModelInfer ( .inference.ModelInferRequest ) returns ( .inference.ModelInferResponse )"; !strings.Contains(described, want) {
 		t.Errorf("does not print %q:\n%s", want, described)
+	}
+
+	if printed := run(t, nil, grpcurl, "-plaintext", "-d", `{"service": "simple"}`, address, "grpc.health.v1.Health/Check"); !strings.Contains(printed, `"SERVING"`) {
+		t.Errorf("the health of a model is %s", printed)
 	}
 
 	numbers := strings.TrimSuffix(strings.Repeat("5,", 16), ",")

@@ -17,6 +17,9 @@ var elements = map[string]int{
 	"BOOL": 9, "FP16": 10, "FP64": 11, "UINT32": 12, "UINT64": 13, "BF16": 16,
 }
 
+// brokenModel fails to load.
+const brokenModel = "broken"
+
 // writeRepository writes the models for the clients and returns their directory.
 func writeRepository(t *testing.T) string {
 	t.Helper()
@@ -62,7 +65,7 @@ output [ { name: "OUTPUT0" data_type: TYPE_FP32 dims: [ 4 ] label_filename: "pet
 	// The model that test_control.py loads and unloads, and one that fails to load.
 	model("controlled", 1, unary("Identity", elements["FP32"], "rows", 3))
 	write("controlled/config.pbtxt", "max_batch_size: 8\n")
-	write("broken/1/model.onnx", "no model")
+	write(brokenModel+"/1/model.onnx", "no model")
 
 	sample := os.DirFS(filepath.Join(root, "models"))
 	for _, file := range []string{"digits/1/model.onnx", "digits/labels.txt", "digits/preprocessor_config.json"} {

@@ -80,6 +80,6 @@ func Put(b []byte) {
 		return // not of Get, or too large for the pool
 	}
 	first = unsafe.Add(first, -lead)
-	poison(unsafe.Slice((*byte)(first), sizeOf(class)))
+	Overwrite(unsafe.Slice((*byte)(first), sizeOf(class)))
 	pools[class].Put(first)
 }

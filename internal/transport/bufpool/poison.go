@@ -13,8 +13,9 @@ var poisoning atomic.Bool
 // those that switch it on. It returns the former value.
 func Poison(on bool) (before bool) { return poisoning.Swap(on) }
 
-func poison(b []byte) {
-	if !poisoning.Load() {
+// Overwrite fills b as Put does, while Poison is on. It is for pools of other memory.
+func Overwrite(b []byte) {
+	if len(b) == 0 || !poisoning.Load() {
 		return
 	}
 	b[0] = Poisoned

@@ -2,7 +2,6 @@ package server
 
 import (
 	"net/http"
-	"strings"
 
 	"github.com/tensorwire/tensorwire/internal/transport/admission"
 	"github.com/tensorwire/tensorwire/internal/transport/wire"
@@ -74,7 +73,7 @@ type bounds struct {
 // budgetOf returns the budget that a request's messages are reserved in. Health checks have
 // none: their size is bounded otherwise, and a busy server is healthy.
 func budgetOf(r *http.Request, options Options) *admission.Budget {
-	if strings.HasPrefix(r.URL.Path, "/"+healthService+"/") {
+	if isHealth(r.URL.Path) {
 		return nil
 	}
 	return options.Budget

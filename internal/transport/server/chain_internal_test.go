@@ -63,7 +63,7 @@ func BenchmarkChain(b *testing.B) {
 func benchmarkHandler(b *testing.B) http.Handler {
 	b.Helper()
 	lifecycle, options := &telemetry.Lifecycle{}, Options{Budget: admission.New(1 << 30), Logger: slog.New(slog.DiscardHandler)}
-	routes := RPC(lifecycle, options, func(rpc *connect.Server) { modelservingconnect.RegisterPredictorHandler(rpc, tiny{}) })
+	routes := RPC(options, func(rpc *connect.Server) { modelservingconnect.RegisterPredictorHandler(rpc, tiny{}) })
 	s, err := New(lifecycle, options, Endpoint{Name: "api", Routes: routes})
 	if err != nil {
 		b.Fatal(err)

@@ -54,7 +54,7 @@ func Example() {
 	}
 	s, err := server.New(lifecycle, options,
 		server.Endpoint{Name: "api", Routes: routes, Middleware: chain},
-		server.Endpoint{Name: "admin", Routes: server.Probes(lifecycle)},
+		server.Endpoint{Name: "admin", Routes: server.Probes(readyOf(lifecycle))},
 	)
 	if err != nil {
 		panic(err)
@@ -76,7 +76,7 @@ func Example() {
 	// api /v1/models/m 200 version 1
 	// api /v2 200 version 2
 	// api /readyz 200 page
-	// admin /readyz 503 not ready
+	// admin /readyz 503 not ready: for the test
 }
 
 func TestChain(t *testing.T) {
@@ -252,8 +252,8 @@ func TestShutdownDrainsEndpointsInOrder(t *testing.T) {
 	running, release := make(chan struct{}), make(chan struct{})
 	during := service{during: func() { close(running); <-release }}
 	s, err := server.New(lifecycle, options,
-		server.Endpoint{Name: "api", Routes: server.RPC(lifecycle, options, func(rpc *connect.Server) { modelservingconnect.RegisterPredictorHandler(rpc, during) })},
-		server.Endpoint{Name: "admin", Routes: server.Probes(lifecycle)})
+		server.Endpoint{Name: "api", Routes: server.RPC(options, func(rpc *connect.Server) { modelservingconnect.RegisterPredictorHandler(rpc, during) })},
+		server.Endpoint{Name: "admin", Routes: server.Probes(readyOf(lifecycle))})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -5,13 +5,10 @@ import (
 	"compress/zlib"
 	"context"
 	"net/http"
-	"slices"
 	"strings"
 
 	"connectrpc.com/connect/v2"
-	"connectrpc.com/grpcreflect/v2"
 
-	"github.com/tensorwire/tensorwire/internal/telemetry"
 	"github.com/tensorwire/tensorwire/internal/transport/admission"
 	"github.com/tensorwire/tensorwire/internal/transport/admission/overload"
 	"github.com/tensorwire/tensorwire/internal/transport/rpcfast"
@@ -23,8 +20,9 @@ import (
 const compressMinBytes = 1024
 
 // RPC returns the routes of the procedures that register adds, over gRPC, gRPC-Web and
-// Connect, with gRPC reflection of them, and of gRPC health, which follows lifecycle.
-func RPC(lifecycle *telemetry.Lifecycle, options Options, register ...func(*connect.Server)) []Route {
+// Connect, with gRPC reflection of them. The procedures of gRPC health are among them where
+// register adds these.
+func RPC(options Options, register ...func(*connect.Server)) []Route {
 	options = options.withDefaults()
 	procedures := connect.NewServer(
 		recordCalls(), // the outermost: it sees the errors of the others
@@ -35,42 +33,38 @@ func RPC(lifecycle *telemetry.Lifecycle, options Options, register ...func(*conn
 	for _, add := range register {
 		add(procedures)
 	}
-	services := serviceNames(procedures)
-	listed := append(slices.Clone(services), healthService)
-	grpcreflect.Register(procedures, grpcreflect.WithNamer(grpcreflect.NamerFunc(func() []string { return listed })))
+	reflectServices(procedures)
 
 	list := &routeList{streaming: map[string]bool{}}
 	for spec := range procedures.Specs() {
 		list.streaming[spec.Procedure] = spec.StreamType&connect.StreamTypeClient != 0
 	}
-	rpcfast.Mount(list, procedures, rpcfast.Options{
-		MaxMessageBytes:  options.MaxMessageBytes,
-		Compressors:      []connect.Compressor{wire.NewGzip(gzip.DefaultCompression), wire.NewDeflate(zlib.DefaultCompression)},
-		CompressMinBytes: compressMinBytes,
-	})
-	return append(list.routes, health(lifecycle, services))
+	mount := func(health bool, limit int64) {
+		list.health = health
+		rpcfast.Mount(list, procedures, rpcfast.Options{
+			MaxMessageBytes:  limit,
+			Compressors:      []connect.Compressor{wire.NewGzip(gzip.DefaultCompression), wire.NewDeflate(zlib.DefaultCompression)},
+			CompressMinBytes: compressMinBytes,
+		})
+	}
+	mount(false, options.MaxMessageBytes)
+	mount(true, maxHealthBytes)
+	return list.routes
 }
 
-// routeList collects what rpcfast mounts.
+// routeList collects what rpcfast mounts: the procedures of gRPC health, or the others.
 type routeList struct {
 	routes    []Route
 	streaming map[string]bool // by procedure
+	health    bool
 }
 
 // Handle implements connecthttp.ServeMux.
 func (l *routeList) Handle(pattern string, handler http.Handler) {
-	l.routes = append(l.routes, Route{Pattern: pattern, Handler: handler, Streaming: l.streaming[pattern]})
-}
-
-// serviceNames returns the names of the services that have procedures, sorted.
-func serviceNames(rpc *connect.Server) []string {
-	var names []string
-	for spec := range rpc.Specs() {
-		service, _, _ := strings.Cut(strings.TrimPrefix(spec.Procedure, "/"), "/")
-		names = append(names, service)
+	if isHealth(pattern) != l.health {
+		return
 	}
-	slices.Sort(names)
-	return slices.Compact(names)
+	l.routes = append(l.routes, Route{Pattern: pattern, Handler: handler, Streaming: l.streaming[pattern], Quiet: l.health})
 }
 
 // settleMemory returns an interceptor that releases what was reserved for a compressed message
@@ -80,15 +74,20 @@ func serviceNames(rpc *connect.Server) []string {
 func settleMemory(limit int64) connect.ServerInterceptor {
 	return func(next connect.ServerFunc) connect.ServerFunc {
 		return func(ctx context.Context, spec connect.Spec, stream connect.ServerStream) error {
-			settling := &settlingStream{ServerStream: stream, ctx: ctx, limit: limit, reflection: strings.HasPrefix(spec.Procedure, reflectionPrefix)}
+			settling := &settlingStream{ServerStream: stream, ctx: ctx, limit: limitOf(spec.Procedure, limit), reflection: strings.HasPrefix(spec.Procedure, reflectionPrefix)}
 			settling.info, _ = connect.CallInfoForServerContext(ctx)
 			return next(ctx, spec, settling)
 		}
 	}
 }
 
-// reflectionPrefix begins the procedures of gRPC reflection, in both its versions.
-const reflectionPrefix = "/grpc.reflection."
+// limitOf returns the limit of a procedure's messages, where limit is the one of most.
+func limitOf(procedure string, limit int64) int64 {
+	if isHealth(procedure) {
+		return maxHealthBytes
+	}
+	return limit
+}
 
 type settlingStream struct {
 	connect.ServerStream

@@ -3,6 +3,7 @@ package server_test
 import (
 	"bufio"
 	"bytes"
+	"compress/gzip"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -100,6 +101,30 @@ func rest(w http.ResponseWriter, r *http.Request) {
 	fmt.Fprint(w, "rest ", r.Method, " ", r.URL.EscapedPath(), " ", len(body), " ", err)
 }
 
+// registerHealth adds a fake of gRPC health: its Check answers any name with that name.
+func registerHealth(rpc *connect.Server) {
+	rpc.Register(connect.Method{
+		Spec: connect.Spec{StreamType: connect.StreamTypeUnary, Procedure: "/grpc.health.v1.Health/Check"},
+		Handler: func(_ context.Context, _ connect.Spec, stream connect.ServerStream) error {
+			var req modelserving.GetModelRequest
+			if err := stream.Receive(&req); err != nil {
+				return err
+			}
+			return stream.Send(&modelserving.GetModelResponse{Model: &modelserving.Model{Name: req.GetModelName()}})
+		},
+	})
+}
+
+// readyOf returns the readiness of a lifecycle alone.
+func readyOf(lifecycle *telemetry.Lifecycle) func() error {
+	return func() error {
+		if lifecycle.Ready() {
+			return nil
+		}
+		return errors.New("for the test")
+	}
+}
+
 // start serves with options on a free port and returns its address.
 func start(t *testing.T, options server.Options) (address string, lifecycle *telemetry.Lifecycle) {
 	t.Helper()
@@ -115,8 +140,8 @@ func startService(t *testing.T, service service, options server.Options) (addres
 	lifecycle.SetReady(true)
 	page := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "the page") })
 	routes := slices.Concat(
-		server.RPC(lifecycle, options, func(rpc *connect.Server) { modelservingconnect.RegisterPredictorHandler(rpc, service) }),
-		server.Probes(lifecycle),
+		server.RPC(options, func(rpc *connect.Server) { modelservingconnect.RegisterPredictorHandler(rpc, service) }, registerHealth),
+		server.Probes(readyOf(lifecycle)),
 		[]server.Route{
 			{Prefix: "/v2", Handler: http.HandlerFunc(rest)},
 			{Pattern: "/", Handler: page, Quiet: true},
@@ -220,7 +245,7 @@ func TestReflectionListsTheServices(t *testing.T) {
 	stream := grpcreflect.NewClient(connect.NewClient(connecthttp.NewTransport(httpClient(t, true), "http://"+address, connecthttp.WithGRPC()))).NewStream(t.Context())
 	defer stream.Close()
 	names, err := stream.ListServices()
-	if err != nil || fmt.Sprint(names) != "[modelserving.Predictor grpc.health.v1.Health]" {
+	if err != nil || fmt.Sprint(names) != "[grpc.health.v1.Health modelserving.Predictor]" {
 		t.Errorf("services %v, %v", names, err)
 	}
 	if files, err := stream.FileContainingSymbol("modelserving.Predictor"); err != nil || len(files) == 0 {
@@ -290,30 +315,44 @@ func do(t *testing.T, method, url string, body io.Reader, headers ...string) (in
 	return res.StatusCode, string(text) + res.Header.Get("Access-Control-Allow-Origin")
 }
 
-func TestHealthFollowsReadiness(t *testing.T) {
+func TestProbesFollowReadiness(t *testing.T) {
 	address, lifecycle := start(t, server.Options{})
-	check := func(service string) (int, string) {
-		return do(t, http.MethodPost, "http://"+address+"/grpc.health.v1.Health/Check", strings.NewReader(`{"service":"`+service+`"}`), "Content-Type", "application/json")
-	}
 	for ready, want := range map[bool]struct {
 		status int
-		health string
-	}{true: {200, `_SERVING"`}, false: {503, `_NOT_SERVING"`}} {
+		text   string
+	}{true: {200, "ok\n"}, false: {503, "not ready: for the test\n"}} {
 		lifecycle.SetReady(ready)
-		if status, _ := get(t, "http://"+address+"/readyz"); status != want.status {
-			t.Errorf("ready %v: status %d", ready, status)
+		if status, text := get(t, "http://"+address+"/readyz"); status != want.status || text != want.text {
+			t.Errorf("ready %v: %d %s", ready, status, text)
 		}
 		if status, _ := get(t, "http://"+address+"/livez"); status != http.StatusOK {
 			t.Errorf("ready %v: livez gives %d", ready, status)
 		}
-		for _, service := range []string{"", "modelserving.Predictor"} {
-			if _, text := check(service); !strings.Contains(text, want.health) {
-				t.Errorf("ready %v: health of %q is %s", ready, service, text)
-			}
-		}
 	}
-	if status, text := check("some.Service"); status != http.StatusNotFound {
-		t.Errorf("unknown service: %d %s", status, text)
+}
+
+// Requests of gRPC health take memory outside of the budget, so they are small.
+func TestHealthRequestsAreSmall(t *testing.T) {
+	address, _ := start(t, server.Options{})
+	check := func(length int, headers ...string) (int, string) {
+		return do(t, http.MethodPost, "http://"+address+"/grpc.health.v1.Health/Check", strings.NewReader(`{"modelName":"`+strings.Repeat("x", length)+`"}`), append(headers, "Content-Type", "application/json")...)
+	}
+	if status, text := check(4000); status != http.StatusOK {
+		t.Errorf("4,000 bytes: %d %s", status, text)
+	}
+	if status, text := check(4100); status != http.StatusTooManyRequests || !strings.Contains(text, "4096") {
+		t.Errorf("4,100 bytes: %d %s", status, text)
+	}
+	var compressed bytes.Buffer
+	writer := gzip.NewWriter(&compressed)
+	if _, err := writer.Write([]byte(`{"modelName":"` + strings.Repeat("x", 1<<20) + `"}`)); err != nil {
+		t.Fatal(err)
+	}
+	if err := writer.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if status, text := do(t, http.MethodPost, "http://"+address+"/grpc.health.v1.Health/Check", &compressed, "Content-Type", "application/json", "Content-Encoding", "gzip"); status != http.StatusTooManyRequests {
+		t.Errorf("1 MiB of %d compressed bytes: %d %.100s", compressed.Len(), status, text)
 	}
 }
 

@@ -71,6 +71,10 @@ func run(address string, authority []string, out io.Writer) error {
 		}
 		fmt.Fprintln(out, "ok:", check.name)
 	}
+	if err := grpcHealth(ctx, connection); err != nil {
+		return fmt.Errorf("gRPC health: %w", err)
+	}
+	fmt.Fprintln(out, "ok: gRPC health")
 	return nil
 }
 

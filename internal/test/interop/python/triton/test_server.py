@@ -12,10 +12,16 @@ def test_health(client):
     assert client.call("is_model_ready", "simple", "1")
 
 
+def test_server_with_a_broken_model_is_not_ready(strict):
+    assert strict.call("is_server_live")
+    assert not strict.call("is_server_ready")
+    assert not strict.call("is_model_ready", "broken")
+    assert strict.call("is_model_ready", "simple")
+
+
 def test_missing_model_is_not_ready(client):
     assert not client.call("is_model_ready", "nowhere")
     assert not client.call("is_model_ready", "simple", "7")
-    assert not client.call("is_model_ready", "broken")
 
 
 def test_server_metadata(client):
@@ -121,8 +127,12 @@ def test_index(client):
     index = client.index()
     assert index["simple"][0]["state"] == "READY"
     assert sorted(e["version"] for e in index["versions"]) == ["1", "2"]
-    assert index["broken"][0]["state"] == "UNAVAILABLE"
-    assert index["broken"][0]["reason"]
+
+
+def test_index_has_the_reason_of_a_failed_load(strict):
+    (broken,) = strict.index()["broken"]
+    assert broken["state"] == "UNAVAILABLE"
+    assert broken["reason"]
 
 
 def test_log_settings(client):

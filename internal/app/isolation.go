@@ -1,0 +1,97 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"runtime"
+
+	"github.com/tensorwire/tensorwire/internal/base/setting"
+	"github.com/tensorwire/tensorwire/internal/config"
+	"github.com/tensorwire/tensorwire/internal/engine"
+	"github.com/tensorwire/tensorwire/internal/engine/worker"
+	"github.com/tensorwire/tensorwire/internal/engine/worker/channel"
+	"github.com/tensorwire/tensorwire/internal/engine/worker/process"
+)
+
+// openWorkers returns the engine that runs models in worker processes, and the isolation in
+// effect. The engine is nil where models run in this process: by setting, or by default on a
+// system or in a program that has no workers.
+func (s *Server) openWorkers(o Options, library string) (*worker.Engine, string, error) {
+	c := s.config
+	if c.Isolation == config.IsolationOff {
+		return nil, config.IsolationOff, nil
+	}
+	options, err := workerOptions(c, o.WorkerPath, s.log, library)
+	var version string
+	if err == nil {
+		version, err = probe(s.loadCtx, options)
+	}
+	unsupported := errors.Is(err, ErrNoWorkerProgram) || errors.Is(err, channel.ErrNotSupported)
+	switch {
+	case unsupported && c.Isolation == config.IsolationAuto:
+		s.log.Warn("models run in the server's process: native code that fails ends the server", "reason", err)
+		return nil, config.IsolationOff, nil
+	case unsupported:
+		return nil, "", setting.Errorf("%s is %s: %w", setting.Isolation, c.Isolation, err)
+	case err != nil:
+		return nil, "", fmt.Errorf("start a worker process: %w", err)
+	}
+	isolation, effective := worker.ByVersion, config.IsolationVersion
+	if c.Isolation == config.IsolationShared {
+		isolation, effective = worker.Shared, config.IsolationShared
+	}
+	return worker.New(startWorkers(options, c.Models), engine.ONNXRuntime.Name, version, worker.Options{
+		Isolation: isolation, Root: c.Models, RunTimeout: c.RunTimeout,
+		MaxOutputBytes: int64(c.MaxOutputBytes), Spares: c.WorkerSpares, Logger: s.log,
+	}), effective, nil
+}
+
+// probe starts a worker, to report at once why none can run, and returns the version of its
+// runtime.
+func probe(ctx context.Context, options process.Options) (string, error) {
+	p, err := process.Start(ctx, options)
+	if err != nil {
+		return "", err
+	}
+	p.Stop(ctx)
+	return p.Info().Runtime, nil
+}
+
+// maxRuns bounds the concurrent runs in one worker. One that is not used costs nothing.
+const maxRuns = 256
+
+// workerOptions returns what all workers of a server have in common. Without a program for
+// them it is an ErrNoWorkerProgram.
+func workerOptions(c *config.Config, path string, log *slog.Logger, library string) (process.Options, error) {
+	if path == "" && !becomesWorker.Load() {
+		return process.Options{}, ErrNoWorkerProgram
+	}
+	return process.Options{
+		Path: path, Library: library, Slots: maxRuns,
+		IntraOpThreads: c.IntraOpThreads, MaxProcs: runtime.GOMAXPROCS(0),
+		MemoryLimit: int64(c.WorkerMemory), Logger: log,
+	}, nil
+}
+
+// startWorkers returns the function that starts workers. Each can read the directory of its
+// model, or of all.
+func startWorkers(options process.Options, models string) worker.Start {
+	return func(ctx context.Context, spec worker.Spec) (worker.Process, error) {
+		options, dir := options, spec.Dir
+		if dir == "" {
+			dir = models
+		}
+		var err error
+		if options.ReadPaths, err = process.Readable(dir); err != nil {
+			return nil, fmt.Errorf("find the files of %s: %w", spec.Name, err)
+		}
+		options.Logger = options.Logger.With("model", spec.Name)
+		p, err := process.Start(ctx, options)
+		if err != nil {
+			return nil, err // not a nil *Process in the interface
+		}
+		return p, nil
+	}
+}

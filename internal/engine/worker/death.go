@@ -1,0 +1,23 @@
+package worker
+
+import (
+	"fmt"
+
+	"github.com/tensorwire/tensorwire/internal/engine"
+	"github.com/tensorwire/tensorwire/internal/engine/worker/process"
+)
+
+// byServer reports whether the server ended a process: nobody is to blame for it.
+func byServer(d *process.Death) bool { return d.Cause != nil }
+
+// blame returns the error of the request that ended a process.
+func blame(d *process.Death) error {
+	if byServer(d) {
+		return d
+	}
+	cause := d.Signal
+	if cause == "" {
+		cause = fmt.Sprintf("exit code %d", d.ExitCode)
+	}
+	return fmt.Errorf("%w: %s while it ran this request alone; other requests are not affected: send other inputs", engine.ErrCrashed, cause)
+}

@@ -1,0 +1,224 @@
+package worker_test
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/tensorwire/tensorwire/internal/base/tensor"
+	"github.com/tensorwire/tensorwire/internal/engine"
+	"github.com/tensorwire/tensorwire/internal/engine/worker"
+	"github.com/tensorwire/tensorwire/internal/engine/worker/process"
+)
+
+// The first byte of a request says what a fake process does with it.
+const (
+	echo  = 1 // returns the input
+	crash = 2 // dies
+	wait  = 3 // waits for the test, then returns the input
+	spin  = 4 // ends with the process only
+)
+
+// farm starts fake processes.
+type farm struct {
+	mu        sync.Mutex
+	processes []*fakeProcess
+	loads     atomic.Int64
+	// release lets requests of wait go on.
+	release chan struct{}
+	// waiting counts them.
+	waiting atomic.Int64
+	// deadly has the paths of models of which a process dies at load; refuse makes starts
+	// fail.
+	deadly map[string]bool
+	// stuck has the paths of models whose loads end with the process.
+	stuck  map[string]bool
+	refuse atomic.Bool
+}
+
+func newFarm() *farm {
+	return &farm{release: make(chan struct{}), deadly: map[string]bool{}, stuck: map[string]bool{}}
+}
+
+func (f *farm) start(_ context.Context, spec worker.Spec) (worker.Process, error) {
+	if f.refuse.Load() {
+		return nil, errors.New("no more processes")
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	p := &fakeProcess{farm: f, spec: spec, pid: len(f.processes) + 1, done: make(chan struct{}), models: map[uint64]string{}}
+	f.processes = append(f.processes, p)
+	return p, nil
+}
+
+// alive returns the processes that run.
+func (f *farm) alive() []*fakeProcess {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return slices.DeleteFunc(slices.Clone(f.processes), func(p *fakeProcess) bool {
+		select {
+		case <-p.done:
+			return true
+		default:
+			return false
+		}
+	})
+}
+
+type fakeProcess struct {
+	farm *farm
+	spec worker.Spec
+	pid  int
+	done chan struct{}
+
+	mu     sync.Mutex
+	death  process.Death
+	dead   bool
+	models map[uint64]string
+	next   uint64
+}
+
+func (p *fakeProcess) die(death process.Death) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !p.dead {
+		p.dead, p.death = true, death
+		close(p.done)
+	}
+}
+
+func (p *fakeProcess) Kill(reason error)           { p.die(process.Death{Signal: "SIGKILL", Cause: reason}) }
+func (p *fakeProcess) Done() <-chan struct{}       { return p.done }
+func (p *fakeProcess) Death() *process.Death       { return &p.death }
+func (p *fakeProcess) MemoryBytes() (int64, error) { return 1000, nil }
+func (p *fakeProcess) PID() int                    { return p.pid }
+
+func (p *fakeProcess) Load(ctx context.Context, request process.LoadRequest) (process.Loaded, error) {
+	p.farm.loads.Add(1)
+	if p.farm.deadly[request.Path] {
+		p.die(process.Death{Signal: "SIGABRT"})
+	}
+	if p.farm.stuck[request.Path] {
+		select {
+		case <-p.done:
+		case <-ctx.Done():
+			return process.Loaded{}, ctx.Err()
+		}
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.dead {
+		return process.Loaded{}, &p.death
+	}
+	p.next++
+	p.models[p.next] = request.Path
+	return process.Loaded{ID: p.next, Signature: &engine.Signature{
+		Inputs:  []engine.TensorSpec{{Name: "x", DataType: tensor.Uint8, Shape: tensor.Shape{tensor.Dynamic}, DimNames: []string{""}}},
+		Outputs: []engine.TensorSpec{{Name: "y", DataType: tensor.Uint8, Shape: tensor.Shape{tensor.Dynamic}, DimNames: []string{""}}},
+	}}, nil
+}
+
+func (p *fakeProcess) Unload(_ context.Context, id uint64) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	delete(p.models, id)
+	return nil
+}
+
+func (p *fakeProcess) has() []string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var paths []string
+	for _, path := range p.models {
+		paths = append(paths, path)
+	}
+	return paths
+}
+
+func (p *fakeProcess) Run(ctx context.Context, id uint64, inputs []tensor.Tensor) (*engine.Result, error) {
+	p.mu.Lock()
+	_, loaded := p.models[id]
+	p.mu.Unlock()
+	if !loaded {
+		return nil, errors.New("no such model")
+	}
+	switch slices.Max(inputs[0].Data) {
+	case crash:
+		p.die(process.Death{Signal: "SIGSEGV"})
+	case wait:
+		p.farm.waiting.Add(1)
+		defer p.farm.waiting.Add(-1)
+		select {
+		case <-p.farm.release:
+		case <-p.done:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	case spin:
+		<-p.done
+	}
+	select {
+	case <-p.done:
+		return nil, &p.death
+	default:
+		return &engine.Result{Outputs: []tensor.Tensor{inputs[0]}}, nil
+	}
+}
+
+// input is a request of one kind; more makes it differ from others.
+func input(kind byte, more ...byte) []tensor.Tensor {
+	data := append([]byte{kind}, more...)
+	return []tensor.Tensor{{DataType: tensor.Uint8, Shape: tensor.Shape{int64(len(data))}, Data: data}}
+}
+
+// newEngine returns an engine over the farm. It is closed after the test, and no process
+// runs then.
+func newEngine(t *testing.T, f *farm, o worker.Options) *worker.Engine {
+	t.Helper()
+	if o.Root == "" {
+		o.Root = os.TempDir()
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	e := worker.New(f.start, "onnx", "1", o)
+	t.Cleanup(func() {
+		if err := e.Close(); err != nil {
+			t.Error(err)
+		}
+		if left := f.alive(); len(left) > 0 {
+			t.Errorf("%d processes are left", len(left))
+		}
+	})
+	return e
+}
+
+// load loads a model of some bytes. Its session is closed after the test.
+func load(t *testing.T, e *worker.Engine, name string, size int, o engine.LoadOptions) engine.Session {
+	t.Helper()
+	path := modelFile(t, name, size)
+	s, err := e.Load(t.Context(), path, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.Close() })
+	return s
+}
+
+func modelFile(t *testing.T, name string, size int) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), name, "model.onnx")
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, make([]byte, size), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}

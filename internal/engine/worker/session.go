@@ -1,0 +1,164 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/tensorwire/tensorwire/internal/base/tensor"
+	"github.com/tensorwire/tensorwire/internal/engine"
+	"github.com/tensorwire/tensorwire/internal/engine/worker/process"
+)
+
+var (
+	_ engine.Session        = (*session)(nil)
+	_ engine.HealthReporter = (*session)(nil)
+	_ engine.Screener       = (*session)(nil)
+)
+
+// session is a model in a worker.
+type session struct {
+	engine    *Engine
+	request   process.LoadRequest
+	signature *engine.Signature
+	// loadLimit is how long the first load was allowed to take; 0: without limit.
+	loadLimit time.Duration
+	// host changes when the model leaves a pool.
+	host       atomic.Pointer[host]
+	quarantine quarantine
+	trial      trial
+
+	// mu is held for reading by Run and for writing by Close, which so waits for running
+	// calls.
+	mu     sync.RWMutex
+	closed bool
+}
+
+func (s *session) Signature() *engine.Signature { return s.signature }
+
+// Failing implements [engine.HealthReporter]: no worker could be started for the model.
+func (s *session) Failing() error { return s.host.Load().failing(s) }
+
+// Screen implements [engine.Screener].
+func (s *session) Screen(ctx context.Context, inputs []tensor.Tensor) error {
+	return s.quarantine.check(ctx, inputs)
+}
+
+// load loads the model into a host.
+func (s *session) load(ctx context.Context) error {
+	h, err := s.engine.place(s)
+	if err != nil {
+		return err
+	}
+	s.host.Store(h)
+	signature, err := h.load(ctx, s)
+	if err != nil {
+		s.engine.leave(s)
+		return err
+	}
+	s.signature = signature
+	s.trial.init(s)
+	return nil
+}
+
+// maxRuns bounds how often a request runs again because of others: its worker died of
+// another request or of a limit.
+const maxRuns = 5
+
+func (s *session) Run(ctx context.Context, inputs []tensor.Tensor) (*engine.Result, error) {
+	if err := s.signature.CheckInputs(inputs); err != nil {
+		return nil, err
+	}
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if s.closed {
+		return nil, engine.ErrClosed
+	}
+	if engine.IsSuspect(ctx) {
+		return s.runAlone(ctx, inputs)
+	}
+	var err error
+	for range maxRuns {
+		var died Process
+		var result *engine.Result
+		if died, result, err = s.runOnce(ctx, inputs); !errors.Is(err, engine.ErrCrashed) || died == nil {
+			return result, err
+		}
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		if byServer(died.Death()) {
+			continue // the server ended it, because of another run
+		}
+		if engine.IsBatch(ctx) {
+			return nil, err // its requests are suspects, each by itself
+		}
+		return s.runAlone(ctx, inputs)
+	}
+	return nil, err
+}
+
+// runOnce runs the model in its host's process, which it returns if that died meanwhile.
+func (s *session) runOnce(ctx context.Context, inputs []tensor.Tensor) (died Process, _ *engine.Result, err error) {
+	p, id, err := s.acquire(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	p.running.Add(1)
+	result, err := s.runIn(ctx, p, id, inputs)
+	if errors.Is(err, engine.ErrCrashed) {
+		<-p.Done()
+		return p, nil, err
+	}
+	p.running.Add(-1)
+	return nil, result, err
+}
+
+// acquire returns the process that has the model, and its ID there.
+func (s *session) acquire(ctx context.Context) (*incarnation, uint64, error) {
+	for {
+		p, id, err := s.host.Load().acquire(ctx, s)
+		if !errors.Is(err, errMoved) {
+			return p, id, err
+		}
+	}
+}
+
+// runAlone runs a suspect in the model's trial.
+func (s *session) runAlone(ctx context.Context, inputs []tensor.Tensor) (*engine.Result, error) {
+	result, death, err := s.trial.run(ctx, inputs)
+	if death == nil {
+		return result, err
+	}
+	s.engine.counters.blamed.Add(1)
+	s.quarantine.add(ctx, inputs)
+	s.engine.options.Logger.ErrorContext(ctx, "a request ended its worker", "path", s.request.Path, "cause", death, "shapes", shapesOf(inputs))
+	if h := s.host.Load(); h.pool && s.engine.options.Isolation == ByVersion {
+		s.engine.separate(s.request.Path)
+		s.engine.move([]*session{s}, h)
+	}
+	return nil, blame(death)
+}
+
+// shapesOf formats the shapes of inputs for the log.
+func shapesOf(inputs []tensor.Tensor) string {
+	shapes := make([]tensor.Shape, len(inputs))
+	for i := range inputs {
+		shapes[i] = inputs[i].Shape
+	}
+	return fmt.Sprint(shapes)
+}
+
+func (s *session) Close() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.closed {
+		s.closed = true
+		s.trial.close()
+		s.engine.leave(s)
+	}
+	return nil
+}

@@ -1,0 +1,124 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/tensorwire/tensorwire/internal/engine"
+)
+
+// supervise keeps a process running until the host closes.
+func (h *host) supervise() {
+	defer close(h.ended)
+	defer h.set(nil, nil, errClosed)
+	spare := spare{host: h}
+	defer spare.end()
+	wait := backoff{}
+	for {
+		began := time.Now()
+		h.serveOnce(&spare)
+		if h.ctx.Err() != nil || !wait.sleep(h.ctx, time.Since(began)) {
+			return
+		}
+	}
+}
+
+// serveOnce runs one process until its end.
+func (h *host) serveOnce(spare *spare) {
+	p, places, err := spare.take()
+	if p == nil && err == nil {
+		p, places, err = h.prepare(h.spec)
+	}
+	log := h.engine.options.Logger.With("worker", h.spec.Name)
+	if err != nil {
+		if h.ctx.Err() == nil && !errors.Is(err, errCulpritLeft) {
+			log.Error("worker could not be started", "error", err)
+			h.fail(err)
+		}
+		return
+	}
+	log = log.With("pid", p.PID())
+	log.Info("worker is running")
+	defer end(p)
+	current := &incarnation{Process: p}
+	h.set(current, places, nil)
+	spare.keep()
+	select {
+	case <-h.ctx.Done():
+		return
+	case <-p.Done():
+	}
+	h.lost(current)
+	death := p.Death()
+	h.engine.counters.deaths.Add(1)
+	if byServer(death) {
+		h.engine.counters.killed.Add(1)
+	}
+	log.Error("worker died", "cause", death, "output", death.Output)
+	spare.want()
+	if h.pool && !byServer(death) && current.running.Load() == 0 {
+		h.engine.split(h)
+	}
+}
+
+// end ends a process, if it runs, and waits until it is reaped.
+func end(p Process) {
+	p.Kill(errClosed) // without effect on one that is dead
+	<-p.Done()
+}
+
+// errCulpritLeft reports that the process died of a model, which then left the host.
+var errCulpritLeft = errors.New("the model that ended the worker was given its own")
+
+// prepare starts a process and loads the models of the host in it, those that were loaded
+// before. If the process dies of one in a pool, that one gets a worker of its own.
+func (h *host) prepare(spec Spec) (Process, map[*session]place, error) {
+	p, err := h.engine.start(h.ctx, spec)
+	if err != nil {
+		return nil, nil, err
+	}
+	places := make(map[*session]place)
+	for _, s := range h.loadedSessions() {
+		id, err := s.loadAgain(h.ctx, p)
+		if err != nil && h.ctx.Err() == nil && isDead(p) && h.pool {
+			h.engine.separate(s.request.Path)
+			h.engine.move([]*session{s}, h)
+			err = errCulpritLeft
+		}
+		if isDead(p) || h.ctx.Err() != nil {
+			end(p)
+			return nil, nil, errors.Join(err, h.ctx.Err())
+		}
+		if err != nil {
+			h.engine.options.Logger.Error("model could not be loaded again", "worker", spec.Name, "path", s.request.Path, "error", err)
+		}
+		places[s] = place{id: id, loaded: true, err: err}
+	}
+	return p, places, nil
+}
+
+// loadAgain loads a model into another process within the limit of its first load. A load
+// that exceeds it ends the process.
+func (s *session) loadAgain(ctx context.Context, p Process) (uint64, error) {
+	if s.loadLimit > 0 {
+		exceeded := fmt.Errorf("%w: a load of the model takes %v at most", engine.ErrTimeLimit, s.loadLimit)
+		kill := time.AfterFunc(s.loadLimit, func() { p.Kill(exceeded) })
+		defer kill.Stop()
+	}
+	loaded, err := p.Load(ctx, s.request)
+	if err != nil {
+		return 0, fmt.Errorf("load %s again: %w", s.request.Path, err)
+	}
+	return loaded.ID, nil
+}
+
+func isDead(p Process) bool {
+	select {
+	case <-p.Done():
+		return true
+	default:
+		return false
+	}
+}

@@ -1,0 +1,46 @@
+package tensorwire
+
+import "github.com/tensorwire/tensorwire/internal/base/setting"
+
+// fields are the fields of Options that set the settings.
+var fields = map[setting.Key]string{
+	"listen":               "Listen",
+	"cors-origin":          "CORSOrigins",
+	"tls-cert":             "TLSCertFile",
+	"tls-key":              "TLSKeyFile",
+	"models":               "Models",
+	"default-model":        "DefaultModel",
+	"model-control":        "ModelControl",
+	"poll-interval":        "PollInterval",
+	"load-model":           "LoadModels",
+	"onnxruntime-lib":      "OnnxRuntimeLibrary",
+	"intra-op-threads":     "IntraOpThreads",
+	"instances":            "Instances",
+	"max-queue":            "MaxQueue",
+	"max-queue-bytes":      "MaxQueueBytes",
+	"max-output-bytes":     "MaxOutputBytes",
+	"max-deadline":         "MaxDeadline",
+	"hang-timeout":         "HangTimeout",
+	"run-timeout":          "RunTimeout",
+	"probe-input-bytes":    "ProbeInputBytes",
+	"stream-window":        "StreamWindow",
+	"response-cache-bytes": "ResponseCacheBytes",
+	"isolation":            "Isolation",
+	"worker-memory":        "WorkerMemory",
+	"worker-spares":        "WorkerSpares",
+	"max-message-bytes":    "MaxMessageBytes",
+	"memory-budget":        "MemoryBudget",
+	"max-image-pixels":     "MaxImagePixels",
+	"allow-shared-memory":  "AllowSharedMemory",
+	"readiness":            "StrictReadiness",
+	"shutdown-delay":       "ShutdownDelay",
+	"shutdown-timeout":     "ShutdownTimeout",
+}
+
+// fieldName renders a setting as the field that sets it.
+func fieldName(key setting.Key) string {
+	if field := fields[key]; field != "" {
+		return "Options." + field
+	}
+	return string(key)
+}
