@@ -56,6 +56,15 @@ type Options struct {
 	// PollInterval is the interval between scans of the repository. 0: 2 s
 	// (--poll-interval).
 	PollInterval time.Duration
+	// LoadConcurrency is the number of models that load at once. 0: one for each CPU, at
+	// least 2 and at most 4 (--load-concurrency).
+	LoadConcurrency int
+	// LoadTimeout bounds the load of a version with its warmups. 0: 10 minutes
+	// (--load-timeout).
+	LoadTimeout time.Duration
+	// UnloadBeforeLoad unloads a version before its replacement is loaded
+	// (--unload-before-load).
+	UnloadBeforeLoad bool
 	// LoadModels are loaded at the start under ControlExplicit; "*" is all
 	// (--load-model).
 	LoadModels []string
@@ -101,6 +110,9 @@ type Options struct {
 	// MaxImagePixels bounds an image, width times height. 0: 50 million
 	// (--max-image-pixels).
 	MaxImagePixels int64
+	// MaxImageRatio bounds the pixels of an image for each pixel of the model's input, above
+	// 25 million. 0: 500; negative: no limit (--max-image-ratio).
+	MaxImageRatio int64
 	// AllowSharedMemory lets local clients register POSIX shared memory for tensors
 	// (--allow-shared-memory).
 	AllowSharedMemory bool
@@ -149,6 +161,9 @@ func (o *Options) config() *config.Config {
 	set(&c.DefaultModel, o.DefaultModel)
 	c.ModelControl = controls[o.ModelControl]
 	set(&c.PollInterval, o.PollInterval)
+	set(&c.LoadConcurrency, o.LoadConcurrency)
+	set(&c.LoadTimeout, o.LoadTimeout)
+	c.UnloadBeforeLoad = o.UnloadBeforeLoad
 	c.LoadModels = o.LoadModels
 	set(&c.OnnxRuntimeLib, o.OnnxRuntimeLibrary)
 	set(&c.IntraOpThreads, o.IntraOpThreads)
@@ -168,6 +183,8 @@ func (o *Options) config() *config.Config {
 	set(&c.MaxMessageBytes, config.Size(o.MaxMessageBytes))
 	setOrNone(&c.MemoryBudget, o.MemoryBudget)
 	set(&c.MaxImagePixels, o.MaxImagePixels)
+	set(&c.MaxImageRatio, o.MaxImageRatio)
+	c.MaxImageRatio = max(c.MaxImageRatio, 0)
 	c.AllowSharedMemory = o.AllowSharedMemory
 	c.StrictReadiness = o.StrictReadiness
 	set(&c.ShutdownDelay, o.ShutdownDelay)

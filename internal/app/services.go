@@ -52,6 +52,7 @@ func (s *Server) services(options Options) (func(*connect.Server), http.Handler)
 	runner := infer.NewRunner(s.models, infer.Options{
 		MaxDeadline:    s.config.MaxDeadline,
 		MaxImagePixels: s.config.MaxImagePixels,
+		MaxImageRatio:  s.config.MaxImageRatio,
 		SharedMemory:   s.regions,
 	})
 	management := admin.New(s.models, admin.Options{

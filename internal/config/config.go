@@ -22,6 +22,11 @@ type Config struct {
 	PollInterval time.Duration
 	// LoadModels are the models to load at the start under explicit control; "*" is all.
 	LoadModels []string
+	// LoadConcurrency is the number of models that load at once. 0: the repository's default.
+	LoadConcurrency int
+	LoadTimeout     time.Duration
+	// UnloadBeforeLoad unloads a version before its replacement is loaded.
+	UnloadBeforeLoad bool
 
 	// OnnxRuntimeLib is the path of the shared library. Empty: it is searched for.
 	OnnxRuntimeLib string
@@ -52,6 +57,7 @@ type Config struct {
 	// MemoryBudget bounds the memory of request messages. 0: no limit.
 	MemoryBudget      Size
 	MaxImagePixels    int64
+	MaxImageRatio     int64
 	AllowSharedMemory bool
 
 	// StrictReadiness makes /readyz depend on every model.

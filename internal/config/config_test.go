@@ -95,6 +95,8 @@ func TestValuesThatDoNotFit(t *testing.T) {
 		{"--load-model", "digits", "--model-control", "none"},
 		{"--load-model", "*,digits", "--model-control", "explicit"},
 		{"--intra-op-threads", "0"},
+		{"--load-concurrency", "-1"},
+		{"--load-timeout", "0s"},
 		{"--stream-window", "0"},
 		{"--max-message-bytes", "0"},
 		{"--max-message-bytes", "4294967296"},

@@ -14,6 +14,7 @@ import (
 const (
 	defaultStreamWindow       = infer.DefaultStreamWindow
 	defaultMaxImagePixels     = vision.DefaultMaxPixels
+	defaultMaxImageRatio      = 500
 	defaultResponseCacheBytes = respcache.DefaultMaxBytes
 	defaultMaxQueue           = scheduler.DefaultMaxQueue
 	defaultMaxQueueBytes      = scheduler.DefaultMaxQueueBytes

@@ -8,6 +8,7 @@ import (
 	"github.com/KimMachineGun/automemlimit/memlimit"
 	"github.com/spf13/pflag"
 
+	"github.com/tensorwire/tensorwire/internal/imageinput"
 	"github.com/tensorwire/tensorwire/internal/models/repository"
 )
 
@@ -74,6 +75,9 @@ func (c *Config) modelFlags() *pflag.FlagSet {
 	f.duration(&c.PollInterval, repository.DefaultPollInterval, "poll-interval", "`interval` between scans of the model repository")
 	note(f.list(&c.LoadModels, "load-model", "`names` of models to load at the start with --model-control explicit; separate by commas or repeat; * loads all"),
 		defaultNote, "none")
+	note(f.int(&c.LoadConcurrency, 0, "load-concurrency", "`models` that load at once"), defaultNote, "one for each CPU, at least 2 and at most 4")
+	f.duration(&c.LoadTimeout, repository.DefaultLoadTimeout, "load-timeout", "maximum `duration` of the load of a version with its warmups")
+	f.bool(&c.UnloadBeforeLoad, "unload-before-load", "unload a version before its replacement is loaded, for machines without memory for both")
 	note(f.text(&c.OnnxRuntimeLib, "", "onnxruntime-lib", "`path` of ONNX Runtime's shared library"),
 		defaultNote, "next to the executable, in ../lib, then in the system")
 	f.int(&c.IntraOpThreads, 1, "intra-op-threads", "`threads` of one run within an operator")
@@ -101,6 +105,7 @@ func (c *Config) limitFlags() *pflag.FlagSet {
 		defaultNote, "half of the memory limit of the cgroup or the machine")
 	f.size(&c.MaxOutputBytes, defaultMaxOutputBytes, "max-output-bytes", "maximum `size` of one output of a run; a model's parameter max_output_bytes overrides it")
 	f.int64(&c.MaxImagePixels, defaultMaxImagePixels, "max-image-pixels", "maximum `pixels` of an image, width times height")
+	f.int64(&c.MaxImageRatio, defaultMaxImageRatio, "max-image-ratio", fmt.Sprintf("maximum `pixels` of an image for each pixel of the model's input; does not apply to images up to %d pixels; 0 is no limit", imageinput.FreePixels))
 	f.bool(&c.AllowSharedMemory, "allow-shared-memory", "let local clients register POSIX shared memory (/dev/shm) for tensors")
 	return f.FlagSet
 }

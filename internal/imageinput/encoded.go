@@ -33,6 +33,35 @@ func (i *Input) IsEncoded(source *Source) (bool, error) {
 	return encoded, nil
 }
 
+// Limits bounds encoded images. The zero value has the defaults of vision.Limits and no
+// MaxRatio.
+type Limits struct {
+	vision.Limits
+	// MaxRatio bounds the pixels of an image for each pixel of the model's input, if the
+	// input has a fixed size. It does not apply to images up to FreePixels. 0: no bound.
+	MaxRatio int64
+}
+
+// FreePixels is the number of pixels up to which MaxRatio does not apply: that of the photos
+// that phones take by default.
+const FreePixels = 25_000_000
+
+// Measure returns what Decode takes for an encoded image, from its header. Its errors are
+// those of Decode that need no pixel.
+func (i *Input) Measure(source *Source, limits Limits) (vision.Cost, error) {
+	cost, err := vision.Measure(source.Image, limits.Limits)
+	if err != nil {
+		return vision.Cost{}, imageError(err)
+	}
+	target := i.image.target
+	most := limits.MaxRatio * int64(target.Width) * int64(target.Height)
+	if most > 0 && cost.Pixels() > max(most, FreePixels) {
+		return vision.Cost{}, newError(vision.ErrTooLarge, "%v: %v: image is %d x %d pixels (%d), the limit for the model's %d x %d is %d (%s): send a smaller image or raise the setting",
+			FieldImage, vision.ErrTooLarge, cost.Width, cost.Height, cost.Pixels(), target.Width, target.Height, max(most, FreePixels), setting.MaxImageRatio)
+	}
+	return cost, nil
+}
+
 // Decode decodes an encoded image within limits and converts it. A width or height that
 // is given fills the model's dynamic size, or must be the model's own. The duration of
 // each step goes into timings.

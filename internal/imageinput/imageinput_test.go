@@ -1,8 +1,8 @@
 package imageinput_test
 
 import (
-	"context"
 	"errors"
+	"image"
 	"slices"
 	"strings"
 	"testing"
@@ -88,18 +88,25 @@ func TestValuesAndArraysInTheModelsLayoutAreNotCopied(t *testing.T) {
 	}
 }
 
-func TestSlotsBoundWhatIsDecodedAtOnce(t *testing.T) {
-	slots := imageinput.NewSlots(1)
-	if err := slots.Acquire(t.Context()); err != nil {
+// An image far above the model's input is rejected by its header; the photos of phones are not.
+func TestAnImageIsBoundByTheModelsInput(t *testing.T) {
+	spec := &engine.TensorSpec{Name: "x", DataType: tensor.FP32, Shape: tensor.Shape{1, 1, 28, 28}, DimNames: make([]string, 4)}
+	input, err := imageinput.New("digits", spec, nil)
+	if err != nil {
 		t.Fatal(err)
 	}
-	ended, cancel := context.WithCancel(t.Context())
-	cancel()
-	if err := slots.Acquire(ended); !errors.Is(err, context.Canceled) {
-		t.Errorf("error %v", err)
+	limits := imageinput.Limits{MaxRatio: 500}
+	for pixels, ok := range map[image.Point]bool{{X: 5000, Y: 5000}: true, {X: 7000, Y: 7000}: false} {
+		_, err := input.Measure(&imageinput.Source{Image: gifHeader(pixels)}, limits)
+		if ok != (err == nil) || !ok && (!errors.Is(err, vision.ErrTooLarge) || !strings.Contains(err.Error(), "(max-image-ratio)")) {
+			t.Errorf("%v: %v", pixels, err)
+		}
 	}
-	slots.Release()
-	if err := slots.Acquire(t.Context()); err != nil {
-		t.Error(err)
+	if _, err := input.Measure(&imageinput.Source{Image: gifHeader(image.Point{X: 7000, Y: 7000})}, imageinput.Limits{}); err != nil {
+		t.Errorf("without a limit: %v", err)
 	}
+}
+
+func gifHeader(size image.Point) []byte {
+	return append(append([]byte("GIF89a"), byte(size.X), byte(size.X>>8), byte(size.Y), byte(size.Y>>8)), 0x80, 0, 0, 0, 0, 0, 255, 255, 255)
 }

@@ -1,9 +1,12 @@
 package infer
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"errors"
+	"image"
+	"image/png"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -56,15 +59,24 @@ func TestAnImageIsRefusedBeforeItsTurnToBeDecoded(t *testing.T) {
 		defer models.Close()
 		r := NewRunner(models, Options{})
 		for range runtime.GOMAXPROCS(0) {
-			if err := r.slots.Acquire(t.Context()); err != nil {
+			if _, err := r.slots.Acquire(t.Context(), imageinput.Work{}); err != nil {
 				t.Fatal(err)
 			}
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
-		_, err := r.Run(ctx, &Request{Image: &imageinput.Source{Image: []byte("\x89PNG\r\n\x1a\n")}, Form: Scores, TopK: 1, Started: time.Now()})
+		_, err := r.Run(ctx, &Request{Image: &imageinput.Source{Image: tinyPNG(t)}, Form: Scores, TopK: 1, Started: time.Now()})
 		if !errors.Is(err, scheduler.ErrQueueFull) {
 			t.Errorf("error %v", err)
 		}
 	})
+}
+
+func tinyPNG(t *testing.T) []byte {
+	t.Helper()
+	var file bytes.Buffer
+	if err := png.Encode(&file, image.NewGray(image.Rect(0, 0, 1, 1))); err != nil {
+		t.Fatal(err)
+	}
+	return file.Bytes()
 }

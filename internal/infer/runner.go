@@ -22,6 +22,9 @@ type Options struct {
 	// MaxImagePixels bounds an encoded image's width times height. 0:
 	// vision.DefaultMaxPixels.
 	MaxImagePixels int64
+	// MaxImageRatio bounds the pixels of an encoded image for each pixel of the model's
+	// input; see imageinput.Limits. 0: no bound.
+	MaxImageRatio int64
 	// SharedMemory has the regions that clients registered. nil: shared memory is off.
 	SharedMemory *sharedmem.Regions
 }
@@ -30,8 +33,8 @@ type Options struct {
 type Runner struct {
 	models  Models
 	options Options
-	limits  vision.Limits
-	slots   imageinput.Slots
+	limits  imageinput.Limits
+	slots   *imageinput.Slots
 }
 
 // NewRunner returns a Runner of models, each of whose versions was compiled by Compile.
@@ -43,7 +46,7 @@ func NewRunner(models Models, options Options) *Runner {
 	return &Runner{
 		models:  models,
 		options: options,
-		limits:  vision.Limits{MaxPixels: options.MaxImagePixels},
+		limits:  imageinput.Limits{Limits: vision.Limits{MaxPixels: options.MaxImagePixels}, MaxRatio: options.MaxImageRatio},
 		slots:   imageinput.NewSlots(runtime.GOMAXPROCS(0)),
 	}
 }
@@ -107,7 +110,12 @@ func (r *Runner) run(ctx context.Context, lease *Lease, req *Request) (telemetry
 		return telemetry.Sample{}, nil, err
 	}
 	result := &Result{Model: lease.Model, Version: lease.Name(), ID: req.ID}
-	inputs, batch, err := r.inputs(ctx, lease, req, &result.Timings.Timings)
+	inputs, release, err := r.inputs(ctx, lease, req, &result.Timings.Timings)
+	if err != nil {
+		return telemetry.Sample{}, nil, err
+	}
+	defer release()
+	batch, err := batchSize(lease.Version, inputs)
 	if err != nil {
 		return telemetry.Sample{}, nil, err
 	}
@@ -144,21 +152,15 @@ func (r *Runner) wanted(lease *Lease, req *Request) ([]wantedOutput, error) {
 	return wanted, r.checkOutputRegions(wanted)
 }
 
-// inputs returns the inputs in the order of the version's signature, checked, and the
-// size of the batch that they are.
-func (r *Runner) inputs(ctx context.Context, lease *Lease, req *Request, timings *imageinput.Timings) (inputs []tensor.Tensor, batch uint64, err error) {
+// inputs returns the inputs in the order of the version's signature, checked. release ends
+// the reservation of memory that was made for them.
+func (r *Runner) inputs(ctx context.Context, lease *Lease, req *Request, timings *imageinput.Timings) (inputs []tensor.Tensor, release func(), err error) {
 	if req.Image == nil {
 		inputs, err = r.arrange(lease.Version, req.Inputs)
-	} else {
-		var input tensor.Tensor
-		input, err = r.convert(ctx, lease, req.Image, timings)
-		inputs = []tensor.Tensor{input}
+		return inputs, func() {}, err
 	}
-	if err != nil {
-		return nil, 0, err
-	}
-	batch, err = batchSize(lease.Version, inputs)
-	return inputs, batch, err
+	input, release, err := r.convert(ctx, lease, req.Image, timings)
+	return []tensor.Tensor{input}, release, err
 }
 
 // answer puts the outputs of a model into result, in the request's form.

@@ -56,42 +56,51 @@ var codecs = map[Format]codec{
 // Decode keeps no reference to data. It is safe for concurrent use.
 func Decode(data []byte, lim Limits) (m *Image, err error) {
 	f := Sniff(data)
-	c, known := codecs[f]
-	if !known {
-		return nil, imageErrorf(ErrUnsupported, "data starts with % x, which is not a supported image format: send jpeg, png, gif, webp, bmp or tiff",
-			data[:min(len(data), 8)])
-	}
-	// Panic recovery: the decoders parse untrusted bytes and have panicked before.
-	// Nothing is logged: the fault is the image's, and the error has the cause.
-	defer func() {
-		if cause := recover(); cause != nil {
-			m, err = nil, imageErrorf(ErrCorrupt, "%s image is malformed: %v", f, cause)
-		}
-	}()
-	if c.check != nil {
-		if err := c.check(data); err != nil {
-			return nil, err
-		}
-	}
-	if err := checkHeader(f, c, data, lim); err != nil {
+	defer recoverPanic(f, &err)
+	if _, err := inspect(f, data, lim); err != nil {
 		return nil, err
 	}
+	c := codecs[f]
 	src, err := c.pixels(bytes.NewReader(data))
 	if err != nil {
 		return nil, classify(f, len(data), err)
 	}
-	if m, err = pack(f, data, src); err != nil {
+	packed, err := pack(f, data, src)
+	if err != nil {
 		return nil, err
 	}
 	if c.orientation != nil {
-		m = m.upright(c.orientation(data))
+		packed = packed.upright(c.orientation(data))
 	}
-	return m, nil
+	return packed, nil
 }
 
-// checkHeader rejects an image by its header alone.
-func checkHeader(f Format, c codec, data []byte, lim Limits) error {
+// recoverPanic turns a panic of a decoder into an error: they parse untrusted bytes and have
+// panicked before. Nothing is logged: the fault is the image's, and the error has the cause.
+func recoverPanic(f Format, err *error) {
+	if cause := recover(); cause != nil {
+		*err = imageErrorf(ErrCorrupt, "%s image is malformed: %v", f, cause)
+	}
+}
+
+// inspect rejects an image by its header alone, and returns what the header says.
+func inspect(f Format, data []byte, lim Limits) (image.Config, error) {
+	c, known := codecs[f]
+	if !known {
+		return image.Config{}, imageErrorf(ErrUnsupported, "data starts with % x, which is not a supported image format: send jpeg, png, gif, webp, bmp or tiff",
+			data[:min(len(data), 8)])
+	}
+	if c.check != nil {
+		if err := c.check(data); err != nil {
+			return image.Config{}, err
+		}
+	}
 	config, err := c.config(bytes.NewReader(data))
+	return config, checkHeader(f, config, err, data, lim)
+}
+
+// checkHeader checks the header that a decoder has read, with its error.
+func checkHeader(f Format, config image.Config, err error, data []byte, lim Limits) error {
 	width, height := uint64(config.Width), uint64(config.Height)
 	if err != nil {
 		width, height = declaredSize(f, data)

@@ -18,9 +18,7 @@ const maxSide = 65535
 // Limits bounds the cost of decoding an image.
 type Limits struct {
 	// MaxPixels is the largest width x height to decode; 0 means
-	// [DefaultMaxPixels]. During decoding a pixel needs 5 to 11 bytes of memory,
-	// 18 in a progressive JPEG, and up to 30 in a compressed 16-bit TIFF with one
-	// strip; afterwards it needs 3, or 1 if gray.
+	// [DefaultMaxPixels]. [Measure] returns what they take in memory.
 	MaxPixels int64
 }
 

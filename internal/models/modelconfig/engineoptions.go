@@ -106,10 +106,12 @@ func checkParameters(r *report, config *inference.ModelConfig) {
 		switch key {
 		case intraOpThreads, interOpThreads, executionMode, optimization, runTimeout, probeInputBytes,
 			memArena, memPattern, arenaShrinkage, maxOutputBytes:
+		case loadTimeout, unloadBeforeLoad:
 		default:
 			r.warn("parameters[%q] is ignored", key)
 		}
 	}
 	readOptions(r, config)
 	readLimits(r, config)
+	readLoadOptions(r, config)
 }

@@ -25,6 +25,8 @@ type Account struct {
 	closed   bool
 	messages []int64  // bytes reserved for each unanswered message, the oldest first
 	first    [1]int64 // memory of messages: most requests have one
+	grown    []int64  // what Grow added to each of messages; the newest may have no entry
+	extra    int64    // bytes of Hold
 }
 
 // NewAccount returns an empty account of a budget, which may be nil, for a transport that has
@@ -138,7 +140,7 @@ func (a *Account) Answered() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if len(a.messages) > 0 {
-		a.budget.Release(a.messages[0])
+		a.budget.Release(a.messages[0] + a.answeredLocked())
 		if a.messages = a.messages[1:]; len(a.messages) == 0 {
 			a.messages = nil
 		}
@@ -153,6 +155,7 @@ func (a *Account) Close() {
 	for _, n := range a.messages {
 		a.budget.Release(n)
 	}
+	a.budget.Release(a.closeLocked())
 	a.messages = nil
 }
 
