@@ -3,10 +3,12 @@
 package channel_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"os"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -170,6 +172,41 @@ func TestLentOutputs(t *testing.T) {
 		t.Fatal(err)
 	}
 	eventually(t, "BYTES are not lent", func() bool { return p.SharedBytes() == 0 })
+}
+
+// A lent result that is dropped without Release keeps its outputs as long as they are
+// used. Then both sides free the memory, and it does not count as lent.
+func TestDroppedResults(t *testing.T) {
+	t.Parallel()
+	p := start(t, 2, channel.Options{LendBytes: 1 << 20, IdleTime: time.Millisecond})
+	run := func(value int64) []byte {
+		result, err := p.Run(t.Context(), fill, []tensor.Tensor{int64s(190_000, value)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return result.Outputs[0].Data // without the result
+	}
+	var kept [][]byte
+	for i := range int64(30) {
+		if data := run(i); i%10 == 0 {
+			kept = append(kept, data[1000:]) // a part
+		}
+		runtime.GC()
+	}
+	for i, data := range kept {
+		if bytes.Count(data, []byte{byte(10 * i)}) != len(data) {
+			t.Errorf("the outputs of run %d changed", 10*i)
+		}
+	}
+	kept = nil
+	eventually(t, "the memory is freed", func() bool {
+		runtime.GC()
+		worker := resourcesOf(t, p.cmd.Process.Pid)
+		return p.SharedBytes() == 0 && worker.segments == 1 // its control segment
+	})
+	if run(1); p.SharedBytes() == 0 {
+		t.Error("nothing is lent after results were dropped")
+	}
 }
 
 func TestWorkerCannotWriteInputs(t *testing.T) {

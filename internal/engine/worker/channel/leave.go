@@ -73,9 +73,9 @@ func (c *call) violation(ctx context.Context, cause error) error {
 	}
 }
 
-// drop makes the worker unmap a segment that is about to be freed.
-func (s *Server) drop(segment *shm.Segment) {
-	n := notice{kind: noticeDrop, number: segment.ID}
+// drop makes the worker unmap a segment that is about to be freed, or was.
+func (s *Server) drop(id uint32) {
+	n := notice{kind: noticeDrop, number: id}
 	if send(s.socket, n, nil) != nil {
 		// The socket is full, and drop is part of a Run: it does not wait.
 		go func() { _ = s.notify(context.Background(), n, nil) }()

@@ -91,7 +91,7 @@ func (c *call) segment(ctx context.Context, size int, access shm.Access) (*shm.S
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", engine.ErrOutOfMemory, err)
 	}
-	if segment.Shared {
+	if segment.Shared() {
 		return segment, nil
 	}
 	n := notice{kind: noticeSegment, number: segment.ID, size: uint64(segment.Size()), access: uint32(access)}
@@ -99,7 +99,7 @@ func (c *call) segment(ctx context.Context, size int, access shm.Access) (*shm.S
 		c.server.segments.Put(segment)
 		return nil, err
 	}
-	segment.Shared = true
+	c.server.segments.MarkShared(segment)
 	return segment, segment.CloseFile()
 }
 
@@ -171,21 +171,20 @@ func (c *call) result(ctx context.Context, message []byte, a *answer) (*engine.R
 	if err := from.check(a.tensors); err != nil {
 		return nil, c.violation(ctx, err)
 	}
-	out, err := from.copyOutputs(a.tensors, c.mayLend())
+	used := from.used(a.tensors)
+	out, err := from.copyOutputs(a.tensors, c.mayLend(used))
 	if err != nil {
 		return nil, c.violation(ctx, err)
 	}
 	c.history.long.Store(a.compute >= longRun)
-	c.history.observe(from.used(a.tensors))
+	c.history.observe(used)
 	result := &engine.Result{Outputs: out.outputs}
 	result.Timings.Compute = max(a.compute, 0)
 	switch {
 	case out.lent:
 		segment := c.output
 		c.output = nil // it belongs to the result
-		c.server.lent.Add(int64(segment.Size()))
 		result.Free = func() {
-			c.server.lent.Add(-int64(segment.Size()))
 			out.free()
 			c.server.segments.Put(segment)
 		}
@@ -196,9 +195,12 @@ func (c *call) result(ctx context.Context, message []byte, a *answer) (*engine.R
 	return result, nil
 }
 
-// mayLend reports whether the output segment may be lent to the result.
-func (c *call) mayLend() bool {
-	return c.output != nil && c.server.lent.Load()+int64(c.output.Size()) <= c.server.options.LendBytes
+// maxLentSlack is how many times larger than its outputs a segment is that is lent.
+const maxLentSlack = 2
+
+// mayLend lends the output segment, of which used bytes are outputs, where that is possible.
+func (c *call) mayLend(used int64) bool {
+	return c.output != nil && int64(c.output.Size()) <= maxLentSlack*used && c.server.segments.Lend(c.output, c.server.options.LendBytes)
 }
 
 // read returns the worker's answer, parsed from a copy, which is the caller's.

@@ -36,7 +36,6 @@ type Server struct {
 	// sessions has a *history for each session.
 	sessions sync.Map
 	running  atomic.Int64
-	lent     atomic.Int64 // bytes of segments that are lent
 
 	breakOnce, failOnce sync.Once
 	// failed is closed after err was set.

@@ -24,17 +24,24 @@ const minSize = 64 << 10
 type Pool struct {
 	limit    int64 // of bytes, 0 for none
 	idleTime time.Duration
-	// dropped is called with a segment that is about to be unmapped, so that the worker
-	// unmaps it too.
-	dropped func(*Segment)
+	// dropped is called with the ID of a segment that is about to be unmapped, so that the
+	// worker unmaps it too.
+	dropped func(id uint32)
 
 	mu     sync.Mutex // guards what follows
 	idle   []idleSegment
 	bytes  int64 // of all segments, idle or not
+	lent   int64 // bytes of the segments of Lend
 	count  int
 	lastID uint32
 	timer  *time.Timer // of the next trim, nil without one
 	closed bool
+}
+
+// record is what is known of a segment of a pool when its memory is gone. It is changed by
+// the segment's owner under the pool's lock, and read by its owner or under the lock.
+type record struct {
+	shared, lent bool
 }
 
 // idleSegment is a segment without an owner, the one used last at the end of Pool.idle.
@@ -45,13 +52,15 @@ type idleSegment struct {
 
 // NewPool returns an empty pool. limit bounds the bytes of its segments, 0 for no bound.
 // A segment is freed after it was idle for idleTime. dropped is called before that with
-// each segment that the worker shares, from any goroutine.
-func NewPool(limit int64, idleTime time.Duration, dropped func(*Segment)) *Pool {
+// each segment that the worker has, from any goroutine. Where the garbage collector has
+// freed a segment, it is called after that.
+func NewPool(limit int64, idleTime time.Duration, dropped func(id uint32)) *Pool {
 	return &Pool{limit: limit, idleTime: idleTime, dropped: dropped}
 }
 
 // Get returns a segment of at least size bytes, whose content is arbitrary. The caller
-// owns it until Put. More than the pool's limit is an ErrFull.
+// owns it until Put, or leaves it to the garbage collector. More than the pool's limit is
+// an ErrFull.
 func (p *Pool) Get(size int, access Access) (*Segment, error) {
 	size = sizeClass(size)
 	p.mu.Lock()
@@ -75,16 +84,56 @@ func (p *Pool) Get(size int, access Access) (*Segment, error) {
 	id := p.lastID
 	p.mu.Unlock()
 	p.drop(drop)
-	s, err := Create(size, access)
+	r := &record{}
+	s, err := createOnHeap(size, access, func() { p.lost(id, size, r) })
 	if err != nil {
 		p.mu.Lock()
-		p.bytes -= int64(size)
-		p.count--
+		p.forgetLocked(size)
 		p.mu.Unlock()
 		return nil, err
 	}
-	s.ID = id
+	s.ID, s.record = id, r
 	return s, nil
+}
+
+// forgetLocked removes a segment of size bytes from the counts.
+func (p *Pool) forgetLocked(size int) {
+	p.bytes -= int64(size)
+	p.count--
+}
+
+// lost handles a segment that its owner left to the garbage collector.
+func (p *Pool) lost(id uint32, size int, r *record) {
+	p.mu.Lock()
+	p.forgetLocked(size)
+	if r.lent {
+		p.lent -= int64(size)
+	}
+	drop := r.shared && !p.closed
+	p.mu.Unlock()
+	if drop {
+		p.dropped(id)
+	}
+}
+
+// MarkShared records that the worker has the segment's file.
+func (p *Pool) MarkShared(s *Segment) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	s.record.shared = true
+}
+
+// Lend counts a segment as lent until Put, or until the garbage collector has freed it. It
+// reports false, and does not, if that would be more than limit bytes.
+func (p *Pool) Lend(s *Segment, limit int64) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.lent+int64(s.Size()) > limit {
+		return false
+	}
+	p.lent += int64(s.Size())
+	s.record.lent = true
+	return true
 }
 
 // takeLocked returns the idle segment used last that fits: not more than four times too
@@ -107,8 +156,7 @@ func (p *Pool) makeRoomLocked(size int64) (removed []idleSegment) {
 	}
 	for len(p.idle) > 0 && p.bytes+size > p.limit {
 		removed = append(removed, p.idle[0])
-		p.bytes -= int64(p.idle[0].Size())
-		p.count--
+		p.forgetLocked(p.idle[0].Size())
 		p.idle = slices.Delete(p.idle, 0, 1)
 	}
 	return removed
@@ -119,11 +167,14 @@ func (p *Pool) makeRoomLocked(size int64) (removed []idleSegment) {
 func (p *Pool) Put(s *Segment) {
 	bufpool.Overwrite(s.Bytes())
 	p.mu.Lock()
+	if s.record.lent {
+		s.record.lent = false
+		p.lent -= int64(s.Size())
+	}
 	if p.closed {
-		p.bytes -= int64(s.Size())
-		p.count--
+		p.forgetLocked(s.Size())
 		p.mu.Unlock()
-		_ = s.Unmap() // munmap of a mapping of our own does not fail
+		_ = s.Unmap() // else the garbage collector does it
 		return
 	}
 	p.idle = append(p.idle, idleSegment{s, time.Now()})
@@ -138,8 +189,7 @@ func (p *Pool) trim() {
 	p.mu.Lock()
 	now, n := time.Now(), 0
 	for n < len(p.idle) && now.Sub(p.idle[n].since) >= p.idleTime {
-		p.bytes -= int64(p.idle[n].Size())
-		p.count--
+		p.forgetLocked(p.idle[n].Size())
 		n++
 	}
 	old := slices.Clone(p.idle[:n])
@@ -155,22 +205,21 @@ func (p *Pool) trim() {
 // drop frees segments that were removed from the pool.
 func (p *Pool) drop(segments []idleSegment) {
 	for _, s := range segments {
-		if s.Shared {
-			p.dropped(s.Segment)
+		if s.record.shared {
+			p.dropped(s.ID)
 		}
-		_ = s.Unmap() // munmap of a mapping of our own does not fail
+		_ = s.Unmap() // else the garbage collector does it
 	}
 }
 
-// Close frees the idle segments; those with an owner are freed by Put. The worker is not
+// Close frees the idle segments; those with an owner are freed by Put, or by the garbage collector. The worker is not
 // informed: it has ended.
 func (p *Pool) Close() {
 	p.mu.Lock()
 	idle := p.idle
 	p.idle, p.closed = nil, true
 	for _, s := range idle {
-		p.bytes -= int64(s.Size())
-		p.count--
+		p.forgetLocked(s.Size())
 	}
 	if p.timer != nil {
 		p.timer.Stop()
@@ -178,7 +227,7 @@ func (p *Pool) Close() {
 	}
 	p.mu.Unlock()
 	for _, s := range idle {
-		_ = s.Unmap() // munmap of a mapping of our own does not fail
+		_ = s.Unmap() // else the garbage collector does it
 	}
 }
 

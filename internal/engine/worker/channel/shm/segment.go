@@ -32,38 +32,51 @@ type Segment struct {
 	ID uint32
 	// Access is the worker's.
 	Access Access
-	// Shared reports that the worker has the segment's file. The owner sets it.
-	Shared bool
 
 	file *os.File
 	data []byte
+	// object is the object of Go's heap that the segment is mapped over; nil: none.
+	object *byte
+	record *record // of a Pool's segment
 }
 
 // Create creates and maps a segment of size bytes, which is rounded up to whole pages. The
 // caller owns the segment and unmaps it.
 func Create(size int, access Access) (*Segment, error) {
 	size = roundUp(size, os.Getpagesize())
+	file, err := createFile(size)
+	if err != nil {
+		return nil, err
+	}
+	data, err := unix.Mmap(int(file.Fd()), 0, size, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("map %d bytes of shared memory: %w", size, err), file.Close())
+	}
+	return seal(&Segment{Access: access, file: file, data: data})
+}
+
+// seal makes the size and the worker's access permanent. It unmaps the segment on an error.
+func seal(s *Segment) (*Segment, error) {
+	seals := unix.F_SEAL_SHRINK | unix.F_SEAL_GROW | unix.F_SEAL_SEAL
+	if s.Access == ReadOnly {
+		seals |= unix.F_SEAL_FUTURE_WRITE
+	}
+	if _, err := unix.FcntlInt(s.file.Fd(), unix.F_ADD_SEALS, seals); err != nil {
+		return nil, errors.Join(fmt.Errorf("seal shared memory, which needs Linux 5.1: %w", err), s.Unmap())
+	}
+	return s, nil
+}
+
+// createFile returns a memfd of size bytes.
+func createFile(size int) (*os.File, error) {
 	fd, err := create()
 	if err != nil {
 		return nil, err
 	}
-	file := os.NewFile(uintptr(fd), "tensorwire-segment")
 	if err := unix.Ftruncate(fd, int64(size)); err != nil {
-		return nil, errors.Join(fmt.Errorf("set the size of shared memory to %d bytes: %w", size, err), file.Close())
+		return nil, errors.Join(fmt.Errorf("set the size of shared memory to %d bytes: %w", size, err), unix.Close(fd))
 	}
-	data, err := unix.Mmap(fd, 0, size, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
-	if err != nil {
-		return nil, errors.Join(fmt.Errorf("map %d bytes of shared memory: %w", size, err), file.Close())
-	}
-	s := &Segment{Access: access, file: file, data: data}
-	seals := unix.F_SEAL_SHRINK | unix.F_SEAL_GROW | unix.F_SEAL_SEAL
-	if access == ReadOnly {
-		seals |= unix.F_SEAL_FUTURE_WRITE
-	}
-	if _, err := unix.FcntlInt(uintptr(fd), unix.F_ADD_SEALS, seals); err != nil {
-		return nil, errors.Join(fmt.Errorf("seal shared memory, which needs Linux 5.1: %w", err), s.Unmap())
-	}
-	return s, nil
+	return os.NewFile(uintptr(fd), "tensorwire-segment"), nil
 }
 
 // create returns the descriptor of an empty memfd. MFD_NOEXEC_SEAL exists since Linux 6.3,
@@ -96,6 +109,9 @@ func Open(file *os.File, id uint32, size int, access Access) (*Segment, error) {
 // Bytes returns the segment's memory, valid until Unmap.
 func (s *Segment) Bytes() []byte { return s.data }
 
+// Shared reports whether the worker has the file of a pool's segment.
+func (s *Segment) Shared() bool { return s.record.shared }
+
 // Size returns the segment's size in bytes.
 func (s *Segment) Size() int { return len(s.data) }
 
@@ -113,11 +129,14 @@ func (s *Segment) CloseFile() error {
 
 // Unmap frees the segment: nothing uses its memory any more.
 func (s *Segment) Unmap() error {
-	data := s.data
-	s.data = nil
+	data, object := s.data, s.object
+	s.data, s.object = nil, nil
 	err := s.CloseFile()
-	if data == nil {
+	switch {
+	case data == nil:
 		return err
+	case object != nil:
+		return errors.Join(giveBack(object, data), err)
 	}
 	return errors.Join(unix.Munmap(data), err)
 }

@@ -124,7 +124,7 @@ func get(t *testing.T, p *shm.Pool, size int, access shm.Access) *shm.Segment {
 }
 
 func TestPoolReusesSegments(t *testing.T) {
-	p := shm.NewPool(0, time.Hour, func(*shm.Segment) {})
+	p := shm.NewPool(0, time.Hour, func(uint32) {})
 	defer p.Close()
 	first := get(t, p, 300_000, shm.ReadOnly)
 	second := get(t, p, 300_000, shm.ReadOnly)
@@ -150,10 +150,11 @@ func TestPoolReusesSegments(t *testing.T) {
 func TestPoolFreesIdleSegments(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ids := make(chan uint32, 10)
-		p := shm.NewPool(0, time.Minute, func(s *shm.Segment) { ids <- s.ID })
+		p := shm.NewPool(0, time.Minute, func(id uint32) { ids <- id })
 		defer p.Close()
 		old, young, used := get(t, p, 1000, shm.ReadOnly), get(t, p, 1000, shm.Writable), get(t, p, 1000, shm.Writable)
-		old.Shared, young.Shared = true, true
+		p.MarkShared(old)
+		p.MarkShared(young)
 		p.Put(old)
 		time.Sleep(40 * time.Second)
 		p.Put(young)
@@ -178,7 +179,7 @@ func TestPoolFreesIdleSegments(t *testing.T) {
 
 func TestPoisonShowsUseAfterPut(t *testing.T) {
 	defer bufpool.Poison(bufpool.Poison(true))
-	p := shm.NewPool(0, time.Hour, func(*shm.Segment) {})
+	p := shm.NewPool(0, time.Hour, func(uint32) {})
 	defer p.Close()
 	for _, access := range []shm.Access{shm.ReadOnly, shm.Writable} {
 		s := get(t, p, 1000, access)
@@ -192,7 +193,7 @@ func TestPoisonShowsUseAfterPut(t *testing.T) {
 }
 
 func TestPoolIsLimited(t *testing.T) {
-	p := shm.NewPool(1<<20, time.Hour, func(*shm.Segment) {})
+	p := shm.NewPool(1<<20, time.Hour, func(uint32) {})
 	defer p.Close()
 	half := get(t, p, 1<<19, shm.ReadOnly)
 	if _, err := p.Get(1<<20, shm.ReadOnly); !errors.Is(err, shm.ErrFull) {

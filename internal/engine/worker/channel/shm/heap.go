@@ -1,0 +1,80 @@
+//go:build linux
+
+package shm
+
+import (
+	"fmt"
+	"os"
+	"runtime"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// Segments on the heap
+//
+// Shared memory outside of Go's heap has no garbage collector: each path on which a result
+// is dropped would have to free it. A segment of createOnHeap is mapped over an object of
+// Go's heap, so that slices of it keep it alive as they do with other memory. The object
+// has no pointers: the garbage collector does not look at its content, and keeps its own
+// records elsewhere. When nothing refers to the object any more, a finalizer maps private
+// memory there again. Go reuses the memory only after that, in a later cycle. So no other
+// object of Go's is ever in memory that a worker has mapped.
+
+// minObject is the size in bytes above which an object of Go's heap has pages of its own.
+const minObject = 32<<10 + 1
+
+// createOnHeap is Create on Go's heap. lost is called, on the goroutine of finalizers, when
+// the garbage collector has freed the segment's memory. It must not refer to the segment.
+func createOnHeap(size int, access Access, lost func()) (*Segment, error) {
+	page := os.Getpagesize()
+	size = roundUp(size, page)
+	file, err := createFile(size)
+	if err != nil {
+		return nil, err
+	}
+	object := make([]byte, max(size+page, minObject)) // a page may be larger than Go's, of 8 KiB
+	first := unsafe.SliceData(object)
+	lead := int(-uintptr(unsafe.Pointer(first)) & uintptr(page-1))
+	data := object[lead:][:size:size]
+	if err := mapOver(data, int(file.Fd()), unix.MAP_SHARED); err != nil {
+		_ = file.Close() // nothing was written
+		return nil, err
+	}
+	finalize(first, lead, size, lost)
+	return seal(&Segment{Access: access, file: file, data: data, object: first})
+}
+
+// finalize calls freed when nothing refers to the object at first any more and its memory
+// is private again.
+func finalize(first *byte, lead, size int, freed func()) {
+	runtime.SetFinalizer(first, func(first *byte) {
+		data := unsafe.Slice((*byte)(unsafe.Add(unsafe.Pointer(first), lead)), size)
+		if mapOver(data, -1, unix.MAP_PRIVATE|unix.MAP_ANONYMOUS) != nil {
+			finalize(first, lead, size, freed) // the object stays until it is possible
+			return
+		}
+		freed()
+	})
+}
+
+// giveBack makes the memory of an object private again. On an error the garbage collector
+// tries again.
+func giveBack(object *byte, data []byte) error {
+	err := mapOver(data, -1, unix.MAP_PRIVATE|unix.MAP_ANONYMOUS)
+	runtime.SetFinalizer(object, nil)
+	if err != nil {
+		lead := uintptr(unsafe.Pointer(unsafe.SliceData(data))) - uintptr(unsafe.Pointer(object))
+		finalize(object, int(lead), len(data), func() {})
+	}
+	return err
+}
+
+// mapOver replaces the pages of data.
+func mapOver(data []byte, fd, flags int) error {
+	_, err := unix.MmapPtr(fd, 0, unsafe.Pointer(unsafe.SliceData(data)), uintptr(len(data)), unix.PROT_READ|unix.PROT_WRITE, flags|unix.MAP_FIXED)
+	if err != nil {
+		return fmt.Errorf("map %d bytes of memory: %w", len(data), err)
+	}
+	return nil
+}
