@@ -1,10 +1,12 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"runtime"
 
 	"github.com/tensorwire/tensorwire/internal/base/setting"
@@ -72,7 +74,14 @@ func workerOptions(c *config.Config, path string, log *slog.Logger, library stri
 		Path: path, Library: library, Slots: maxRuns,
 		IntraOpThreads: c.IntraOpThreads, MaxProcs: runtime.GOMAXPROCS(0),
 		MemoryLimit: int64(c.WorkerMemory), Logger: log,
+		Channel: channel.Options{LendBytes: lendBytes(c)},
 	}, nil
+}
+
+// lendBytes bounds the outputs of one worker that are read where it wrote them. They count
+// towards the memory budget of requests, which bounds those of all workers.
+func lendBytes(c *config.Config) int64 {
+	return cmp.Or(int64(c.MemoryBudget), math.MaxInt64) // 0 is no limit
 }
 
 // startWorkers returns the function that starts workers. Each can read the directory of its

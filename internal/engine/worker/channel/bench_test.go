@@ -26,7 +26,7 @@ func BenchmarkRun(b *testing.B) {
 		name    string
 		session uint64
 		sizes   []int
-	}{{"input", sink, []int{16, 602_112, 20_000_000}}, {"echo", echo, []int{602_112}}} {
+	}{{"input", sink, []int{16, 602_112, 20_000_000}}, {"echo", echo, []int{602_112, 20_000_000}}} {
 		for _, size := range shape.sizes {
 			inputs := []tensor.Tensor{uint8s(size)}
 			for _, callers := range []int{1, 4, 32} {

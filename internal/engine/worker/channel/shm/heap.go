@@ -3,6 +3,7 @@
 package shm
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"runtime"
@@ -70,11 +71,19 @@ func giveBack(object *byte, data []byte) error {
 	return err
 }
 
-// mapOver replaces the pages of data.
+// mapOver replaces the pages of data by those of a new mapping. It maps them elsewhere and
+// moves them: the functions of package unix that map to an address return a pointer there,
+// which the race detector's checks of pointers reject.
 func mapOver(data []byte, fd, flags int) error {
-	_, err := unix.MmapPtr(fd, 0, unsafe.Pointer(unsafe.SliceData(data)), uintptr(len(data)), unix.PROT_READ|unix.PROT_WRITE, flags|unix.MAP_FIXED)
+	size := uintptr(len(data))
+	elsewhere, err := unix.MmapPtr(fd, 0, nil, size, unix.PROT_READ|unix.PROT_WRITE, flags)
 	if err != nil {
-		return fmt.Errorf("map %d bytes of memory: %w", len(data), err)
+		return fmt.Errorf("map %d bytes of memory: %w", size, err)
+	}
+	const move = unix.MREMAP_MAYMOVE | unix.MREMAP_FIXED
+	_, _, errno := unix.Syscall6(unix.SYS_MREMAP, uintptr(elsewhere), size, size, move, uintptr(unsafe.Pointer(unsafe.SliceData(data))), 0)
+	if errno != 0 {
+		return errors.Join(fmt.Errorf("move %d bytes of memory: %w", size, errno), unix.MunmapPtr(elsewhere, size))
 	}
 	return nil
 }
