@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"math"
 	"runtime"
+	"sync"
 
 	"github.com/tensorwire/tensorwire/internal/base/setting"
 	"github.com/tensorwire/tensorwire/internal/config"
@@ -15,6 +16,7 @@ import (
 	"github.com/tensorwire/tensorwire/internal/engine/worker"
 	"github.com/tensorwire/tensorwire/internal/engine/worker/channel"
 	"github.com/tensorwire/tensorwire/internal/engine/worker/process"
+	"github.com/tensorwire/tensorwire/internal/transport/bufpool"
 )
 
 // openWorkers returns the engine that runs models in worker processes, and the isolation in
@@ -74,9 +76,17 @@ func workerOptions(c *config.Config, path string, log *slog.Logger, library stri
 		Path: path, Library: library, Slots: maxRuns,
 		IntraOpThreads: c.IntraOpThreads, MaxProcs: runtime.GOMAXPROCS(0),
 		MemoryLimit: int64(c.WorkerMemory), Logger: log,
-		Channel: channel.Options{LendBytes: lendBytes(c)},
+		Channel: channel.Options{LendBytes: lendBytes(c), Inputs: inputs()},
 	}, nil
 }
+
+// inputs returns the memory of requests that workers read without a copy. It is the
+// process's, as the pools of buffers are.
+var inputs = sync.OnceValue(func() *channel.Inputs {
+	in := channel.NewInputs()
+	bufpool.ShareMessages(in)
+	return in
+})
 
 // lendBytes bounds the outputs of one worker that are read where it wrote them. They count
 // towards the memory budget of requests, which bounds those of all workers.

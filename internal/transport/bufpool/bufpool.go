@@ -66,7 +66,7 @@ func Get(n int) []byte {
 	return make([]byte, sizeOf(class))[:n]
 }
 
-// Put returns a buffer of Get to the pool: the slice that Get returned, or one that begins less
+// Put returns a buffer of Get or GetMessage to its pool: the slice that was returned, or one that begins less
 // than Alignment bytes after it and has the rest of its capacity. The buffer must not be used
 // afterwards. Put ignores slices of other capacities, and nil.
 func Put(b []byte) {
@@ -81,5 +81,5 @@ func Put(b []byte) {
 	}
 	first = unsafe.Add(first, -lead)
 	Overwrite(unsafe.Slice((*byte)(first), sizeOf(class)))
-	pools[class].Put(first)
+	poolOf(class, first).Put(first)
 }

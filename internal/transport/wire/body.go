@@ -29,9 +29,9 @@ func initialSize(n int) int {
 	return n
 }
 
-// Get returns a pooled buffer of n bytes that begins lead bytes after an aligned address
-// ([bufpool.Alignment]). The caller owns it. lead is less than the alignment.
-func Get(lead, n int) []byte { return bufpool.Get(lead + n)[lead:] }
+// Get returns a pooled buffer for a message of n bytes, which begins lead bytes after an
+// aligned address ([bufpool.Alignment]). The caller owns it. lead is less than the alignment.
+func Get(lead, n int) []byte { return bufpool.GetMessage(lead + n)[lead:] }
 
 // Fill reads until buf is full, and returns how many bytes it read. An error that comes with
 // the last bytes is left to the next Read, which returns it again.

@@ -20,7 +20,7 @@ import (
 
 // BenchmarkRun measures a run of a model that computes nothing, in the worker and in
 // process. "input" has inputs of the size and an output of 8 bytes, "echo" outputs of the
-// size too. cpu-ns/op is the CPU time of both processes.
+// size too. "shared" has the inputs in memory that the worker can read. cpu-ns/op is the CPU time of both processes.
 func BenchmarkRun(b *testing.B) {
 	for _, shape := range []struct {
 		name    string
@@ -33,6 +33,14 @@ func BenchmarkRun(b *testing.B) {
 				name := fmt.Sprintf("%s/bytes=%d/callers=%d", shape.name, size, callers)
 				b.Run(name+"/worker", func(b *testing.B) {
 					p := start(b, callers, channel.Options{LendBytes: 1 << 30})
+					measure(b, callers, p.cmd.Process.Pid, func() (*engine.Result, error) {
+						return p.Run(context.Background(), shape.session, inputs)
+					})
+				})
+				b.Run(name+"/worker,shared", func(b *testing.B) {
+					in := channel.NewInputs()
+					p := start(b, callers, channel.Options{LendBytes: 1 << 30, Inputs: in})
+					inputs := []tensor.Tensor{message(b, in, size, 0, size)}
 					measure(b, callers, p.cmd.Process.Pid, func() (*engine.Result, error) {
 						return p.Run(context.Background(), shape.session, inputs)
 					})

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"unsafe"
 
 	"github.com/tensorwire/tensorwire/internal/base/tensor"
 	"github.com/tensorwire/tensorwire/internal/engine"
@@ -14,6 +15,21 @@ import (
 
 // errOther names the system.
 var errOther = fmt.Errorf("%w on %s: they need Linux", ErrNotSupported, runtime.GOOS)
+
+// Inputs is not implemented on this system: it has no memory.
+type Inputs struct{}
+
+// NewInputs returns an Inputs without memory.
+func NewInputs() *Inputs { return &Inputs{} }
+
+// Allocate returns nil.
+func (*Inputs) Allocate(int) []byte { return nil }
+
+// Allocated returns false.
+func (*Inputs) Allocated(unsafe.Pointer) bool { return false }
+
+// Count returns 0.
+func (*Inputs) Count() int { return 0 }
 
 // Server is not implemented on this system: Listen returns none.
 type Server struct{}

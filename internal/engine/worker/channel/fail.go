@@ -14,6 +14,7 @@ func (s *Server) Fail(err error) {
 	s.failOnce.Do(func() {
 		s.err = err
 		close(s.failed)
+		s.unwatch()
 		for i := range s.slots {
 			s.slots[i].wake()
 		}

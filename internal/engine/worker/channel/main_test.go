@@ -173,3 +173,6 @@ func makeWritable(data []byte) error {
 	}
 	return errors.New("the memory is writable")
 }
+
+// pointer returns the address of a slice's first byte.
+func pointer(b []byte) unsafe.Pointer { return unsafe.Pointer(unsafe.SliceData(b)) }

@@ -22,7 +22,7 @@ func FuzzAnswer(f *testing.F) {
 	}
 	a = answer{kind: kindDone, compute: 5}
 	message := make([]byte, 1000)
-	f.Add(message[:place.put(a.append(message[:0]), tensors, 1, nil)], []byte("\x02\x00\x00\x00ab"))
+	f.Add(message[:place.put(a.append(message[:0]), tensors, nil, 1, nil)], []byte("\x02\x00\x00\x00ab"))
 	d := descriptor{dataType: tensor.Bytes, shape: tensor.Shape{1}, segment: 1, length: 6}
 	f.Add(d.append(append(a.append(nil), 1, 0, 0, 0)), []byte("\x02\x00\x00\x00ab"))
 	f.Fuzz(func(t *testing.T, message, segment []byte) {

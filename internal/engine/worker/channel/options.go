@@ -31,6 +31,8 @@ type Options struct {
 	// requires that every Result is released: one that is not keeps its memory. Outputs
 	// above the bound, and those of less than 16 KiB, are copied. 0: all are copied.
 	LendBytes int64
+	// Inputs is memory in which inputs are not copied. nil: all are copied.
+	Inputs *Inputs
 	// Broken is called at most once, in its own goroutine, when the worker broke the
 	// protocol: err is an ErrProtocol. It kills the worker's process, and after that Fail
 	// is called, with which all runs of the channel end. nil: Fail is called with err.

@@ -55,25 +55,41 @@ func (p *placement) next(length int) (inline bool, offset int) {
 	return false, offset
 }
 
-// segmentBytes returns the bytes of a segment that the tensors need, 0 for none.
-func (p *placement) segmentBytes(tensors []tensor.Tensor) int {
+// location is where the data of a tensor is already.
+type location struct {
+	segment uint32 // 0: nowhere
+	offset  int
+}
+
+// segmentBytes returns the bytes of a segment that the tensors need, 0 for none. located
+// has the locations of tensors; nil: none has one.
+func (p *placement) segmentBytes(tensors []tensor.Tensor, located []location) int {
 	next := *p
 	for i := range tensors {
-		next.next(len(tensors[i].Data))
+		if located == nil || located[i].segment == 0 {
+			next.next(len(tensors[i].Data))
+		}
 	}
 	return next.segment
 }
 
-// put is called once. It appends the descriptors of tensors to a message, and copies their data: into the
-// message's area or into the segment id with that memory. It returns the message's length.
-func (p *placement) put(message []byte, tensors []tensor.Tensor, id uint32, segment []byte) (length int) {
+// put is called once. It appends the descriptors of tensors to a message, and copies the
+// data of those that are not located: into the message's area or into the segment id with
+// that memory. It returns the message's length.
+func (p *placement) put(message []byte, tensors []tensor.Tensor, located []location, id uint32, segment []byte) (length int) {
 	area := message[:p.area]
 	length = p.inline
 	message = binary.LittleEndian.AppendUint32(message, uint32(len(tensors)))
 	for i := range tensors {
 		t := &tensors[i]
+		d := descriptor{dataType: t.DataType, shape: t.Shape, length: uint64(len(t.Data))}
+		if located != nil && located[i].segment != 0 {
+			d.segment, d.offset = located[i].segment, uint64(located[i].offset)
+			message = d.append(message)
+			continue
+		}
 		inline, offset := p.next(len(t.Data))
-		d := descriptor{dataType: t.DataType, shape: t.Shape, offset: uint64(offset), length: uint64(len(t.Data))}
+		d.offset = uint64(offset)
 		if inline {
 			copy(area[offset:], t.Data)
 			length = max(length, offset+len(t.Data))

@@ -5,6 +5,7 @@ package channel
 import (
 	"context"
 	"fmt"
+	"runtime"
 
 	"github.com/tensorwire/tensorwire/internal/base/tensor"
 	"github.com/tensorwire/tensorwire/internal/engine"
@@ -22,8 +23,8 @@ type call struct {
 }
 
 // Run runs the worker's session on inputs and waits for the outputs. The inputs are valid
-// (see tensor.Validate); they are copied, and not read after Run returned. A run waits for
-// a free slot.
+// (see tensor.Validate); they are copied where they are not in Options.Inputs, and not read
+// after Run returned. A run waits for a free slot.
 //
 // When ctx is done, Run asks the worker to terminate the run, and returns ctx's error when
 // the worker has answered. Only Fail ends the wait for a worker that does not. Errors of the worker's run keep
@@ -45,6 +46,7 @@ func (s *Server) Run(ctx context.Context, session uint64, inputs []tensor.Tensor
 		}
 		return nil, err
 	}
+	defer runtime.KeepAlive(inputs) // until the worker has answered
 	sl.submit(length)
 	return c.finish(ctx)
 }
@@ -60,7 +62,8 @@ func (c *call) prepare(ctx context.Context, inputs []tensor.Tensor) (int, error)
 	}
 	var inputID uint32
 	var memory []byte
-	if n := place.segmentBytes(inputs); n > 0 {
+	located := c.server.locate(inputs)
+	if n := place.segmentBytes(inputs, located); n > 0 {
 		if c.input, err = c.segment(ctx, n, shm.ReadOnly); err != nil {
 			return 0, err
 		}
@@ -73,7 +76,7 @@ func (c *call) prepare(ctx context.Context, inputs []tensor.Tensor) (int, error)
 	}
 	r := c.request(kindRun)
 	message := r.append(c.slot.requestArea[:0])
-	return place.put(message, inputs, inputID, memory), nil
+	return place.put(message, inputs, located, inputID, memory), nil
 }
 
 // request returns a request with the call's output segment.

@@ -35,7 +35,12 @@ type Server struct {
 	tokens chan struct{}
 	// sessions has a *history for each session.
 	sessions sync.Map
-	running  atomic.Int64
+	// announced has the IDs of the segments of Options.Inputs that the worker has.
+	announced  sync.Map
+	announcing sync.Mutex // held while one is sent
+	// unwatch ends the calls of forgetInput.
+	unwatch func()
+	running atomic.Int64
 
 	breakOnce, failOnce sync.Once
 	// failed is closed after err was set.
@@ -89,6 +94,10 @@ func Listen(slots int, o Options) (*Server, error) {
 	for i := range s.slots {
 		s.slots[i].slotMemory, s.slots[i].index = slotAt(control.Bytes(), i), i
 		s.idle[slots-1-i] = &s.slots[i]
+	}
+	s.unwatch = func() {}
+	if o.Inputs != nil {
+		s.unwatch = o.Inputs.segments.Watch(s.forgetInput)
 	}
 	return s, nil
 }

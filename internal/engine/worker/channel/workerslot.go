@@ -158,7 +158,7 @@ func (w *Worker) answer(s *workerSlot, r request, result *engine.Result) error {
 	if err != nil {
 		return fmt.Errorf("%w: outputs: %w", engine.ErrTooLarge, err)
 	}
-	if needed := uint64(place.segmentBytes(result.Outputs)); needed > r.size {
+	if needed := uint64(place.segmentBytes(result.Outputs, nil)); needed > r.size {
 		a := answer{kind: kindMore, needed: needed}
 		s.send(len(a.append(s.answerArea[:0])))
 		message, open := s.receive()
@@ -179,7 +179,7 @@ func (w *Worker) answer(s *workerSlot, r request, result *engine.Result) error {
 		}
 	}
 	a := answer{kind: kindDone, compute: result.Timings.Compute}
-	s.send(place.put(a.append(s.answerArea[:0]), result.Outputs, r.output, memory))
+	s.send(place.put(a.append(s.answerArea[:0]), result.Outputs, nil, r.output, memory))
 	return nil
 }
 
