@@ -52,7 +52,7 @@ func (m *meter) message(size int64, compressed bool) error {
 	case !m.account.TryAdd(size):
 		return budgetExhausted()
 	}
-	m.pace.transfer.Begin(m.account, m.pace.rate, m.pace)
+	m.pace.beginTransfer(m.account)
 	return nil
 }
 

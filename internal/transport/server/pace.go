@@ -26,6 +26,10 @@ const deadlineStep = time.Second
 // handler leaves it behind. stop and Interrupt may be called by another.
 type pace struct {
 	transfer admission.Transfer
+	// transferMu orders beginTransfer and stop. stopped: no transfer begins any more.
+	transferMu sync.Mutex
+	stopped    bool
+
 	grace    time.Duration
 	rate     int64 // in bytes per second
 	start    time.Time
@@ -54,6 +58,15 @@ func deadlineOf(w http.ResponseWriter) readDeadliner {
 		return d
 	}
 	return http.NewResponseController(w)
+}
+
+// beginTransfer begins the transfer of a message, unless the handler has returned.
+func (p *pace) beginTransfer(account *admission.Account) {
+	p.transferMu.Lock()
+	defer p.transferMu.Unlock()
+	if !p.stopped {
+		p.transfer.Begin(account, p.rate, p)
+	}
 }
 
 // begin starts the clock.
@@ -119,7 +132,10 @@ func (p *pace) beginLast() {
 
 // stop is called when the handler has returned.
 func (p *pace) stop() {
+	p.transferMu.Lock()
+	p.stopped = true
 	p.transfer.End()
+	p.transferMu.Unlock()
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.control = nil

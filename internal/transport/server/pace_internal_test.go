@@ -64,3 +64,18 @@ func TestNoDeadlineIsSetAfterTheHandler(t *testing.T) {
 		}
 	}
 }
+
+// It may also begin that message while the handler returns. The race detector sees a
+// transfer that begins and ends without an order.
+func TestMessagesBeginWhileTheHandlerReturns(t *testing.T) {
+	for range 50 {
+		account := admission.NewAccount(admission.New(1<<20), 1)
+		p := &pace{}
+		m := &meter{account: account, pace: p, limit: 1 << 20}
+		began := make(chan error)
+		go func() { began <- m.message(1000, false) }()
+		p.stop()
+		account.Close()
+		<-began // an error where the account was closed before
+	}
+}
