@@ -5,6 +5,8 @@
 // cannot know whether a buffer is still in use leaves it to the garbage collector instead of
 // Put. The garbage collector frees a pooled buffer that was not used for two of its cycles.
 //
+// Buffers for messages have pools of their own: processes that run models may read them.
+//
 // The package is a leaf, and safe for concurrent use.
 package bufpool
 

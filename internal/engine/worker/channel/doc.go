@@ -13,8 +13,15 @@
 // over a socket. The worker reports outputs that do not fit, and the server replies with
 // a larger segment; a session's next run has one of the right size from the start.
 //
-// Inputs are copied into the segment and outputs out of it, once each. With
-// Options.LendBytes outputs stay in the segment, which then belongs to the Result.
+// Inputs are copied into the segment, unless they are in Options.Inputs: segments common
+// to all channels, into which the server reads messages before it knows their model. The
+// worker gets such a segment at its first use, and can only read it. Outputs are copied out
+// of their segment; with Options.LendBytes they stay there, and the segment belongs to the
+// Result.
+//
+// The server's side of segments is on Go's heap: the garbage collector frees what nobody
+// releases, such as the input of a caller that left (see shm/heap.go). Run keeps its inputs
+// alive until the worker has answered.
 //
 // # Wake-ups
 //
@@ -40,5 +47,6 @@
 // its slot is not reused. Files are sealed: neither side can change their size, and
 // the worker can map those of inputs for reading only, however it opens them. A
 // compromised worker can read and change all messages and outputs of its own channel, and
-// read all inputs that were sent to it.
+// lent outputs until they are released. It can read all inputs that were sent to it, and
+// what is later received into the same segments of Options.Inputs, for any model.
 package channel

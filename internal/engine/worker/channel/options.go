@@ -27,11 +27,12 @@ type Options struct {
 	MaxSharedBytes int64
 	// IdleTime is how long shared memory that no run uses is kept for later runs. 0: 5 s.
 	IdleTime time.Duration
-	// LendBytes bounds the outputs that stay in shared memory until Result.Release. It
-	// requires that every Result is released: one that is not keeps its memory. Outputs
-	// above the bound, and those of less than 16 KiB, are copied. 0: all are copied.
+	// LendBytes bounds the outputs that stay in shared memory until Result.Release, or until
+	// the garbage collector frees them. Outputs above the bound, BYTES, and those of less
+	// than 16 KiB are copied. 0: all are copied.
 	LendBytes int64
-	// Inputs is memory in which inputs are not copied. nil: all are copied.
+	// Inputs is memory in which inputs of 16 KiB and more are not copied. It is common to
+	// the channels of a process. nil: all are copied.
 	Inputs *Inputs
 	// Broken is called at most once, in its own goroutine, when the worker broke the
 	// protocol: err is an ErrProtocol. It kills the worker's process, and after that Fail
