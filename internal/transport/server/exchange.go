@@ -36,7 +36,7 @@ func observe(w http.ResponseWriter, r *http.Request) (*exchange, *http.Request) 
 		return e, r
 	}
 	e := &exchange{ResponseWriter: w}
-	e.record.ID = requestID(r.Header)
+	e.record.ID, e.record.Peer = requestID(r.Header), peerOf(r.RemoteAddr)
 	return e, r.WithContext(telemetry.WithRequest(r.Context(), &e.record))
 }
 
