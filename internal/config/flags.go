@@ -8,6 +8,7 @@ import (
 	"github.com/KimMachineGun/automemlimit/memlimit"
 	"github.com/spf13/pflag"
 
+	"github.com/tensorwire/tensorwire/internal/base/bytesize"
 	"github.com/tensorwire/tensorwire/internal/imageinput"
 	"github.com/tensorwire/tensorwire/internal/models/repository"
 )
@@ -98,7 +99,7 @@ func (c *Config) schedulingFlags() *pflag.FlagSet {
 func (c *Config) limitFlags() *pflag.FlagSet {
 	f := newFlags()
 	f.size(&c.MaxMessageBytes, defaultMaxMessageBytes, "max-message-bytes", "maximum `size` of a request message, decompressed")
-	note(scalar(f, &c.MemoryBudget, defaultMemoryBudget(memlimit.FromCgroup, memlimit.FromSystem), "memory-budget", sizeKind, fmt.Sprintf("maximum `size` of memory for request messages, such as 512MiB or 2GB; a message takes up to %d times its size; requests beyond are refused as unavailable before they are read; 0 is no limit. Go's soft memory limit follows from it, unless GOMEMLIMIT is set", heldTimes), parseDecimalSize),
+	note(scalar(f, &c.MemoryBudget, defaultMemoryBudget(memlimit.FromCgroup, memlimit.FromSystem), "memory-budget", sizeKind, fmt.Sprintf("maximum `size` of memory for request messages, such as 512MiB or 2GB; a message takes up to %d times its size; requests beyond are refused as unavailable before they are read; 0 is no limit. Go's soft memory limit follows from it, unless GOMEMLIMIT is set", heldTimes), bytesize.Parse),
 		defaultNote, "half of the memory limit of the cgroup or the machine")
 	f.int64(&c.MaxImagePixels, defaultMaxImagePixels, "max-image-pixels", "maximum `pixels` of an image, width times height")
 	f.int64(&c.MaxImageRatio, defaultMaxImageRatio, "max-image-ratio", fmt.Sprintf("maximum `pixels` of an image for each pixel of the model's input; does not apply to images up to %d pixels; 0 is no limit", imageinput.FreePixels))

@@ -42,6 +42,8 @@ type Spec struct {
 	// Dir is the directory of the only model that the process will load. "": any model in
 	// Options.Root.
 	Dir string
+	// MemoryLimit bounds its memory in bytes. 0: as all others.
+	MemoryLimit int64
 }
 
 // Start starts a process. It ends the attempt when ctx is done; the process outlives ctx.
@@ -144,7 +146,7 @@ func (e *Engine) Load(ctx context.Context, path string, options engine.LoadOptio
 		s.loadLimit = time.Until(deadline)
 	}
 	err := s.load(ctx)
-	if errors.Is(err, engine.ErrCrashed) && e.mayShare(path) && ctx.Err() == nil {
+	if errors.Is(err, engine.ErrCrashed) && e.mayShare(s.request) && ctx.Err() == nil {
 		e.separate(path)
 		err = s.load(ctx)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -45,6 +46,12 @@ func (s *session) Failing() error { return s.host.Load().failing(s) }
 // Screen implements [engine.Screener].
 func (s *session) Screen(ctx context.Context, inputs []tensor.Tensor) error {
 	return s.quarantine.check(ctx, inputs)
+}
+
+// spec describes a process for the model alone.
+func (s *session) spec() Spec {
+	dir := filepath.Dir(s.request.Path)
+	return Spec{Name: dir, Dir: dir, MemoryLimit: s.request.Options.MemoryLimit}
 }
 
 // load loads the model into a host.

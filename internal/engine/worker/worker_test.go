@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"net/netip"
+	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -354,4 +356,29 @@ func TestASpareTakesOver(t *testing.T) {
 		}
 		f.refuse.Store(false)
 	})
+}
+
+// A model with a memory limit of its own has its own worker, also for suspects.
+func TestAModelsMemoryLimitIsItsOwn(t *testing.T) {
+	f := newFarm()
+	e := newEngine(t, f, worker.Options{Isolation: worker.Shared})
+	load(t, e, "a", 1, engine.LoadOptions{})
+	limited := load(t, e, "b", 1, engine.LoadOptions{MemoryLimit: 7})
+	load(t, e, "c", 1, engine.LoadOptions{})
+	if _, err := limited.Run(t.Context(), input(crash)); !errors.Is(err, engine.ErrCrashed) {
+		t.Error(err)
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	own := 0
+	for _, p := range f.processes {
+		if p.spec.MemoryLimit == 7 && p.spec.Dir != "" {
+			own++
+		} else if p.spec.MemoryLimit != 0 || slices.ContainsFunc(p.has(), func(path string) bool { return filepath.Base(filepath.Dir(path)) == "b" }) {
+			t.Errorf("a worker of %+v has %v", p.spec, p.has())
+		}
+	}
+	if own < 2 {
+		t.Errorf("%d processes have the limit, want the model's and the suspect's", own)
+	}
 }
