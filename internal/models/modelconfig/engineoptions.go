@@ -102,11 +102,13 @@ func readOptions(r *report, config *inference.ModelConfig) engine.LoadOptions {
 func checkParameters(r *report, config *inference.ModelConfig) {
 	for _, key := range slices.Sorted(maps.Keys(config.GetParameters())) {
 		switch key {
-		case intraOpThreads, interOpThreads, executionMode, optimization, runTimeout, probeInputBytes, workerMemory:
+		case intraOpThreads, interOpThreads, executionMode, optimization, runTimeout, probeInputBytes:
+		case loadTimeout, unloadBeforeLoad, workerMemory:
 		default:
 			r.warn("parameters[%q] is ignored", key)
 		}
 	}
 	readOptions(r, config)
 	readLimits(r, config)
+	readLoadOptions(r, config)
 }

@@ -58,13 +58,13 @@ func Grow(ctx context.Context, n int64) error {
 
 // hold reserves n bytes of the budget, and records them with add.
 func (a *Account) hold(n int64, add func(n int64)) error {
-	if !a.budget.tryExtend(n) {
+	if !a.budget.tryExtend(a, n) {
 		return a.noRoom(n)
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.closed {
-		a.budget.Release(n)
+		a.release(n)
 		return ErrClosed
 	}
 	add(n)
@@ -90,7 +90,7 @@ func (a *Account) unhold(n int64) {
 	defer a.mu.Unlock()
 	if !a.closed {
 		a.extra -= n
-		a.budget.Release(n)
+		a.release(n)
 	}
 }
 
@@ -134,9 +134,9 @@ func (a *Account) closeLocked() int64 {
 	return n
 }
 
-// tryExtend is TryReserve for a request that has reserved before. It overtakes those that wait:
+// tryExtend is TryReserve for the account of a request that has reserved before. It overtakes those that wait:
 // what such a request has becomes free only when it ends.
-func (b *Budget) tryExtend(n int64) bool {
+func (b *Budget) tryExtend(a *Account, n int64) bool {
 	if b == nil {
 		return true
 	}
@@ -145,7 +145,7 @@ func (b *Budget) tryExtend(n int64) bool {
 	if !b.fitsLocked(n) {
 		return false
 	}
-	b.takeLocked(n)
+	b.takeLocked(a, n)
 	return true
 }
 

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/tensorwire/tensorwire/internal/telemetry"
+	"github.com/tensorwire/tensorwire/internal/transport/admission"
 )
 
 var (
@@ -25,6 +26,7 @@ type exchange struct {
 	status   int   // 0 until the response has begun
 	bytesOut int64 // of the body
 	body     countedBody
+	pace     writePace
 	id       [1]string // memory of the response's header field
 }
 
@@ -36,7 +38,7 @@ func observe(w http.ResponseWriter, r *http.Request) (*exchange, *http.Request) 
 		return e, r
 	}
 	e := &exchange{ResponseWriter: w}
-	e.record.ID, e.record.Peer = requestID(r.Header), peerOf(r.RemoteAddr)
+	e.record.ID, e.record.Peer = requestID(r.Header), admission.PeerOfText(r.RemoteAddr)
 	return e, r.WithContext(telemetry.WithRequest(r.Context(), &e.record))
 }
 
@@ -51,7 +53,11 @@ func (e *exchange) WriteHeader(status int) {
 // Write implements [http.ResponseWriter].
 func (e *exchange) Write(p []byte) (int, error) {
 	e.begin()
-	n, err := e.ResponseWriter.Write(p)
+	write := e.ResponseWriter.Write
+	if e.pace.paces(len(p)) {
+		write = e.pace.write
+	}
+	n, err := write(p)
 	e.bytesOut += int64(n)
 	return n, err
 }
@@ -59,6 +65,7 @@ func (e *exchange) Write(p []byte) (int, error) {
 // Flush implements [http.Flusher].
 func (e *exchange) Flush() {
 	e.begin()
+	e.pace.allow(heldBytes)
 	if f, ok := e.ResponseWriter.(http.Flusher); ok {
 		f.Flush()
 		return

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"time"
 
 	"connectrpc.com/connect/v2"
@@ -27,6 +28,8 @@ const (
 // meter reserves memory for the messages of one request.
 type meter struct {
 	account *admission.Account
+	pace    *pace
+	dropper dropper
 	limit   int64 // of a message, in bytes
 	// wait reserves for a message of a stream after its first, and blocks until there is
 	// room. Until then the message is not read, and flow control stops the sender. nil: no
@@ -49,11 +52,33 @@ func (m *meter) message(size int64, compressed bool) error {
 	size = m.size(size, compressed)
 	switch {
 	case later && m.wait != nil:
-		return waitError(m.wait(size))
-	case m.account.TryAdd(size):
-		return nil
+		if err := m.wait(size); err != nil {
+			return waitError(err)
+		}
+	case !m.account.TryAdd(size):
+		return budgetExhausted()
 	}
-	return budgetExhausted()
+	m.pace.transfer.Begin(m.account, m.pace.rate, m.pace)
+	return nil
+}
+
+// moved counts n bytes of the message. last: no more follow. The error is that of a request which
+// was ended for others.
+func (m *meter) moved(n int, last bool) error {
+	m.pace.transfer.Moved(n)
+	if m.pace.interrupted.Load() || last && !m.pace.transfer.End() {
+		return budgetRevoked()
+	}
+	return nil
+}
+
+// revoked releases the memory of a request that was ended for others, and drops the rest of its
+// message: left bytes, or an unknown number.
+func (m *meter) revoked(body io.Reader, left int64) {
+	m.pace.transfer.End()
+	m.account.Close()
+	m.pace.resume()
+	m.dropper.drop(body, left)
 }
 
 // size returns what is reserved for so many bytes. What a compressed message decompresses to
