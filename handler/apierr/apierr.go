@@ -51,6 +51,7 @@ var codes = []struct {
 	{sharedmem.ErrRegion, connect.CodeInvalidArgument},
 	{tensorjson.ErrNotRepresentable, connect.CodeInvalidArgument},
 	{engine.ErrClosed, connect.CodeUnavailable},
+	{engine.ErrNoProcess, connect.CodeUnavailable},
 	{engine.ErrUnsupported, connect.CodeUnimplemented},
 	{engine.ErrTooLarge, connect.CodeResourceExhausted},
 	{engine.ErrTimeLimit, connect.CodeDeadlineExceeded},

@@ -33,6 +33,8 @@ type Process interface {
 	PID() int
 	// MemoryBytes measures the process's memory, what it shares in proportion (PSS).
 	MemoryBytes() (int64, error)
+	// Profile takes a profile of its Go code; see process.Process.Profile.
+	Profile(ctx context.Context, name string, debug int, duration time.Duration) ([]byte, error)
 }
 
 // Spec describes the process that a host needs.

@@ -3,6 +3,7 @@ package worker_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -10,6 +11,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/tensorwire/tensorwire/internal/base/tensor"
 	"github.com/tensorwire/tensorwire/internal/engine"
@@ -40,6 +42,29 @@ type farm struct {
 	// stuck has the paths of models whose loads end with the process.
 	stuck  map[string]bool
 	refuse atomic.Bool
+	// rejected has the errors of loads by path.
+	rejected map[string]error
+}
+
+// reject makes loads of a path fail; nil: they succeed again.
+func (f *farm) reject(path string, err error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.rejected = map[string]error{path: err}
+}
+
+// pathOf returns the path of the loaded model in a directory of that name.
+func pathOf(t *testing.T, f *farm, dir string) string {
+	t.Helper()
+	for _, p := range f.alive() {
+		for _, path := range p.has() {
+			if filepath.Base(filepath.Dir(path)) == dir {
+				return path
+			}
+		}
+	}
+	t.Fatalf("%s is not loaded", dir)
+	return ""
 }
 
 func newFarm() *farm {
@@ -99,8 +124,18 @@ func (p *fakeProcess) Death() *process.Death       { return &p.death }
 func (p *fakeProcess) MemoryBytes() (int64, error) { return 1000, nil }
 func (p *fakeProcess) PID() int                    { return p.pid }
 
+func (p *fakeProcess) Profile(_ context.Context, name string, debug int, duration time.Duration) ([]byte, error) {
+	return fmt.Appendf(nil, "%d %s %d %v", p.pid, name, debug, duration), nil
+}
+
 func (p *fakeProcess) Load(ctx context.Context, request process.LoadRequest) (process.Loaded, error) {
 	p.farm.loads.Add(1)
+	p.farm.mu.Lock()
+	rejected := p.farm.rejected[request.Path]
+	p.farm.mu.Unlock()
+	if rejected != nil {
+		return process.Loaded{}, rejected
+	}
 	if p.farm.deadly[request.Path] {
 		p.die(process.Death{Signal: "SIGABRT"})
 	}

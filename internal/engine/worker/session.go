@@ -18,6 +18,7 @@ var (
 	_ engine.Session        = (*session)(nil)
 	_ engine.HealthReporter = (*session)(nil)
 	_ engine.Screener       = (*session)(nil)
+	_ engine.WorkerReporter = (*session)(nil)
 )
 
 // session is a model in a worker.
@@ -41,7 +42,10 @@ type session struct {
 func (s *session) Signature() *engine.Signature { return s.signature }
 
 // Failing implements [engine.HealthReporter]: no worker could be started for the model.
-func (s *session) Failing() error { return s.host.Load().failing(s) }
+func (s *session) Failing() error { return s.host.Load().failing() }
+
+// Worker implements [engine.WorkerReporter].
+func (s *session) Worker() engine.Worker { return s.host.Load().state() }
 
 // Screen implements [engine.Screener].
 func (s *session) Screen(ctx context.Context, inputs []tensor.Tensor) error {

@@ -10,6 +10,8 @@ import (
 // instance is an open session with a reference count: the leases and, until drop, the
 // repository.
 type instance struct {
+	// bare is the engine's session, without the decoration of session.
+	bare    engine.Session
 	session engine.Session
 	refs    atomic.Int64
 	// close closes the session and reports that to the repository. It is called once.
