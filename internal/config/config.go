@@ -34,6 +34,9 @@ type Config struct {
 	WorkerMemory   Size
 	WorkerSpares   bool
 	IntraOpThreads int
+	// MaxOutputBytes bounds one output of a run, of models whose configuration has no
+	// limit of its own.
+	MaxOutputBytes Size
 
 	// Instances is the number of concurrent runs of a model. 0: one for each CPU.
 	Instances     int
@@ -56,7 +59,7 @@ type Config struct {
 	// MinReadRate and MinWriteRate are minimum transfer rates in bytes per second.
 	MinReadRate, MinWriteRate Size
 	TransferGrace             time.Duration
-	// MemoryBudget bounds the memory of request messages. 0: no limit.
+	// MemoryBudget bounds the memory of requests in progress. 0: no limit.
 	MemoryBudget      Size
 	MaxImagePixels    int64
 	MaxImageRatio     int64

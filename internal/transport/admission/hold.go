@@ -36,8 +36,11 @@ func (*ExhaustedError) RetryAfter() time.Duration { return RetryWait }
 // more than once, or with the request. Less than MinHold, and a request without an account, reserve
 // nothing. Hold is safe for concurrent use.
 func Hold(ctx context.Context, n int64) (release func(), err error) {
+	if n < MinHold {
+		return func() {}, nil
+	}
 	account := accountOf(ctx)
-	if account == nil || n < MinHold {
+	if account == nil {
 		return func() {}, nil
 	}
 	if err := account.hold(n, account.addExtraLocked); err != nil {
@@ -50,7 +53,10 @@ func Hold(ctx context.Context, n int64) (release func(), err error) {
 // answered: what it takes in memory once it is decoded. It never waits, and has the errors of
 // [Hold]. The goroutine that reads the messages calls it. Settle does not lower it.
 func Grow(ctx context.Context, n int64) error {
-	if account := accountOf(ctx); account != nil && n >= MinHold {
+	if n < MinHold {
+		return nil
+	}
+	if account := accountOf(ctx); account != nil {
 		return account.hold(n, account.addGrownLocked)
 	}
 	return nil

@@ -3,27 +3,21 @@ package server
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
-	"time"
 
 	"connectrpc.com/connect/v2"
 
 	"github.com/tensorwire/tensorwire/internal/base/setting"
 	"github.com/tensorwire/tensorwire/internal/transport/admission"
-	"github.com/tensorwire/tensorwire/internal/transport/admission/overload"
+	"github.com/tensorwire/tensorwire/internal/transport/rpcfast"
 	"github.com/tensorwire/tensorwire/internal/transport/wire"
 )
 
-const (
-	// HeldTimes is how many copies of a message are in memory at once, and so what is
-	// reserved for it: the bytes that arrived, which Connect collects in a buffer, and
-	// what they were decoded to. REST has the body and the tensors of its JSON.
-	HeldTimes = 2
-	// retryWait is when a client that found no memory is asked to retry. Most
-	// reservations last less than a second.
-	retryWait = time.Second
-)
+// HeldTimes is how many copies of a message are in memory at once, and so what is reserved for it
+// before it is read: the bytes that arrived, which Connect collects in a buffer, and what they were
+// decoded to. REST has the body and the tensors of its JSON. A message that takes more when it is
+// decoded reserves the rest then.
+const HeldTimes = 2
 
 // meter reserves memory for the messages of one request.
 type meter struct {
@@ -93,7 +87,7 @@ func (m *meter) size(size int64, compressed bool) int64 {
 }
 
 func budgetExhausted() error {
-	return overload.Unavailable(retryWait, fmt.Sprintf("request memory budget exhausted (%s): retry later", setting.MemoryBudget))
+	return rpcfast.MemoryError(&admission.ExhaustedError{})
 }
 
 // waitError returns the client's error for the end of a wait for memory.

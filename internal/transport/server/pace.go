@@ -140,7 +140,7 @@ func (p *pace) count(n int, err error) error {
 
 // budgetRevoked is the error of a request that is ended because others need its memory.
 func budgetRevoked() error {
-	return overload.Unavailable(retryWait, fmt.Sprintf("request memory budget exhausted (%s), and another request needs the memory of this one, whose transfer was slow or one of many: retry later", setting.MemoryBudget))
+	return overload.Unavailable(admission.RetryWait, fmt.Sprintf("request memory budget exhausted (%s), and another request needs the memory of this one, whose transfer was slow or one of many: retry later", setting.MemoryBudget))
 }
 
 // timedBody enforces the minimum transfer rate of a whole body.
