@@ -59,6 +59,8 @@ func (c *Config) listenerFlags() *pflag.FlagSet {
 		return text == "net/http", nil
 	}), choices, "auto", "net/http")
 	note(f.Lookup("http2"), defaultNote, "auto")
+	note(f.text(&c.DebugListen, "", "debug-listen", "`address` of profiles and of the list of workers, such as 127.0.0.1:6060; without TLS and authentication"),
+		defaultNote, "none")
 	return f.FlagSet
 }
 
