@@ -140,7 +140,7 @@ func (r *Repository[S]) open(bare, session engine.Session, from *scratch) *insta
 	from.retain()
 	i.close = func() {
 		defer r.sessions.Done()
-		err := errors.Join(session.Close(), from.release())
+		err := errors.Join(i.closeSession(), from.release())
 		r.mu.Lock()
 		r.closeErr = errors.Join(r.closeErr, err)
 		r.mu.Unlock()
