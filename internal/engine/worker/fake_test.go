@@ -42,6 +42,8 @@ type farm struct {
 	// stuck has the paths of models whose loads end with the process.
 	stuck  map[string]bool
 	refuse atomic.Bool
+	// crash is the death of a process by a request of crash.
+	crash process.Death
 	// rejected has the errors of loads by path.
 	rejected map[string]error
 }
@@ -68,7 +70,7 @@ func pathOf(t *testing.T, f *farm, dir string) string {
 }
 
 func newFarm() *farm {
-	return &farm{release: make(chan struct{}), deadly: map[string]bool{}, stuck: map[string]bool{}}
+	return &farm{crash: process.Death{Signal: "SIGSEGV"}, release: make(chan struct{}), deadly: map[string]bool{}, stuck: map[string]bool{}}
 }
 
 func (f *farm) start(_ context.Context, spec worker.Spec) (worker.Process, error) {
@@ -185,7 +187,7 @@ func (p *fakeProcess) Run(ctx context.Context, id uint64, inputs []tensor.Tensor
 	}
 	switch slices.Max(inputs[0].Data) {
 	case crash:
-		p.die(process.Death{Signal: "SIGSEGV"})
+		p.die(p.farm.crash)
 	case wait:
 		p.farm.waiting.Add(1)
 		defer p.farm.waiting.Add(-1)

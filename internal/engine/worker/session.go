@@ -101,7 +101,7 @@ func (s *session) Run(ctx context.Context, inputs []tensor.Tensor) (*engine.Resu
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		if byServer(died.Death()) {
+		if !hasSuspects(died.Death()) {
 			continue // the server ended it, because of another run
 		}
 		if engine.IsBatch(ctx) {
@@ -145,7 +145,7 @@ func (s *session) runAlone(ctx context.Context, inputs []tensor.Tensor) (*engine
 		return result, err
 	}
 	s.engine.counters.blamed.Add(1)
-	s.quarantine.add(ctx, inputs)
+	s.quarantine.add(ctx, inputs, blame(death))
 	s.engine.options.Logger.ErrorContext(ctx, "a request ended its worker", "path", s.request.Path, "cause", death, "shapes", shapesOf(inputs))
 	if h := s.host.Load(); h.pool && s.engine.options.Isolation == ByVersion {
 		s.engine.separate(s.request.Path)

@@ -58,7 +58,7 @@ func (h *host) serveOnce(spare *spare) {
 	}
 	log.Error("worker died", "cause", death, "output", death.Output)
 	spare.want()
-	if h.pool && !byServer(death) && current.running.Load() == 0 {
+	if h.pool && hasSuspects(death) && current.running.Load() == 0 {
 		h.engine.split(h)
 	}
 }

@@ -341,6 +341,37 @@ func TestWorkersAreListed(t *testing.T) {
 	}
 }
 
+// A worker that exceeds its limit of memory makes suspects: the request that needs the
+// memory fails, is not run again for a while, and the others get their responses.
+func TestMemoryLimitsMakeSuspects(t *testing.T) {
+	f := newFarm()
+	f.crash = process.Death{Signal: "SIGKILL", Cause: engine.ErrOutOfMemory}
+	e := newEngine(t, f, worker.Options{})
+	s := load(t, e, "m", 10, engine.LoadOptions{})
+	var waiting sync.WaitGroup
+	waiting.Go(func() {
+		if _, err := s.Run(t.Context(), input(wait)); err != nil {
+			t.Errorf("a bystander: %v", err)
+		}
+	})
+	for f.waiting.Load() == 0 {
+		time.Sleep(time.Millisecond)
+	}
+	_, err := s.Run(t.Context(), input(crash))
+	if !errors.Is(err, engine.ErrOutOfMemory) {
+		t.Errorf("error %v", err)
+	}
+	if n := e.Stats().Blamed; n != 1 {
+		t.Errorf("%d requests were blamed", n)
+	}
+	if err := s.(engine.Screener).Screen(t.Context(), input(crash)); !errors.Is(err, engine.ErrOutOfMemory) || errors.Is(err, engine.ErrCrashed) {
+		t.Errorf("an equal request: %v", err)
+	}
+	close(f.release)
+	waiting.Wait()
+	mustEcho(t, s)
+}
+
 // The last session of a worker ends it; one of a pool leaves the others.
 func TestAWorkerEndsWithItsSessions(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -29,7 +29,7 @@ func failTimes(l *loader, n int, err error) {
 }
 
 // started loads the models of a directory in a bubble.
-func started(t *testing.T, dir string, l *loader, options repository.Options[string]) *repository.Repository[string] {
+func started(t *testing.T, dir string, l engine.Loader, options repository.Options[string]) *repository.Repository[string] {
 	t.Helper()
 	options.Logger = quiet
 	r := repository.New(dir, enginetest.Registry(l), options)
