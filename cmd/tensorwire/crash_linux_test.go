@@ -233,6 +233,34 @@ func TestALoadThatCrashesIsListed(t *testing.T) {
 	})
 }
 
+// largeAtLoad is a graph with a constant of 2 GB, which the runtime computes when it loads
+// the model.
+func largeAtLoad() onnxtest.Graph {
+	g := onnxtest.Unary("Neg", onnxtest.Float32, "batch", 3)
+	g.Initializers = []onnxtest.Initializer{{Name: "shape", Elem: onnxtest.Int64, Dims: []int64{1}, Raw: tensor.AsBytes([]int64{500_000_000})}}
+	g.Nodes = append(g.Nodes,
+		onnxtest.Node{Op: "ConstantOfShape", Inputs: []string{"shape"}, Outputs: []string{"large"}},
+		onnxtest.Node{Op: "ReduceMax", Inputs: []string{"large"}, Outputs: []string{"z"}, Ints: map[string]int64{"keepdims": 0}},
+	)
+	g.Outputs = append(g.Outputs, onnxtest.Value{Name: "z", Elem: onnxtest.Float32})
+	return g
+}
+
+// A model whose load needs too much memory is listed with the reason, and tried again. Others
+// are served meanwhile.
+func TestALoadThatNeedsTooMuchMemoryIsListed(t *testing.T) {
+	dir := t.TempDir()
+	check := negatives(t, dir)
+	writeModel(t, dir, "bad", largeAtLoad().Encode(), parameter("worker_memory", "256MiB"))
+	p := start(t, "--models", dir, "--log-level", "error", "--isolation", "version")
+	stop := bystanders(t, p.url, check)
+	defer stop()
+	status, index := p.ask(t, "/v2/repository/index", "{}")
+	if status != http.StatusOK || !strings.Contains(index, `"name":"bad","version":"1","state":"UNAVAILABLE","reason":"`) || !strings.Contains(index, "out of memory") || !strings.Contains(index, "the next attempt is at") {
+		t.Errorf("%d %s", status, index)
+	}
+}
+
 // Empty tensors that the runtime computes stay valid.
 func TestEmptyTensorsAreValid(t *testing.T) {
 	dir := t.TempDir()

@@ -7,7 +7,6 @@ import (
 	"io"
 	"net/http"
 	"os"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
@@ -170,25 +169,6 @@ func TestStopsWhileAModelRuns(t *testing.T) {
 	}
 }
 
-// children returns the process IDs of the children of a process.
-func children(t *testing.T, pid int) []int {
-	t.Helper()
-	files, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", pid))
-	if err != nil {
-		t.Fatal(err)
-	}
-	var pids []int
-	for _, file := range files {
-		text, _ := os.ReadFile(file) // without it the thread has ended
-		for _, field := range strings.Fields(string(text)) {
-			if pid, err := strconv.Atoi(field); err == nil {
-				pids = append(pids, pid)
-			}
-		}
-	}
-	return pids
-}
-
 // Workers end with a server that is killed, also while a model runs.
 func TestWorkersEndWithTheServer(t *testing.T) {
 	dir := t.TempDir()
@@ -312,5 +292,58 @@ func TestProfilesOfOthersAreWarnedOf(t *testing.T) {
 	address := debugAddress.FindStringSubmatch(p.out.String())[1]
 	if code, _, stderr := command(t.Context(), "serve", "--models", dir, "--isolation", "off", "--listen", "127.0.0.1:0", "--debug-listen", strings.Replace(address, "[::]", "0.0.0.0", 1)); code != exitError || !strings.Contains(stderr, "set another address with --debug-listen") {
 		t.Errorf("code %d: %s", code, stderr)
+	}
+}
+
+// fill is a model that computes with x numbers of four bytes each for a while, and outputs x.
+func fill() onnxtest.Graph {
+	g := onnxtest.Graph{
+		Nodes:   []onnxtest.Node{{Op: "ConstantOfShape", Inputs: []string{"x"}, Outputs: []string{"v0"}}},
+		Inputs:  []onnxtest.Value{{Name: "x", Elem: onnxtest.Int64, Dims: []any{1}}},
+		Outputs: []onnxtest.Value{{Name: "y", Elem: onnxtest.Int64, Dims: []any{1}}},
+	}
+	const additions = 50
+	name := func(i int) string { return "v" + strconv.Itoa(i) }
+	for i := range additions {
+		g.Nodes = append(g.Nodes, onnxtest.Node{Op: "Add", Inputs: []string{name(i), name(i)}, Outputs: []string{name(i + 1)}})
+	}
+	g.Nodes = append(g.Nodes,
+		onnxtest.Node{Op: "ReduceMax", Inputs: []string{name(additions)}, Outputs: []string{"zero"}, Ints: map[string]int64{"keepdims": 0}},
+		onnxtest.Node{Op: "Cast", Inputs: []string{"zero"}, Outputs: []string{"integer"}, Ints: map[string]int64{"to": onnxtest.Int64}},
+		onnxtest.Node{Op: "Add", Inputs: []string{"x", "integer"}, Outputs: []string{"y"}},
+	)
+	return g
+}
+
+// A run that needs more memory than a worker may use fails alone.
+func TestAMemoryLimitFailsItsRunAlone(t *testing.T) {
+	for name, test := range map[string]struct {
+		config string
+		args   []string
+	}{
+		"setting":   {"", []string{"--isolation", "shared", "--worker-memory", "256MiB"}},
+		"parameter": {parameter("worker_memory", "256MiB"), []string{"--isolation", "version"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			check := negatives(t, dir)
+			writeModel(t, dir, "fill", fill().Encode(), test.config)
+			p := start(t, slices.Concat([]string{"--models", dir, "--log-level", "error"}, test.args)...)
+			stop := bystanders(t, p.url, func(ctx context.Context, send sender) error {
+				code, text, output := send(ctx, "fill", integers(10))
+				if code != "" || !slices.Equal(output, tensor.AsBytes([]int64{10})) {
+					return fmt.Errorf("a small run: %s %s %v", code, text, output)
+				}
+				return check(ctx, send)
+			})
+			defer stop()
+			// 2 GB are refused by the system at once, 400 MB are seen while they are in use.
+			for _, n := range []int64{500_000_000, 100_000_000} {
+				code, text, _ := senders(t, p.url, hostile)["grpc"](t.Context(), "fill", integers(n))
+				if code != "unavailable" || !strings.Contains(text, "out of memory") {
+					t.Errorf("%d numbers: %s %s", n, code, text)
+				}
+			}
+		})
 	}
 }

@@ -27,8 +27,9 @@ func (h *host) supervise() {
 
 // serveOnce runs one process until its end.
 func (h *host) serveOnce(spare *spare) {
-	p, places, err := spare.take()
-	if p == nil && err == nil {
+	p, places := spare.take()
+	var err error
+	if p == nil {
 		p, places, err = h.prepare(h.spec)
 	}
 	log := h.engine.options.Logger.With("worker", h.spec.Name)
