@@ -233,16 +233,17 @@ func TestALoadThatCrashesIsListed(t *testing.T) {
 	})
 }
 
-// largeAtLoad is a graph with a constant of 2 GB, which the runtime computes when it loads
-// the model.
+// largeAtLoad is a graph with a constant of 400 MB and others that take the runtime minutes,
+// all of which it computes when it loads the model.
 func largeAtLoad() onnxtest.Graph {
-	g := onnxtest.Unary("Neg", onnxtest.Float32, "batch", 3)
-	g.Initializers = []onnxtest.Initializer{{Name: "shape", Elem: onnxtest.Int64, Dims: []int64{1}, Raw: tensor.AsBytes([]int64{500_000_000})}}
-	g.Nodes = append(g.Nodes,
-		onnxtest.Node{Op: "ConstantOfShape", Inputs: []string{"shape"}, Outputs: []string{"large"}},
-		onnxtest.Node{Op: "ReduceMax", Inputs: []string{"large"}, Outputs: []string{"z"}, Ints: map[string]int64{"keepdims": 0}},
-	)
-	g.Outputs = append(g.Outputs, onnxtest.Value{Name: "z", Elem: onnxtest.Float32})
+	g := slowToLoad()
+	g.Initializers = append(g.Initializers, onnxtest.Initializer{Name: "size", Elem: onnxtest.Int64, Dims: []int64{1}, Raw: tensor.AsBytes([]int64{100_000_000})})
+	g.Nodes = append([]onnxtest.Node{
+		{Op: "ConstantOfShape", Inputs: []string{"size"}, Outputs: []string{"large"}},
+		{Op: "Cast", Inputs: []string{"x"}, Outputs: []string{"index"}, Ints: map[string]int64{"to": onnxtest.Int64}},
+		{Op: "Gather", Inputs: []string{"large", "index"}, Outputs: []string{"z"}},
+	}, g.Nodes...)
+	g.Outputs = append(g.Outputs, onnxtest.Value{Name: "z", Elem: onnxtest.Float32, Dims: []any{1}})
 	return g
 }
 
