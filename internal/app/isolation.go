@@ -51,6 +51,7 @@ func (s *Server) openWorkers(o Options, library string) (*worker.Engine, string,
 // probe starts a worker, to report at once why none can run, and returns the version of its
 // runtime.
 func probe(ctx context.Context, options process.Options) (string, error) {
+	options.Logger = slog.New(slog.DiscardHandler) // errors say what its output did
 	p, err := process.Start(ctx, options)
 	if err != nil {
 		return "", err
@@ -87,7 +88,7 @@ func startWorkers(options process.Options, models string) worker.Start {
 		if options.ReadPaths, err = process.Readable(dir); err != nil {
 			return nil, fmt.Errorf("find the files of %s: %w", spec.Name, err)
 		}
-		options.Logger = options.Logger.With("model", spec.Name)
+		options.Logger = options.Logger.With("worker", spec.Name)
 		p, err := process.Start(ctx, options)
 		if err != nil {
 			return nil, err // not a nil *Process in the interface
