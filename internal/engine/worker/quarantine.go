@@ -37,20 +37,20 @@ type quarantine struct {
 
 	mu       sync.Mutex // for all below
 	seed     maphash.Seed
-	requests map[uint64]sentence
-	peers    map[netip.Addr]sentence
+	requests map[uint64]refusal
+	peers    map[netip.Addr]refusal
 }
 
-// sentence is how long a request or a peer is refused.
-type sentence struct {
+// refusal is how long a request or a peer is refused.
+type refusal struct {
 	deaths int
 	until  time.Time
 	// forget is when the deaths no longer count.
 	forget time.Time
 }
 
-// extend returns the sentence after another death.
-func (s sentence) extend(now time.Time, first time.Duration, allowance int) sentence {
+// extend returns the refusal after another death.
+func (s refusal) extend(now time.Time, first time.Duration, allowance int) refusal {
 	s.deaths++
 	wait := time.Duration(0)
 	if n := s.deaths - allowance; n > 0 {
@@ -80,7 +80,7 @@ func (q *quarantine) seedOf() maphash.Seed {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if q.requests == nil {
-		q.seed, q.requests, q.peers = maphash.MakeSeed(), make(map[uint64]sentence), make(map[netip.Addr]sentence)
+		q.seed, q.requests, q.peers = maphash.MakeSeed(), make(map[uint64]refusal), make(map[netip.Addr]refusal)
 	}
 	return q.seed
 }
@@ -103,8 +103,8 @@ func (q *quarantine) check(ctx context.Context, inputs []tensor.Tensor) error {
 	return nil
 }
 
-// peer returns the sentence of a peer, after it has forgotten those that have ended.
-func (q *quarantine) peer(peer netip.Addr, now time.Time) sentence {
+// peer returns the refusal of a peer, after it has forgotten those that have ended.
+func (q *quarantine) peer(peer netip.Addr, now time.Time) refusal {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	trim(q.requests, now)
@@ -114,7 +114,7 @@ func (q *quarantine) peer(peer netip.Addr, now time.Time) sentence {
 }
 
 // trim forgets what no longer counts, and makes room for one more.
-func trim[K comparable](sentences map[K]sentence, now time.Time) {
+func trim[K comparable](sentences map[K]refusal, now time.Time) {
 	var first K
 	var ends time.Time
 	for key, s := range sentences {
