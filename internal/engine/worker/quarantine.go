@@ -50,15 +50,15 @@ type refusal struct {
 }
 
 // extend returns the refusal after another death.
-func (s refusal) extend(now time.Time, first time.Duration, allowance int) refusal {
-	s.deaths++
+func (r refusal) extend(now time.Time, first time.Duration, allowance int) refusal {
+	r.deaths++
 	wait := time.Duration(0)
-	if n := s.deaths - allowance; n > 0 {
+	if n := r.deaths - allowance; n > 0 {
 		wait = min(first<<min(n-1, 20), maxQuarantine)
 	}
-	s.until = now.Add(wait)
-	s.forget = s.until.Add(maxQuarantine)
-	return s
+	r.until = now.Add(wait)
+	r.forget = r.until.Add(maxQuarantine)
+	return r
 }
 
 // add records that a request ended its worker.
@@ -114,18 +114,18 @@ func (q *quarantine) peer(peer netip.Addr, now time.Time) refusal {
 }
 
 // trim forgets what no longer counts, and makes room for one more.
-func trim[K comparable](sentences map[K]refusal, now time.Time) {
+func trim[K comparable](refusals map[K]refusal, now time.Time) {
 	var first K
 	var ends time.Time
-	for key, s := range sentences {
+	for key, s := range refusals {
 		if now.After(s.forget) {
-			delete(sentences, key)
+			delete(refusals, key)
 		} else if ends.IsZero() || s.forget.Before(ends) {
 			first, ends = key, s.forget
 		}
 	}
-	if len(sentences) > maxQuarantined {
-		delete(sentences, first)
+	if len(refusals) > maxQuarantined {
+		delete(refusals, first)
 	}
 }
 
