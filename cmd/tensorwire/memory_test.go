@@ -67,7 +67,7 @@ func workers(t *testing.T) []int {
 		if err != nil {
 			continue // the thread has ended
 		}
-		for _, field := range strings.FieldsSeq(string(text)) {
+		for field := range strings.FieldsSeq(string(text)) {
 			pid, err := strconv.Atoi(field)
 			if err != nil {
 				t.Fatal(err)
