@@ -72,7 +72,7 @@ func workerOptions(c *config.Config, path string, log *slog.Logger, library stri
 	return process.Options{
 		Path: path, Library: library, Slots: maxRuns,
 		IntraOpThreads: c.IntraOpThreads, MaxProcs: runtime.GOMAXPROCS(0),
-		MemoryLimit: int64(c.WorkerMemory), Logger: log,
+		MemoryLimit: int64(c.WorkerMemory), Channel: channel.Options{MaxSharedBytes: int64(c.WorkerMemory)}, Logger: log,
 	}, nil
 }
 
