@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/tensorwire/tensorwire/internal/engine"
+	"github.com/tensorwire/tensorwire/internal/engine/worker/process"
 )
 
 // supervise keeps a process running until the host closes.
@@ -27,21 +28,18 @@ func (h *host) supervise() {
 
 // serveOnce runs one process until its end.
 func (h *host) serveOnce(spare *spare) {
-	p, places := spare.take()
 	var err error
+	p, places := spare.take()
 	if p == nil {
 		p, places, err = h.prepare(h.spec)
 	}
-	log := h.engine.options.Logger.With("worker", h.spec.Name)
 	if err != nil {
 		if h.ctx.Err() == nil && !errors.Is(err, errCulpritLeft) {
-			log.Error("worker could not be started", "error", err)
+			h.engine.options.Logger.Error("worker could not be started", "worker", h.spec.Name, "error", err)
 			h.fail(err)
 		}
 		return
 	}
-	log = log.With("pid", p.PID())
-	log.Info("worker is running")
 	defer end(p)
 	current := &incarnation{Process: p}
 	h.set(current, places, nil)
@@ -57,7 +55,6 @@ func (h *host) serveOnce(spare *spare) {
 	if byServer(death) {
 		h.engine.counters.killed.Add(1)
 	}
-	log.Error("worker died", "cause", death, "output", death.Output)
 	spare.want()
 	if h.pool && hasSuspects(death) && current.running.Load() == 0 {
 		h.engine.split(h)
@@ -66,7 +63,7 @@ func (h *host) serveOnce(spare *spare) {
 
 // end ends a process, if it runs, and waits until it is reaped.
 func end(p Process) {
-	p.Kill(errClosed) // without effect on one that is dead
+	p.Kill(process.ErrStopped) // without effect on one that is dead
 	<-p.Done()
 }
 
