@@ -112,8 +112,7 @@ type Engine struct {
 	platform string
 	version  string
 	options  Options
-	// trials has a token for each process for suspects that may run.
-	trials   chan struct{}
+	trials   *trialProcesses
 	counters counters
 
 	mu     sync.Mutex // for all below
@@ -130,7 +129,7 @@ func New(start Start, platform, version string, options Options) *Engine {
 	options = options.withDefaults()
 	return &Engine{
 		start: start, platform: platform, version: version, options: options,
-		trials: make(chan struct{}, options.MaxTrials),
+		trials: newTrialProcesses(options.MaxTrials),
 		hosts:  make(map[*host]struct{}), alone: make(map[string]struct{}),
 	}
 }

@@ -29,6 +29,7 @@ type host struct {
 	mu       sync.Mutex // for all below
 	sessions map[*session]place
 	process  *incarnation // nil: none runs, or its models are being loaded again
+	dead     *incarnation // the last that died, until its death is excused
 	// changed is closed and replaced when process or reason changes.
 	changed chan struct{}
 	// reason says why no process runs; failures counts the restarts that failed in a row.
@@ -40,7 +41,10 @@ type host struct {
 // stay in it.
 type incarnation struct {
 	Process
+	host    *host
 	running atomic.Int64
+	// excused is closed when the process has died of one request.
+	excused chan struct{}
 }
 
 // newHost returns a host without sessions, which supervise starts.
@@ -165,6 +169,7 @@ func (h *host) lost(p *incarnation) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.process == p {
+		h.dead = p
 		h.setLocked(nil, p.Death())
 	}
 }

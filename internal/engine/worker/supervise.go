@@ -18,15 +18,16 @@ func (h *host) supervise() {
 	wait := backoff{}
 	for {
 		began := time.Now()
-		h.serveOnce(&spare)
-		if h.ctx.Err() != nil || !wait.sleep(h.ctx, time.Since(began)) {
+		excused := h.serveOnce(&spare)
+		if h.ctx.Err() != nil || !wait.sleep(h.ctx, time.Since(began), excused) {
 			return
 		}
 	}
 }
 
-// serveOnce runs one process until its end.
-func (h *host) serveOnce(spare *spare) {
+// serveOnce runs one process until its end. The channel is closed when that is excused; it is
+// nil for a process that did not serve.
+func (h *host) serveOnce(spare *spare) (excused <-chan struct{}) {
 	p, places, err := spare.take()
 	if p == nil && err == nil {
 		p, places, err = h.prepare(h.spec)
@@ -37,17 +38,17 @@ func (h *host) serveOnce(spare *spare) {
 			log.Error("worker could not be started", "error", err)
 			h.fail(err)
 		}
-		return
+		return nil
 	}
 	log = log.With("pid", p.PID())
 	log.Info("worker is running")
 	defer end(p)
-	current := &incarnation{Process: p}
+	current := &incarnation{Process: p, host: h, excused: make(chan struct{})}
 	h.set(current, places, nil)
 	spare.keep()
 	select {
 	case <-h.ctx.Done():
-		return
+		return nil
 	case <-p.Done():
 	}
 	h.lost(current)
@@ -61,6 +62,7 @@ func (h *host) serveOnce(spare *spare) {
 	if h.pool && !byServer(death) && current.running.Load() == 0 {
 		h.engine.split(h)
 	}
+	return current.excused
 }
 
 // end ends a process, if it runs, and waits until it is reaped.
