@@ -3,6 +3,8 @@ package worker_test
 import (
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -81,6 +83,34 @@ func TestIdleProcessesMakeRoomForSuspects(t *testing.T) {
 		suspects.Wait()
 		if waited := time.Since(began); waited > 0 {
 			t.Errorf("suspects waited for %v", waited)
+		}
+	})
+}
+
+// A directory of models that is mounted again, or replaced by a rename, can be read by the
+// processes that start then only.
+func TestTheDirectoryOfModelsIsReplaced(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFarm()
+		f.root = filepath.Join(t.TempDir(), "models")
+		mkdir := func() {
+			if err := os.Mkdir(f.root, 0o755); err != nil {
+				t.Fatal(err)
+			}
+		}
+		mkdir()
+		e := newEngine(t, f, worker.Options{})
+		earlier := load(t, e, "earlier", 10, engine.LoadOptions{})
+		if err := os.Rename(f.root, f.root+"2"); err != nil {
+			t.Fatal(err)
+		}
+		mkdir()
+		for range 5 {
+			mustEcho(t, load(t, e, "later", 10, engine.LoadOptions{}))
+		}
+		mustEcho(t, earlier)
+		if n := len(f.alive()); n != 2 {
+			t.Errorf("%d workers, want 2", n)
 		}
 	})
 }

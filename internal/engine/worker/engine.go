@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"io/fs"
 	"log/slog"
 	"sync"
 	"time"
@@ -138,7 +139,9 @@ func New(start Start, platform, version string, options Options) *Engine {
 func (e *Engine) Version() string { return e.version }
 
 // Load implements [engine.Loader]. A model whose load ends its worker is an
-// engine.ErrCrashed. In a pool it is then tried once more, in a worker of its own.
+// engine.ErrCrashed. In a pool it is then tried once more, in a worker of its own. A model
+// that the pool's processes may not read, because the models are in another directory now,
+// is tried once more in another pool.
 func (e *Engine) Load(ctx context.Context, path string, options engine.LoadOptions) (engine.Session, error) {
 	options.RunTimeout = cmp.Or(options.RunTimeout, e.options.RunTimeout)
 	options.MaxOutputBytes = cmp.Or(options.MaxOutputBytes, e.options.MaxOutputBytes)
@@ -150,6 +153,9 @@ func (e *Engine) Load(ctx context.Context, path string, options engine.LoadOptio
 	if errors.Is(err, engine.ErrCrashed) && e.mayShare(path) && ctx.Err() == nil {
 		e.separate(path)
 		err = s.load(ctx)
+	}
+	if h := s.host.Load(); errors.Is(err, fs.ErrPermission) && h.pool && mayRead(path) {
+		err = s.loadElsewhere(ctx, h)
 	}
 	if err != nil {
 		return nil, err

@@ -28,6 +28,10 @@ type host struct {
 
 	mu       sync.Mutex // for all below
 	sessions map[*session]place
+	// outdated reports that the process cannot read the directory that is now at
+	// Options.Root: its sandbox has the one that was there when it started. No other session
+	// joins.
+	outdated bool
 	process  *incarnation // nil: none runs, or its models are being loaded again
 	dead     *incarnation // the last that died, until its death is excused
 	// changed is closed and replaced when process or reason changes.
@@ -158,7 +162,7 @@ func (h *host) set(p *incarnation, places map[*session]place, reason error) {
 func (h *host) setLocked(p *incarnation, reason error) {
 	h.process, h.reason = p, reason
 	if p != nil {
-		h.failures = 0
+		h.failures, h.outdated = 0, false
 	}
 	close(h.changed)
 	h.changed = make(chan struct{})
