@@ -54,7 +54,7 @@ func (d *Death) Unwrap() []error {
 // log logs the death with the worker's output.
 func (d *Death) log(log *slog.Logger) {
 	log = log.With("worker", d.PID)
-	if errors.Is(d, ErrStopped) {
+	if errors.Is(d, ErrStopped) || errors.Is(d, engine.ErrClosed) { // the server needs it no more
 		log.Info("a worker has ended", "reason", d.Error())
 		return
 	}
