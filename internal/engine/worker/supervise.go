@@ -28,8 +28,9 @@ func (h *host) supervise() {
 // serveOnce runs one process until its end. The channel is closed when that is excused; it is
 // nil for a process that did not serve.
 func (h *host) serveOnce(spare *spare) (excused <-chan struct{}) {
-	p, places, err := spare.take()
-	if p == nil && err == nil {
+	var err error
+	p, places := spare.take()
+	if p == nil {
 		p, places, err = h.prepare(h.spec)
 	}
 	log := h.engine.options.Logger.With("worker", h.spec.Name)

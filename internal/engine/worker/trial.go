@@ -116,8 +116,8 @@ func (t *trial) rest() {
 	t.idle.Reset(t.session.engine.options.TrialIdle)
 }
 
-// giveUp ends the process as soon as it is not in use.
-func (t *trial) giveUp() {
+// endAfterUse ends the process as soon as it is not in use.
+func (t *trial) endAfterUse() {
 	t.turn <- struct{}{}
 	t.end()
 	<-t.turn

@@ -44,7 +44,7 @@ func (p *trialProcesses) endIdle() {
 	p.waiting++
 	for t := range p.idle {
 		delete(p.idle, t)
-		go t.giveUp()
+		go t.endAfterUse()
 		return
 	}
 }
