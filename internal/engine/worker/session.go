@@ -122,6 +122,7 @@ func (s *session) runOnce(ctx context.Context, inputs []tensor.Tensor) (died Pro
 	result, err := s.runIn(ctx, p, id, inputs)
 	if errors.Is(err, engine.ErrCrashed) {
 		<-p.Done()
+		p.host.lost(p) // before a request can be blamed
 		return p, nil, err
 	}
 	p.running.Add(-1)
@@ -147,10 +148,12 @@ func (s *session) runAlone(ctx context.Context, inputs []tensor.Tensor) (*engine
 	s.engine.counters.blamed.Add(1)
 	s.quarantine.add(ctx, inputs, blame(death))
 	s.engine.options.Logger.ErrorContext(ctx, "a request ended its worker", "path", s.request.Path, "cause", death, "shapes", shapesOf(inputs))
-	if h := s.host.Load(); h.pool && s.engine.options.Isolation == ByVersion {
+	h := s.host.Load()
+	if h.pool && s.engine.options.Isolation == ByVersion {
 		s.engine.separate(s.request.Path)
 		s.engine.move([]*session{s}, h)
 	}
+	h.excuse()
 	return nil, blame(death)
 }
 

@@ -19,15 +19,16 @@ func (h *host) supervise() {
 	wait := backoff{}
 	for {
 		began := time.Now()
-		h.serveOnce(&spare)
-		if h.ctx.Err() != nil || !wait.sleep(h.ctx, time.Since(began)) {
+		excused := h.serveOnce(&spare)
+		if h.ctx.Err() != nil || !wait.sleep(h.ctx, time.Since(began), excused) {
 			return
 		}
 	}
 }
 
-// serveOnce runs one process until its end.
-func (h *host) serveOnce(spare *spare) {
+// serveOnce runs one process until its end. The channel is closed when that is excused; it is
+// nil for a process that did not serve.
+func (h *host) serveOnce(spare *spare) (excused <-chan struct{}) {
 	var err error
 	p, places := spare.take()
 	if p == nil {
@@ -38,15 +39,15 @@ func (h *host) serveOnce(spare *spare) {
 			h.engine.options.Logger.Error("worker could not be started", "worker", h.spec.Name, "error", err)
 			h.fail(err)
 		}
-		return
+		return nil
 	}
 	defer end(p)
-	current := &incarnation{Process: p}
+	current := &incarnation{Process: p, host: h, excused: make(chan struct{})}
 	h.set(current, places, nil)
 	spare.keep()
 	select {
 	case <-h.ctx.Done():
-		return
+		return nil
 	case <-p.Done():
 	}
 	h.lost(current)
@@ -59,6 +60,7 @@ func (h *host) serveOnce(spare *spare) {
 	if h.pool && hasSuspects(death) && current.running.Load() == 0 {
 		h.engine.split(h)
 	}
+	return current.excused
 }
 
 // end ends a process, if it runs, and waits until it is reaped.

@@ -54,8 +54,8 @@ func (d *Death) Unwrap() []error {
 // log logs the death with the worker's output.
 func (d *Death) log(log *slog.Logger) {
 	log = log.With("pid", d.PID)
-	if errors.Is(d, ErrStopped) {
-		log.Info("a worker has ended")
+	if errors.Is(d, ErrStopped) || errors.Is(d, engine.ErrClosed) { // the server needs it no more
+		log.Info("a worker has ended", "reason", d.Error())
 		return
 	}
 	log.Warn("a worker has died", "reason", d.Error(), "signal", d.Signal, "exit_code", d.ExitCode, "output", d.Output)
