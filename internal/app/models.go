@@ -50,14 +50,17 @@ func RuntimeVersion(explicit string) (library, version string, err error) {
 func (s *Server) newRepository(engines *engine.Registry, cache *respcache.Cache) *infer.Repository {
 	c := s.config
 	return repository.New(c.Models, engines, infer.RepositoryOptions{
-		Control:       c.ModelControl,
-		PollInterval:  c.PollInterval,
-		StartupModels: c.LoadModels,
-		DefaultModel:  c.DefaultModel,
-		Decorate:      schedule(c, cache, s.log),
-		Compile:       infer.Compile,
-		Changed:       s.changes.Notify,
-		Loads:         s.loads,
-		Logger:        s.log,
+		Control:          c.ModelControl,
+		PollInterval:     c.PollInterval,
+		StartupModels:    c.LoadModels,
+		LoadConcurrency:  c.LoadConcurrency,
+		LoadTimeout:      c.LoadTimeout,
+		UnloadBeforeLoad: c.UnloadBeforeLoad,
+		DefaultModel:     c.DefaultModel,
+		Decorate:         schedule(c, cache, s.log),
+		Compile:          infer.Compile,
+		Changed:          s.changes.Notify,
+		Loads:            s.loads,
+		Logger:           s.log,
 	})
 }

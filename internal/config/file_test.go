@@ -34,6 +34,9 @@ var full = config.Config{
 	MaxQueueBytes:      10_000_000,
 	MaxDeadline:        30 * time.Second,
 	HangTimeout:        2 * time.Minute,
+	LoadConcurrency:    3,
+	LoadTimeout:        20 * time.Minute,
+	UnloadBeforeLoad:   true,
 	RunTimeout:         3 * time.Minute,
 	ProbeInputBytes:    32 << 10,
 	StreamWindow:       4,
@@ -41,13 +44,20 @@ var full = config.Config{
 	MaxMessageBytes:    1 << 20,
 	MemoryBudget:       2 << 30,
 	MaxImagePixels:     1_000_000,
-	MaxImageRatio:      100,
-	AllowSharedMemory:  true,
-	StrictReadiness:    true,
-	ShutdownDelay:      5 * time.Second,
-	ShutdownTimeout:    90 * time.Second,
-	LogLevel:           "debug",
-	LogFormat:          "json",
+
+	MaxConnections:        100,
+	MaxConnectionsPerPeer: 0,
+	MinReadRate:           20_000,
+	MinWriteRate:          30_000,
+	TransferGrace:         20 * time.Second,
+
+	MaxImageRatio:     100,
+	AllowSharedMemory: true,
+	StrictReadiness:   true,
+	ShutdownDelay:     5 * time.Second,
+	ShutdownTimeout:   90 * time.Second,
+	LogLevel:          "debug",
+	LogFormat:         "json",
 }
 
 func TestGoodFiles(t *testing.T) {

@@ -100,10 +100,12 @@ func checkParameters(r *report, config *inference.ModelConfig) {
 	for _, key := range slices.Sorted(maps.Keys(config.GetParameters())) {
 		switch key {
 		case intraOpThreads, interOpThreads, executionMode, optimization, runTimeout, probeInputBytes:
+		case loadTimeout, unloadBeforeLoad:
 		default:
 			r.warn("parameters[%q] is ignored", key)
 		}
 	}
 	readOptions(r, config)
 	readLimits(r, config)
+	readLoadOptions(r, config)
 }
