@@ -31,6 +31,7 @@ var fields = map[setting.Key]string{
 	"worker-memory":            "WorkerMemory",
 	"worker-spares":            "WorkerSpares",
 	"max-message-bytes":        "MaxMessageBytes",
+	"max-output-bytes":         "MaxOutputBytes",
 	"memory-budget":            "MemoryBudget",
 	"max-connections":          "MaxConnections",
 	"max-connections-per-peer": "MaxConnectionsPerPeer",

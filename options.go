@@ -72,6 +72,9 @@ type Options struct {
 	// IntraOpThreads is the number of threads of one run within an operator. 0: 1
 	// (--intra-op-threads).
 	IntraOpThreads int
+	// MaxOutputBytes bounds one output of a run, of models whose configuration has no limit
+	// of its own. 0: 1 GiB (--max-output-bytes).
+	MaxOutputBytes int64
 	// Instances is the number of concurrent runs of one model. 0: one for each CPU
 	// (--instances).
 	Instances int
@@ -174,6 +177,7 @@ func (o *Options) config() *config.Config {
 	c.LoadModels = o.LoadModels
 	set(&c.OnnxRuntimeLib, o.OnnxRuntimeLibrary)
 	set(&c.IntraOpThreads, o.IntraOpThreads)
+	set(&c.MaxOutputBytes, config.Size(o.MaxOutputBytes))
 	set(&c.Instances, o.Instances)
 	set(&c.MaxQueue, o.MaxQueue)
 	set(&c.MaxQueueBytes, config.Size(o.MaxQueueBytes))

@@ -21,7 +21,9 @@ func (s *Server) openEngines(o Options) (*engine.Registry, error) {
 	}
 	var runtime engine.Engine = s.workers
 	if s.workers == nil {
-		if runtime, err = onnx.Open(library, onnx.Options{IntraOpThreads: s.config.IntraOpThreads, ReuseOutputs: true}); err != nil {
+		if runtime, err = onnx.Open(library, onnx.Options{
+			IntraOpThreads: s.config.IntraOpThreads, MaxOutputBytes: int64(s.config.MaxOutputBytes), ReuseOutputs: true,
+		}); err != nil {
 			return nil, err
 		}
 	}

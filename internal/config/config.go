@@ -34,6 +34,9 @@ type Config struct {
 	WorkerMemory   Size
 	WorkerSpares   bool
 	IntraOpThreads int
+	// MaxOutputBytes bounds one output of a run, of models whose configuration has no
+	// limit of its own.
+	MaxOutputBytes Size
 
 	// Instances is the number of concurrent runs of a model. 0: one for each CPU.
 	Instances     int

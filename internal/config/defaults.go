@@ -2,6 +2,7 @@ package config
 
 import (
 	"github.com/tensorwire/tensorwire/internal/base/vision"
+	"github.com/tensorwire/tensorwire/internal/engine"
 	"github.com/tensorwire/tensorwire/internal/infer"
 	"github.com/tensorwire/tensorwire/internal/sched/respcache"
 	"github.com/tensorwire/tensorwire/internal/sched/scheduler"
@@ -26,6 +27,7 @@ const (
 	defaultRunTimeout            = scheduler.DefaultMaxRun
 	defaultProbeInputBytes       = scheduler.DefaultProbeBytes
 	defaultMaxImageRatio         = 500
+	defaultMaxOutputBytes        = engine.DefaultMaxOutputBytes
 	// heldTimes is how many copies of a message are in memory at once.
 	heldTimes = server.HeldTimes
 )

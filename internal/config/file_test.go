@@ -32,6 +32,7 @@ var full = config.Config{
 	Instances:          3,
 	MaxQueue:           16,
 	MaxQueueBytes:      10_000_000,
+	MaxOutputBytes:     2 << 30,
 	MaxDeadline:        30 * time.Second,
 	HangTimeout:        2 * time.Minute,
 	LoadConcurrency:    3,

@@ -108,6 +108,7 @@ func (c *Config) limitFlags() *pflag.FlagSet {
 	f.size(&c.MinReadRate, defaultMinReadRate, "min-read-rate", "minimum `size` per second of a request message that arrives; slower ones are cut off, after --transfer-grace")
 	f.size(&c.MinWriteRate, defaultMinWriteRate, "min-write-rate", "minimum `size` per second that a client reads of a response; slower ones are cut off, after --transfer-grace")
 	f.duration(&c.TransferGrace, defaultTransferGrace, "transfer-grace", "`duration` that a message has beyond the time at the minimum rate, and the longest pause within it")
+	f.size(&c.MaxOutputBytes, defaultMaxOutputBytes, "max-output-bytes", "maximum `size` of one output of a run; a model's parameter max_output_bytes overrides it")
 	f.int64(&c.MaxImagePixels, defaultMaxImagePixels, "max-image-pixels", "maximum `pixels` of an image, width times height")
 	f.int64(&c.MaxImageRatio, defaultMaxImageRatio, "max-image-ratio", fmt.Sprintf("maximum `pixels` of an image for each pixel of the model's input; does not apply to images up to %d pixels; 0 is no limit", imageinput.FreePixels))
 	f.bool(&c.AllowSharedMemory, "allow-shared-memory", "let local clients register POSIX shared memory (/dev/shm) for tensors")

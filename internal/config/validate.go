@@ -39,6 +39,7 @@ func (c *Config) Validate() error {
 		atLeast(setting.MinReadRate, c.MinReadRate, 1),
 		atLeast(setting.MinWriteRate, c.MinWriteRate, 1),
 		above0(setting.TransferGrace, c.TransferGrace, "30s"),
+		atLeast(setting.MaxOutputBytes, c.MaxOutputBytes, 1),
 		atLeast(setting.MaxImagePixels, c.MaxImagePixels, 1),
 		atLeast(setting.MaxImageRatio, c.MaxImageRatio, 0),
 		c.validateMessageBytes(),

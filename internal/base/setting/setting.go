@@ -28,6 +28,7 @@ const (
 	MaxImagePixels    Key = "max-image-pixels"
 	MaxImageRatio     Key = "max-image-ratio"
 	MaxMessageBytes   Key = "max-message-bytes"
+	MaxOutputBytes    Key = "max-output-bytes"
 	MemoryBudget      Key = "memory-budget"
 	MinReadRate       Key = "min-read-rate"
 	MinWriteRate      Key = "min-write-rate"
