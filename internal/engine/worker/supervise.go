@@ -53,7 +53,7 @@ func (h *host) serveOnce(spare *spare) {
 	h.lost(current)
 	death := p.Death()
 	h.engine.counters.deaths.Add(1)
-	if byServer(death) {
+	if death.Cause != nil {
 		h.engine.counters.killed.Add(1)
 	}
 	log.Error("worker died", "cause", death, "output", death.Output)

@@ -5,11 +5,13 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"text/tabwriter"
 	"time"
@@ -81,7 +83,12 @@ func (o run) test(t *testing.T) {
 		}
 		versions[m.name] = 1
 	}
-	crowd.writeUnhealthy(t, seedDir)
+	for _, m := range crowd.models() {
+		if err := m.write(seedDir, 1); err != nil {
+			t.Fatal(err)
+		}
+		versions[m.name] = 1
+	}
 	if !o.private {
 		t.Log("the disk is never full: needs root and mount")
 	}
@@ -99,6 +106,9 @@ func (o run) test(t *testing.T) {
 		t.Fatalf("before any fault:\n%s", err)
 	}
 	peers.close()
+	if err := poll(settleTime, func() error { return s.idle() }); err != nil {
+		t.Fatal(err)
+	}
 	before, err := s.state()
 	if err != nil {
 		t.Fatal(err)
@@ -106,10 +116,10 @@ func (o run) test(t *testing.T) {
 
 	ctx, cancel := context.WithTimeout(t.Context(), o.traffic)
 	defer cancel()
-	go c.run(ctx, o.seed, o.interval)
+	var faults sync.WaitGroup
+	faults.Go(func() { c.run(ctx, o.seed, o.interval) })
 	traffic.run(ctx)
-	<-ctx.Done()
-	c.busy.Wait()
+	faults.Wait()
 	if err := s.alive(); err != nil {
 		t.Error(err)
 	}
@@ -125,49 +135,41 @@ func (o run) test(t *testing.T) {
 	c.report(t, o, traffic.tally, before, after)
 }
 
-// restore ends all faults, gives the models new versions, and asks for all of them. All
-// models but one leave in between, so that no worker stays that a fault has separated.
+// restore gives the models new versions and asks for all of them. All models but one leave
+// before, so that no worker stays that a fault has separated from others.
 func (c *chaos) restore(f *traffic) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	last := c.healthy[0]
-	for _, m := range c.healthy[1:] {
+	stays, leave := c.healthy[0], append(c.crowd.models(), c.healthy[1:]...)
+	for _, m := range leave {
 		if err := os.RemoveAll(filepath.Join(c.server.repository, m.name)); err != nil {
 			return err
 		}
 	}
-	crowd, err := filepath.Glob(filepath.Join(c.server.repository, "crasher*"))
-	if err != nil {
-		return err
-	}
-	for _, dir := range append(crowd, filepath.Join(c.server.repository, hungry)) {
-		if err := os.RemoveAll(dir); err != nil {
-			return err
-		}
-	}
-	gone := c.healthy[len(c.healthy)-1].name
 	if err := poll(settleTime, func() error {
-		if status, _, err := c.server.get("/v2/models/" + gone + "/ready"); err != nil || status == 200 {
-			return fmt.Errorf("model %s was removed: status %d, %w", gone, status, err)
+		for _, m := range leave {
+			if status, _, err := c.server.get("/v2/models/" + m.name + "/ready"); err != nil || status == http.StatusOK {
+				return fmt.Errorf("model %s was removed: status %d, %w", m.name, status, err)
+			}
 		}
 		return nil
 	}); err != nil {
 		return err
 	}
-	for _, m := range append(c.healthy[1:len(c.healthy):len(c.healthy)], last) {
-		c.versions[m.name] += 2
-		if err := m.write(c.server.repository, c.versions[m.name]); err != nil {
+	for _, group := range [][]model{leave, {stays}} {
+		for _, m := range group {
+			c.versions[m.name]++
+			if err := m.write(c.server.repository, c.versions[m.name]); err != nil {
+				return err
+			}
+		}
+		if err := c.server.waitReady(names(group)...); err != nil {
 			return err
 		}
 	}
-	return poll(settleTime, func() error {
-		if err := c.server.waitReady(names(c.healthy)...); err != nil {
-			return err
-		}
-		ctx, cancel := context.WithTimeout(context.Background(), answerTime)
-		defer cancel()
-		return f.everyRoad(ctx)
-	})
+	ctx, cancel := context.WithTimeout(context.Background(), settleTime)
+	defer cancel()
+	return poll(settleTime, func() error { return f.everyRoad(ctx) })
 }
 
 // report prints a summary and fails the test on a violation.

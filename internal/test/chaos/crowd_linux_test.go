@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"testing"
 	"time"
 
 	"connectrpc.com/connect/v2"
@@ -39,8 +38,8 @@ func runCrashers() []onnxtest.Crasher {
 // hungry is a model that allocates as many floats as its input says.
 const hungry = "hungry"
 
-// writeUnhealthy writes the models of the crowd.
-func (c *crowd) writeUnhealthy(t *testing.T, repository string) {
+// models returns the models that the crowd asks for.
+func (c *crowd) models() []model {
 	g := onnxtest.Graph{
 		Nodes: []onnxtest.Node{
 			{Op: "ConstantOfShape", Inputs: []string{"x"}, Outputs: []string{"zeros"}},
@@ -53,11 +52,7 @@ func (c *crowd) writeUnhealthy(t *testing.T, repository string) {
 	for i, crasher := range c.crashers {
 		all = append(all, model{name: crasherName(i), onnx: crasher.Model, config: "parameters { key: \"run_timeout\" value { string_value: \"3s\" } }\n"})
 	}
-	for _, m := range all {
-		if err := m.write(repository, 1); err != nil {
-			t.Fatal(err)
-		}
-	}
+	return all
 }
 
 func crasherName(i int) string { return fmt.Sprintf("crasher%d", i) }

@@ -58,6 +58,15 @@ func (s *server) state() (state, error) {
 	return now, nil
 }
 
+// idle reports whether no client is connected but the one that asks.
+func (s *server) idle() error {
+	open, err := s.metric("tensorwire_connections")
+	if err == nil && open > 1 {
+		err = fmt.Errorf("%v connections are open", open)
+	}
+	return err
+}
+
 // What a server may occupy more than at the start: buffers in pools and memory that Go and
 // the C library keep, and connections and goroutines that are about to end.
 const (
@@ -75,12 +84,12 @@ func (s *server) returned(before state) (after state, err error) {
 		}
 		var more []string
 		for name, surplus := range map[string]int64{
-			"bytes of memory":      after.memory - before.memory - moreMemory,
-			"descriptors":          int64(after.descriptors - before.descriptors - moreDescriptors),
-			"goroutines":           int64(after.goroutines - before.goroutines - moreGoroutines),
-			"workers":              int64(after.workers - before.workers),
-			"zombies":              int64(after.zombies),
-			"bytes of the budget":  after.budget,
+			"bytes of memory":     after.memory - before.memory - moreMemory,
+			"descriptors":         int64(after.descriptors - before.descriptors - moreDescriptors),
+			"goroutines":          int64(after.goroutines - before.goroutines - moreGoroutines),
+			"workers":             int64(after.workers - before.workers),
+			"zombies":             int64(after.zombies),
+			"bytes of the budget": after.budget,
 		} {
 			if surplus > 0 {
 				more = append(more, fmt.Sprintf("%d %s too many", surplus, name))
