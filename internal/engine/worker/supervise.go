@@ -17,16 +17,16 @@ func (h *host) supervise() {
 	defer spare.end()
 	wait := backoff{}
 	for {
-		began := time.Now()
-		h.serveOnce(&spare)
-		if h.ctx.Err() != nil || !wait.sleep(h.ctx, time.Since(began)) {
+		served := h.serveOnce(&spare)
+		if h.ctx.Err() != nil || !wait.sleep(h.ctx, served) {
 			return
 		}
 	}
 }
 
-// serveOnce runs one process until its end.
-func (h *host) serveOnce(spare *spare) {
+// serveOnce runs one process until its end, and returns how long it served; 0: it did not
+// start.
+func (h *host) serveOnce(spare *spare) time.Duration {
 	p, places, err := spare.take()
 	if p == nil && err == nil {
 		p, places, err = h.prepare(h.spec)
@@ -37,17 +37,18 @@ func (h *host) serveOnce(spare *spare) {
 			log.Error("worker could not be started", "error", err)
 			h.fail(err)
 		}
-		return
+		return 0
 	}
 	log = log.With("pid", p.PID())
 	log.Info("worker is running")
 	defer end(p)
 	current := &incarnation{Process: p}
+	began := time.Now()
 	h.set(current, places, nil)
 	spare.keep()
 	select {
 	case <-h.ctx.Done():
-		return
+		return 0
 	case <-p.Done():
 	}
 	h.lost(current)
@@ -61,6 +62,7 @@ func (h *host) serveOnce(spare *spare) {
 	if h.pool && !byServer(death) && current.running.Load() == 0 {
 		h.engine.split(h)
 	}
+	return max(time.Since(began), 1)
 }
 
 // end ends a process, if it runs, and waits until it is reaped.

@@ -88,11 +88,10 @@ func (t *trial) start(ctx context.Context) error {
 func startTrial(ctx context.Context, e *Engine, dir string) (p Process, err error) {
 	wait := backoff{}
 	for range maxRestarts {
-		began := time.Now()
 		if p, err = e.start(ctx, Spec{Name: dir + " (one request)", Dir: dir}); err == nil {
 			return p, nil
 		}
-		if !wait.sleep(ctx, time.Since(began)) {
+		if !wait.sleep(ctx, 0) {
 			return nil, context.Cause(ctx)
 		}
 	}
