@@ -9,7 +9,7 @@ import (
 )
 
 // byServer reports whether the server ended a process for a reason that it knows: nobody
-// else is to blame. Of a process with too much memory it does not know whose it is.
+// else is to blame. It does not know which run took the memory of a process.
 func byServer(d *process.Death) bool {
 	return d.Cause != nil && !errors.Is(d.Cause, engine.ErrOutOfMemory)
 }

@@ -27,8 +27,9 @@ func (h *host) supervise() {
 // serveOnce runs one process until its end, and returns how long it served; 0: it did not
 // start.
 func (h *host) serveOnce(spare *spare) time.Duration {
-	p, places, err := spare.take()
-	if p == nil && err == nil {
+	var err error
+	p, places := spare.take()
+	if p == nil {
 		p, places, err = h.prepare(h.spec)
 	}
 	log := h.engine.options.Logger.With("worker", h.spec.Name)

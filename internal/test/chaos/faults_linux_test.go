@@ -7,6 +7,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -152,30 +153,44 @@ func wait(ctx context.Context, d time.Duration) {
 	}
 }
 
-// replace publishes a new version of a model, with the same answers, and later removes those
-// before it.
-func (c *chaos) replace(_ context.Context, r *rand.Rand) error {
+// replace publishes a new version of a model, with the same answers, and removes those before
+// it when it is ready.
+func (c *chaos) replace(ctx context.Context, r *rand.Rand) error {
+	m := c.healthy[r.IntN(len(c.healthy))]
 	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.replaceLocked(c.healthy[r.IntN(len(c.healthy))])
-}
-
-func (c *chaos) replaceLocked(m model) error {
 	next := c.versions[m.name] + 1
-	if err := m.write(c.server.repository, next); err != nil {
+	err := m.write(c.server.repository, next)
+	if err == nil {
+		c.versions[m.name] = next
+	}
+	c.mu.Unlock()
+	if err != nil {
 		return err
 	}
-	c.versions[m.name] = next
-	for version := next - 2; version > 0; version-- {
-		dir := filepath.Join(c.server.repository, m.name, strconv.Itoa(version))
-		if _, err := os.Stat(dir); err != nil {
-			break
+	path := fmt.Sprintf("/v2/models/%s/versions/%d/ready", m.name, next)
+	for ready := false; !ready; {
+		if wait(ctx, time.Second); ctx.Err() != nil || c.newest(m) != next {
+			return ctx.Err()
 		}
-		if err := os.RemoveAll(dir); err != nil {
+		status, _, err := c.server.get(path)
+		if err != nil {
+			return err
+		}
+		ready = status == http.StatusOK
+	}
+	for version := range next {
+		if err := os.RemoveAll(filepath.Join(c.server.repository, m.name, strconv.Itoa(version))); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// newest returns the newest version of a model that was written.
+func (c *chaos) newest(m model) int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.versions[m.name]
 }
 
 // half sends a part of a request and leaves.
@@ -202,10 +217,8 @@ func (c *chaos) fill(ctx context.Context, r *rand.Rand) error {
 	}
 	defer os.Remove(path)
 	defer file.Close()
-	for block := make([]byte, 1<<20); ; {
-		if _, err = file.Write(block); err != nil {
-			break
-		}
+	for block := make([]byte, 1<<20); err == nil; {
+		_, err = file.Write(block)
 	}
 	if !errors.Is(err, syscall.ENOSPC) {
 		return err
@@ -217,9 +230,9 @@ func (c *chaos) fill(ctx context.Context, r *rand.Rand) error {
 		c.versions[m.name]++ // it fitted
 	}
 	c.mu.Unlock()
-	if err != nil && !errors.Is(err, syscall.ENOSPC) {
-		return err
-	}
 	wait(ctx, time.Second)
-	return nil
+	if errors.Is(err, syscall.ENOSPC) {
+		err = nil
+	}
+	return err
 }

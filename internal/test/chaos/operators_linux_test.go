@@ -13,7 +13,7 @@ import (
 // operator is an operator for random models.
 type operator struct {
 	op string
-	// inputs and outputs have one word each: T is the model's type, others are fixed. A
+	// inputs and outputs have one word each, with commas between them: T is the model's type, others are fixed. A
 	// number after the type is the rank; without one it is random.
 	inputs, outputs string
 	// types are the types of T.
@@ -37,80 +37,80 @@ var elements = map[string]struct {
 // operators are those that index, divide, iterate or compute sizes, where native code can
 // fail, and some plain ones.
 var operators = []operator{
-	{op: "Add", inputs: "T T", outputs: "T", types: "f32 i32 i64"},
-	{op: "Div", inputs: "T T", outputs: "T", types: "f32 i32 i64 u8 i8"},
-	{op: "Mod", inputs: "T T", outputs: "T", types: "i32 i64 u8 i8"},
-	{op: "Pow", inputs: "T T", outputs: "T", types: "f32 i32 i64"},
-	{op: "MatMul", inputs: "T T", outputs: "T", types: "f32 i32 i64"},
-	{op: "Gemm", inputs: "T2 T2", outputs: "T", types: "f32", ints: "transA transB"},
-	{op: "BitShift", inputs: "T T", outputs: "T", types: "u8"},
+	{op: "Add", inputs: "T,T", outputs: "T", types: "f32 i32 i64"},
+	{op: "Div", inputs: "T,T", outputs: "T", types: "f32 i32 i64 u8 i8"},
+	{op: "Mod", inputs: "T,T", outputs: "T", types: "i32 i64 u8 i8"},
+	{op: "Pow", inputs: "T,T", outputs: "T", types: "f32 i32 i64"},
+	{op: "MatMul", inputs: "T,T", outputs: "T", types: "f32 i32 i64"},
+	{op: "Gemm", inputs: "T2,T2", outputs: "T", types: "f32", ints: "transA transB"},
+	{op: "BitShift", inputs: "T,T", outputs: "T", types: "u8"},
 	{op: "Abs", inputs: "T", outputs: "T", types: "f32 i32 i64 i8"},
 	{op: "Neg", inputs: "T", outputs: "T", types: "f32 i32 i64 i8"},
 	{op: "Softmax", inputs: "T", outputs: "T", types: "f32 f64", ints: "axis"},
 	{op: "LogSoftmax", inputs: "T", outputs: "T", types: "f32", ints: "axis"},
 	{op: "Hardmax", inputs: "T", outputs: "T", types: "f32", ints: "axis"},
 	{op: "LpNormalization", inputs: "T", outputs: "T", types: "f32 f64", ints: "axis"},
-	{op: "LayerNormalization", inputs: "T T1 T1", outputs: "T", types: "f32", ints: "axis", opset: 17},
-	{op: "InstanceNormalization", inputs: "T T1 T1", outputs: "T", types: "f32"},
-	{op: "BatchNormalization", inputs: "T4 T1 T1 T1 T1", outputs: "T", types: "f32"},
+	{op: "LayerNormalization", inputs: "T,T1,T1", outputs: "T", types: "f32", ints: "axis", opset: 17},
+	{op: "InstanceNormalization", inputs: "T,T1,T1", outputs: "T", types: "f32"},
+	{op: "BatchNormalization", inputs: "T4,T1,T1,T1,T1", outputs: "T", types: "f32"},
 	{op: "LRN", inputs: "T4", outputs: "T", types: "f32", ints: "size"},
-	{op: "ReduceSum", inputs: "T i641", outputs: "T", types: "f32 i32 i64", ints: "keepdims"},
+	{op: "ReduceSum", inputs: "T,i641", outputs: "T", types: "f32 i32 i64", ints: "keepdims"},
 	{op: "ReduceMean", inputs: "T", outputs: "T", types: "f32 i32", ints: "keepdims"},
 	{op: "ReduceMax", inputs: "T", outputs: "T", types: "f32 i64 u8"},
 	{op: "ReduceProd", inputs: "T", outputs: "T", types: "f32 i64"},
 	{op: "ReduceLogSumExp", inputs: "T", outputs: "T", types: "f32 f64"},
 	{op: "ArgMax", inputs: "T", outputs: "i64", types: "f32 i32 u8", ints: "axis keepdims select_last_index"},
-	{op: "TopK", inputs: "T i641", outputs: "T i64", types: "f32 i64", ints: "axis largest sorted"},
-	{op: "CumSum", inputs: "T i64", outputs: "T", types: "f32 i64", ints: "exclusive reverse"},
-	{op: "Trilu", inputs: "T i640", outputs: "T", types: "f32 i64 bool", ints: "upper"},
+	{op: "TopK", inputs: "T,i641", outputs: "T,i64", types: "f32 i64", ints: "axis largest sorted"},
+	{op: "CumSum", inputs: "T,i64", outputs: "T", types: "f32 i64", ints: "exclusive reverse"},
+	{op: "Trilu", inputs: "T,i640", outputs: "T", types: "f32 i64 bool", ints: "upper"},
 	{op: "EyeLike", inputs: "T2", outputs: "f32", types: "f32 i64", ints: "k"},
-	{op: "OneHot", inputs: "i64 i640 T1", outputs: "T", types: "f32 i64", ints: "axis"},
-	{op: "Gather", inputs: "T i64", outputs: "T", types: "f32 i64 u8", ints: "axis"},
-	{op: "GatherElements", inputs: "T i64", outputs: "T", types: "f32 i64", ints: "axis"},
-	{op: "GatherND", inputs: "T i64", outputs: "T", types: "f32 i32", ints: "batch_dims"},
-	{op: "ScatterElements", inputs: "T i64 T", outputs: "T", types: "f32 i64", ints: "axis"},
-	{op: "ScatterND", inputs: "T i64 T", outputs: "T", types: "f32 i64"},
-	{op: "Slice", inputs: "T i641 i641 i641 i641", outputs: "T", types: "f32 i64 u8"},
-	{op: "Reshape", inputs: "T i641", outputs: "T", types: "f32 i64", ints: "allowzero"},
-	{op: "Expand", inputs: "T i641", outputs: "T", types: "f32 i64"},
-	{op: "Tile", inputs: "T i641", outputs: "T", types: "f32 i64 u8"},
-	{op: "Pad", inputs: "T i641", outputs: "T", types: "f32 i64"},
-	{op: "Squeeze", inputs: "T i641", outputs: "T", types: "f32"},
-	{op: "Unsqueeze", inputs: "T i641", outputs: "T", types: "f32"},
+	{op: "OneHot", inputs: "i64,i640,T1", outputs: "T", types: "f32 i64", ints: "axis"},
+	{op: "Gather", inputs: "T,i64", outputs: "T", types: "f32 i64 u8", ints: "axis"},
+	{op: "GatherElements", inputs: "T,i64", outputs: "T", types: "f32 i64", ints: "axis"},
+	{op: "GatherND", inputs: "T,i64", outputs: "T", types: "f32 i32", ints: "batch_dims"},
+	{op: "ScatterElements", inputs: "T,i64,T", outputs: "T", types: "f32 i64", ints: "axis"},
+	{op: "ScatterND", inputs: "T,i64,T", outputs: "T", types: "f32 i64"},
+	{op: "Slice", inputs: "T,i641,i641,i641,i641", outputs: "T", types: "f32 i64 u8"},
+	{op: "Reshape", inputs: "T,i641", outputs: "T", types: "f32 i64", ints: "allowzero"},
+	{op: "Expand", inputs: "T,i641", outputs: "T", types: "f32 i64"},
+	{op: "Tile", inputs: "T,i641", outputs: "T", types: "f32 i64 u8"},
+	{op: "Pad", inputs: "T,i641", outputs: "T", types: "f32 i64"},
+	{op: "Squeeze", inputs: "T,i641", outputs: "T", types: "f32"},
+	{op: "Unsqueeze", inputs: "T,i641", outputs: "T", types: "f32"},
 	{op: "Flatten", inputs: "T", outputs: "T", types: "f32", ints: "axis"},
 	{op: "Transpose", inputs: "T", outputs: "T", types: "f32 u8"},
-	{op: "Concat", inputs: "T T", outputs: "T", types: "f32 i64", ints: "axis"},
-	{op: "Split", inputs: "T i641", outputs: "T T", types: "f32", ints: "axis"},
-	{op: "Compress", inputs: "T bool1", outputs: "T", types: "f32 i64", ints: "axis"},
+	{op: "Concat", inputs: "T,T", outputs: "T", types: "f32 i64", ints: "axis"},
+	{op: "Split", inputs: "T,i641", outputs: "T,T", types: "f32", ints: "axis"},
+	{op: "Compress", inputs: "T,bool1", outputs: "T", types: "f32 i64", ints: "axis"},
 	{op: "NonZero", inputs: "T", outputs: "i64", types: "f32 i64 bool"},
-	{op: "Unique", inputs: "T", outputs: "T i64 i64 i64", types: "f32 i64", ints: "axis sorted"},
-	{op: "Where", inputs: "bool T T", outputs: "T", types: "f32 i64"},
-	{op: "Range", inputs: "T0 T0 T0", outputs: "T", types: "f32 i32 i64"},
+	{op: "Unique", inputs: "T", outputs: "T,i64,i64,i64", types: "f32 i64", ints: "axis sorted"},
+	{op: "Where", inputs: "bool,T,T", outputs: "T", types: "f32 i64"},
+	{op: "Range", inputs: "T0,T0,T0", outputs: "T", types: "f32 i32 i64"},
 	{op: "ConstantOfShape", inputs: "i641", outputs: "f32"},
 	{op: "Shape", inputs: "T", outputs: "i64", types: "f32", ints: "start end"},
-	{op: "ReverseSequence", inputs: "T i641", outputs: "T", types: "f32", ints: "batch_axis time_axis"},
-	{op: "NonMaxSuppression", inputs: "f323 f323 i641 f321 f321", outputs: "i64"},
-	{op: "Resize", inputs: "T4 f321 f321", outputs: "T", types: "f32 u8"},
+	{op: "ReverseSequence", inputs: "T,i641", outputs: "T", types: "f32", ints: "batch_axis time_axis"},
+	{op: "NonMaxSuppression", inputs: "f323,f323,i641,f321,f321", outputs: "i64"},
+	{op: "Resize", inputs: "T4,f321,f321", outputs: "T", types: "f32 u8"},
 	{op: "MaxPool", inputs: "T4", outputs: "T", types: "f32 u8", ints: "ceil_mode kernel_shape*2 strides*2 dilations*2"},
 	{op: "AveragePool", inputs: "T4", outputs: "T", types: "f32", ints: "ceil_mode kernel_shape*2 strides*2"},
 	{op: "GlobalAveragePool", inputs: "T4", outputs: "T", types: "f32"},
-	{op: "MaxRoiPool", inputs: "T4 T2", outputs: "T", types: "f32", ints: "pooled_shape*2"},
-	{op: "RoiAlign", inputs: "T4 T2 i641", outputs: "T", types: "f32", ints: "output_height output_width sampling_ratio"},
-	{op: "Conv", inputs: "T4 T4", outputs: "T", types: "f32", ints: "group strides*2 dilations*2"},
-	{op: "ConvTranspose", inputs: "T4 T4", outputs: "T", types: "f32", ints: "group strides*2"},
+	{op: "MaxRoiPool", inputs: "T4,T2", outputs: "T", types: "f32", ints: "pooled_shape*2"},
+	{op: "RoiAlign", inputs: "T4,T2,i641", outputs: "T", types: "f32", ints: "output_height output_width sampling_ratio"},
+	{op: "Conv", inputs: "T4,T4", outputs: "T", types: "f32", ints: "group strides*2 dilations*2"},
+	{op: "ConvTranspose", inputs: "T4,T4", outputs: "T", types: "f32", ints: "group strides*2"},
 	{op: "DepthToSpace", inputs: "T4", outputs: "T", types: "f32", ints: "blocksize"},
 	{op: "SpaceToDepth", inputs: "T4", outputs: "T", types: "f32", ints: "blocksize"},
-	{op: "LSTM", inputs: "T3 T3 T3", outputs: "T", types: "f32", ints: "hidden_size"},
-	{op: "GRU", inputs: "T3 T3 T3", outputs: "T", types: "f32", ints: "hidden_size"},
-	{op: "RNN", inputs: "T3 T3 T3", outputs: "T", types: "f32", ints: "hidden_size"},
-	{op: "DFT", inputs: "T3 i640", outputs: "T", types: "f32 f64", ints: "axis inverse onesided", opset: 17},
-	{op: "STFT", inputs: "T3 i640 T1 i640", outputs: "T", types: "f32", ints: "onesided", opset: 17},
+	{op: "LSTM", inputs: "T3,T3,T3", outputs: "T", types: "f32", ints: "hidden_size"},
+	{op: "GRU", inputs: "T3,T3,T3", outputs: "T", types: "f32", ints: "hidden_size"},
+	{op: "RNN", inputs: "T3,T3,T3", outputs: "T", types: "f32", ints: "hidden_size"},
+	{op: "DFT", inputs: "T3,i640", outputs: "T", types: "f32 f64", ints: "axis inverse onesided", opset: 17},
+	{op: "STFT", inputs: "T3,i640,T1,i640", outputs: "T", types: "f32", ints: "onesided", opset: 17},
 	{op: "HannWindow", inputs: "i640", outputs: "f32", opset: 17},
-	{op: "MelWeightMatrix", inputs: "i640 i640 i640 f320 f320", outputs: "f32", opset: 17},
+	{op: "MelWeightMatrix", inputs: "i640,i640,i640,f320,f320", outputs: "f32", opset: 17},
 	{op: "Det", inputs: "T", outputs: "T", types: "f32"},
-	{op: "GridSample", inputs: "T4 T4", outputs: "T", types: "f32", ints: "align_corners", opset: 16},
-	{op: "QuantizeLinear", inputs: "f32 f32 u8", outputs: "u8", ints: "axis"},
-	{op: "DequantizeLinear", inputs: "u8 f32 u8", outputs: "f32", ints: "axis"},
+	{op: "GridSample", inputs: "T4,T4", outputs: "T", types: "f32", ints: "align_corners", opset: 16},
+	{op: "QuantizeLinear", inputs: "f32,f32,u8", outputs: "u8", ints: "axis"},
+	{op: "DequantizeLinear", inputs: "u8,f32,u8", outputs: "f32", ints: "axis"},
 }
 
 // operand is an input of a random model.
@@ -137,7 +137,7 @@ func (o operator) variant(r *rand.Rand, name string) variant {
 	common := r.IntN(5)
 	v := variant{name: name, graph: onnxtest.Graph{Opset: o.opset}}
 	node := onnxtest.Node{Op: o.op, Ints: map[string]int64{}, IntLists: map[string][]int64{}}
-	for i, word := range strings.Fields(o.inputs) {
+	for i, word := range strings.Split(o.inputs, ",") {
 		in := operand{name: "x" + strconv.Itoa(i), rank: common}
 		kind, rank := o.kind(word, t)
 		if rank >= 0 {
@@ -154,13 +154,13 @@ func (o operator) variant(r *rand.Rand, name string) variant {
 		node.Inputs = append(node.Inputs, in.name)
 		v.inputs = append(v.inputs, in)
 	}
-	for i, word := range strings.Fields(o.outputs) {
+	for i, word := range strings.Split(o.outputs, ",") {
 		kind, _ := o.kind(word, t)
 		out := "y" + strconv.Itoa(i)
 		v.graph.Outputs = append(v.graph.Outputs, onnxtest.Value{Name: out, Elem: elements[kind].elem, Unranked: true})
 		node.Outputs = append(node.Outputs, out)
 	}
-	for _, word := range strings.Fields(o.ints) {
+	for word := range strings.FieldsSeq(o.ints) {
 		attribute, many, list := strings.Cut(word, "*")
 		n, _ := strconv.Atoi(many)
 		for range n {

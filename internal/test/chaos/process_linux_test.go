@@ -50,7 +50,7 @@ func parentOf(file string) (state string, parent int, err error) {
 }
 
 // signalChild sends a signal to a child of a process. It holds a descriptor of the process
-// while it checks the parent, so that it never meets a process ID that was used again.
+// while it checks the parent, so that it never meets a process that has reused the ID.
 func signalChild(parent, pid int, signal syscall.Signal) error {
 	process, err := os.FindProcess(pid)
 	if err != nil {
