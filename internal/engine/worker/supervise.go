@@ -58,7 +58,6 @@ func (h *host) serveOnce(spare *spare) time.Duration {
 	if death.Cause != nil {
 		h.engine.counters.killed.Add(1)
 	}
-	log.Error("worker died", "cause", death, "output", death.Output)
 	spare.want()
 	if h.pool && !byServer(death) && current.running.Load() == 0 {
 		h.engine.split(h)

@@ -1,6 +1,7 @@
 package chaos_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -87,7 +88,7 @@ const variants = 2
 func newFuzzer(t *testing.T, r *rand.Rand, dir string) *fuzzer {
 	z := &fuzzer{outcomes: map[string]int{}, crashes: map[string]int{}}
 	add := func(m model, ask func(r *rand.Rand) request) {
-		m.config = "parameters { key: \"run_timeout\" value { string_value: \"300ms\" } }\n"
+		m.config = "parameters { key: \"run_timeout\" value { string_value: \"2s\" } }\n"
 		if err := m.write(dir, 1); err != nil {
 			t.Fatal(err)
 		}
@@ -102,12 +103,48 @@ func newFuzzer(t *testing.T, r *rand.Rand, dir string) *fuzzer {
 	for i, crasher := range runCrashers() {
 		operator, _, _ := strings.Cut(crasher.Name, " ")
 		q := crashRequest(fmt.Sprintf("known_%s_%d", operator, i), crasher)
-		add(model{name: q.model, onnx: crasher.Model}, func(*rand.Rand) request { return q })
+		add(model{name: q.model, onnx: crasher.Model}, func(r *rand.Rand) request { return vary(r, q) })
 	}
 	for i, crasher := range atLoad() {
 		add(model{name: fmt.Sprintf("load_crasher%d", i), onnx: crasher.Model}, nil)
 	}
 	return z
+}
+
+// vary returns a harmless request for the model of a crashing one, so that the model is known
+// to be healthy, or the crashing one. That one has vectors of random length: equal requests
+// are quarantined.
+func vary(r *rand.Rand, q request) request {
+	harmless, n := r.IntN(2) == 0, 1+r.IntN(1000)
+	varied := request{model: q.model}
+	for _, in := range q.inputs {
+		shape := slices.Clone(in.shape)
+		for axis := range shape {
+			if harmless {
+				shape[axis] = max(1, shape[axis])
+			}
+		}
+		switch {
+		case harmless:
+			in = ones(in, shape)
+		case len(q.inputs) == 2 && len(shape) == 1:
+			in.shape, in.raw = []int64{int64(n)}, bytes.Repeat(in.raw, n)
+		}
+		varied.inputs = append(varied.inputs, in)
+	}
+	return varied
+}
+
+// ones returns a value like another one with this shape, whose elements are 1.
+func ones(v value, shape []int64) value {
+	switch v.datatype {
+	case "INT64":
+		return numbers(v.name, v.datatype, shape, func(int) int64 { return 1 })
+	case "INT32":
+		return numbers(v.name, v.datatype, shape, func(int) int32 { return 1 })
+	default:
+		return numbers(v.name, v.datatype, shape, func(int) float32 { return 1 })
+	}
 }
 
 // keepLoaded keeps the models that the server could load.
