@@ -109,3 +109,30 @@ func TestRequestsDoNotWaitLongForAWorkerThatServed(t *testing.T) {
 		}
 	})
 }
+
+// A suspect does not wait for the idle processes of other models.
+func TestASuspectTakesThePlaceOfAnIdleTrial(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFarm()
+		e := newEngine(t, f, worker.Options{MaxTrials: 2})
+		began := time.Now()
+		var suspects sync.WaitGroup
+		for range 8 {
+			s := load(t, e, "m", 10, engine.LoadOptions{})
+			suspects.Go(func() {
+				for range 3 {
+					if _, err := s.Run(engine.AsSuspect(t.Context()), input(echo)); err != nil {
+						t.Error(err)
+					}
+				}
+			})
+		}
+		suspects.Wait()
+		if waited := time.Since(began); waited > 0 {
+			t.Errorf("the suspects waited for %v", waited)
+		}
+		if n := len(f.alive()); n > 3 {
+			t.Errorf("%d workers, want a pool and 2 for suspects", n)
+		}
+	})
+}

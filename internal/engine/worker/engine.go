@@ -6,6 +6,7 @@ import (
 	"errors"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/tensorwire/tensorwire/internal/base/tensor"
@@ -113,8 +114,10 @@ type Engine struct {
 	version  string
 	options  Options
 	// trials has a token for each process for suspects that may run.
-	trials   chan struct{}
-	counters counters
+	trials chan struct{}
+	// trialWaiters counts those that wait for one.
+	trialWaiters atomic.Int64
+	counters     counters
 
 	mu     sync.Mutex // for all below
 	hosts  map[*host]struct{}
@@ -144,6 +147,7 @@ func (e *Engine) Load(ctx context.Context, path string, options engine.LoadOptio
 	options.RunTimeout = cmp.Or(options.RunTimeout, e.options.RunTimeout)
 	options.MaxOutputBytes = cmp.Or(options.MaxOutputBytes, e.options.MaxOutputBytes)
 	s := &session{engine: e, request: process.LoadRequest{Platform: e.platform, Path: path, Options: options}}
+	s.trial.init(s)
 	if deadline, ok := ctx.Deadline(); ok {
 		s.loadLimit = time.Until(deadline)
 	}

@@ -1,5 +1,10 @@
 package worker
 
+import (
+	"maps"
+	"slices"
+)
+
 // place is a session in a host.
 type place struct {
 	// id is the model's ID in the current process; 0: it is not loaded there.
@@ -74,4 +79,11 @@ func (h *host) loadedSessions() []*session {
 		}
 	}
 	return list
+}
+
+// appendSessions appends all sessions to list.
+func (h *host) appendSessions(list []*session) []*session {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return slices.AppendSeq(list, maps.Keys(h.sessions))
 }

@@ -59,7 +59,6 @@ func (s *session) load(ctx context.Context) error {
 		return err
 	}
 	s.signature = signature
-	s.trial.init(s)
 	return nil
 }
 

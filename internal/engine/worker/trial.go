@@ -27,7 +27,7 @@ type trial struct {
 
 func (t *trial) init(s *session) {
 	t.session, t.turn = s, make(chan struct{}, 1)
-	t.idle = time.AfterFunc(time.Hour, t.endIdle)
+	t.idle = time.AfterFunc(time.Hour, func() { t.endIdle() })
 	t.idle.Stop()
 }
 
@@ -35,7 +35,7 @@ func (t *trial) init(s *session) {
 func (t *trial) run(ctx context.Context, inputs []tensor.Tensor) (_ *engine.Result, death *process.Death, _ error) {
 	select {
 	case t.turn <- struct{}{}:
-		defer func() { <-t.turn }()
+		defer t.release()
 	case <-ctx.Done():
 		return nil, nil, context.Cause(ctx)
 	}
@@ -66,10 +66,8 @@ func (t *trial) start(ctx context.Context) error {
 		t.end()
 	}
 	e, request := t.session.engine, t.session.request
-	select {
-	case e.trials <- struct{}{}:
-	case <-ctx.Done():
-		return context.Cause(ctx)
+	if err := e.reserveTrial(ctx); err != nil {
+		return err
 	}
 	p, err := startTrial(ctx, e, filepath.Dir(request.Path))
 	if err != nil {
@@ -107,14 +105,60 @@ func (t *trial) end() {
 	}
 }
 
-// endIdle ends a process that was not used for a while.
-func (t *trial) endIdle() {
+// release ends a turn. The process stays for further suspects, unless those of other models
+// wait for its place.
+func (t *trial) release() {
+	<-t.turn
+	if t.session.engine.trialWaiters.Load() > 0 {
+		t.endIdle()
+	}
+}
+
+// endIdle ends a process that is not in use, and reports whether there was one.
+func (t *trial) endIdle() (ended bool) {
 	select {
 	case t.turn <- struct{}{}:
+		ended = t.process != nil
 		t.end()
 		<-t.turn
 	default: // it is in use
 	}
+	return ended
+}
+
+// reserveTrial takes a token for a process for suspects. It ends an idle one for it if there
+// is no other.
+func (e *Engine) reserveTrial(ctx context.Context) error {
+	select {
+	case e.trials <- struct{}{}:
+		return nil
+	default:
+	}
+	// A trial that becomes idle after this looked at it finds the waiter.
+	e.trialWaiters.Add(1)
+	defer e.trialWaiters.Add(-1)
+	for _, s := range e.sessions() {
+		if s.trial.endIdle() {
+			break
+		}
+	}
+	select {
+	case e.trials <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// sessions returns the sessions of all hosts.
+func (e *Engine) sessions() []*session {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	var all []*session
+	for h := range e.hosts {
+		all = h.appendSessions(all)
+	}
+	return all
 }
 
 // close ends the process for good. No suspect runs any more.
