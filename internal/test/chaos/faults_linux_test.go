@@ -83,8 +83,8 @@ func (c *chaos) record(name string, err error) {
 	switch {
 	case err == nil:
 		c.counts[name]++
-	case errors.Is(err, errNoVictim), errors.Is(err, context.Canceled), errors.Is(err, syscall.ENOSPC):
-		// A full disk is a fault of its own.
+	case errors.Is(err, errNoVictim), errors.Is(err, context.DeadlineExceeded), errors.Is(err, syscall.ENOSPC):
+		// The time of the traffic is over, or the disk is full, which is a fault of its own.
 	default:
 		c.failures = append(c.failures, fmt.Sprintf("%s: %v", name, err))
 	}
@@ -170,7 +170,7 @@ func (c *chaos) replace(ctx context.Context, r *rand.Rand) error {
 	path := fmt.Sprintf("/v2/models/%s/versions/%d/ready", m.name, next)
 	for ready := false; !ready; {
 		if wait(ctx, time.Second); ctx.Err() != nil || c.newest(m) != next {
-			return ctx.Err()
+			return nil
 		}
 		status, _, err := c.server.get(path)
 		if err != nil {
