@@ -73,6 +73,7 @@ type run struct {
 }
 
 func (o run) test(t *testing.T) {
+	binary(t) // skips at once without it
 	seedDir := t.TempDir()
 	healthy := healthyModels(t)
 	crowd := &crowd{crashers: runCrashers(), healthy: healthy}
