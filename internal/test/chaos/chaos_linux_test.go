@@ -119,11 +119,9 @@ func (o run) test(t *testing.T) {
 	defer cancel()
 	var faults sync.WaitGroup
 	faults.Go(func() { c.run(ctx, o.seed, o.interval) })
+	faults.Go(func() { s.watch(ctx, t) })
 	traffic.run(ctx)
 	faults.Wait()
-	if err := s.alive(); err != nil {
-		t.Error(err)
-	}
 
 	if err := c.restore(traffic); err != nil {
 		t.Error(err)

@@ -266,9 +266,9 @@ func digits(t *testing.T) model {
 	delete(m.others, "1/model.onnx")
 	run := reference(t, filepath.Join(dir, "1/model.onnx"))
 	var asks []request
-	for class := range 10 {
+	for _, class := range []int{2, 7} { // the file of each takes a second to read with the race detector
 		held := digitstest.Load(t, root, class)
-		for i := range 4 {
+		for i := range 20 {
 			asks = append(asks, digit(t, held, i, class, run))
 		}
 	}

@@ -2,6 +2,7 @@ package chaos_test
 
 import (
 	"bufio"
+	"context"
 	"fmt"
 	"io"
 	"net/http"
@@ -203,6 +204,18 @@ func (s *server) alive() error {
 		err = fmt.Errorf("/livez: status %d, %s", status, body)
 	}
 	return err
+}
+
+// watch checks every second, and at the end, that the server is alive.
+func (s *server) watch(ctx context.Context, t *testing.T) {
+	for done := false; !done; {
+		wait(ctx, time.Second)
+		done = ctx.Err() != nil
+		if err := s.alive(); err != nil {
+			t.Error(err)
+			return
+		}
+	}
 }
 
 // waitReady waits until every model in names can be run.
