@@ -168,15 +168,17 @@ func (c *chaos) replace(ctx context.Context, r *rand.Rand) error {
 		return err
 	}
 	path := fmt.Sprintf("/v2/models/%s/versions/%d/ready", m.name, next)
-	for ready := false; !ready; {
-		if wait(ctx, time.Second); ctx.Err() != nil || c.newest(m) != next {
-			return nil
-		}
+	ready := false
+	for !ready && ctx.Err() == nil && c.newest(m) == next {
+		wait(ctx, time.Second)
 		status, _, err := c.server.get(path)
 		if err != nil {
 			return err
 		}
 		ready = status == http.StatusOK
+	}
+	if !ready {
+		next = 0 // the versions before it serve
 	}
 	for version := range next {
 		if err := os.RemoveAll(filepath.Join(c.server.repository, m.name, strconv.Itoa(version))); err != nil {

@@ -185,7 +185,7 @@ func TestTheLogOfDeaths(t *testing.T) {
 		log := &logBuffer{}
 		p := start(t, process.Options{Logger: log.logger()})
 		p.Kill(test.reason)
-		wait(t, p)
+		<-p.Done()
 		if text := log.String(); !strings.Contains(text, test.want) {
 			t.Errorf("%v: no %s in %s", test.reason, test.want, text)
 		}
