@@ -59,7 +59,7 @@ func TestChaosSmoke(t *testing.T) {
 	if testing.Short() {
 		t.Skip("starts a server and takes seconds")
 	}
-	run{isolation: "version", seed: seed(t), traffic: 5 * time.Second, callers: 4, interval: 500 * time.Millisecond}.test(t)
+	run{isolation: "version", seed: seed(t), traffic: 4 * time.Second, callers: 4, interval: 500 * time.Millisecond}.test(t)
 }
 
 // run is one run against one server.
