@@ -3,7 +3,7 @@ package worker
 import (
 	"context"
 	"errors"
-	"fmt"
+	"path/filepath"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -17,6 +17,7 @@ var (
 	_ engine.Session        = (*session)(nil)
 	_ engine.HealthReporter = (*session)(nil)
 	_ engine.Screener       = (*session)(nil)
+	_ engine.WorkerReporter = (*session)(nil)
 )
 
 // session is a model in a worker.
@@ -40,11 +41,20 @@ type session struct {
 func (s *session) Signature() *engine.Signature { return s.signature }
 
 // Failing implements [engine.HealthReporter]: no worker could be started for the model.
-func (s *session) Failing() error { return s.host.Load().failing(s) }
+func (s *session) Failing() error { return s.host.Load().failing() }
+
+// Worker implements [engine.WorkerReporter].
+func (s *session) Worker() engine.Worker { return s.host.Load().state() }
 
 // Screen implements [engine.Screener].
 func (s *session) Screen(ctx context.Context, inputs []tensor.Tensor) error {
 	return s.quarantine.check(ctx, inputs)
+}
+
+// spec describes a process for the model alone.
+func (s *session) spec() Spec {
+	dir := filepath.Dir(s.request.Path)
+	return Spec{Name: dir, Dir: dir, MemoryLimit: s.request.Options.MemoryLimit}
 }
 
 // load loads the model into a host.
@@ -60,7 +70,6 @@ func (s *session) load(ctx context.Context) error {
 		return err
 	}
 	s.signature = signature
-	s.trial.init(s)
 	return nil
 }
 
@@ -82,16 +91,16 @@ func (s *session) Run(ctx context.Context, inputs []tensor.Tensor) (*engine.Resu
 	}
 	var err error
 	for range maxRuns {
-		var died Process
+		var next verdict
 		var result *engine.Result
-		if died, result, err = s.runOnce(ctx, inputs); !errors.Is(err, engine.ErrCrashed) || died == nil {
+		if result, next, err = s.runOnce(ctx, inputs); next == final {
 			return result, err
 		}
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		if byServer(died.Death()) {
-			continue // the server ended it, because of another run
+		if next == again {
+			continue
 		}
 		if engine.IsBatch(ctx) {
 			return nil, err // its requests are suspects, each by itself
@@ -101,20 +110,24 @@ func (s *session) Run(ctx context.Context, inputs []tensor.Tensor) (*engine.Resu
 	return nil, err
 }
 
-// runOnce runs the model in its host's process, which it returns if that died meanwhile.
-func (s *session) runOnce(ctx context.Context, inputs []tensor.Tensor) (died Process, _ *engine.Result, err error) {
+// runOnce runs the model in its host's process.
+func (s *session) runOnce(ctx context.Context, inputs []tensor.Tensor) (*engine.Result, verdict, error) {
 	p, id, err := s.acquire(ctx)
 	if err != nil {
-		return nil, nil, err
+		return nil, final, err
 	}
-	p.running.Add(1)
+	running := p.running.Add(1)
 	result, err := s.runIn(ctx, p, id, inputs)
 	if errors.Is(err, engine.ErrCrashed) {
 		<-p.Done()
-		return p, nil, err
+		p.host.lost(p) // before a request can be blamed
+		return nil, afterDeath(p.Death()), err
 	}
-	p.running.Add(-1)
-	return nil, result, err
+	running = max(running, p.running.Add(-1)+1)
+	if errors.Is(err, engine.ErrOutOfMemory) && (running > 1 || s.host.Load().pool) {
+		return nil, suspect, err // another run may have taken the memory
+	}
+	return result, final, err
 }
 
 // acquire returns the process that has the model, and its ID there.
@@ -125,31 +138,6 @@ func (s *session) acquire(ctx context.Context) (*incarnation, uint64, error) {
 			return p, id, err
 		}
 	}
-}
-
-// runAlone runs a suspect in the model's trial.
-func (s *session) runAlone(ctx context.Context, inputs []tensor.Tensor) (*engine.Result, error) {
-	result, death, err := s.trial.run(ctx, inputs)
-	if death == nil {
-		return result, err
-	}
-	s.engine.counters.blamed.Add(1)
-	s.quarantine.add(ctx, inputs)
-	s.engine.options.Logger.ErrorContext(ctx, "a request ended its worker", "path", s.request.Path, "cause", death, "shapes", shapesOf(inputs))
-	if h := s.host.Load(); h.pool && s.engine.options.Isolation == ByVersion {
-		s.engine.separate(s.request.Path)
-		s.engine.move([]*session{s}, h)
-	}
-	return nil, blame(death)
-}
-
-// shapesOf formats the shapes of inputs for the log.
-func shapesOf(inputs []tensor.Tensor) string {
-	shapes := make([]tensor.Shape, len(inputs))
-	for i := range inputs {
-		shapes[i] = inputs[i].Shape
-	}
-	return fmt.Sprint(shapes)
 }
 
 func (s *session) Close() error {
