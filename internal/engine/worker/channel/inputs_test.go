@@ -146,8 +146,7 @@ func TestSegmentsOfInputsAreBounded(t *testing.T) {
 	if n := resourcesOf(t, os.Getpid()).files - before.files; len(kept) > 300 || len(kept) < 100 || n > 300 {
 		t.Errorf("%d segments with %d files", len(kept), n)
 	}
-	runtime.KeepAlive(kept)
-	kept = nil
+	runtime.KeepAlive(kept) // not after this
 	eventually(t, "the memory is freed", func() bool { runtime.GC(); return in.Count() == 0 })
 	if in.Allocate(16<<10) == nil {
 		t.Error("there is no room after all segments were freed")

@@ -198,7 +198,7 @@ func TestDroppedResults(t *testing.T) {
 			t.Errorf("the outputs of run %d changed", 10*i)
 		}
 	}
-	kept = nil
+	runtime.KeepAlive(kept) // not after this
 	eventually(t, "the memory is freed", func() bool {
 		runtime.GC()
 		worker := resourcesOf(t, p.cmd.Process.Pid)

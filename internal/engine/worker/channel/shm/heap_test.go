@@ -47,12 +47,11 @@ func TestGarbageCollectorFreesSegments(t *testing.T) {
 	}
 	id, part := s.ID, s.Bytes()[100_000:100_010]
 	copy(part, "0123456789")
-	s = nil
 	collectUntil(t, "the other segment", func() bool { n, _ := p.Usage(); return n == 1 })
 	if string(part) != "0123456789" || dropped.Load() != 0 || mappings(t) != before+1 {
 		t.Errorf("a segment in use was freed: %q", part)
 	}
-	part = nil
+	runtime.KeepAlive(part) // not after this
 	collectUntil(t, "the segment", func() bool { n, size := p.Usage(); return n == 0 && size == 0 })
 	if dropped.Load() != id || mappings(t) != before {
 		t.Errorf("segment %d was dropped, want %d; %d mappings, want %d", dropped.Load(), id, mappings(t), before)
