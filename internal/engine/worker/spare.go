@@ -51,8 +51,8 @@ func (s *spare) take() (Process, map[*session]place) {
 	}
 	got := <-s.ready
 	s.ready = nil
-	if got.err != nil || isDead(got.process) { // the next start reports why it fails
-		return nil, nil
+	if got.err != nil || isDead(got.process) {
+		return nil, nil // the next start reports why it fails
 	}
 	return got.process, got.places
 }
