@@ -20,7 +20,7 @@ func (h *host) failing() error {
 func (h *host) join(s *session, limit int, loaded bool) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if len(h.sessions) >= limit {
+	if len(h.sessions) >= limit || h.outdated {
 		return false
 	}
 	h.sessions[s] = place{loaded: loaded}

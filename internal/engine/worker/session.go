@@ -3,7 +3,6 @@ package worker
 import (
 	"context"
 	"errors"
-	"fmt"
 	"path/filepath"
 	"sync"
 	"sync/atomic"
@@ -71,7 +70,6 @@ func (s *session) load(ctx context.Context) error {
 		return err
 	}
 	s.signature = signature
-	s.trial.init(s)
 	return nil
 }
 
@@ -93,16 +91,16 @@ func (s *session) Run(ctx context.Context, inputs []tensor.Tensor) (*engine.Resu
 	}
 	var err error
 	for range maxRuns {
-		var died Process
+		var next verdict
 		var result *engine.Result
-		if died, result, err = s.runOnce(ctx, inputs); !errors.Is(err, engine.ErrCrashed) || died == nil {
+		if result, next, err = s.runOnce(ctx, inputs); next == final {
 			return result, err
 		}
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		if !hasSuspects(died.Death()) {
-			continue // the server ended it, because of another run
+		if next == again {
+			continue
 		}
 		if engine.IsBatch(ctx) {
 			return nil, err // its requests are suspects, each by itself
@@ -112,20 +110,24 @@ func (s *session) Run(ctx context.Context, inputs []tensor.Tensor) (*engine.Resu
 	return nil, err
 }
 
-// runOnce runs the model in its host's process, which it returns if that died meanwhile.
-func (s *session) runOnce(ctx context.Context, inputs []tensor.Tensor) (died Process, _ *engine.Result, err error) {
+// runOnce runs the model in its host's process.
+func (s *session) runOnce(ctx context.Context, inputs []tensor.Tensor) (*engine.Result, verdict, error) {
 	p, id, err := s.acquire(ctx)
 	if err != nil {
-		return nil, nil, err
+		return nil, final, err
 	}
-	p.running.Add(1)
+	running := p.running.Add(1)
 	result, err := s.runIn(ctx, p, id, inputs)
 	if errors.Is(err, engine.ErrCrashed) {
 		<-p.Done()
-		return p, nil, err
+		p.host.lost(p) // before a request can be blamed
+		return nil, afterDeath(p.Death()), err
 	}
-	p.running.Add(-1)
-	return nil, result, err
+	running = max(running, p.running.Add(-1)+1)
+	if errors.Is(err, engine.ErrOutOfMemory) && (running > 1 || s.host.Load().pool) {
+		return nil, suspect, err // another run may have taken the memory
+	}
+	return result, final, err
 }
 
 // acquire returns the process that has the model, and its ID there.
@@ -136,31 +138,6 @@ func (s *session) acquire(ctx context.Context) (*incarnation, uint64, error) {
 			return p, id, err
 		}
 	}
-}
-
-// runAlone runs a suspect in the model's trial.
-func (s *session) runAlone(ctx context.Context, inputs []tensor.Tensor) (*engine.Result, error) {
-	result, death, err := s.trial.run(ctx, inputs)
-	if death == nil {
-		return result, err
-	}
-	s.engine.counters.blamed.Add(1)
-	s.quarantine.add(ctx, inputs, blame(death))
-	s.engine.options.Logger.ErrorContext(ctx, "a request ended its worker", "path", s.request.Path, "cause", death, "shapes", shapesOf(inputs))
-	if h := s.host.Load(); h.pool && s.engine.options.Isolation == ByVersion {
-		s.engine.separate(s.request.Path)
-		s.engine.move([]*session{s}, h)
-	}
-	return nil, blame(death)
-}
-
-// shapesOf formats the shapes of inputs for the log.
-func shapesOf(inputs []tensor.Tensor) string {
-	shapes := make([]tensor.Shape, len(inputs))
-	for i := range inputs {
-		shapes[i] = inputs[i].Shape
-	}
-	return fmt.Sprint(shapes)
 }
 
 func (s *session) Close() error {

@@ -47,7 +47,7 @@ func (t *trial) run(ctx context.Context, inputs []tensor.Tensor) (_ *engine.Resu
 	p := t.process
 	result, err := t.session.runIn(ctx, p, t.id, inputs)
 	if !errors.Is(err, engine.ErrCrashed) {
-		t.idle.Reset(t.session.engine.options.TrialIdle)
+		t.rest()
 		return result, nil, err
 	}
 	<-p.Done()
@@ -60,19 +60,18 @@ func (t *trial) start(ctx context.Context) error {
 	t.idle.Stop()
 	if t.process != nil {
 		if !isDead(t.process) {
+			t.session.engine.trials.use(t)
 			return nil
 		}
 		t.end()
 	}
 	e := t.session.engine
-	select {
-	case e.trials <- struct{}{}:
-	case <-ctx.Done():
-		return context.Cause(ctx)
+	if err := e.trials.acquire(ctx); err != nil {
+		return err
 	}
 	p, err := startTrial(ctx, t.session)
 	if err != nil {
-		<-e.trials
+		e.trials.release(t)
 		return fmt.Errorf("start a worker for one request: %w", err)
 	}
 	t.process = p
@@ -89,11 +88,10 @@ func startTrial(ctx context.Context, s *session) (p Process, err error) {
 	spec.Name += " (one request)"
 	wait := backoff{}
 	for range maxRestarts {
-		began := time.Now()
 		if p, err = s.engine.start(ctx, spec); err == nil {
 			return p, nil
 		}
-		if !wait.sleep(ctx, time.Since(began)) {
+		if !wait.sleep(ctx, 0, nil) {
 			return nil, context.Cause(ctx)
 		}
 	}
@@ -105,8 +103,24 @@ func (t *trial) end() {
 	if t.process != nil {
 		end(t.process)
 		t.process = nil
-		<-t.session.engine.trials
+		t.session.engine.trials.release(t)
 	}
+}
+
+// rest keeps the process for the next suspect, unless one of another model waits.
+func (t *trial) rest() {
+	if !t.session.engine.trials.keep(t) {
+		t.end()
+		return
+	}
+	t.idle.Reset(t.session.engine.options.TrialIdle)
+}
+
+// endAfterUse ends the process as soon as it is not in use.
+func (t *trial) endAfterUse() {
+	t.turn <- struct{}{}
+	t.end()
+	<-t.turn
 }
 
 // endIdle ends a process that was not used for a while.
