@@ -38,6 +38,9 @@ func (s *Server) openWorkers(o Options, library string) (*worker.Engine, string,
 	case err != nil:
 		return nil, "", fmt.Errorf("start a worker process: %w", err)
 	}
+	if err := c.CheckWorkerMemory(); err != nil {
+		s.log.Warn("the memory limits do not fit", "reason", err)
+	}
 	isolation, effective := worker.ByVersion, config.IsolationVersion
 	if c.Isolation == config.IsolationShared {
 		isolation, effective = worker.Shared, config.IsolationShared
@@ -86,6 +89,9 @@ func startWorkers(options process.Options, models string) worker.Start {
 		var err error
 		if options.ReadPaths, err = process.Readable(dir); err != nil {
 			return nil, fmt.Errorf("find the files of %s: %w", spec.Name, err)
+		}
+		if spec.MemoryLimit > 0 {
+			options.MemoryLimit = spec.MemoryLimit
 		}
 		options.Logger = options.Logger.With("model", spec.Name)
 		p, err := process.Start(ctx, options)

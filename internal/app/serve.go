@@ -12,13 +12,17 @@ import (
 
 // Listen binds the configured address. The caller owns the listener until it serves it.
 func (s *Server) Listen(ctx context.Context) (net.Listener, error) {
-	address := s.config.Listen
+	return listen(ctx, setting.Listen, s.config.Listen)
+}
+
+// listen binds an address of a setting.
+func listen(ctx context.Context, key setting.Key, address string) (net.Listener, error) {
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
 	if errors.Is(err, syscall.EADDRINUSE) {
-		return nil, setting.Errorf("%s is in use by another program: stop it, or set another address with %s: %w", address, setting.Listen, err)
+		return nil, setting.Errorf("%s is in use by another program: stop it, or set another address with %s: %w", address, key, err)
 	}
 	if err != nil {
-		return nil, setting.Errorf("%s %s: %w", setting.Listen, address, err)
+		return nil, setting.Errorf("%s %s: %w", key, address, err)
 	}
 	return listener, nil
 }
@@ -26,6 +30,9 @@ func (s *Server) Listen(ctx context.Context) (net.Listener, error) {
 // Serve loads the models and serves on listener until Shutdown, which makes it return
 // nil. It closes listener.
 func (s *Server) Serve(listener net.Listener) error {
+	if err := s.serveDebug(); err != nil {
+		return errors.Join(err, listener.Close())
+	}
 	s.Start()
 	return s.http.Serve(apiEndpoint, listener)
 }

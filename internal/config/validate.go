@@ -73,14 +73,22 @@ func above0(key setting.Key, found time.Duration, example string) error {
 }
 
 func (c *Config) validateListen() error {
-	_, port, err := net.SplitHostPort(c.Listen)
+	err := validateAddress(setting.Listen, c.Listen)
+	if c.DebugListen == "" {
+		return err
+	}
+	return errors.Join(err, validateAddress(setting.DebugListen, c.DebugListen))
+}
+
+func validateAddress(key setting.Key, address string) error {
+	_, port, err := net.SplitHostPort(address)
 	if err == nil {
 		_, err = new(net.Resolver).LookupPort(context.Background(), "tcp", port) // reads no network
 	}
 	if err == nil {
 		return nil
 	}
-	return setting.Errorf("%s is %q: give host:port or :port with a port from 0 to 65535, such as 127.0.0.1:8080", setting.Listen, c.Listen)
+	return setting.Errorf("%s is %q: give host:port or :port with a port from 0 to 65535, such as 127.0.0.1:8080", key, address)
 }
 
 // validateOrigins rejects what package server would reject, before the models are loaded.

@@ -49,6 +49,9 @@ type LoadOptions struct {
 	// RunTimeout bounds one run, where the engine runs the model in a process that it can
 	// end. 0: no bound.
 	RunTimeout time.Duration
+	// MemoryLimit bounds the memory of the process that runs the model, in bytes, where the
+	// engine runs it in another one. 0: the engine's own setting.
+	MemoryLimit int64
 }
 
 // Shrinking is when a session frees the memory that it keeps between runs.

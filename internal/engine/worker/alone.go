@@ -42,7 +42,7 @@ func (s *session) runAlone(ctx context.Context, inputs []tensor.Tensor) (result 
 		return result, err
 	}
 	s.engine.counters.blamed.Add(1)
-	s.quarantine.add(ctx, inputs)
+	s.quarantine.add(ctx, inputs, blame(death))
 	s.engine.options.Logger.ErrorContext(ctx, "a request ended its worker", "path", s.request.Path, "cause", death, "shapes", shapesOf(inputs))
 	s.leavePool()
 	return nil, blame(death)

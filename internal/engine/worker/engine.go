@@ -34,6 +34,8 @@ type Process interface {
 	PID() int
 	// MemoryBytes measures the process's memory, what it shares in proportion (PSS).
 	MemoryBytes() (int64, error)
+	// Profile takes a profile of its Go code; see process.Process.Profile.
+	Profile(ctx context.Context, name string, debug int, duration time.Duration) ([]byte, error)
 }
 
 // Spec describes the process that a host needs.
@@ -43,6 +45,8 @@ type Spec struct {
 	// Dir is the directory of the only model that the process will load. "": any model in
 	// Options.Root.
 	Dir string
+	// MemoryLimit bounds its memory in bytes. 0: as all others.
+	MemoryLimit int64
 }
 
 // Start starts a process. It ends the attempt when ctx is done; the process outlives ctx.
@@ -152,7 +156,7 @@ func (e *Engine) Load(ctx context.Context, path string, options engine.LoadOptio
 		s.loadLimit = time.Until(deadline)
 	}
 	err := s.load(ctx)
-	if errors.Is(err, engine.ErrCrashed) && e.mayShare(path) && ctx.Err() == nil {
+	if errors.Is(err, engine.ErrCrashed) && e.mayShare(s.request) && ctx.Err() == nil {
 		e.separate(path)
 		err = s.load(ctx)
 	}

@@ -3,6 +3,7 @@ package worker
 import (
 	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"hash/maphash"
 	"net/netip"
@@ -44,14 +45,20 @@ type quarantine struct {
 // sentence is how long a request or a peer is refused.
 type sentence struct {
 	deaths int
-	until  time.Time
+	// cause is how the last one died: engine.ErrCrashed or engine.ErrOutOfMemory.
+	cause error
+	until time.Time
 	// forget is when the deaths no longer count.
 	forget time.Time
 }
 
 // extend returns the sentence after another death.
-func (s sentence) extend(now time.Time, first time.Duration, allowance int) sentence {
+func (s sentence) extend(now time.Time, cause error, first time.Duration, allowance int) sentence {
 	s.deaths++
+	s.cause = engine.ErrCrashed
+	if errors.Is(cause, engine.ErrOutOfMemory) {
+		s.cause = engine.ErrOutOfMemory
+	}
 	wait := time.Duration(0)
 	if n := s.deaths - allowance; n > 0 {
 		wait = min(first<<min(n-1, 20), maxQuarantine)
@@ -61,15 +68,15 @@ func (s sentence) extend(now time.Time, first time.Duration, allowance int) sent
 	return s
 }
 
-// add records that a request ended its worker.
-func (q *quarantine) add(ctx context.Context, inputs []tensor.Tensor) {
+// add records that a request ended its worker, and how.
+func (q *quarantine) add(ctx context.Context, inputs []tensor.Tensor, cause error) {
 	key, now := digest(q.seedOf(), inputs), time.Now()
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	q.requests[key] = q.requests[key].extend(now, minQuarantine, 0)
+	q.requests[key] = q.requests[key].extend(now, cause, minQuarantine, 0)
 	trim(q.requests, now)
 	if peer := telemetry.Peer(ctx); peer.IsValid() {
-		q.peers[peer] = q.peers[peer].extend(now, minPeer, peerAllowance)
+		q.peers[peer] = q.peers[peer].extend(now, cause, minPeer, peerAllowance)
 		trim(q.peers, now)
 	}
 	q.used.Store(true)
@@ -98,7 +105,7 @@ func (q *quarantine) check(ctx context.Context, inputs []tensor.Tensor) error {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if s := q.requests[key]; now.Before(s.until) {
-		return fmt.Errorf("%w of an equal request, so this one was not run: an equal request is run again in %v; send other inputs", engine.ErrCrashed, s.until.Sub(now).Round(time.Second))
+		return fmt.Errorf("%w: an equal request ended the worker of the model, so this one was not run; it is run again in %v; send other inputs", s.cause, s.until.Sub(now).Round(time.Second))
 	}
 	return nil
 }

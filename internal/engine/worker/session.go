@@ -3,6 +3,7 @@ package worker
 import (
 	"context"
 	"errors"
+	"path/filepath"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -16,6 +17,7 @@ var (
 	_ engine.Session        = (*session)(nil)
 	_ engine.HealthReporter = (*session)(nil)
 	_ engine.Screener       = (*session)(nil)
+	_ engine.WorkerReporter = (*session)(nil)
 )
 
 // session is a model in a worker.
@@ -39,11 +41,20 @@ type session struct {
 func (s *session) Signature() *engine.Signature { return s.signature }
 
 // Failing implements [engine.HealthReporter]: no worker could be started for the model.
-func (s *session) Failing() error { return s.host.Load().failing(s) }
+func (s *session) Failing() error { return s.host.Load().failing() }
+
+// Worker implements [engine.WorkerReporter].
+func (s *session) Worker() engine.Worker { return s.host.Load().state() }
 
 // Screen implements [engine.Screener].
 func (s *session) Screen(ctx context.Context, inputs []tensor.Tensor) error {
 	return s.quarantine.check(ctx, inputs)
+}
+
+// spec describes a process for the model alone.
+func (s *session) spec() Spec {
+	dir := filepath.Dir(s.request.Path)
+	return Spec{Name: dir, Dir: dir, MemoryLimit: s.request.Options.MemoryLimit}
 }
 
 // load loads the model into a host.

@@ -51,9 +51,8 @@ func (s *spare) take() (Process, map[*session]place) {
 	}
 	got := <-s.ready
 	s.ready = nil
-	// The next start reports why one fails.
 	if got.err != nil || isDead(got.process) {
-		return nil, nil
+		return nil, nil // the next start reports why it fails
 	}
 	return got.process, got.places
 }

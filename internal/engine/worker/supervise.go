@@ -27,8 +27,8 @@ func (h *host) supervise() {
 // serveOnce runs one process until its end, and returns how long it served; 0: it did not
 // start.
 func (h *host) serveOnce(spare *spare) time.Duration {
-	var err error
 	p, places := spare.take()
+	var err error
 	if p == nil {
 		p, places, err = h.prepare(h.spec)
 	}
@@ -55,11 +55,11 @@ func (h *host) serveOnce(spare *spare) time.Duration {
 	h.lost(current)
 	death := p.Death()
 	h.engine.counters.deaths.Add(1)
-	if death.Cause != nil {
+	if byServer(death) {
 		h.engine.counters.killed.Add(1)
 	}
 	spare.want()
-	if h.pool && !byServer(death) && current.running.Load() == 0 {
+	if h.pool && hasSuspects(death) && current.running.Load() == 0 {
 		h.engine.split(h)
 	}
 	return max(time.Since(began), 1)
@@ -75,7 +75,8 @@ func end(p Process) {
 var errCulpritLeft = errors.New("the model that ended the worker was given its own")
 
 // prepare starts a process and loads the models of the host in it, those that were loaded
-// before. If the process dies of one in a pool, that one gets a worker of its own.
+// before. A model of a pool that cannot be loaded gets a worker of its own, whose start is
+// repeated until it can; if the process dies of it, the others start again without it.
 func (h *host) prepare(spec Spec) (Process, map[*session]place, error) {
 	p, err := h.engine.start(h.ctx, spec)
 	if err != nil {
@@ -84,19 +85,21 @@ func (h *host) prepare(spec Spec) (Process, map[*session]place, error) {
 	places := make(map[*session]place)
 	for _, s := range h.loadedSessions() {
 		id, err := s.loadAgain(h.ctx, p)
-		if err != nil && h.ctx.Err() == nil && isDead(p) && h.pool {
+		if err == nil {
+			places[s] = place{id: id, loaded: true}
+			continue
+		}
+		if h.pool && h.ctx.Err() == nil {
+			h.engine.options.Logger.Error("model could not be loaded again, and leaves its pool", "worker", spec.Name, "path", s.request.Path, "error", err)
 			h.engine.separate(s.request.Path)
 			h.engine.move([]*session{s}, h)
+			if !isDead(p) {
+				continue
+			}
 			err = errCulpritLeft
 		}
-		if isDead(p) || h.ctx.Err() != nil {
-			end(p)
-			return nil, nil, errors.Join(err, h.ctx.Err())
-		}
-		if err != nil {
-			h.engine.options.Logger.Error("model could not be loaded again", "worker", spec.Name, "path", s.request.Path, "error", err)
-		}
-		places[s] = place{id: id, loaded: true, err: err}
+		end(p)
+		return nil, nil, errors.Join(err, h.ctx.Err())
 	}
 	return p, places, nil
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path/filepath"
 	"time"
 
 	"github.com/tensorwire/tensorwire/internal/base/tensor"
@@ -65,11 +64,11 @@ func (t *trial) start(ctx context.Context) error {
 		}
 		t.end()
 	}
-	e, request := t.session.engine, t.session.request
+	e := t.session.engine
 	if err := e.reserveTrial(ctx); err != nil {
 		return err
 	}
-	p, err := startTrial(ctx, e, filepath.Dir(request.Path))
+	p, err := startTrial(ctx, t.session)
 	if err != nil {
 		<-e.trials
 		return fmt.Errorf("start a worker for one request: %w", err)
@@ -83,10 +82,12 @@ func (t *trial) start(ctx context.Context) error {
 
 // startTrial starts a process. It tries as often as a host does before requests no longer
 // wait.
-func startTrial(ctx context.Context, e *Engine, dir string) (p Process, err error) {
+func startTrial(ctx context.Context, s *session) (p Process, err error) {
+	spec := s.spec()
+	spec.Name += " (one request)"
 	wait := backoff{}
 	for range maxRestarts {
-		if p, err = e.start(ctx, Spec{Name: dir + " (one request)", Dir: dir}); err == nil {
+		if p, err = s.engine.start(ctx, spec); err == nil {
 			return p, nil
 		}
 		if !wait.sleep(ctx, 0) {
