@@ -54,6 +54,7 @@ func (s *Server) openWorkers(o Options, library string) (*worker.Engine, string,
 // probe starts a worker, to report at once why none can run, and returns the version of its
 // runtime.
 func probe(ctx context.Context, options process.Options) (string, error) {
+	options.Logger = slog.New(slog.DiscardHandler) // errors say what its output did
 	p, err := process.Start(ctx, options)
 	if err != nil {
 		return "", err
@@ -74,7 +75,7 @@ func workerOptions(c *config.Config, path string, log *slog.Logger, library stri
 	return process.Options{
 		Path: path, Library: library, Slots: maxRuns,
 		IntraOpThreads: c.IntraOpThreads, MaxProcs: runtime.GOMAXPROCS(0),
-		MemoryLimit: int64(c.WorkerMemory), Logger: log,
+		MemoryLimit: int64(c.WorkerMemory), Channel: channel.Options{MaxSharedBytes: int64(c.WorkerMemory)}, Logger: log,
 	}, nil
 }
 
@@ -93,7 +94,7 @@ func startWorkers(options process.Options, models string) worker.Start {
 		if spec.MemoryLimit > 0 {
 			options.MemoryLimit = spec.MemoryLimit
 		}
-		options.Logger = options.Logger.With("model", spec.Name)
+		options.Logger = options.Logger.With("worker", spec.Name)
 		p, err := process.Start(ctx, options)
 		if err != nil {
 			return nil, err // not a nil *Process in the interface

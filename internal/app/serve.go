@@ -77,9 +77,9 @@ func (s *Server) Run(ctx context.Context, listener net.Listener, ready func()) e
 
 // Shutdown stops the server: it is not ready any more, ends streams, accepts no more
 // connections, waits for requests in flight, and closes the models and the engine. When
-// ctx ends first, it closes the connections of the requests in flight, returns an error,
-// and what still runs is closed in the background once it has returned. It may be called
-// more than once.
+// ctx ends first, it closes the connections of the requests in flight, kills the workers and
+// returns an error; without workers, what still runs is closed in the background once it has
+// returned. It may be called more than once.
 func (s *Server) Shutdown(ctx context.Context) error {
 	s.unready()
 	return errors.Join(s.drain(ctx), s.close(ctx))

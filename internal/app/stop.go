@@ -24,8 +24,9 @@ func (s *Server) stop(served <-chan error) error {
 	ctx, cancel := shutdownContext(timeout)
 	defer cancel()
 	err := errors.Join(s.drain(ctx), <-served)
+	err = errors.Join(err, s.closeWithin(timeout))
 	s.log.Info("stopped")
-	return errors.Join(err, s.closeWithin(timeout))
+	return err
 }
 
 // shutdownContext returns a context that ends after the configured timeout, with a cause

@@ -28,16 +28,19 @@ var isolations = []string{IsolationAuto, IsolationVersion, IsolationShared, Isol
 
 func (c *Config) workerFlags() *pflag.FlagSet {
 	f := newFlags()
-	note(f.checked(&c.Isolation, IsolationAuto, "isolation", "`processes` that run models: version (one for each version; small models share), shared (one for all), off (the server's own), or auto (version, or off where that is not supported)", func(text string) error {
-		if !slices.Contains(isolations, text) {
-			return errors.New("give " + strings.Join(isolations[:len(isolations)-1], ", ") + " or " + isolations[len(isolations)-1])
-		}
-		return nil
-	}), choices, isolations...)
+	note(f.checked(&c.Isolation, IsolationAuto, "isolation", "`processes` that run models: version (one for each version; small models share), shared (one for all), off (the server's own), or auto (version, or off where that is not supported)", checkIsolation), choices, isolations...)
 	note(scalar(f, &c.WorkerMemory, defaultWorkerMemory(memlimit.FromCgroup, memlimit.FromSystem), "worker-memory", sizeKind, "maximum `size` of memory of one worker process; one that exceeds it is ended; 0 is no limit", bytesize.Parse),
 		defaultNote, "four fifths of the memory limit of the cgroup or the machine")
 	f.bool(&c.WorkerSpares, "worker-spares", "keep a second process ready for a model whose worker died within ten minutes; takes its memory twice")
 	return f.FlagSet
+}
+
+func checkIsolation(text string) error {
+	if slices.Contains(isolations, text) {
+		return nil
+	}
+	last := len(isolations) - 1
+	return errors.New("give " + strings.Join(isolations[:last], ", ") + " or " + isolations[last])
 }
 
 // defaultWorkerMemory returns four fifths of the memory that the process may use, in whole

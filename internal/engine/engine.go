@@ -10,8 +10,8 @@ type Loader interface {
 	// Load reads the model file at path, which the caller keeps in place until the
 	// session is closed, and prepares it to run. The caller owns the session and closes
 	// it. A file that cannot be loaded is an ErrBadModel or ErrUnsupported; the text
-	// does not contain path. ctx does not interrupt a load that has started where the
-	// runtime cannot be interrupted.
+	// does not contain path. A load may go on after ctx is done: a runtime in this
+	// process cannot be interrupted.
 	Load(ctx context.Context, path string, options LoadOptions) (Session, error)
 }
 

@@ -44,7 +44,9 @@ func (s *session) runAlone(ctx context.Context, inputs []tensor.Tensor) (result 
 	s.engine.counters.blamed.Add(1)
 	s.quarantine.add(ctx, inputs, blame(death))
 	s.engine.options.Logger.ErrorContext(ctx, "a request ended its worker", "path", s.request.Path, "cause", death, "shapes", shapesOf(inputs))
+	h := s.host.Load()
 	s.leavePool()
+	h.excuse()
 	return nil, blame(death)
 }
 

@@ -25,8 +25,9 @@ type backoff struct {
 }
 
 // sleep waits before the next restart of a process that served for so long; 0: it did not
-// start. It reports false when ctx ended.
-func (b *backoff) sleep(ctx context.Context, served time.Duration) bool {
+// start. The end of excused ends the wait and resets the backoff. It reports false when ctx
+// ended.
+func (b *backoff) sleep(ctx context.Context, served time.Duration, excused <-chan struct{}) bool {
 	if served >= stableAfter || !b.started {
 		*b = backoff{started: true, next: minBackoff}
 		return ctx.Err() == nil
@@ -40,7 +41,21 @@ func (b *backoff) sleep(ctx context.Context, served time.Duration) bool {
 	select {
 	case <-time.After(wait + rand.N(wait/5)):
 		return true
+	case <-excused:
+		*b = backoff{}
+		return true
 	case <-ctx.Done():
 		return false
+	}
+}
+
+// excuse ends the wait for the restart after the last death: the process died of a request,
+// which is not run again. Others wait for the restart.
+func (h *host) excuse() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.dead != nil {
+		close(h.dead.excused)
+		h.dead = nil
 	}
 }

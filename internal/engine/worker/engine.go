@@ -4,9 +4,9 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"io/fs"
 	"log/slog"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/tensorwire/tensorwire/internal/base/tensor"
@@ -117,11 +117,8 @@ type Engine struct {
 	platform string
 	version  string
 	options  Options
-	// trials has a token for each process for suspects that may run.
-	trials chan struct{}
-	// trialWaiters counts those that wait for one.
-	trialWaiters atomic.Int64
-	counters     counters
+	trials   *trialProcesses
+	counters counters
 
 	mu     sync.Mutex // for all below
 	hosts  map[*host]struct{}
@@ -137,7 +134,7 @@ func New(start Start, platform, version string, options Options) *Engine {
 	options = options.withDefaults()
 	return &Engine{
 		start: start, platform: platform, version: version, options: options,
-		trials: make(chan struct{}, options.MaxTrials),
+		trials: newTrialProcesses(options.MaxTrials),
 		hosts:  make(map[*host]struct{}), alone: make(map[string]struct{}),
 	}
 }
@@ -146,7 +143,9 @@ func New(start Start, platform, version string, options Options) *Engine {
 func (e *Engine) Version() string { return e.version }
 
 // Load implements [engine.Loader]. A model whose load ends its worker is an
-// engine.ErrCrashed. In a pool it is then tried once more, in a worker of its own.
+// engine.ErrCrashed. In a pool it is then tried once more, in a worker of its own. A model
+// that the pool's processes may not read, because the models are in another directory now,
+// is tried once more in another pool.
 func (e *Engine) Load(ctx context.Context, path string, options engine.LoadOptions) (engine.Session, error) {
 	options.RunTimeout = cmp.Or(options.RunTimeout, e.options.RunTimeout)
 	options.MaxOutputBytes = cmp.Or(options.MaxOutputBytes, e.options.MaxOutputBytes)
@@ -159,6 +158,9 @@ func (e *Engine) Load(ctx context.Context, path string, options engine.LoadOptio
 	if errors.Is(err, engine.ErrCrashed) && e.mayShare(s.request) && ctx.Err() == nil {
 		e.separate(path)
 		err = s.load(ctx)
+	}
+	if h := s.host.Load(); errors.Is(err, fs.ErrPermission) && h.pool && mayRead(path) {
+		err = s.loadElsewhere(ctx, h)
 	}
 	if err != nil {
 		return nil, err

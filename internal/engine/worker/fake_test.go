@@ -4,12 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
 	"slices"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -48,6 +50,8 @@ type farm struct {
 	crash process.Death
 	// rejected has the errors of loads by path.
 	rejected map[string]error
+	// root is the directory that processes can read as it is when they start; "": all.
+	root string
 }
 
 // reject makes loads of a path fail; nil: they succeed again.
@@ -81,7 +85,8 @@ func (f *farm) start(_ context.Context, spec worker.Spec) (worker.Process, error
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	p := &fakeProcess{farm: f, spec: spec, pid: len(f.processes) + 1, done: make(chan struct{}), models: map[uint64]string{}}
+	sees, _ := os.Stat(f.root) // none is every directory
+	p := &fakeProcess{sees: sees, farm: f, spec: spec, pid: len(f.processes) + 1, done: make(chan struct{}), models: map[uint64]string{}}
 	f.processes = append(f.processes, p)
 	return p, nil
 }
@@ -111,6 +116,8 @@ type fakeProcess struct {
 	dead   bool
 	models map[uint64]string
 	next   uint64
+	// sees is the directory that the process can read, as Landlock knows it.
+	sees fs.FileInfo
 }
 
 func (p *fakeProcess) die(death process.Death) {
@@ -149,6 +156,9 @@ func (p *fakeProcess) Load(ctx context.Context, request process.LoadRequest) (pr
 		case <-ctx.Done():
 			return process.Loaded{}, ctx.Err()
 		}
+	}
+	if root, _ := os.Stat(p.farm.root); p.sees != nil && !os.SameFile(p.sees, root) {
+		return process.Loaded{}, &fs.PathError{Op: "open", Path: "model.onnx", Err: syscall.EACCES}
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -30,7 +30,12 @@ type host struct {
 
 	mu       sync.Mutex // for all below
 	sessions map[*session]place
+	// outdated reports that the process cannot read the directory that is now at
+	// Options.Root: its sandbox has the one that was there when it started. No other session
+	// joins.
+	outdated bool
 	process  *incarnation // nil: none runs, or its models are being loaded again
+	dead     *incarnation // the last that died, until its death is excused
 	// changed is closed and replaced when process or reason changes.
 	changed chan struct{}
 	// reason says why no process runs; failures counts the restarts that failed in a row.
@@ -44,7 +49,10 @@ type host struct {
 // stay in it.
 type incarnation struct {
 	Process
+	host    *host
 	running atomic.Int64
+	// excused is closed when the process has died of one request.
+	excused chan struct{}
 }
 
 // newHost returns a host without sessions, which supervise starts.
@@ -92,6 +100,9 @@ func (h *host) load(ctx context.Context, s *session) (*engine.Signature, error) 
 func (h *host) acquire(ctx context.Context, s *session) (*incarnation, uint64, error) {
 	for {
 		p, err := h.await(ctx, maxRestarts)
+		if errors.Is(err, errClosed) && !h.has(s) {
+			return nil, 0, errMoved // as all of its sessions
+		}
 		if err != nil {
 			return nil, 0, err
 		}
@@ -169,7 +180,7 @@ func (h *host) set(p *incarnation, places map[*session]place, reason error) {
 func (h *host) setLocked(p *incarnation, reason error) {
 	h.process, h.reason = p, reason
 	if p != nil {
-		h.failures = 0
+		h.failures, h.outdated = 0, false
 		h.past.Started = time.Now()
 		if h.past.LastDeath != "" {
 			h.past.Restarts++
@@ -187,6 +198,7 @@ func (h *host) lost(p *incarnation) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.process == p {
+		h.dead = p
 		h.setLocked(nil, p.Death())
 	}
 }

@@ -1,10 +1,5 @@
 package worker
 
-import (
-	"maps"
-	"slices"
-)
-
 // place is a session in a host.
 type place struct {
 	// id is the model's ID in the current process; 0: it is not loaded there.
@@ -25,7 +20,7 @@ func (h *host) failing() error {
 func (h *host) join(s *session, limit int, loaded bool) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if len(h.sessions) >= limit {
+	if len(h.sessions) >= limit || h.outdated {
 		return false
 	}
 	h.sessions[s] = place{loaded: loaded}
@@ -71,11 +66,4 @@ func (h *host) loadedSessions() []*session {
 		}
 	}
 	return list
-}
-
-// appendSessions appends all sessions to list.
-func (h *host) appendSessions(list []*session) []*session {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return slices.AppendSeq(list, maps.Keys(h.sessions))
 }

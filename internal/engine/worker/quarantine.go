@@ -38,12 +38,12 @@ type quarantine struct {
 
 	mu       sync.Mutex // for all below
 	seed     maphash.Seed
-	requests map[uint64]sentence
-	peers    map[netip.Addr]sentence
+	requests map[uint64]refusal
+	peers    map[netip.Addr]refusal
 }
 
-// sentence is how long a request or a peer is refused.
-type sentence struct {
+// refusal is how long a request or a peer is refused.
+type refusal struct {
 	deaths int
 	// cause is how the last one died: engine.ErrCrashed or engine.ErrOutOfMemory.
 	cause error
@@ -52,20 +52,20 @@ type sentence struct {
 	forget time.Time
 }
 
-// extend returns the sentence after another death.
-func (s sentence) extend(now time.Time, cause error, first time.Duration, allowance int) sentence {
-	s.deaths++
-	s.cause = engine.ErrCrashed
+// extend returns the refusal after another death.
+func (r refusal) extend(now time.Time, cause error, first time.Duration, allowance int) refusal {
+	r.deaths++
+	r.cause = engine.ErrCrashed
 	if errors.Is(cause, engine.ErrOutOfMemory) {
-		s.cause = engine.ErrOutOfMemory
+		r.cause = engine.ErrOutOfMemory
 	}
 	wait := time.Duration(0)
-	if n := s.deaths - allowance; n > 0 {
+	if n := r.deaths - allowance; n > 0 {
 		wait = min(first<<min(n-1, 20), maxQuarantine)
 	}
-	s.until = now.Add(wait)
-	s.forget = s.until.Add(maxQuarantine)
-	return s
+	r.until = now.Add(wait)
+	r.forget = r.until.Add(maxQuarantine)
+	return r
 }
 
 // add records that a request ended its worker, and how.
@@ -87,7 +87,7 @@ func (q *quarantine) seedOf() maphash.Seed {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if q.requests == nil {
-		q.seed, q.requests, q.peers = maphash.MakeSeed(), make(map[uint64]sentence), make(map[netip.Addr]sentence)
+		q.seed, q.requests, q.peers = maphash.MakeSeed(), make(map[uint64]refusal), make(map[netip.Addr]refusal)
 	}
 	return q.seed
 }
@@ -110,8 +110,8 @@ func (q *quarantine) check(ctx context.Context, inputs []tensor.Tensor) error {
 	return nil
 }
 
-// peer returns the sentence of a peer, after it has forgotten those that have ended.
-func (q *quarantine) peer(peer netip.Addr, now time.Time) sentence {
+// peer returns the refusal of a peer, after it has forgotten those that have ended.
+func (q *quarantine) peer(peer netip.Addr, now time.Time) refusal {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	trim(q.requests, now)
@@ -121,18 +121,18 @@ func (q *quarantine) peer(peer netip.Addr, now time.Time) sentence {
 }
 
 // trim forgets what no longer counts, and makes room for one more.
-func trim[K comparable](sentences map[K]sentence, now time.Time) {
+func trim[K comparable](refusals map[K]refusal, now time.Time) {
 	var first K
 	var ends time.Time
-	for key, s := range sentences {
+	for key, s := range refusals {
 		if now.After(s.forget) {
-			delete(sentences, key)
+			delete(refusals, key)
 		} else if ends.IsZero() || s.forget.Before(ends) {
 			first, ends = key, s.forget
 		}
 	}
-	if len(sentences) > maxQuarantined {
-		delete(sentences, first)
+	if len(refusals) > maxQuarantined {
+		delete(refusals, first)
 	}
 }
 

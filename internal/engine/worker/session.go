@@ -120,6 +120,7 @@ func (s *session) runOnce(ctx context.Context, inputs []tensor.Tensor) (*engine.
 	result, err := s.runIn(ctx, p, id, inputs)
 	if errors.Is(err, engine.ErrCrashed) {
 		<-p.Done()
+		p.host.lost(p) // before a request can be blamed
 		return nil, afterDeath(p.Death()), err
 	}
 	running = max(running, p.running.Add(-1)+1)

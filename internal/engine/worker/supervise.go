@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/tensorwire/tensorwire/internal/engine"
+	"github.com/tensorwire/tensorwire/internal/engine/worker/process"
 )
 
 // supervise keeps a process running until the host closes.
@@ -17,57 +18,54 @@ func (h *host) supervise() {
 	defer spare.end()
 	wait := backoff{}
 	for {
-		served := h.serveOnce(&spare)
-		if h.ctx.Err() != nil || !wait.sleep(h.ctx, served) {
+		served, excused := h.serveOnce(&spare)
+		if h.ctx.Err() != nil || !wait.sleep(h.ctx, served, excused) {
 			return
 		}
 	}
 }
 
-// serveOnce runs one process until its end, and returns how long it served; 0: it did not
-// start.
-func (h *host) serveOnce(spare *spare) time.Duration {
-	p, places := spare.take()
+// serveOnce runs one process until its end. It returns how long it served, 0 if it did not
+// start, and a channel that is closed when its death is excused.
+func (h *host) serveOnce(spare *spare) (served time.Duration, excused <-chan struct{}) {
 	var err error
+	p, places := spare.take()
 	if p == nil {
 		p, places, err = h.prepare(h.spec)
 	}
-	log := h.engine.options.Logger.With("worker", h.spec.Name)
 	if err != nil {
 		if h.ctx.Err() == nil && !errors.Is(err, errCulpritLeft) {
-			log.Error("worker could not be started", "error", err)
+			h.engine.options.Logger.Error("worker could not be started", "worker", h.spec.Name, "error", err)
 			h.fail(err)
 		}
-		return 0
+		return 0, nil
 	}
-	log = log.With("pid", p.PID())
-	log.Info("worker is running")
 	defer end(p)
-	current := &incarnation{Process: p}
+	current := &incarnation{Process: p, host: h, excused: make(chan struct{})}
 	began := time.Now()
 	h.set(current, places, nil)
 	spare.keep()
 	select {
 	case <-h.ctx.Done():
-		return 0
+		return 0, nil
 	case <-p.Done():
 	}
 	h.lost(current)
 	death := p.Death()
 	h.engine.counters.deaths.Add(1)
-	if byServer(death) {
+	if death.Cause != nil {
 		h.engine.counters.killed.Add(1)
 	}
 	spare.want()
 	if h.pool && hasSuspects(death) && current.running.Load() == 0 {
 		h.engine.split(h)
 	}
-	return max(time.Since(began), 1)
+	return max(time.Since(began), 1), current.excused
 }
 
 // end ends a process, if it runs, and waits until it is reaped.
 func end(p Process) {
-	p.Kill(errClosed) // without effect on one that is dead
+	p.Kill(process.ErrStopped) // without effect on one that is dead
 	<-p.Done()
 }
 

@@ -26,7 +26,7 @@ type trial struct {
 
 func (t *trial) init(s *session) {
 	t.session, t.turn = s, make(chan struct{}, 1)
-	t.idle = time.AfterFunc(time.Hour, func() { t.endIdle() })
+	t.idle = time.AfterFunc(time.Hour, t.endIdle)
 	t.idle.Stop()
 }
 
@@ -34,7 +34,7 @@ func (t *trial) init(s *session) {
 func (t *trial) run(ctx context.Context, inputs []tensor.Tensor) (_ *engine.Result, death *process.Death, _ error) {
 	select {
 	case t.turn <- struct{}{}:
-		defer t.release()
+		defer func() { <-t.turn }()
 	case <-ctx.Done():
 		return nil, nil, context.Cause(ctx)
 	}
@@ -47,7 +47,7 @@ func (t *trial) run(ctx context.Context, inputs []tensor.Tensor) (_ *engine.Resu
 	p := t.process
 	result, err := t.session.runIn(ctx, p, t.id, inputs)
 	if !errors.Is(err, engine.ErrCrashed) {
-		t.idle.Reset(t.session.engine.options.TrialIdle)
+		t.rest()
 		return result, nil, err
 	}
 	<-p.Done()
@@ -60,17 +60,18 @@ func (t *trial) start(ctx context.Context) error {
 	t.idle.Stop()
 	if t.process != nil {
 		if !isDead(t.process) {
+			t.session.engine.trials.use(t)
 			return nil
 		}
 		t.end()
 	}
 	e := t.session.engine
-	if err := e.reserveTrial(ctx); err != nil {
+	if err := e.trials.acquire(ctx); err != nil {
 		return err
 	}
 	p, err := startTrial(ctx, t.session)
 	if err != nil {
-		<-e.trials
+		e.trials.release(t)
 		return fmt.Errorf("start a worker for one request: %w", err)
 	}
 	t.process = p
@@ -90,7 +91,7 @@ func startTrial(ctx context.Context, s *session) (p Process, err error) {
 		if p, err = s.engine.start(ctx, spec); err == nil {
 			return p, nil
 		}
-		if !wait.sleep(ctx, 0) {
+		if !wait.sleep(ctx, 0, nil) {
 			return nil, context.Cause(ctx)
 		}
 	}
@@ -102,64 +103,34 @@ func (t *trial) end() {
 	if t.process != nil {
 		end(t.process)
 		t.process = nil
-		<-t.session.engine.trials
+		t.session.engine.trials.release(t)
 	}
 }
 
-// release ends a turn. The process stays for further suspects, unless those of other models
-// wait for its place.
-func (t *trial) release() {
+// rest keeps the process for the next suspect, unless one of another model waits.
+func (t *trial) rest() {
+	if !t.session.engine.trials.keep(t) {
+		t.end()
+		return
+	}
+	t.idle.Reset(t.session.engine.options.TrialIdle)
+}
+
+// endAfterUse ends the process as soon as it is not in use.
+func (t *trial) endAfterUse() {
+	t.turn <- struct{}{}
+	t.end()
 	<-t.turn
-	if t.session.engine.trialWaiters.Load() > 0 {
-		t.endIdle()
-	}
 }
 
-// endIdle ends a process that is not in use, and reports whether there was one.
-func (t *trial) endIdle() (ended bool) {
+// endIdle ends a process that was not used for a while.
+func (t *trial) endIdle() {
 	select {
 	case t.turn <- struct{}{}:
-		ended = t.process != nil
 		t.end()
 		<-t.turn
 	default: // it is in use
 	}
-	return ended
-}
-
-// reserveTrial takes a token for a process for suspects. It ends an idle one for it if there
-// is no other.
-func (e *Engine) reserveTrial(ctx context.Context) error {
-	select {
-	case e.trials <- struct{}{}:
-		return nil
-	default:
-	}
-	// A trial that becomes idle after this looked at it finds the waiter.
-	e.trialWaiters.Add(1)
-	defer e.trialWaiters.Add(-1)
-	for _, s := range e.sessions() {
-		if s.trial.endIdle() {
-			break
-		}
-	}
-	select {
-	case e.trials <- struct{}{}:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
-}
-
-// sessions returns the sessions of all hosts.
-func (e *Engine) sessions() []*session {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	var all []*session
-	for h := range e.hosts {
-		all = h.appendSessions(all)
-	}
-	return all
 }
 
 // close ends the process for good. No suspect runs any more.

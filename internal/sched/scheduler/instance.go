@@ -135,7 +135,7 @@ func (in *instance) runSingle(ctx context.Context, e *entry) answer {
 	}
 	result, err := in.call(ctx, e.inputs, []*entry{e}, e.rows)
 	if err != nil {
-		return answer{err: in.judge(e, err)}
+		return answer{err: in.judge(e, err)} //nolint:contextcheck // a probe does not end with the request
 	}
 	in.scheduler.prober.keep(e)
 	observer.Executed(max(e.rows, 1), 0, result.Timings.Compute, 0)
