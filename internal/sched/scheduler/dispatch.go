@@ -83,6 +83,13 @@ func (s *scheduler) next(in *instance) []*entry {
 func (s *scheduler) takeLocked(in *instance, batch []*entry, now time.Time) {
 	for _, e := range batch {
 		s.queue.remove(e)
+	}
+	s.startLocked(in, batch, now)
+}
+
+// startLocked records that an instance runs a batch from now on.
+func (s *scheduler) startLocked(in *instance, batch []*entry, now time.Time) {
+	for _, e := range batch {
 		e.state, e.began = taken, now
 	}
 	in.batch, in.started, in.running = batch, now, true

@@ -21,7 +21,7 @@ var (
 type scheduler struct {
 	session engine.Session
 	options Options
-	loops   sync.WaitGroup
+	loops   sync.WaitGroup // of instances, and of calls on callers' goroutines
 
 	// mu guards the fields below, and the waiting entries. Methods whose names end in
 	// Locked require it.
@@ -55,8 +55,9 @@ type scheduler struct {
 //
 // Run returns a *RejectedError for a request that was rejected or shed, and ErrOvertaken for
 // one that a newer request of its latest-only group replaced. When its context is done it
-// returns the context's error at once. A waiting request then leaves the queue and never
-// runs. A running one ends as soon as the engine can end it: alone with its own context, in
+// returns the context's error at once, or, for a call that was expected to be short, when
+// the engine has ended it. A waiting request then leaves the queue and never runs. A
+// running one ends as soon as the engine can end it: alone with its own context, in
 // a batch with the last of the batch's callers. Until then the engine, or the copy into a
 // batch, may read the inputs' memory, so that this memory must not be modified after a
 // context error. A run longer than Options.MaxRun is an engine.ErrTimeLimit.
@@ -123,8 +124,12 @@ func (s *scheduler) Run(ctx context.Context, inputs []tensor.Tensor) (*engine.Re
 	if timeout != 0 {
 		e.expires = e.arrived.Add(timeout)
 	}
-	if err := s.admit(e); err != nil {
+	in, err := s.admit(e)
+	if err != nil {
 		return nil, err
+	}
+	if in != nil {
+		return s.runInline(in, e)
 	}
 	return s.wait(e, timeout)
 }
