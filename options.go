@@ -56,6 +56,15 @@ type Options struct {
 	// PollInterval is the interval between scans of the repository. 0: 2 s
 	// (--poll-interval).
 	PollInterval time.Duration
+	// LoadConcurrency is the number of models that load at once. 0: one for each CPU, at
+	// least 2 and at most 4 (--load-concurrency).
+	LoadConcurrency int
+	// LoadTimeout bounds the load of a version with its warmups. 0: 10 minutes
+	// (--load-timeout).
+	LoadTimeout time.Duration
+	// UnloadBeforeLoad unloads a version before its replacement is loaded
+	// (--unload-before-load).
+	UnloadBeforeLoad bool
 	// LoadModels are loaded at the start under ControlExplicit; "*" is all
 	// (--load-model).
 	LoadModels []string
@@ -63,6 +72,9 @@ type Options struct {
 	// IntraOpThreads is the number of threads of one run within an operator. 0: 1
 	// (--intra-op-threads).
 	IntraOpThreads int
+	// MaxOutputBytes bounds one output of a run, of models whose configuration has no limit
+	// of its own. 0: 1 GiB (--max-output-bytes).
+	MaxOutputBytes int64
 	// Instances is the number of concurrent runs of one model. 0: one for each CPU
 	// (--instances).
 	Instances int
@@ -95,6 +107,16 @@ type Options struct {
 	// MemoryBudget bounds the memory of request messages, in bytes. 0: half of the memory
 	// limit of the cgroup or the machine; negative: no limit (--memory-budget).
 	MemoryBudget int64
+	// MaxConnections and MaxConnectionsPerPeer bound the open connections of Serve and
+	// ListenAndServe, in total and of one IPv4 address or IPv6 /64 network; further ones are
+	// closed at once. 0: 16,384 and 4,096; negative: no limit (--max-connections,
+	// --max-connections-per-peer).
+	MaxConnections, MaxConnectionsPerPeer int
+	// MinReadRate and MinWriteRate are the minimum transfer rates of a request message and of
+	// a response, in bytes per second, and TransferGrace the time beyond that. 0: 16,000 each,
+	// and 30 s (--min-read-rate, --min-write-rate, --transfer-grace).
+	MinReadRate, MinWriteRate int64
+	TransferGrace             time.Duration
 	// MaxImagePixels bounds an image, width times height. 0: 50 million
 	// (--max-image-pixels).
 	MaxImagePixels int64
@@ -149,23 +171,32 @@ func (o *Options) config() *config.Config {
 	set(&c.DefaultModel, o.DefaultModel)
 	c.ModelControl = controls[o.ModelControl]
 	set(&c.PollInterval, o.PollInterval)
+	set(&c.LoadConcurrency, o.LoadConcurrency)
+	set(&c.LoadTimeout, o.LoadTimeout)
+	c.UnloadBeforeLoad = o.UnloadBeforeLoad
 	c.LoadModels = o.LoadModels
 	set(&c.OnnxRuntimeLib, o.OnnxRuntimeLibrary)
 	set(&c.IntraOpThreads, o.IntraOpThreads)
+	set(&c.MaxOutputBytes, config.Size(o.MaxOutputBytes))
 	set(&c.Instances, o.Instances)
 	set(&c.MaxQueue, o.MaxQueue)
 	set(&c.MaxQueueBytes, config.Size(o.MaxQueueBytes))
 	set(&c.MaxDeadline, o.MaxDeadline)
 	set(&c.HangTimeout, o.HangTimeout)
 	set(&c.RunTimeout, o.RunTimeout)
-	setOrNone(&c.ProbeInputBytes, o.ProbeInputBytes)
+	setOrNone(&c.ProbeInputBytes, config.Size(o.ProbeInputBytes))
 	set(&c.StreamWindow, o.StreamWindow)
-	setOrNone(&c.ResponseCacheBytes, o.ResponseCacheBytes)
+	setOrNone(&c.ResponseCacheBytes, config.Size(o.ResponseCacheBytes))
 	set(&c.Isolation, o.Isolation)
-	setOrNone(&c.WorkerMemory, o.WorkerMemory)
+	setOrNone(&c.WorkerMemory, config.Size(o.WorkerMemory))
 	c.WorkerSpares = o.WorkerSpares
 	set(&c.MaxMessageBytes, config.Size(o.MaxMessageBytes))
-	setOrNone(&c.MemoryBudget, o.MemoryBudget)
+	setOrNone(&c.MemoryBudget, config.Size(o.MemoryBudget))
+	setOrNone(&c.MaxConnections, o.MaxConnections)
+	setOrNone(&c.MaxConnectionsPerPeer, o.MaxConnectionsPerPeer)
+	set(&c.MinReadRate, config.Size(o.MinReadRate))
+	set(&c.MinWriteRate, config.Size(o.MinWriteRate))
+	set(&c.TransferGrace, o.TransferGrace)
 	set(&c.MaxImagePixels, o.MaxImagePixels)
 	set(&c.MaxImageRatio, o.MaxImageRatio)
 	c.MaxImageRatio = max(c.MaxImageRatio, 0)
@@ -189,9 +220,9 @@ func set[T comparable](setting *T, option T) { *setting = cmp.Or(option, *settin
 
 // setOrNone sets a size unless the option is zero. A negative option sets it to 0, which
 // means none.
-func setOrNone(setting *config.Size, option int64) {
+func setOrNone[T ~int | ~int64](setting *T, option T) {
 	if option != 0 {
-		*setting = config.Size(max(option, 0))
+		*setting = max(option, 0)
 	}
 }
 

@@ -18,6 +18,7 @@ import (
 	"github.com/tensorwire/tensorwire/internal/models/repository"
 	"github.com/tensorwire/tensorwire/internal/sched/scheduler"
 	"github.com/tensorwire/tensorwire/internal/telemetry"
+	"github.com/tensorwire/tensorwire/internal/transport/admission"
 	"github.com/tensorwire/tensorwire/internal/transport/admission/overload"
 )
 
@@ -53,6 +54,8 @@ var codes = []struct {
 	{engine.ErrClosed, connect.CodeUnavailable},
 	{engine.ErrUnsupported, connect.CodeUnimplemented},
 	{engine.ErrTooLarge, connect.CodeResourceExhausted},
+	{admission.ErrTooLarge, connect.CodeResourceExhausted},
+	{admission.ErrClosed, connect.CodeCanceled},
 	{engine.ErrTimeLimit, connect.CodeDeadlineExceeded},
 	{engine.ErrOutOfMemory, connect.CodeUnavailable},
 	{engine.ErrCrashed, connect.CodeInternal},

@@ -101,6 +101,8 @@ func TestRESTBadRequests(t *testing.T) {
 		"a path for a name":            {"..%2F..%2Fetc%2Fpasswd", fp32(`"shape":[1,2],"data":[1,2]`), 0, 404, []string{"Request for unknown model"}},
 		"many inputs":                  {"m", `{"inputs":[` + strings.Repeat(`{"name":"x","datatype":"FP32","shape":[0],"data":[]},`, 5000) + `5]}`, 0, 400, []string{"inputs", "4096"}},
 		"many members":                 {"m", `{` + manyMembers(5000) + `}`, 0, 400, []string{"4096"}},
+		"many parameters":              {"m", `{"parameters":{` + manyMembers(5000) + `}}`, 0, 400, []string{"parameters", "4096"}},
+		"many parameters together":     {"m", `{"outputs":[` + strings.Repeat(`{"name":"y","parameters":{`+manyMembers(4000)+`}},`, 5) + `5]}`, 0, 400, []string{"16384", "together"}},
 		"a model that fails":           {"broken", fp32(`"shape":[1],"data":[1]`), 0, 500, []string{"log"}},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -49,7 +49,7 @@ func (h *Handler) readBody(r *http.Request, jsonLength int) (*body, error) {
 	if r.ContentLength > limit {
 		return nil, wire.TooLarge(r.ContentLength, limit)
 	}
-	content, compressed, err := decoded(&limitedReader{r.Body, limit, limit}, r.Header.Values(wire.HeaderContentEncoding))
+	content, compressed, err := decompressed(&limitedReader{r.Body, limit, limit}, r.Header.Values(wire.HeaderContentEncoding))
 	if err != nil {
 		return nil, err
 	}

@@ -25,9 +25,9 @@ var codecs = map[string]*wire.Codec{
 // acceptedCodings are the codings of a request's body.
 const acceptedCodings = wire.CodecGzip + ", " + wire.CodecDeflate
 
-// decoded returns content decompressed by the request's Content-Encoding, and whether it
+// decompressed returns content decompressed by the request's Content-Encoding, and whether it
 // is compressed at all.
-func decoded(content io.Reader, encoding []string) (_ io.Reader, compressed bool, err error) {
+func decompressed(content io.Reader, encoding []string) (_ io.Reader, compressed bool, err error) {
 	coding := wire.CodecName(strings.Join(encoding, ","))
 	if coding == "" || coding == wire.CodecIdentity {
 		return content, false, nil

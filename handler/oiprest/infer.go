@@ -1,11 +1,13 @@
 package oiprest
 
 import (
+	"context"
 	"net/http"
 	"time"
 
 	"github.com/tensorwire/tensorwire/internal/imageinput"
 	"github.com/tensorwire/tensorwire/internal/infer"
+	"github.com/tensorwire/tensorwire/internal/transport/admission"
 	"github.com/tensorwire/tensorwire/internal/transport/wire"
 )
 
@@ -41,7 +43,7 @@ func (h *Handler) infer(w http.ResponseWriter, r *http.Request) (err error) {
 		}
 	}
 	req := &infer.Request{Model: r.PathValue("model"), Version: r.PathValue("version"), Started: started}
-	binary, err := readInfer(req, body.bytes(), jsonLength)
+	binary, err := readInfer(r.Context(), req, body.bytes(), jsonLength)
 	if err != nil {
 		return err
 	}
@@ -52,13 +54,21 @@ func (h *Handler) infer(w http.ResponseWriter, r *http.Request) (err error) {
 	return h.writeResult(w, r, result, binary)
 }
 
-// readInfer reads a request from its body.
-func readInfer(req *infer.Request, content []byte, jsonLength int) (binaryOutputs, error) {
+// readInfer reads a request from its body, and reserves what its tensors take in the account of
+// ctx beyond what is reserved for the body: as much as the body again.
+func readInfer(ctx context.Context, req *infer.Request, content []byte, jsonLength int) (binaryOutputs, error) {
 	switch {
 	case jsonLength > len(content):
 		return binaryOutputs{}, infer.Invalidf("%s is %d, but the body has %d bytes", wire.HeaderJSONLength, jsonLength, len(content))
 	case jsonLength < 0:
 		jsonLength = len(content)
 	}
-	return readRequest(req, content[:jsonLength], content[jsonLength:])
+	excess := -int64(len(content))
+	return readRequest(req, content[:jsonLength], content[jsonLength:], func(n int64) error {
+		if excess += n; excess < admission.MinHold {
+			return nil // of many small tensors the sum counts
+		}
+		n, excess = excess, 0
+		return admission.Grow(ctx, n)
+	})
 }

@@ -7,13 +7,11 @@ import (
 
 	"github.com/tensorwire/tensorwire/internal/base/tensorjson"
 	"github.com/tensorwire/tensorwire/internal/infer"
+	"github.com/tensorwire/tensorwire/internal/transport/wire/decoded"
 )
 
+// The parameters of the binary tensor data extension.
 const (
-	// maxMembers bounds the members of an object of a request, and the inputs and outputs:
-	// each takes more memory than its text.
-	maxMembers = 4096
-	// The parameters of the binary tensor data extension.
 	binarySizeParameter   = "binary_data_size"
 	binaryParameter       = "binary_data"
 	binaryOutputParameter = "binary_data_output"
@@ -28,6 +26,10 @@ type requestReader struct {
 	binarySizes []int64
 	// outputs are the parameters of the request's outputs.
 	outputs []parameters
+	// entries are the inputs, outputs and parameters so far.
+	entries int
+	// hold reserves memory for n bytes of tensors, before they are read from the JSON.
+	hold func(n int64) error
 	// within names the tensor that is being read, and own is an error that names it.
 	within string
 	own    error
@@ -58,9 +60,9 @@ func (b *binaryOutputs) has(output int) bool {
 // then alias.
 //
 // It ignores members that the protocol does not have, and unknown parameters: clients of
-// other servers send some.
-func readRequest(request *infer.Request, text, tensors []byte) (binary binaryOutputs, err error) {
-	r := &requestReader{Scanner: tensorjson.NewScanner(text), request: request}
+// other servers send some. hold reserves memory for n bytes of tensors.
+func readRequest(request *infer.Request, text, tensors []byte, hold func(n int64) error) (binary binaryOutputs, err error) {
+	r := &requestReader{Scanner: tensorjson.NewScanner(text), request: request, hold: hold}
 	var own parameters
 	for key := range r.members() {
 		if r.Null() {
@@ -101,13 +103,14 @@ func readRequest(request *infer.Request, text, tensors []byte) (binary binaryOut
 	return binary, r.takeTensors(tensors)
 }
 
-// members reads an object, as Scanner.Object does, of a bounded number of members.
+// members reads an object, as Scanner.Object does, of a bounded number of members: each takes
+// more memory than its text.
 func (r *requestReader) members() iter.Seq[[]byte] {
 	return func(yield func([]byte) bool) {
 		count := 0
 		for key := range r.Object() {
-			if count++; count > maxMembers {
-				r.Fail(fmt.Errorf("the object has more than %d members", maxMembers))
+			if count++; count > decoded.MaxEntries {
+				r.Fail(fmt.Errorf("the object has more than %d members", decoded.MaxEntries))
 				return
 			}
 			if !yield(key) {
@@ -121,15 +124,23 @@ func (r *requestReader) members() iter.Seq[[]byte] {
 func (r *requestReader) items() iter.Seq[int] {
 	return func(yield func(int) bool) {
 		for i := range r.Array() {
-			if i == maxMembers {
-				r.Fail(fmt.Errorf("there are more than %d", maxMembers))
+			if i == decoded.MaxEntries {
+				r.Fail(fmt.Errorf("there are more than %d", decoded.MaxEntries))
 				return
 			}
-			if !yield(i) {
+			if !r.countEntry() || !yield(i) {
 				return
 			}
 		}
 	}
+}
+
+// countEntry counts an input, an output or a parameter. It reports whether there are few enough.
+func (r *requestReader) countEntry() bool {
+	if r.entries++; r.entries > decoded.MaxTotal {
+		r.fail(infer.Invalidf("body: the request has more than %d inputs, outputs and parameters together: send fewer", decoded.MaxTotal))
+	}
+	return r.Err() == nil
 }
 
 // fail ends the reading with an error that names its own place.
@@ -157,6 +168,9 @@ func (r *requestReader) failed(err error) error {
 func (r *requestReader) parameters() parameters {
 	p := parameters{}
 	for key := range r.members() {
+		if !r.countEntry() {
+			break
+		}
 		switch kind := r.Kind(); kind {
 		case tensorjson.Null:
 		case tensorjson.Object, tensorjson.Array: // which no parameter takes

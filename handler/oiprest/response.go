@@ -7,6 +7,7 @@ import (
 
 	"github.com/tensorwire/tensorwire/internal/base/tensorjson"
 	"github.com/tensorwire/tensorwire/internal/infer"
+	"github.com/tensorwire/tensorwire/internal/transport/admission"
 	"github.com/tensorwire/tensorwire/internal/transport/wire"
 )
 
@@ -35,8 +36,13 @@ func (b *buffer) free() {
 // writeResult answers with a result: its JSON, and the outputs of binary after it. It is
 // compressed where the caller accepts that.
 func (h *Handler) writeResult(w http.ResponseWriter, r *http.Request, result *infer.Result, binary binaryOutputs) error {
+	release, err := holdText(r, result, &binary)
+	if err != nil {
+		result.Release()
+		return err
+	}
+	defer release()
 	text, compressed := newBuffer(), newBuffer()
-	var err error
 	if text.memory, err = appendResult(text.memory[:0], result, &binary); err != nil {
 		return err
 	}
@@ -60,6 +66,12 @@ func (h *Handler) writeResult(w http.ResponseWriter, r *http.Request, result *in
 	header := w.Header()
 	header.Add(wire.HeaderVary, wire.HeaderAcceptEncoding)
 	if coding := wire.AcceptedCodec(r.Header, wire.CodecGzip, wire.CodecDeflate); coding != "" && length >= compressBytes {
+		release, err := admission.Hold(r.Context(), int64(length))
+		if err != nil {
+			result.Release()
+			return err
+		}
+		defer release()
 		if compressed.memory, err = compress(compressed.memory[:0], coding, parts); err != nil {
 			return err
 		}
@@ -79,6 +91,17 @@ func (h *Handler) writeResult(w http.ResponseWriter, r *http.Request, result *in
 		result.Release()
 	}
 	return nil
+}
+
+// holdText reserves memory for the JSON of an answer. The caller calls release when it is written.
+func holdText(r *http.Request, result *infer.Result, binary *binaryOutputs) (release func(), err error) {
+	size := int64(0)
+	for i := range result.Outputs {
+		if out := &result.Outputs[i]; out.Region == nil && !binary.has(i) {
+			size += tensorjson.MaxDataBytes(out.Tensor)
+		}
+	}
+	return admission.Hold(r.Context(), size)
 }
 
 // writeAll writes parts and reports whether their memory can be reused. It cannot when the

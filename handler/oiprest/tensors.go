@@ -35,7 +35,7 @@ func (r *requestReader) input() {
 		case "data":
 			hasData = true
 			if in.DataType != tensor.Invalid && in.Shape != nil {
-				in.Data = r.Data(nil, in.DataType, in.Shape)
+				in.Data = r.data(r.Scanner, &in)
 			} else {
 				later = r.Value()
 			}
@@ -50,8 +50,11 @@ func (r *requestReader) input() {
 	}
 	if later.Exists() {
 		part := later.Scanner()
-		if in.Data = part.Data(nil, in.DataType, in.Shape); part.Err() != nil {
+		in.Data = r.data(part, &in)
+		if part.Err() != nil {
 			r.fail(infer.Invalidf("%s: %v", r.within, part.Err()))
+		}
+		if r.Err() != nil {
 			return
 		}
 	}
@@ -63,6 +66,15 @@ func (r *requestReader) input() {
 	r.request.Inputs = append(r.request.Inputs, in)
 	r.binarySizes = append(r.binarySizes, size)
 	r.within = ""
+}
+
+// data reads the elements of an input from s, when their memory is reserved.
+func (r *requestReader) data(s *tensorjson.Scanner, in *infer.Input) []byte {
+	if err := r.hold(s.DataBytes(in.DataType, in.Shape)); err != nil {
+		r.fail(err)
+		return nil
+	}
+	return s.Data(nil, in.DataType, in.Shape)
 }
 
 // datatype reads the datatype of an input.

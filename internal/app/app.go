@@ -56,7 +56,7 @@ type Server struct {
 	loads     *telemetry.Loads
 	changes   grpchealth.Changes // of lifecycle and models
 	start     sync.Once
-	loading   sync.WaitGroup // the goroutine of Start
+	loading   sync.WaitGroup // the goroutines of Start
 	loadCtx   context.Context
 	stopLoads context.CancelFunc
 	loaded    chan struct{} // closed when the startup models are loaded
@@ -123,8 +123,8 @@ func (s *Server) onClose(closer func() error) { s.closers = append(s.closers, cl
 // Handler returns the handler of all APIs, for an HTTP server of the caller's own.
 func (s *Server) Handler() http.Handler { return s.http.Handler(apiEndpoint) }
 
-// Start loads the startup models in the background and then follows the model
-// repository, until Shutdown. Further calls do nothing.
+// Start loads the startup models in the background and follows the model repository, also
+// while they load, until Shutdown. Further calls do nothing.
 func (s *Server) Start() {
 	s.start.Do(func() {
 		s.loading.Go(func() {
@@ -134,7 +134,7 @@ func (s *Server) Start() {
 			s.lifecycle.SetReady(true)
 			s.changes.Notify()
 			close(s.loaded)
-			s.models.Poll(s.loadCtx)
 		})
+		s.loading.Go(func() { s.models.Poll(s.loadCtx) })
 	})
 }

@@ -43,7 +43,8 @@ func (s *Server) openWorkers(o Options, library string) (*worker.Engine, string,
 		isolation, effective = worker.Shared, config.IsolationShared
 	}
 	return worker.New(startWorkers(options, c.Models), engine.ONNXRuntime.Name, version, worker.Options{
-		Isolation: isolation, Root: c.Models, RunTimeout: c.RunTimeout, Spares: c.WorkerSpares, Logger: s.log,
+		Isolation: isolation, Root: c.Models, RunTimeout: c.RunTimeout,
+		MaxOutputBytes: int64(c.MaxOutputBytes), Spares: c.WorkerSpares, Logger: s.log,
 	}), effective, nil
 }
 

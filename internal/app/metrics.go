@@ -29,6 +29,9 @@ func (s *Server) serverMetrics(options Options, cache *respcache.Cache, memory *
 	m.Gauge("memory_budget_bytes", "Memory budget for request messages; 0 without a limit.", func() float64 { return float64(memory.Limit()) })
 	m.Gauge("memory_budget_used_bytes", "Reserved bytes of the memory budget.", func() float64 { return float64(memory.Used()) })
 	m.Counter("memory_budget_refused_total", "Requests that were refused before they were read because the memory budget was exhausted.", func() float64 { return float64(memory.Refused()) })
+	m.Counter("memory_budget_revoked_total", "Requests that were ended while a message was on its way because others needed its memory.", func() float64 { return float64(memory.Revoked()) })
+	m.Gauge("connections", "Open connections.", func() float64 { open, _ := s.http.Connections(); return float64(open) })
+	m.Counter("connections_refused_total", "Connections that were closed at once because there were too many.", func() float64 { _, refused := s.http.Connections(); return float64(refused) })
 	if dropped := options.LogLinesDropped; dropped != nil {
 		m.Counter("log_lines_dropped_total", "Log lines that were dropped because the reader of the log did not keep up, or is gone.", func() float64 { return float64(dropped()) })
 	}

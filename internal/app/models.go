@@ -21,7 +21,9 @@ func (s *Server) openEngines(o Options) (*engine.Registry, error) {
 	}
 	var runtime engine.Engine = s.workers
 	if s.workers == nil {
-		if runtime, err = onnx.Open(library, onnx.Options{IntraOpThreads: s.config.IntraOpThreads, ReuseOutputs: true}); err != nil {
+		if runtime, err = onnx.Open(library, onnx.Options{
+			IntraOpThreads: s.config.IntraOpThreads, MaxOutputBytes: int64(s.config.MaxOutputBytes), ReuseOutputs: true,
+		}); err != nil {
 			return nil, err
 		}
 	}
@@ -50,14 +52,17 @@ func RuntimeVersion(explicit string) (library, version string, err error) {
 func (s *Server) newRepository(engines *engine.Registry, cache *respcache.Cache) *infer.Repository {
 	c := s.config
 	return repository.New(c.Models, engines, infer.RepositoryOptions{
-		Control:       c.ModelControl,
-		PollInterval:  c.PollInterval,
-		StartupModels: c.LoadModels,
-		DefaultModel:  c.DefaultModel,
-		Decorate:      schedule(c, cache, s.log),
-		Compile:       infer.Compile,
-		Changed:       s.changes.Notify,
-		Loads:         s.loads,
-		Logger:        s.log,
+		Control:          c.ModelControl,
+		PollInterval:     c.PollInterval,
+		StartupModels:    c.LoadModels,
+		LoadConcurrency:  c.LoadConcurrency,
+		LoadTimeout:      c.LoadTimeout,
+		UnloadBeforeLoad: c.UnloadBeforeLoad,
+		DefaultModel:     c.DefaultModel,
+		Decorate:         schedule(c, cache, s.log),
+		Compile:          infer.Compile,
+		Changed:          s.changes.Notify,
+		Loads:            s.loads,
+		Logger:           s.log,
 	})
 }

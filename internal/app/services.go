@@ -28,11 +28,16 @@ const apiEndpoint = "api"
 func (s *Server) newHTTP(options Options, metrics http.Handler, memory *admission.Budget) (*server.Server, error) {
 	register, rest := s.services(options)
 	tuning := server.Options{
-		CORSOrigins:     s.config.CORSOrigins,
-		MaxMessageBytes: int64(s.config.MaxMessageBytes),
-		NetHTTP2:        s.config.NetHTTP2,
-		Budget:          memory,
-		Logger:          s.log,
+		CORSOrigins:           s.config.CORSOrigins,
+		MaxMessageBytes:       int64(s.config.MaxMessageBytes),
+		TransferGrace:         s.config.TransferGrace,
+		MinReadRate:           int64(s.config.MinReadRate),
+		MinWriteRate:          int64(s.config.MinWriteRate),
+		MaxConnections:        orUnlimited(s.config.MaxConnections),
+		MaxConnectionsPerPeer: orUnlimited(s.config.MaxConnectionsPerPeer),
+		NetHTTP2:              s.config.NetHTTP2,
+		Budget:                memory,
+		Logger:                s.log,
 	}
 	tls, err := server.LoadTLS(s.config.TLSCert, s.config.TLSKey)
 	if err != nil {
@@ -45,6 +50,14 @@ func (s *Server) newHTTP(options Options, metrics http.Handler, memory *admissio
 		{Pattern: "/", Handler: web.Handler(), Quiet: true},
 	})
 	return server.New(s.lifecycle, tuning, server.Endpoint{Name: apiEndpoint, TLS: tls, Routes: routes})
+}
+
+// orUnlimited returns the option for a limit that is 0 where there is none.
+func orUnlimited(limit int) int {
+	if limit == 0 {
+		return -1
+	}
+	return limit
 }
 
 // services returns the registration of the RPCs, and the REST API.

@@ -22,6 +22,11 @@ type Config struct {
 	PollInterval time.Duration
 	// LoadModels are the models to load at the start under explicit control; "*" is all.
 	LoadModels []string
+	// LoadConcurrency is the number of models that load at once. 0: the repository's default.
+	LoadConcurrency int
+	LoadTimeout     time.Duration
+	// UnloadBeforeLoad unloads a version before its replacement is loaded.
+	UnloadBeforeLoad bool
 
 	// OnnxRuntimeLib is the path of the shared library. Empty: it is searched for.
 	OnnxRuntimeLib string
@@ -29,6 +34,9 @@ type Config struct {
 	WorkerMemory   Size
 	WorkerSpares   bool
 	IntraOpThreads int
+	// MaxOutputBytes bounds one output of a run, of models whose configuration has no
+	// limit of its own.
+	MaxOutputBytes Size
 
 	// Instances is the number of concurrent runs of a model. 0: one for each CPU.
 	Instances     int
@@ -46,7 +54,12 @@ type Config struct {
 	ResponseCacheBytes Size
 
 	MaxMessageBytes Size
-	// MemoryBudget bounds the memory of request messages. 0: no limit.
+	// MaxConnections and MaxConnectionsPerPeer bound open connections. 0: no limit.
+	MaxConnections, MaxConnectionsPerPeer int
+	// MinReadRate and MinWriteRate are minimum transfer rates in bytes per second.
+	MinReadRate, MinWriteRate Size
+	TransferGrace             time.Duration
+	// MemoryBudget bounds the memory of requests in progress. 0: no limit.
 	MemoryBudget      Size
 	MaxImagePixels    int64
 	MaxImageRatio     int64

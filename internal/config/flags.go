@@ -75,6 +75,9 @@ func (c *Config) modelFlags() *pflag.FlagSet {
 	f.duration(&c.PollInterval, repository.DefaultPollInterval, "poll-interval", "`interval` between scans of the model repository")
 	note(f.list(&c.LoadModels, "load-model", "`names` of models to load at the start with --model-control explicit; separate by commas or repeat; * loads all"),
 		defaultNote, "none")
+	note(f.int(&c.LoadConcurrency, 0, "load-concurrency", "`models` that load at once"), defaultNote, "one for each CPU, at least 2 and at most 4")
+	f.duration(&c.LoadTimeout, repository.DefaultLoadTimeout, "load-timeout", "maximum `duration` of the load of a version with its warmups")
+	f.bool(&c.UnloadBeforeLoad, "unload-before-load", "unload a version before its replacement is loaded, for machines without memory for both")
 	note(f.text(&c.OnnxRuntimeLib, "", "onnxruntime-lib", "`path` of ONNX Runtime's shared library"),
 		defaultNote, "next to the executable, in ../lib, then in the system")
 	f.int(&c.IntraOpThreads, 1, "intra-op-threads", "`threads` of one run within an operator")
@@ -98,8 +101,14 @@ func (c *Config) schedulingFlags() *pflag.FlagSet {
 func (c *Config) limitFlags() *pflag.FlagSet {
 	f := newFlags()
 	f.size(&c.MaxMessageBytes, defaultMaxMessageBytes, "max-message-bytes", "maximum `size` of a request message, decompressed")
-	note(scalar(f, &c.MemoryBudget, defaultMemoryBudget(memlimit.FromCgroup, memlimit.FromSystem), "memory-budget", sizeKind, fmt.Sprintf("maximum `size` of memory for request messages, such as 512MiB or 2GB; a message takes up to %d times its size; requests beyond are refused as unavailable before they are read; 0 is no limit. Go's soft memory limit follows from it, unless GOMEMLIMIT is set", heldTimes), parseDecimalSize),
+	note(scalar(f, &c.MemoryBudget, defaultMemoryBudget(memlimit.FromCgroup, memlimit.FromSystem), "memory-budget", sizeKind, fmt.Sprintf("maximum `size` of memory for requests in progress, their messages and responses, such as 512MiB or 2GB; a message takes %d times its size or more; requests beyond are refused as unavailable, most before they are read; 0 is no limit. Go's soft memory limit follows from it, unless GOMEMLIMIT is set", heldTimes), parseDecimalSize),
 		defaultNote, "half of the memory limit of the cgroup or the machine")
+	f.int(&c.MaxConnections, defaultMaxConnections, "max-connections", "maximum open `connections`; further ones are closed at once; 0 is no limit")
+	f.int(&c.MaxConnectionsPerPeer, defaultMaxConnectionsPerPeer, "max-connections-per-peer", "maximum open `connections` of one IPv4 address or IPv6 /64 network; 0 is no limit")
+	f.size(&c.MinReadRate, defaultMinReadRate, "min-read-rate", "minimum `size` per second of a request message that arrives; slower ones are cut off, after --transfer-grace")
+	f.size(&c.MinWriteRate, defaultMinWriteRate, "min-write-rate", "minimum `size` per second that a client reads of a response; slower ones are cut off, after --transfer-grace")
+	f.duration(&c.TransferGrace, defaultTransferGrace, "transfer-grace", "`duration` that a message has beyond the time at the minimum rate, and the longest pause within it")
+	f.size(&c.MaxOutputBytes, defaultMaxOutputBytes, "max-output-bytes", "maximum `size` of one output of a run; a model's parameter max_output_bytes overrides it")
 	f.int64(&c.MaxImagePixels, defaultMaxImagePixels, "max-image-pixels", "maximum `pixels` of an image, width times height")
 	f.int64(&c.MaxImageRatio, defaultMaxImageRatio, "max-image-ratio", fmt.Sprintf("maximum `pixels` of an image for each pixel of the model's input; does not apply to images up to %d pixels; 0 is no limit", imageinput.FreePixels))
 	f.bool(&c.AllowSharedMemory, "allow-shared-memory", "let local clients register POSIX shared memory (/dev/shm) for tensors")

@@ -16,12 +16,17 @@ type Session interface {
 	// not modify it.
 	Signature() *Signature
 	// Run computes the model's outputs for inputs, one for each of Signature.Inputs and
-	// in their order. It reads the inputs' memory until it returns and not after. The
-	// one exception is a context error: after it the memory may still be read, and must
-	// not be modified or reused. Inputs that do not fit the signature are an ErrBadInput.
+	// in their order. Inputs that do not fit the signature are an ErrBadInput, other
+	// failures an ErrRun or one of the errors beside it.
 	//
 	// A context that is done before the model starts ends Run with the context's error.
-	// A computation that has started runs to completion.
+	// When it is done later, an engine ends the computation before its next operator, and
+	// Run returns the context's error; a single operator runs to its end.
+	//
+	// Run reads the inputs' memory until it returns and not after, with one exception: a
+	// decorator that returns a context's error without waiting for its session, as the
+	// scheduler does, leaves the memory in use. After a context error of a decorator the
+	// memory must not be modified or reused. An engine's own Run has no such exception.
 	Run(ctx context.Context, inputs []tensor.Tensor) (*Result, error)
 	// Close waits for calls of Run that have started, and then frees the model's memory.
 	// Later calls of Run return ErrClosed; later calls of Close do nothing.

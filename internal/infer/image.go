@@ -36,6 +36,10 @@ func (r *Runner) convert(ctx context.Context, lease *Lease, source *imageinput.S
 	return t, release, err
 }
 
+// slotBytes is memory for decoding that is not reserved: there are as many slots as CPUs.
+// Without it, small images would not fit into a small budget.
+const slotBytes = 1 << 20
+
 // decode decodes an encoded image, when it is its turn and there is memory for its pixels.
 func (r *Runner) decode(ctx context.Context, lease *Lease, source *imageinput.Source, timings *imageinput.Timings) (tensor.Tensor, error) {
 	input := lease.Serving.image
@@ -60,7 +64,7 @@ func (r *Runner) decode(ctx context.Context, lease *Lease, source *imageinput.So
 	if err := engine.Admits(ctx, lease.Session()); err != nil { // it may have changed during the wait
 		return tensor.Tensor{}, err
 	}
-	release, err := admission.Hold(ctx, cost.Bytes)
+	release, err := admission.Hold(ctx, cost.Bytes-slotBytes)
 	if err != nil {
 		return tensor.Tensor{}, err
 	}

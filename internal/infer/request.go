@@ -89,6 +89,8 @@ type Result struct {
 	Timings Timings
 
 	computed *engine.Result
+	// unhold ends the reservation of the outputs' memory.
+	unhold func()
 }
 
 // ResultOutput is an output in the requested form.
@@ -100,11 +102,14 @@ type ResultOutput struct {
 	tensor.Tensor
 }
 
-// Release returns the memory of the outputs to the engine. The receiver of a Result
-// calls it when the answer has been written and nothing reads that memory; without it
-// the memory is garbage collected. Later calls do nothing. It is for one goroutine at a
+// Release returns the memory of the outputs to the engine, and its part of the memory budget. The
+// receiver of a Result calls it when the answer has been written and nothing reads that memory;
+// without it the memory is garbage collected, and reserved until the request ends. Later calls do nothing. It is for one goroutine at a
 // time.
-func (r *Result) Release() { r.computed.Release() }
+func (r *Result) Release() {
+	r.computed.Release()
+	r.unhold()
+}
 
 // Timings are the durations of a request's steps.
 type Timings struct {

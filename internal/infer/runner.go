@@ -109,6 +109,11 @@ func (r *Runner) run(ctx context.Context, lease *Lease, req *Request) (telemetry
 	if err != nil {
 		return telemetry.Sample{}, nil, err
 	}
+	release, err := r.holdRegions(ctx, req.Inputs)
+	if err != nil {
+		return telemetry.Sample{}, nil, err
+	}
+	defer release()
 	result := &Result{Model: lease.Model, Version: lease.Name(), ID: req.ID}
 	inputs, release, err := r.inputs(ctx, lease, req, &result.Timings.Timings)
 	if err != nil {
@@ -125,9 +130,13 @@ func (r *Runner) run(ctx context.Context, lease *Lease, req *Request) (telemetry
 		return telemetry.Sample{}, nil, err
 	}
 	computedAt := time.Now()
+	if result.unhold, err = holdOutputs(ctx, req, computed); err != nil {
+		return telemetry.Sample{}, nil, err
+	}
 	result.computed = computed
 	result.Timings.Queue, result.Timings.Compute = waited+computed.Timings.Queue, computed.Timings.Compute
 	if err := r.answer(lease, req, wanted, result); err != nil {
+		result.Release() // no memory of it is in the error
 		return telemetry.Sample{}, nil, err
 	}
 	return telemetry.Sample{

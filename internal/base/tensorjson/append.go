@@ -143,3 +143,18 @@ func appendStrings(dst, data []byte) (out []byte, bad int) {
 	}
 	return dst, -1
 }
+
+// textBytes is the most that an element takes as JSON, with its comma, by datatype; of BYTES, each
+// byte.
+var textBytes = map[tensor.DataType]int64{
+	tensor.Bool: 6, tensor.Bytes: 6,
+	tensor.Int8: 5, tensor.Int16: 7, tensor.Int32: 12, tensor.Int64: 21,
+	tensor.Uint8: 4, tensor.Uint16: 6, tensor.Uint32: 11, tensor.Uint64: 21,
+	// Numbers below 1e21 have no exponent.
+	tensor.FP16: 16, tensor.BF16: 24, tensor.FP32: 24, tensor.FP64: 27,
+}
+
+// MaxDataBytes returns an upper bound of what AppendData appends for a tensor.
+func MaxDataBytes(t tensor.Tensor) int64 {
+	return 2 + textBytes[t.DataType]*int64(len(t.Data)/max(t.DataType.Size(), 1))
+}

@@ -48,6 +48,29 @@ func TestAppendDataOfEveryDataType(t *testing.T) {
 		if err != nil || got != test.want {
 			t.Errorf("%v: %s, want %s, error %v", test.datatype, got, test.want, err)
 		}
+		if most := tensorjson.MaxDataBytes(tensor.Tensor{DataType: test.datatype, Data: test.data}); int64(len(got)) > most {
+			t.Errorf("%v: %s has %d bytes, more than the bound of %d", test.datatype, got, len(got), most)
+		}
+	}
+}
+
+// The longest numbers of each datatype stay within the bound.
+func TestMaxDataBytes(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		datatype tensor.DataType
+		data     []byte
+	}{
+		{tensor.FP32, tensor.AsBytes([]float32{-999999940000000000000, -0.0000012345678, -1.1754944e-38})},
+		{tensor.FP64, tensor.AsBytes([]float64{-999999999999999868928, -0.0000012345678901234567, -2.2250738585072014e-308})},
+		{tensor.FP16, tensor.AsBytes([]uint16{0xfbff, 0x8400, 0x87ff, 0x8001})},
+		{tensor.BF16, tensor.AsBytes([]uint16{0xe258, 0xb5a7, 0xff7f, 0x8001})},
+		{tensor.Bytes, tensor.AppendElement(nil, []byte("\x01\x02\x03"))},
+	} {
+		got, err := write(test.datatype, test.data)
+		if most := tensorjson.MaxDataBytes(tensor.Tensor{DataType: test.datatype, Data: test.data}); err != nil || int64(len(got)) > most {
+			t.Errorf("%v: %s has %d bytes, the bound is %d: %v", test.datatype, got, len(got), most, err)
+		}
 	}
 }
 

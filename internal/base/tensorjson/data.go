@@ -36,8 +36,7 @@ func (s *Scanner) Data(dst []byte, datatype tensor.DataType, shape tensor.Shape)
 		return nil
 	}
 	r := &dataReader{Scanner: s, start: s.at, datatype: datatype, shape: shape}
-	// Each element needs at least one character, and a comma unless it is the last.
-	if elements > int64(len(s.text)-s.at+1)/2 {
+	if !s.mayHold(elements) {
 		r.rejectCount(elements)
 		return nil
 	}
@@ -51,6 +50,20 @@ func (s *Scanner) Data(dst []byte, datatype tensor.DataType, shape tensor.Shape)
 	}
 	return data
 }
+
+// DataBytes returns how much memory Data allocates for elements of a fixed size, and 0 for those of
+// BYTES, which take less than twice their text. It is 0 where Data fails before it allocates.
+func (s *Scanner) DataBytes(datatype tensor.DataType, shape tensor.Shape) int64 {
+	elements, err := shape.Elements()
+	if err != nil || s.err != nil || !s.mayHold(elements) {
+		return 0
+	}
+	return elements * int64(datatype.Size())
+}
+
+// mayHold reports whether the rest of the text may have so many elements: each needs at least one
+// character, and a comma unless it is the last.
+func (s *Scanner) mayHold(elements int64) bool { return elements <= int64(len(s.text)-s.at+1)/2 }
 
 // dataReader parses one tensor's elements.
 type dataReader struct {

@@ -45,17 +45,17 @@ func (s *Scanner) parameter() any {
 	return int64(value)
 }
 
-// maxRank bounds the dimensions of a shape. No model has that many; messages that
+// MaxRank bounds the dimensions of a shape. No model has that many; messages that
 // contain a shape stay short.
-const maxRank = 64
+const MaxRank = 64
 
 // Shape reads an array of at most 64 whole numbers. They may be negative;
 // tensor.Shape.Elements reports that.
 func (s *Scanner) Shape() tensor.Shape {
 	shape := tensor.Shape{}
 	for i := range s.Array() {
-		if i == maxRank {
-			s.Fail(fmt.Errorf("a shape has at most %d dimensions", maxRank))
+		if i == MaxRank {
+			s.Fail(fmt.Errorf("a shape has at most %d dimensions", MaxRank))
 			return nil
 		}
 		shape = append(shape, s.Int64())

@@ -1,12 +1,13 @@
 package onnx
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"runtime"
+	"time"
 
-	"github.com/tensorwire/tensorwire/internal/base/tensor"
 	"github.com/tensorwire/tensorwire/internal/engine"
 	"github.com/tensorwire/tensorwire/internal/engine/onnx/ort"
 )
@@ -21,13 +22,17 @@ type Options struct {
 	// InterOpThreads is the number of operators of one call that run at once, in models
 	// whose engine.LoadOptions are Parallel. 0 means one for each core.
 	InterOpThreads int
-	// MaxOutputBytes limits the size of one output of a call; 0 means 1 GiB. A small
-	// input can ask for a huge output, and Go ends the process when an allocation
-	// fails.
+	// MaxOutputBytes limits the size of one output of a call, of models whose own
+	// engine.LoadOptions leave it at 0; 0 means engine.DefaultMaxOutputBytes. A small input can
+	// ask for a huge output, and Go ends the process when an allocation fails.
 	MaxOutputBytes int64
 	// ReuseOutputs allocates large outputs from bufpool, for callers that release
 	// results.
 	ReuseOutputs bool
+	// ShrinkDelay is the time between an unusually large run and the shrinking of the
+	// arena, for engine.ShrinkLater. Other runs keep it 12 times as long. 0 means 5
+	// seconds.
+	ShrinkDelay time.Duration
 }
 
 var _ engine.Engine = (*Engine)(nil)
@@ -42,12 +47,9 @@ type Engine struct {
 // Open loads ONNX Runtime's shared library from path and starts its environment.
 // The caller closes the Engine, after the last of its sessions.
 func Open(path string, options Options) (*Engine, error) {
-	if options.IntraOpThreads == 0 {
-		options.IntraOpThreads = 1
-	}
-	if options.MaxOutputBytes == 0 {
-		options.MaxOutputBytes = 1 << 30
-	}
+	options.IntraOpThreads = cmp.Or(options.IntraOpThreads, 1)
+	options.MaxOutputBytes = cmp.Or(options.MaxOutputBytes, engine.DefaultMaxOutputBytes)
+	options.ShrinkDelay = cmp.Or(options.ShrinkDelay, shrinkDelay)
 	library, err := ort.Open(path)
 	if err != nil {
 		return nil, fmt.Errorf("load ONNX Runtime from %s: %w; use version %s or newer for %s/%s", path, err, ort.MinVersion, runtime.GOOS, runtime.GOARCH)
@@ -55,7 +57,7 @@ func Open(path string, options Options) (*Engine, error) {
 	return &Engine{options: options, library: library}, nil
 }
 
-// Version returns ONNX Runtime's version, such as "1.27.0".
+// Version returns ONNX Runtime's version, such as "1.30.0".
 func (e *Engine) Version() string { return e.library.Version() }
 
 // Close unloads the library. It is called once, after every session has been closed.
@@ -70,7 +72,7 @@ func (e *Engine) Load(_ context.Context, path string, options engine.LoadOptions
 	if err != nil {
 		return nil, err
 	}
-	outputs, err := planOutputs(signature, e.options.MaxOutputBytes)
+	outputs, err := planOutputs(signature, cmp.Or(options.MaxOutputBytes, e.options.MaxOutputBytes))
 	if err != nil {
 		return nil, err
 	}
@@ -84,12 +86,24 @@ func (e *Engine) Load(_ context.Context, path string, options engine.LoadOptions
 	}
 	model, err := e.library.NewSession(path, inputNames, outputNames, e.sessionOptions(options))
 	if failure, ok := errors.AsType[*ort.Error](err); ok {
-		return nil, fmt.Errorf("%w: %s", engine.ErrBadModel, publicReason(failure.Message, path))
+		return nil, fmt.Errorf("%w: %s", loadFailure(failure), publicReason(failure.Message, path))
 	}
 	if err != nil {
 		return nil, fmt.Errorf("load the model: %w", err)
 	}
-	return &session{signature: signature, outputs: outputs, pooled: e.options.ReuseOutputs, model: model}, nil
+	s := &session{signature: signature, path: path, outputs: outputs, pooled: e.options.ReuseOutputs, model: model}
+	if options.Shrinking == engine.ShrinkLater && !options.NoArena {
+		s.arena = arena{inputs: smallestInputs(signature), delay: e.options.ShrinkDelay}
+	}
+	return s, nil
+}
+
+// loadFailure returns the error of package engine for a failed load.
+func loadFailure(failure *ort.Error) error {
+	if isOutOfMemory(failure) {
+		return engine.ErrOutOfMemory
+	}
+	return engine.ErrBadModel
 }
 
 // levels maps optimization levels to those of the runtime.
@@ -101,37 +115,11 @@ var levels = map[engine.Optimization]ort.Level{
 func (e *Engine) sessionOptions(o engine.LoadOptions) ort.Options {
 	options := ort.Options{
 		IntraOpThreads: o.IntraOpThreads, InterOpThreads: o.InterOpThreads, Parallel: o.Parallel, Level: levels[o.Optimization],
+		NoArena: o.NoArena, NoMemPattern: o.NoMemPattern, ShrinkArena: o.Shrinking == engine.ShrinkEveryRun && !o.NoArena,
 		// Spinning idle threads would take cores from the server's own work.
 		Config: []string{"session.intra_op.allow_spinning", "0", "session.inter_op.allow_spinning", "0"},
 	}
-	if options.IntraOpThreads == 0 {
-		options.IntraOpThreads = e.options.IntraOpThreads
-	}
-	if options.InterOpThreads == 0 {
-		options.InterOpThreads = e.options.InterOpThreads
-	}
+	options.IntraOpThreads = cmp.Or(options.IntraOpThreads, e.options.IntraOpThreads)
+	options.InterOpThreads = cmp.Or(options.InterOpThreads, e.options.InterOpThreads)
 	return options
-}
-
-// supportedTypes lists the datatypes for error texts.
-const supportedTypes = "BOOL, integers of 8 to 64 bits, FP16, BF16, FP32, FP64, strings"
-
-// planOutputs returns the outputs that are tensors, each limited to limit bytes. A model
-// without any, or with an input that is not a tensor, is an engine.ErrUnsupported.
-func planOutputs(s *engine.Signature, limit int64) ([]output, error) {
-	for _, in := range s.Inputs {
-		if in.DataType == tensor.Invalid {
-			return nil, fmt.Errorf("%w: input %q is not a tensor of a supported datatype (%s)", engine.ErrUnsupported, in.Name, supportedTypes)
-		}
-	}
-	var outputs []output
-	for i := range s.Outputs {
-		if s.Outputs[i].DataType != tensor.Invalid {
-			outputs = append(outputs, newOutput(s, i, limit))
-		}
-	}
-	if len(outputs) == 0 {
-		return nil, fmt.Errorf("%w: no output of the model is a tensor of a supported datatype (%s)", engine.ErrUnsupported, supportedTypes)
-	}
-	return outputs, nil
 }

@@ -52,6 +52,9 @@ func (d *decoder) tensor(size int64) (name string, err error) {
 		if err == nil {
 			err = checkLocation(name, location)
 		}
+		if err == nil {
+			err = d.checkFile(name, location)
+		}
 	}
 	return name, err
 }

@@ -136,6 +136,8 @@ func TestOutputThatIsTooLarge(t *testing.T) {
 	g.Inputs[0].Dims = []any{"n", 1 << 29}
 	g.Inputs = append(g.Inputs, onnxtest.Value{Name: "shape", Elem: onnxtest.Int64, Dims: []any{2}})
 	g.Outputs[0].Dims = []any{1 << 40, 1 << 20}
+	g.Outputs[0].Dims = []any{"a", 1 << 29}
+	g.Inputs[1] = onnxtest.Value{Name: "shape", Elem: onnxtest.Int64, Dims: []any{"a"}}
 	s, err := tryLoad(t, g, engine.LoadOptions{})
 	if err != nil {
 		t.Fatal(err)
@@ -143,6 +145,29 @@ func TestOutputThatIsTooLarge(t *testing.T) {
 	empty := tensor.Tensor{DataType: tensor.FP32, Shape: tensor.Shape{0, 1 << 29}}
 	if _, err := s.Run(t.Context(), []tensor.Tensor{empty, {DataType: tensor.Int64, Shape: tensor.Shape{2}, Data: tensor.AsBytes([]int64{1, 1})}}); !errors.Is(err, engine.ErrTooLarge) {
 		t.Errorf("error %v", err)
+	}
+}
+
+// A model of which no run can succeed does not load: an output or an input with fixed
+// dimensions is above its limit, also if its size overflows.
+func TestFixedShapesThatAreTooLarge(t *testing.T) {
+	for _, c := range []struct {
+		in, out []any
+		options engine.LoadOptions
+		want    error
+	}{
+		{in: []any{"n"}, out: []any{1 << 40, 1 << 40}, want: engine.ErrTooLarge},
+		{in: []any{"n"}, out: []any{1 << 29}, want: engine.ErrTooLarge},
+		{in: []any{"n"}, out: []any{251}, options: engine.LoadOptions{MaxOutputBytes: 1000}, want: engine.ErrTooLarge},
+		{in: []any{"n"}, out: []any{250}, options: engine.LoadOptions{MaxOutputBytes: 1000}},
+		{in: []any{1 << 29}, out: []any{"m"}, want: engine.ErrUnsupported},
+		{in: []any{1 << 40, 1 << 40}, out: []any{"m", "k"}, want: engine.ErrUnsupported},
+	} {
+		g := onnxtest.Unary("Identity", onnxtest.Float32, c.in...)
+		g.Outputs[0].Dims = c.out
+		if _, err := tryLoad(t, g, c.options); !errors.Is(err, c.want) {
+			t.Errorf("%v to %v: error %v, want %v", c.in, c.out, err, c.want)
+		}
 	}
 }
 

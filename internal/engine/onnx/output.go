@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/tensorwire/tensorwire/internal/base/setting"
 	"github.com/tensorwire/tensorwire/internal/base/tensor"
 	"github.com/tensorwire/tensorwire/internal/engine"
 	"github.com/tensorwire/tensorwire/internal/engine/onnx/ort"
@@ -75,19 +76,19 @@ func (o *output) read(call *ort.Call, i int, buffers *outputBuffers) (tensor.Ten
 	d, shape, size, err := call.OutputInfo(i)
 	switch {
 	case err != nil:
-		return tensor.Tensor{}, fmt.Errorf("output %q: %w", o.spec.Name, err)
+		return tensor.Tensor{}, fmt.Errorf("%w: output %q: %w", engine.ErrRun, o.spec.Name, err)
 	case d != o.spec.DataType:
-		return tensor.Tensor{}, fmt.Errorf("output %q has datatype %v, but the graph declares %v", o.spec.Name, d, o.spec.DataType)
+		return tensor.Tensor{}, fmt.Errorf("%w: output %q has datatype %v, but the graph declares %v", engine.ErrRun, o.spec.Name, d, o.spec.DataType)
 	case size > o.limit:
 		return tensor.Tensor{}, o.tooLarge(shape)
 	}
 	t := tensor.Tensor{DataType: d, Shape: shape, Data: buffers.allocate(size)}
 	if err := call.ReadOutput(i, t.Data); err != nil {
-		return tensor.Tensor{}, fmt.Errorf("output %q: %w", o.spec.Name, err)
+		return tensor.Tensor{}, fmt.Errorf("%w: output %q: %w", engine.ErrOutOfMemory, o.spec.Name, err)
 	}
 	return t, nil
 }
 
 func (o *output) tooLarge(shape tensor.Shape) error {
-	return fmt.Errorf("%w: output %q has shape %v of %v; the limit is %d bytes", engine.ErrTooLarge, o.spec.Name, shape, o.spec.DataType, o.limit)
+	return setting.Errorf("%w: output %q has shape %v of %v; the limit is %d bytes (%s)", engine.ErrTooLarge, o.spec.Name, shape, o.spec.DataType, o.limit, setting.MaxOutputBytes)
 }

@@ -80,9 +80,9 @@ func TestReleaseReturnsOutputsToThePool(t *testing.T) {
 	}
 }
 
-// ONNX Runtime's SkipLayerNormalization has outputs that it does not compute on CPUs: the
-// run succeeds and leaves their memory unchanged. Callers get zeros, as from new memory,
-// and no data of other requests.
+// SkipLayerNormalization has outputs that ONNX Runtime before 1.29 does not compute on
+// CPUs: the run succeeds and leaves their memory unchanged. Callers get zeros, as from new
+// memory, and no data of other requests. Newer versions return one mean and one deviation.
 func TestOutputsThatAreNotWrittenAreZero(t *testing.T) {
 	const n = 25_000
 	row := func(name string) onnxtest.Value {
@@ -104,7 +104,7 @@ func TestOutputsThatAreNotWrittenAreZero(t *testing.T) {
 			tensor.Tensor{DataType: tensor.FP32, Shape: tensor.Shape{1, 1, n}, Data: ones},
 			tensor.Tensor{DataType: tensor.FP32, Shape: tensor.Shape{n}, Data: ones})
 		for i, out := range outputs { // all elements are alike, so that y is 0
-			if !bytes.Equal(out.Data, make([]byte, 4*n)) {
+			if computed := i > 0 && len(out.Data) == 4; !computed && !bytes.Equal(out.Data, make([]byte, 4*n)) {
 				t.Errorf("output %d is %x", i, clip(out.Data))
 			}
 		}

@@ -2,17 +2,13 @@ package onnx
 
 import (
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 )
 
-// sourceLocation matches a location in the runtime's source, as its messages have it: a
-// file, often with its path on the build machine, and a line.
-var sourceLocation = regexp.MustCompile(`\S+\.(?:cc|cpp|h|hpp|mm|inc):\d+:? ?`)
-
-// publicReason returns a message of the runtime without the paths of the repository and
-// of the runtime's source, which clients must not see.
+// publicReason returns a message of the runtime without the paths of the repository, and
+// without the paths and functions of the runtime's source, which clients must not see.
+// path is the model's file.
 func publicReason(message, path string) string {
 	spellings := []string{path}
 	if absolute, err := filepath.Abs(path); err == nil {
@@ -23,7 +19,7 @@ func publicReason(message, path string) string {
 	}
 	// Longest first: the others may be a part of it.
 	slices.SortFunc(spellings, func(a, b string) int { return len(b) - len(a) })
-	reason := sourceLocation.ReplaceAllString(message, "")
+	reason := withoutLocations(message)
 	for _, s := range spellings {
 		reason = strings.ReplaceAll(reason, s, filepath.Base(path))
 		// The version's directory, the model's and the repository's.

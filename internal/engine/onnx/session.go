@@ -2,9 +2,7 @@ package onnx
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -16,10 +14,11 @@ import (
 
 var _ engine.Session = (*session)(nil)
 
-// session is a model in ONNX Runtime. A call into the runtime cannot be cancelled; the
-// caller of Run limits how many run at once.
+// session is a model in ONNX Runtime. The caller of Run limits how many run at once.
 type session struct {
 	signature *engine.Signature
+	// path is the model's file, which errors must not contain.
+	path string
 	// outputs are the outputs requested from the runtime: those that are tensors.
 	outputs []output
 
@@ -27,6 +26,7 @@ type session struct {
 	// running calls.
 	mu    sync.RWMutex
 	model *ort.Session // nil once closed
+	arena arena
 
 	// wrongShape is set when an output has another shape than the graph declares. From
 	// then on the runtime allocates all outputs.
@@ -65,7 +65,7 @@ func (s *session) Run(ctx context.Context, inputs []tensor.Tensor) (*engine.Resu
 	start := time.Now()
 	call, err := s.model.Call()
 	if err != nil {
-		return nil, err
+		return nil, s.runError(ctx, err)
 	}
 	defer call.Release()
 	for i := range inputs {
@@ -74,7 +74,9 @@ func (s *session) Run(ctx context.Context, inputs []tensor.Tensor) (*engine.Resu
 		}
 	}
 	result := &engine.Result{Outputs: make([]tensor.Tensor, len(s.signature.Outputs))}
-	if result.Free, err = s.compute(call, inputs, result.Outputs); err != nil {
+	result.Free, err = s.compute(ctx, call, inputs, result.Outputs)
+	s.arena.used(s, inputs, result.Outputs)
+	if err != nil {
 		return nil, err
 	}
 	result.Timings.Compute = time.Since(start)
@@ -85,37 +87,32 @@ func (s *session) Run(ctx context.Context, inputs []tensor.Tensor) (*engine.Resu
 // memory, nil when that is not pooled. Outputs with a derived shape are allocated here
 // and written by the runtime without a copy. The garbage collector frees the memory of a
 // failed run.
-func (s *session) compute(call *ort.Call, inputs, outputs []tensor.Tensor) (free func(), err error) {
+func (s *session) compute(ctx context.Context, call *ort.Call, inputs, outputs []tensor.Tensor) (free func(), err error) {
 	buffers := s.buffers()
 	bound, err := s.bindOutputs(call, &buffers, inputs, outputs)
 	if err != nil {
 		return nil, err
 	}
-	err = call.Run()
+	err = call.Run(ctx)
 	if bound && isShapeMismatch(err) {
 		// Some files declare the shape of an output wrongly. A second run without
 		// bound outputs distinguishes that from a failure of the model.
 		call.UnbindOutputs()
-		if retryErr := call.Run(); retryErr == nil {
+		if err = call.Run(ctx); err == nil {
 			s.wrongShape.Store(true)
 			clear(outputs)
 			buffers = s.buffers()
-			err = nil
 		}
 	}
 	switch {
-	case errors.Is(err, ort.ErrStrings):
-		return nil, fmt.Errorf("%w: the data of an input changed while it was read", engine.ErrBadInput)
-	case isInvalidArgument(err):
-		return nil, fmt.Errorf("%w: the model cannot compute these values: %s", engine.ErrBadInput, sourceLocation.ReplaceAllString(err.Error(), ""))
 	case err != nil:
-		return nil, fmt.Errorf("run the model: %w", err)
+		return nil, s.runError(ctx, err)
 	case buffers.unwritten():
 		// Run again with new memory, so that unwritten elements are zero.
 		s.unwritten.Store(true)
 		call.UnbindOutputs()
 		clear(outputs)
-		return s.compute(call, inputs, outputs)
+		return s.compute(ctx, call, inputs, outputs)
 	case buffers.marked > 0 && !s.verified.Load():
 		s.verified.Store(true)
 	}
@@ -161,19 +158,4 @@ func (s *session) bindOutputs(call *ort.Call, buffers *outputBuffers, inputs, ou
 		outputs[o.index], bound = t, true
 	}
 	return bound, nil
-}
-
-// isShapeMismatch reports whether the runtime rejected an output's memory because of its
-// shape. The runtime has no error code for that, only texts: "The output OrtValue
-// provided ... has shape", and in older versions "OrtValue shape verification failed".
-func isShapeMismatch(err error) bool {
-	failure, ok := errors.AsType[*ort.Error](err)
-	return ok && strings.Contains(failure.Message, "OrtValue")
-}
-
-// isInvalidArgument reports whether the runtime blames the input values, and not the
-// model or itself.
-func isInvalidArgument(err error) bool {
-	failure, ok := errors.AsType[*ort.Error](err)
-	return ok && failure.InvalidArgument
 }

@@ -64,7 +64,7 @@ func parseModel(r io.ReadSeeker, size int64) (*engine.Signature, error) {
 		}
 		return false, nil
 	})
-	if errors.Is(err, errOutside) {
+	if errors.Is(err, errOutside) || errors.Is(err, errNotFile) {
 		return nil, fmt.Errorf("%w: %w", engine.ErrBadModel, err)
 	}
 	if err != nil {

@@ -75,6 +75,9 @@ type Options struct {
 	TrialIdle time.Duration
 	// RunTimeout bounds one run of a model whose engine.LoadOptions set none. 0: no bound.
 	RunTimeout time.Duration
+	// MaxOutputBytes limits one output of a model whose engine.LoadOptions set no limit. 0:
+	// the engine's default.
+	MaxOutputBytes int64
 	// Spares keeps a second process ready for a model that ended its worker recently. It
 	// takes the model's memory twice.
 	Spares bool
@@ -139,6 +142,7 @@ func (e *Engine) Version() string { return e.version }
 // engine.ErrCrashed. In a pool it is then tried once more, in a worker of its own.
 func (e *Engine) Load(ctx context.Context, path string, options engine.LoadOptions) (engine.Session, error) {
 	options.RunTimeout = cmp.Or(options.RunTimeout, e.options.RunTimeout)
+	options.MaxOutputBytes = cmp.Or(options.MaxOutputBytes, e.options.MaxOutputBytes)
 	s := &session{engine: e, request: process.LoadRequest{Platform: e.platform, Path: path, Options: options}}
 	if deadline, ok := ctx.Deadline(); ok {
 		s.loadLimit = time.Until(deadline)

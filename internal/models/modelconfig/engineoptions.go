@@ -14,13 +14,17 @@ import (
 // the machine.
 const maxThreads = 1024
 
-// The parameters for the engine: those that Triton's ONNX Runtime backend reads, and
-// graph_optimization_level, with ONNX Runtime's own numbers.
+// The parameters for the engine: those that Triton's ONNX Runtime backend reads for CPUs,
+// graph_optimization_level, with ONNX Runtime's own numbers, and max_output_bytes.
 const (
 	intraOpThreads = "intra_op_thread_count"
 	interOpThreads = "inter_op_thread_count"
 	executionMode  = "execution_mode"
 	optimization   = "graph_optimization_level"
+	memArena       = "enable_mem_arena"
+	memPattern     = "enable_mem_pattern"
+	arenaShrinkage = "memory.enable_memory_arena_shrinkage"
+	maxOutputBytes = "max_output_bytes"
 )
 
 // graphLevels maps optimization.graph.level as Triton does.
@@ -42,7 +46,7 @@ var parameterLevels = map[int]engine.Optimization{
 }
 
 // EngineOptions returns the engine's settings in the configuration: parameters, whose
-// values are numbers as text, and optimization.graph.level. An error names the parameter,
+// values are text, and optimization.graph.level. An error names the parameter,
 // its value and the accepted values. config may be nil.
 func EngineOptions(config *inference.ModelConfig) (engine.LoadOptions, error) {
 	r := &report{source: fromFile}
@@ -76,6 +80,7 @@ func readOptions(r *report, config *inference.ModelConfig) engine.LoadOptions {
 			return n == 0 || n == 1
 		}) == 1,
 	}
+	readMemory(r, parameters, &options)
 	level := config.GetOptimization().GetGraph().GetLevel()
 	graph, ok := graphLevels[level]
 	if !ok {
@@ -99,11 +104,14 @@ func readOptions(r *report, config *inference.ModelConfig) engine.LoadOptions {
 func checkParameters(r *report, config *inference.ModelConfig) {
 	for _, key := range slices.Sorted(maps.Keys(config.GetParameters())) {
 		switch key {
-		case intraOpThreads, interOpThreads, executionMode, optimization, runTimeout, probeInputBytes:
+		case intraOpThreads, interOpThreads, executionMode, optimization, runTimeout, probeInputBytes,
+			memArena, memPattern, arenaShrinkage, maxOutputBytes:
+		case loadTimeout, unloadBeforeLoad:
 		default:
 			r.warn("parameters[%q] is ignored", key)
 		}
 	}
 	readOptions(r, config)
 	readLimits(r, config)
+	readLoadOptions(r, config)
 }

@@ -31,6 +31,14 @@ func TestEngineOptions(t *testing.T) {
 			`parameters { key: "graph_optimization_level" value { string_value: "2" } } optimization { graph { level: 1 } }`,
 			engine.LoadOptions{Optimization: engine.OptimizeExtended},
 		},
+		{
+			`parameters { key: "enable_mem_arena" value { string_value: "0" } } parameters { key: "enable_mem_pattern" value { string_value: "False" } }`,
+			engine.LoadOptions{NoArena: true, NoMemPattern: true},
+		},
+		{`parameters { key: "enable_mem_arena" value { string_value: "1" } } parameters { key: "enable_mem_pattern" value { string_value: "true" } }`, engine.LoadOptions{}},
+		{`parameters { key: "memory.enable_memory_arena_shrinkage" value { string_value: "cpu:0" } }`, engine.LoadOptions{Shrinking: engine.ShrinkEveryRun}},
+		{`parameters { key: "memory.enable_memory_arena_shrinkage" value { string_value: "" } }`, engine.LoadOptions{Shrinking: engine.ShrinkNever}},
+		{`parameters { key: "max_output_bytes" value { string_value: "1000" } }`, engine.LoadOptions{MaxOutputBytes: 1000}},
 	} {
 		if got, err := modelconfig.EngineOptions(parse(t, test.config)); err != nil || got != test.want {
 			t.Errorf("%s: %+v, %v", test.config, got, err)
@@ -42,6 +50,37 @@ func TestEngineOptions(t *testing.T) {
 	bad := &inference.ModelConfig{Parameters: map[string]*inference.ModelParameter{"execution_mode": {StringValue: "parallel"}}}
 	if _, err := modelconfig.EngineOptions(bad); err == nil || err.Error() != `config.pbtxt: parameters["execution_mode"] is "parallel": use 0 (sequential) or 1 (parallel)` {
 		t.Error(err)
+	}
+}
+
+// A value that Triton or ONNX Runtime would not accept names the parameter and what is
+// accepted.
+func TestBadMemoryParameters(t *testing.T) {
+	t.Parallel()
+	const shrinkage = "memory.enable_memory_arena_shrinkage"
+	for _, test := range []struct {
+		parameters map[string]string
+		want       string
+	}{
+		{map[string]string{"enable_mem_arena": "on"}, `parameters["enable_mem_arena"] is "on": use 1 (enabled) or 0 (disabled)`},
+		{map[string]string{"enable_mem_pattern": ""}, `parameters["enable_mem_pattern"] is "": use 1 (enabled) or 0 (disabled)`},
+		{map[string]string{shrinkage: "gpu:0"}, `parameters["memory.enable_memory_arena_shrinkage"] is "gpu:0": use "cpu:0" (after every run) or "" (never)`},
+		{map[string]string{shrinkage: "1"}, `parameters["memory.enable_memory_arena_shrinkage"] is "1": use "cpu:0" (after every run) or "" (never)`},
+		{
+			map[string]string{shrinkage: "cpu:0", "enable_mem_arena": "0"},
+			`parameters["memory.enable_memory_arena_shrinkage"] is "cpu:0", but parameters["enable_mem_arena"] disables the arena: remove one of them`,
+		},
+		{map[string]string{"max_output_bytes": "0"}, `parameters["max_output_bytes"] is "0": use a number of bytes above 0`},
+		{map[string]string{"max_output_bytes": "1GiB"}, `parameters["max_output_bytes"] is "1GiB": use a number of bytes above 0`},
+		{map[string]string{"max_output_bytes": "9223372036854775808"}, `parameters["max_output_bytes"] is "9223372036854775808": use a number of bytes above 0`},
+	} {
+		config := &inference.ModelConfig{Parameters: map[string]*inference.ModelParameter{}}
+		for key, value := range test.parameters {
+			config.Parameters[key] = &inference.ModelParameter{StringValue: value}
+		}
+		if _, err := modelconfig.EngineOptions(config); err == nil || err.Error() != "config.pbtxt: "+test.want {
+			t.Errorf("%v: error %v", test.parameters, err)
+		}
 	}
 }
 

@@ -57,7 +57,7 @@ func TestGoodTextsWarnAboutIgnoredFields(t *testing.T) {
 			`optimization.execution_accelerators is ignored`,
 			`optimization.input_pinned_memory is ignored`,
 			`instance_group[0].kind is KIND_GPU: the model runs on the CPU, and the group's count is ignored`,
-			`parameters["enable_mem_arena"] is ignored`,
+			`parameters["session.use_device_allocator_for_initializers"] is ignored`,
 		},
 		"no_levels.good.pbtxt": {
 			`dynamic_batching.default_priority_level is ignored: priority_levels is 0`,

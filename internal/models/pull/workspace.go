@@ -11,6 +11,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/tensorwire/tensorwire/internal/base/filelock"
 )
 
 // The files of a workspace.
@@ -70,7 +72,7 @@ func (j *job) urlDigest() string {
 // openWorkspace locks the workspace of j and opens the files of an earlier pull.
 func (j *job) openWorkspace() (*workspace, error) {
 	w := &workspace{dir: j.workDir()}
-	if err := w.acquire(); errors.Is(err, errLocked) {
+	if err := w.acquire(); errors.Is(err, filelock.ErrLocked) {
 		return nil, fmt.Errorf("%w: it downloads model %q version %d to %s: wait until it ends, or stop it", ErrBusy, j.Name, j.Version, j.Dir)
 	} else if err != nil {
 		return nil, err
@@ -88,7 +90,7 @@ func (w *workspace) acquire() error {
 		if err := os.Mkdir(w.dir, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
 			return err
 		}
-		lock, err := openLocked(filepath.Join(w.dir, lockFile))
+		lock, err := filelock.Open(filepath.Join(w.dir, lockFile))
 		if err == nil {
 			w.lock = lock
 			return nil
@@ -97,7 +99,7 @@ func (w *workspace) acquire() error {
 			return err
 		}
 	}
-	return errLocked
+	return filelock.ErrLocked
 }
 
 func (w *workspace) open(j *job) error {
@@ -174,7 +176,7 @@ func (w *workspace) close() error {
 			err = errors.Join(err, os.RemoveAll(filepath.Join(w.dir, name)))
 		}
 	}
-	err = errors.Join(err, closeLocked(w.lock, empty))
+	err = errors.Join(err, filelock.Close(w.lock, empty))
 	if empty {
 		// The next pull may be using the directory already: it then stays.
 		_ = os.Remove(w.dir)

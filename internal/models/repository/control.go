@@ -62,24 +62,28 @@ func (r *Repository[S]) atStart(name string) bool {
 // repository has no such model, and an ErrOverride when the override is malformed. It is
 // an ErrUnavailable when the repository is closed meanwhile.
 //
-// When ctx ends while other models are loaded, LoadModel returns without a load. When it
-// ends after that, LoadModel returns and the load continues, since the engine's part in
-// it cannot be cancelled: the caller must not change the override.
+// When ctx ends while LoadModel waits for another load, it returns without a load. When it
+// ends after that, LoadModel returns and the load continues: the caller must not change
+// the override. An unload of the model ends the load, with an ErrLoad.
 func (r *Repository[S]) LoadModel(ctx context.Context, name string, override *Override) error {
 	if err := r.controlled(name); err != nil {
 		return err
 	}
-	unlock, err := r.lockLoads(ctx)
+	o, err := r.begin(ctx, name)
 	if err != nil {
-		return err
+		return loadError(name, err)
+	}
+	if err := o.acquireSlot(ctx); err != nil {
+		o.end()
+		return loadError(name, err)
 	}
 	result := make(chan error, 1)
 	go func() {
-		defer unlock()
+		defer o.end()
 		// The load outlives its caller, but not the repository.
-		ctx, cancel := r.untilClose(context.WithoutCancel(ctx))
+		ctx, cancel := o.context(context.WithoutCancel(ctx))
 		defer cancel()
-		result <- r.loadModelLocked(ctx, name, override)
+		result <- o.load(ctx, override)
 	}()
 	select {
 	case err := <-result:
@@ -89,28 +93,33 @@ func (r *Repository[S]) LoadModel(ctx context.Context, name string, override *Ov
 	}
 }
 
-// loadModelLocked loads a model by request. The caller holds the load lock.
-func (r *Repository[S]) loadModelLocked(ctx context.Context, name string, override *Override) error {
-	src, err := r.source(name, override)
+// loadError returns the error of a load by request that was ended by err.
+func loadError(name string, err error) error {
+	if errors.Is(err, errOvertaken) {
+		return fmt.Errorf("%w '%s', %w", ErrLoad, name, err)
+	}
+	return err
+}
+
+// load loads a model by request.
+func (o *operation[S]) load(ctx context.Context, override *Override) error {
+	name := o.name
+	src, err := o.source(name, override)
 	if err != nil {
 		return fmt.Errorf("%w '%s', failed to poll from model repository: %w", ErrLoad, name, err)
 	}
-	defer func() {
-		if err := errors.Join(src.root.Close(), src.scratch.release()); err != nil {
-			r.options.Logger.Warn("the files of a load could not be closed", "model", name, "error", err)
-		}
-	}()
-	settings := src.settings
-	if settings == nil {
-		settings = r.entryLocked(name).settings
+	defer o.releaseSource(name, src)
+	known := src.settings
+	if known == nil {
+		known = o.settings
 	}
-	d := r.examine(src.root, src.dir, settings)
+	d := o.examine(src.root.Root, src.dir, known)
 	if src.settings == nil {
-		r.entryLocked(name).settings = d.settings
+		o.settings = d.settings
 	}
-	failures, err := r.reconcileLocked(ctx, name, src, d, true)
+	failures, err := o.reconcile(ctx, src, d, true)
 	if err != nil {
-		return errStopping // only the repository ends ctx
+		return loadError(name, err)
 	}
 	if len(d.versions) == 0 {
 		failures = append(failures, errors.New(d.reason(name)))
@@ -123,66 +132,6 @@ func (r *Repository[S]) loadModelLocked(ctx context.Context, name string, overri
 		texts[i] = readable(failure)
 	}
 	return fmt.Errorf("%w '%s', %s", ErrLoad, name, strings.Join(texts, "; "))
-}
-
-// source returns the source of a model's files for a load. The caller closes its root and
-// releases its scratch.
-func (r *Repository[S]) source(name string, override *Override) (*source, error) {
-	var given *settings
-	if override != nil && len(override.Config) > 0 {
-		var err error
-		if given, err = givenSettings(override.Config, r.engines.Platforms()); err != nil {
-			return nil, fmt.Errorf("%w: %w", ErrOverride, err)
-		}
-	}
-	if override != nil && len(override.Files) > 0 {
-		if given == nil {
-			return nil, fmt.Errorf("%w: files are given without config: give both", ErrOverride)
-		}
-		scratch, root, err := newScratch(override.Files)
-		if err != nil {
-			return nil, err
-		}
-		return &source{root: root, dir: ".", settings: given, scratch: scratch}, nil
-	}
-	root, names, err := r.openModels()
-	if err != nil {
-		return nil, fmt.Errorf("read the models directory: %w", withoutPath(err, r.dir))
-	}
-	if !slices.Contains(names, name) {
-		return nil, errors.Join(fmt.Errorf("%w: there is no directory %q", ErrNotFound, name), root.Close())
-	}
-	return &source{root: root, dir: name, settings: given}, nil
-}
-
-// UnloadModel takes a model out of service. It needs ControlExplicit. It does not wait for
-// the leases of the model: until the last is released, the model is listed as unloading.
-// A model that is not loaded is not an error; one that the repository does not have is an
-// ErrNotFound.
-func (r *Repository[S]) UnloadModel(ctx context.Context, name string) error {
-	if err := r.controlled(name); err != nil {
-		return err
-	}
-	unlock, err := r.lockLoads(ctx)
-	if err != nil {
-		return err
-	}
-	defer unlock()
-	if s := r.Snapshot(); s.model(name) == nil {
-		return unknown("%q is %w; the server has %s", name, ErrNotFound, s.names())
-	}
-	r.update(name, func(m *Model[S]) *Model[S] {
-		m.Reason = ""
-		for _, v := range m.Versions {
-			if v.State == Loading || v.State == Unavailable {
-				m.put(&Version[S]{Model: name, Number: v.Number, State: Unavailable, Reason: reasonUnloaded})
-			}
-		}
-		return m
-	})
-	r.retire(name, true, func(*Version[S]) bool { return true })
-	delete(r.entries, name)
-	return nil
 }
 
 // controlled returns an error when requests may not load and unload the model of that

@@ -181,7 +181,7 @@ func TestALoadOutlivesItsCaller(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		dir := write(t, map[string]string{"cat/1/model.onnx": "one", "dog/1/model.onnx": "bark"})
 		l := &loader{before: func(string) { time.Sleep(time.Minute) }}
-		r := repository.New(dir, enginetest.Registry(l), repository.Options[string]{Control: repository.ControlExplicit, Logger: quiet})
+		r := repository.New(dir, enginetest.Registry(l), repository.Options[string]{Control: repository.ControlExplicit, LoadConcurrency: 1, Logger: quiet})
 		must(t, errors.Join(r.Scan(), r.Load(t.Context())))
 		short := func() context.Context {
 			ctx, cancel := context.WithTimeout(t.Context(), time.Second)

@@ -9,9 +9,24 @@
 // The type parameter S of a [Repository] is the type of [Version].Serving: the data that
 // Options.Compile derives from a version, and that its users serve it with.
 //
-// Readers see an immutable [Snapshot] and never wait. Loads run one at a time: the holder
-// of the load lock reads a model's files, builds the versions that have changed, and swaps
-// them in. A replaced version is closed when its last lease is released.
+// Readers see an immutable [Snapshot] and never wait. A replaced version is closed when
+// its last lease is released.
+//
+// # Loads
+//
+// A change of a model is an operation. A model has one operation at a time, and models do
+// not wait for each other. An operation that loads also holds one of
+// Options.LoadConcurrency slots.
+//
+// An unload overtakes: it ends the context of the model's operations and takes effect when
+// they have stopped. An operation stops at once, because it waits for a load in another
+// goroutine. It abandons the load when its context or its time limit ends. An abandoned
+// load holds no slot and no model. Its session is closed when the engine returns. The
+// number of abandoned loads is bounded, and Close waits for them.
+//
+// A load whose failure may be transient is retried with backoff by a timer.
+//
+// # Files
 //
 // All files are read through an [os.Root]: no name of a request, no configuration and no
 // symbolic link leads out of the models directory.

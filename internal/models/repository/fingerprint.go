@@ -73,6 +73,10 @@ func (s *survey) walk(name string, depth int) {
 		s.touched(info)
 		names, err = readDir(s.root, path)
 	}
+	if err != nil && depth > 0 {
+		s.odd(name, err)
+		return
+	}
 	if err == nil && (depth > maxDepth || s.files+len(names) > maxFiles) {
 		err = fmt.Errorf("%s is too large: a version's directory has at most %d files, at most %d directories deep", path, maxFiles, maxDepth)
 	}
@@ -91,15 +95,23 @@ func (s *survey) entry(name string, depth int) {
 	path := filepath.Join(s.dir, name)
 	info, err := stat(s.root, path)
 	switch {
-	case err != nil:
+	case errors.Is(err, errLeadsOut): // the engine would follow it
 		s.fail(name, err)
+	case err != nil:
+		s.odd(name, err)
 	case info.IsDir():
 		s.walk(name, depth+1)
 	case info.Mode().IsRegular():
 		s.add(name, info)
 	default:
-		s.fail(name, notRegular(path))
+		s.odd(name, notRegular(path))
 	}
+}
+
+// odd records a file that is not opened, such as a pipe or a link to no file. It does not
+// prevent a load, because the model may not use it.
+func (s *survey) odd(name string, err error) {
+	fmt.Fprintf(s.hash, "%q %q\n", name, err.Error())
 }
 
 func (s *survey) add(name string, info fs.FileInfo) {

@@ -29,6 +29,10 @@ var quiet = slog.New(slog.DiscardHandler)
 type loader struct {
 	// before, when not nil, is called at the beginning of each load.
 	before func(path string)
+	// fails, when not nil, returns the error of a load.
+	fails func(path string) error
+	// running, when not nil, holds up each run until it is closed.
+	running chan struct{}
 	// closing, when not nil, holds up each session's Close until it is closed.
 	closing chan struct{}
 
@@ -48,12 +52,30 @@ func (l *loader) Load(_ context.Context, path string, _ engine.LoadOptions) (eng
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if l.fails != nil {
+		err = l.fails(path)
+	}
 	l.loads = append(l.loads, filepath.Join(filepath.Base(filepath.Dir(filepath.Dir(path))), filepath.Base(filepath.Dir(path))))
+	if err != nil {
+		return nil, err
+	}
 	if string(content) == "corrupt" {
 		return nil, fmt.Errorf("%w: %s is corrupt", engine.ErrBadModel, path)
 	}
 	l.open++
 	return &session{loader: l, content: string(content)}, nil
+}
+
+// obedient is a loader whose loads last until their contexts end.
+type obedient struct {
+	*loader
+	ended chan error
+}
+
+func (o *obedient) Load(ctx context.Context, _ string, _ engine.LoadOptions) (engine.Session, error) {
+	<-ctx.Done()
+	o.ended <- ctx.Err()
+	return nil, ctx.Err()
 }
 
 func (l *loader) opened() int {
@@ -101,6 +123,9 @@ func (s *session) Signature() *engine.Signature {
 }
 
 func (s *session) Run(_ context.Context, inputs []tensor.Tensor) (*engine.Result, error) {
+	if s.loader.running != nil {
+		<-s.loader.running
+	}
 	if len(inputs) > 0 {
 		values, _ := tensor.View[float32](inputs[0].Data)
 		s.loader.mu.Lock()

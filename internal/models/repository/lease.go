@@ -16,6 +16,8 @@ type instance struct {
 	close func()
 	// after is called when the session has been closed. It is set before drop.
 	after func()
+	// closed is closed when all of that is done.
+	closed chan struct{}
 }
 
 // acquire adds a reference, unless the count is zero.
@@ -46,13 +48,9 @@ func (i *instance) drop() {
 	if !i.release() {
 		return
 	}
-	closed := make(chan struct{})
-	go func() {
-		defer close(closed)
-		i.close()
-	}()
+	go i.close()
 	select {
-	case <-closed:
+	case <-i.closed:
 	case <-time.After(closeWait):
 	}
 }

@@ -3,11 +3,15 @@
 package repository_test
 
 import (
+	"errors"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/tensorwire/tensorwire/internal/models/repository"
 )
@@ -85,15 +89,15 @@ func TestLinksWithinTheDirectoryAreFollowed(t *testing.T) {
 }
 
 func TestOnlyRegularFilesAreLoaded(t *testing.T) {
-	dir := write(t, map[string]string{"pipe/1/model.onnx": "", "sides/1/model.onnx": "", "loop/1/model.onnx": "", "nowhere/readme": ""})
-	for _, path := range []string{"pipe/1/data", "sides/labels.txt"} {
+	dir := write(t, map[string]string{"pipe/1/readme": "", "sides/1/model.onnx": "", "settings/1/model.onnx": "", "nowhere/readme": ""})
+	for _, path := range []string{"pipe/1/model.onnx", "sides/labels.txt", "settings/config.pbtxt"} {
 		must(t, syscall.Mkfifo(filepath.Join(dir, path), 0o600))
 	}
-	link(t, dir, ".", "loop/1/self")
 	link(t, dir, "not-there", "nowhere/1/model.onnx")
 	r, _ := open(t, dir, repository.Options[string]{})
 	for name, want := range map[string]string{
-		"pipe": "pipe/1/data is neither", "sides": "sides/labels.txt is neither", "loop": "loop/1/self", "nowhere": "nowhere/1/model.onnx is a symbolic link to a file that does not exist",
+		"pipe": "pipe/1/model.onnx is neither", "sides": "sides/labels.txt is neither", "settings": "settings/config.pbtxt is neither",
+		"nowhere": "nowhere/1/model.onnx is a symbolic link to a file that does not exist",
 	} {
 		if v := only(t, r, name); v.State != repository.Unavailable || !strings.Contains(v.Reason, want) {
 			t.Errorf("%s: reason %q", name, v.Reason)
@@ -108,7 +112,56 @@ func TestAFileThatCannotBeReadIsNamed(t *testing.T) {
 	dir := write(t, map[string]string{"cat/1/model.onnx": "", "cat/labels.txt": "a"})
 	must(t, os.Chmod(filepath.Join(dir, "cat/labels.txt"), 0))
 	r, _ := open(t, dir, repository.Options[string]{})
-	if v := only(t, r, "cat"); v.Reason != "cat/labels.txt: permission denied" {
+	if v := only(t, r, "cat"); !strings.HasPrefix(v.Reason, "cat/labels.txt: permission denied; the next attempt is at ") {
 		t.Errorf("reason %q", v.Reason)
+	}
+}
+
+// A file of any kind that the model does not use cannot prevent its load.
+func TestUnusedOddFilesPreventNoLoad(t *testing.T) {
+	dir := write(t, map[string]string{"cat/1/model.onnx": "one", "cat/1/private/x": "", "dog/1/model.onnx": "bark"})
+	for _, path := range []string{"cat/1/pipe", "cat/pipe", "cat/7", "pipe"} {
+		must(t, syscall.Mkfifo(filepath.Join(dir, path), 0o600))
+	}
+	listener, err := new(net.ListenConfig).Listen(t.Context(), "unix", filepath.Join(dir, "dog/1/s"))
+	must(t, err)
+	defer listener.Close()
+	link(t, dir, "not-there", "cat/1/dangling")
+	link(t, dir, "not-there", "dangling")
+	link(t, dir, ".", "dog/1/self")
+	huge, err := os.Create(filepath.Join(dir, "cat/1/huge"))
+	must(t, err)
+	must(t, errors.Join(huge.Truncate(1<<40), huge.Close()))
+	must(t, os.Chmod(filepath.Join(dir, "cat/1/private"), 0))
+	t.Cleanup(func() { must(t, os.Chmod(filepath.Join(dir, "cat/1/private"), 0o700)) })
+	r, _ := open(t, dir, repository.Options[string]{})
+	expect(t, r, "cat/1 ready, dangling, dog/1 ready")
+}
+
+// Permissions are corrected without a change of the files: size and time stay the same.
+func TestFilesThatBecomeReadableAreLoaded(t *testing.T) {
+	if os.Geteuid() == 0 {
+		t.Skip("root reads everything")
+	}
+	for _, path := range []string{"cat", "cat/1", "cat/config.pbtxt", "cat/labels.txt", "cat/1/model.onnx"} {
+		for control, options := range atStart {
+			synctest.Test(t, func(t *testing.T) {
+				dir := write(t, map[string]string{"cat/1/model.onnx": "one", "cat/labels.txt": "a", "cat/config.pbtxt": "max_batch_size: 0"})
+				secret := filepath.Join(dir, path)
+				info, err := os.Stat(secret)
+				must(t, errors.Join(err, os.Chmod(secret, 0)))
+				l := &loader{}
+				r := started(t, dir, l, options)
+				if m := r.Snapshot().Models[0]; m.Newest() != nil {
+					t.Errorf("%s, %s: it serves", path, control)
+				}
+				must(t, os.Chmod(secret, info.Mode()))
+				time.Sleep(2 * time.Minute)
+				if got := index(r); got != "cat/1 ready" {
+					t.Errorf("%s, %s: readable again it has %s, %q", path, control, got, r.Snapshot().Models[0].Reason)
+				}
+				must(t, r.Close())
+			})
+		}
 	}
 }

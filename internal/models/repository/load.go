@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -17,19 +16,6 @@ import (
 
 // errChanged reports that a model's files changed during a load.
 var errChanged = errors.New("its files changed while they were read")
-
-// source is the place of a model's files.
-type source struct {
-	// root confines all reads. Its name is the path for the engine.
-	root *os.Root
-	// dir is the model's directory in root.
-	dir string
-	// settings, when not nil, replace config.pbtxt.
-	settings *settings
-	// scratch, when not nil, is root's directory. It is removed with the last session that
-	// was loaded from it.
-	scratch *scratch
-}
 
 // load builds a version and verifies it: it is compiled, has answered its warmups, and its
 // files are still those of d. The version is ready, but not yet in service. load recovers
@@ -57,13 +43,16 @@ func (r *Repository[S]) load(ctx context.Context, name string, src *source, d *d
 	if err != nil {
 		return nil, err
 	}
-	loaded := &Version[S]{Model: name, Number: v.number, State: Ready, Statistics: &telemetry.Statistics{}}
+	loaded := &Version[S]{Model: name, Number: v.number, State: Ready, Statistics: &telemetry.Statistics{}, key: d.key(v)}
 	versionDir := filepath.Join(src.dir, strconv.FormatInt(v.number, 10))
-	if err := loaded.readFiles(src.root, versionDir, src.dir); err != nil {
+	if err := loaded.readFiles(src.root.Root, versionDir, src.dir); err != nil {
 		return nil, err
 	}
-	path := filepath.Join(src.root.Name(), versionDir)
-	bare, err := r.engines.Load(ctx, d.settings.platform.Name, filepath.Join(path, modelconfig.ModelFile(d.settings.config, d.settings.platform)), options)
+	path, file := filepath.Join(src.root.Name(), versionDir), modelconfig.ModelFile(d.settings.config, d.settings.platform)
+	if err := checkReadable(src.root.Root, filepath.Join(versionDir, file)); err != nil {
+		return nil, err
+	}
+	bare, err := r.engines.Load(ctx, d.settings.platform.Name, filepath.Join(path, file), options)
 	if err != nil {
 		return nil, withoutPath(err, path)
 	}
@@ -80,8 +69,11 @@ func (r *Repository[S]) load(ctx context.Context, name string, src *source, d *d
 	if err := r.verify(ctx, loaded, bare, session, src); err != nil {
 		return nil, err
 	}
-	if r.examine(src.root, src.dir, d.settings).keyOf(v.number) != d.key(v) {
+	if r.examine(src.root.Root, src.dir, d.settings).keyOf(v.number) != d.key(v) {
 		return nil, errChanged
+	}
+	if ctx.Err() != nil { // nobody needs it any more
+		return nil, context.Cause(ctx)
 	}
 	loaded.instance = r.open(session, src.scratch)
 	return loaded, nil
@@ -101,7 +93,7 @@ func checkNames(signature *engine.Signature) error {
 // the engine's own session, because they are not requests: none is refused, answered from
 // a cache or counted. The first one is the probe of the decorated session.
 func (r *Repository[S]) verify(ctx context.Context, v *Version[S], bare, session engine.Session, src *source) (err error) {
-	if err := v.readOutputLabels(src.root, src.dir, v.Config.GetOutput()); err != nil {
+	if err := v.readOutputLabels(src.root.Root, src.dir, v.Config.GetOutput()); err != nil {
 		return err
 	}
 	if r.options.Compile != nil {
@@ -110,7 +102,7 @@ func (r *Repository[S]) verify(ctx context.Context, v *Version[S], bare, session
 		}
 	}
 	warmups, err := modelconfig.Warmups(v.Config, v.Signature, func(name string) ([]byte, error) {
-		return readFile(src.root, filepath.Join(src.dir, name), maxWarmupFile)
+		return readFile(src.root.Root, filepath.Join(src.dir, name), maxWarmupFile)
 	})
 	if err != nil {
 		return err
@@ -141,7 +133,7 @@ func (d *directory) keyOf(number int64) fingerprint {
 
 // open returns an instance of a session, which counts as open until it has been closed.
 func (r *Repository[S]) open(session engine.Session, from *scratch) *instance {
-	i := &instance{session: session}
+	i := &instance{session: session, closed: make(chan struct{})}
 	i.refs.Store(1)
 	r.sessions.Add(1)
 	from.retain()
@@ -154,6 +146,7 @@ func (r *Repository[S]) open(session engine.Session, from *scratch) *instance {
 		if i.after != nil {
 			i.after()
 		}
+		close(i.closed)
 	}
 	return i
 }

@@ -102,6 +102,16 @@ func (m *Model[S]) serves(number int64) bool {
 	return v != nil && v.State == Ready && v.Reason == ""
 }
 
+// servesFiles reports whether the version of that number is in service and was loaded from
+// the files with the fingerprint key. m may be nil.
+func (m *Model[S]) servesFiles(number int64, key fingerprint) bool {
+	if m == nil {
+		return false
+	}
+	v := m.version(number)
+	return v != nil && v.State == Ready && v.key == key
+}
+
 func (m *Model[S]) find(number int64) (int, bool) {
 	return slices.BinarySearchFunc(m.Versions, number, func(v *Version[S], number int64) int { return compareNewest(v.Number, number) })
 }
@@ -157,6 +167,8 @@ type Version[S any] struct {
 
 	// instance has the version's session; nil unless it is Ready.
 	instance *instance
+	// key is the fingerprint of the files from which the version was loaded.
+	key fingerprint
 }
 
 // Name returns the number as the protocols write it.

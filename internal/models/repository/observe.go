@@ -30,7 +30,7 @@ func failureOf(ctx context.Context, err error) string {
 	switch {
 	case err == nil:
 		return ""
-	case errors.Is(err, engine.ErrTimeLimit):
+	case errors.Is(err, engine.ErrTimeLimit), errors.Is(context.Cause(ctx), engine.ErrTimeLimit):
 		return FailureTimeLimit
 	case ctx.Err() != nil:
 		return ""
@@ -38,7 +38,7 @@ func failureOf(ctx context.Context, err error) string {
 		return FailureMemory
 	case errors.Is(err, engine.ErrCrashed):
 		return FailureCrash
-	case errors.Is(err, errChanged), isFileError(err):
+	case errors.Is(err, errChanged), isFileError(err), systemError(err):
 		return FailureFiles
 	}
 	return FailureModel

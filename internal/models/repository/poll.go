@@ -2,17 +2,17 @@ package repository
 
 import (
 	"context"
-	"os"
 	"slices"
 	"time"
 )
 
 // Poll follows the changes of the models directory until ctx or the repository ends. It is
-// called once, after Load.
+// called once, after Scan. It may run while Load does: a slow load does not delay it.
 //
 // Under ControlPoll, models and versions that are added, changed and removed are loaded,
 // loaded again and taken out of service, each when its files have not changed for
-// SettleTime. When the directory itself cannot be read, all versions keep serving.
+// SettleTime. When the directory cannot be read, or none of its models has a version any
+// more, as when it was unmounted, all versions keep serving.
 //
 // Under ControlExplicit only the list of available models is updated, and under
 // ControlNone nothing.
@@ -22,7 +22,7 @@ func (r *Repository[S]) Poll(ctx context.Context) {
 	}
 	ctx, cancel := r.untilClose(ctx)
 	defer cancel()
-	p := &poller[S]{Repository: r}
+	p := &poller[S]{Repository: r, sightings: make(map[string]sighting)}
 	for wait := r.options.PollInterval; ; {
 		select {
 		case <-ctx.Done():
@@ -40,79 +40,105 @@ func (r *Repository[S]) Poll(ctx context.Context) {
 // poller is one goroutine's passes over the models directory.
 type poller[S any] struct {
 	*Repository[S]
-	// lastError is the text of the last error of reading the directory; empty after a success.
-	lastError string
+	// trouble is the reason, as logged, why the last pass kept all models; empty without one.
+	trouble string
+	// sightings has the last state of each model's files.
+	sightings map[string]sighting
+}
+
+// sighting is a state of a model's files, and the time when it was first seen.
+type sighting struct {
+	files fingerprint
+	since time.Time
 }
 
 // pass reads the directory once, and reports whether some files changed too recently to be
-// loaded.
+// loaded. It does not wait for loads.
 func (p *poller[S]) pass(ctx context.Context) (unsettled bool) {
-	unlock, err := p.lockLoads(ctx)
-	if err != nil {
-		return false
-	}
-	defer unlock()
 	root, names, err := p.openModels()
 	if err != nil {
-		if p.lastError != err.Error() {
-			p.options.Logger.Error("the models directory cannot be read: loaded models keep serving", "error", err)
-		}
-		p.lastError = err.Error()
+		p.keep("the models directory cannot be read", "error", err)
 		return false
 	}
-	defer root.Close()
-	if p.lastError != "" {
-		p.options.Logger.Info("the models directory can be read again")
-		p.lastError = ""
-	}
+	defer func() { _ = root.release() }() // it was only read
 	if p.options.Control == ControlExplicit {
-		p.listAvailableLocked(names)
+		p.recovered()
+		p.listAvailable(names)
 		return false
 	}
+	if p.serving() && !populated(root.Root, names) {
+		p.keep("the models directory has no model with a version", "dir", p.dir)
+		return false
+	}
+	p.recovered()
 	for _, name := range names {
-		if !p.followLocked(ctx, root, name) {
+		if !p.follow(ctx, root, name) {
 			unsettled = true
 		}
 	}
-	for name, e := range p.entries {
-		if slices.Contains(names, name) {
-			continue
-		}
-		if !e.settledLocked(fingerprint{}, time.Time{}, p.options.SettleTime) {
+	for _, name := range p.entryNames() {
+		if !slices.Contains(names, name) && !p.remove(ctx, name) {
 			unsettled = true
-			continue
 		}
-		p.options.Logger.Info("model is removed", "model", name)
-		p.removeLocked(name)
 	}
 	return unsettled
 }
 
-// followLocked reconciles a model with its directory when that has changed and has settled.
-// It reports whether nothing is left to do. The caller holds the load lock.
-func (r *Repository[S]) followLocked(ctx context.Context, root *os.Root, name string) bool {
-	e := r.entryLocked(name)
-	d := r.examine(root, name, e.settings)
-	settled := e.settledLocked(d.all, d.newest, r.options.SettleTime)
-	if d.all == e.applied {
+// follow starts to reconcile a model with its directory when that has changed and has
+// settled, unless an operation is in progress. It reports false when the files have changed
+// and have not settled.
+func (p *poller[S]) follow(ctx context.Context, root *sharedRoot, name string) bool {
+	o := p.tryBegin(name)
+	if o == nil {
 		return true
 	}
-	if !settled {
-		return false
+	d := p.examine(root.Root, name, o.settings)
+	settled := p.settled(name, d.all, d.newest)
+	if d.all == o.applied || !settled {
+		o.tracked = true // so that its removal is noticed
+		o.end()
+		return settled || d.all == o.applied
 	}
-	e.settings = d.settings
-	_, err := r.reconcileLocked(ctx, name, &source{root: root, dir: name}, d, false)
-	return err == nil
+	o.settings, o.wanted = d.settings, true
+	src := &source{root: root, dir: name}
+	src.retain()
+	go func() {
+		defer o.end()
+		defer p.releaseSource(name, src)
+		ctx, cancel := o.context(ctx)
+		defer cancel()
+		_, _ = o.reconcile(ctx, src, d, false) // failures are listed
+	}()
+	return true
 }
 
-// settledLocked reports whether the files have had this fingerprint, and have not changed,
-// for the duration settle. It ignores a modification time in the future, which is due to a
-// wrong clock. The caller holds the load lock.
-func (e *entry) settledLocked(now fingerprint, newest time.Time, settle time.Duration) bool {
-	if e.since.IsZero() || e.seen != now {
-		e.seen, e.since = now, time.Now()
+// remove takes a model whose directory was removed out of service, also while it loads. It
+// reports false when the removal has not settled.
+func (p *poller[S]) remove(ctx context.Context, name string) bool {
+	if !p.settled(name, fingerprint{}, time.Time{}) {
+		return false
 	}
-	return time.Since(e.since) >= settle && !fresh(newest, settle)
+	o, err := p.overtake(ctx, name)
+	if err != nil {
+		return true // ctx or the repository has ended
+	}
+	defer o.end()
+	p.options.Logger.Info("model is removed", "model", name)
+	delete(p.sightings, name)
+	o.removed()
+	return true
+}
+
+// settled reports whether the model's files have had this fingerprint, and have not
+// changed, for SettleTime. It ignores a modification time in the future, which is due to a
+// wrong clock.
+func (p *poller[S]) settled(name string, files fingerprint, newest time.Time) bool {
+	last, found := p.sightings[name]
+	if !found || last.files != files {
+		last = sighting{files: files, since: time.Now()}
+		p.sightings[name] = last
+	}
+	return time.Since(last.since) >= p.options.SettleTime && !fresh(newest, p.options.SettleTime)
 }
 
 // fresh reports whether files with the newest modification time newest may still be
@@ -122,58 +148,9 @@ func fresh(newest time.Time, settle time.Duration) bool {
 	return 0 <= age && age < settle
 }
 
-// loadAtStart loads a model that Scan found.
-func (r *Repository[S]) loadAtStart(ctx context.Context, name string) error {
-	unlock, err := r.lockLoads(ctx)
-	if err != nil {
-		return err
-	}
-	defer unlock()
-	ctx, cancel := r.untilClose(ctx)
-	defer cancel()
-	root, err := os.OpenRoot(r.dir)
-	if err != nil {
-		return err
-	}
-	defer root.Close()
-	e := r.entryLocked(name)
-	d := r.examine(root, name, nil)
-	if r.options.Control == ControlPoll && fresh(d.newest, r.options.SettleTime) {
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-time.After(r.options.SettleTime - time.Since(d.newest)):
-		}
-		before := d.all
-		if d = r.examine(root, name, d.settings); d.all != before {
-			e.settledLocked(d.all, d.newest, r.options.SettleTime)
-			r.options.Logger.Info("model is still being written", "model", name)
-			return nil
-		}
-	}
-	e.settings = d.settings
-	_, err = r.reconcileLocked(ctx, name, &source{root: root, dir: name}, d, false)
-	return err
-}
-
-// removeLocked takes a model whose directory was removed out of service. The caller holds
-// the load lock.
-func (r *Repository[S]) removeLocked(name string) {
-	delete(r.entries, name)
-	r.update(name, func(m *Model[S]) *Model[S] {
-		if m == nil {
-			return nil
-		}
-		m.removed = true
-		m.Versions = slices.DeleteFunc(m.Versions, func(v *Version[S]) bool { return v.State == Loading || v.State == Unavailable })
-		return m.listed()
-	})
-	r.retire(name, false, func(*Version[S]) bool { return true })
-}
-
-// listAvailableLocked lists the models of those names, and removes listed ones that are
-// neither available nor loaded. The caller holds the load lock.
-func (r *Repository[S]) listAvailableLocked(names []string) {
+// listAvailable lists the models of those names, and removes listed ones that are neither
+// available nor loaded.
+func (r *Repository[S]) listAvailable(names []string) {
 	listed := r.Snapshot()
 	for _, name := range names {
 		if listed.model(name) == nil {
@@ -181,9 +158,27 @@ func (r *Repository[S]) listAvailableLocked(names []string) {
 		}
 	}
 	for _, m := range listed.Models {
-		idle := !slices.ContainsFunc(m.Versions, func(v *Version[S]) bool { return v.State != Unavailable })
-		if idle && r.entries[m.Name] == nil && !slices.Contains(names, m.Name) {
-			r.update(m.Name, func(*Model[S]) *Model[S] { return nil })
+		if !slices.Contains(names, m.Name) {
+			r.unlist(m.Name)
 		}
 	}
+}
+
+// unlist removes a model without a directory from the list, unless it is loaded or an
+// operation is in progress.
+func (r *Repository[S]) unlist(name string) {
+	o := r.tryBegin(name)
+	if o == nil {
+		return
+	}
+	defer o.end()
+	if o.tracked {
+		return
+	}
+	r.update(name, func(m *Model[S]) *Model[S] {
+		if m != nil && slices.ContainsFunc(m.Versions, func(v *Version[S]) bool { return v.State != Unavailable }) {
+			return m
+		}
+		return nil
+	})
 }

@@ -186,7 +186,7 @@ func TestTheDefaultModelStaysWhileAnotherLoads(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		dir := write(t, map[string]string{"cat/1/model.onnx": "one", "dog/1/model.onnx": "corrupt"})
 		l := &loader{}
-		r := repository.New(dir, enginetest.Registry(l), repository.Options[string]{Control: repository.ControlPoll, Logger: quiet})
+		r := repository.New(dir, enginetest.Registry(l), repository.Options[string]{Control: repository.ControlPoll, LoadTimeout: 2 * time.Hour, Logger: quiet})
 		l.before = func(path string) {
 			if strings.Contains(path, "dog") {
 				time.Sleep(time.Hour)

@@ -81,8 +81,8 @@ func (r *Repository[S]) swap(next *Version[S]) {
 
 // retire takes the versions of a model that are ready and that pick selects out of service.
 // Each is listed as Unloading until its last lease is released, and then as unloaded or,
-// without unloaded, not at all.
-func (r *Repository[S]) retire(name string, unloaded bool, pick func(v *Version[S]) bool) {
+// without unloaded, not at all. retire returns their instances.
+func (r *Repository[S]) retire(name string, unloaded bool, pick func(v *Version[S]) bool) (retired []*instance) {
 	leaving := make(map[*Version[S]]*instance) // by their replacement in the list
 	r.update(name, func(m *Model[S]) *Model[S] {
 		if m == nil {
@@ -114,7 +114,9 @@ func (r *Repository[S]) retire(name string, unloaded bool, pick func(v *Version[
 			})
 		}
 		instance.drop()
+		retired = append(retired, instance)
 	}
+	return retired
 }
 
 // listed returns m, or nil when it was removed and has no versions.

@@ -19,6 +19,9 @@ const (
 	maxWarmupFile = 256 << 20
 )
 
+// errLeadsOut reports a symbolic link that os.Root does not follow.
+var errLeadsOut = errors.New("a symbolic link that leads out of the models directory, or an absolute one")
+
 // stat returns the file that a name in root leads to. The error describes a symbolic link
 // that leads out of root, which os.Root does not follow, or to no file.
 func stat(root *os.Root, name string) (fs.FileInfo, error) {
@@ -36,7 +39,7 @@ func stat(root *os.Root, name string) (fs.FileInfo, error) {
 	case system:
 		return nil, brief(err)
 	}
-	return nil, fmt.Errorf("%s is a symbolic link that leads out of the models directory, or an absolute one: copy the file that it leads to, or make the link relative", name)
+	return nil, fmt.Errorf("%s is %w: copy the file that it leads to, or make the link relative", name, errLeadsOut)
 }
 
 // brief returns an error of a file without the name of the system call.
@@ -82,6 +85,16 @@ func readFile(root *os.Root, name string, limit int64) ([]byte, error) {
 	return content, err
 }
 
+// checkReadable opens and closes a regular file in root, so that an error of the system is
+// reported as such and not in an engine's words.
+func checkReadable(root *os.Root, name string) error {
+	f, err := root.Open(name)
+	if err != nil {
+		return brief(err)
+	}
+	return f.Close()
+}
+
 // readFirst returns the content of the file of that name in the first directory that has
 // it; nil where none has.
 func readFirst(root *os.Root, name string, dirs []string) ([]byte, error) {
@@ -110,11 +123,21 @@ func notRegular(name string) error {
 	return fmt.Errorf("%s is neither a file nor a directory: it cannot be part of a model", name)
 }
 
+// reworded is an error with another text.
+type reworded struct {
+	error
+	text string
+}
+
+func (r reworded) Error() string { return r.text }
+
+func (r reworded) Unwrap() error { return r.error }
+
 // withoutPath returns err with the directory removed from its text, which clients may read.
 func withoutPath(err error, dir string) error {
 	text := strings.ReplaceAll(err.Error(), dir+string(filepath.Separator), "")
 	if text == err.Error() {
 		return err
 	}
-	return errors.New(text)
+	return reworded{err, text}
 }

@@ -9,84 +9,120 @@ import (
 	"time"
 )
 
-// entry is the state of a model that is not in the snapshot. The load lock guards it.
-type entry struct {
-	// settings are those that were last read in the models directory.
-	settings *settings
-	// applied is the fingerprint with which the model was last reconciled.
-	applied fingerprint
-	// tried has the fingerprint of each version's last load, successful or not.
-	tried map[int64]fingerprint
-	// seen is the model's last fingerprint, and since the time when it was first seen.
-	seen  fingerprint
-	since time.Time
-}
-
-// entryLocked returns the entry of a model, a new one where there is none. The caller holds
-// the load lock.
-func (r *Repository[S]) entryLocked(name string) *entry {
-	e := r.entries[name]
-	if e == nil {
-		e = &entry{tried: make(map[int64]fingerprint)}
-		r.entries[name] = e
+// reconcile brings a model to the state of its directory. It loads the versions whose files
+// have changed and, with again, those that could not be loaded before, and takes the ones
+// that are no longer selected out of service. It returns the errors of the versions that
+// could not be loaded, the newest first. When ctx ends, the remaining versions stay as they
+// are, and the error is its cause.
+func (o *operation[S]) reconcile(ctx context.Context, src *source, d *directory, again bool) (failures []error, _ error) {
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
 	}
-	return e
-}
-
-// reconcileLocked brings a model to the state of its directory. It loads the versions whose
-// files have changed and, with again, those that could not be loaded before, and takes the
-// ones that are no longer selected out of service. It returns the errors of the versions
-// that could not be loaded, the newest first. When ctx ends, the remaining versions stay as
-// they are. The caller holds the load lock.
-func (r *Repository[S]) reconcileLocked(ctx context.Context, name string, src *source, d *directory, again bool) (failures []error, _ error) {
-	e := r.entryLocked(name)
-	changed := e.applied != d.all
-	e.applied = d.all
-	selected := r.selected(name, d)
-	maps.DeleteFunc(e.tried, func(number int64, _ fingerprint) bool { return !contains(selected, number) })
-	present := r.Snapshot().model(name)
-	todo := slices.DeleteFunc(slices.Clone(selected), func(v versionDir) bool {
-		return e.tried[v.number] == d.key(v) && (!again || present.serves(v.number))
-	})
-	r.list(name, selected, todo, d)
-	if len(selected) == 0 && changed {
-		r.options.Logger.Error("model is unavailable", "model", name, "reason", d.reason(name))
-	}
+	changed := o.applied != d.all
+	o.applied, o.tracked = d.all, true
+	selected := o.selected(o.name, d)
+	todo := o.pending(selected, d, again)
+	o.list(o.name, selected, todo, d)
+	o.explainNone(src, selected, d, changed)
 	if len(todo) > 0 {
 		for _, warning := range d.settings.warnings {
-			r.options.Logger.Warn("model configuration", "model", name, "warning", warning)
+			o.options.Logger.Warn("model configuration", "model", o.name, "warning", warning)
+		}
+		if err := o.acquireSlot(ctx); err != nil {
+			return nil, err
+		}
+		if err := o.makeRoom(ctx, selected, todo, d); err != nil {
+			return nil, err
 		}
 	}
 	for _, v := range todo {
-		if err := ctx.Err(); err != nil {
-			return failures, err
+		failure := o.loadVersion(ctx, src, d, v)
+		if failure != nil && ctx.Err() != nil {
+			return failures, context.Cause(ctx)
 		}
-		start := time.Now()
-		log := r.options.Logger.With("model", name, "version", v.number)
-		loaded, err := r.load(ctx, name, src, d, v)
-		if err != nil && ctx.Err() != nil {
-			return failures, ctx.Err()
-		}
-		e.tried[v.number] = d.key(v)
-		if errors.Is(err, errChanged) {
-			// Try again even when the files have changed back meanwhile.
-			delete(e.tried, v.number)
-			e.applied = fingerprint{}
-		}
-		if err == nil {
-			r.swap(loaded)
-			log.Info("model is ready", "took", time.Since(start).Round(time.Millisecond))
-			continue
-		}
-		failures = append(failures, fmt.Errorf("version %d: %w", v.number, err))
-		if r.fail(name, v.number, readable(err)) {
-			log.Error("model could not be loaded again: the earlier version keeps serving", "reason", err)
-		} else {
-			log.Error("model is unavailable", "reason", err)
+		if failure != nil {
+			failures = append(failures, fmt.Errorf("version %d: %w", v.number, failure))
 		}
 	}
-	r.retireUnselected(name, selected)
+	o.retireUnselected(o.name, selected)
+	o.scheduleRetry()
 	return failures, nil
+}
+
+// explainNone lists why a model has no version to load, and logs it after a change. Where
+// the directory cannot be read, it plans a retry.
+func (o *operation[S]) explainNone(src *source, selected []versionDir, d *directory, changed bool) {
+	if len(selected) > 0 {
+		delete(o.attempts, wholeModel)
+		return
+	}
+	reason := d.reason(o.name)
+	if d.err != nil {
+		reason = o.failed(wholeModel, d.all, d.err, o.wanted && src.own())
+	}
+	o.update(o.name, func(m *Model[S]) *Model[S] {
+		m.Reason = reason
+		return m
+	})
+	if changed {
+		o.options.Logger.Error("model is unavailable", "model", o.name, "reason", reason)
+	}
+}
+
+// pending returns the versions to load: those whose files are not the ones of the last
+// attempt, those whose next attempt is due and, with again, those whose last load failed. A
+// version whose files are the ones that it serves is not loaded, and has no reason any more.
+func (o *operation[S]) pending(selected []versionDir, d *directory, again bool) (todo []versionDir) {
+	if o.attempts == nil {
+		o.attempts = make(map[int64]attempt)
+	}
+	maps.DeleteFunc(o.attempts, func(number int64, _ attempt) bool { return number != wholeModel && !contains(selected, number) })
+	present := o.Snapshot().model(o.name)
+	for _, v := range selected {
+		last, tried := o.attempts[v.number]
+		switch {
+		case d.err == nil && v.err == nil && present.servesFiles(v.number, d.key(v)):
+			o.attempts[v.number] = attempt{key: d.key(v)}
+			o.update(o.name, func(m *Model[S]) *Model[S] {
+				if served := m.version(v.number); served.Reason != "" {
+					m.put(served.withReason(""))
+				}
+				return m
+			})
+		case !tried || last.key != d.key(v) || last.due() || again && !present.serves(v.number):
+			todo = append(todo, v)
+		}
+	}
+	return todo
+}
+
+// loadVersion loads a version and puts it into service, or lists why it could not be loaded.
+// When ctx ends it changes nothing.
+func (o *operation[S]) loadVersion(ctx context.Context, src *source, d *directory, v versionDir) error {
+	start := time.Now()
+	log := o.options.Logger.With("model", o.name, "version", v.number)
+	loaded, err := o.loadWithin(ctx, o.name, src, d, v)
+	if err == nil {
+		o.attempts[v.number] = attempt{key: d.key(v)}
+		o.swap(loaded)
+		log.Info("model is ready", "took", time.Since(start).Round(time.Millisecond))
+		return nil
+	}
+	if ctx.Err() != nil {
+		return err
+	}
+	reason := o.failed(v.number, d.key(v), err, o.wanted && src.own())
+	if errors.Is(err, errChanged) {
+		// Try again even when the files have changed back meanwhile.
+		delete(o.attempts, v.number)
+		o.applied = fingerprint{}
+	}
+	if o.fail(o.name, v.number, reason) {
+		log.Error("model could not be loaded again: the earlier version keeps serving", "reason", reason)
+	} else {
+		log.Error("model is unavailable", "reason", reason)
+	}
+	return err
 }
 
 func contains(versions []versionDir, number int64) bool {

@@ -316,16 +316,19 @@ func TestAFailureAfterTheLoadClosesTheSession(t *testing.T) {
 type decorated struct{ engine.Session }
 
 func TestVersionsHaveTheirConfiguration(t *testing.T) {
-	var decorated []*inference.ModelConfig
+	var mu sync.Mutex
+	decorated := make(map[string]*inference.ModelConfig)
 	r, _ := open(t, write(t, map[string]string{
 		"bare/1/model.onnx": "", "cat/1/net.onnx": "", "cat/config.pbtxt": `default_model_filename: "net.onnx"`,
 	}), repository.Options[string]{Decorate: func(s engine.Session, v *repository.Version[string]) engine.Session {
-		decorated = append(decorated, v.Config)
+		mu.Lock()
+		defer mu.Unlock()
+		decorated[v.Model] = v.Config
 		return s
 	}})
-	for i, name := range []string{"bare", "cat"} {
+	for _, name := range []string{"bare", "cat"} {
 		v := only(t, r, name)
-		if v.State != repository.Ready || v.Config.GetName() != name || v.Config.GetInput()[0].GetName() != "x" || decorated[i] != v.Config || v.Statistics == nil {
+		if v.State != repository.Ready || v.Config.GetName() != name || v.Config.GetInput()[0].GetName() != "x" || decorated[name] != v.Config || v.Statistics == nil {
 			t.Errorf("%s: state %v %q, config %v", name, v.State, v.Reason, v.Config)
 		}
 	}

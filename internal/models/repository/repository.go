@@ -3,16 +3,13 @@ package repository
 import (
 	"context"
 	"errors"
-	"fmt"
-	"io/fs"
 	"log/slog"
 	"path/filepath"
-	"slices"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
 
-	"github.com/tensorwire/tensorwire/internal/base/setting"
 	"github.com/tensorwire/tensorwire/internal/engine"
 )
 
@@ -33,11 +30,17 @@ var (
 	ErrOverride = errors.New("bad override")
 )
 
-// The defaults of Options.PollInterval and Options.SettleTime.
+// The defaults of Options.PollInterval, Options.SettleTime and Options.LoadTimeout.
 const (
 	DefaultPollInterval = 2 * time.Second
 	DefaultSettleTime   = time.Second
+	DefaultLoadTimeout  = 10 * time.Minute
 )
+
+// DefaultLoadConcurrency returns the default of Options.LoadConcurrency: the number of CPUs
+// that Go may use, at least 2, so that one slow load does not delay all others, and at most
+// 4, because each load needs memory.
+func DefaultLoadConcurrency() int { return min(max(runtime.GOMAXPROCS(0), 2), 4) }
 
 // Engines loads model files, each with the engine of its platform; *engine.Registry
 // implements it. The repository declares it, so that it does not depend on an engine,
@@ -62,16 +65,26 @@ type Options[S any] struct {
 	// SettleTime is the time without changes after which Poll loads a model's files. 0:
 	// DefaultSettleTime.
 	SettleTime time.Duration
+	// LoadConcurrency is the number of models that load at once. 0: DefaultLoadConcurrency.
+	LoadConcurrency int
+	// LoadTimeout bounds the load of a version with its warmups, unless the model's
+	// configuration sets load_timeout. 0: DefaultLoadTimeout.
+	LoadTimeout time.Duration
+	// UnloadBeforeLoad unloads a version before its replacement is loaded, unless the model's
+	// configuration sets unload_before_load.
+	UnloadBeforeLoad bool
 	// DefaultModel is the model of a request without a name. Empty: the only model, or the
 	// only one that is ready.
 	DefaultModel string
 	// Decorate wraps the session of each version that is loaded; nil uses the session
 	// itself. The version's Config is completed from the model; Decorate may complete it
 	// further. A decorated session that implements engine.HealthReporter reports by
-	// it that a version rejects requests at present.
+	// it that a version rejects requests at present. Decorate is called concurrently for
+	// several versions.
 	Decorate func(session engine.Session, version *Version[S]) engine.Session
-	// Compile derives Version.Serving, once for each version that is loaded. An error makes
-	// the version unavailable, with the error's text as the reason. nil: the zero value.
+	// Compile derives Version.Serving, once for each version that is loaded, concurrently for
+	// several versions. An error makes the version unavailable, with the error's text as the
+	// reason. nil: the zero value.
 	Compile func(*Version[S]) (S, error)
 	// Changed is called after each change of the snapshot. It must not block: other changes
 	// wait for it. nil: nobody is notified.
@@ -92,12 +105,18 @@ type Repository[S any] struct {
 	snapshot atomic.Pointer[Snapshot[S]]
 	// invalidName is done when a name that is not UTF-8 was logged: each pass meets it again.
 	invalidName sync.Once
-	// sessions counts the open sessions.
+	// sessions counts the open sessions, and the loads inside the engine.
 	sessions sync.WaitGroup
 
-	// loadLock serializes loads and unloads: see lockLoads. It guards entries.
-	loadLock chan struct{}
-	entries  map[string]*entry
+	// operations counts those that run or wait. slots has an element for each that loads.
+	operations sync.WaitGroup
+	slots      chan struct{}
+	entriesMu  sync.Mutex // guards entries and stopping
+	entries    map[string]*entry
+	stopping   bool
+
+	// abandoned counts the abandoned loads inside the engine.
+	abandoned atomic.Int64
 
 	mu       sync.Mutex // guards closeErr and closed, and the publication of snapshots
 	closeErr error
@@ -120,9 +139,16 @@ func New[S any](dir string, engines Engines, options Options[S]) *Repository[S] 
 	if options.SettleTime == 0 {
 		options.SettleTime = DefaultSettleTime
 	}
+	if options.LoadConcurrency == 0 {
+		options.LoadConcurrency = DefaultLoadConcurrency()
+	}
+	if options.LoadTimeout == 0 {
+		options.LoadTimeout = DefaultLoadTimeout
+	}
 	r := &Repository[S]{
 		dir: dir, engines: engines, options: options,
-		loadLock: make(chan struct{}, 1), entries: make(map[string]*entry), closing: make(chan struct{}),
+		slots: make(chan struct{}, options.LoadConcurrency), entries: make(map[string]*entry),
+		closing: make(chan struct{}),
 	}
 	r.snapshot.Store(&Snapshot[S]{})
 	return r
@@ -133,65 +159,12 @@ func (r *Repository[S]) expected(version string) string {
 	return filepath.Join(r.dir, "<model>", version, r.engines.Platforms().Default().ModelFile)
 }
 
-// Scan finds the models below the directory and lists those that Load will load as
-// loading. It returns an error when the directory cannot be read, or does not have the
-// default model or one of StartupModels. An error for a setting is a [setting.Error].
-func (r *Repository[S]) Scan() error {
-	root, names, err := r.openModels()
-	if errors.Is(err, fs.ErrNotExist) {
-		return setting.Errorf("%w: the models directory %s does not exist: make %s, or set %s to another", ErrNotFound, r.dir, r.expected("1"), setting.Models)
-	}
-	if err != nil {
-		return fmt.Errorf("read the models directory: %w", err)
-	}
-	defer root.Close()
-	if len(names) == 0 {
-		r.options.Logger.Warn("the repository has no models", "dir", r.dir, "expected", r.expected("<version>"))
-	}
-	if name := r.options.DefaultModel; name != "" && !slices.Contains(names, name) {
-		return setting.Errorf("%w: %s is %q, which is not in %s: give the name of a model there", ErrNotFound, setting.DefaultModel, name, r.dir)
-	}
-	for _, name := range r.options.StartupModels {
-		if name != allModels && !slices.Contains(names, name) {
-			return setting.Errorf("%w: %s has %q, which is not in %s: give names of models there", ErrNotFound, setting.LoadModel, name, r.dir)
-		}
-	}
-	for _, name := range names {
-		if !r.atStart(name) {
-			r.update(name, func(*Model[S]) *Model[S] { return &Model[S]{Name: name} })
-			continue
-		}
-		d := r.examine(root, name, nil)
-		r.list(name, r.selected(name, d), r.selected(name, d), d)
-	}
-	return nil
-}
-
-// Load loads the models that Scan listed as loading, one after the other, and lists each
-// version as ready or unavailable as soon as that is known. A model that cannot be loaded
-// is not an error here; only the end of ctx is.
-//
-// Under ControlPoll, Load waits SettleTime for a model whose files are being written, and
-// leaves it to Poll when they still change.
-func (r *Repository[S]) Load(ctx context.Context) error {
-	for _, m := range r.Snapshot().Models {
-		if !r.atStart(m.Name) {
-			continue
-		}
-		if err := r.loadAtStart(ctx, m.Name); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 // Close drops every model and waits until those in use have been released and closed. The
-// repository has no models afterwards. A load in progress ends after the engine's part in
-// it.
+// repository has no models afterwards. It also waits for loads that are inside the engine,
+// abandoned or not: their contexts end, and an engine that ignores that makes Close wait.
 func (r *Repository[S]) Close() error {
 	r.closeOnce.Do(func() {
-		close(r.closing)
-		r.loadLock <- struct{}{} // held forever: nothing is loaded any more
+		r.stopOperations()
 		r.mu.Lock()
 		old := r.Snapshot()
 		r.publishLocked(&Snapshot[S]{Generation: old.Generation + 1, Closed: true})
@@ -209,4 +182,16 @@ func (r *Repository[S]) Close() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.closeErr
+}
+
+// stopOperations ends the operations and waits for them. None begins afterwards.
+func (r *Repository[S]) stopOperations() {
+	r.entriesMu.Lock()
+	r.stopping = true
+	close(r.closing)
+	r.entriesMu.Unlock()
+	r.operations.Wait()
+	for _, e := range r.entries {
+		e.stopRetry()
+	}
 }

@@ -96,9 +96,8 @@ func (r *Repository[S]) examine(root *os.Root, dir string, known *settings) *dir
 		s := newSurvey(root, dir)
 		s.tree(name)
 		v := versionDir{number: number, files: s.sum(), err: s.err}
-		file := filepath.Join(name, modelconfig.ModelFile(d.settings.config, d.settings.platform))
-		if info, err := stat(root, filepath.Join(dir, file)); v.err == nil && (err != nil || !info.Mode().IsRegular()) {
-			v.err = fmt.Errorf("%s is missing", filepath.Join(dir, file))
+		if v.err == nil {
+			v.err = checkModelFile(root, filepath.Join(dir, name, modelconfig.ModelFile(d.settings.config, d.settings.platform)))
 		}
 		d.versions, d.newest = append(d.versions, v), later(d.newest, s.newest)
 		fmt.Fprintf(all, "%d %x\n", number, v.files)
@@ -106,6 +105,21 @@ func (r *Repository[S]) examine(root *os.Root, dir string, known *settings) *dir
 	slices.SortFunc(d.versions, func(a, b versionDir) int { return compareNewest(a.number, b.number) })
 	all.Sum(d.all[:0])
 	return d
+}
+
+// checkModelFile returns the reason why a model's file cannot be opened. A pipe must not be:
+// that would wait for its writer.
+func checkModelFile(root *os.Root, name string) error {
+	info, err := stat(root, name)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return fmt.Errorf("%s is missing", name)
+	case err != nil:
+		return err
+	case !info.Mode().IsRegular():
+		return notRegular(name)
+	}
+	return nil
 }
 
 func later(a, b time.Time) time.Time {

@@ -3,10 +3,13 @@ package repository
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
 	"sync/atomic"
+
+	"github.com/tensorwire/tensorwire/internal/base/filelock"
 )
 
 // Override replaces the repository's own files in a load by request.
@@ -18,10 +21,19 @@ type Override struct {
 	Files map[string][]byte
 }
 
+const (
+	// scratchPrefix begins the name of each override's directory.
+	scratchPrefix = "tensorwire-model-"
+	// scratchLock is a file in it that is locked while the directory is in use. The name is
+	// not one that a model's directory may have.
+	scratchLock = ".lock"
+)
+
 // scratch is a private directory with the files of an override. It is reference-counted,
 // and removed with the last reference. A nil scratch does nothing.
 type scratch struct {
 	path string
+	lock *os.File
 	refs atomic.Int64
 }
 
@@ -35,33 +47,51 @@ func (s *scratch) release() error {
 	if s == nil || s.refs.Add(-1) > 0 {
 		return nil
 	}
-	return os.RemoveAll(s.path)
+	return errors.Join(s.lock.Close(), os.RemoveAll(s.path)) // some systems remove no open file
 }
 
-// newScratch writes files into a directory that only this user can read. The caller closes
-// root, and releases the scratch.
-func newScratch(files map[string][]byte) (*scratch, *os.Root, error) {
-	path, err := os.MkdirTemp("", "tensorwire-model-")
+// newScratch writes files into a directory that only this user can read. The caller
+// releases root and the scratch.
+func newScratch(files map[string][]byte) (*scratch, *sharedRoot, error) {
+	s, err := makeScratch()
 	if err != nil {
 		return nil, nil, fmt.Errorf("make a directory for its files: %w", cause(err))
 	}
-	s := &scratch{path: path}
-	s.retain()
-	root, err := os.OpenRoot(path)
+	root, err := openRoot(s.path)
 	if err != nil {
 		return nil, nil, errors.Join(fmt.Errorf("open the directory for its files: %w", cause(err)), s.release())
 	}
 	for name, content := range files {
-		if err := writeFile(root, name, content); err != nil {
-			return nil, nil, errors.Join(err, root.Close(), s.release())
+		if err := writeFile(root.Root, name, content); err != nil {
+			return nil, nil, errors.Join(err, root.release(), s.release())
 		}
 	}
 	return s, root, nil
 }
 
+// makeScratch makes an empty, locked scratch with one reference. A server that starts at
+// the same time may remove a directory before it is locked: another is made then.
+func makeScratch() (*scratch, error) {
+	for {
+		path, err := os.MkdirTemp("", scratchPrefix)
+		if err != nil {
+			return nil, err
+		}
+		lock, err := filelock.Open(filepath.Join(path, scratchLock))
+		if err == nil {
+			s := &scratch{path: path, lock: lock}
+			s.retain()
+			return s, nil
+		}
+		if !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, filelock.ErrLocked) {
+			return nil, errors.Join(err, os.RemoveAll(path))
+		}
+	}
+}
+
 // writeFile writes a file of an override. Its path comes from a client.
 func writeFile(root *os.Root, name string, content []byte) error {
-	if strings.ContainsAny(name, "\\\x00") || !filepath.IsLocal(name) || filepath.ToSlash(filepath.Clean(name)) != name {
+	if strings.ContainsAny(name, "\\\x00") || name == scratchLock || !filepath.IsLocal(name) || filepath.ToSlash(filepath.Clean(name)) != name {
 		return fmt.Errorf("%w: file %q: give a path in the model's directory, such as 1/model.onnx", ErrOverride, shorten(name))
 	}
 	err := root.MkdirAll(filepath.Dir(name), 0o700)

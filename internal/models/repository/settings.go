@@ -46,7 +46,7 @@ func readSettings(root *os.Root, dir string, known *settings, platforms engine.P
 	s := newSurvey(root, dir)
 	s.file(settingsFile)
 	from := s.sum()
-	if known != nil && known.from == from {
+	if known != nil && known.from == from && !transient(known.err) {
 		return known
 	}
 	read := &settings{from: from, changed: s.newest}

@@ -40,7 +40,8 @@ func (p peer) trust() []string {
 }
 
 // TestHTTP2 tests the server's HTTP/2 with the implementations of existing clients: a
-// response, an error, a stream, and 20 MB in both directions, with h2c and over TLS.
+// response, an error, a stream, and 20 MB in both directions, with h2c and over TLS. Node.js sends
+// messages above the limit.
 func TestHTTP2(t *testing.T) {
 	if os.Getenv(enable) == "" {
 		t.Skip("needs the clients of make interop: run make interop")
@@ -57,6 +58,13 @@ func TestHTTP2(t *testing.T) {
 				run(t, []string{"PYTHONDONTWRITEBYTECODE=1"}, filepath.Join(root, clients, "venv/bin/python"), append([]string{"python/grpcio/client.py"}, p.trust()...)...)
 			})
 			t.Run("grpc-js", func(t *testing.T) { run(t, nil, "node", append([]string{"javascript/client.mjs"}, p.trust()...)...) })
+			t.Run("Node.js", func(t *testing.T) {
+				args := []string{"javascript/large.mjs", p.url("")}
+				if p.authority != "" {
+					args = append(args, p.authority)
+				}
+				run(t, nil, "node", args...)
+			})
 			t.Run("curl", func(t *testing.T) { runCurl(t, p) })
 			t.Run("h2load", func(t *testing.T) { runH2load(t, p) })
 			t.Run("buf curl", func(t *testing.T) { runBufCurl(t, p) })

@@ -18,6 +18,7 @@ var ErrClosed = errors.New("request has ended")
 // message of that size: a multiple by default, else what SetMemory returns.
 type Account struct {
 	budget *Budget
+	conn   *Conn // whose share the reservations are of
 	times  int64
 	memory func(size int64) int64 // nil: times the size
 
@@ -27,12 +28,25 @@ type Account struct {
 	first    [1]int64 // memory of messages: most requests have one
 	grown    []int64  // what Grow added to each of messages; the newest may have no entry
 	extra    int64    // bytes of Hold
+
+	// Budget.mu guards the fields below.
+	total   int64 // bytes reserved
+	revoked bool  // the request is ended because others need its memory
 }
 
 // NewAccount returns an empty account of a budget, which may be nil, for a transport that has
 // times copies of each message in memory.
 func NewAccount(budget *Budget, times int64) *Account {
-	return &Account{budget: budget, times: times}
+	a := &Account{budget: budget, times: times}
+	if budget != nil {
+		a.conn = budget.other.conn
+	}
+	return a
+}
+
+// NewAccountOf is NewAccount for a request on a connection.
+func NewAccountOf(conn *Conn, times int64) *Account {
+	return &Account{budget: conn.budget, conn: conn, times: times}
 }
 
 // SetMemory replaces the memory that the transport needs for a message, before the first is
@@ -66,19 +80,24 @@ func (a *Account) MaxMessage() int64 {
 	return math.MaxInt64
 }
 
-// TryAdd reserves for a new message of size bytes, if there is room now.
+// TryAdd reserves for a new message of size bytes, if there is room now. It waits at most a second,
+// where other requests are ended to make room.
 func (a *Account) TryAdd(size int64) bool {
 	n := a.held(size)
 	return a.tryReserve(n) && a.keep(n) == nil
 }
 
-// tryReserve reserves n bytes if there is room now, else it counts a rejected request.
+// tryReserve reserves n bytes if there is room now, or shortly because requests are ended for it.
+// Else it counts a refused request.
 func (a *Account) tryReserve(n int64) bool {
-	ok := a.budget.TryReserve(n)
-	if !ok {
-		a.budget.refuse()
+	return a.budget == nil || a.budget.tryReserve(a, n)
+}
+
+// release releases n bytes.
+func (a *Account) release(n int64) {
+	if a.budget != nil {
+		a.budget.release(a, n)
 	}
-	return ok
 }
 
 // Add reserves for a new message of size bytes, and waits for room until ctx is done. Its errors
@@ -86,8 +105,10 @@ func (a *Account) tryReserve(n int64) bool {
 // without the new one may wait: otherwise requests could deadlock.
 func (a *Account) Add(ctx context.Context, size int64) error {
 	n := a.held(size)
-	if err := a.budget.Reserve(ctx, n); err != nil {
-		return err
+	if a.budget != nil {
+		if err := a.budget.reserve(ctx, a, n); err != nil {
+			return err
+		}
 	}
 	return a.keep(n)
 }
@@ -97,7 +118,7 @@ func (a *Account) keep(n int64) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.closed {
-		a.budget.Release(n)
+		a.release(n)
 		return ErrClosed
 	}
 	if a.messages == nil {
@@ -116,7 +137,7 @@ func (a *Account) TryGrow(size int64) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.closed || len(a.messages) == 0 {
-		a.budget.Release(n)
+		a.release(n)
 		return false
 	}
 	a.messages[len(a.messages)-1] += n
@@ -130,9 +151,20 @@ func (a *Account) Settle(size int64) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if last := len(a.messages) - 1; last >= 0 && n < a.messages[last] {
-		a.budget.Release(a.messages[last] - n)
+		a.release(a.messages[last] - n)
 		a.messages[last] = n
 	}
+}
+
+// Revoked reports whether the request is ended because others need its memory. Its error is
+// retryable.
+func (a *Account) Revoked() bool {
+	if a.budget == nil {
+		return false
+	}
+	a.budget.mu.Lock()
+	defer a.budget.mu.Unlock()
+	return a.revoked
 }
 
 // Answered releases the oldest message. Without one it does nothing.
@@ -140,7 +172,7 @@ func (a *Account) Answered() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if len(a.messages) > 0 {
-		a.budget.Release(a.messages[0] + a.answeredLocked())
+		a.release(a.messages[0] + a.answeredLocked())
 		if a.messages = a.messages[1:]; len(a.messages) == 0 {
 			a.messages = nil
 		}
@@ -153,9 +185,9 @@ func (a *Account) Close() {
 	defer a.mu.Unlock()
 	a.closed = true
 	for _, n := range a.messages {
-		a.budget.Release(n)
+		a.release(n)
 	}
-	a.budget.Release(a.closeLocked())
+	a.release(a.closeLocked())
 	a.messages = nil
 }
 

@@ -4,33 +4,39 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
+	"net/netip"
 	"sync"
 )
 
 // ErrTooLarge reports a reservation larger than the whole budget. It never succeeds.
 var ErrTooLarge = errors.New("more than the whole memory budget")
 
-// Budget counts reserved bytes up to a limit. It has no goroutine and is safe for concurrent use.
-// A nil Budget has no limit and counts nothing.
+// Budget counts reserved bytes up to a limit, and shares them fairly between peers (share.go). It
+// has no goroutine and is safe for concurrent use. A nil Budget has no limit and counts nothing.
 type Budget struct {
 	limit int64
+	// other is the holder of reservations that belong to no account.
+	other Account
 
 	mu      sync.Mutex // for all below
 	used    int64
 	peak    int64
 	refused uint64
+	revoked uint64
 	waiting []*waiter // in the order of arrival
-}
-
-// waiter is a reservation that waits for room.
-type waiter struct {
-	n       int64
-	granted chan struct{} // closed when n has been reserved
+	peers   map[netip.Addr]*peer
+	// transfers are the messages on their way, oldest first; freeing is what the accounts that
+	// were revoked and have not ended hold.
+	first, last *Transfer
+	freeing     int64
 }
 
 // New returns an empty budget of limit bytes. 0 has no limit, but counts.
-func New(limit int64) *Budget { return &Budget{limit: max(limit, 0)} }
+func New(limit int64) *Budget {
+	b := &Budget{limit: max(limit, 0), peers: map[netip.Addr]*peer{}}
+	b.other = Account{budget: b, conn: &Conn{peer: &peer{}}}
+	return b
+}
 
 // TryReserve reserves n bytes if there is room now. While others wait there is none, because
 // callers that do not wait could starve them.
@@ -40,10 +46,15 @@ func (b *Budget) TryReserve(n int64) bool {
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if n > 0 && (len(b.waiting) > 0 || !b.fitsLocked(n)) {
+	return b.tryLocked(&b.other, n)
+}
+
+// tryLocked reserves n bytes for an account if there is room now.
+func (b *Budget) tryLocked(a *Account, n int64) bool {
+	if n > 0 && (b.blockedLocked(a) || !b.fitsLocked(n)) {
 		return false
 	}
-	b.takeLocked(n)
+	b.takeLocked(a, n)
 	return true
 }
 
@@ -53,20 +64,7 @@ func (b *Budget) Reserve(ctx context.Context, n int64) error {
 	if b == nil {
 		return nil
 	}
-	if err := b.Check(n); err != nil {
-		return err
-	}
-	if b.TryReserve(n) {
-		return nil
-	}
-	w := b.enqueue(n)
-	select {
-	case <-w.granted:
-		return nil
-	case <-ctx.Done():
-		b.leave(w)
-		return ctx.Err()
-	}
+	return b.reserve(ctx, &b.other, n)
 }
 
 // Check returns an ErrTooLarge with both numbers for an n above the limit.
@@ -82,9 +80,14 @@ func (b *Budget) Release(n int64) {
 	if b == nil {
 		return
 	}
+	b.release(&b.other, n)
+}
+
+// release releases n bytes of an account.
+func (b *Budget) release(a *Account, n int64) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.used -= n
+	b.giveLocked(a, n)
 	b.grantLocked()
 }
 
@@ -126,6 +129,17 @@ func (b *Budget) Refused() uint64 {
 	return b.refused
 }
 
+// Revoked returns how many requests were ended because others needed the memory of a message on its
+// way; see [Transfer].
+func (b *Budget) Revoked() uint64 {
+	if b == nil {
+		return 0
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.revoked
+}
+
 // Limit returns the maximum of bytes that can be reserved at once. 0: no limit.
 func (b *Budget) Limit() int64 {
 	if b == nil {
@@ -138,40 +152,25 @@ func (b *Budget) Limit() int64 {
 // The difference cannot overflow, which a sum could.
 func (b *Budget) fitsLocked(n int64) bool { return b.limit == 0 || n <= b.limit-b.used }
 
-func (b *Budget) takeLocked(n int64) {
+func (b *Budget) takeLocked(a *Account, n int64) {
 	b.used += n
 	b.peak = max(b.peak, b.used)
-}
-
-// grantLocked grants free bytes to waiters in their order. A large one at the head is not
-// overtaken, because small ones could starve it.
-func (b *Budget) grantLocked() {
-	for len(b.waiting) > 0 && b.fitsLocked(b.waiting[0].n) {
-		b.takeLocked(b.waiting[0].n)
-		close(b.waiting[0].granted)
-		b.waiting = slices.Delete(b.waiting, 0, 1)
+	a.total += n
+	a.conn.held += n
+	a.conn.peer.held += n
+	if a.revoked {
+		b.freeing += n
 	}
 }
 
-// enqueue adds a waiter, or grants what became free since TryReserve.
-func (b *Budget) enqueue(n int64) *waiter {
-	w := &waiter{n: n, granted: make(chan struct{})}
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.waiting = append(b.waiting, w)
-	b.grantLocked()
-	return w
-}
-
-// leave removes a waiter, or releases what it was granted at the same moment. Waiters behind it
-// may have room now.
-func (b *Budget) leave(w *waiter) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if at := slices.Index(b.waiting, w); at >= 0 {
-		b.waiting = slices.Delete(b.waiting, at, at+1)
-	} else {
-		b.used -= w.n
+// giveLocked is the reverse of takeLocked.
+func (b *Budget) giveLocked(a *Account, n int64) {
+	b.used -= n
+	a.total -= n
+	a.conn.held -= n
+	a.conn.peer.held -= n
+	if a.revoked {
+		b.freeing -= n
 	}
-	b.grantLocked()
+	b.forgetLocked(a.conn.peer)
 }

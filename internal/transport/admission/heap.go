@@ -16,9 +16,9 @@ const (
 	heapBallast = 16 << 20
 )
 
-// TuneHeap sets Go's soft memory limit and GC percent from the budget of request messages, and
-// returns a function that restores the former values. The limit is 1.5 times the budget: the
-// excess is for decoded images, responses and garbage. By default the budget is half of the
+// TuneHeap sets Go's soft memory limit and GC percent from the budget of requests, and returns
+// a function that restores the former values. The limit is 1.5 times the budget: the excess is for
+// decoded images and garbage. By default the budget is half of the
 // memory, which leaves a quarter for memory outside of Go: ONNX Runtime with the models' weights
 // and its arenas. The GC percent bounds garbage by the unused part of the budget.
 //

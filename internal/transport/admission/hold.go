@@ -36,8 +36,11 @@ func (*ExhaustedError) RetryAfter() time.Duration { return RetryWait }
 // more than once, or with the request. Less than MinHold, and a request without an account, reserve
 // nothing. Hold is safe for concurrent use.
 func Hold(ctx context.Context, n int64) (release func(), err error) {
+	if n < MinHold {
+		return func() {}, nil
+	}
 	account := accountOf(ctx)
-	if account == nil || n < MinHold {
+	if account == nil {
 		return func() {}, nil
 	}
 	if err := account.hold(n, account.addExtraLocked); err != nil {
@@ -50,7 +53,10 @@ func Hold(ctx context.Context, n int64) (release func(), err error) {
 // answered: what it takes in memory once it is decoded. It never waits, and has the errors of
 // [Hold]. The goroutine that reads the messages calls it. Settle does not lower it.
 func Grow(ctx context.Context, n int64) error {
-	if account := accountOf(ctx); account != nil && n >= MinHold {
+	if n < MinHold {
+		return nil
+	}
+	if account := accountOf(ctx); account != nil {
 		return account.hold(n, account.addGrownLocked)
 	}
 	return nil
@@ -58,13 +64,13 @@ func Grow(ctx context.Context, n int64) error {
 
 // hold reserves n bytes of the budget, and records them with add.
 func (a *Account) hold(n int64, add func(n int64)) error {
-	if !a.budget.tryExtend(n) {
+	if !a.budget.tryExtend(a, n) {
 		return a.noRoom(n)
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.closed {
-		a.budget.Release(n)
+		a.release(n)
 		return ErrClosed
 	}
 	add(n)
@@ -90,7 +96,7 @@ func (a *Account) unhold(n int64) {
 	defer a.mu.Unlock()
 	if !a.closed {
 		a.extra -= n
-		a.budget.Release(n)
+		a.release(n)
 	}
 }
 
@@ -134,9 +140,9 @@ func (a *Account) closeLocked() int64 {
 	return n
 }
 
-// tryExtend is TryReserve for a request that has reserved before. It overtakes those that wait:
+// tryExtend is TryReserve for the account of a request that has reserved before. It overtakes those that wait:
 // what such a request has becomes free only when it ends.
-func (b *Budget) tryExtend(n int64) bool {
+func (b *Budget) tryExtend(a *Account, n int64) bool {
 	if b == nil {
 		return true
 	}
@@ -145,7 +151,7 @@ func (b *Budget) tryExtend(n int64) bool {
 	if !b.fitsLocked(n) {
 		return false
 	}
-	b.takeLocked(n)
+	b.takeLocked(a, n)
 	return true
 }
 

@@ -99,7 +99,7 @@ func TestHoldOvertakesThoseThatWait(t *testing.T) {
 	}
 }
 
-// A decoded message is released with its message, whatever is known of its size before.
+// A decoded message is released with its message, also when its size is known only later.
 func TestGrownMessageIsReleasedWhenItIsAnswered(t *testing.T) {
 	t.Parallel()
 	b := admission.New(100 * unit)

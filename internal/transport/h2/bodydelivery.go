@@ -53,7 +53,7 @@ func (b *body) deliver(chunk []byte) (delivery, error) {
 // bufferLocked buffers bytes that no Read waits for.
 func (b *body) bufferLocked(chunk []byte) error {
 	if len(b.buf)+len(chunk) > cap(b.buf) && !b.growLocked(len(b.buf)-b.r+len(chunk)) {
-		return streamError{b.st.id, codeEnhanceYourCalm, "buffered request bodies exceed MaxBufferedBytes"}
+		return streamError{b.st.id, codeEnhanceYourCalm, "buffered request bodies exceed MaxBufferedBytes or MaxBufferedPerPeer"}
 	}
 	b.buf = append(b.buf, chunk...)
 	return nil
@@ -63,7 +63,7 @@ func (b *body) bufferLocked(chunk []byte) error {
 const minBodyBuffer = 4 << 10
 
 // growLocked makes room for n bytes. It returns false if that would exceed
-// MaxBufferedBytes, which counts capacity, not content.
+// MaxBufferedBytes or MaxBufferedPerPeer, which count capacity, not content.
 func (b *body) growLocked(n int) bool {
 	if n <= cap(b.buf) && b.r >= cap(b.buf)/2 {
 		b.buf = b.buf[:copy(b.buf, b.buf[b.r:])]
@@ -71,9 +71,7 @@ func (b *body) growLocked(n int) bool {
 		return true
 	}
 	larger := bufpool.Get(max(n, min(2*cap(b.buf), n+1<<20), b.wantedCapLocked(n), minBodyBuffer))
-	server := b.st.conn.server
-	if server.buffered.Add(int64(cap(larger))) > server.options.MaxBufferedBytes {
-		server.buffered.Add(-int64(cap(larger)))
+	if !b.st.conn.buffer(cap(larger)) {
 		bufpool.Put(larger)
 		return false
 	}
@@ -102,7 +100,7 @@ func (b *body) freeBufferLocked() {
 	if b.buf == nil {
 		return
 	}
-	b.st.conn.server.buffered.Add(-int64(cap(b.buf)))
+	b.st.conn.unbuffer(cap(b.buf))
 	bufpool.Put(b.buf)
 	b.buf, b.r = nil, 0
 }

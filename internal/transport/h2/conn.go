@@ -25,6 +25,7 @@ type conn struct {
 	cancel     context.CancelCauseFunc
 	tls        *tls.ConnectionState
 	remoteAddr string
+	buffers    *peerBuffers
 
 	recv    receiveBuffer
 	decoder *hpack.Decoder
@@ -48,6 +49,8 @@ type conn struct {
 
 	mu      sync.Mutex
 	streams map[uint32]*stream
+	// discards are the ended streams whose clients still send.
+	discards map[uint32]*discard
 	// lastID is the highest stream that the peer has opened.
 	lastID uint32
 	// handlers counts running handlers, including those of reset streams.

@@ -76,6 +76,10 @@ func (c *conn) bodyStream(f frame) (*stream, error) {
 	case st == nil && f.id > c.lastID:
 		return nil, connErrorf(codeProtocol, "DATA on idle stream %d", f.id)
 	case st == nil:
+		if d := c.discards[f.id]; d != nil {
+			c.dropDataLocked(d, f)
+			return nil, nil
+		}
 		if c.send.resets.has(f.id) {
 			return nil, nil
 		}

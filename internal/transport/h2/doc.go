@@ -50,10 +50,11 @@
 // Options lists the limits. flood.go has the budgets against rapid reset (CVE-2023-44487),
 // made-you-reset (CVE-2025-8671) and floods of PING, SETTINGS, PRIORITY, WINDOW_UPDATE and
 // empty frames (CVE-2019-9511 to 9518). headerblock.go and hpack.go bound a CONTINUATION
-// flood (CVE-2023-45288), headerfields.go an HPACK bomb. sendqueue.go bounds responses that
-// the peer does not read. minrate.go enforces a minimum transfer rate for streams whose
-// flow-control window stays closed. timers.go has the timeouts of handshake, header block,
-// idle connection and PING.
+// flood (CVE-2023-45288), headerfields.go and flood.go an HPACK bomb. sendqueue.go bounds
+// responses that the peer does not read. minrate.go enforces a minimum transfer rate for
+// streams whose flow-control window stays closed. peerbuffers.go bounds the unread bodies of
+// one peer, discard.go what is dropped of a request that was answered before its end.
+// timers.go has the timeouts of handshake, header block, idle connection and PING.
 //
 // # Graceful shutdown
 //

@@ -28,3 +28,10 @@ const (
 	MaxSendBuffer     = maxSendBuffer
 	MaxControlBacklog = maxControlBacklog
 )
+
+// Peers returns the number of peers with connections.
+func (s *Server) Peers() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.peers)
+}

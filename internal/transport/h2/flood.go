@@ -12,7 +12,8 @@ import (
 //     (CVE-2023-44487), and made-you-reset, where the peer makes the server send it
 //     (CVE-2025-8671). A completed request earns one.
 //   - frames, for frames that cause work and carry nothing: floods of PING, SETTINGS,
-//     PRIORITY, empty DATA, WINDOW_UPDATE and unknown frames (CVE-2019-9511 to 9518).
+//     PRIORITY, empty DATA, WINDOW_UPDATE and unknown frames (CVE-2019-9511 to 9518), and
+//     for header blocks that are too large or decode to far more than they have.
 //     Message bytes in either direction earn, so that a client may follow them with
 //     WINDOW_UPDATE and PING.
 //
@@ -41,17 +42,24 @@ const (
 
 // Costs and earnings in the frames budget.
 const (
-	costControl      = 2 // PING, SETTINGS, PRIORITY, unknown frames; RST_STREAM and HEADERS on ended streams
-	costWindowUpdate = 1 // WINDOW_UPDATE
-	costEmpty        = 5 // DATA or CONTINUATION without payload
-	costTiny         = 1 // DATA below tinyData bytes that begins no message, or arrives after a reset
-	earnRequest      = 8 // a completed request
-	earnData         = 2 // DATA that begins a message, or has at least smallData bytes
+	costControl      = 2  // PING, SETTINGS, PRIORITY, unknown frames; RST_STREAM and HEADERS on ended streams
+	costWindowUpdate = 1  // WINDOW_UPDATE
+	costTooLarge     = 50 // a header block above MaxHeaderBytes, and one for each encodedPerCost bytes of it
+	costEmpty        = 5  // DATA or CONTINUATION without payload
+	costTiny         = 1  // DATA below tinyData bytes that begins no message, or arrives after a reset
+	earnRequest      = 8  // a completed request
+	earnData         = 2  // DATA that begins a message, or has at least smallData bytes
 	tinyData         = frameHeaderSize
 	smallData        = 1 << 10
 	// bytesPerEarned is the number of response bytes that earn one. Clients that update
 	// their windows most often, every 4 KiB on stream and connection, spend half of that.
 	bytesPerEarned = 1 << 10
+	// A header block that decodes to more than freeExpansion times its encoded size and two full
+	// dynamic tables refers to the same large entries again and again (an HPACK bomb): HPACK's own
+	// compression gives less. One is spent for each expandedPerCost bytes of the rest.
+	freeExpansion   = 8
+	expandedPerCost = 256
+	encodedPerCost  = 64
 )
 
 func newFlood(now time.Time) floodBudget {
@@ -82,9 +90,21 @@ func (f *floodBudget) spend(n int) error {
 		f.collect()
 	}
 	if f.frames.left -= n; f.frames.left < 0 {
-		return connError{codeEnhanceYourCalm, "too many frames without content (PING, SETTINGS, PRIORITY, WINDOW_UPDATE or empty DATA flood)"}
+		return connError{codeEnhanceYourCalm, "too many frames without content (PING, SETTINGS, PRIORITY, WINDOW_UPDATE or empty DATA flood), or header blocks that decode to far more than they have (HPACK bomb)"}
 	}
 	return nil
+}
+
+// spendHeaders charges a header block for the decoding that its size on the wire does not explain.
+func (f *floodBudget) spendHeaders(b *headerBlock) error {
+	cost := max(b.size-freeExpansion*b.encoded-2*headerTableSize, 0) / expandedPerCost
+	if b.tooLarge {
+		cost += costTooLarge + b.encoded/encodedPerCost
+	}
+	if cost == 0 {
+		return nil
+	}
+	return f.spend(cost)
 }
 
 // spendReset charges one to the resets budget.

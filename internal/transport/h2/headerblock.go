@@ -113,6 +113,11 @@ func (c *conn) openHeaderBlock(f frame) error {
 	case f.id%2 == 0:
 		return connErrorf(codeProtocol, "client opens stream %d, want an odd number", f.id)
 	case f.id > c.lastID:
+	case c.discards[f.id] != nil:
+		if b.ignored = true; b.endStream {
+			c.endDiscardLocked(f.id)
+		}
+		return nil
 	case c.send.resets.has(f.id):
 		b.ignored = true // the peer may not know of the reset yet
 		return nil
@@ -165,6 +170,9 @@ func (c *conn) finishHeaderBlock() error {
 	}
 	if err := c.decoder.Close(); err != nil {
 		return connError{codeCompression, err.Error()}
+	}
+	if err := c.flood.spendHeaders(b); err != nil {
+		return err
 	}
 	defer func() { c.headers = headerBlock{} }() // drops references to the request's memory
 	switch {

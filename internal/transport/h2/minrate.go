@@ -2,11 +2,17 @@ package h2
 
 import "time"
 
-// minProgress is the number of bytes that a peer must accept per WriteTimeout on a stream
+// minProgress is the least number of bytes that a peer must accept per WriteTimeout on a stream
 // that waits for the stream's or the connection's window. It defeats windows of one byte.
 const minProgress = 16 << 10
 
-// sendProgress measures accepted DATA against minProgress.
+// minProgress returns the number for the server's MinWriteRate: half of what the rate gives in a
+// WriteTimeout, so that a peer may pause for the other half.
+func (o Options) minProgress() int {
+	return max(int(float64(o.MinWriteRate)*o.WriteTimeout.Seconds()/2), minProgress)
+}
+
+// sendProgress measures DATA against minProgress.
 type sendProgress struct {
 	since time.Time // when minProgress was last reached
 	bytes int
@@ -14,8 +20,8 @@ type sendProgress struct {
 
 func (p *sendProgress) restart(now time.Time) { p.since, p.bytes = now, 0 }
 
-func (p *sendProgress) add(n int, now time.Time) {
-	if p.bytes += n; p.bytes >= minProgress {
+func (p *sendProgress) add(n int, now time.Time, enough int) {
+	if p.bytes += n; p.bytes >= enough {
 		p.restart(now)
 	}
 }
@@ -31,7 +37,7 @@ type sendShare struct {
 
 // takeShare reports whether a WriteTimeout has passed, and how many streams may then keep
 // waiting without progress of their own.
-func (q *sendQueue) takeShare(now time.Time, limit time.Duration) (share int, due bool) {
+func (q *sendQueue) takeShare(now time.Time, limit time.Duration, enough int) (share int, due bool) {
 	if now.Sub(q.share.since) < limit {
 		return 0, false
 	}
@@ -40,7 +46,7 @@ func (q *sendQueue) takeShare(now time.Time, limit time.Duration) (share int, du
 		bytes += q.roundSize // of a round that may have begun earlier
 	}
 	q.share = sendShare{since: now}
-	return bytes / minProgress, true
+	return bytes / enough, true
 }
 
 // stalledLocked returns the streams whose handlers have waited too long for a window, and
@@ -48,7 +54,7 @@ func (q *sendQueue) takeShare(now time.Time, limit time.Duration) (share int, du
 func (c *conn) stalledLocked(now time.Time) (stalled []*stream, nextCheck time.Time) {
 	nextCheck = now.Add(c.server.options.PingAfter)
 	limit := c.server.options.WriteTimeout
-	share, due := c.send.takeShare(now, limit)
+	share, due := c.send.takeShare(now, limit, c.server.minProgress)
 	for _, st := range c.streams {
 		if !st.hasPendingLocked() {
 			continue
@@ -69,7 +75,7 @@ func (c *conn) stalledLocked(now time.Time) (stalled []*stream, nextCheck time.T
 			if since.Before(c.send.progress.since) {
 				since = c.send.progress.since
 			}
-			if c.send.writing && c.send.roundSize >= minProgress {
+			if c.send.writing && c.send.roundSize >= c.server.minProgress {
 				since = now
 			}
 		}

@@ -3,7 +3,9 @@ package h2
 import (
 	"cmp"
 	"log/slog"
+	"net"
 	"net/http"
+	"net/netip"
 	"time"
 )
 
@@ -29,6 +31,10 @@ type Options struct {
 	// over all connections. A stream that would exceed it is reset with ENHANCE_YOUR_CALM.
 	// 0: 1 GiB.
 	MaxBufferedBytes int64
+	// MaxBufferedPerPeer bounds it over the connections of one peer, which PeerOf returns for
+	// a remote address. 0 and nil: half of MaxBufferedBytes, and all connections are one peer.
+	MaxBufferedPerPeer int64
+	PeerOf             func(net.Addr) netip.Addr
 	// HandshakeTimeout bounds the wait for a peer's preface and first SETTINGS, for its
 	// acknowledgment of ours, and for a complete header block if the http.Server sets no
 	// timeout for it. 0: 10 s.
@@ -44,6 +50,13 @@ type Options struct {
 	// connection whose peer does not read (after half of the timeout at the earliest), and
 	// a stream whose window stays closed or whose turn does not come. 0: one minute.
 	WriteTimeout time.Duration
+	// MinWriteRate is the minimum transfer rate of a response in bytes per second: a peer must
+	// accept half of what it gives in each WriteTimeout, on each stream that waits for it, and of
+	// each write to the connection. At least 16 KiB in each WriteTimeout, which is the default.
+	MinWriteRate int64
+	// MaxDiscardBytes bounds what is read and dropped of a message that the handler has answered
+	// before its end. Then the stream is reset with NO_ERROR. 0: 64 MiB.
+	MaxDiscardBytes int64
 	// Logger receives panics of handlers. nil: slog.Default.
 	Logger *slog.Logger
 }
@@ -55,10 +68,15 @@ func (o Options) withDefaults(srv *http.Server) Options {
 	o.MaxFrameSize = min(max(cmp.Or(o.MaxFrameSize, 1<<20), minFrameSize), maxFrameSize)
 	o.MaxHeaderBytes = positive(o.MaxHeaderBytes, srv.MaxHeaderBytes, http.DefaultMaxHeaderBytes)
 	o.MaxBufferedBytes = cmp.Or(o.MaxBufferedBytes, 1<<30)
+	o.MaxBufferedPerPeer = cmp.Or(o.MaxBufferedPerPeer, o.MaxBufferedBytes/2)
+	if o.PeerOf == nil {
+		o.PeerOf = func(net.Addr) netip.Addr { return netip.Addr{} }
+	}
 	o.HandshakeTimeout = cmp.Or(o.HandshakeTimeout, 10*time.Second)
 	o.IdleTimeout = positive(o.IdleTimeout, srv.IdleTimeout, srv.ReadTimeout, time.Hour)
 	o.PingAfter = cmp.Or(o.PingAfter, 30*time.Second)
 	o.PingTimeout = cmp.Or(o.PingTimeout, 15*time.Second)
+	o.MaxDiscardBytes = cmp.Or(o.MaxDiscardBytes, 64<<20)
 	o.WriteTimeout = cmp.Or(o.WriteTimeout, time.Minute)
 	if o.Logger == nil {
 		o.Logger = slog.Default()

@@ -24,8 +24,12 @@ func (c *conn) onRSTStream(f frame) error {
 	c.mu.Lock()
 	st := c.streams[f.id]
 	idle := f.id > c.lastID
+	discarded := c.discards[f.id] != nil
+	delete(c.discards, f.id)
 	c.mu.Unlock()
 	switch {
+	case discarded:
+		return nil // at most once for each answered request
 	case idle:
 		return connErrorf(codeProtocol, "RST_STREAM on idle stream %d", f.id)
 	case st == nil: // it has ended in the meantime

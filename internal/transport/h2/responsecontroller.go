@@ -9,8 +9,13 @@ func (w *responseWriter) SetReadDeadline(deadline time.Time) error {
 }
 
 // SetWriteDeadline implements the method of http.ResponseController. The stream is reset at
-// the deadline.
+// the deadline. With a deadline in the past it may be called while the handler writes.
 func (w *responseWriter) SetWriteDeadline(deadline time.Time) error {
+	if !deadline.IsZero() && !deadline.After(time.Now()) {
+		w.expired.Store(true)
+		w.st.conn.resetIfOpen(w.st, codeInternal, errDeadline)
+		return nil
+	}
 	if w.timer != nil {
 		w.timer.Stop()
 	}

@@ -2,7 +2,7 @@ package h2
 
 import (
 	"crypto/tls"
-	"net"
+	"syscall"
 	"time"
 )
 
@@ -31,7 +31,10 @@ func (c *conn) boundSendBuffer() {
 	if over, ok := nc.(*tls.Conn); ok {
 		nc = over.NetConn()
 	}
-	peer, ok := nc.(*net.TCPConn)
+	peer, ok := nc.(interface { // a TCP connection, or one that embeds it
+		syscall.Conn
+		SetWriteBuffer(bytes int) error
+	})
 	if !ok {
 		q.rttChecks = maxRTTChecks
 		return

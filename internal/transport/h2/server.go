@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net"
 	"net/http"
+	"net/netip"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -16,11 +17,13 @@ type Server struct {
 	options     Options
 	httpServer  *http.Server
 	workers     workers
+	minProgress int           // bytes per WriteTimeout
 	maxLocalRTT time.Duration // the constant, unless a benchmark changes it
 	buffered    atomic.Int64  // memory of request bodies over all connections, in bytes
 
 	mu       sync.Mutex
 	conns    map[*conn]struct{}
+	peers    map[netip.Addr]*peerBuffers
 	stopping bool
 	// empty is closed when the server stops and its last connection has ended.
 	empty chan struct{}
@@ -35,7 +38,8 @@ type Server struct {
 // them: also call Server.Shutdown of the returned Server, and Server.Close along with
 // srv.Close.
 func Configure(srv *http.Server, options Options) *Server {
-	s := &Server{options: options.withDefaults(srv), httpServer: srv, maxLocalRTT: maxLocalRTT, conns: map[*conn]struct{}{}, empty: make(chan struct{})}
+	s := &Server{options: options.withDefaults(srv), httpServer: srv, maxLocalRTT: maxLocalRTT, conns: map[*conn]struct{}{}, peers: map[netip.Addr]*peerBuffers{}, empty: make(chan struct{})}
+	s.minProgress = s.options.minProgress()
 	// Keep net/http's own HTTP/2 out: TLSNextProto replaces it over TLS, and without
 	// UnencryptedHTTP2 a PRI request reaches the handler.
 	srv.Protocols = new(http.Protocols)
@@ -71,6 +75,7 @@ func (s *Server) add(c *conn) bool {
 		return false
 	}
 	s.conns[c] = struct{}{}
+	c.buffers = s.buffersOfLocked(s.options.PeerOf(c.nc.RemoteAddr()))
 	c.beginLocked()
 	return true
 }
@@ -79,6 +84,7 @@ func (s *Server) remove(c *conn) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.conns, c)
+	s.leaveLocked(c.buffers)
 	if s.stopping && len(s.conns) == 0 {
 		close(s.empty)
 	}

@@ -127,7 +127,9 @@ func (c *conn) responseEndedLocked(st *stream) {
 	} else {
 		// The rest of the request is not needed (RFC 9113, section 8.1).
 		st.remoteClosed = true
-		c.queueResetLocked(st.id, codeNoError)
+		if !c.discardLocked(st) {
+			c.queueResetLocked(st.id, codeNoError)
+		}
 	}
 	c.dropStreamLocked(st)
 }

@@ -49,6 +49,7 @@ func (c *conn) onTimer() {
 	now := time.Now()
 	next, alive := c.checkTimersLocked(now)
 	stalled, nextCheck := c.stalledLocked(now)
+	nextCheck = c.resetStalledDiscardsLocked(now, nextCheck)
 	if nextCheck.Before(next) {
 		next = nextCheck
 	}

@@ -48,9 +48,9 @@ func (c *conn) writeVector(buf []byte, vector net.Buffers) error {
 }
 
 // writeFailed reports whether a write that failed after n bytes is final. A timeout after
-// progress is not: the peer is slow, but reads.
+// enough progress for the half of it that a write has at least is not: the peer is slow, but reads.
 func (c *conn) writeFailed(n int64, err error) bool {
-	return n == 0 || !errors.Is(err, os.ErrDeadlineExceeded) || c.expireWriteDeadline()
+	return n < int64(c.server.minProgress) || !errors.Is(err, os.ErrDeadlineExceeded) || c.expireWriteDeadline()
 }
 
 // maxTLSWrite bounds one Write to a TLS connection. A TLS write that its deadline

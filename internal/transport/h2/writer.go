@@ -154,7 +154,7 @@ func (c *conn) gatherRoundLocked() {
 		if turn > 0 || empty {
 			st.writing = true
 			q.roundStreams = append(q.roundStreams, st)
-			st.progress.add(turn, now)
+			st.progress.add(turn, now, c.server.minProgress)
 			sent += turn
 			c.flood.earnedBySending.Add(int64(turn / bytesPerEarned))
 		}
@@ -163,6 +163,6 @@ func (c *conn) gatherRoundLocked() {
 		}
 	}
 	q.roundSize = sent
-	q.progress.add(sent, now)
+	q.progress.add(sent, now, c.server.minProgress)
 	q.share.bytes += sent
 }

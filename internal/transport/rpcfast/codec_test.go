@@ -119,7 +119,7 @@ func FuzzDecode(f *testing.F) {
 func checkEncoding(t *testing.T, m, want proto.Message, minBytes int) {
 	t.Helper()
 	var e encoded
-	if err := e.encode(m, 3, minBytes); err != nil {
+	if err := e.encode(m, 3, minBytes, unlimited); err != nil {
 		t.Fatal(err)
 	}
 	var wire bytes.Buffer
@@ -151,7 +151,7 @@ func TestOneMessageIsEncodedByMany(t *testing.T) {
 		group.Go(func() {
 			for range 50 {
 				var e encoded
-				if err := e.encode(m, envelope.PrefixSize, detachMinBytes); err != nil {
+				if err := e.encode(m, envelope.PrefixSize, detachMinBytes, unlimited); err != nil {
 					t.Error(err)
 					return
 				}
@@ -177,7 +177,7 @@ func TestInvalidTextIsAnErrorBothWays(t *testing.T) {
 		t.Fatal("the message is no bad one")
 	}
 	var e encoded
-	if err := e.encode(bad, 0, detachMinBytes); err == nil {
+	if err := e.encode(bad, 0, detachMinBytes, unlimited); err == nil {
 		t.Error("a name that is no UTF-8 was encoded")
 	}
 	good := &inference.ModelInferRequest{ModelName: "?", RawInputContents: bad.RawInputContents}
@@ -211,3 +211,6 @@ func TestLargeFieldsAreAliased(t *testing.T) {
 		t.Errorf("a small field is %q", got)
 	}
 }
+
+// unlimited reserves nothing.
+func unlimited(int) (release func(), err error) { return func() {}, nil }

@@ -14,6 +14,9 @@
 // (encode.go). A declared length is not trusted (package wire): at most 1 MiB is allocated
 // before any byte has arrived.
 //
+// On both paths a message's entries are counted before it is decoded (package decoded), and what
+// it takes decoded, and a response encoded, is reserved in the request's account.
+//
 // # Buffer ownership
 //
 // The bytes fields of a message that a handler receives alias a pooled buffer. The buffer has

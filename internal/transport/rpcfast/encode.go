@@ -7,6 +7,7 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
+	"github.com/tensorwire/tensorwire/internal/transport/admission"
 	"github.com/tensorwire/tensorwire/internal/transport/bufpool"
 )
 
@@ -26,12 +27,15 @@ type encoded struct {
 	size, raw int
 	// few is memory for the parts of most messages.
 	few [3][]byte
+	// unhold ends the reservation of buf; nil: there is none.
+	unhold func()
 }
 
 // encode encodes m after prefix unused bytes. Values of minBytes or more of m's own bytes
 // fields become parts: they must not change until release. m is only read, so that several
-// calls may encode one message concurrently, such as a cached response.
-func (e *encoded) encode(m proto.Message, prefix, minBytes int) error {
+// calls may encode one message concurrently, such as a cached response. hold reserves e's own
+// memory where that is large.
+func (e *encoded) encode(m proto.Message, prefix, minBytes int, hold func(n int) (release func(), err error)) error {
 	reflected := m.ProtoReflect()
 	fields := bytesFieldsOf(reflected.Descriptor())
 	large, room, raw := detachable(reflected, fields, minBytes)
@@ -42,11 +46,18 @@ func (e *encoded) encode(m proto.Message, prefix, minBytes int) error {
 	options := proto.MarshalOptions{}
 	size := options.Size(rest)
 	options.UseCachedSize = true
+	if n := prefix + size + room; n >= admission.MinHold {
+		release, err := hold(n)
+		if err != nil {
+			return err
+		}
+		e.unhold = release
+	}
 	buf := bufpool.Get(prefix + size + room)
 	head, err := options.MarshalAppend(buf[:prefix], rest)
 	if err != nil {
 		bufpool.Put(buf)
-		return err
+		return err // the reservation ends with the request
 	}
 	e.buf, e.size, e.raw, e.parts = buf, size, raw, e.few[:0]
 	e.assemble(head, reflected, fields, large, minBytes)
@@ -158,7 +169,10 @@ func (e *encoded) write(w io.Writer) error {
 func (e *encoded) release(reuse bool) {
 	if reuse {
 		bufpool.Put(e.buf)
+		if e.unhold != nil {
+			e.unhold()
+		}
 	}
 	clear(e.parts)
-	e.buf, e.parts, e.size, e.raw = nil, nil, 0, 0
+	e.buf, e.parts, e.size, e.raw, e.unhold = nil, nil, 0, 0, nil
 }

@@ -89,6 +89,10 @@ func malformed(err error) error {
 	return connect.Errorf(connect.CodeInvalidArgument, "unmarshal message: %s", err).WithCause(err)
 }
 
+// unencodable returns the error of a response that cannot be encoded; that of its memory as it is.
 func unencodable(err error) error {
+	if rpc, ok := errors.AsType[*connect.Error](err); ok {
+		return rpc
+	}
 	return connect.Errorf(connect.CodeInternal, "marshal message: %s", err).WithCause(err)
 }

@@ -91,6 +91,10 @@ func (c *call) decode(buf []byte, msg any) error {
 		bufpool.Put(buf)
 		return malformed(notAMessage(msg))
 	}
+	if err := c.reserve(buf, m); err != nil {
+		bufpool.Put(buf)
+		return err
+	}
 	largest, err := decode(buf, m, aliasMinBytes)
 	if err != nil {
 		bufpool.Put(buf)
@@ -153,7 +157,7 @@ func (c *grpcCall) send(msg any) error {
 	if !ok {
 		return unencodable(notAMessage(msg))
 	}
-	if err := c.out.encode(m, envelope.PrefixSize, detachMinBytes); err != nil {
+	if err := c.out.encode(m, envelope.PrefixSize, detachMinBytes, c.hold); err != nil {
 		return unencodable(err)
 	}
 	defer func() { c.out.release(!c.broken) }()

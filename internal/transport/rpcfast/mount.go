@@ -41,6 +41,7 @@ func Mount(mux connecthttp.ServeMux, server *connect.Server, options Options) {
 	}
 	connecthttp.Mount(&router{mux, shared, specs}, server,
 		connecthttp.WithReadMaxBytes(int(options.MaxMessageBytes)),
+		connecthttp.WithCodecs(codecs()...),
 		connecthttp.WithCompressors(options.Compressors...),
 		connecthttp.WithCompressMinBytes(options.CompressMinBytes),
 	)

@@ -69,7 +69,7 @@ func (c *unaryCall) Send(msg any) error {
 	if !ok {
 		return unencodable(notAMessage(msg))
 	}
-	if err := c.out.encode(m, 0, detachMinBytes); err != nil {
+	if err := c.out.encode(m, 0, detachMinBytes, c.hold); err != nil {
 		return unencodable(err)
 	}
 	defer func() { c.out.release(!c.broken) }()

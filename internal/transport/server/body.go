@@ -23,18 +23,25 @@ import (
 // streams off.
 func limitBodies(streaming map[string]bool, options Options) func(http.Handler) http.Handler {
 	return func(next http.Handler) http.Handler {
-		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { //nolint:contextcheck // observe derives it from the request's
+			e, r := observe(w, r)
+			e.pace.init(e.ResponseWriter, r, options)
+			defer e.pace.stop()
 			if r.Body == nil || r.Body == http.NoBody {
-				next.ServeHTTP(w, r)
+				next.ServeHTTP(e, r)
 				return
 			}
-			account := admission.NewAccount(budgetOf(r, options), HeldTimes)
+			account, own := newAccount(r, options)
+			defer own.Close()
 			defer account.Close()
+			e.pace.account = account
 			ctx := admission.WithAccount(r.Context(), account)
-			b := &bounds{meter: meter{account: account, limit: options.MaxMessageBytes}}
-			b.pace.init(w, options)
-			defer b.pace.stop()
-			pace, meter := &b.pace, &b.meter
+			b := &bounds{}
+			pace := &b.pace
+			b.meter = meter{account: account, pace: pace, dropper: newDropper(r, pace, options.MaxMessageBytes), limit: options.MaxMessageBytes}
+			meter := &b.meter
+			pace.init(e, options)
+			defer pace.stop()
 			stream := streaming[r.URL.Path]
 			if stream {
 				meter.wait = func(size int64) error { return account.Add(ctx, size) }
@@ -42,14 +49,14 @@ func limitBodies(streaming map[string]bool, options Options) func(http.Handler) 
 			// Body is replaced in a copy: net/http checks its own request's Body to
 			// decide whether a connection can be reused. Replaced there, what a client
 			// left of an unread body would be parsed as its next requests.
-			inner := r.WithContext(ctx)
+			inner := r.WithContext(ctx) //nolint:contextcheck // the same
 			paced := stream && r.ProtoMajor > 1
 			if !paced {
 				inner.Body = b.timed.init(inner.Body, pace)
 			}
 			if envelope.Is(r.Header.Get(wire.HeaderContentType)) {
 				body := &b.envelope
-				*body = envelopeBody{ReadCloser: inner.Body, meter: meter, drain: r.ProtoMajor == 1}
+				*body = envelopeBody{ReadCloser: inner.Body, meter: meter}
 				if paced {
 					body.pace = pace
 				}
@@ -57,7 +64,7 @@ func limitBodies(streaming map[string]bool, options Options) func(http.Handler) 
 			} else {
 				inner.Body = newWholeBody(inner, meter)
 			}
-			next.ServeHTTP(w, inner)
+			next.ServeHTTP(e, inner)
 		})
 	}
 }
@@ -70,13 +77,18 @@ type bounds struct {
 	envelope envelopeBody
 }
 
-// budgetOf returns the budget that a request's messages are reserved in. Health checks have
-// none: their size is bounded otherwise, and a busy server is healthy.
-func budgetOf(r *http.Request, options Options) *admission.Budget {
-	if isHealth(r.URL.Path) {
-		return nil
+// newAccount returns the account that a request's messages are reserved in. Health checks have no
+// budget: their size is bounded otherwise, and a busy server is healthy. A request of a connection
+// that another server or listener has accepted is a connection of its own.
+func newAccount(r *http.Request, options Options) (account *admission.Account, own *admission.Conn) {
+	if options.Budget == nil || isHealth(r.URL.Path) {
+		return admission.NewAccount(nil, HeldTimes), nil
 	}
-	return options.Budget
+	if c := connectionOf(r.Context()); c != nil {
+		return admission.NewAccountOf(c.share, HeldTimes), nil
+	}
+	own = options.Budget.Connect(admission.PeerOfText(r.RemoteAddr))
+	return admission.NewAccountOf(own, HeldTimes), own
 }
 
 // streamingPaths returns the paths whose requests are more than one message.

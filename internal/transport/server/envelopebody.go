@@ -4,7 +4,6 @@ import (
 	"errors"
 	"io"
 
-	"github.com/tensorwire/tensorwire/internal/transport/wire"
 	"github.com/tensorwire/tensorwire/internal/transport/wire/envelope"
 )
 
@@ -19,10 +18,7 @@ type envelopeBody struct {
 	meter *meter
 	// pace applies the minimum transfer rate to each large message; nil: it applies to the
 	// whole body.
-	pace *pace
-	// drain: a message that is rejected is read and dropped before the error.
-	drain bool
-
+	pace  *pace
 	scan  envelope.Scanner
 	timed bool // pace applies to the current message
 	err   error
@@ -52,10 +48,11 @@ func (b *envelopeBody) Read(p []byte) (int, error) {
 func (b *envelopeBody) begin() error {
 	size := b.scan.Prefix.Size()
 	if err := b.meter.message(size, b.scan.Prefix.Compressed()); err != nil {
-		if b.drain {
-			wire.Discard(b.ReadCloser, min(size, b.meter.limit))
-		}
+		b.meter.dropper.drop(b.ReadCloser, size)
 		return err
+	}
+	if size == 0 {
+		return b.meter.moved(0, true)
 	}
 	if b.timed = b.pace != nil && size >= pacedBytes; b.timed {
 		b.pace.begin()
@@ -66,10 +63,16 @@ func (b *envelopeBody) begin() error {
 func (b *envelopeBody) readMessage(p []byte) (int, error) {
 	n, err := b.ReadCloser.Read(p)
 	b.scan.Next(p[:n])
+	last := b.scan.Left() == 0 || errors.Is(err, io.EOF)
+	if over := b.meter.moved(n, last); over != nil {
+		b.err = over
+		b.meter.revoked(b.ReadCloser, b.scan.Left())
+		return 0, over
+	}
 	if !b.timed {
 		return n, err
 	}
-	if b.scan.Left() == 0 || errors.Is(err, io.EOF) {
+	if last {
 		b.pace.end()
 		return n, err
 	}

@@ -25,6 +25,7 @@ type exchange struct {
 	status   int   // 0 until the response has begun
 	bytesOut int64 // of the body
 	body     countedBody
+	pace     writePace
 	id       [1]string // memory of the response's header field
 }
 
@@ -51,7 +52,11 @@ func (e *exchange) WriteHeader(status int) {
 // Write implements [http.ResponseWriter].
 func (e *exchange) Write(p []byte) (int, error) {
 	e.begin()
-	n, err := e.ResponseWriter.Write(p)
+	write := e.ResponseWriter.Write
+	if e.pace.paces(len(p)) {
+		write = e.pace.write
+	}
+	n, err := write(p)
 	e.bytesOut += int64(n)
 	return n, err
 }
@@ -59,6 +64,7 @@ func (e *exchange) Write(p []byte) (int, error) {
 // Flush implements [http.Flusher].
 func (e *exchange) Flush() {
 	e.begin()
+	e.pace.allow(heldBytes)
 	if f, ok := e.ResponseWriter.(http.Flusher); ok {
 		f.Flush()
 		return

@@ -29,9 +29,6 @@ const (
 	http2IdleTimeout = time.Hour
 	http2PingAfter   = 30 * time.Second
 	http2PingTimeout = 15 * time.Second
-	// http2WriteTimeout closes a connection whose peer reads no byte of a response for so
-	// long.
-	http2WriteTimeout = time.Minute
 )
 
 // useH2 serves HTTP/2, over TLS and as h2c, by internal/transport/h2.
@@ -41,11 +38,13 @@ func useH2(server *http.Server, options Options) *h2.Server {
 		ConnectionWindow: connectionWindow,
 		MaxFrameSize:     maxFrameBytes,
 		MaxBufferedBytes: maxUnreadOf(options.Budget),
+		PeerOf:           admission.PeerOf,
 		HandshakeTimeout: options.HeaderTimeout,
 		IdleTimeout:      http2IdleTimeout,
 		PingAfter:        http2PingAfter,
 		PingTimeout:      http2PingTimeout,
-		WriteTimeout:     http2WriteTimeout,
+		WriteTimeout:     options.TransferGrace,
+		MinWriteRate:     options.MinWriteRate,
 		Logger:           options.Logger,
 	})
 }
@@ -63,7 +62,7 @@ func maxUnreadOf(b *admission.Budget) int64 {
 // useNetHTTP2 serves HTTP/2, over TLS and as h2c with prior knowledge, by golang.org/x/net. The
 // implementation that is bundled with Go 1.26.8 has known vulnerabilities (CVE-2026-97032 and
 // three more) that are fixed in x/net v0.61.
-func useNetHTTP2(server *http.Server) error {
+func useNetHTTP2(server *http.Server, options Options) error {
 	server.Protocols = new(http.Protocols)
 	server.Protocols.SetHTTP1(true)
 	server.Protocols.SetHTTP2(true)
@@ -76,6 +75,6 @@ func useNetHTTP2(server *http.Server) error {
 		IdleTimeout:                  http2IdleTimeout,
 		ReadIdleTimeout:              http2PingAfter,
 		PingTimeout:                  http2PingTimeout,
-		WriteByteTimeout:             http2WriteTimeout,
+		WriteByteTimeout:             options.TransferGrace,
 	})
 }

@@ -3,30 +3,27 @@ package server
 import (
 	"context"
 	"errors"
-	"fmt"
-	"time"
+	"io"
 
 	"connectrpc.com/connect/v2"
 
 	"github.com/tensorwire/tensorwire/internal/base/setting"
 	"github.com/tensorwire/tensorwire/internal/transport/admission"
-	"github.com/tensorwire/tensorwire/internal/transport/admission/overload"
+	"github.com/tensorwire/tensorwire/internal/transport/rpcfast"
 	"github.com/tensorwire/tensorwire/internal/transport/wire"
 )
 
-const (
-	// HeldTimes is how many copies of a message are in memory at once, and so what is
-	// reserved for it: the bytes that arrived, which Connect collects in a buffer, and
-	// what they were decoded to. REST has the body and the tensors of its JSON.
-	HeldTimes = 2
-	// retryWait is when a client that found no memory is asked to retry. Most
-	// reservations last less than a second.
-	retryWait = time.Second
-)
+// HeldTimes is how many copies of a message are in memory at once, and so what is reserved for it
+// before it is read: the bytes that arrived, which Connect collects in a buffer, and what they were
+// decoded to. REST has the body and the tensors of its JSON. A message that takes more when it is
+// decoded reserves the rest then.
+const HeldTimes = 2
 
 // meter reserves memory for the messages of one request.
 type meter struct {
 	account *admission.Account
+	pace    *pace
+	dropper dropper
 	limit   int64 // of a message, in bytes
 	// wait reserves for a message of a stream after its first, and blocks until there is
 	// room. Until then the message is not read, and flow control stops the sender. nil: no
@@ -49,11 +46,33 @@ func (m *meter) message(size int64, compressed bool) error {
 	size = m.size(size, compressed)
 	switch {
 	case later && m.wait != nil:
-		return waitError(m.wait(size))
-	case m.account.TryAdd(size):
-		return nil
+		if err := m.wait(size); err != nil {
+			return waitError(err)
+		}
+	case !m.account.TryAdd(size):
+		return budgetExhausted()
 	}
-	return budgetExhausted()
+	m.pace.transfer.Begin(m.account, m.pace.rate, m.pace)
+	return nil
+}
+
+// moved counts n bytes of the message. last: no more follow. The error is that of a request which
+// was ended for others.
+func (m *meter) moved(n int, last bool) error {
+	m.pace.transfer.Moved(n)
+	if m.pace.interrupted.Load() || last && !m.pace.transfer.End() {
+		return budgetRevoked()
+	}
+	return nil
+}
+
+// revoked releases the memory of a request that was ended for others, and drops the rest of its
+// message: left bytes, or an unknown number.
+func (m *meter) revoked(body io.Reader, left int64) {
+	m.pace.transfer.End()
+	m.account.Close()
+	m.pace.resume()
+	m.dropper.drop(body, left)
 }
 
 // size returns what is reserved for so many bytes. What a compressed message decompresses to
@@ -68,7 +87,7 @@ func (m *meter) size(size int64, compressed bool) int64 {
 }
 
 func budgetExhausted() error {
-	return overload.Unavailable(retryWait, fmt.Sprintf("request memory budget exhausted (%s): retry later", setting.MemoryBudget))
+	return rpcfast.MemoryError(&admission.ExhaustedError{})
 }
 
 // waitError returns the client's error for the end of a wait for memory.

@@ -8,12 +8,16 @@ import (
 	"github.com/tensorwire/tensorwire/internal/transport/wire"
 )
 
-// Defaults of Options.
+// Defaults of Options. A photo of 3 MB arrives over a link of 60 kB/s, also with pauses.
 const (
+	DefaultTransferGrace         = 30 * time.Second
+	DefaultMinReadRate           = 16_000
+	DefaultMinWriteRate          = 16_000
+	DefaultMaxConnections        = 16_384
+	DefaultMaxConnectionsPerPeer = 4096
+
 	defaultHeaderTimeout = 10 * time.Second
 	defaultIdleTimeout   = 3 * time.Minute
-	defaultBodyGrace     = 10 * time.Second
-	defaultBodyRate      = 100_000
 )
 
 // Options tune a Server, its RPC routes and its standard middleware. The zero value has the
@@ -30,10 +34,17 @@ type Options struct {
 	// IdleTimeout bounds how long an HTTP/1.1 connection waits for its next request. 0: 3
 	// minutes.
 	IdleTimeout time.Duration
-	// BodyGrace and BodyRate are the minimum transfer rate of a body that is one message: it
-	// has BodyGrace, and a second for each BodyRate bytes. 0: 10 s and 100 kB/s.
-	BodyGrace time.Duration
-	BodyRate  int64
+	// MinReadRate and MinWriteRate are the minimum transfer rates of a request's body and of a
+	// response, in bytes per second. A body that is one message, and a large message of a stream,
+	// has TransferGrace and a second for each MinReadRate bytes. So has a response over HTTP/1.1,
+	// for the time that writes wait. Over HTTP/2 a response that waits for the client must take
+	// half of what the rate gives in each TransferGrace. 0: 30 s and 16 kB/s.
+	TransferGrace             time.Duration
+	MinReadRate, MinWriteRate int64
+	// MaxConnections and MaxConnectionsPerPeer bound the open TCP connections of each endpoint.
+	// Further ones are closed at once; open ones are kept, idle or not. A peer is an IPv4 address
+	// or the /64 network of an IPv6 address. 0: 16,384 and 4,096. Negative: no bound.
+	MaxConnections, MaxConnectionsPerPeer int
 	// NetHTTP2 serves HTTP/2 by net/http and golang.org/x/net instead of
 	// internal/transport/h2, for comparison and as a fallback.
 	NetHTTP2 bool
@@ -49,8 +60,11 @@ func (o Options) withDefaults() Options {
 	setDefault(&o.MaxMessageBytes, wire.DefaultMaxMessageBytes)
 	setDefault(&o.HeaderTimeout, defaultHeaderTimeout)
 	setDefault(&o.IdleTimeout, defaultIdleTimeout)
-	setDefault(&o.BodyGrace, defaultBodyGrace)
-	setDefault(&o.BodyRate, defaultBodyRate)
+	setDefault(&o.TransferGrace, DefaultTransferGrace)
+	setDefault(&o.MinReadRate, DefaultMinReadRate)
+	setDefault(&o.MinWriteRate, DefaultMinWriteRate)
+	setDefault(&o.MaxConnections, DefaultMaxConnections)
+	setDefault(&o.MaxConnectionsPerPeer, DefaultMaxConnectionsPerPeer)
 	if o.Logger == nil {
 		o.Logger = slog.Default()
 	}

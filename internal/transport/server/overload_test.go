@@ -249,7 +249,7 @@ func TestManyUploadsStayWithinTheBudget(t *testing.T) {
 	refusal := make(chan struct{})
 	first := sync.OnceFunc(func() { close(refusal) })
 	// How fast 64 uploads arrive depends on the machine.
-	address, _ := startService(t, service{during: func() { <-refusal }}, server.Options{Budget: b, BodyGrace: time.Hour})
+	address, _ := startService(t, service{during: func() { <-refusal }}, server.Options{Budget: b, TransferGrace: time.Hour})
 	message, err := proto.Marshal(&modelserving.FastInferenceRequest{RawImage: make([]byte, 10*mb-100)})
 	if err != nil {
 		t.Fatal(err)
@@ -374,7 +374,7 @@ func TestLaterMessageLargerThanTheBudgetEndsTheStream(t *testing.T) {
 // A stream may be idle between its messages, but not while it holds memory for one.
 func TestStreamThatIsIdleWithinAMessageIsCutOff(t *testing.T) {
 	b := admission.New(10 * mb)
-	address, _ := start(t, server.Options{Budget: b, BodyGrace: 200 * time.Millisecond})
+	address, _ := start(t, server.Options{Budget: b, TransferGrace: 200 * time.Millisecond})
 	reader, writer := io.Pipe()
 	defer writer.Close()
 	go func() {
@@ -425,7 +425,7 @@ func TestCompressedMessages(t *testing.T) {
 // Calls of all kinds, some of them canceled at any moment, leave nothing reserved.
 func TestNothingStaysReserved(t *testing.T) {
 	b := admission.New(mb)
-	address, _ := start(t, server.Options{Budget: b, MaxMessageBytes: mb / 4, BodyGrace: time.Second})
+	address, _ := start(t, server.Options{Budget: b, MaxMessageBytes: mb / 4, TransferGrace: time.Second})
 	names := slices.Sorted(maps.Keys(protocols))
 	clients := map[bool]*http.Client{false: httpClient(t, false), true: httpClient(t, true)}
 	var group sync.WaitGroup

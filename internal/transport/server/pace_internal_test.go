@@ -44,7 +44,7 @@ func TestNoDeadlineIsSetAfterTheHandler(t *testing.T) {
 			_, _ = writer.Write(make([]byte, size-size/2))
 			_ = writer.Close() // always nil
 		}()
-		limits := limitBodies(map[string]bool{"/stream": true}, Options{MaxMessageBytes: 1 << 20, BodyGrace: time.Minute, BodyRate: 1, Budget: admission.New(0)})
+		limits := limitBodies(map[string]bool{"/stream": true}, Options{MaxMessageBytes: 1 << 20, TransferGrace: time.Minute, MinReadRate: 1, Budget: admission.New(0)})
 		limits(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 			first := make(chan struct{})
 			go func() {

@@ -68,8 +68,8 @@ func (l *routeList) Handle(pattern string, handler http.Handler) {
 }
 
 // settleMemory returns an interceptor that releases what was reserved for a compressed message
-// beyond its actual size, and gives the errors of connecthttp for messages above the limit the
-// text of package wire. It also reports when a request of reflection has been answered, which
+// beyond its actual size, reserves memory for the encoding of responses, and gives the errors of
+// connecthttp for messages above the limit, and for those without room, their own form. It also reports when a request of reflection has been answered, which
 // that service does not.
 func settleMemory(limit int64) connect.ServerInterceptor {
 	return func(next connect.ServerFunc) connect.ServerFunc {
@@ -100,7 +100,7 @@ type settlingStream struct {
 
 func (s *settlingStream) Receive(message any) error {
 	if err := s.ServerStream.Receive(message); err != nil {
-		return wire.AsTooLarge(err, s.limit)
+		return rpcfast.MemoryError(wire.AsTooLarge(err, s.limit))
 	}
 	if s.info != nil && s.info.ReceiveStats.CompressedSize > 0 {
 		admission.Settle(s.ctx, int64(s.info.ReceiveStats.Size)+int64(s.info.ReceiveStats.CompressedSize))
@@ -109,6 +109,13 @@ func (s *settlingStream) Receive(message any) error {
 }
 
 func (s *settlingStream) Send(message any) error {
+	if s.info != nil {
+		release, err := rpcfast.HoldResponse(s.ctx, s.info, message)
+		if err != nil {
+			return err
+		}
+		defer release()
+	}
 	err := s.ServerStream.Send(message)
 	if s.reflection {
 		admission.Answered(s.ctx)

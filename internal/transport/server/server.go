@@ -37,7 +37,8 @@ type Server struct {
 // endpoint is an Endpoint with the servers of its connections.
 type endpoint struct {
 	Endpoint
-	http *http.Server
+	http        *http.Server
+	connections *connections
 	// http2 has the connections of HTTP/2, which http does not know; nil: http has them.
 	http2 *h2.Server
 }
@@ -68,16 +69,17 @@ func newEndpoint(e Endpoint, options Options) (*endpoint, error) {
 	if err != nil {
 		return nil, err
 	}
-	built := &endpoint{Endpoint: e, http: &http.Server{
+	built := &endpoint{Endpoint: e, connections: newConnections(e.TLS != nil, options), http: &http.Server{
 		Handler:           handler,
 		TLSConfig:         e.TLS,
 		ReadHeaderTimeout: options.HeaderTimeout,
 		IdleTimeout:       options.IdleTimeout,
 		MaxHeaderBytes:    maxHeaderBytes,
+		ConnContext:       withConnection,
 		ErrorLog:          slog.NewLogLogger(options.Logger.Handler(), slog.LevelDebug),
 	}}
 	if options.NetHTTP2 {
-		return built, useNetHTTP2(built.http)
+		return built, useNetHTTP2(built.http, options)
 	}
 	built.http2 = useH2(built.http, options)
 	return built, nil
@@ -111,6 +113,7 @@ func (s *Server) Serve(name string, listener net.Listener) error {
 	if e == nil {
 		return errors.Join(fmt.Errorf("endpoint %q does not exist", name), listener.Close())
 	}
+	listener = &limitedListener{listener, e.connections}
 	var err error
 	if e.TLS != nil {
 		err = e.http.ServeTLS(listener, "", "")
@@ -121,6 +124,16 @@ func (s *Server) Serve(name string, listener net.Listener) error {
 		return nil
 	}
 	return fmt.Errorf("endpoint %q: %w", name, err)
+}
+
+// Connections returns how many connections of all endpoints are open, and how many were closed at
+// once because there were too many.
+func (s *Server) Connections() (open int, refused uint64) {
+	for _, e := range s.endpoints {
+		n, m := e.connections.count()
+		open, refused = open+n, refused+m
+	}
+	return open, refused
 }
 
 // Shutdown drains the server: it drains the lifecycle, so that streams end, and then one

@@ -87,6 +87,9 @@ func (s service) StreamPredict(ctx context.Context, stream modelservingconnect.P
 	}
 }
 
+// largeResponse is more than the buffers of a connection hold, in bytes.
+const largeResponse = 32 << 20
+
 // rest is a fake REST API: it reports what reached it.
 func rest(w http.ResponseWriter, r *http.Request) {
 	switch r.URL.Path {
@@ -98,6 +101,10 @@ func rest(w http.ResponseWriter, r *http.Request) {
 		panic("for the test")
 	}
 	body, err := io.ReadAll(r.Body)
+	if r.URL.Path == "/v2/large" {
+		_, _ = w.Write(make([]byte, largeResponse)) // the client may not read it
+		return
+	}
 	fmt.Fprint(w, "rest ", r.Method, " ", r.URL.EscapedPath(), " ", len(body), " ", err)
 }
 
@@ -133,6 +140,19 @@ func start(t *testing.T, options server.Options) (address string, lifecycle *tel
 
 func startService(t *testing.T, service service, options server.Options) (address string, lifecycle *telemetry.Lifecycle) {
 	t.Helper()
+	_, address, lifecycle = startAll(t, service, options)
+	return address, lifecycle
+}
+
+// startServer is start for tests of the server itself.
+func startServer(t *testing.T, options server.Options) (s *server.Server, address string) {
+	t.Helper()
+	s, address, _ = startAll(t, service{}, options)
+	return s, address
+}
+
+func startAll(t *testing.T, service service, options server.Options) (s *server.Server, address string, lifecycle *telemetry.Lifecycle) {
+	t.Helper()
 	if options.Logger == nil {
 		options.Logger = slog.New(slog.DiscardHandler)
 	}
@@ -151,7 +171,7 @@ func startService(t *testing.T, service service, options server.Options) (addres
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := server.New(lifecycle, options, server.Endpoint{Name: "api", Routes: routes})
+	s, err = server.New(lifecycle, options, server.Endpoint{Name: "api", Routes: routes})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -167,7 +187,7 @@ func startService(t *testing.T, service service, options server.Options) (addres
 			t.Errorf("serve: %v", err)
 		}
 	})
-	return listener.Addr().String(), lifecycle
+	return s, listener.Addr().String(), lifecycle
 }
 
 func httpClient(t *testing.T, h2c bool) *http.Client {
@@ -407,7 +427,7 @@ func (b *slowBody) Read(p []byte) (int, error) {
 }
 
 func TestSlowBodyIsCutOff(t *testing.T) {
-	address, _ := start(t, server.Options{BodyGrace: 200 * time.Millisecond})
+	address, _ := start(t, server.Options{TransferGrace: 200 * time.Millisecond})
 	message := append([]byte{0x0a, 0x90, 0x4e}, make([]byte, 10_000)...)
 	for _, contentType := range []string{"application/proto", "application/grpc-web+proto", "application/octet-stream"} {
 		path := "/modelserving.Predictor/FastPredict"
@@ -468,7 +488,7 @@ func TestUnreadBodyIsNoRequest(t *testing.T) {
 
 // A client that declares a body and sends none is answered nevertheless.
 func TestBodyThatNeverArrivesIsCutOff(t *testing.T) {
-	address, _ := start(t, server.Options{BodyGrace: 200 * time.Millisecond})
+	address, _ := start(t, server.Options{TransferGrace: 200 * time.Millisecond})
 	for name, head := range map[string]string{
 		"a probe":            "GET /livez HTTP/1.1\r\n",
 		"the page":           "POST / HTTP/1.1\r\n",
@@ -534,7 +554,7 @@ func TestReflectionServesManyAtOnce(t *testing.T) {
 
 // A stream may be idle, and a connection may be reused after a body that arrived in time.
 func TestNothingElseIsCutOff(t *testing.T) {
-	address, _ := start(t, server.Options{BodyGrace: 100 * time.Millisecond})
+	address, _ := start(t, server.Options{TransferGrace: 100 * time.Millisecond})
 	stream, err := grpcClient(t, address).StreamPredict(t.Context())
 	if err != nil {
 		t.Fatal(err)

@@ -17,14 +17,13 @@ type wholeBody struct {
 	meter      *meter
 	length     int64 // in bytes; wire.UnknownSize: unknown
 	compressed bool
-	// drain: a body that is rejected is read and dropped before the error.
-	drain bool
 
 	begun bool
 	read  int64
 	// room is how many bytes of a body of unknown length may be read before the next
 	// reservation.
 	room int64
+	over bool // more than the limit has been read: the reader rejects the body
 	err  error
 }
 
@@ -35,9 +34,15 @@ func newWholeBody(r *http.Request, m *meter) *wholeBody {
 		meter:      m,
 		length:     r.ContentLength,
 		compressed: encoding != "" && !strings.EqualFold(encoding, wire.CodecIdentity),
-		// A client that waits for 100 Continue has not begun to send, and does not get it.
-		drain: r.ProtoMajor == 1 && r.Header.Get(wire.HeaderExpect) == "",
 	}
+}
+
+// left returns how many bytes have not been read.
+func (b *wholeBody) left() int64 {
+	if b.length < 0 {
+		return wire.UnknownSize
+	}
+	return b.length - b.read
 }
 
 func (b *wholeBody) Read(p []byte) (int, error) {
@@ -46,9 +51,7 @@ func (b *wholeBody) Read(p []byte) (int, error) {
 	}
 	if err := b.reserve(); err != nil {
 		b.err = err
-		if b.drain {
-			wire.Discard(b.ReadCloser, b.meter.limit)
-		}
+		b.meter.dropper.drop(b.ReadCloser, b.left())
 		return 0, err
 	}
 	if b.length < 0 {
@@ -57,6 +60,15 @@ func (b *wholeBody) Read(p []byte) (int, error) {
 	n, err := b.ReadCloser.Read(p)
 	b.read += int64(n)
 	b.room -= int64(n)
+	if over := b.meter.moved(n, err != nil || b.read == b.length); over != nil {
+		b.err = over
+		b.meter.revoked(b.ReadCloser, b.left())
+		return 0, over
+	}
+	if over := b.length < 0 && b.read > b.meter.limit; over && !b.over {
+		b.over = true
+		b.meter.dropper.drop(b.ReadCloser, wire.UnknownSize)
+	}
 	if b.length < 0 && errors.Is(err, io.EOF) {
 		b.meter.account.Settle(b.meter.size(b.read, b.compressed))
 	}

@@ -93,6 +93,9 @@ func ReadBodyAfter(body io.Reader, head int, declared, limit int64) (buf []byte,
 
 func readBody(body io.Reader, lead, head int, declared, limit int64) (buf []byte, got int, err error) {
 	if declared > limit {
+		// A body that reserves memory rejects the Read, and drops what the client still sends.
+		var one [1]byte
+		_, _ = body.Read(one[:])
 		return nil, 0, ErrMore
 	}
 	size := min(FirstStep, int(limit)+1)

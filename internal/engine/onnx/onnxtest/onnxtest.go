@@ -33,8 +33,10 @@ const (
 	Float8E4M3 = 17
 )
 
-// Graph is an ONNX graph of opset 15 with ONNX Runtime's own operators.
+// Graph is an ONNX graph with ONNX Runtime's own operators. Opset is the version of
+// ONNX's operators; 0 means 15.
 type Graph struct {
+	Opset        int
 	Nodes        []Node
 	Inputs       []Value
 	Outputs      []Value
@@ -97,7 +99,7 @@ func (g Graph) Encode() []byte {
 	var model []byte
 	model = appendVarint(model, 1, 8) // ir_version
 	model = appendMessage(model, 7, g.encode())
-	model = appendMessage(model, 8, appendVarint(nil, 2, 15)) // opset_import
+	model = appendMessage(model, 8, appendVarint(nil, 2, uint64(cmp.Or(g.Opset, 15)))) // opset_import
 	return appendMessage(model, 8, appendVarint(appendMessage(nil, 1, []byte(Microsoft)), 2, 1))
 }
 

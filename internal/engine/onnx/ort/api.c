@@ -1,4 +1,4 @@
-#include "api.h"
+#include "slots.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -6,15 +6,6 @@
 #ifdef __GLIBC__
 #include <malloc.h>
 #endif
-
-// The slot of each function, and its pointer type.
-#define FUNCTION(slot, name, result, ...) \
-  enum { name##Slot = slot };             \
-  typedef result(ORT_CALL *name##Function)(__VA_ARGS__);
-ORT_FUNCTIONS(FUNCTION)
-#undef FUNCTION
-
-#define ORT(library, name) ((name##Function)(library)->api[name##Slot])
 
 // ort_base is OrtApiBase, the structure that OrtGetApiBase returns.
 typedef struct {
@@ -67,24 +58,18 @@ const char *tw_message(const tw_library *l, const OrtStatus *status) { return OR
 
 void tw_release_status(const tw_library *l, OrtStatus *status) { ORT(l, ReleaseStatus)(status); }
 
-OrtStatus *tw_open_session(const tw_library *l, const void *path, const tw_options *o, OrtSession **session) {
-  OrtSessionOptions *options = NULL;
-  OrtStatus *s = ORT(l, CreateSessionOptions)(&options);
-  if (s != NULL) return s;
-  s = ORT(l, SetIntraOpNumThreads)(options, o->intra_op_threads);
-  if (s == NULL) s = ORT(l, SetInterOpNumThreads)(options, o->inter_op_threads);
-  if (s == NULL) s = ORT(l, SetSessionExecutionMode)(options, o->mode);
-  if (s == NULL) s = ORT(l, SetSessionGraphOptimizationLevel)(options, o->level);
-  for (size_t i = 0; s == NULL && i + 1 < o->config_length; i += 2)
-    s = ORT(l, AddSessionConfigEntry)(options, o->config[i], o->config[i + 1]);
-  if (s == NULL) s = ORT(l, CreateSession)(l->env, (const tw_path *)path, options, session);
-  ORT(l, ReleaseSessionOptions)(options);
-  return s;
+// set_run_options returns whether it could create the options of the call's runs.
+static int set_run_options(tw_call *c, int shrink) {
+  const tw_library *l = c->library;
+  OrtStatus *s = ORT(l, CreateRunOptions)(&c->options);
+  if (s == NULL && shrink)
+    s = ORT(l, AddRunConfigEntry)(c->options, "memory.enable_memory_arena_shrinkage", "cpu:0");
+  if (s != NULL) ORT(l, ReleaseStatus)(s);
+  return s == NULL;
 }
 
-void tw_close_session(const tw_library *l, OrtSession *session) { ORT(l, ReleaseSession)(session); }
-
-tw_call *tw_new_call(const tw_library *l, OrtSession *session, const char *const *names, size_t inputs, size_t outputs) {
+tw_call *tw_new_call(const tw_library *l, OrtSession *session, const char *const *names, size_t inputs, size_t outputs,
+                     int shrink) {
   tw_call *c = calloc(1, sizeof *c);
   if (c == NULL) return NULL;
   c->library = l;
@@ -94,7 +79,7 @@ tw_call *tw_new_call(const tw_library *l, OrtSession *session, const char *const
   c->outputs = outputs;
   c->tensors = calloc(inputs + outputs, sizeof *c->tensors);
   c->values = calloc(inputs + outputs, sizeof *c->values);
-  if (c->tensors == NULL || c->values == NULL) {
+  if (c->tensors == NULL || c->values == NULL || !set_run_options(c, shrink)) {
     tw_free_call(c);
     return NULL;
   }
@@ -102,6 +87,7 @@ tw_call *tw_new_call(const tw_library *l, OrtSession *session, const char *const
 }
 
 void tw_free_call(tw_call *c) {
+  if (c->options != NULL) ORT(c->library, ReleaseRunOptions)(c->options);
   free(c->tensors);
   free(c->values);
   free(c);
@@ -176,8 +162,8 @@ OrtStatus *tw_run(tw_call *c) {
   }
   int run = s == NULL && c->fault == TW_NO_FAULT;
   if (run)
-    s = ORT(l, Run)(c->session, NULL, c->names, (const OrtValue *const *)c->values, c->inputs, c->names + c->inputs,
-                    c->outputs, c->values + c->inputs);
+    s = ORT(l, Run)(c->session, c->options, c->names, (const OrtValue *const *)c->values, c->inputs,
+                    c->names + c->inputs, c->outputs, c->values + c->inputs);
   for (size_t i = 0; i < all; i++) {
     tw_tensor *t = &c->tensors[i];
     if (t->elem != 0 || !run) {
@@ -192,6 +178,15 @@ OrtStatus *tw_run(tw_call *c) {
   if (s != NULL || c->fault != TW_NO_FAULT) tw_release(c);
   return s;
 }
+
+// ignore releases the status of a function that fails only without an object.
+static void ignore(const tw_library *l, OrtStatus *s) {
+  if (s != NULL) ORT(l, ReleaseStatus)(s);
+}
+
+void tw_terminate(tw_call *c) { ignore(c->library, ORT(c->library, RunOptionsSetTerminate)(c->options)); }
+
+void tw_resume(tw_call *c) { ignore(c->library, ORT(c->library, RunOptionsUnsetTerminate)(c->options)); }
 
 OrtStatus *tw_read_strings(tw_call *c, size_t i, size_t elements, void *data) {
   const tw_library *l = c->library;

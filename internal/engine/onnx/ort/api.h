@@ -41,9 +41,14 @@ typedef struct OrtAllocator OrtAllocator;
            size_t output_count, OrtValue **outputs)                                                       \
   FUNCTION(10, CreateSessionOptions, OrtStatus *, OrtSessionOptions **)                                   \
   FUNCTION(13, SetSessionExecutionMode, OrtStatus *, OrtSessionOptions *, int mode)                       \
+  FUNCTION(17, DisableMemPattern, OrtStatus *, OrtSessionOptions *)                                       \
+  FUNCTION(19, DisableCpuMemArena, OrtStatus *, OrtSessionOptions *)                                      \
   FUNCTION(23, SetSessionGraphOptimizationLevel, OrtStatus *, OrtSessionOptions *, int level)             \
   FUNCTION(24, SetIntraOpNumThreads, OrtStatus *, OrtSessionOptions *, int threads)                       \
   FUNCTION(25, SetInterOpNumThreads, OrtStatus *, OrtSessionOptions *, int threads)                       \
+  FUNCTION(39, CreateRunOptions, OrtStatus *, OrtRunOptions **)                                           \
+  FUNCTION(46, RunOptionsSetTerminate, OrtStatus *, OrtRunOptions *)                                      \
+  FUNCTION(47, RunOptionsUnsetTerminate, OrtStatus *, OrtRunOptions *)                                    \
   FUNCTION(48, CreateTensorAsOrtValue, OrtStatus *, OrtAllocator *, const int64_t *shape, size_t rank,    \
            int elem, OrtValue **)                                                                         \
   FUNCTION(49, CreateTensorWithDataAsOrtValue, OrtStatus *, const OrtMemoryInfo *, void *data,            \
@@ -58,16 +63,22 @@ typedef struct OrtAllocator OrtAllocator;
            size_t rank)                                                                                   \
   FUNCTION(65, GetTensorTypeAndShape, OrtStatus *, const OrtValue *, OrtTensorTypeAndShapeInfo **)        \
   FUNCTION(69, CreateCpuMemoryInfo, OrtStatus *, int allocator, int memory, OrtMemoryInfo **)             \
+  FUNCTION(75, AllocatorAlloc, OrtStatus *, OrtAllocator *, size_t bytes, void **)                        \
+  FUNCTION(76, AllocatorFree, OrtStatus *, OrtAllocator *, void *)                                        \
   FUNCTION(78, GetAllocatorWithDefaultOptions, OrtStatus *, OrtAllocator **)                              \
   FUNCTION(92, ReleaseEnv, void, OrtEnv *)                                                                \
   FUNCTION(93, ReleaseStatus, void, OrtStatus *)                                                          \
   FUNCTION(94, ReleaseMemoryInfo, void, OrtMemoryInfo *)                                                  \
   FUNCTION(95, ReleaseSession, void, OrtSession *)                                                        \
   FUNCTION(96, ReleaseValue, void, OrtValue *)                                                            \
+  FUNCTION(97, ReleaseRunOptions, void, OrtRunOptions *)                                                  \
   FUNCTION(99, ReleaseTensorTypeAndShapeInfo, void, OrtTensorTypeAndShapeInfo *)                          \
   FUNCTION(100, ReleaseSessionOptions, void, OrtSessionOptions *)                                         \
   FUNCTION(130, AddSessionConfigEntry, OrtStatus *, OrtSessionOptions *, const char *key,                 \
            const char *value)                                                                             \
+  FUNCTION(131, CreateAllocator, OrtStatus *, const OrtSession *, const OrtMemoryInfo *, OrtAllocator **) \
+  FUNCTION(132, ReleaseAllocator, void, OrtAllocator *)                                                   \
+  FUNCTION(165, AddRunConfigEntry, OrtStatus *, OrtRunOptions *, const char *key, const char *value)      \
   FUNCTION(252, GetResizedStringTensorElementBuffer, OrtStatus *, OrtValue *, size_t index,               \
            size_t bytes, char **data)
 
@@ -90,6 +101,7 @@ typedef struct {
   int intra_op_threads, inter_op_threads;  // 0: one for each core
   int mode;                                // 0: sequential, 1: parallel
   int level;                               // of graph optimization
+  int no_arena, no_pattern;                // disable the memory arena, memory patterns
   const char *const *config;               // keys, each followed by its value
   size_t config_length;                    // number of keys and values
 } tw_options;
@@ -121,6 +133,7 @@ enum { TW_NO_FAULT, TW_BAD_STRINGS, TW_RANK_TOO_HIGH, TW_NO_MEMORY };
 typedef struct {
   const tw_library *library;
   OrtSession *session;
+  OrtRunOptions *options;    // of its runs: the terminate flag, and whether they shrink the arena
   const char *const *names;  // of the inputs, then of the outputs
   size_t inputs, outputs;    // their numbers
   tw_tensor *tensors;        // the inputs, then the outputs
@@ -146,14 +159,21 @@ void tw_release_status(const tw_library *l, OrtStatus *status);
 OrtStatus *tw_open_session(const tw_library *l, const void *path, const tw_options *o, OrtSession **session);
 void tw_close_session(const tw_library *l, OrtSession *session);
 
-// tw_new_call returns NULL when memory is exhausted. names outlive the call.
-tw_call *tw_new_call(const tw_library *l, OrtSession *session, const char *const *names, size_t inputs, size_t outputs);
+// tw_new_call returns NULL when memory is exhausted. names outlive the call. With shrink
+// set, every run ends by freeing the unused memory of the session's arena.
+tw_call *tw_new_call(const tw_library *l, OrtSession *session, const char *const *names, size_t inputs, size_t outputs,
+                     int shrink);
 void tw_free_call(tw_call *c);
 
 // tw_run creates values for the inputs and for the outputs with an element type, runs the
 // model, and describes the outputs that the runtime allocated. It releases all other
 // values, and after a failure those as well.
 OrtStatus *tw_run(tw_call *c);
+
+// tw_terminate makes a run end with an error before its next operator: the one that runs
+// on another thread, or the next one. tw_resume undoes it.
+void tw_terminate(tw_call *c);
+void tw_resume(tw_call *c);
 
 // tw_read_strings writes the output at index i of tensors, strings that the runtime
 // allocated, in the raw encoding of BYTES. elements is the product of its shape, more

@@ -3,11 +3,14 @@ package ort
 // #cgo noescape tw_run
 // #cgo nocallback tw_run
 // #cgo nocallback tw_release
+// #cgo nocallback tw_terminate
+// #cgo nocallback tw_resume
 // #cgo nocallback tw_read_strings
 // #include "api.h"
 import "C"
 
 import (
+	"context"
 	"fmt"
 	"runtime"
 	"time"
@@ -29,6 +32,30 @@ type Call struct {
 	pinner          runtime.Pinner
 	aligned         [][]byte // pooled buffers with copies of unaligned inputs
 	thread          thread
+	// terminate sets the terminate flag of the run, and then sends to terminated.
+	terminate  func()
+	terminated chan struct{}
+}
+
+// newCall returns a new Call, whose runs may shrink the session's arena.
+func (s *Session) newCall(shrink bool) (*Call, error) {
+	p := C.tw_new_call(s.library.c, s.ort, unsafe.SliceData(s.names), C.size_t(s.inputs), C.size_t(len(s.names)-s.inputs), flag(shrink))
+	if p == nil {
+		return nil, ErrNoMemory
+	}
+	tensors := unsafe.Slice(p.tensors, len(s.names))
+	c := &Call{session: s, c: p, inputs: tensors[:s.inputs], outputs: tensors[s.inputs:], terminated: make(chan struct{}, 1)}
+	c.terminate = func() {
+		C.tw_terminate(p)
+		c.terminated <- struct{}{}
+	}
+	return c, nil
+}
+
+// free frees a call that is not in use.
+func (c *Call) free() {
+	c.thread.stop()
+	C.tw_free_call(c.c)
 }
 
 // SetInput sets the input at index i, which must be valid (see tensor.Validate). The
@@ -84,13 +111,37 @@ func (c *Call) UnbindOutputs() {
 // Run runs the model, after every input was set. A failure of the runtime is an *Error.
 // BYTES that changed after validation are an ErrStrings. An output with more dimensions
 // than MaxRank is an ErrRank.
-func (c *Call) Run() error {
+//
+// When ctx is done during the run, the runtime ends it before its next operator, and Run
+// returns the context's error. A single operator is not interrupted. A run that completes
+// nevertheless is a success.
+func (c *Call) Run(ctx context.Context) error {
 	start := time.Now()
-	status := c.run()
+	status, ended := c.runUntilDone(ctx)
 	if long := time.Since(start) >= c.session.longRun; long != c.session.long.Load() {
 		c.session.long.Store(long)
 	}
-	return c.check(status)
+	err := c.check(status)
+	if err != nil && ended {
+		return ctx.Err()
+	}
+	return err
+}
+
+// runUntilDone runs the model and sets the terminate flag when ctx is done. It reports
+// whether it has. The flag is clear again when it returns.
+func (c *Call) runUntilDone(ctx context.Context) (status *C.OrtStatus, ended bool) {
+	if ctx.Done() == nil {
+		return c.run(), false
+	}
+	stop := context.AfterFunc(ctx, c.terminate)
+	status = c.run()
+	if stop() {
+		return status, false
+	}
+	<-c.terminated
+	C.tw_resume(c.c)
+	return status, true
 }
 
 // longRun is the duration from which a session's runs use a C thread: the handover takes
@@ -118,7 +169,7 @@ func (c *Call) check(s *C.OrtStatus) error {
 	case C.TW_RANK_TOO_HIGH:
 		return fmt.Errorf("output %d: %w, limit %d", int(c.c.failed)-len(c.inputs), ErrRank, MaxRank)
 	}
-	return errNoMemory
+	return ErrNoMemory
 }
 
 // OutputInfo describes the output at index i, which the runtime allocated in Run: its
@@ -156,6 +207,14 @@ func (c *Call) ReadOutput(i int, data []byte) error {
 // Release ends the call. It unpins the caller's memory, frees the outputs that the
 // runtime allocated, and returns the Call to its session for reuse.
 func (c *Call) Release() {
+	c.reset()
+	c.session.mu.Lock()
+	c.session.idle = append(c.session.idle, c)
+	c.session.mu.Unlock()
+}
+
+// reset makes the call ready for another run.
+func (c *Call) reset() {
 	allocated := false
 	for i := range c.outputs {
 		allocated = allocated || c.outputs[i].value != nil
@@ -170,7 +229,4 @@ func (c *Call) Release() {
 		c.aligned[i] = nil
 	}
 	c.aligned = c.aligned[:0]
-	c.session.mu.Lock()
-	c.session.idle = append(c.session.idle, c)
-	c.session.mu.Unlock()
 }

@@ -8,6 +8,7 @@ import "C"
 import (
 	"errors"
 	"fmt"
+	"os"
 	"unsafe"
 )
 
@@ -22,6 +23,9 @@ type Library struct {
 // Open loads the library at path. It is an error when the library is not ONNX Runtime, or
 // is older than MinVersion. The caller closes the Library, after the last of its sessions.
 func Open(path string) (*Library, error) {
+	if err := disableTelemetry(); err != nil {
+		return nil, err
+	}
 	h, err := loadLibrary(path)
 	if err != nil {
 		return nil, err
@@ -33,6 +37,12 @@ func Open(path string) (*Library, error) {
 	}
 	return l, nil
 }
+
+// disableTelemetry sets the environment variable that keeps the library from starting its
+// telemetry. Since 1.29 the library on Linux otherwise writes an identifier of the device
+// to the user's cache directory, and sends events to Microsoft: of the process, of every
+// session, and of every failed run, which then also keeps 4 kB of memory.
+func disableTelemetry() error { return os.Setenv("ORT_DISABLE_TELEMETRY", "1") }
 
 func (l *Library) open() error {
 	base, err := l.handle.symbol("OrtGetApiBase")
@@ -47,7 +57,7 @@ func (l *Library) open() error {
 	return l.statusError(failure)
 }
 
-// Version returns the library's version, such as "1.27.0".
+// Version returns the library's version, such as "1.30.0".
 func (l *Library) Version() string { return l.version }
 
 // Close ends the environment and unloads the library. It is called once, after every

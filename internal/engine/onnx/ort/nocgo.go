@@ -3,6 +3,7 @@
 package ort
 
 import (
+	"context"
 	"errors"
 
 	"github.com/tensorwire/tensorwire/internal/base/tensor"
@@ -36,6 +37,9 @@ type Session struct{}
 // Call returns ErrNoCgo.
 func (*Session) Call() (*Call, error) { return nil, ErrNoCgo }
 
+// ShrinkArena returns ErrNoCgo.
+func (*Session) ShrinkArena([]tensor.Tensor) error { return ErrNoCgo }
+
 // Close does nothing.
 func (*Session) Close() {}
 
@@ -52,7 +56,7 @@ func (*Call) BindOutput(int, tensor.Tensor) error { return ErrNoCgo }
 func (*Call) UnbindOutputs() {}
 
 // Run returns ErrNoCgo.
-func (*Call) Run() error { return ErrNoCgo }
+func (*Call) Run(context.Context) error { return ErrNoCgo }
 
 // OutputInfo returns ErrNoCgo.
 func (*Call) OutputInfo(int) (tensor.DataType, tensor.Shape, int64, error) {

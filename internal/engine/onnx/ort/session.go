@@ -5,7 +5,6 @@ package ort
 import "C"
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -26,6 +25,8 @@ type Session struct {
 	// previous run took that long.
 	longRun time.Duration
 	long    atomic.Bool
+	// shrink makes every run free the unused memory of the arena.
+	shrink bool
 
 	mu   sync.Mutex
 	idle []*Call // released, for reuse
@@ -48,7 +49,7 @@ func (l *Library) NewSession(path string, inputs, outputs []string, o Options) (
 		return nil, err
 	}
 	defer C.free(p)
-	s := &Session{library: l, inputs: len(inputs), longRun: longRun}
+	s := &Session{library: l, inputs: len(inputs), longRun: longRun, shrink: o.ShrinkArena}
 	if err := s.open(p, o); err != nil {
 		return nil, err
 	}
@@ -66,12 +67,20 @@ func (s *Session) open(path unsafe.Pointer, o Options) error {
 		options.mode = 1
 	}
 	options.level = C.int(o.Level)
+	options.no_arena, options.no_pattern = flag(o.NoArena), flag(o.NoMemPattern)
 	options.config, options.config_length = unsafe.SliceData(config), C.size_t(len(config))
 	err := s.library.statusError(C.tw_open_session(s.library.c, path, options, &s.ort))
 	// The runtime has copied the file's content to its own buffers: up to half of the
 	// allocated memory is free now.
 	C.tw_trim()
 	return err
+}
+
+func flag(set bool) C.int {
+	if set {
+		return 1
+	}
+	return 0
 }
 
 // cStrings copies strings without a NUL byte, and an array of pointers to them, to C
@@ -99,8 +108,7 @@ func freeStrings(table []*C.char) {
 // released.
 func (s *Session) Close() {
 	for _, c := range s.idle {
-		c.thread.stop()
-		C.tw_free_call(c.c)
+		c.free()
 	}
 	s.idle = nil
 	C.tw_close_session(s.library.c, s.ort)
@@ -110,9 +118,6 @@ func (s *Session) Close() {
 	// returns only the largest to the system.
 	C.tw_trim()
 }
-
-// errNoMemory reports a failed allocation in C.
-var errNoMemory = errors.New("out of memory")
 
 // Call returns a Call for one run, reused when possible. The caller releases it.
 func (s *Session) Call() (*Call, error) {
@@ -124,10 +129,5 @@ func (s *Session) Call() (*Call, error) {
 		return c, nil
 	}
 	s.mu.Unlock()
-	p := C.tw_new_call(s.library.c, s.ort, unsafe.SliceData(s.names), C.size_t(s.inputs), C.size_t(len(s.names)-s.inputs))
-	if p == nil {
-		return nil, errNoMemory
-	}
-	tensors := unsafe.Slice(p.tensors, len(s.names))
-	return &Call{session: s, c: p, inputs: tensors[:s.inputs], outputs: tensors[s.inputs:]}, nil
+	return s.newCall(s.shrink)
 }

@@ -80,6 +80,46 @@ var proofs = map[string]func(*testing.T){
 	"SetSessionExecutionMode": func(t *testing.T) {
 		startsThreads(t, 0, ort.Options{Level: ort.LevelAll, IntraOpThreads: 1, InterOpThreads: 13})
 	},
+	// The runtime rejects runs that shrink an arena that does not exist.
+	"DisableCpuMemArena": func(t *testing.T) {
+		for _, without := range []bool{false, true} {
+			err := runWith(t, ort.Options{Level: ort.LevelAll, NoArena: without, ShrinkArena: true})
+			if _, failed := errors.AsType[*ort.Error](err); failed != without {
+				t.Errorf("without an arena: %v, error %v", without, err)
+			}
+		}
+	},
+	"DisableMemPattern": func(t *testing.T) {
+		for _, without := range []bool{false, true} {
+			if grown := patternSize(t, without); (grown < patternBytes/2) != without {
+				t.Errorf("without patterns: %v, a small run allocates %d MB", without, grown>>20)
+			}
+		}
+	},
+	"AddRunConfigEntry": func(t *testing.T) {
+		if err := runWith(t, ort.Options{Level: ort.LevelAll, NoArena: true, ShrinkArena: true}); err == nil || !strings.Contains(err.Error(), "cpu") {
+			t.Errorf("error %v does not name the arena", err)
+		}
+	},
+	"CreateAllocator":  arenasShrink,
+	"AllocatorAlloc":   arenasShrink,
+	"AllocatorFree":    arenasShrink,
+	"ReleaseAllocator": arenasShrink,
+
+	"CreateRunOptions":         runsEndEarly,
+	"RunOptionsSetTerminate":   runsEndEarly,
+	"RunOptionsUnsetTerminate": runsEndEarly,
+	"ReleaseRunOptions": func(t *testing.T) {
+		s := open(t, write(t, weights(3)), []string{"x"}, []string{"y"})
+		defer s.Close()
+		in := tensor.Tensor{DataType: tensor.FP32, Shape: tensor.Shape{3}, Data: make([]byte, 12)}
+		doesNotLeak(t, 300_000, func() { // each has options of a few hundred bytes
+			if err := s.ShrinkArena([]tensor.Tensor{in}); err != nil {
+				t.Fatal(err)
+			}
+		})
+	},
+
 	"CreateTensorWithDataAsOrtValue": sessionsWork,
 	"Run":                            sessionsWork,
 	// The runtime allocates an output that is not bound.
@@ -195,7 +235,7 @@ func run(t *testing.T, s *ort.Session, inputs, outputs []tensor.Tensor, read fun
 			}
 		}
 	}
-	if err := call.Run(); err != nil {
+	if err := call.Run(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	if read != nil {
@@ -323,13 +363,5 @@ func doesNotLeak(t *testing.T, times int, do func()) {
 // resident returns the resident memory of the process in bytes.
 func resident(t *testing.T) int {
 	t.Helper()
-	statm, err := os.ReadFile("/proc/self/statm")
-	if err != nil {
-		t.Skip("no /proc on this system")
-	}
-	pages, err := strconv.Atoi(strings.Fields(string(statm))[1])
-	if err != nil {
-		t.Fatal(err)
-	}
-	return pages * os.Getpagesize()
+	return statm(t, 1)
 }

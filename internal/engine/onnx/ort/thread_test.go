@@ -39,7 +39,7 @@ func add(t *testing.T, s *ort.Session, value float32, n int) error {
 	if err != nil {
 		return err
 	}
-	if err := call.Run(); err != nil {
+	if err := call.Run(t.Context()); err != nil {
 		return err
 	}
 	if want := slices.Repeat([]float32{value + 1}, n); !slices.Equal(out, want) {

@@ -15,6 +15,8 @@ const MaxRank = 64
 var (
 	// ErrRank reports a tensor with more dimensions than MaxRank.
 	ErrRank = errors.New("too many dimensions")
+	// ErrNoMemory reports a failed allocation outside the runtime.
+	ErrNoMemory = errors.New("out of memory")
 	// ErrStrings reports BYTES data that does not match the input's shape.
 	ErrStrings = errors.New("malformed BYTES")
 )
@@ -48,6 +50,12 @@ type Options struct {
 	IntraOpThreads, InterOpThreads int
 	Parallel                       bool
 	Level                          Level
+	// NoArena allocates the memory of runs from the C library instead of the session's
+	// arena, which keeps it. NoMemPattern allocates each tensor of a run on its own,
+	// instead of all that the last run with these shapes needed at once.
+	NoArena, NoMemPattern bool
+	// ShrinkArena frees the arena's unused memory after every run.
+	ShrinkArena bool
 	// Config has the runtime's own settings as alternating names and values
 	// (onnxruntime_session_options_config_keys.h in its source).
 	Config []string

@@ -1,0 +1,224 @@
+package decoded
+
+import "encoding/json"
+
+// JSON counts a message in Protobuf's JSON. It accepts more than JSON: what it does not follow is
+// not decoded either, because protojson reads in the same order. The error names the field that
+// exceeds a limit, and is nil for malformed text.
+func (p *Plan) JSON(text []byte) (Estimate, error) {
+	c := jsonCounter{text: text}
+	c.space()
+	if _, err := c.message(p, 0); err != nil {
+		return c.Estimate, err
+	}
+	return c.Estimate, nil
+}
+
+// jsonCounter counts one message and all in it. Its methods return ok as false where the text is
+// malformed, or of another type than the field.
+type jsonCounter struct {
+	Estimate
+	text  []byte
+	at    int
+	total int64
+}
+
+// message counts the members of a message, nested depth deep.
+func (c *jsonCounter) message(p *Plan, depth int) (ok bool, err *limitError) {
+	c.Memory += p.memory
+	var few [usualFields]int64
+	found := counts(few[:])
+	if len(p.fields) > len(few) {
+		found = make(counts, len(p.fields))
+	}
+	return c.object(depth, func(key []byte) (bool, *limitError) {
+		at, known := p.byName[string(key)]
+		if !known {
+			return c.skip(depth + 1)
+		}
+		return c.member(&p.fields[at], found, depth+1)
+	})
+}
+
+// member counts the value of a field.
+func (c *jsonCounter) member(f *field, found counts, depth int) (ok bool, err *limitError) {
+	switch first := c.peek(); {
+	case first == '[' && f.list && f.kind != entry:
+		return c.items(depth, func() (bool, *limitError) { return c.item(f, found, depth+1) })
+	case first == '{' && f.kind == entry:
+		value := &PlanOf(f.of).fields[valueIndex]
+		return c.object(depth, func([]byte) (bool, *limitError) {
+			c.Memory += entryBytes
+			if err := found.add(f, 1, &c.total); err != nil {
+				return false, err
+			}
+			ok, err := c.item(value, make(counts, len(PlanOf(f.of).fields)), depth+1)
+			if err != nil {
+				return false, err.within(f, 0)
+			}
+			return ok, nil
+		})
+	case first == '{' && f.kind == message && !f.list:
+		return c.item(f, found, depth)
+	case first == '"' && f.kind == text && !f.list:
+		return c.item(f, found, depth)
+	}
+	return c.skip(depth)
+}
+
+// valueIndex is the index of the value among the two fields of a map's entry.
+const valueIndex = 1
+
+// item counts one value of a field, or of a list.
+func (c *jsonCounter) item(f *field, found counts, depth int) (ok bool, err *limitError) {
+	if err := found.add(f, 1, &c.total); err != nil {
+		return false, err
+	}
+	begin := c.at
+	if f.kind == message && c.peek() == '{' {
+		if f.list {
+			c.Memory += growing(8) // a pointer
+		}
+		ok, err = c.message(PlanOf(f.of), depth)
+		if err != nil {
+			return false, err.within(f, found[f.index]-1)
+		}
+		return ok, nil
+	}
+	if ok, err = c.skip(depth); !ok {
+		return ok, err
+	}
+	size := int64(c.at - begin)
+	switch {
+	case f.kind == numeric && f.list:
+		c.Memory += growing(f.width)
+	case f.kind == text && f.list:
+		c.Memory += growing(textBytes)
+	}
+	if f.kind == text {
+		c.Memory += size
+		c.Passing += size // the text without escapes, where it encodes bytes
+	}
+	if f.joined {
+		c.Memory += size + prefixBytes
+	}
+	return true, nil
+}
+
+// skip passes a value.
+func (c *jsonCounter) skip(depth int) (ok bool, err *limitError) {
+	switch c.peek() {
+	case '"':
+		_, _, ok = c.string()
+		return ok, nil
+	case '{':
+		return c.object(depth, func([]byte) (bool, *limitError) { return c.skip(depth + 1) })
+	case '[':
+		return c.items(depth, func() (bool, *limitError) { return c.skip(depth + 1) })
+	}
+	begin := c.at // a number, true, false or null
+	for c.at < len(c.text) && !isDelimiter(c.text[c.at]) {
+		c.at++
+	}
+	return c.at > begin, nil
+}
+
+// object passes an object. member passes the value of each key.
+func (c *jsonCounter) object(depth int, member func(key []byte) (bool, *limitError)) (ok bool, err *limitError) {
+	return c.list('{', '}', depth, func() (bool, *limitError) {
+		key, ok := c.key()
+		if !ok {
+			return false, nil
+		}
+		return member(key)
+	})
+}
+
+// items passes an array.
+func (c *jsonCounter) items(depth int, item func() (bool, *limitError)) (ok bool, err *limitError) {
+	return c.list('[', ']', depth, item)
+}
+
+// list passes what is between two brackets and separated by commas.
+func (c *jsonCounter) list(open, closing byte, depth int, part func() (bool, *limitError)) (ok bool, err *limitError) {
+	if depth >= MaxDepth {
+		return false, errDepth()
+	}
+	if !c.next(open) {
+		return false, nil
+	}
+	if c.next(closing) {
+		return true, nil
+	}
+	for {
+		if ok, err := part(); !ok {
+			return false, err
+		}
+		if !c.next(',') {
+			return c.next(closing), nil
+		}
+	}
+}
+
+// string passes a string and returns it without its quotes.
+func (c *jsonCounter) string() (content []byte, escaped, ok bool) {
+	if c.peek() != '"' {
+		return nil, false, false
+	}
+	c.at++
+	for begin := c.at; c.at < len(c.text); c.at++ {
+		switch c.text[c.at] {
+		case '\\':
+			escaped = true
+			c.at++
+		case '"':
+			c.at++
+			return c.text[begin : c.at-1], escaped, true
+		}
+	}
+	return nil, false, false
+}
+
+// key passes a key and its colon.
+func (c *jsonCounter) key() (key []byte, ok bool) {
+	begin := c.at
+	key, escaped, ok := c.string()
+	if escaped && ok {
+		var text string
+		ok = json.Unmarshal(c.text[begin:c.at], &text) == nil
+		key = []byte(text)
+	}
+	return key, ok && c.next(':')
+}
+
+// peek returns the next byte; 0 at the end.
+func (c *jsonCounter) peek() byte {
+	if c.at < len(c.text) {
+		return c.text[c.at]
+	}
+	return 0
+}
+
+// next passes a byte and the spaces around it, and reports whether it is there.
+func (c *jsonCounter) next(b byte) bool {
+	c.space()
+	if c.peek() != b {
+		return false
+	}
+	c.at++
+	c.space()
+	return true
+}
+
+func (c *jsonCounter) space() {
+	for c.at < len(c.text) && isSpace(c.text[c.at]) {
+		c.at++
+	}
+}
+
+func isSpace(b byte) bool { return b == ' ' || b == '\t' || b == '\n' || b == '\r' }
+
+// isDelimiter reports whether a number or a word ends before b.
+func isDelimiter(b byte) bool {
+	return b == ',' || b == ']' || b == '}' || b == ':' || isSpace(b)
+}
