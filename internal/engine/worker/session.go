@@ -17,6 +17,7 @@ var (
 	_ engine.Session        = (*session)(nil)
 	_ engine.HealthReporter = (*session)(nil)
 	_ engine.Screener       = (*session)(nil)
+	_ engine.GroupRunner    = (*session)(nil)
 )
 
 // session is a model in a worker.
@@ -64,10 +65,6 @@ func (s *session) load(ctx context.Context) error {
 	return nil
 }
 
-// maxRuns bounds how often a request runs again because of others: its worker died of
-// another request or of a limit.
-const maxRuns = 5
-
 func (s *session) Run(ctx context.Context, inputs []tensor.Tensor) (*engine.Result, error) {
 	if err := s.signature.CheckInputs(inputs); err != nil {
 		return nil, err
@@ -80,41 +77,37 @@ func (s *session) Run(ctx context.Context, inputs []tensor.Tensor) (*engine.Resu
 	if engine.IsSuspect(ctx) {
 		return s.runAlone(ctx, inputs)
 	}
-	var err error
-	for range maxRuns {
-		var died Process
-		var result *engine.Result
-		if died, result, err = s.runOnce(ctx, inputs); !errors.Is(err, engine.ErrCrashed) || died == nil {
-			return result, err
-		}
-		if err := ctx.Err(); err != nil {
-			return nil, err
-		}
-		if byServer(died.Death()) {
-			continue // the server ended it, because of another run
-		}
-		if engine.IsBatch(ctx) {
-			return nil, err // its requests are suspects, each by itself
-		}
+	var result *engine.Result
+	suspect, err := s.runShared(ctx, func(p Process, id uint64) (err error) {
+		result, err = s.runIn(ctx, p, id, inputs)
+		return err
+	})
+	if suspect && !engine.IsBatch(ctx) { // the requests of a batch are suspects, each by itself
 		return s.runAlone(ctx, inputs)
 	}
-	return nil, err
+	return result, err
 }
 
-// runOnce runs the model in its host's process, which it returns if that died meanwhile.
-func (s *session) runOnce(ctx context.Context, inputs []tensor.Tensor) (died Process, _ *engine.Result, err error) {
-	p, id, err := s.acquire(ctx)
-	if err != nil {
-		return nil, nil, err
+// RunGroup implements [engine.GroupRunner].
+func (s *session) RunGroup(ctx context.Context, requests [][]tensor.Tensor) ([]*engine.Result, error) {
+	for _, inputs := range requests {
+		if err := s.signature.CheckInputs(inputs); err != nil {
+			return nil, err
+		}
 	}
-	p.running.Add(1)
-	result, err := s.runIn(ctx, p, id, inputs)
-	if errors.Is(err, engine.ErrCrashed) {
-		<-p.Done()
-		return p, nil, err
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if s.closed {
+		return nil, engine.ErrClosed
 	}
-	p.running.Add(-1)
-	return nil, result, err
+	var results []*engine.Result
+	_, err := s.runShared(ctx, func(p Process, id uint64) error {
+		return s.limited(ctx, p, func(ctx context.Context) (err error) {
+			results, err = p.RunGroup(ctx, id, requests)
+			return err
+		})
+	})
+	return results, err
 }
 
 // acquire returns the process that has the model, and its ID there.

@@ -84,6 +84,7 @@ func (s *scheduler) takeLocked(in *instance, batch []*entry, now time.Time) {
 	for _, e := range batch {
 		s.queue.remove(e)
 	}
+	in.grouped = !s.joinableLocked()
 	s.startLocked(in, batch, now)
 }
 
@@ -94,6 +95,7 @@ func (s *scheduler) startLocked(in *instance, batch []*entry, now time.Time) {
 	}
 	in.batch, in.started, in.running = batch, now, true
 	in.turn = s.order.take()
+	s.groupPause = max(s.groupPause-1, 0)
 	if s.soloBatches++; len(batch) > 1 {
 		s.soloBatches = 0
 	}

@@ -20,6 +20,7 @@ var (
 // scheduler is the queue of one model and its instances.
 type scheduler struct {
 	session engine.Session
+	groups  engine.GroupRunner // session, if it is one
 	options Options
 	loops   sync.WaitGroup // of instances, and of calls on callers' goroutines
 
@@ -42,7 +43,9 @@ type scheduler struct {
 	// misfits counts consecutive batches whose outputs lack the batch dimension,
 	// soloBatches consecutive batches of one request.
 	misfits, soloBatches int
-	reported             counts
+	// groupPause is the number of calls until groups are tried again.
+	groupPause int
+	reported   counts
 	// order is nil when answers need no order.
 	order     *order
 	closed    bool
@@ -66,6 +69,7 @@ type scheduler struct {
 // to be good does not fail.
 func New(session engine.Session, options Options) engine.Session {
 	s := &scheduler{session: session, options: options.withDefaults()}
+	s.groups, _ = session.(engine.GroupRunner)
 	s.queue = newQueue(s.options.Levels)
 	s.prober = prober{maxBytes: s.options.ProbeBytes, seed: maphash.MakeSeed()}
 	if b := s.options.Batching; b != nil && b.PreserveOrdering && s.options.Instances > 1 {
