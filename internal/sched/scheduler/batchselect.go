@@ -79,6 +79,9 @@ func (s *scheduler) candidatesLocked(batch []*entry, now time.Time, all bool) (_
 func (s *scheduler) batchSizeLocked(candidates []*entry, full bool, now time.Time) (int, time.Duration) {
 	b := s.options.Batching
 	if !s.joinableLocked() {
+		if wait := s.holdLocked(candidates[0], len(candidates), now); wait > 0 {
+			return 0, wait
+		}
 		return (len(candidates) + s.woken) / (s.woken + 1), 0 // other woken instances take as many
 	}
 	if candidates[0].rows == 0 {

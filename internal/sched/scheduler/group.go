@@ -33,6 +33,36 @@ func (s *scheduler) groupLimitLocked(e *entry) int {
 	return int(min(maxGroup, max(maxGroupTime/max(s.cost.run(e.size, e.rows), 1), 1)))
 }
 
+// holdLocked returns how long requests wait to form a group, while another call runs: its
+// end starts the next one. It is 0 for a full group, and where the model's time is more
+// than that of the wake-ups, so that a second instance gains time.
+func (s *scheduler) holdLocked(first *entry, waiting int, now time.Time) time.Duration {
+	limit := s.groupLimitLocked(first)
+	if limit == 1 || waiting >= limit || s.wakeUps.overhead < s.wakeUps.compute {
+		return 0
+	}
+	if s.woken > 0 {
+		return maxGroupTime
+	}
+	hold := time.Duration(0)
+	for _, in := range s.instances {
+		if in.running {
+			hold = max(hold, maxGroupTime-now.Sub(in.started))
+		}
+	}
+	return hold
+}
+
+// wakeUps has the model's time for one request, and the rest of the time of a call, as
+// moving averages.
+type wakeUps struct{ compute, overhead time.Duration }
+
+// record records a call for so many requests.
+func (w *wakeUps) record(took, compute time.Duration, requests int) {
+	w.compute += (compute/time.Duration(requests) - w.compute) / minCalls
+	w.overhead += (took - compute - w.overhead) / minCalls
+}
+
 // inGroup reports whether two requests can be in one group.
 func (e *entry) inGroup(other *entry) bool {
 	return e.size == other.size && other.bytes <= maxGroupBytes
@@ -71,10 +101,10 @@ func (in *instance) runGroup(batch []*entry) ([]*engine.Result, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	in.endLocked(nil)
-	answered := 0
+	answered, compute := 0, time.Duration(0)
 	for _, r := range results {
 		if r != nil {
-			answered++
+			answered, compute = answered+1, compute+r.Timings.Compute
 		}
 	}
 	if answered < len(batch) {
@@ -82,6 +112,7 @@ func (in *instance) runGroup(batch []*entry) ([]*engine.Result, error) {
 	}
 	if answered > 0 {
 		s.health.succeeded()
+		s.wakeUps.record(took, compute, answered)
 		s.cost.record(took/time.Duration(len(batch)), batch[0].size, max(batch[0].rows, 1))
 	}
 	return results, err

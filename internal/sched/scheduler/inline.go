@@ -16,7 +16,7 @@ const maxInline = 2 * time.Millisecond
 // nil when the request must be queued: no instance is idle, other requests wait or may join,
 // answers have an order, or the call may be long.
 func (s *scheduler) claimInlineLocked(e *entry) *instance {
-	if len(s.idle) == 0 || s.queue.requests > 0 || s.order != nil || !s.runsAloneLocked() || !s.isShortLocked(e) {
+	if len(s.idle) == 0 || s.queue.requests > 0 || s.order != nil || !s.runsAloneLocked() || !s.isShortLocked(e) || s.holdLocked(e, 1, e.arrived) > 0 {
 		return nil
 	}
 	in := s.idle[len(s.idle)-1]

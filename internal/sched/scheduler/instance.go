@@ -177,6 +177,7 @@ func (in *instance) call(ctx context.Context, inputs []tensor.Tensor, batch []*e
 	in.endLocked(nil)
 	if err == nil {
 		s.health.succeeded()
+		s.wakeUps.record(took, result.Timings.Compute, 1)
 		s.cost.record(took, batch[0].size, max(rows, 1))
 	}
 	return result, err

@@ -43,6 +43,7 @@ type scheduler struct {
 	// misfits counts consecutive batches whose outputs lack the batch dimension,
 	// soloBatches consecutive batches of one request.
 	misfits, soloBatches int
+	wakeUps              wakeUps
 	// groupPause is the number of calls until groups are tried again.
 	groupPause int
 	reported   counts
