@@ -96,6 +96,7 @@ func (s *scheduler) startLocked(in *instance, batch []*entry, now time.Time) {
 	in.batch, in.started, in.running = batch, now, true
 	in.turn = s.order.take()
 	s.groupPause = max(s.groupPause-1, 0)
+	s.groupable = s.groupLimitLocked(batch[0]) > 1
 	if s.soloBatches++; len(batch) > 1 {
 		s.soloBatches = 0
 	}

@@ -27,11 +27,13 @@ func (s *scheduler) claimInlineLocked(e *entry) *instance {
 	return in
 }
 
-// runsAloneLocked reports whether no other request would join one that arrives now. With
-// batching that is the case while callers do not arrive together (see yieldsLocked), and
-// no instance is about to take a batch.
+// runsAloneLocked reports whether no other request would join one that arrives now: callers
+// do not arrive together (see yieldsLocked), and no instance is about to take a batch.
 func (s *scheduler) runsAloneLocked() bool {
-	return !s.joinableLocked() || (s.options.Batching.MaxDelay == 0 && s.woken == 0 && !s.yieldsLocked())
+	if s.joinableLocked() && (s.options.Batching.MaxDelay > 0 || s.woken > 0) {
+		return false
+	}
+	return !s.yieldsLocked()
 }
 
 // isShortLocked reports whether the calls of requests of this size have been short.

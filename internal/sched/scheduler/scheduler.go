@@ -44,6 +44,8 @@ type scheduler struct {
 	// soloBatches consecutive batches of one request.
 	misfits, soloBatches int
 	wakeUps              wakeUps
+	// groupable reports that the last request could have been in a group.
+	groupable bool
 	// groupPause is the number of calls until groups are tried again.
 	groupPause int
 	reported   counts
