@@ -165,24 +165,24 @@ func TestAFailedGroupRunsAgain(t *testing.T) {
 		result   func(context.Context, []*engine.Result) ([]*engine.Result, error)
 		suspects int
 	}{
-		"crash": {func(context.Context, []*engine.Result) ([]*engine.Result, error) {
+		"crash": {result: func(context.Context, []*engine.Result) ([]*engine.Result, error) {
 			return nil, fmt.Errorf("%w: SIGSEGV", engine.ErrCrashed)
-		}, 3},
-		"error": {func(context.Context, []*engine.Result) ([]*engine.Result, error) { return nil, errors.New("no") }, 0},
-		"panic": {func(context.Context, []*engine.Result) ([]*engine.Result, error) { panic("no") }, 0},
-		"too few results": {func(_ context.Context, results []*engine.Result) ([]*engine.Result, error) {
+		}, suspects: 3},
+		"error": {result: func(context.Context, []*engine.Result) ([]*engine.Result, error) { return nil, errors.New("no") }},
+		"panic": {result: func(context.Context, []*engine.Result) ([]*engine.Result, error) { panic("no") }},
+		"too few results": {result: func(_ context.Context, results []*engine.Result) ([]*engine.Result, error) {
 			return results[1:], nil
-		}, 0},
-		"wrong outputs": {func(_ context.Context, results []*engine.Result) ([]*engine.Result, error) {
+		}},
+		"wrong outputs": {result: func(_ context.Context, results []*engine.Result) ([]*engine.Result, error) {
 			results[2].Outputs = nil
 			return results, nil
-		}, 0},
-		"not a batch": {func(ctx context.Context, results []*engine.Result) ([]*engine.Result, error) {
+		}},
+		"not a batch": {result: func(ctx context.Context, results []*engine.Result) ([]*engine.Result, error) {
 			if !engine.IsBatch(ctx) {
 				return results, nil
 			}
 			return nil, errors.New("no")
-		}, 0},
+		}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			bubble(t, func(t *testing.T) {
