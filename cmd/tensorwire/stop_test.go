@@ -39,13 +39,25 @@ func TestMain(m *testing.M) {
 	}())
 }
 
-// TestStopsWhileAModelLoads sends SIGTERM while the engine loads a model, which cannot be
-// interrupted.
+// A worker that loads a model ends with the server, which has nothing to wait for.
+func TestStopsWhileAWorkerLoads(t *testing.T) {
+	dir := t.TempDir()
+	slowToLoad().Write(t, filepath.Join(dir, "slow/1/model.onnx"))
+	for _, wait := range []time.Duration{500 * time.Millisecond, 2 * time.Second} {
+		code, out := stopAfter(t, wait, "serve", "--models", dir, "--model-control", "none", "--listen", "127.0.0.1:0", "--shutdown-timeout", "10s", "--isolation", "version")
+		if code != exitOK && code != -1 { // -1: before the program handled signals
+			t.Errorf("after %v the server ended with %d:\n%s", wait, code, out)
+		}
+	}
+}
+
+// TestStopsWhileAModelLoads sends SIGTERM while the engine loads a model in the server's
+// process, which cannot be interrupted.
 func TestStopsWhileAModelLoads(t *testing.T) {
 	dir := t.TempDir()
 	slowToLoad().Write(t, filepath.Join(dir, "slow/1/model.onnx"))
 	for wait := 50 * time.Millisecond; ; wait *= 2 {
-		code, out := stopAfter(t, wait, "serve", "--models", dir, "--model-control", "none", "--listen", "127.0.0.1:0", "--shutdown-timeout", "100ms")
+		code, out := stopAfter(t, wait, "serve", "--models", dir, "--model-control", "none", "--listen", "127.0.0.1:0", "--shutdown-timeout", "100ms", "--isolation", "off")
 		switch {
 		case code == exitOK, code == -1:
 			// The signal came before the load, or before the program.

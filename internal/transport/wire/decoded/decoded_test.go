@@ -178,7 +178,7 @@ func TestMalformedMessagesHaveNoErrorOfTheirOwn(t *testing.T) {
 // The estimate covers what a decoded message takes, except for what the allocator rounds up, and is
 // not far above it.
 func TestEstimateIsWhatDecodingTakes(t *testing.T) {
-	const n = 100_000
+	const n = 500_000 // large beside what the runtime allocates meanwhile
 	element := func(int) []byte { return []byte("abc") }
 	for name, m := range map[string]proto.Message{
 		"raw":        &inference.ModelInferRequest{RawInputContents: [][]byte{make([]byte, n), make([]byte, 2*n)}},
