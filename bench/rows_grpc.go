@@ -15,11 +15,11 @@ const (
 	maxSmallCPU = 0.8 // of CPU per request, for payloads below an image
 	maxCPU      = 0.5 // and for larger ones
 	maxP99      = 1.0
-	maxMemory   = 0.6 // of the peak, at largeBytes with maxCallers
-	maxIdle     = 1.0 // of the memory of an idle connection
+	maxMemory   = 0.6  // of the peak, at largeBytes with maxCallers
+	maxIdle     = 1.0  // of the memory of an idle connection
 	maxModelCPU = 0.42 // of CPU per request with a model, from an image on
-	minFrames   = 1.5 // of the frames per second of a stream
-	minUpload   = 200 // MB/s on a slow link, not a ratio
+	minFrames   = 1.5  // of the frames per second of a stream
+	minUpload   = 200  // MB/s on a slow link, not a ratio
 )
 
 const maxCallers = 32
@@ -33,8 +33,7 @@ func (b *bench) withoutModel(connect connector, args ...string) (all []contender
 	return all
 }
 
-// withIdentity returns grpc-go's server, which calls ONNX Runtime directly, and Tensorwire
-// with two pairs of arguments, with the models of the repository at dir.
+// withIdentity returns grpc-go's server around ONNX Runtime, and Tensorwire with two settings.
 func (b *bench) withIdentity(connect connector, dir string, first, second [2]string) []contender {
 	return []contender{
 		{kindGRPCGo, b.program, []string{serveCommand, "-kind", kindGRPCGo, "-model", modelFile(dir, identityModel), "-onnxruntime-lib", b.library}, connect},
@@ -43,9 +42,7 @@ func (b *bench) withIdentity(connect connector, dir string, first, second [2]str
 	}
 }
 
-func identity() []servedModel {
-	return []servedModel{{name: identityModel, graph: model.Identity()}}
-}
+func identity() []servedModel { return []servedModel{{name: identityModel, graph: model.Identity()}} }
 
 // unaryRows measures payloads of different sizes, callers and connections.
 func (b *bench) unaryRows(ctx context.Context, targets func(size, callers int) map[string]target, contenders func(size, callers, conns int) []contender) (rows []row, _ error) {
@@ -81,11 +78,8 @@ func (b *bench) unary(ctx context.Context, text string, contenders func(size, ca
 		}
 		return targets
 	}, contenders)
-	t := b.table([]string{"bytes", "callers", "connections"}, withNetHTTP(
-		column{header: "server CPU per request", figure: cpu}, column{header: "requests/s", figure: rate},
-		column{header: "p50", figure: p50}, column{header: "p99", figure: p99}, column{header: "peak memory", figure: peak}), rows)
 	return report.Report{
-		report.Paragraph(text), t,
+		report.Paragraph(text), b.table([]string{"bytes", "callers", "connections"}, withNetHTTP(perRequest...), rows),
 		report.Paragraphf("× is against grpc-go, in turns; the columns of `net/http` are Tensorwire with `--http2 net/http`. Targets: CPU per request at most %.2f× at %d bytes and %.2f× above, p99 at most %.2f×, peak memory (PSS) at %s bytes with %d callers at most %.2f×. %s",
 			maxSmallCPU, smallBytes, maxCPU, maxP99, report.Count(largeBytes), maxCallers, maxMemory, missText),
 	}, err
@@ -124,20 +118,17 @@ func grpcResponses(ctx context.Context, b *bench) (report.Report, error) {
 // grpcIdentity measures requests and responses of one size with a model, in the server's
 // process and in a worker process.
 func grpcIdentity(ctx context.Context, b *bench) (report.Report, error) {
-	columns := []column{
-		{header: "CPU per request, `off`", figure: cpu}, {header: "`version`", figure: cpu, of: 1}, {header: "requests/s, `off`", figure: rate}, {header: "`version`, requests/s", figure: rate, of: 1},
-		{header: "p99, `off`", figure: p99}, {header: "`version`, p99", figure: p99, of: 1}, {header: "peak memory, `off`", figure: peak}, {header: "`version`, peak memory", figure: peak, of: 1},
-	}
+	columns := []column{{header: "CPU per request, `off`", figure: cpu}, {header: "CPU per request, `version`", figure: cpu, of: 1}, {header: "requests/s, `off`", figure: rate}, {header: "requests/s, `version`", figure: rate, of: 1},
+		{header: "p99, `off`", figure: p99}, {header: "p99, `version`", figure: p99, of: 1}, {header: "peak memory, `off`", figure: peak}, {header: "peak memory, `version`", figure: peak, of: 1}}
 	targets := func(size, callers int) map[string]target {
 		inProcess, isolated := maxModelCPU, maxModelCPU
-		if size < imageBytes {
-			inProcess, isolated = 0.85, 1.25
-		}
-		if size < imageBytes && callers == maxCallers {
-			isolated = 1
-		}
-		if callers == 1 && size < imageBytes {
+		switch {
+		case size < imageBytes && callers == 1:
 			return nil
+		case size < imageBytes && callers == maxCallers:
+			inProcess, isolated = 0.85, 1
+		case size < imageBytes:
+			inProcess, isolated = 0.85, 1.25
 		}
 		return map[string]target{columns[0].header: {max: inProcess}, columns[1].header: {max: isolated}}
 	}
@@ -172,7 +163,9 @@ func grpcStreams(ctx context.Context, b *bench) (report.Report, error) {
 		}{
 			{"none; a number", hasLength(imageBytes), func(c connector) []contender { return b.withoutModel(c) }},
 			{"none; the frame", isPayload(payload), func(c connector) []contender { return b.withoutModel(c, "-echo") }},
-			{"identity; the frame", isPayload(payload), func(c connector) []contender { return b.withIdentity(c, dir, [2]string{"--http2", "auto"}, [2]string{"--http2", kindNetHTTP}) }},
+			{"identity; the frame", isPayload(payload), func(c connector) []contender {
+				return b.withIdentity(c, dir, [2]string{"--http2", "auto"}, [2]string{"--http2", kindNetHTTP})
+			}},
 		} {
 			for _, shape := range shapes {
 				streams, conns := shape[0], shape[1]
