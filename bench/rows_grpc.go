@@ -118,8 +118,7 @@ func grpcResponses(ctx context.Context, b *bench) (report.Report, error) {
 // grpcIdentity measures requests and responses of one size with a model, in the server's
 // process and in a worker process.
 func grpcIdentity(ctx context.Context, b *bench) (report.Report, error) {
-	columns := []column{{header: "CPU per request, `off`", figure: cpu}, {header: "CPU per request, `version`", figure: cpu, of: 1}, {header: "requests/s, `off`", figure: rate}, {header: "requests/s, `version`", figure: rate, of: 1},
-		{header: "p99, `off`", figure: p99}, {header: "p99, `version`", figure: p99, of: 1}, {header: "peak memory, `off`", figure: peak}, {header: "peak memory, `version`", figure: peak, of: 1}}
+	columns := []column{{header: "CPU per request, `off`", figure: cpu}, {header: "CPU per request, `version`", figure: cpu, of: 1}, {header: "requests/s, `off`", figure: rate}, {header: "requests/s, `version`", figure: rate, of: 1}, {header: "p99, `off`", figure: p99}, {header: "p99, `version`", figure: p99, of: 1}, {header: "peak memory, `off`", figure: peak}, {header: "peak memory, `version`", figure: peak, of: 1}}
 	targets := func(size, callers int) map[string]target {
 		inProcess, isolated := maxModelCPU, maxModelCPU
 		switch {

@@ -73,7 +73,7 @@ func (m *grouping) ranGroups() string {
 }
 
 // crowd sends requests with the values from 1 to n while the only instance is busy.
-func crowd(t *testing.T, s engine.Session, c *callers, n int) {
+func crowd(t *testing.T, c *callers, n int) {
 	t.Helper()
 	busy, cancel := context.WithCancel(t.Context())
 	c.call(busy, loops, context.Canceled)
@@ -94,11 +94,11 @@ func TestWaitingRequestsFormAGroup(t *testing.T) {
 		s := started(t, model, scheduler.Options{Instances: 1})
 		warm(t, s, 10)
 		c := callers{t: t, session: s}
-		crowd(t, s, &c, 5)
+		crowd(t, &c, 5)
 		if got := model.ranGroups(); got != "[[1 2 3 4 5]]" {
 			t.Errorf("groups %s", got)
 		}
-		crowd(t, s, &c, 20)
+		crowd(t, &c, 20)
 		if len(model.groups) != 2 || len(model.groups[0]) != 16 || len(model.groups[1]) != 4 {
 			t.Errorf("groups %s", model.ranGroups())
 		}
@@ -146,13 +146,13 @@ func TestRequestsWithoutAResultRunAlone(t *testing.T) {
 		s := started(t, model, scheduler.Options{Instances: 1})
 		warm(t, s, 10)
 		c := callers{t: t, session: s}
-		crowd(t, s, &c, 3)
-		crowd(t, s, &c, 3)
+		crowd(t, &c, 3)
+		crowd(t, &c, 3)
 		if got := model.ranGroups(); got != "[[1 2 3]]" {
 			t.Errorf("groups %s", got)
 		}
 		warm(t, s, 300)
-		crowd(t, s, &c, 2)
+		crowd(t, &c, 2)
 		if got := model.ranGroups(); got != "[[1 2]]" {
 			t.Errorf("groups after the pause: %s", got)
 		}
@@ -191,7 +191,7 @@ func TestAFailedGroupRunsAgain(t *testing.T) {
 				warm(t, s, 10)
 				c := callers{t: t, session: s}
 				before := len(model.ran())
-				crowd(t, s, &c, 3)
+				crowd(t, &c, 3)
 				if again := len(model.ran()) - before; again != 6 || model.suspects != test.suspects {
 					t.Errorf("%d runs, %d of them of suspects", again, model.suspects)
 				}

@@ -20,8 +20,13 @@ func TestGroupsCross(t *testing.T) {
 	p := start(t, 4, channel.Options{})
 	texts := tensor.AppendElement(tensor.AppendElement(nil, []byte("ab")), nil)
 	kinds := [][]tensor.Tensor{
-		{}, {uint8s(3)}, {uint8s(5), int64s(1, 2)}, {{DataType: tensor.FP32, Shape: tensor.Shape{}, Data: make([]byte, 4)}},
-		{{DataType: tensor.FP32, Shape: tensor.Shape{1, 0, 3}}, uint8s(3)}, {{DataType: tensor.Bytes, Shape: tensor.Shape{2, 1}, Data: texts}}, {{}, uint8s(1)},
+		{},
+		{uint8s(3)},
+		{uint8s(5), int64s(1, 2)},
+		{{DataType: tensor.FP32, Shape: tensor.Shape{}, Data: make([]byte, 4)}},
+		{{DataType: tensor.FP32, Shape: tensor.Shape{1, 0, 3}}, uint8s(3)},
+		{{DataType: tensor.Bytes, Shape: tensor.Shape{2, 1}, Data: texts}},
+		{{}, uint8s(1)},
 	}
 	var group sync.WaitGroup
 	for range 8 {
