@@ -34,11 +34,12 @@ func (s *scheduler) groupLimitLocked(e *entry) int {
 }
 
 // holdLocked returns how long requests wait to form a group, while another call runs: its
-// end starts the next one. It is 0 for a full group, and where the model's time is more
-// than that of the wake-ups, so that a second instance gains time.
+// end starts the next one. It is 0 for a full group, for a request with a queue timeout, and
+// where the model's time is more than that of the wake-ups, so that a second instance gains
+// time.
 func (s *scheduler) holdLocked(first *entry, waiting int, now time.Time) time.Duration {
 	limit := s.groupLimitLocked(first)
-	if limit == 1 || waiting >= limit || s.wakeUps.overhead < s.wakeUps.compute {
+	if limit == 1 || waiting >= limit || !first.expires.IsZero() || s.wakeUps.overhead < s.wakeUps.compute {
 		return 0
 	}
 	if s.woken > 0 {

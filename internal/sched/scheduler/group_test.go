@@ -105,6 +105,22 @@ func TestWaitingRequestsFormAGroup(t *testing.T) {
 	})
 }
 
+// A request with a queue timeout does not wait for a group beside an idle instance.
+func TestRequestsWithATimeoutDoNotWaitForAGroup(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		model := &grouping{wakeUp: 50 * time.Microsecond}
+		s := started(t, model, scheduler.Options{Instances: 2, Levels: []scheduler.Policy{{Timeout: 100 * time.Microsecond}}})
+		warm(t, s, 30)
+		c := callers{t: t, session: s}
+		busy, cancel := context.WithCancel(t.Context())
+		c.call(busy, loops, context.Canceled)
+		synctest.Wait()
+		warm(t, s, 1)
+		cancel()
+		c.group.Wait()
+	})
+}
+
 // Long models, large requests and other sizes run alone.
 func TestGroupsAreOfSmallShortRequests(t *testing.T) {
 	for name, test := range map[string]struct {
