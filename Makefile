@@ -31,6 +31,8 @@ ZIG ?=
 # The clients of `make interop`.
 INTEROP := internal/test/interop
 CLIENTS := build/interop
+GOCLIENT := $(INTEROP)/goclient
+GOCLIENT_CODE := $(GOCLIENT)/inference/grpc_service_grpc.pb.go
 
 # Connect's conformance tests and their server, a separate module.
 CONFORMANCE := internal/test/conformance
@@ -132,11 +134,12 @@ generate: $(PACKAGES) ## Generate gen/ from api/, docs/settings.md from the flag
 	go test -count=1 -run '^TestSettingsReference$$' ./internal/config -update
 
 .PHONY: check-generated
-check-generated: generate $(CONFORMANCE_CODE) ## Fail when gen/ differs from what api/ generates, or go.mod is not tidy
+check-generated: generate $(CONFORMANCE_CODE) $(GOCLIENT_CODE) ## Fail when gen/ differs from what api/ generates, or go.mod is not tidy
 	go mod tidy
 	cd bench && go mod tidy
 	cd $(CONFORMANCE) && go mod tidy
-	@changed="$$(git status --porcelain -- gen docs/settings.md docs/encodings.svg go.mod go.sum {bench,$(CONFORMANCE)}/go.{mod,sum})"; if [ -n "$$changed" ]; then \
+	cd $(GOCLIENT) && go mod tidy
+	@changed="$$(git status --porcelain -- gen docs/settings.md docs/encodings.svg go.mod go.sum {bench,$(CONFORMANCE),$(GOCLIENT)}/go.{mod,sum})"; if [ -n "$$changed" ]; then \
 		echo "these files are out of date; commit the output of 'make generate' and 'go mod tidy':"; echo "$$changed"; exit 1; fi
 
 .PHONY: cross
@@ -194,8 +197,11 @@ $(CLIENTS)/venv/.installed: $(INTEROP)/requirements.txt
 $(CLIENTS)/perf_analyzer: $(INTEROP)/perf-analyzer.sh $(INTEROP)/perf-analyzer.txt $(CLIENTS)/venv/.installed
 	$(INTEROP)/perf-analyzer.sh $(CURDIR)/$(CLIENTS)/venv/bin/python $(CLIENTS)
 
-$(CLIENTS)/goclient: $(wildcard $(INTEROP)/goclient/*.go) $(INTEROP)/goclient/go.mod $(INTEROP)/goclient/go.sum $(INTEROP)/goclient/buf.gen.yaml $(wildcard api/inference/*.proto) $(PACKAGES)
-	@$(FETCH) go buf generate --template $(INTEROP)/goclient/buf.gen.yaml --path api/inference
+$(GOCLIENT_CODE): $(GOCLIENT)/buf.gen.yaml $(wildcard api/inference/*.proto) $(PACKAGES)
+	@$(FETCH) go buf generate --template $(GOCLIENT)/buf.gen.yaml --path api/inference
+	@touch $@
+
+$(CLIENTS)/goclient: $(wildcard $(GOCLIENT)/*.go) $(GOCLIENT)/go.mod $(GOCLIENT)/go.sum $(GOCLIENT_CODE)
 	@cd $(INTEROP)/goclient && $(FETCH) go go build -o $(CURDIR)/$@ .
 
 $(INTEROP)/javascript/node_modules/.package-lock.json: $(INTEROP)/javascript/package.json $(INTEROP)/javascript/package-lock.json $(INTEROP)/javascript/.npmrc

@@ -6,6 +6,7 @@ import "github.com/tensorwire/tensorwire/internal/base/setting"
 var fields = map[setting.Key]string{
 	"listen":                   "Listen",
 	"cors-origin":              "CORSOrigins",
+	"debug-listen":             "DebugListen",
 	"tls-cert":                 "TLSCertFile",
 	"tls-key":                  "TLSKeyFile",
 	"models":                   "Models",

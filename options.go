@@ -44,6 +44,10 @@ type Options struct {
 	// TLSCertFile and TLSKeyFile are PEM files; both or neither. With them Serve and
 	// ListenAndServe speak TLS (--tls-cert, --tls-key).
 	TLSCertFile, TLSKeyFile string
+	// DebugListen is the address of the profiles of the server and its workers, and of the
+	// list of workers, such as "127.0.0.1:6060". It has no TLS and no authentication. Serve
+	// and ListenAndServe listen there. Empty: none (--debug-listen).
+	DebugListen string
 	// CORSOrigins are the origins whose pages may call the server; "*" allows all. Empty:
 	// same origin only (--cors-origin).
 	CORSOrigins []string
@@ -167,6 +171,7 @@ func (o *Options) config() *config.Config {
 	set(&c.TLSCert, o.TLSCertFile)
 	set(&c.TLSKey, o.TLSKeyFile)
 	c.CORSOrigins = o.CORSOrigins
+	set(&c.DebugListen, o.DebugListen)
 	set(&c.Models, o.Models)
 	set(&c.DefaultModel, o.DefaultModel)
 	c.ModelControl = controls[o.ModelControl]

@@ -102,9 +102,9 @@ func (s *Server) Handler() http.Handler { return s.app.Handler() }
 
 // Shutdown stops the server: it is not ready any more, ends streams, closes the listeners
 // of Serve, waits for requests in flight, and closes the models and the engine. When ctx
-// ends first, connections are cut off and Shutdown returns an error; what still runs in
-// the engine, which cannot be interrupted, is closed in the background when it returns.
-// It may be called more than once.
+// ends first, connections are cut off, workers are killed, and Shutdown returns an error.
+// Without workers, what still runs in the engine is closed in the background when it
+// returns. Shutdown may be called more than once.
 func (s *Server) Shutdown(ctx context.Context) error { return named(s.app.Shutdown(ctx)) }
 
 // optionError is an error with the names of fields of Options in its text.

@@ -1,8 +1,11 @@
 package handler_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"image"
+	"image/png"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -14,6 +17,7 @@ import (
 	"github.com/tensorwire/tensorwire/internal/base/sharedmem"
 	"github.com/tensorwire/tensorwire/internal/base/tensor"
 	"github.com/tensorwire/tensorwire/internal/engine"
+	"github.com/tensorwire/tensorwire/internal/imageinput"
 	"github.com/tensorwire/tensorwire/internal/infer"
 	"github.com/tensorwire/tensorwire/internal/infer/infertest"
 	"github.com/tensorwire/tensorwire/internal/transport/admission"
@@ -148,5 +152,40 @@ func TestRESTAnswersWithoutRoomForTheirTextAreRefused(t *testing.T) {
 		if b.Used() != 0 {
 			t.Errorf("%d bytes are reserved after the request", b.Used())
 		}
+	}
+}
+
+// The pixels of an image are reserved while it is decoded, before they are allocated. What
+// decoding takes for each slot is not.
+func TestDecodedImagesAreInTheBudget(t *testing.T) {
+	const side, slot = 4000, 1 << 20
+	var file bytes.Buffer
+	if err := png.Encode(&file, image.NewGray(image.Rect(0, 0, side, side))); err != nil {
+		t.Fatal(err)
+	}
+	apis, _ := handlertest.Serve(t, map[string]*infertest.Model{"m": infertest.Echo(tensor.FP32, 1, 1, 2, 2)}, handlertest.Options{})
+	request := func() *infer.Request {
+		return &infer.Request{Model: "m", Form: infer.Scores, TopK: 1, Image: &imageinput.Source{Image: file.Bytes()}}
+	}
+	b := admission.New(1 << 30)
+	ctx, account := accounted(t, b)
+	if _, err := apis.Runner.Run(ctx, request()); err != nil || b.Peak() < side*side-slot {
+		t.Errorf("%v, %d bytes were reserved", err, b.Peak())
+	}
+	account.Close()
+	if b.Used() != 0 {
+		t.Errorf("%d bytes are reserved after the request", b.Used())
+	}
+
+	b.TryReserve(1<<30 - large) // by others
+	ctx, _ = accounted(t, b)
+	if _, err := apis.Runner.Run(ctx, request()); err == nil {
+		t.Error("without room: no error")
+	} else if _, ok := overload.RetryAfter(err); !ok {
+		t.Errorf("without room: %v", err)
+	}
+	ctx, _ = accounted(t, admission.New(large))
+	if _, err := apis.Runner.Run(ctx, request()); !errors.Is(err, admission.ErrTooLarge) {
+		t.Errorf("more than the budget: %v", err)
 	}
 }

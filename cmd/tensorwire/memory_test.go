@@ -57,7 +57,13 @@ func residentMemory(t *testing.T) int64 {
 // workers returns the process IDs of the children of this process.
 func workers(t *testing.T) []int {
 	t.Helper()
-	files, err := filepath.Glob("/proc/self/task/*/children")
+	return children(t, os.Getpid())
+}
+
+// children returns the process IDs of the children of a process.
+func children(t *testing.T, pid int) []int {
+	t.Helper()
+	files, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", pid))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -67,7 +73,7 @@ func workers(t *testing.T) []int {
 		if err != nil {
 			continue // the thread has ended
 		}
-		for _, field := range strings.Fields(string(text)) {
+		for field := range strings.FieldsSeq(string(text)) {
 			pid, err := strconv.Atoi(field)
 			if err != nil {
 				t.Fatal(err)

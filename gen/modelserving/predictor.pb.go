@@ -12,6 +12,7 @@ package modelserving
 import (
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
+	timestamppb "google.golang.org/protobuf/types/known/timestamppb"
 	reflect "reflect"
 	sync "sync"
 	unsafe "unsafe"
@@ -979,7 +980,10 @@ type ModelVersion struct {
 	Version string                 `protobuf:"bytes,1,opt,name=version,proto3" json:"version,omitempty"`
 	State   ModelState             `protobuf:"varint,2,opt,name=state,proto3,enum=modelserving.ModelState" json:"state,omitempty"`
 	// The reason why the version is not ready.
-	Reason        string `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
+	Reason string `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
+	// The process that runs the version. Not set if that is the server's own, or if
+	// the version is not loaded.
+	Worker        *Worker `protobuf:"bytes,4,opt,name=worker,proto3" json:"worker,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1035,6 +1039,95 @@ func (x *ModelVersion) GetReason() string {
 	return ""
 }
 
+func (x *ModelVersion) GetWorker() *Worker {
+	if x != nil {
+		return x.Worker
+	}
+	return nil
+}
+
+// Worker is a process that runs one version of a model, or several small models.
+type Worker struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The process ID on the server's machine. 0: none runs at present.
+	Pid int32 `protobuf:"varint,1,opt,name=pid,proto3" json:"pid,omitempty"`
+	// When the process began to serve.
+	StartTime *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=start_time,json=startTime,proto3" json:"start_time,omitempty"`
+	// The number of processes that have replaced one that died.
+	Restarts int32 `protobuf:"varint,3,opt,name=restarts,proto3" json:"restarts,omitempty"`
+	// How the last process died; empty if none has.
+	LastDeath string `protobuf:"bytes,4,opt,name=last_death,json=lastDeath,proto3" json:"last_death,omitempty"`
+	// When it died.
+	LastDeathTime *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=last_death_time,json=lastDeathTime,proto3" json:"last_death_time,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Worker) Reset() {
+	*x = Worker{}
+	mi := &file_modelserving_predictor_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Worker) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Worker) ProtoMessage() {}
+
+func (x *Worker) ProtoReflect() protoreflect.Message {
+	mi := &file_modelserving_predictor_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Worker.ProtoReflect.Descriptor instead.
+func (*Worker) Descriptor() ([]byte, []int) {
+	return file_modelserving_predictor_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *Worker) GetPid() int32 {
+	if x != nil {
+		return x.Pid
+	}
+	return 0
+}
+
+func (x *Worker) GetStartTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.StartTime
+	}
+	return nil
+}
+
+func (x *Worker) GetRestarts() int32 {
+	if x != nil {
+		return x.Restarts
+	}
+	return 0
+}
+
+func (x *Worker) GetLastDeath() string {
+	if x != nil {
+		return x.LastDeath
+	}
+	return ""
+}
+
+func (x *Worker) GetLastDeathTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.LastDeathTime
+	}
+	return nil
+}
+
 type TensorInfo struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	Name  string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
@@ -1048,7 +1141,7 @@ type TensorInfo struct {
 
 func (x *TensorInfo) Reset() {
 	*x = TensorInfo{}
-	mi := &file_modelserving_predictor_proto_msgTypes[12]
+	mi := &file_modelserving_predictor_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1060,7 +1153,7 @@ func (x *TensorInfo) String() string {
 func (*TensorInfo) ProtoMessage() {}
 
 func (x *TensorInfo) ProtoReflect() protoreflect.Message {
-	mi := &file_modelserving_predictor_proto_msgTypes[12]
+	mi := &file_modelserving_predictor_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1073,7 +1166,7 @@ func (x *TensorInfo) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TensorInfo.ProtoReflect.Descriptor instead.
 func (*TensorInfo) Descriptor() ([]byte, []int) {
-	return file_modelserving_predictor_proto_rawDescGZIP(), []int{12}
+	return file_modelserving_predictor_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *TensorInfo) GetName() string {
@@ -1113,7 +1206,7 @@ type ImageInfo struct {
 
 func (x *ImageInfo) Reset() {
 	*x = ImageInfo{}
-	mi := &file_modelserving_predictor_proto_msgTypes[13]
+	mi := &file_modelserving_predictor_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1125,7 +1218,7 @@ func (x *ImageInfo) String() string {
 func (*ImageInfo) ProtoMessage() {}
 
 func (x *ImageInfo) ProtoReflect() protoreflect.Message {
-	mi := &file_modelserving_predictor_proto_msgTypes[13]
+	mi := &file_modelserving_predictor_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1138,7 +1231,7 @@ func (x *ImageInfo) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ImageInfo.ProtoReflect.Descriptor instead.
 func (*ImageInfo) Descriptor() ([]byte, []int) {
-	return file_modelserving_predictor_proto_rawDescGZIP(), []int{13}
+	return file_modelserving_predictor_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *ImageInfo) GetWidth() int32 {
@@ -1173,7 +1266,7 @@ var File_modelserving_predictor_proto protoreflect.FileDescriptor
 
 const file_modelserving_predictor_proto_rawDesc = "" +
 	"\n" +
-	"\x1cmodelserving/predictor.proto\x12\fmodelserving\"\xf5\x02\n" +
+	"\x1cmodelserving/predictor.proto\x12\fmodelserving\x1a\x1fgoogle/protobuf/timestamp.proto\"\xf5\x02\n" +
 	"\x10InferenceRequest\x12\x1d\n" +
 	"\n" +
 	"model_name\x18\x01 \x01(\tR\tmodelName\x12\x1f\n" +
@@ -1250,11 +1343,20 @@ const file_modelserving_predictor_proto_rawDesc = "" +
 	"\x06inputs\x18\x06 \x03(\v2\x18.modelserving.TensorInfoR\x06inputs\x122\n" +
 	"\aoutputs\x18\a \x03(\v2\x18.modelserving.TensorInfoR\aoutputs\x12\x16\n" +
 	"\x06labels\x18\b \x03(\tR\x06labels\x12-\n" +
-	"\x05image\x18\t \x01(\v2\x17.modelserving.ImageInfoR\x05image\"p\n" +
+	"\x05image\x18\t \x01(\v2\x17.modelserving.ImageInfoR\x05image\"\x9e\x01\n" +
 	"\fModelVersion\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\tR\aversion\x12.\n" +
 	"\x05state\x18\x02 \x01(\x0e2\x18.modelserving.ModelStateR\x05state\x12\x16\n" +
-	"\x06reason\x18\x03 \x01(\tR\x06reason\"R\n" +
+	"\x06reason\x18\x03 \x01(\tR\x06reason\x12,\n" +
+	"\x06worker\x18\x04 \x01(\v2\x14.modelserving.WorkerR\x06worker\"\xd4\x01\n" +
+	"\x06Worker\x12\x10\n" +
+	"\x03pid\x18\x01 \x01(\x05R\x03pid\x129\n" +
+	"\n" +
+	"start_time\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\tstartTime\x12\x1a\n" +
+	"\brestarts\x18\x03 \x01(\x05R\brestarts\x12\x1d\n" +
+	"\n" +
+	"last_death\x18\x04 \x01(\tR\tlastDeath\x12B\n" +
+	"\x0flast_death_time\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\rlastDeathTime\"R\n" +
 	"\n" +
 	"TensorInfo\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x1a\n" +
@@ -1292,23 +1394,25 @@ func file_modelserving_predictor_proto_rawDescGZIP() []byte {
 }
 
 var file_modelserving_predictor_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_modelserving_predictor_proto_msgTypes = make([]protoimpl.MessageInfo, 14)
+var file_modelserving_predictor_proto_msgTypes = make([]protoimpl.MessageInfo, 15)
 var file_modelserving_predictor_proto_goTypes = []any{
-	(ModelState)(0),              // 0: modelserving.ModelState
-	(*InferenceRequest)(nil),     // 1: modelserving.InferenceRequest
-	(*FastInferenceRequest)(nil), // 2: modelserving.FastInferenceRequest
-	(*InferenceResponse)(nil),    // 3: modelserving.InferenceResponse
-	(*Classification)(nil),       // 4: modelserving.Classification
-	(*Error)(nil),                // 5: modelserving.Error
-	(*Timings)(nil),              // 6: modelserving.Timings
-	(*ListModelsRequest)(nil),    // 7: modelserving.ListModelsRequest
-	(*ListModelsResponse)(nil),   // 8: modelserving.ListModelsResponse
-	(*GetModelRequest)(nil),      // 9: modelserving.GetModelRequest
-	(*GetModelResponse)(nil),     // 10: modelserving.GetModelResponse
-	(*Model)(nil),                // 11: modelserving.Model
-	(*ModelVersion)(nil),         // 12: modelserving.ModelVersion
-	(*TensorInfo)(nil),           // 13: modelserving.TensorInfo
-	(*ImageInfo)(nil),            // 14: modelserving.ImageInfo
+	(ModelState)(0),               // 0: modelserving.ModelState
+	(*InferenceRequest)(nil),      // 1: modelserving.InferenceRequest
+	(*FastInferenceRequest)(nil),  // 2: modelserving.FastInferenceRequest
+	(*InferenceResponse)(nil),     // 3: modelserving.InferenceResponse
+	(*Classification)(nil),        // 4: modelserving.Classification
+	(*Error)(nil),                 // 5: modelserving.Error
+	(*Timings)(nil),               // 6: modelserving.Timings
+	(*ListModelsRequest)(nil),     // 7: modelserving.ListModelsRequest
+	(*ListModelsResponse)(nil),    // 8: modelserving.ListModelsResponse
+	(*GetModelRequest)(nil),       // 9: modelserving.GetModelRequest
+	(*GetModelResponse)(nil),      // 10: modelserving.GetModelResponse
+	(*Model)(nil),                 // 11: modelserving.Model
+	(*ModelVersion)(nil),          // 12: modelserving.ModelVersion
+	(*Worker)(nil),                // 13: modelserving.Worker
+	(*TensorInfo)(nil),            // 14: modelserving.TensorInfo
+	(*ImageInfo)(nil),             // 15: modelserving.ImageInfo
+	(*timestamppb.Timestamp)(nil), // 16: google.protobuf.Timestamp
 }
 var file_modelserving_predictor_proto_depIdxs = []int32{
 	4,  // 0: modelserving.InferenceResponse.classifications:type_name -> modelserving.Classification
@@ -1318,25 +1422,28 @@ var file_modelserving_predictor_proto_depIdxs = []int32{
 	11, // 4: modelserving.GetModelResponse.model:type_name -> modelserving.Model
 	12, // 5: modelserving.Model.versions:type_name -> modelserving.ModelVersion
 	0,  // 6: modelserving.Model.state:type_name -> modelserving.ModelState
-	13, // 7: modelserving.Model.inputs:type_name -> modelserving.TensorInfo
-	13, // 8: modelserving.Model.outputs:type_name -> modelserving.TensorInfo
-	14, // 9: modelserving.Model.image:type_name -> modelserving.ImageInfo
+	14, // 7: modelserving.Model.inputs:type_name -> modelserving.TensorInfo
+	14, // 8: modelserving.Model.outputs:type_name -> modelserving.TensorInfo
+	15, // 9: modelserving.Model.image:type_name -> modelserving.ImageInfo
 	0,  // 10: modelserving.ModelVersion.state:type_name -> modelserving.ModelState
-	1,  // 11: modelserving.Predictor.Predict:input_type -> modelserving.InferenceRequest
-	2,  // 12: modelserving.Predictor.FastPredict:input_type -> modelserving.FastInferenceRequest
-	1,  // 13: modelserving.Predictor.StreamPredict:input_type -> modelserving.InferenceRequest
-	7,  // 14: modelserving.Predictor.ListModels:input_type -> modelserving.ListModelsRequest
-	9,  // 15: modelserving.Predictor.GetModel:input_type -> modelserving.GetModelRequest
-	3,  // 16: modelserving.Predictor.Predict:output_type -> modelserving.InferenceResponse
-	3,  // 17: modelserving.Predictor.FastPredict:output_type -> modelserving.InferenceResponse
-	3,  // 18: modelserving.Predictor.StreamPredict:output_type -> modelserving.InferenceResponse
-	8,  // 19: modelserving.Predictor.ListModels:output_type -> modelserving.ListModelsResponse
-	10, // 20: modelserving.Predictor.GetModel:output_type -> modelserving.GetModelResponse
-	16, // [16:21] is the sub-list for method output_type
-	11, // [11:16] is the sub-list for method input_type
-	11, // [11:11] is the sub-list for extension type_name
-	11, // [11:11] is the sub-list for extension extendee
-	0,  // [0:11] is the sub-list for field type_name
+	13, // 11: modelserving.ModelVersion.worker:type_name -> modelserving.Worker
+	16, // 12: modelserving.Worker.start_time:type_name -> google.protobuf.Timestamp
+	16, // 13: modelserving.Worker.last_death_time:type_name -> google.protobuf.Timestamp
+	1,  // 14: modelserving.Predictor.Predict:input_type -> modelserving.InferenceRequest
+	2,  // 15: modelserving.Predictor.FastPredict:input_type -> modelserving.FastInferenceRequest
+	1,  // 16: modelserving.Predictor.StreamPredict:input_type -> modelserving.InferenceRequest
+	7,  // 17: modelserving.Predictor.ListModels:input_type -> modelserving.ListModelsRequest
+	9,  // 18: modelserving.Predictor.GetModel:input_type -> modelserving.GetModelRequest
+	3,  // 19: modelserving.Predictor.Predict:output_type -> modelserving.InferenceResponse
+	3,  // 20: modelserving.Predictor.FastPredict:output_type -> modelserving.InferenceResponse
+	3,  // 21: modelserving.Predictor.StreamPredict:output_type -> modelserving.InferenceResponse
+	8,  // 22: modelserving.Predictor.ListModels:output_type -> modelserving.ListModelsResponse
+	10, // 23: modelserving.Predictor.GetModel:output_type -> modelserving.GetModelResponse
+	19, // [19:24] is the sub-list for method output_type
+	14, // [14:19] is the sub-list for method input_type
+	14, // [14:14] is the sub-list for extension type_name
+	14, // [14:14] is the sub-list for extension extendee
+	0,  // [0:14] is the sub-list for field type_name
 }
 
 func init() { file_modelserving_predictor_proto_init() }
@@ -1350,7 +1457,7 @@ func file_modelserving_predictor_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_modelserving_predictor_proto_rawDesc), len(file_modelserving_predictor_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   14,
+			NumMessages:   15,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -52,6 +52,7 @@ var codes = []struct {
 	{sharedmem.ErrRegion, connect.CodeInvalidArgument},
 	{tensorjson.ErrNotRepresentable, connect.CodeInvalidArgument},
 	{engine.ErrClosed, connect.CodeUnavailable},
+	{engine.ErrNoProcess, connect.CodeUnavailable},
 	{engine.ErrUnsupported, connect.CodeUnimplemented},
 	{engine.ErrTooLarge, connect.CodeResourceExhausted},
 	{admission.ErrTooLarge, connect.CodeResourceExhausted},

@@ -46,6 +46,7 @@ func TestErrorsHaveOneCodeAndStatus(t *testing.T) {
 		"bad input":          {err: fmt.Errorf("%w: %w: x", engine.ErrBadInput, engine.ErrRun), code: connect.CodeInvalidArgument, status: 400},
 		"a time limit":       {err: engine.ErrTimeLimit, code: connect.CodeDeadlineExceeded, status: 504},
 		"out of memory":      {err: engine.ErrOutOfMemory, code: connect.CodeUnavailable, status: 503},
+		"no worker":          {err: engine.ErrNoProcess, code: connect.CodeUnavailable, status: 503},
 		"a crash":            {err: engine.ErrCrashed, code: connect.CodeInternal, status: 500},
 		"a model that fails": {err: engine.ErrRun, code: connect.CodeInternal, status: 500},
 		"unknown":            {err: errors.New("a secret"), code: connect.CodeInternal, status: 500},

@@ -2,13 +2,8 @@ package predictor
 
 import (
 	"context"
-	"crypto/rand"
-	"fmt"
-	"net/http"
-	"strings"
 
-	"connectrpc.com/connect/v2"
-	"connectrpc.com/connect/v2/connecthttp"
+	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/tensorwire/tensorwire/gen/modelserving"
 	"github.com/tensorwire/tensorwire/handler/apierr"
@@ -17,7 +12,6 @@ import (
 	"github.com/tensorwire/tensorwire/internal/imageinput"
 	"github.com/tensorwire/tensorwire/internal/infer"
 	"github.com/tensorwire/tensorwire/internal/models/repository"
-	"github.com/tensorwire/tensorwire/internal/transport/wire"
 )
 
 // ListModels implements [modelservingconnect.PredictorHandler].
@@ -52,7 +46,7 @@ func describe(model *infer.Model, version *infer.Version) *modelserving.Model {
 	m := &modelserving.Model{Name: model.Name, State: modelserving.ModelState_MODEL_STATE_UNAVAILABLE, Reason: model.Reason}
 	for _, v := range model.Versions {
 		state, reason := stateOf(v)
-		m.Versions = append(m.Versions, &modelserving.ModelVersion{Version: v.Name(), State: state, Reason: reason})
+		m.Versions = append(m.Versions, &modelserving.ModelVersion{Version: v.Name(), State: state, Reason: reason, Worker: workerOf(v)})
 	}
 	switch newest := model.Newest(); {
 	case newest != nil:
@@ -114,42 +108,18 @@ func stateOf(v *infer.Version) (modelserving.ModelState, string) {
 	return modelserving.ModelState_MODEL_STATE_UNAVAILABLE, reason
 }
 
-// etags lets browsers cache the answers of GETs. An answer depends on the URL and on the
-// repository's state, so the number of the state identifies it. The random part is of
-// this process, since the numbers of an earlier one mean other states.
-type etags struct{ process string }
-
-func newETags() etags { return etags{process: rand.Text()} }
-
-// check sets the headers with which a GET is cached. It returns the error that answers
-// 304 when the caller's copy is current.
-func (e etags) check(ctx context.Context, snapshot *infer.Snapshot) error {
-	call, ok := connect.CallInfoForServerContext(ctx)
+// workerOf describes the worker of a version; nil where there is none.
+func workerOf(v *infer.Version) *modelserving.Worker {
+	state, ok := v.Worker()
 	if !ok {
 		return nil
 	}
-	server, ok := connecthttp.ServerInfoForContext(ctx)
-	if !ok || server.HTTPMethod() != http.MethodGet || anyFailing(snapshot) {
-		return nil // a failing version recovers without a new snapshot
+	w := &modelserving.Worker{Pid: int32(state.PID), Restarts: int32(state.Restarts), LastDeath: state.LastDeath}
+	if !state.Started.IsZero() {
+		w.StartTime = timestamppb.New(state.Started)
 	}
-	tag := fmt.Sprintf(`W/"%s-%d"`, e.process, snapshot.Generation)
-	call.ResponseHeader().Set(wire.HeaderETag, tag)
-	call.ResponseHeader().Set("Cache-Control", "no-cache")
-	for _, known := range call.RequestHeader().Values(wire.HeaderIfNoneMatch) {
-		if known == "*" || strings.Contains(known, tag) {
-			return connecthttp.NewNotModifiedError()
-		}
+	if !state.Died.IsZero() {
+		w.LastDeathTime = timestamppb.New(state.Died)
 	}
-	return nil
-}
-
-func anyFailing(snapshot *infer.Snapshot) bool {
-	for _, m := range snapshot.Models {
-		for _, v := range m.Versions {
-			if v.Failing() != nil {
-				return true
-			}
-		}
-	}
-	return false
+	return w
 }

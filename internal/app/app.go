@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net/http"
 	"sync"
+	"sync/atomic"
 
 	"github.com/tensorwire/tensorwire/handler/admin"
 	"github.com/tensorwire/tensorwire/handler/grpchealth"
@@ -56,6 +57,7 @@ type Server struct {
 	loads     *telemetry.Loads
 	changes   grpchealth.Changes // of lifecycle and models
 	start     sync.Once
+	debugging atomic.Bool    // the profiles are served
 	loading   sync.WaitGroup // the goroutines of Start
 	loadCtx   context.Context
 	stopLoads context.CancelFunc

@@ -38,6 +38,9 @@ func (s *Server) openWorkers(o Options, library string) (*worker.Engine, string,
 	case err != nil:
 		return nil, "", fmt.Errorf("start a worker process: %w", err)
 	}
+	if err := c.CheckWorkerMemory(); err != nil {
+		s.log.Warn("the memory limits do not fit", "reason", err)
+	}
 	isolation, effective := worker.ByVersion, config.IsolationVersion
 	if c.Isolation == config.IsolationShared {
 		isolation, effective = worker.Shared, config.IsolationShared
@@ -51,6 +54,7 @@ func (s *Server) openWorkers(o Options, library string) (*worker.Engine, string,
 // probe starts a worker, to report at once why none can run, and returns the version of its
 // runtime.
 func probe(ctx context.Context, options process.Options) (string, error) {
+	options.Logger = slog.New(slog.DiscardHandler) // errors say what its output did
 	p, err := process.Start(ctx, options)
 	if err != nil {
 		return "", err
@@ -77,7 +81,7 @@ func workerOptions(c *config.Config, path string, log *slog.Logger, library stri
 	return process.Options{
 		Path: path, Library: library, Slots: maxRuns,
 		IntraOpThreads: c.IntraOpThreads, MaxProcs: workerProcs * runtime.GOMAXPROCS(0),
-		MemoryLimit: int64(c.WorkerMemory), Logger: log,
+		MemoryLimit: int64(c.WorkerMemory), Channel: channel.Options{MaxSharedBytes: int64(c.WorkerMemory)}, Logger: log,
 	}, nil
 }
 
@@ -93,7 +97,10 @@ func startWorkers(options process.Options, models string) worker.Start {
 		if options.ReadPaths, err = process.Readable(dir); err != nil {
 			return nil, fmt.Errorf("find the files of %s: %w", spec.Name, err)
 		}
-		options.Logger = options.Logger.With("model", spec.Name)
+		if spec.MemoryLimit > 0 {
+			options.MemoryLimit = spec.MemoryLimit
+		}
+		options.Logger = options.Logger.With("worker", spec.Name)
 		p, err := process.Start(ctx, options)
 		if err != nil {
 			return nil, err // not a nil *Process in the interface

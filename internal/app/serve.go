@@ -12,13 +12,17 @@ import (
 
 // Listen binds the configured address. The caller owns the listener until it serves it.
 func (s *Server) Listen(ctx context.Context) (net.Listener, error) {
-	address := s.config.Listen
+	return listen(ctx, setting.Listen, s.config.Listen)
+}
+
+// listen binds an address of a setting.
+func listen(ctx context.Context, key setting.Key, address string) (net.Listener, error) {
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
 	if errors.Is(err, syscall.EADDRINUSE) {
-		return nil, setting.Errorf("%s is in use by another program: stop it, or set another address with %s: %w", address, setting.Listen, err)
+		return nil, setting.Errorf("%s is in use by another program: stop it, or set another address with %s: %w", address, key, err)
 	}
 	if err != nil {
-		return nil, setting.Errorf("%s %s: %w", setting.Listen, address, err)
+		return nil, setting.Errorf("%s %s: %w", key, address, err)
 	}
 	return listener, nil
 }
@@ -26,6 +30,9 @@ func (s *Server) Listen(ctx context.Context) (net.Listener, error) {
 // Serve loads the models and serves on listener until Shutdown, which makes it return
 // nil. It closes listener.
 func (s *Server) Serve(listener net.Listener) error {
+	if err := s.serveDebug(); err != nil {
+		return errors.Join(err, listener.Close())
+	}
 	s.Start()
 	return s.http.Serve(apiEndpoint, listener)
 }
@@ -70,9 +77,9 @@ func (s *Server) Run(ctx context.Context, listener net.Listener, ready func()) e
 
 // Shutdown stops the server: it is not ready any more, ends streams, accepts no more
 // connections, waits for requests in flight, and closes the models and the engine. When
-// ctx ends first, it closes the connections of the requests in flight, returns an error,
-// and what still runs is closed in the background once it has returned. It may be called
-// more than once.
+// ctx ends first, it closes the connections of the requests in flight, kills the workers and
+// returns an error; without workers, what still runs is closed in the background once it has
+// returned. It may be called more than once.
 func (s *Server) Shutdown(ctx context.Context) error {
 	s.unready()
 	return errors.Join(s.drain(ctx), s.close(ctx))

@@ -49,7 +49,7 @@ func (s *Server) newHTTP(options Options, metrics http.Handler, memory *admissio
 		{Pattern: "GET /metrics", Handler: metrics, Quiet: true},
 		{Pattern: "/", Handler: web.Handler(), Quiet: true},
 	})
-	return server.New(s.lifecycle, tuning, server.Endpoint{Name: apiEndpoint, TLS: tls, Routes: routes})
+	return server.New(s.lifecycle, tuning, server.Endpoint{Name: apiEndpoint, TLS: tls, Routes: routes}, s.debugEndpoint())
 }
 
 // orUnlimited returns the option for a limit that is 0 where there is none.

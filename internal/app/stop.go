@@ -24,8 +24,9 @@ func (s *Server) stop(served <-chan error) error {
 	ctx, cancel := shutdownContext(timeout)
 	defer cancel()
 	err := errors.Join(s.drain(ctx), <-served)
+	err = errors.Join(err, s.closeWithin(timeout))
 	s.log.Info("stopped")
-	return errors.Join(err, s.closeWithin(timeout))
+	return err
 }
 
 // shutdownContext returns a context that ends after the configured timeout, with a cause
@@ -42,13 +43,40 @@ func (s *Server) unready() {
 }
 
 // drain ends streams, closes the listeners, and waits for requests in flight until ctx
-// is done; then it closes their connections.
+// is done; then it closes their connections. Shortly before, it ends the runs of models, so
+// that their clients get an error that says to retry.
 func (s *Server) drain(ctx context.Context) error {
+	defer s.endRunsBefore(ctx)()
 	err := s.http.Shutdown(ctx)
 	if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
 		return fmt.Errorf("requests in flight were cut off: %w", context.Cause(ctx))
 	}
 	return err
+}
+
+// answerTime is the part of the time for a shutdown that is for the responses of runs that
+// it ends, up to maxAnswerTime.
+const (
+	answerTime    = 5
+	maxAnswerTime = 2 * time.Second
+)
+
+// endRunsBefore ends the runs of models shortly before the deadline of ctx, and kills the
+// workers half that time later, where native code did not end. The caller calls stop.
+func (s *Server) endRunsBefore(ctx context.Context) (stop func()) {
+	deadline, ok := ctx.Deadline()
+	if !ok {
+		return func() {}
+	}
+	left := time.Until(deadline)
+	reserved := min(left/answerTime, maxAnswerTime)
+	runs := time.AfterFunc(left-reserved, s.models.EndRuns)
+	workers := time.AfterFunc(left-reserved/2, func() {
+		if s.workers != nil {
+			s.workers.Abort()
+		}
+	})
+	return func() { runs.Stop(); workers.Stop() }
 }
 
 func (s *Server) closeWithin(timeout time.Duration) error {

@@ -13,6 +13,8 @@ type Config struct {
 	CORSOrigins []string
 	// TLSCert and TLSKey are PEM files; both or neither.
 	TLSCert, TLSKey string
+	// DebugListen is the address of the profiles. Empty: none.
+	DebugListen string
 	// NetHTTP2 serves HTTP/2 with net/http.
 	NetHTTP2 bool
 

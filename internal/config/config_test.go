@@ -148,6 +148,18 @@ func TestFlagsOfOneDash(t *testing.T) {
 	}
 }
 
+// A setting with a list of accepted values accepts no other.
+func TestOtherValuesThanTheChoicesAreRejected(t *testing.T) {
+	t.Parallel()
+	flags := pflag.NewFlagSet("serve", pflag.ContinueOnError)
+	config.New().AddTo(flags)
+	config.VisitChoices(flags, func(name string, values []string) {
+		if _, err := resolve(nil, "--"+name, "other"); !errors.Is(err, config.ErrUsage) || !strings.Contains(err.Error(), "--"+name+` is "other": give `+values[0]) {
+			t.Errorf("--%s other: %v", name, err)
+		}
+	})
+}
+
 func TestErrorsSayWhatIsAccepted(t *testing.T) {
 	t.Parallel()
 	for want, args := range map[string][]string{

@@ -19,6 +19,7 @@ var full = config.Config{
 	Listen:             "0.0.0.0:9090",
 	CORSOrigins:        []string{"https://a.example", "https://b.example", "https://c.example"},
 	NetHTTP2:           true,
+	DebugListen:        "127.0.0.1:6060",
 	Models:             "/srv/models",
 	DefaultModel:       "digits",
 	ModelControl:       repository.ControlExplicit,

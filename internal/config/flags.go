@@ -8,6 +8,7 @@ import (
 	"github.com/KimMachineGun/automemlimit/memlimit"
 	"github.com/spf13/pflag"
 
+	"github.com/tensorwire/tensorwire/internal/base/bytesize"
 	"github.com/tensorwire/tensorwire/internal/imageinput"
 	"github.com/tensorwire/tensorwire/internal/models/repository"
 )
@@ -58,6 +59,8 @@ func (c *Config) listenerFlags() *pflag.FlagSet {
 		return text == "net/http", nil
 	}), choices, "auto", "net/http")
 	note(f.Lookup("http2"), defaultNote, "auto")
+	note(f.text(&c.DebugListen, "", "debug-listen", "`address` of profiles and of the list of workers, such as 127.0.0.1:6060; without TLS and authentication"),
+		defaultNote, "none")
 	return f.FlagSet
 }
 
@@ -101,7 +104,7 @@ func (c *Config) schedulingFlags() *pflag.FlagSet {
 func (c *Config) limitFlags() *pflag.FlagSet {
 	f := newFlags()
 	f.size(&c.MaxMessageBytes, defaultMaxMessageBytes, "max-message-bytes", "maximum `size` of a request message, decompressed")
-	note(scalar(f, &c.MemoryBudget, defaultMemoryBudget(memlimit.FromCgroup, memlimit.FromSystem), "memory-budget", sizeKind, fmt.Sprintf("maximum `size` of memory for requests in progress, their messages and responses, such as 512MiB or 2GB; a message takes %d times its size or more; requests beyond are refused as unavailable, most before they are read; 0 is no limit. Go's soft memory limit follows from it, unless GOMEMLIMIT is set", heldTimes), parseDecimalSize),
+	note(scalar(f, &c.MemoryBudget, defaultMemoryBudget(memlimit.FromCgroup, memlimit.FromSystem), "memory-budget", sizeKind, fmt.Sprintf("maximum `size` of memory for requests in progress, their messages and responses, such as 512MiB or 2GB; a message takes %d times its size or more; requests beyond are refused as unavailable, most before they are read; 0 is no limit. Go's soft memory limit follows from it, unless GOMEMLIMIT is set", heldTimes), bytesize.Parse),
 		defaultNote, "half of the memory limit of the cgroup or the machine")
 	f.int(&c.MaxConnections, defaultMaxConnections, "max-connections", "maximum open `connections`; further ones are closed at once; 0 is no limit")
 	f.int(&c.MaxConnectionsPerPeer, defaultMaxConnectionsPerPeer, "max-connections-per-peer", "maximum open `connections` of one IPv4 address or IPv6 /64 network; 0 is no limit")

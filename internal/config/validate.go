@@ -26,6 +26,7 @@ func (c *Config) Validate() error {
 		c.validateListen(),
 		c.validateOrigins(),
 		atLeast("intra-op-threads", c.IntraOpThreads, 1),
+		checkText(setting.Isolation, c.Isolation, checkIsolation),
 		atLeast(setting.WorkerMemory, c.WorkerMemory, 0),
 		atLeast("instances", c.Instances, 0),
 		atLeast("max-queue", c.MaxQueue, 1),
@@ -54,7 +55,8 @@ func (c *Config) Validate() error {
 		above0(setting.ShutdownTimeout, c.ShutdownTimeout, "30s"),
 		c.validateLoadModels(),
 		c.validateTLS(),
-		c.validateLog(),
+		checkText("log-level", c.LogLevel, checkLogLevel),
+		checkText("log-format", c.LogFormat, checkLogFormat),
 	)
 }
 
@@ -73,14 +75,22 @@ func above0(key setting.Key, found time.Duration, example string) error {
 }
 
 func (c *Config) validateListen() error {
-	_, port, err := net.SplitHostPort(c.Listen)
+	err := validateAddress(setting.Listen, c.Listen)
+	if c.DebugListen == "" {
+		return err
+	}
+	return errors.Join(err, validateAddress(setting.DebugListen, c.DebugListen))
+}
+
+func validateAddress(key setting.Key, address string) error {
+	_, port, err := net.SplitHostPort(address)
 	if err == nil {
 		_, err = new(net.Resolver).LookupPort(context.Background(), "tcp", port) // reads no network
 	}
 	if err == nil {
 		return nil
 	}
-	return setting.Errorf("%s is %q: give host:port or :port with a port from 0 to 65535, such as 127.0.0.1:8080", setting.Listen, c.Listen)
+	return setting.Errorf("%s is %q: give host:port or :port with a port from 0 to 65535, such as 127.0.0.1:8080", key, address)
 }
 
 // validateOrigins rejects what package server would reject, before the models are loaded.
@@ -133,16 +143,12 @@ func (c *Config) validateTLS() error {
 	return errors.Join(errs...)
 }
 
-func (c *Config) validateLog() error {
-	const logLevel, logFormat setting.Key = "log-level", "log-format"
-	var errs []error
-	if err := checkLogLevel(c.LogLevel); err != nil {
-		errs = append(errs, setting.Errorf("%s is %q: %w", logLevel, c.LogLevel, err))
+// checkText returns the error of a text that must pass check.
+func checkText(key setting.Key, found string, check func(string) error) error {
+	if err := check(found); err != nil {
+		return setting.Errorf("%s is %q: %w", key, found, err)
 	}
-	if err := checkLogFormat(c.LogFormat); err != nil {
-		errs = append(errs, setting.Errorf("%s is %q: %w", logFormat, c.LogFormat, err))
-	}
-	return errors.Join(errs...)
+	return nil
 }
 
 func checkLogLevel(text string) error {

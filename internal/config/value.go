@@ -98,8 +98,8 @@ func (f flags) text(p *string, to, name, usage string) *pflag.Flag {
 	return scalar(f, p, to, name, textKind, usage, func(text string) (string, error) { return text, nil })
 }
 
-// checked declares a text. Only the value that is in effect must pass check, and the one
-// in the file.
+// checked declares a text. Only the value that is in effect must pass check, in
+// [Config.Validate], and the one in the file.
 func (f flags) checked(p *string, to, name, usage string, check func(string) error) *pflag.Flag {
 	flag := f.text(p, to, name, usage)
 	flag.Value.(*value).check = check
@@ -113,8 +113,8 @@ func (f flags) int(p *int, to int, name, usage string) *pflag.Flag {
 	})
 }
 
-func (f flags) int64(p *int64, to int64, name, usage string) *pflag.Flag {
-	return scalar(f, p, to, name, intKind, usage, func(text string) (int64, error) { return parseInt(text, 64) })
+func (f flags) int64(p *int64, to int64, name, usage string) {
+	scalar(f, p, to, name, intKind, usage, func(text string) (int64, error) { return parseInt(text, 64) })
 }
 
 func parseInt(text string, bits int) (int64, error) {

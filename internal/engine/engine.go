@@ -10,8 +10,8 @@ type Loader interface {
 	// Load reads the model file at path, which the caller keeps in place until the
 	// session is closed, and prepares it to run. The caller owns the session and closes
 	// it. A file that cannot be loaded is an ErrBadModel or ErrUnsupported; the text
-	// does not contain path. ctx does not interrupt a load that has started where the
-	// runtime cannot be interrupted.
+	// does not contain path. A load may go on after ctx is done: a runtime in this
+	// process cannot be interrupted.
 	Load(ctx context.Context, path string, options LoadOptions) (Session, error)
 }
 
@@ -49,6 +49,9 @@ type LoadOptions struct {
 	// RunTimeout bounds one run, where the engine runs the model in a process that it can
 	// end. 0: no bound.
 	RunTimeout time.Duration
+	// MemoryLimit bounds the memory of the process that runs the model, in bytes, where the
+	// engine runs it in another one. 0: the engine's own setting.
+	MemoryLimit int64
 }
 
 // Shrinking is when a session frees the memory that it keeps between runs.

@@ -18,6 +18,9 @@ var (
 	ErrTimeLimit = errors.New("time limit exceeded")
 	// ErrCrashed reports a Run or a load whose process died of it.
 	ErrCrashed = errors.New("the process of the model died")
+	// ErrNoProcess reports that no process runs the model at present, and that attempts to
+	// start one have failed. Further ones follow. The text is safe to return to clients.
+	ErrNoProcess = errors.New("no worker runs the model")
 	// ErrBadModel reports a model that cannot be loaded: its file is corrupt, or it
 	// needs a feature that the engine does not have.
 	ErrBadModel = errors.New("bad model")

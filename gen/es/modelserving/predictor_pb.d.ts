@@ -7,6 +7,7 @@
 
 import type { GenEnum, GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import type { Message } from "@bufbuild/protobuf";
+import type { Timestamp } from "@bufbuild/protobuf/wkt";
 
 /**
  * Describes the file modelserving/predictor.proto.
@@ -534,6 +535,14 @@ export declare type ModelVersion = Message<"modelserving.ModelVersion"> & {
    * @generated from field: string reason = 3;
    */
   reason: string;
+
+  /**
+   * The process that runs the version. Not set if that is the server's own, or if
+   * the version is not loaded.
+   *
+   * @generated from field: modelserving.Worker worker = 4;
+   */
+  worker?: Worker | undefined;
 };
 
 /**
@@ -541,6 +550,54 @@ export declare type ModelVersion = Message<"modelserving.ModelVersion"> & {
  * Use `create(ModelVersionSchema)` to create a new message.
  */
 export declare const ModelVersionSchema: GenMessage<ModelVersion>;
+
+/**
+ * Worker is a process that runs one version of a model, or several small models.
+ *
+ * @generated from message modelserving.Worker
+ */
+export declare type Worker = Message<"modelserving.Worker"> & {
+  /**
+   * The process ID on the server's machine. 0: none runs at present.
+   *
+   * @generated from field: int32 pid = 1;
+   */
+  pid: number;
+
+  /**
+   * When the process began to serve.
+   *
+   * @generated from field: google.protobuf.Timestamp start_time = 2;
+   */
+  startTime?: Timestamp | undefined;
+
+  /**
+   * The number of processes that have replaced one that died.
+   *
+   * @generated from field: int32 restarts = 3;
+   */
+  restarts: number;
+
+  /**
+   * How the last process died; empty if none has.
+   *
+   * @generated from field: string last_death = 4;
+   */
+  lastDeath: string;
+
+  /**
+   * When it died.
+   *
+   * @generated from field: google.protobuf.Timestamp last_death_time = 5;
+   */
+  lastDeathTime?: Timestamp | undefined;
+};
+
+/**
+ * Describes the message modelserving.Worker.
+ * Use `create(WorkerSchema)` to create a new message.
+ */
+export declare const WorkerSchema: GenMessage<Worker>;
 
 /**
  * @generated from message modelserving.TensorInfo

@@ -17,6 +17,7 @@ type Key string
 const (
 	AllowSharedMemory Key = "allow-shared-memory"
 	CORSOrigin        Key = "cors-origin"
+	DebugListen       Key = "debug-listen"
 	DefaultModel      Key = "default-model"
 	Isolation         Key = "isolation"
 	Listen            Key = "listen"

@@ -20,9 +20,9 @@ type backoff struct {
 	started bool
 }
 
-// sleep waits before the next restart of a process that lived for so long. It reports false
-// when ctx ended.
-func (b *backoff) sleep(ctx context.Context, lived time.Duration) bool {
+// sleep waits before the next restart of a process that lived for so long. The end of
+// excused ends the wait and resets the backoff. It reports false when ctx ended.
+func (b *backoff) sleep(ctx context.Context, lived time.Duration, excused <-chan struct{}) bool {
 	if lived >= stableAfter || !b.started {
 		*b = backoff{started: true, next: minBackoff}
 		return ctx.Err() == nil
@@ -32,7 +32,21 @@ func (b *backoff) sleep(ctx context.Context, lived time.Duration) bool {
 	select {
 	case <-time.After(wait):
 		return true
+	case <-excused:
+		*b = backoff{}
+		return true
 	case <-ctx.Done():
 		return false
+	}
+}
+
+// excuse ends the wait for the restart after the last death: the process died of a request,
+// which is not run again. Others wait for the restart.
+func (h *host) excuse() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.dead != nil {
+		close(h.dead.excused)
+		h.dead = nil
 	}
 }

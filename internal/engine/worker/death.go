@@ -1,6 +1,7 @@
 package worker
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/tensorwire/tensorwire/internal/engine"
@@ -9,6 +10,12 @@ import (
 
 // byServer reports whether the server ended a process: nobody is to blame for it.
 func byServer(d *process.Death) bool { return d.Cause != nil }
+
+// hasSuspects reports whether one of the requests that were running in a process ended it:
+// it died by itself, or exceeded its limit of memory. The other limits name their run.
+func hasSuspects(d *process.Death) bool {
+	return !byServer(d) || errors.Is(d.Cause, engine.ErrOutOfMemory)
+}
 
 // blame returns the error of the request that ended a process.
 func blame(d *process.Death) error {

@@ -15,13 +15,15 @@
 // suspect runs again, within its deadline, in a trial: a separate process with its model
 // alone, for one request at a time (trial.go). A request that ends the trial's process too
 // ran alone: it is blamed, and its caller gets an engine.ErrCrashed. All other requests get
-// their responses. Requests that arrive meanwhile wait for the host's next process.
+// their responses. Requests that arrive meanwhile wait for the host's next process, which a
+// blamed request does not delay (backoff.go).
 //
 // A blamed request is quarantined: equal requests are refused for a while, and so are all
 // requests for that model by a peer that was blamed repeatedly (quarantine.go). A blamed
 // model leaves its pool. If a pool dies and nobody can be blamed, it is split in two, until
 // the culprit is alone.
 //
-// A worker that the server ended itself, because a run or a load exceeded its limit, makes
-// no suspects: only that run failed, the others run again.
+// A worker that the server ended itself because a run or a load took too long makes no
+// suspects: only that run failed, the others run again. Where its memory exceeded the limit,
+// nobody knows which run needed it, and there are suspects as above.
 package worker

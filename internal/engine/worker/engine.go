@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"io/fs"
 	"log/slog"
 	"sync"
 	"time"
@@ -36,6 +37,8 @@ type Process interface {
 	PID() int
 	// MemoryBytes measures the process's memory, what it shares in proportion (PSS).
 	MemoryBytes() (int64, error)
+	// Profile takes a profile of its Go code; see process.Process.Profile.
+	Profile(ctx context.Context, name string, debug int, duration time.Duration) ([]byte, error)
 }
 
 // Spec describes the process that a host needs.
@@ -45,6 +48,8 @@ type Spec struct {
 	// Dir is the directory of the only model that the process will load. "": any model in
 	// Options.Root.
 	Dir string
+	// MemoryLimit bounds its memory in bytes. 0: as all others.
+	MemoryLimit int64
 }
 
 // Start starts a process. It ends the attempt when ctx is done; the process outlives ctx.
@@ -115,8 +120,7 @@ type Engine struct {
 	platform string
 	version  string
 	options  Options
-	// trials has a token for each process for suspects that may run.
-	trials   chan struct{}
+	trials   *trialProcesses
 	counters counters
 
 	mu     sync.Mutex // for all below
@@ -133,7 +137,7 @@ func New(start Start, platform, version string, options Options) *Engine {
 	options = options.withDefaults()
 	return &Engine{
 		start: start, platform: platform, version: version, options: options,
-		trials: make(chan struct{}, options.MaxTrials),
+		trials: newTrialProcesses(options.MaxTrials),
 		hosts:  make(map[*host]struct{}), alone: make(map[string]struct{}),
 	}
 }
@@ -142,7 +146,9 @@ func New(start Start, platform, version string, options Options) *Engine {
 func (e *Engine) Version() string { return e.version }
 
 // Load implements [engine.Loader]. A model whose load ends its worker is an
-// engine.ErrCrashed. In a pool it is then tried once more, in a worker of its own.
+// engine.ErrCrashed. In a pool it is then tried once more, in a worker of its own. A model
+// that the pool's processes may not read, because the models are in another directory now,
+// is tried once more in another pool.
 func (e *Engine) Load(ctx context.Context, path string, options engine.LoadOptions) (engine.Session, error) {
 	options.RunTimeout = cmp.Or(options.RunTimeout, e.options.RunTimeout)
 	options.MaxOutputBytes = cmp.Or(options.MaxOutputBytes, e.options.MaxOutputBytes)
@@ -151,9 +157,12 @@ func (e *Engine) Load(ctx context.Context, path string, options engine.LoadOptio
 		s.loadLimit = time.Until(deadline)
 	}
 	err := s.load(ctx)
-	if errors.Is(err, engine.ErrCrashed) && e.mayShare(path) && ctx.Err() == nil {
+	if errors.Is(err, engine.ErrCrashed) && e.mayShare(s.request) && ctx.Err() == nil {
 		e.separate(path)
 		err = s.load(ctx)
+	}
+	if h := s.host.Load(); errors.Is(err, fs.ErrPermission) && h.pool && mayRead(path) {
+		err = s.loadElsewhere(ctx, h)
 	}
 	if err != nil {
 		return nil, err

@@ -3,13 +3,17 @@ package worker_test
 import (
 	"context"
 	"errors"
+	"fmt"
+	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
 	"slices"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
+	"time"
 
 	"github.com/tensorwire/tensorwire/internal/base/tensor"
 	"github.com/tensorwire/tensorwire/internal/engine"
@@ -40,10 +44,37 @@ type farm struct {
 	// stuck has the paths of models whose loads end with the process.
 	stuck  map[string]bool
 	refuse atomic.Bool
+	// crash is the death of a process by a request of crash.
+	crash process.Death
+	// rejected has the errors of loads by path.
+	rejected map[string]error
+	// root is the directory that processes can read as it is when they start; "": all.
+	root string
+}
+
+// reject makes loads of a path fail; nil: they succeed again.
+func (f *farm) reject(path string, err error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.rejected = map[string]error{path: err}
+}
+
+// pathOf returns the path of the loaded model in a directory of that name.
+func pathOf(t *testing.T, f *farm, dir string) string {
+	t.Helper()
+	for _, p := range f.alive() {
+		for _, path := range p.has() {
+			if filepath.Base(filepath.Dir(path)) == dir {
+				return path
+			}
+		}
+	}
+	t.Fatalf("%s is not loaded", dir)
+	return ""
 }
 
 func newFarm() *farm {
-	return &farm{release: make(chan struct{}), deadly: map[string]bool{}, stuck: map[string]bool{}}
+	return &farm{crash: process.Death{Signal: "SIGSEGV"}, release: make(chan struct{}), deadly: map[string]bool{}, stuck: map[string]bool{}}
 }
 
 func (f *farm) start(_ context.Context, spec worker.Spec) (worker.Process, error) {
@@ -52,7 +83,8 @@ func (f *farm) start(_ context.Context, spec worker.Spec) (worker.Process, error
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	p := &fakeProcess{farm: f, spec: spec, pid: len(f.processes) + 1, done: make(chan struct{}), models: map[uint64]string{}}
+	sees, _ := os.Stat(f.root) // none is every directory
+	p := &fakeProcess{sees: sees, farm: f, spec: spec, pid: len(f.processes) + 1, done: make(chan struct{}), models: map[uint64]string{}}
 	f.processes = append(f.processes, p)
 	return p, nil
 }
@@ -82,6 +114,8 @@ type fakeProcess struct {
 	dead   bool
 	models map[uint64]string
 	next   uint64
+	// sees is the directory that the process can read, as Landlock knows it.
+	sees fs.FileInfo
 }
 
 func (p *fakeProcess) die(death process.Death) {
@@ -99,8 +133,18 @@ func (p *fakeProcess) Death() *process.Death       { return &p.death }
 func (p *fakeProcess) MemoryBytes() (int64, error) { return 1000, nil }
 func (p *fakeProcess) PID() int                    { return p.pid }
 
+func (p *fakeProcess) Profile(_ context.Context, name string, debug int, duration time.Duration) ([]byte, error) {
+	return fmt.Appendf(nil, "%d %s %d %v", p.pid, name, debug, duration), nil
+}
+
 func (p *fakeProcess) Load(ctx context.Context, request process.LoadRequest) (process.Loaded, error) {
 	p.farm.loads.Add(1)
+	p.farm.mu.Lock()
+	rejected := p.farm.rejected[request.Path]
+	p.farm.mu.Unlock()
+	if rejected != nil {
+		return process.Loaded{}, rejected
+	}
 	if p.farm.deadly[request.Path] {
 		p.die(process.Death{Signal: "SIGABRT"})
 	}
@@ -110,6 +154,9 @@ func (p *fakeProcess) Load(ctx context.Context, request process.LoadRequest) (pr
 		case <-ctx.Done():
 			return process.Loaded{}, ctx.Err()
 		}
+	}
+	if root, _ := os.Stat(p.farm.root); p.sees != nil && !os.SameFile(p.sees, root) {
+		return process.Loaded{}, &fs.PathError{Op: "open", Path: "model.onnx", Err: syscall.EACCES}
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -150,7 +197,7 @@ func (p *fakeProcess) Run(ctx context.Context, id uint64, inputs []tensor.Tensor
 	}
 	switch slices.Max(inputs[0].Data) {
 	case crash:
-		p.die(process.Death{Signal: "SIGSEGV"})
+		p.die(p.farm.crash)
 	case wait:
 		p.farm.waiting.Add(1)
 		defer p.farm.waiting.Add(-1)

@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/tensorwire/tensorwire/internal/engine"
+	"github.com/tensorwire/tensorwire/internal/engine/worker/process"
 )
 
 // errClosed reports that the host, the session or the engine was closed.
@@ -28,19 +30,29 @@ type host struct {
 
 	mu       sync.Mutex // for all below
 	sessions map[*session]place
+	// outdated reports that the process cannot read the directory that is now at
+	// Options.Root: its sandbox has the one that was there when it started. No other session
+	// joins.
+	outdated bool
 	process  *incarnation // nil: none runs, or its models are being loaded again
+	dead     *incarnation // the last that died, until its death is excused
 	// changed is closed and replaced when process or reason changes.
 	changed chan struct{}
 	// reason says why no process runs; failures counts the restarts that failed in a row.
 	reason   error
 	failures int
+	// past has all of the state of the processes except the PID.
+	past engine.Worker
 }
 
 // incarnation is one process of a host. running counts its runs; those that its death ended
 // stay in it.
 type incarnation struct {
 	Process
+	host    *host
 	running atomic.Int64
+	// excused is closed when the process has died of one request.
+	excused chan struct{}
 }
 
 // newHost returns a host without sessions, which supervise starts.
@@ -102,8 +114,6 @@ func (h *host) acquire(ctx context.Context, s *session) (*incarnation, uint64, e
 		switch {
 		case !placed:
 			return nil, 0, errMoved
-		case at.err != nil:
-			return nil, 0, fmt.Errorf("the model could not be loaded again after its worker died: %w", at.err)
 		case current && at.id != 0:
 			return p, at.id, nil
 		}
@@ -118,15 +128,15 @@ var errMoved = errors.New("the session has moved")
 func (h *host) await(ctx context.Context, failures int) (*incarnation, error) {
 	for {
 		h.mu.Lock()
-		p, changed, reason, failed := h.process, h.changed, h.reason, h.failures
+		p, changed, reason, down := h.process, h.changed, h.reason, h.downLocked(failures)
 		h.mu.Unlock()
 		switch {
 		case p != nil:
 			return p, nil
 		case errors.Is(reason, errClosed):
 			return nil, errClosed
-		case failed >= failures:
-			return nil, fmt.Errorf("no worker runs the model at present: %w", reason)
+		case down != nil:
+			return nil, down
 		}
 		select {
 		case <-changed:
@@ -134,6 +144,19 @@ func (h *host) await(ctx context.Context, failures int) (*incarnation, error) {
 			return nil, context.Cause(ctx)
 		}
 	}
+}
+
+// downLocked returns an engine.ErrNoProcess once so many starts in a row have failed. Their
+// reasons may have paths, and are in the log only.
+func (h *host) downLocked(failures int) error {
+	if h.failures < failures {
+		return nil
+	}
+	last := ""
+	if h.past.LastDeath != "" {
+		last = "; the last one: " + h.past.LastDeath
+	}
+	return fmt.Errorf("%w: %d attempts to start one failed, and the server's log has the reasons%s", engine.ErrNoProcess, h.failures, last)
 }
 
 // set publishes the process with the places of its sessions, or why there is none. A session
@@ -154,7 +177,14 @@ func (h *host) set(p *incarnation, places map[*session]place, reason error) {
 func (h *host) setLocked(p *incarnation, reason error) {
 	h.process, h.reason = p, reason
 	if p != nil {
-		h.failures = 0
+		h.failures, h.outdated = 0, false
+		h.past.Started = time.Now()
+		if h.past.LastDeath != "" {
+			h.past.Restarts++
+		}
+	}
+	if death, ok := errors.AsType[*process.Death](reason); ok {
+		h.past.LastDeath, h.past.Died = death.Error(), time.Now()
 	}
 	close(h.changed)
 	h.changed = make(chan struct{})
@@ -165,6 +195,7 @@ func (h *host) lost(p *incarnation) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.process == p {
+		h.dead = p
 		h.setLocked(nil, p.Death())
 	}
 }

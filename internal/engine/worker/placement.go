@@ -7,14 +7,18 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+
+	"github.com/tensorwire/tensorwire/internal/engine/worker/process"
 )
 
-// mayShare reports whether a model may run in a worker together with others.
-func (e *Engine) mayShare(path string) bool {
+// mayShare reports whether a model may run in a worker together with others. One with its
+// own limit of memory has its own worker.
+func (e *Engine) mayShare(request process.LoadRequest) bool {
+	path := request.Path
 	e.mu.Lock()
 	_, alone := e.alone[path]
 	e.mu.Unlock()
-	if alone || !isBelow(path, e.options.Root) {
+	if alone || request.Options.MemoryLimit > 0 || !isBelow(path, e.options.Root) {
 		return false
 	}
 	limit := e.options.SmallModelBytes
@@ -70,7 +74,7 @@ func isSmall(dir string, limit int64) bool {
 
 // place returns a host for a session, which has a place in it from now on.
 func (e *Engine) place(s *session) (*host, error) {
-	shares := e.mayShare(s.request.Path)
+	shares := e.mayShare(s.request)
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.closed {
@@ -95,8 +99,7 @@ func (e *Engine) poolLimit() int {
 
 // newHostLocked starts a host with sessions. loaded: its first process loads them.
 func (e *Engine) newHostLocked(pool, loaded bool, sessions ...*session) *host {
-	dir := filepath.Dir(sessions[0].request.Path)
-	spec := Spec{Name: dir, Dir: dir}
+	spec := sessions[0].spec()
 	if pool {
 		e.pools++
 		spec = Spec{Name: fmt.Sprintf("pool %d", e.pools)}

@@ -6,21 +6,13 @@ type place struct {
 	id uint64
 	// loaded reports that the model was loaded once, so that a new process loads it again.
 	loaded bool
-	// err says why it could not be loaded again.
-	err error
 }
 
-// failing returns why the session rejects requests at present.
-func (h *host) failing(s *session) error {
+// failing returns why the host's sessions reject requests at present.
+func (h *host) failing() error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if err := h.sessions[s].err; err != nil {
-		return err
-	}
-	if h.failures >= maxRestarts {
-		return h.reason
-	}
-	return nil
+	return h.downLocked(maxRestarts)
 }
 
 // join gives a session a place, if the host has fewer than limit. loaded: the next process
@@ -28,7 +20,7 @@ func (h *host) failing(s *session) error {
 func (h *host) join(s *session, limit int, loaded bool) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if len(h.sessions) >= limit {
+	if len(h.sessions) >= limit || h.outdated {
 		return false
 	}
 	h.sessions[s] = place{loaded: loaded}

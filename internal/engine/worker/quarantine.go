@@ -3,6 +3,7 @@ package worker
 import (
 	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"hash/maphash"
 	"net/netip"
@@ -37,39 +38,45 @@ type quarantine struct {
 
 	mu       sync.Mutex // for all below
 	seed     maphash.Seed
-	requests map[uint64]sentence
-	peers    map[netip.Addr]sentence
+	requests map[uint64]refusal
+	peers    map[netip.Addr]refusal
 }
 
-// sentence is how long a request or a peer is refused.
-type sentence struct {
+// refusal is how long a request or a peer is refused.
+type refusal struct {
 	deaths int
-	until  time.Time
+	// cause is how the last one died: engine.ErrCrashed or engine.ErrOutOfMemory.
+	cause error
+	until time.Time
 	// forget is when the deaths no longer count.
 	forget time.Time
 }
 
-// extend returns the sentence after another death.
-func (s sentence) extend(now time.Time, first time.Duration, allowance int) sentence {
-	s.deaths++
+// extend returns the refusal after another death.
+func (r refusal) extend(now time.Time, cause error, first time.Duration, allowance int) refusal {
+	r.deaths++
+	r.cause = engine.ErrCrashed
+	if errors.Is(cause, engine.ErrOutOfMemory) {
+		r.cause = engine.ErrOutOfMemory
+	}
 	wait := time.Duration(0)
-	if n := s.deaths - allowance; n > 0 {
+	if n := r.deaths - allowance; n > 0 {
 		wait = min(first<<min(n-1, 20), maxQuarantine)
 	}
-	s.until = now.Add(wait)
-	s.forget = s.until.Add(maxQuarantine)
-	return s
+	r.until = now.Add(wait)
+	r.forget = r.until.Add(maxQuarantine)
+	return r
 }
 
-// add records that a request ended its worker.
-func (q *quarantine) add(ctx context.Context, inputs []tensor.Tensor) {
+// add records that a request ended its worker, and how.
+func (q *quarantine) add(ctx context.Context, inputs []tensor.Tensor, cause error) {
 	key, now := digest(q.seedOf(), inputs), time.Now()
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	q.requests[key] = q.requests[key].extend(now, minQuarantine, 0)
+	q.requests[key] = q.requests[key].extend(now, cause, minQuarantine, 0)
 	trim(q.requests, now)
 	if peer := telemetry.Peer(ctx); peer.IsValid() {
-		q.peers[peer] = q.peers[peer].extend(now, minPeer, peerAllowance)
+		q.peers[peer] = q.peers[peer].extend(now, cause, minPeer, peerAllowance)
 		trim(q.peers, now)
 	}
 	q.used.Store(true)
@@ -80,7 +87,7 @@ func (q *quarantine) seedOf() maphash.Seed {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if q.requests == nil {
-		q.seed, q.requests, q.peers = maphash.MakeSeed(), make(map[uint64]sentence), make(map[netip.Addr]sentence)
+		q.seed, q.requests, q.peers = maphash.MakeSeed(), make(map[uint64]refusal), make(map[netip.Addr]refusal)
 	}
 	return q.seed
 }
@@ -98,13 +105,13 @@ func (q *quarantine) check(ctx context.Context, inputs []tensor.Tensor) error {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if s := q.requests[key]; now.Before(s.until) {
-		return fmt.Errorf("%w of an equal request, so this one was not run: an equal request is run again in %v; send other inputs", engine.ErrCrashed, s.until.Sub(now).Round(time.Second))
+		return fmt.Errorf("%w: an equal request ended the worker of the model, so this one was not run; it is run again in %v; send other inputs", s.cause, s.until.Sub(now).Round(time.Second))
 	}
 	return nil
 }
 
-// peer returns the sentence of a peer, after it has forgotten those that have ended.
-func (q *quarantine) peer(peer netip.Addr, now time.Time) sentence {
+// peer returns the refusal of a peer, after it has forgotten those that have ended.
+func (q *quarantine) peer(peer netip.Addr, now time.Time) refusal {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	trim(q.requests, now)
@@ -114,18 +121,18 @@ func (q *quarantine) peer(peer netip.Addr, now time.Time) sentence {
 }
 
 // trim forgets what no longer counts, and makes room for one more.
-func trim[K comparable](sentences map[K]sentence, now time.Time) {
+func trim[K comparable](refusals map[K]refusal, now time.Time) {
 	var first K
 	var ends time.Time
-	for key, s := range sentences {
+	for key, s := range refusals {
 		if now.After(s.forget) {
-			delete(sentences, key)
+			delete(refusals, key)
 		} else if ends.IsZero() || s.forget.Before(ends) {
 			first, ends = key, s.forget
 		}
 	}
-	if len(sentences) > maxQuarantined {
-		delete(sentences, first)
+	if len(refusals) > maxQuarantined {
+		delete(refusals, first)
 	}
 }
 

@@ -19,7 +19,7 @@ const killGrace = 2 * time.Second
 const maxRuns = 5
 
 // runShared runs do with the model's process, in which other requests run too. suspect
-// reports that the process died and that the server did not end it: do may be the cause.
+// reports that the process died and that do may be the cause.
 func (s *session) runShared(ctx context.Context, do func(p Process, id uint64) error) (suspect bool, err error) {
 	for range maxRuns {
 		var died Process
@@ -29,7 +29,7 @@ func (s *session) runShared(ctx context.Context, do func(p Process, id uint64) e
 		if err := ctx.Err(); err != nil {
 			return false, err
 		}
-		if !byServer(died.Death()) {
+		if hasSuspects(died.Death()) {
 			return true, err
 		}
 	}
@@ -46,6 +46,7 @@ func (s *session) runOnce(ctx context.Context, do func(p Process, id uint64) err
 	p.running.Add(1)
 	if err = do(p, id); errors.Is(err, engine.ErrCrashed) {
 		<-p.Done()
+		p.host.lost(p) // before a request can be blamed
 		return p, err
 	}
 	p.running.Add(-1)

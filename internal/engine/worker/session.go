@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -18,6 +19,7 @@ var (
 	_ engine.HealthReporter = (*session)(nil)
 	_ engine.Screener       = (*session)(nil)
 	_ engine.GroupRunner    = (*session)(nil)
+	_ engine.WorkerReporter = (*session)(nil)
 )
 
 // session is a model in a worker.
@@ -41,11 +43,20 @@ type session struct {
 func (s *session) Signature() *engine.Signature { return s.signature }
 
 // Failing implements [engine.HealthReporter]: no worker could be started for the model.
-func (s *session) Failing() error { return s.host.Load().failing(s) }
+func (s *session) Failing() error { return s.host.Load().failing() }
+
+// Worker implements [engine.WorkerReporter].
+func (s *session) Worker() engine.Worker { return s.host.Load().state() }
 
 // Screen implements [engine.Screener].
 func (s *session) Screen(ctx context.Context, inputs []tensor.Tensor) error {
 	return s.quarantine.check(ctx, inputs)
+}
+
+// spec describes a process for the model alone.
+func (s *session) spec() Spec {
+	dir := filepath.Dir(s.request.Path)
+	return Spec{Name: dir, Dir: dir, MemoryLimit: s.request.Options.MemoryLimit}
 }
 
 // load loads the model into a host.
@@ -127,12 +138,14 @@ func (s *session) runAlone(ctx context.Context, inputs []tensor.Tensor) (*engine
 		return result, err
 	}
 	s.engine.counters.blamed.Add(1)
-	s.quarantine.add(ctx, inputs)
+	s.quarantine.add(ctx, inputs, blame(death))
 	s.engine.options.Logger.ErrorContext(ctx, "a request ended its worker", "path", s.request.Path, "cause", death, "shapes", shapesOf(inputs))
-	if h := s.host.Load(); h.pool && s.engine.options.Isolation == ByVersion {
+	h := s.host.Load()
+	if h.pool && s.engine.options.Isolation == ByVersion {
 		s.engine.separate(s.request.Path)
 		s.engine.move([]*session{s}, h)
 	}
+	h.excuse()
 	return nil, blame(death)
 }
 

@@ -45,24 +45,21 @@ func (s *spare) keep() {
 
 // take returns the spare, and waits for one that is being started. Without a spare that runs
 // it returns nothing.
-func (s *spare) take() (Process, map[*session]place, error) {
+func (s *spare) take() (Process, map[*session]place) {
 	if s.ready == nil {
-		return nil, nil, nil
+		return nil, nil
 	}
 	got := <-s.ready
 	s.ready = nil
-	if got.err != nil {
-		return nil, nil, nil //nolint:nilerr // the next start reports why it fails
+	if got.err != nil || isDead(got.process) {
+		return nil, nil // the next start reports why it fails
 	}
-	if isDead(got.process) {
-		return nil, nil, nil
-	}
-	return got.process, got.places, nil
+	return got.process, got.places
 }
 
 // end ends the spare.
 func (s *spare) end() {
-	if p, _, _ := s.take(); p != nil {
+	if p, _ := s.take(); p != nil {
 		end(p)
 	}
 }

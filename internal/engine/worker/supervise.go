@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/tensorwire/tensorwire/internal/engine"
+	"github.com/tensorwire/tensorwire/internal/engine/worker/process"
 )
 
 // supervise keeps a process running until the host closes.
@@ -18,36 +19,35 @@ func (h *host) supervise() {
 	wait := backoff{}
 	for {
 		began := time.Now()
-		h.serveOnce(&spare)
-		if h.ctx.Err() != nil || !wait.sleep(h.ctx, time.Since(began)) {
+		excused := h.serveOnce(&spare)
+		if h.ctx.Err() != nil || !wait.sleep(h.ctx, time.Since(began), excused) {
 			return
 		}
 	}
 }
 
-// serveOnce runs one process until its end.
-func (h *host) serveOnce(spare *spare) {
-	p, places, err := spare.take()
-	if p == nil && err == nil {
+// serveOnce runs one process until its end. The channel is closed when that is excused; it is
+// nil for a process that did not serve.
+func (h *host) serveOnce(spare *spare) (excused <-chan struct{}) {
+	var err error
+	p, places := spare.take()
+	if p == nil {
 		p, places, err = h.prepare(h.spec)
 	}
-	log := h.engine.options.Logger.With("worker", h.spec.Name)
 	if err != nil {
 		if h.ctx.Err() == nil && !errors.Is(err, errCulpritLeft) {
-			log.Error("worker could not be started", "error", err)
+			h.engine.options.Logger.Error("worker could not be started", "worker", h.spec.Name, "error", err)
 			h.fail(err)
 		}
-		return
+		return nil
 	}
-	log = log.With("pid", p.PID())
-	log.Info("worker is running")
 	defer end(p)
-	current := &incarnation{Process: p}
+	current := &incarnation{Process: p, host: h, excused: make(chan struct{})}
 	h.set(current, places, nil)
 	spare.keep()
 	select {
 	case <-h.ctx.Done():
-		return
+		return nil
 	case <-p.Done():
 	}
 	h.lost(current)
@@ -56,16 +56,16 @@ func (h *host) serveOnce(spare *spare) {
 	if byServer(death) {
 		h.engine.counters.killed.Add(1)
 	}
-	log.Error("worker died", "cause", death, "output", death.Output)
 	spare.want()
-	if h.pool && !byServer(death) && current.running.Load() == 0 {
+	if h.pool && hasSuspects(death) && current.running.Load() == 0 {
 		h.engine.split(h)
 	}
+	return current.excused
 }
 
 // end ends a process, if it runs, and waits until it is reaped.
 func end(p Process) {
-	p.Kill(errClosed) // without effect on one that is dead
+	p.Kill(process.ErrStopped) // without effect on one that is dead
 	<-p.Done()
 }
 
@@ -73,7 +73,8 @@ func end(p Process) {
 var errCulpritLeft = errors.New("the model that ended the worker was given its own")
 
 // prepare starts a process and loads the models of the host in it, those that were loaded
-// before. If the process dies of one in a pool, that one gets a worker of its own.
+// before. A model of a pool that cannot be loaded gets a worker of its own, whose start is
+// repeated until it can; if the process dies of it, the others start again without it.
 func (h *host) prepare(spec Spec) (Process, map[*session]place, error) {
 	p, err := h.engine.start(h.ctx, spec)
 	if err != nil {
@@ -82,19 +83,21 @@ func (h *host) prepare(spec Spec) (Process, map[*session]place, error) {
 	places := make(map[*session]place)
 	for _, s := range h.loadedSessions() {
 		id, err := s.loadAgain(h.ctx, p)
-		if err != nil && h.ctx.Err() == nil && isDead(p) && h.pool {
+		if err == nil {
+			places[s] = place{id: id, loaded: true}
+			continue
+		}
+		if h.pool && h.ctx.Err() == nil {
+			h.engine.options.Logger.Error("model could not be loaded again, and leaves its pool", "worker", spec.Name, "path", s.request.Path, "error", err)
 			h.engine.separate(s.request.Path)
 			h.engine.move([]*session{s}, h)
+			if !isDead(p) {
+				continue
+			}
 			err = errCulpritLeft
 		}
-		if isDead(p) || h.ctx.Err() != nil {
-			end(p)
-			return nil, nil, errors.Join(err, h.ctx.Err())
-		}
-		if err != nil {
-			h.engine.options.Logger.Error("model could not be loaded again", "worker", spec.Name, "path", s.request.Path, "error", err)
-		}
-		places[s] = place{id: id, loaded: true, err: err}
+		end(p)
+		return nil, nil, errors.Join(err, h.ctx.Err())
 	}
 	return p, places, nil
 }

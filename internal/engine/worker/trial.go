@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path/filepath"
 	"time"
 
 	"github.com/tensorwire/tensorwire/internal/base/tensor"
@@ -48,7 +47,7 @@ func (t *trial) run(ctx context.Context, inputs []tensor.Tensor) (_ *engine.Resu
 	p := t.process
 	result, err := t.session.runIn(ctx, p, t.id, inputs)
 	if !errors.Is(err, engine.ErrCrashed) {
-		t.idle.Reset(t.session.engine.options.TrialIdle)
+		t.rest()
 		return result, nil, err
 	}
 	<-p.Done()
@@ -61,19 +60,18 @@ func (t *trial) start(ctx context.Context) error {
 	t.idle.Stop()
 	if t.process != nil {
 		if !isDead(t.process) {
+			t.session.engine.trials.use(t)
 			return nil
 		}
 		t.end()
 	}
-	e, request := t.session.engine, t.session.request
-	select {
-	case e.trials <- struct{}{}:
-	case <-ctx.Done():
-		return context.Cause(ctx)
+	e := t.session.engine
+	if err := e.trials.acquire(ctx); err != nil {
+		return err
 	}
-	p, err := startTrial(ctx, e, filepath.Dir(request.Path))
+	p, err := startTrial(ctx, t.session)
 	if err != nil {
-		<-e.trials
+		e.trials.release(t)
 		return fmt.Errorf("start a worker for one request: %w", err)
 	}
 	t.process = p
@@ -85,14 +83,16 @@ func (t *trial) start(ctx context.Context) error {
 
 // startTrial starts a process. It tries as often as a host does before requests no longer
 // wait.
-func startTrial(ctx context.Context, e *Engine, dir string) (p Process, err error) {
+func startTrial(ctx context.Context, s *session) (p Process, err error) {
+	spec := s.spec()
+	spec.Name += " (one request)"
 	wait := backoff{}
 	for range maxRestarts {
 		began := time.Now()
-		if p, err = e.start(ctx, Spec{Name: dir + " (one request)", Dir: dir}); err == nil {
+		if p, err = s.engine.start(ctx, spec); err == nil {
 			return p, nil
 		}
-		if !wait.sleep(ctx, time.Since(began)) {
+		if !wait.sleep(ctx, time.Since(began), nil) {
 			return nil, context.Cause(ctx)
 		}
 	}
@@ -104,8 +104,24 @@ func (t *trial) end() {
 	if t.process != nil {
 		end(t.process)
 		t.process = nil
-		<-t.session.engine.trials
+		t.session.engine.trials.release(t)
 	}
+}
+
+// rest keeps the process for the next suspect, unless one of another model waits.
+func (t *trial) rest() {
+	if !t.session.engine.trials.keep(t) {
+		t.end()
+		return
+	}
+	t.idle.Reset(t.session.engine.options.TrialIdle)
+}
+
+// endAfterUse ends the process as soon as it is not in use.
+func (t *trial) endAfterUse() {
+	t.turn <- struct{}{}
+	t.end()
+	<-t.turn
 }
 
 // endIdle ends a process that was not used for a while.

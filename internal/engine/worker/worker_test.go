@@ -3,7 +3,10 @@ package worker_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/netip"
+	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -255,20 +258,29 @@ func TestAPoolIsSplit(t *testing.T) {
 	})
 }
 
-// While no worker can be started, requests fail with the reason; later they succeed.
+// While no worker can be started, requests fail with the last death; later they succeed.
 func TestStartsAreRepeated(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFarm()
 		e := newEngine(t, f, worker.Options{})
 		s := load(t, e, "m", 10, engine.LoadOptions{})
+		first, ok := engine.WorkerOf(s)
+		if !ok || first.PID != 1 || first.Restarts != 0 || first.LastDeath != "" {
+			t.Errorf("before: %+v", first)
+		}
 		f.refuse.Store(true)
 		f.alive()[0].die(process.Death{Signal: "SIGKILL"})
-		if _, err := s.Run(t.Context(), input(echo)); err == nil || !strings.Contains(err.Error(), "no more processes") {
+		died := time.Now()
+		_, err := s.Run(t.Context(), input(echo))
+		if !errors.Is(err, engine.ErrNoProcess) || !strings.Contains(err.Error(), "SIGKILL") || strings.Contains(err.Error(), "no more processes") {
 			t.Errorf("error %v", err)
 		}
 		time.Sleep(time.Second)
-		if s.(engine.HealthReporter).Failing() == nil {
-			t.Error("the session is healthy")
+		if err := s.(engine.HealthReporter).Failing(); !errors.Is(err, engine.ErrNoProcess) {
+			t.Errorf("failing: %v", err)
+		}
+		if list := e.List(); len(list) != 1 || list[0].PID != 0 || list[0].Reason != "no more processes" {
+			t.Errorf("%+v", list)
 		}
 		f.refuse.Store(false)
 		time.Sleep(time.Minute)
@@ -276,7 +288,88 @@ func TestStartsAreRepeated(t *testing.T) {
 		if err := s.(engine.HealthReporter).Failing(); err != nil {
 			t.Error(err)
 		}
+		if w, _ := engine.WorkerOf(s); w.PID != 2 || w.Restarts != 1 || !strings.Contains(w.LastDeath, "SIGKILL") || !w.Died.Equal(died) || !w.Started.After(died) {
+			t.Errorf("after: %+v", w)
+		}
 	})
+}
+
+// A model of a pool that cannot be loaded again gets a worker of its own, which is started
+// until it can. The others are served meanwhile.
+func TestReloadsAreRepeated(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFarm()
+		e := newEngine(t, f, worker.Options{})
+		a, b := load(t, e, "a", 10, engine.LoadOptions{}), load(t, e, "b", 10, engine.LoadOptions{})
+		path := pathOf(t, f, "a")
+		f.reject(path, engine.ErrOutOfMemory)
+		f.alive()[0].die(process.Death{Signal: "SIGKILL", Cause: engine.ErrOutOfMemory}) // by the server: it is not split
+		mustEcho(t, b)
+		time.Sleep(time.Minute)
+		if err := a.(engine.HealthReporter).Failing(); !errors.Is(err, engine.ErrNoProcess) {
+			t.Errorf("failing: %v", err)
+		}
+		mustEcho(t, b)
+		f.reject(path, nil)
+		time.Sleep(time.Minute)
+		mustEcho(t, a)
+	})
+}
+
+// The workers are listed with their models, and profiles are of the one that is asked for.
+func TestWorkersAreListed(t *testing.T) {
+	f := newFarm()
+	e := newEngine(t, f, worker.Options{SmallModelBytes: 100})
+	load(t, e, "a", 10, engine.LoadOptions{})
+	load(t, e, "b", 10, engine.LoadOptions{})
+	load(t, e, "large", 1000, engine.LoadOptions{})
+	list := e.List()
+	if len(list) != 2 || len(list[0].Models) != 1 || list[1].Name != "pool 1" || len(list[1].Models) != 2 {
+		t.Fatalf("%+v", list)
+	}
+	for _, w := range list {
+		if w.PID == 0 || w.MemoryBytes != 1000 || w.Started.IsZero() || w.Reason != "" {
+			t.Errorf("%+v", w)
+		}
+		got, err := e.Profile(t.Context(), w.PID, "heap", 1, time.Second)
+		if want := fmt.Sprintf("%d heap 1 1s", w.PID); err != nil || string(got) != want {
+			t.Errorf("%q, %v, want %q", got, err, want)
+		}
+	}
+	if _, err := e.Profile(t.Context(), 77, "heap", 1, 0); !errors.Is(err, worker.ErrNoWorker) {
+		t.Errorf("no such worker: %v", err)
+	}
+}
+
+// A worker that exceeds its limit of memory makes suspects: the request that needs the
+// memory fails, is not run again for a while, and the others get their responses.
+func TestMemoryLimitsMakeSuspects(t *testing.T) {
+	f := newFarm()
+	f.crash = process.Death{Signal: "SIGKILL", Cause: engine.ErrOutOfMemory}
+	e := newEngine(t, f, worker.Options{})
+	s := load(t, e, "m", 10, engine.LoadOptions{})
+	var waiting sync.WaitGroup
+	waiting.Go(func() {
+		if _, err := s.Run(t.Context(), input(wait)); err != nil {
+			t.Errorf("a bystander: %v", err)
+		}
+	})
+	for f.waiting.Load() == 0 {
+		time.Sleep(time.Millisecond)
+	}
+	_, err := s.Run(t.Context(), input(crash))
+	if !errors.Is(err, engine.ErrOutOfMemory) {
+		t.Errorf("error %v", err)
+	}
+	if n := e.Stats().Blamed; n != 1 {
+		t.Errorf("%d requests were blamed", n)
+	}
+	if err := s.(engine.Screener).Screen(t.Context(), input(crash)); !errors.Is(err, engine.ErrOutOfMemory) || errors.Is(err, engine.ErrCrashed) {
+		t.Errorf("an equal request: %v", err)
+	}
+	close(f.release)
+	waiting.Wait()
+	mustEcho(t, s)
 }
 
 // The last session of a worker ends it; one of a pool leaves the others.
@@ -399,4 +492,29 @@ func TestGroups(t *testing.T) {
 			t.Errorf("a closed session: %v", err)
 		}
 	})
+}
+
+// A model with a memory limit of its own has its own worker, also for suspects.
+func TestAModelsMemoryLimitIsItsOwn(t *testing.T) {
+	f := newFarm()
+	e := newEngine(t, f, worker.Options{Isolation: worker.Shared})
+	load(t, e, "a", 1, engine.LoadOptions{})
+	limited := load(t, e, "b", 1, engine.LoadOptions{MemoryLimit: 7})
+	load(t, e, "c", 1, engine.LoadOptions{})
+	if _, err := limited.Run(t.Context(), input(crash)); !errors.Is(err, engine.ErrCrashed) {
+		t.Error(err)
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	own := 0
+	for _, p := range f.processes {
+		if p.spec.MemoryLimit == 7 && p.spec.Dir != "" {
+			own++
+		} else if p.spec.MemoryLimit != 0 || slices.ContainsFunc(p.has(), func(path string) bool { return filepath.Base(filepath.Dir(path)) == "b" }) {
+			t.Errorf("a worker of %+v has %v", p.spec, p.has())
+		}
+	}
+	if own < 2 {
+		t.Errorf("%d processes have the limit, want the model's and the suspect's", own)
+	}
 }

@@ -47,10 +47,12 @@ var parameterLevels = map[int]engine.Optimization{
 
 // EngineOptions returns the engine's settings in the configuration: parameters, whose
 // values are text, and optimization.graph.level. An error names the parameter,
-// its value and the accepted values. config may be nil.
+// its value and the accepted values. config may be nil. The limits of the
+// model's worker are among them.
 func EngineOptions(config *inference.ModelConfig) (engine.LoadOptions, error) {
 	r := &report{source: fromFile}
 	options := readOptions(r, config)
+	options.RunTimeout, _ = readLimits(r, config)
 	if err := r.err(); err != nil {
 		return engine.LoadOptions{}, err
 	}
@@ -79,6 +81,7 @@ func readOptions(r *report, config *inference.ModelConfig) engine.LoadOptions {
 		Parallel: number(executionMode, "0 (sequential) or 1 (parallel)", func(n int) bool {
 			return n == 0 || n == 1
 		}) == 1,
+		MemoryLimit: readWorkerMemory(r, config),
 	}
 	readMemory(r, parameters, &options)
 	level := config.GetOptimization().GetGraph().GetLevel()
@@ -106,7 +109,7 @@ func checkParameters(r *report, config *inference.ModelConfig) {
 		switch key {
 		case intraOpThreads, interOpThreads, executionMode, optimization, runTimeout, probeInputBytes,
 			memArena, memPattern, arenaShrinkage, maxOutputBytes:
-		case loadTimeout, unloadBeforeLoad:
+		case loadTimeout, unloadBeforeLoad, workerMemory:
 		default:
 			r.warn("parameters[%q] is ignored", key)
 		}

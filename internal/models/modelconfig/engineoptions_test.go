@@ -3,6 +3,7 @@ package modelconfig_test
 import (
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/tensorwire/tensorwire/gen/inference"
 	"github.com/tensorwire/tensorwire/internal/base/tensor"
@@ -30,6 +31,10 @@ func TestEngineOptions(t *testing.T) {
 		{
 			`parameters { key: "graph_optimization_level" value { string_value: "2" } } optimization { graph { level: 1 } }`,
 			engine.LoadOptions{Optimization: engine.OptimizeExtended},
+		},
+		{
+			`parameters { key: "run_timeout" value { string_value: "90s" } } parameters { key: "worker_memory" value { string_value: "2GiB" } }`,
+			engine.LoadOptions{RunTimeout: 90 * time.Second, MemoryLimit: 2 << 30},
 		},
 		{
 			`parameters { key: "enable_mem_arena" value { string_value: "0" } } parameters { key: "enable_mem_pattern" value { string_value: "False" } }`,

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/tensorwire/tensorwire/gen/inference"
+	"github.com/tensorwire/tensorwire/internal/base/bytesize"
 	"github.com/tensorwire/tensorwire/internal/sched/scheduler"
 )
 
@@ -15,6 +16,7 @@ import (
 const (
 	runTimeout      = "run_timeout"
 	probeInputBytes = "probe_input_bytes"
+	workerMemory    = "worker_memory"
 )
 
 // applyLimits applies the parameters of a checked configuration.
@@ -45,4 +47,18 @@ func readLimits(r *report, config *inference.ModelConfig) (maxRun time.Duration,
 		}
 	}
 	return maxRun, probeBytes
+}
+
+// readWorkerMemory returns the memory limit of the model's worker in bytes, 0 where the
+// server's applies. It adds an error to r.
+func readWorkerMemory(r *report, config *inference.ModelConfig) int64 {
+	parameter, ok := config.GetParameters()[workerMemory]
+	if !ok {
+		return 0
+	}
+	size, err := bytesize.Parse(strings.TrimSpace(parameter.GetStringValue()))
+	if err != nil || size <= 0 {
+		r.problem("parameters[%q] is %q: use a size above 0, such as 512MiB or 2GiB", workerMemory, parameter.GetStringValue())
+	}
+	return int64(size)
 }

@@ -39,6 +39,8 @@ func TestLimitsOfAModelAreChecked(t *testing.T) {
 		`parameters { key: "run_timeout" value { string_value: "-1s" } }`:        `parameters["run_timeout"] is "-1s": use a duration above 0, such as 30s or 5m`,
 		`parameters { key: "probe_input_bytes" value { string_value: "64kB" } }`: `parameters["probe_input_bytes"] is "64kB": use a number of bytes, 0 to keep none`,
 		`parameters { key: "probe_input_bytes" value { string_value: "-1" } }`:   `parameters["probe_input_bytes"] is "-1": use a number of bytes, 0 to keep none`,
+		`parameters { key: "worker_memory" value { string_value: "0" } }`:        `parameters["worker_memory"] is "0": use a size above 0, such as 512MiB or 2GiB`,
+		`parameters { key: "worker_memory" value { string_value: "2 GiBi" } }`:   `parameters["worker_memory"] is "2 GiBi": use a size above 0, such as 512MiB or 2GiB`,
 	} {
 		if _, _, err := modelconfig.Parse([]byte(config), platforms); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want %s", config, err, want)

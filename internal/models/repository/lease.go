@@ -1,6 +1,7 @@
 package repository
 
 import (
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -10,8 +11,13 @@ import (
 // instance is an open session with a reference count: the leases and, until drop, the
 // repository.
 type instance struct {
+	// bare is the engine's session, without the decoration of session.
+	bare    engine.Session
 	session engine.Session
 	refs    atomic.Int64
+	// closing closes the session once, for closeSession.
+	closing  sync.Once
+	closeErr error
 	// close closes the session and reports that to the repository. It is called once.
 	close func()
 	// after is called when the session has been closed. It is set before drop.
@@ -31,6 +37,12 @@ func (i *instance) acquire() bool {
 			return true
 		}
 	}
+}
+
+// closeSession closes the session, once. Each call returns when it is closed.
+func (i *instance) closeSession() error {
+	i.closing.Do(func() { i.closeErr = i.session.Close() })
+	return i.closeErr
 }
 
 // release drops a reference and reports whether it was the last: the caller then calls
@@ -94,5 +106,22 @@ func (r *Repository[S]) Acquire(name, version string) (*Lease[S], error) {
 		}
 		// The version was dropped after the lookup, and before that a snapshot without it
 		// was published, so the next lookup finds another.
+	}
+}
+
+// EndRuns closes the sessions in service although they are leased: runs in progress end with
+// engine.ErrClosed, and later ones fail with it. It does not wait for them. It is for the end
+// of a shutdown, before Close.
+func (r *Repository[S]) EndRuns() {
+	for _, m := range r.Snapshot().Models {
+		for _, v := range m.Versions {
+			if v.instance != nil && v.instance.acquire() {
+				go func() {
+					lease := &Lease[S]{Version: v}
+					defer lease.Release()
+					_ = v.instance.closeSession() // Close returns the error
+				}()
+			}
+		}
 	}
 }

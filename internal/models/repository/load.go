@@ -75,7 +75,7 @@ func (r *Repository[S]) load(ctx context.Context, name string, src *source, d *d
 	if ctx.Err() != nil { // nobody needs it any more
 		return nil, context.Cause(ctx)
 	}
-	loaded.instance = r.open(session, src.scratch)
+	loaded.instance = r.open(bare, session, src.scratch)
 	return loaded, nil
 }
 
@@ -131,15 +131,16 @@ func (d *directory) keyOf(number int64) fingerprint {
 	return fingerprint{}
 }
 
-// open returns an instance of a session, which counts as open until it has been closed.
-func (r *Repository[S]) open(session engine.Session, from *scratch) *instance {
-	i := &instance{session: session, closed: make(chan struct{})}
+// open returns an instance of a session around the engine's, which counts as open until it
+// has been closed.
+func (r *Repository[S]) open(bare, session engine.Session, from *scratch) *instance {
+	i := &instance{bare: bare, session: session, closed: make(chan struct{})}
 	i.refs.Store(1)
 	r.sessions.Add(1)
 	from.retain()
 	i.close = func() {
 		defer r.sessions.Done()
-		err := errors.Join(session.Close(), from.release())
+		err := errors.Join(i.closeSession(), from.release())
 		r.mu.Lock()
 		r.closeErr = errors.Join(r.closeErr, err)
 		r.mu.Unlock()

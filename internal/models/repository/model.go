@@ -189,12 +189,25 @@ func (v *Version[S]) Condition() (State, string) {
 }
 
 // Failing returns why the version does not receive requests at present although it is
-// Ready: its last calls failed, or do not return. It is nil for a healthy version.
+// Ready: its last calls failed, or do not return, or no worker runs it. It is nil for a
+// healthy version.
 func (v *Version[S]) Failing() error {
 	if v.instance == nil {
 		return nil
 	}
+	if err := engine.Failing(v.instance.bare); err != nil {
+		return err
+	}
 	return engine.Failing(v.instance.session)
+}
+
+// Worker returns the state of the worker process that runs the version. ok is false where
+// there is none.
+func (v *Version[S]) Worker() (state engine.Worker, ok bool) {
+	if v.instance == nil {
+		return engine.Worker{}, false
+	}
+	return engine.WorkerOf(v.instance.bare)
 }
 
 // withReason returns the version as it keeps serving after an attempt to replace it

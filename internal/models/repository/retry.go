@@ -39,7 +39,7 @@ var transientErrnos = []error{
 // transient reports whether a load that failed with err may succeed later with the same
 // files.
 func transient(err error) bool {
-	for _, target := range []error{engine.ErrOutOfMemory, engine.ErrCrashed, errInUse, errAbandonedLoads, errDirectory} {
+	for _, target := range []error{engine.ErrOutOfMemory, engine.ErrCrashed, engine.ErrNoProcess, errInUse, errAbandonedLoads, errDirectory} {
 		if errors.Is(err, target) {
 			return true
 		}

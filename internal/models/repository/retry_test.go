@@ -29,7 +29,7 @@ func failTimes(l *loader, n int, err error) {
 }
 
 // started loads the models of a directory in a bubble.
-func started(t *testing.T, dir string, l *loader, options repository.Options[string]) *repository.Repository[string] {
+func started(t *testing.T, dir string, l engine.Loader, options repository.Options[string]) *repository.Repository[string] {
 	t.Helper()
 	options.Logger = quiet
 	r := repository.New(dir, enginetest.Registry(l), options)
@@ -47,7 +47,7 @@ var atStart = map[string]repository.Options[string]{
 func TestTransientFailuresAreRetried(t *testing.T) {
 	for name, err := range map[string]error{
 		"memory": engine.ErrOutOfMemory, "permission": fs.ErrPermission, "EACCES": syscall.EACCES, "EIO": syscall.EIO, "ENOSPC": syscall.ENOSPC,
-		"ESTALE": syscall.ESTALE, "EMFILE": syscall.EMFILE, "crash": engine.ErrCrashed,
+		"ESTALE": syscall.ESTALE, "EMFILE": syscall.EMFILE, "crash": engine.ErrCrashed, "no process": engine.ErrNoProcess,
 	} {
 		for control, options := range atStart {
 			t.Run(name+"/"+control, func(t *testing.T) {

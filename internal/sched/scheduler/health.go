@@ -64,7 +64,7 @@ func (h *health) failed(now time.Time) {
 
 // isRequestError reports an error that says nothing about the model.
 func isRequestError(err error) bool {
-	for _, target := range []error{engine.ErrBadInput, engine.ErrTooLarge, engine.ErrUnsupported, engine.ErrClosed, errLeft, context.Canceled, context.DeadlineExceeded} {
+	for _, target := range []error{engine.ErrBadInput, engine.ErrTooLarge, engine.ErrUnsupported, engine.ErrClosed, engine.ErrNoProcess, errLeft, context.Canceled, context.DeadlineExceeded} {
 		if errors.Is(err, target) {
 			return true
 		}

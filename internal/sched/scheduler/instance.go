@@ -146,7 +146,7 @@ func (in *instance) runSingle(ctx context.Context, e *entry) answer {
 	}
 	result, err := in.call(ctx, e.inputs, []*entry{e}, e.rows)
 	if err != nil {
-		return answer{err: in.judge(e, err)} //nolint:contextcheck // a probe is for later requests too
+		return answer{err: in.judge(e, err)} //nolint:contextcheck // a probe does not end with the request
 	}
 	return in.succeed(e, result)
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/tensorwire/tensorwire/internal/telemetry"
+	"github.com/tensorwire/tensorwire/internal/transport/admission"
 )
 
 var (
@@ -37,7 +38,7 @@ func observe(w http.ResponseWriter, r *http.Request) (*exchange, *http.Request) 
 		return e, r
 	}
 	e := &exchange{ResponseWriter: w}
-	e.record.ID = requestID(r.Header)
+	e.record.ID, e.record.Peer = requestID(r.Header), admission.PeerOfText(r.RemoteAddr)
 	return e, r.WithContext(telemetry.WithRequest(r.Context(), &e.record))
 }
 

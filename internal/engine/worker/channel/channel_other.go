@@ -40,6 +40,9 @@ func (*Server) Running() int { return 0 }
 // SharedBytes returns 0.
 func (*Server) SharedBytes() int64 { return 0 }
 
+// LimitOutputs does nothing.
+func (*Server) LimitOutputs(uint64, int64) {}
+
 // Forget does nothing.
 func (*Server) Forget(uint64) {}
 

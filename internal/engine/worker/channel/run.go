@@ -3,6 +3,7 @@
 package channel
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 
@@ -147,7 +148,7 @@ func (c *call) outputSize() uint64 {
 
 // grow replaces the output segment with a larger one, and continues the run.
 func (c *call) grow(ctx context.Context, needed uint64) error {
-	if limit := c.server.options.MaxOutputBytes; needed > uint64(limit) {
+	if limit := cmp.Or(c.history.maxOutputs.Load(), c.server.options.MaxOutputBytes); needed > uint64(limit) {
 		return fmt.Errorf("%w: the outputs have %d bytes; the limit is %d bytes", engine.ErrTooLarge, needed, limit)
 	}
 	c.history.outputBytes.Store(int64(needed))

@@ -146,8 +146,9 @@ func (s *Server) release(sl *slot) {
 	<-s.tokens
 }
 
-// history is what the channel remembers of a session, to save wake-ups.
+// history is what the channel remembers of a session: its limit, and what saves wake-ups.
 type history struct {
+	maxOutputs  atomic.Int64 // LimitOutputs; 0: Options.MaxOutputBytes
 	long        atomic.Bool  // the last run was long (see longRun)
 	outputBytes atomic.Int64 // expected size of the next run's outputs in the segment
 }
@@ -166,6 +167,12 @@ func (h *history) observe(used int64) {
 		}
 	}
 	h.outputBytes.Store(used)
+}
+
+// LimitOutputs bounds the outputs of each run of a session, in bytes, instead of
+// Options.MaxOutputBytes. 0 is the latter.
+func (s *Server) LimitOutputs(session uint64, bytes int64) {
+	s.history(session).maxOutputs.Store(bytes)
 }
 
 func (s *Server) history(session uint64) *history {

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"strings"
+	"syscall"
 	"testing"
 	"unicode/utf8"
 
@@ -15,6 +17,7 @@ import (
 var sentinels = []error{
 	engine.ErrBadInput, engine.ErrRun, engine.ErrOutOfMemory, engine.ErrTimeLimit, engine.ErrBadModel,
 	engine.ErrUnsupported, engine.ErrTooLarge, engine.ErrClosed, context.Canceled, context.DeadlineExceeded,
+	fs.ErrPermission, syscall.EIO, syscall.ENOSPC, syscall.ESTALE, syscall.EMFILE, syscall.EINTR,
 }
 
 func TestSentinelsCross(t *testing.T) {
@@ -37,17 +40,28 @@ func TestSentinelsCross(t *testing.T) {
 	}
 }
 
+// An error of the system within an error of the engine stays one.
+func TestEachSentinelOfAnErrorCrosses(t *testing.T) {
+	t.Parallel()
+	sent := fmt.Errorf("%w: open model.onnx: %w", engine.ErrBadModel, &fs.PathError{Op: "open", Path: "model.onnx", Err: syscall.EACCES})
+	if received := errcode.Error(errcode.Of(sent)); !errors.Is(received, engine.ErrBadModel) || !errors.Is(received, fs.ErrPermission) {
+		t.Errorf("%v has lost a sentinel", received)
+	}
+}
+
 func TestOtherErrorsCross(t *testing.T) {
 	t.Parallel()
 	if code, text := errcode.Of(nil); code != 0 || errcode.Error(code, text) != nil {
 		t.Errorf("nil is %d, %q", code, text)
 	}
 	code, text := errcode.Of(errors.New("unknown"))
-	if err := errcode.Error(code, text); err == nil || err.Error() != "unknown" || errors.Unwrap(err) != nil {
+	if err := errcode.Error(code, text); err == nil || err.Error() != "unknown" || errors.Is(err, engine.ErrRun) {
 		t.Errorf("error %v", err)
 	}
-	if next := code + 1; next.Valid() || errcode.Error(next, "x") == nil {
-		t.Errorf("code %d is valid", next)
+	for _, invalid := range []errcode.Code{1, code << 1, code<<1 | code} {
+		if invalid.Valid() || errcode.Error(invalid, "x") == nil {
+			t.Errorf("code %d is valid", invalid)
+		}
 	}
 }
 

@@ -11,7 +11,7 @@ import (
 	"github.com/tensorwire/tensorwire/internal/engine"
 )
 
-// ErrStopped is the Cause of a worker that Stop ended.
+// ErrStopped is the Cause of a worker that the server no longer needs.
 var ErrStopped = errors.New("the server stopped the worker")
 
 // Death says how a worker ended. As an error it is an engine.ErrCrashed, and its Cause.
@@ -53,8 +53,8 @@ func (d *Death) Unwrap() []error {
 
 // log logs the death with the worker's output.
 func (d *Death) log(log *slog.Logger) {
-	log = log.With("worker", d.PID)
-	if errors.Is(d, ErrStopped) {
+	log = log.With("pid", d.PID)
+	if errors.Is(d, ErrStopped) || errors.Is(d, engine.ErrClosed) { // the server needs it no more
 		log.Info("a worker has ended", "reason", d.Error())
 		return
 	}

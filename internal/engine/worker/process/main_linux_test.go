@@ -127,6 +127,8 @@ func (fake) Load(ctx context.Context, platform, path string, _ engine.LoadOption
 		return &session{path: path}, nil
 	case "crash":
 		die("SIGSEGV")
+	case "large":
+		return &session{path: path, output: strings.Repeat("x", 3<<20)}, nil
 	case "open sessions":
 		return &session{path: path, output: strconv.Itoa(open.count())}, nil
 	}

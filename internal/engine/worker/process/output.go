@@ -14,7 +14,7 @@ import (
 
 const (
 	// MaxOutput is the length of Death.Output in bytes.
-	MaxOutput = 8 << 10
+	MaxOutput = 4 << 10
 	// maxLine is the length at which a line of output is truncated, in bytes.
 	maxLine = 2 << 10
 	// maxLines is the number of lines that are logged in a second.

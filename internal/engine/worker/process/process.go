@@ -70,7 +70,7 @@ func Start(ctx context.Context, o Options) (*Process, error) {
 		return nil, err
 	}
 	p.conn = control.NewConn(p.program.control)
-	p.output = &output{log: o.Logger.With("worker", p.PID())}
+	p.output = &output{log: o.Logger.With("pid", p.PID())}
 	go func() { p.output.read(p.program.output); close(p.outputDone) }()
 	go p.reap()
 	if err := p.handshake(ctx, len(files)); err != nil {
@@ -82,7 +82,7 @@ func Start(ctx context.Context, o Options) (*Process, error) {
 	if o.MemoryLimit > 0 {
 		go p.watchMemory()
 	}
-	o.Logger.Info("a worker has started", "worker", p.PID(), "runtime", p.ready.Runtime, "landlock", p.ready.Sandbox.Landlock, "seccomp", p.ready.Sandbox.Seccomp)
+	o.Logger.Info("a worker has started", "pid", p.PID(), "runtime", p.ready.Runtime, "landlock", p.ready.Sandbox.Landlock, "seccomp", p.ready.Sandbox.Seccomp)
 	return p, nil
 }
 

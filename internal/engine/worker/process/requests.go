@@ -47,7 +47,21 @@ func (p *Process) Load(ctx context.Context, request LoadRequest) (Loaded, error)
 	if err != nil {
 		return Loaded{}, err
 	}
+	if limit := request.Options.MaxOutputBytes; limit > 0 {
+		p.data.LimitOutputs(id, atMost(limit, len(response.Signature.Outputs)))
+	}
 	return Loaded{ID: id, Signature: response.Signature}, nil
+}
+
+// maxOutputs bounds the size that a worker may ask for the outputs of one run.
+const maxOutputs = 1 << 40
+
+// atMost returns the most that n outputs have together, each with at most limit bytes.
+func atMost(limit int64, n int) int64 {
+	if n > 0 && limit > maxOutputs/int64(n) {
+		return maxOutputs
+	}
+	return limit * int64(max(n, 1))
 }
 
 // Unload closes a session after its runs. When ctx is done it returns ctx's error, and the

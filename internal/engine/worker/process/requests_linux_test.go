@@ -3,11 +3,13 @@ package process_test
 import (
 	"context"
 	"errors"
+	"math"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/tensorwire/tensorwire/internal/engine"
+	"github.com/tensorwire/tensorwire/internal/engine/worker/channel"
 	"github.com/tensorwire/tensorwire/internal/engine/worker/process"
 )
 
@@ -40,6 +42,28 @@ func TestLoadRunUnload(t *testing.T) {
 	}
 	if got, err := run(t.Context(), p, second, "echo"); err != nil || got != "echo" {
 		t.Errorf("%q, %v", got, err)
+	}
+}
+
+// The limit of a model's outputs holds for it instead of the channel's.
+func TestOutputsAreLimitedByModel(t *testing.T) {
+	p := start(t, process.Options{Slots: 1, Channel: channel.Options{MaxOutputBytes: 2 << 20}})
+	for limit, want := range map[int64]error{0: engine.ErrTooLarge, 1 << 20: engine.ErrTooLarge, 4 << 20: nil, math.MaxInt64: nil} {
+		loaded, err := p.Load(t.Context(), process.LoadRequest{Path: "large", Options: engine.LoadOptions{MaxOutputBytes: limit}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := run(t.Context(), p, loaded.ID, ""); !errors.Is(err, want) {
+			t.Errorf("limit %d: %v, want %v", limit, err, want)
+		}
+	}
+}
+
+// Memory that is shared with a worker is bounded.
+func TestSharedMemoryIsLimited(t *testing.T) {
+	p := start(t, process.Options{Slots: 1, Channel: channel.Options{MaxSharedBytes: 1 << 20}})
+	if _, err := run(t.Context(), p, load(t, p, "large"), ""); !errors.Is(err, engine.ErrOutOfMemory) {
+		t.Errorf("error %v", err)
 	}
 }
 

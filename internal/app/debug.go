@@ -1,0 +1,43 @@
+package app
+
+import (
+	"net"
+
+	"github.com/tensorwire/tensorwire/handler/debug"
+	"github.com/tensorwire/tensorwire/internal/base/setting"
+	"github.com/tensorwire/tensorwire/internal/transport/server"
+)
+
+// debugName is the endpoint of the profiles, on a listener of its own. It is shut down after the
+// APIs, so that it answers during the drain.
+const debugName = "debug"
+
+func (s *Server) debugEndpoint() server.Endpoint {
+	options := debug.Options{Draining: s.lifecycle.Draining()}
+	if s.workers != nil {
+		options.Workers = s.workers // not a nil *Engine in the interface
+	}
+	return server.Endpoint{Name: debugName, Routes: []server.Route{{Prefix: "/debug", Handler: debug.Handler(options), Quiet: true}}}
+}
+
+// serveDebug serves the profiles in the background until Shutdown, once, where an address
+// is configured.
+func (s *Server) serveDebug() error {
+	if s.config.DebugListen == "" || s.debugging.Swap(true) {
+		return nil
+	}
+	listener, err := listen(s.loadCtx, setting.DebugListen, s.config.DebugListen)
+	if err != nil {
+		return err
+	}
+	if tcp, ok := listener.Addr().(*net.TCPAddr); ok && !tcp.IP.IsLoopback() {
+		s.log.Warn("the profiles are reachable from other machines, without authentication", "address", listener.Addr().String(), "setting", setting.DebugListen)
+	}
+	s.log.Info("profiles are served", "address", listener.Addr().String())
+	go func() {
+		if err := s.http.Serve(debugName, listener); err != nil {
+			s.log.Error("profiles are no longer served", "error", err)
+		}
+	}()
+	return nil
+}
