@@ -28,6 +28,10 @@ LIBRARY := $(TENSORWIRE_ONNXRUNTIME_LIB:$(CURDIR)/%=%)
 SYSTEMS ?= linux/arm64 darwin/arm64 darwin/amd64 windows/amd64
 ZIG ?=
 
+# Time of the traffic of `make chaos`, and runs of `make crash-fuzz`.
+CHAOSTIME ?= 10m
+RUNS ?= 20000
+
 # The clients of `make interop`.
 INTEROP := internal/test/interop
 CLIENTS := build/interop
@@ -155,6 +159,14 @@ fuzz: $(PACKAGES) $(LIBRARY) ## Fuzz every target for FUZZTIME each
 fuzz-ci: $(PACKAGES) $(LIBRARY) ## Fuzz the targets that CI runs, for FUZZTIME each
 	$(TOOLS)/fuzz.sh '$(FUZZTIME)' $(FUZZ_CI)
 
+.PHONY: chaos
+chaos: build ## Kill workers, break models, fill a disk under mixed traffic for CHAOSTIME, and check every response
+	TENSORWIRE_CHAOS='$(CHAOSTIME)' go test -count=1 -timeout 2h -v -run '^TestChaos$$' ./internal/test/chaos
+
+.PHONY: crash-fuzz
+crash-fuzz: build ## Run random models on random valid inputs RUNS times: the server must survive
+	TENSORWIRE_CRASH_FUZZ='$(RUNS)' go test -count=1 -timeout 2h -v -run '^TestCrashFuzz$$' ./internal/test/chaos
+
 .PHONY: bench
 bench: build $(BENCH)/bench ## Measure encodings, protocols, memory, batching, overload and more (BENCHTIME=, BENCHFLAGS=)
 	$(BENCH)/bench -only product -time '$(BENCHTIME)' $(BENCHFLAGS)
@@ -166,7 +178,7 @@ bench-transport: build setup-bench $(BENCH)/bench ## Compare with grpc-go, net/h
 .PHONY: setup-bench
 setup-bench: $(PACKAGES) $(BENCH)/generated/predictor_pb2_grpc.py ## Install the servers that `make bench-transport` compares with
 
-test test-go fuzz fuzz-ci bench bench-transport: export TENSORWIRE_ONNXRUNTIME_LIB := $(TENSORWIRE_ONNXRUNTIME_LIB)
+test test-go fuzz fuzz-ci chaos crash-fuzz bench bench-transport: export TENSORWIRE_ONNXRUNTIME_LIB := $(TENSORWIRE_ONNXRUNTIME_LIB)
 
 .PHONY: screenshot
 screenshot: build setup-tests ## Render docs/page.png

@@ -189,7 +189,7 @@ func TestWorkersEndWithTheServer(t *testing.T) {
 	for _, pid := range pids {
 		eventually(t, "a worker ends", func() bool {
 			state, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-			return err != nil || strings.Contains(string(state), ") Z ") // whoever adopted it has not reaped it yet
+			return err != nil || strings.Contains(string(state), ") Z ") // its new parent has not reaped it yet
 		})
 	}
 }

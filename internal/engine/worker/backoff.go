@@ -7,10 +7,14 @@ import (
 )
 
 const (
-	// A process that lived this long resets the backoff.
-	stableAfter = time.Minute
+	// A process that served for this long resets the backoff.
+	stableAfter = 10 * time.Second
 	minBackoff  = 100 * time.Millisecond
-	maxBackoff  = 30 * time.Second
+	// maxServing bounds the delay after the death of a process that served: requests wait
+	// for the next one, and their quarantine bounds how often they end one.
+	maxServing = 2 * time.Second
+	// maxBackoff bounds the delay while no process starts.
+	maxBackoff = 30 * time.Second
 )
 
 // backoff delays restarts: none before the first, then doubling, with up to a fifth of
@@ -20,17 +24,22 @@ type backoff struct {
 	started bool
 }
 
-// sleep waits before the next restart of a process that lived for so long. The end of
-// excused ends the wait and resets the backoff. It reports false when ctx ended.
-func (b *backoff) sleep(ctx context.Context, lived time.Duration, excused <-chan struct{}) bool {
-	if lived >= stableAfter || !b.started {
+// sleep waits before the next restart of a process that served for so long; 0: it did not
+// start. The end of excused ends the wait and resets the backoff. It reports false when ctx
+// ended.
+func (b *backoff) sleep(ctx context.Context, served time.Duration, excused <-chan struct{}) bool {
+	if served >= stableAfter || !b.started {
 		*b = backoff{started: true, next: minBackoff}
 		return ctx.Err() == nil
 	}
-	wait := b.next + rand.N(b.next/5)
-	b.next = min(2*b.next, maxBackoff)
+	limit := maxBackoff
+	if served > 0 {
+		limit = maxServing
+	}
+	wait := min(b.next, limit)
+	b.next = min(2*wait, maxBackoff)
 	select {
-	case <-time.After(wait):
+	case <-time.After(wait + rand.N(wait/5)):
 		return true
 	case <-excused:
 		*b = backoff{}

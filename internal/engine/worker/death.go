@@ -8,8 +8,21 @@ import (
 	"github.com/tensorwire/tensorwire/internal/engine/worker/process"
 )
 
-// byServer reports whether the server ended a process: nobody is to blame for it.
+// byServer reports whether the server ended a process.
 func byServer(d *process.Death) bool { return d.Cause != nil }
+
+// fromOutside reports whether something outside the server killed a process: no fault of
+// native code raises SIGKILL. The kernel does to free memory, and chooses the process by its
+// own rules.
+func fromOutside(d *process.Death) bool { return d.Cause == nil && d.Signal == "SIGKILL" }
+
+// afterDeath returns the verdict on the requests that ran in a process.
+func afterDeath(d *process.Death) verdict {
+	if hasSuspects(d) {
+		return suspect
+	}
+	return again
+}
 
 // hasSuspects reports whether one of the requests that were running in a process ended it:
 // it died by itself, or exceeded its limit of memory. The other limits name their run.
@@ -19,7 +32,7 @@ func hasSuspects(d *process.Death) bool {
 
 // blame returns the error of the request that ended a process.
 func blame(d *process.Death) error {
-	if byServer(d) {
+	if d.Cause != nil {
 		return d
 	}
 	cause := d.Signal

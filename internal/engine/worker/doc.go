@@ -16,7 +16,9 @@
 // alone, for one request at a time (trial.go). A request that ends the trial's process too
 // ran alone: it is blamed, and its caller gets an engine.ErrCrashed. All other requests get
 // their responses. Requests that arrive meanwhile wait for the host's next process, which a
-// blamed request does not delay (backoff.go).
+// blamed request does not delay (backoff.go). Requests that ran in a process that was killed
+// for its memory, or that lacked memory beside others, are suspects too. A trial that
+// something outside killed is repeated.
 //
 // A blamed request is quarantined: equal requests are refused for a while, and so are all
 // requests for that model by a peer that was blamed repeatedly (quarantine.go). A blamed

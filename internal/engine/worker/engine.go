@@ -153,6 +153,7 @@ func (e *Engine) Load(ctx context.Context, path string, options engine.LoadOptio
 	options.RunTimeout = cmp.Or(options.RunTimeout, e.options.RunTimeout)
 	options.MaxOutputBytes = cmp.Or(options.MaxOutputBytes, e.options.MaxOutputBytes)
 	s := &session{engine: e, request: process.LoadRequest{Platform: e.platform, Path: path, Options: options}}
+	s.trial.init(s)
 	if deadline, ok := ctx.Deadline(); ok {
 		s.loadLimit = time.Until(deadline)
 	}

@@ -27,6 +27,8 @@ const (
 	crash = 2 // dies
 	wait  = 3 // waits for the test, then returns the input
 	spin  = 4 // ends with the process only
+	hog   = 5 // is killed for its memory
+	lack  = 6 // fails for want of memory in a process with several models
 )
 
 // farm starts fake processes.
@@ -209,6 +211,12 @@ func (p *fakeProcess) Run(ctx context.Context, id uint64, inputs []tensor.Tensor
 		}
 	case spin:
 		<-p.done
+	case hog:
+		p.Kill(fmt.Errorf("%w: too much", engine.ErrOutOfMemory))
+	case lack:
+		if len(p.has()) > 1 {
+			return nil, engine.ErrOutOfMemory
+		}
 	}
 	select {
 	case <-p.done:

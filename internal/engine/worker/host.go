@@ -100,6 +100,9 @@ func (h *host) load(ctx context.Context, s *session) (*engine.Signature, error) 
 func (h *host) acquire(ctx context.Context, s *session) (*incarnation, uint64, error) {
 	for {
 		p, err := h.await(ctx, maxRestarts)
+		if errors.Is(err, errClosed) && !h.has(s) {
+			return nil, 0, errMoved // as all of its sessions
+		}
 		if err != nil {
 			return nil, 0, err
 		}

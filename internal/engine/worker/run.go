@@ -18,39 +18,41 @@ const killGrace = 2 * time.Second
 // another request or of a limit.
 const maxRuns = 5
 
-// runShared runs do with the model's process, in which other requests run too. suspect
-// reports that the process died and that do may be the cause.
-func (s *session) runShared(ctx context.Context, do func(p Process, id uint64) error) (suspect bool, err error) {
+// runShared runs do with the model's process, in which other requests run too. The verdict
+// is suspect if do must be repeated apart from them.
+func (s *session) runShared(ctx context.Context, do func(p Process, id uint64) error) (next verdict, err error) {
 	for range maxRuns {
-		var died Process
-		if died, err = s.runOnce(ctx, do); !errors.Is(err, engine.ErrCrashed) || died == nil {
-			return false, err
+		if next, err = s.runOnce(ctx, do); next == final {
+			return final, err
 		}
 		if err := ctx.Err(); err != nil {
-			return false, err
+			return final, err
 		}
-		if hasSuspects(died.Death()) {
-			return true, err
+		if next == suspect {
+			return suspect, err
 		}
 	}
-	return false, err
+	return final, err
 }
 
-// runOnce runs do with the process of the model's host, which it returns if that died
-// meanwhile.
-func (s *session) runOnce(ctx context.Context, do func(p Process, id uint64) error) (died Process, err error) {
+// runOnce runs do with the process of the model's host.
+func (s *session) runOnce(ctx context.Context, do func(p Process, id uint64) error) (verdict, error) {
 	p, id, err := s.acquire(ctx)
 	if err != nil {
-		return nil, err
+		return final, err
 	}
-	p.running.Add(1)
-	if err = do(p, id); errors.Is(err, engine.ErrCrashed) {
+	running := p.running.Add(1)
+	err = do(p, id)
+	if errors.Is(err, engine.ErrCrashed) {
 		<-p.Done()
 		p.host.lost(p) // before a request can be blamed
-		return p, err
+		return afterDeath(p.Death()), err
 	}
-	p.running.Add(-1)
-	return nil, err
+	running = max(running, p.running.Add(-1)+1)
+	if errors.Is(err, engine.ErrOutOfMemory) && (running > 1 || s.host.Load().pool) {
+		return suspect, err // another run may have taken the memory
+	}
+	return final, err
 }
 
 // runIn runs the model in a process within the limit of its runs.

@@ -3,7 +3,6 @@ package worker
 import (
 	"context"
 	"errors"
-	"fmt"
 	"path/filepath"
 	"sync"
 	"sync/atomic"
@@ -72,7 +71,6 @@ func (s *session) load(ctx context.Context) error {
 		return err
 	}
 	s.signature = signature
-	s.trial.init(s)
 	return nil
 }
 
@@ -89,14 +87,17 @@ func (s *session) Run(ctx context.Context, inputs []tensor.Tensor) (*engine.Resu
 		return s.runAlone(ctx, inputs)
 	}
 	var result *engine.Result
-	suspect, err := s.runShared(ctx, func(p Process, id uint64) (err error) {
+	next, err := s.runShared(ctx, func(p Process, id uint64) (err error) {
 		result, err = s.runIn(ctx, p, id, inputs)
 		return err
 	})
-	if suspect && !engine.IsBatch(ctx) { // the requests of a batch are suspects, each by itself
+	if next == suspect && !engine.IsBatch(ctx) { // the requests of a batch are suspects, each by itself
 		return s.runAlone(ctx, inputs)
 	}
-	return result, err
+	if err != nil {
+		return nil, err
+	}
+	return result, nil
 }
 
 // RunGroup implements [engine.GroupRunner].
@@ -129,33 +130,6 @@ func (s *session) acquire(ctx context.Context) (*incarnation, uint64, error) {
 			return p, id, err
 		}
 	}
-}
-
-// runAlone runs a suspect in the model's trial.
-func (s *session) runAlone(ctx context.Context, inputs []tensor.Tensor) (*engine.Result, error) {
-	result, death, err := s.trial.run(ctx, inputs)
-	if death == nil {
-		return result, err
-	}
-	s.engine.counters.blamed.Add(1)
-	s.quarantine.add(ctx, inputs, blame(death))
-	s.engine.options.Logger.ErrorContext(ctx, "a request ended its worker", "path", s.request.Path, "cause", death, "shapes", shapesOf(inputs))
-	h := s.host.Load()
-	if h.pool && s.engine.options.Isolation == ByVersion {
-		s.engine.separate(s.request.Path)
-		s.engine.move([]*session{s}, h)
-	}
-	h.excuse()
-	return nil, blame(death)
-}
-
-// shapesOf formats the shapes of inputs for the log.
-func shapesOf(inputs []tensor.Tensor) string {
-	shapes := make([]tensor.Shape, len(inputs))
-	for i := range inputs {
-		shapes[i] = inputs[i].Shape
-	}
-	return fmt.Sprint(shapes)
 }
 
 func (s *session) Close() error {

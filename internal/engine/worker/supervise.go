@@ -18,17 +18,16 @@ func (h *host) supervise() {
 	defer spare.end()
 	wait := backoff{}
 	for {
-		began := time.Now()
-		excused := h.serveOnce(&spare)
-		if h.ctx.Err() != nil || !wait.sleep(h.ctx, time.Since(began), excused) {
+		served, excused := h.serveOnce(&spare)
+		if h.ctx.Err() != nil || !wait.sleep(h.ctx, served, excused) {
 			return
 		}
 	}
 }
 
-// serveOnce runs one process until its end. The channel is closed when that is excused; it is
-// nil for a process that did not serve.
-func (h *host) serveOnce(spare *spare) (excused <-chan struct{}) {
+// serveOnce runs one process until its end. It returns how long it served, 0 if it did not
+// start, and a channel that is closed when its death is excused.
+func (h *host) serveOnce(spare *spare) (served time.Duration, excused <-chan struct{}) {
 	var err error
 	p, places := spare.take()
 	if p == nil {
@@ -39,28 +38,29 @@ func (h *host) serveOnce(spare *spare) (excused <-chan struct{}) {
 			h.engine.options.Logger.Error("worker could not be started", "worker", h.spec.Name, "error", err)
 			h.fail(err)
 		}
-		return nil
+		return 0, nil
 	}
 	defer end(p)
 	current := &incarnation{Process: p, host: h, excused: make(chan struct{})}
+	began := time.Now()
 	h.set(current, places, nil)
 	spare.keep()
 	select {
 	case <-h.ctx.Done():
-		return nil
+		return 0, nil
 	case <-p.Done():
 	}
 	h.lost(current)
 	death := p.Death()
 	h.engine.counters.deaths.Add(1)
-	if byServer(death) {
+	if death.Cause != nil {
 		h.engine.counters.killed.Add(1)
 	}
 	spare.want()
 	if h.pool && hasSuspects(death) && current.running.Load() == 0 {
 		h.engine.split(h)
 	}
-	return current.excused
+	return max(time.Since(began), 1), current.excused
 }
 
 // end ends a process, if it runs, and waits until it is reaped.

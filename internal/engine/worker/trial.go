@@ -88,11 +88,10 @@ func startTrial(ctx context.Context, s *session) (p Process, err error) {
 	spec.Name += " (one request)"
 	wait := backoff{}
 	for range maxRestarts {
-		began := time.Now()
 		if p, err = s.engine.start(ctx, spec); err == nil {
 			return p, nil
 		}
-		if !wait.sleep(ctx, time.Since(began), nil) {
+		if !wait.sleep(ctx, 0, nil) {
 			return nil, context.Cause(ctx)
 		}
 	}

@@ -303,7 +303,7 @@ func TestReloadsAreRepeated(t *testing.T) {
 		a, b := load(t, e, "a", 10, engine.LoadOptions{}), load(t, e, "b", 10, engine.LoadOptions{})
 		path := pathOf(t, f, "a")
 		f.reject(path, engine.ErrOutOfMemory)
-		f.alive()[0].die(process.Death{Signal: "SIGKILL", Cause: engine.ErrOutOfMemory}) // by the server: it is not split
+		f.alive()[0].die(process.Death{Signal: "SIGKILL", Cause: engine.ErrOutOfMemory})
 		mustEcho(t, b)
 		time.Sleep(time.Minute)
 		if err := a.(engine.HealthReporter).Failing(); !errors.Is(err, engine.ErrNoProcess) {

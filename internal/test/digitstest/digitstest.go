@@ -47,7 +47,7 @@ func Load(t testing.TB, root string, digit int) Class {
 // grey pixels.
 func (c Class) PNG(t testing.TB, i int) []byte {
 	t.Helper()
-	values := c.data[len(c.data)-(HeldOut-i)*side*side:][:side*side]
+	values := c.digit(i)
 	gray := image.NewGray(image.Rect(0, 0, side, side))
 	for at, v := range values {
 		gray.Pix[at] = uint8(math.Round(v * math.MaxUint8))
@@ -57,4 +57,18 @@ func (c Class) PNG(t testing.TB, i int) []byte {
 		t.Fatal(err)
 	}
 	return encoded.Bytes()
+}
+
+// Intensities returns the i-th held-out digit, 0 to HeldOut-1, as 28 x 28 values from 0 to 1.
+func (c Class) Intensities(i int) []float32 {
+	values := make([]float32, side*side)
+	for at, v := range c.digit(i) {
+		values[at] = float32(v)
+	}
+	return values
+}
+
+// digit returns the intensities of a held-out digit.
+func (c Class) digit(i int) []float64 {
+	return c.data[len(c.data)-(HeldOut-i)*side*side:][:side*side]
 }

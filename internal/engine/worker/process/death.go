@@ -51,14 +51,14 @@ func (d *Death) Unwrap() []error {
 	return []error{engine.ErrCrashed, d.Cause}
 }
 
-// log logs the death with the worker's output.
+// log logs the death with the worker's output. A worker that was no longer needed is no error.
 func (d *Death) log(log *slog.Logger) {
 	log = log.With("pid", d.PID)
 	if errors.Is(d, ErrStopped) || errors.Is(d, engine.ErrClosed) { // the server needs it no more
 		log.Info("a worker has ended", "reason", d.Error())
 		return
 	}
-	log.Warn("a worker has died", "reason", d.Error(), "signal", d.Signal, "exit_code", d.ExitCode, "output", d.Output)
+	log.Error("a worker has died", "reason", d.Error(), "signal", d.Signal, "exit_code", d.ExitCode, "output", d.Output)
 }
 
 // newDeath returns the death of a process that was reaped. state is nil if that failed.
