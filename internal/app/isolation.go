@@ -97,8 +97,8 @@ func startWorkers(options process.Options, models string) worker.Start {
 		if options.ReadPaths, err = process.Readable(dir); err != nil {
 			return nil, fmt.Errorf("find the files of %s: %w", spec.Name, err)
 		}
-		if spec.MemoryLimit > 0 {
-			options.MemoryLimit = spec.MemoryLimit
+		if limit := spec.MemoryLimit; limit > 0 {
+			options.MemoryLimit, options.Channel.MaxSharedBytes = limit, limit
 		}
 		options.Logger = options.Logger.With("worker", spec.Name)
 		p, err := process.Start(ctx, options)
