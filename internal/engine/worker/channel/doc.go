@@ -13,6 +13,9 @@
 // over a socket. The worker reports outputs that do not fit, and the server replies with
 // a larger segment; a session's next run has one of the right size from the start.
 //
+// A group is several runs in one message, for small tensors only. Its runs take one slot
+// and one wake-up on each side.
+//
 // Inputs are copied into the segment and outputs out of it, once each. With
 // Options.LendBytes outputs stay in the segment, which then belongs to the Result.
 //
