@@ -26,7 +26,7 @@ func TestMain(m *testing.M) {
 func TestSections(t *testing.T) {
 	document := filepath.Join(t.TempDir(), "performance.md")
 	var text string
-	names := strings.Split("encodings,json,roundtrips,share,batching,overload,latest,machine,grpc-requests,grpc-streams,grpc-link,grpc-idle,before-after", ",")
+	names := strings.Split("encodings,json,roundtrips,share,batching,overload,latest,machine,grpc-requests,grpc-identity,grpc-streams,grpc-link,grpc-idle,before-after", ",")
 	for _, name := range names {
 		text += "<!-- bench:begin " + name + " -->old<!-- bench:end " + name + " -->\n"
 	}

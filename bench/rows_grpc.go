@@ -15,10 +15,11 @@ const (
 	maxSmallCPU = 0.8 // of CPU per request, for payloads below an image
 	maxCPU      = 0.5 // and for larger ones
 	maxP99      = 1.0
-	maxMemory   = 0.6 // of the peak, at largeBytes with maxCallers
-	maxIdle     = 1.0 // of the memory of an idle connection
-	minFrames   = 1.5 // of the frames per second of a stream
-	minUpload   = 200 // MB/s on a slow link, not a ratio
+	maxMemory   = 0.6  // of the peak, at largeBytes with maxCallers
+	maxIdle     = 1.0  // of the memory of an idle connection
+	maxModelCPU = 0.42 // of CPU per request with a model, from an image on
+	minFrames   = 1.5  // of the frames per second of a stream
+	minUpload   = 200  // MB/s on a slow link, not a ratio
 )
 
 const maxCallers = 32
@@ -32,27 +33,23 @@ func (b *bench) withoutModel(connect connector, args ...string) (all []contender
 	return all
 }
 
-// withIdentity returns grpc-go's server around ONNX Runtime, Tensorwire, and the latter on
-// net/http's HTTP/2, with the models of the repository at dir.
-func (b *bench) withIdentity(connect connector, dir string) []contender {
+// withIdentity returns grpc-go's server around ONNX Runtime, and Tensorwire with two settings.
+func (b *bench) withIdentity(connect connector, dir string, first, second [2]string) []contender {
 	return []contender{
 		{kindGRPCGo, b.program, []string{serveCommand, "-kind", kindGRPCGo, "-model", modelFile(dir, identityModel), "-onnxruntime-lib", b.library}, connect},
-		{kindTensorwire, b.server, b.serverArgs(dir), connect},
-		{kindNetHTTP, b.server, b.serverArgs(dir, "--http2", "net/http"), connect},
+		{first[1], b.server, b.serverArgs(dir, first[:]...), connect},
+		{second[1], b.server, b.serverArgs(dir, second[:]...), connect},
 	}
 }
 
-func identity() []servedModel {
-	return []servedModel{{name: identityModel, graph: model.Identity()}}
-}
+func identity() []servedModel { return []servedModel{{name: identityModel, graph: model.Identity()}} }
 
-// unary measures payloads of different sizes, callers and connections.
-func (b *bench) unary(ctx context.Context, text string, contenders func(size, callers, conns int) []contender) (report.Report, error) {
+// unaryRows measures payloads of different sizes, callers and connections.
+func (b *bench) unaryRows(ctx context.Context, targets func(size, callers int) map[string]target, contenders func(size, callers, conns int) []contender) (rows []row, _ error) {
 	allCallers, allConns := []int{1, 4, maxCallers}, []int{1, 4}
 	if b.quick {
 		allCallers, allConns = []int{4}, []int{1}
 	}
-	var rows []row
 	for _, size := range []int{smallBytes, imageBytes, largeBytes} {
 		for _, callers := range allCallers {
 			for _, conns := range allConns {
@@ -61,25 +58,31 @@ func (b *bench) unary(ctx context.Context, text string, contenders func(size, ca
 					return nil, fmt.Errorf("%d bytes, %d callers, %d connections: %w", size, callers, conns, err)
 				}
 				r := against(seen[0], seen[1:], report.Count(size), strconv.Itoa(callers), strconv.Itoa(conns))
-				r.targets = map[string]target{"server CPU per request": {max: maxCPU}, "p99": {max: maxP99}}
-				if size < imageBytes {
-					r.targets["server CPU per request"] = target{max: maxSmallCPU}
-				}
-				if size == largeBytes && callers == maxCallers {
-					r.targets["peak memory"] = target{max: maxMemory}
-				}
+				r.targets = targets(size, callers)
 				rows = append(rows, r)
 			}
 		}
 	}
-	t := b.table([]string{"bytes", "callers", "connections"}, withNetHTTP(
-		column{header: "server CPU per request", figure: cpu}, column{header: "requests/s", figure: rate},
-		column{header: "p50", figure: p50}, column{header: "p99", figure: p99}, column{header: "peak memory", figure: peak}), rows)
+	return rows, nil
+}
+
+// unary measures servers without a model.
+func (b *bench) unary(ctx context.Context, text string, contenders func(size, callers, conns int) []contender) (report.Report, error) {
+	rows, err := b.unaryRows(ctx, func(size, callers int) map[string]target {
+		targets := map[string]target{"server CPU per request": {max: maxCPU}, "p99": {max: maxP99}}
+		if size < imageBytes {
+			targets["server CPU per request"] = target{max: maxSmallCPU}
+		}
+		if size == largeBytes && callers == maxCallers {
+			targets["peak memory"] = target{max: maxMemory}
+		}
+		return targets
+	}, contenders)
 	return report.Report{
-		report.Paragraph(text), t,
+		report.Paragraph(text), b.table([]string{"bytes", "callers", "connections"}, withNetHTTP(perRequest...), rows),
 		report.Paragraphf("× is against grpc-go, in turns; the columns of `net/http` are Tensorwire with `--http2 net/http`. Targets: CPU per request at most %.2f× at %d bytes and %.2f× above, p99 at most %.2f×, peak memory (PSS) at %s bytes with %d callers at most %.2f×. %s",
 			maxSmallCPU, smallBytes, maxCPU, maxP99, report.Count(largeBytes), maxCallers, maxMemory, missText),
-	}, nil
+	}, err
 }
 
 // withNetHTTP adds a column of net/http after each column.
@@ -112,17 +115,35 @@ func grpcResponses(ctx context.Context, b *bench) (report.Report, error) {
 		})
 }
 
-// grpcIdentity measures requests and responses of one size, with a model.
-func grpcIdentity(ctx context.Context, b *bench) (r report.Report, err error) {
-	err = withModels(identity(), func(dir string) (err error) {
-		r, err = b.unary(ctx, "`bin/tensorwire serve` with its defaults, and grpc-go's server around the same engine: a model in ONNX Runtime returns its input.",
-			func(size, callers, conns int) []contender {
-				payload := newPayload(size)
-				return b.withIdentity(connectInfer(callers, conns, newIdentityRequest(payload), isPayload(payload)), dir)
-			})
+// grpcIdentity measures requests and responses of one size with a model, in the server's
+// process and in a worker process.
+func grpcIdentity(ctx context.Context, b *bench) (report.Report, error) {
+	columns := []column{{header: "CPU per request, `off`", figure: cpu}, {header: "CPU per request, `version`", figure: cpu, of: 1}, {header: "requests/s, `off`", figure: rate}, {header: "requests/s, `version`", figure: rate, of: 1}, {header: "p99, `off`", figure: p99}, {header: "p99, `version`", figure: p99, of: 1}, {header: "peak memory, `off`", figure: peak}, {header: "peak memory, `version`", figure: peak, of: 1}}
+	targets := func(size, callers int) map[string]target {
+		inProcess, isolated := maxModelCPU, maxModelCPU
+		switch {
+		case size < imageBytes && callers == 1:
+			return nil
+		case size < imageBytes && callers == maxCallers:
+			inProcess, isolated = 0.85, 1
+		case size < imageBytes:
+			inProcess, isolated = 0.85, 1.25
+		}
+		return map[string]target{columns[0].header: {max: inProcess}, columns[1].header: {max: isolated}}
+	}
+	var rows []row
+	err := withModels(identity(), func(dir string) (err error) {
+		rows, err = b.unaryRows(ctx, targets, func(size, callers, conns int) []contender {
+			payload := newPayload(size)
+			return b.withIdentity(connectInfer(callers, conns, newIdentityRequest(payload), isPayload(payload)), dir, [2]string{"--isolation", "off"}, [2]string{"--isolation", "version"})
+		})
 		return err
 	})
-	return r, err
+	return report.Report{
+		report.Paragraph("A model in ONNX Runtime returns its input. grpc-go's server calls the runtime directly, without a scheduler; `bin/tensorwire serve` runs it in its own process (`--isolation off`), and in a worker process (`--isolation version`, the default)."),
+		b.table([]string{"bytes", "callers", "connections"}, columns, rows),
+		report.Paragraphf("× is against grpc-go, in turns. CPU is that of the process tree. Targets: CPU per request at 16 bytes with 4 and with 32 callers at most 0.85× with `off`, and 1.25× and 1.00× with `version`; at most %.2f× for more bytes. %s", maxModelCPU, missText),
+	}, err
 }
 
 // grpcStreams measures bidirectional streams of frames.
@@ -141,7 +162,9 @@ func grpcStreams(ctx context.Context, b *bench) (report.Report, error) {
 		}{
 			{"none; a number", hasLength(imageBytes), func(c connector) []contender { return b.withoutModel(c) }},
 			{"none; the frame", isPayload(payload), func(c connector) []contender { return b.withoutModel(c, "-echo") }},
-			{"identity; the frame", isPayload(payload), func(c connector) []contender { return b.withIdentity(c, dir) }},
+			{"identity; the frame", isPayload(payload), func(c connector) []contender {
+				return b.withIdentity(c, dir, [2]string{"--http2", "auto"}, [2]string{"--http2", kindNetHTTP})
+			}},
 		} {
 			for _, shape := range shapes {
 				streams, conns := shape[0], shape[1]

@@ -77,14 +77,7 @@ func batching(ctx context.Context, b *bench) (report.Report, error) {
 	})
 	return report.Report{
 		report.Paragraphf("`ModelInfer` over gRPC on one connection, in a closed loop. Each model's `config.pbtxt` has `max_batch_size: %d`, and `dynamic_batching { }` for batching, with `max_queue_delay_microseconds: 1000` for a delay. × is against the same load without batching.", callers),
-		b.table([]string{"model", "callers", "batching"}, []column{
-			{header: "requests/s", figure: rate},
-			{header: "p50", figure: p50},
-			{header: "p99", figure: p99},
-			{header: "server CPU", figure: cpu},
-			{header: "client CPU", figure: clientCPU, bare: true},
-			{header: "mean batch", figure: batch, bare: true},
-		}, rows),
+		b.table([]string{"model", "callers", "batching"}, []column{{header: "requests/s", figure: rate}, {header: "p50", figure: p50}, {header: "p99", figure: p99}, {header: "server CPU", figure: cpu}, {header: "client CPU", figure: clientCPU, bare: true}, {header: "mean batch", figure: batch, bare: true}}, rows),
 		report.Paragraphf("`%s` is the sample model, for images of %d x %d. `%s` has %d layers of %d x %d weights, %s; one row reads all of them, as %d rows do. CPU is the user and system time per request, of the server and of the client. The mean batch is the number of requests per run of the model.",
 			digitsModel, digitSize, digitSize, dense, layers, width, width, report.Bytes(4*layers*width*width), callers),
 	}, err
@@ -130,13 +123,7 @@ func efficiency(ctx context.Context, b *bench) (report.Report, error) {
 	})
 	return report.Report{
 		report.Paragraphf("`ModelInfer` over gRPC with %s bytes of FP32, and the same model in ONNX Runtime in a process that does nothing else. Both make the same number of calls at once, each with one thread. × is against ONNX Runtime alone.", report.Count(imageBytes)),
-		b.table([]string{"model", "callers"}, []column{
-			{header: "server CPU", figure: cpu},
-			{header: "CPU alone", figure: cpu, of: 1, bare: true},
-			{header: "requests/s", figure: rate},
-			{header: "alone", figure: rate, of: 1, bare: true},
-			{header: "client CPU", figure: clientCPU, bare: true},
-		}, rows),
+		b.table([]string{"model", "callers"}, []column{{header: "server CPU", figure: cpu}, {header: "CPU alone", figure: cpu, of: 1, bare: true}, {header: "requests/s", figure: rate}, {header: "alone", figure: rate, of: 1, bare: true}, {header: "client CPU", figure: clientCPU, bare: true}}, rows),
 		report.Paragraphf("CPU is the user and system time of the process divided by its inferences. MobileNetV2 has %s million multiplications, ResNet-50 %s million. The server shares %d cores with its client; ONNX Runtime has them alone.",
 			report.Count(mobileCost/1e6), report.Count(resCost/1e6), runtime.GOMAXPROCS(0)),
 	}, err
@@ -186,12 +173,7 @@ func instances(ctx context.Context, b *bench) (report.Report, error) {
 	})
 	return report.Report{
 		report.Paragraphf("`ModelInfer` over gRPC on one connection, in a closed loop, with one caller and with %d. A division is the count of `instance_group` times `intra_op_thread_count`: calls at a time, and threads per call. × is against the division of a model without configuration, the first of each model.", callers),
-		b.table([]string{"model", "instances x threads"}, []column{
-			{header: "requests/s, 1 caller", figure: rate},
-			{header: "p99", figure: p99},
-			{header: fmt.Sprintf("requests/s, %d callers", callers), figure: rate, of: 1},
-			{header: "p99", figure: p99, of: 1},
-		}, rows),
+		b.table([]string{"model", "instances x threads"}, []column{{header: "requests/s, 1 caller", figure: rate}, {header: "p99", figure: p99}, {header: fmt.Sprintf("requests/s, %d callers", callers), figure: rate, of: 1}, {header: "p99", figure: p99, of: 1}}, rows),
 	}, err
 }
 

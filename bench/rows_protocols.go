@@ -80,9 +80,7 @@ func roundTrips(ctx context.Context, b *bench) (report.Report, error) {
 			if err := b.takeTurns(ctx, b.duration, entriesOf(rows)...); err != nil {
 				return err
 			}
-			r = append(r, report.Paragraphf("Requests in flight: %d.", callers), b.table([]string{"protocol", "over", "input"}, []column{
-				{header: "p50", figure: p50}, {header: "p99", figure: p99, bare: true}, {header: "requests/s", figure: rate, bare: true}, {header: "server CPU per request", figure: cpu},
-			}, rows))
+			r = append(r, report.Paragraphf("Requests in flight: %d.", callers), b.table([]string{"protocol", "over", "input"}, []column{{header: "p50", figure: p50}, {header: "p99", figure: p99, bare: true}, {header: "requests/s", figure: rate, bare: true}, {header: "server CPU per request", figure: cpu}}, rows))
 		}
 		return nil
 	})

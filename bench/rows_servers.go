@@ -57,9 +57,7 @@ func pythonServers(ctx context.Context, b *bench) (report.Report, error) {
 			for _, e := range seen {
 				rows = append(rows, against(seen[0], []*entry{e}, e.name))
 			}
-			r = append(r, report.Paragraphf("Requests in flight: %d.", callers), b.table([]string{"server"}, []column{
-				{header: "server CPU per request", figure: cpu}, {header: "requests/s", figure: rate}, {header: "p50", figure: p50}, {header: "p99", figure: p99}, {header: "peak memory", figure: peak},
-			}, rows))
+			r = append(r, report.Paragraphf("Requests in flight: %d.", callers), b.table([]string{"server"}, perRequest, rows))
 		}
 		return nil
 	})
@@ -140,9 +138,7 @@ func beforeAndAfter(ctx context.Context, b *bench) (report.Report, error) {
 	})
 	return report.Report{
 		report.Paragraphf("Two builds of `bin/tensorwire serve` with their defaults. Before runs twice: its second row shows the noise. Medians of %d rounds of %v in which the three servers take turns. × is against the first row of each request. ModelInfer and the stream return their input; a stream has %d frames in flight.", b.rounds, b.duration, streamWindow),
-		b.table([]string{"request", "bytes", "callers", "build"}, []column{
-			{header: "server CPU per request", figure: cpu}, {header: "requests/s", figure: rate}, {header: "p50", figure: p50}, {header: "p99", figure: p99}, {header: "peak memory", figure: peak},
-		}, rows),
+		b.table([]string{"request", "bytes", "callers", "build"}, perRequest, rows),
 		report.Paragraphf("CPU per request after the change is %.2f× that before it (geometric mean of the rows). Before differs from itself by up to %.0f %%.", math.Exp(change/float64(max(logs, 1))), 100*noise),
 	}, err
 }

@@ -17,7 +17,6 @@ import (
 	"github.com/tensorwire/tensorwire/internal/engine"
 	"github.com/tensorwire/tensorwire/internal/engine/onnx"
 	"github.com/tensorwire/tensorwire/internal/load"
-	"github.com/tensorwire/tensorwire/internal/sched/scheduler"
 )
 
 const (
@@ -48,14 +47,12 @@ func serve(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	do := work(countBytes)
 	switch {
 	case *model != "":
-		// As in the product: the engine behind the scheduler, which closes the session.
 		session, closeRuntime, err := loadModel(ctx, *library, *model)
 		if err != nil {
 			return err
 		}
-		scheduled := scheduler.New(session, scheduler.Options{})
-		defer func() { _ = errors.Join(scheduled.Close(), closeRuntime()) }() // the process ends
-		do = runModel(scheduled)
+		defer func() { _ = errors.Join(session.Close(), closeRuntime()) }() // the process ends
+		do = runModel(session)
 	case *echoes:
 		do = echo
 	case *size > 0:

@@ -146,6 +146,9 @@ var (
 
 func formatTime(f float64) string { return report.Time(time.Duration(f)) }
 
+// perRequest are the columns of calls to servers.
+var perRequest = []column{{header: "server CPU per request", figure: cpu}, {header: "requests/s", figure: rate}, {header: "p50", figure: p50}, {header: "p99", figure: p99}, {header: "peak memory", figure: peak}}
+
 type column struct {
 	header string
 	figure

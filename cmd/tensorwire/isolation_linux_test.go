@@ -210,6 +210,17 @@ func workerOf(t *testing.T, p *process, model string) *modelserving.Worker {
 	return nil
 }
 
+// etagOf returns the ETag of the list of models.
+func etagOf(t *testing.T, p *process) string {
+	t.Helper()
+	res, err := newClient(t, false, nil).Get(p.url + "/modelserving.Predictor/ListModels?connect=v1&encoding=json&message=%7B%7D")
+	if err != nil {
+		t.Fatal(err)
+	}
+	res.Body.Close()
+	return res.Header.Get("ETag")
+}
+
 // An operator sees which process runs a model, and how the last one died.
 func TestWorkersAreReported(t *testing.T) {
 	dir := t.TempDir()
@@ -222,6 +233,10 @@ func TestWorkersAreReported(t *testing.T) {
 	if !strings.Contains(p.out.String(), fmt.Sprintf("pid=%d", first.GetPid())) {
 		t.Error("the log does not have the process ID")
 	}
+	etag := etagOf(t, p)
+	if again := etagOf(t, p); etag == "" || again != etag {
+		t.Errorf("without a change, the ETags are %s and %s", etag, again)
+	}
 	if err := syscall.Kill(int(first.GetPid()), syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
@@ -233,6 +248,9 @@ func TestWorkersAreReported(t *testing.T) {
 		second = workerOf(t, p, "m")
 		return second.GetPid() != 0 && second.GetPid() != first.GetPid()
 	})
+	if again := etagOf(t, p); again == etag {
+		t.Error("another worker does not change the ETag")
+	}
 	if second.GetRestarts() != 1 || !strings.Contains(second.GetLastDeath(), "SIGKILL") || second.GetLastDeathTime() == nil {
 		t.Errorf("after the death: %v", second)
 	}

@@ -70,6 +70,12 @@ func probe(ctx context.Context, options process.Options) (string, error) {
 // maxRuns bounds the concurrent runs in one worker. One that is not used costs nothing.
 const maxRuns = 256
 
+// workerProcs is GOMAXPROCS of a worker as a multiple of the server's. A thread that waits
+// for a run occupies one, and as many models run at once as the server has. Without idle
+// ones Go's monitor thread takes them away after each run, which costs as much as a run of
+// a small model.
+const workerProcs = 2
+
 // workerOptions returns what all workers of a server have in common. Without a program for
 // them it is an ErrNoWorkerProgram.
 func workerOptions(c *config.Config, path string, log *slog.Logger, library string) (process.Options, error) {
@@ -78,7 +84,7 @@ func workerOptions(c *config.Config, path string, log *slog.Logger, library stri
 	}
 	return process.Options{
 		Path: path, Library: library, Slots: maxRuns,
-		IntraOpThreads: c.IntraOpThreads, MaxProcs: runtime.GOMAXPROCS(0),
+		IntraOpThreads: c.IntraOpThreads, MaxProcs: workerProcs * runtime.GOMAXPROCS(0),
 		MemoryLimit: int64(c.WorkerMemory), Logger: log,
 		Channel: channel.Options{MaxSharedBytes: int64(c.WorkerMemory), LendBytes: lendBytes(c), Inputs: inputs()},
 	}, nil
@@ -110,8 +116,8 @@ func startWorkers(options process.Options, models string) worker.Start {
 		if options.ReadPaths, err = process.Readable(dir); err != nil {
 			return nil, fmt.Errorf("find the files of %s: %w", spec.Name, err)
 		}
-		if spec.MemoryLimit > 0 {
-			options.MemoryLimit = spec.MemoryLimit
+		if limit := spec.MemoryLimit; limit > 0 {
+			options.MemoryLimit, options.Channel.MaxSharedBytes = limit, limit
 		}
 		options.Logger = options.Logger.With("worker", spec.Name)
 		p, err := process.Start(ctx, options)

@@ -139,6 +139,10 @@ func TestWorkerRunsONNX(t *testing.T) {
 	if _, err := p.Run(t.Context(), first.ID, []tensor.Tensor{floats(1, 2)}); !errors.Is(err, engine.ErrBadInput) {
 		t.Errorf("another shape: %v", err)
 	}
+	group, err := p.RunGroup(t.Context(), first.ID, [][]tensor.Tensor{{floats(1, 2, 3)}, {floats(1, 2)}, {floats(4, 5, 6)}})
+	if err != nil || group[1] != nil || !slices.Equal(group[0].Outputs[0].Data, floats(-1, -2, -3).Data) || !slices.Equal(group[2].Outputs[0].Data, floats(-4, -5, -6).Data) {
+		t.Errorf("group: %v, %v", group, err)
+	}
 	confined(t, p)
 	for _, model := range []process.Loaded{first, second} {
 		if err := p.Unload(t.Context(), model.ID); err != nil {

@@ -24,6 +24,9 @@ type Process interface {
 	// Run runs a loaded model; see [engine.Session]. If the process dies meanwhile, the
 	// error is an engine.ErrCrashed.
 	Run(ctx context.Context, id uint64, inputs []tensor.Tensor) (*engine.Result, error)
+	// RunGroup runs a loaded model on several requests; see [engine.GroupRunner]. Its errors
+	// are those of Run.
+	RunGroup(ctx context.Context, id uint64, requests [][]tensor.Tensor) ([]*engine.Result, error)
 	// Done is closed when the process has ended and was reaped.
 	Done() <-chan struct{}
 	// Death describes the end of the process, once Done is closed.

@@ -226,6 +226,18 @@ func (p *fakeProcess) Run(ctx context.Context, id uint64, inputs []tensor.Tensor
 	}
 }
 
+// RunGroup runs the requests one after another. nil is the result of one that failed.
+func (p *fakeProcess) RunGroup(ctx context.Context, id uint64, requests [][]tensor.Tensor) ([]*engine.Result, error) {
+	results := make([]*engine.Result, len(requests))
+	for i, inputs := range requests {
+		var err error
+		if results[i], err = p.Run(ctx, id, inputs); errors.Is(err, engine.ErrCrashed) || ctx.Err() != nil {
+			return nil, err
+		}
+	}
+	return results, nil
+}
+
 // input is a request of one kind; more makes it differ from others.
 func input(kind byte, more ...byte) []tensor.Tensor {
 	data := append([]byte{kind}, more...)

@@ -17,6 +17,7 @@ var (
 	_ engine.Session        = (*session)(nil)
 	_ engine.HealthReporter = (*session)(nil)
 	_ engine.Screener       = (*session)(nil)
+	_ engine.GroupRunner    = (*session)(nil)
 	_ engine.WorkerReporter = (*session)(nil)
 )
 
@@ -73,10 +74,6 @@ func (s *session) load(ctx context.Context) error {
 	return nil
 }
 
-// maxRuns bounds how often a request runs again because of others: its worker died of
-// another request or of a limit.
-const maxRuns = 5
-
 func (s *session) Run(ctx context.Context, inputs []tensor.Tensor) (*engine.Result, error) {
 	if err := s.signature.CheckInputs(inputs); err != nil {
 		return nil, err
@@ -89,45 +86,40 @@ func (s *session) Run(ctx context.Context, inputs []tensor.Tensor) (*engine.Resu
 	if engine.IsSuspect(ctx) {
 		return s.runAlone(ctx, inputs)
 	}
-	var err error
-	for range maxRuns {
-		var next verdict
-		var result *engine.Result
-		if result, next, err = s.runOnce(ctx, inputs); next == final {
-			return result, err
-		}
-		if err := ctx.Err(); err != nil {
-			return nil, err
-		}
-		if next == again {
-			continue
-		}
-		if engine.IsBatch(ctx) {
-			return nil, err // its requests are suspects, each by itself
-		}
+	var result *engine.Result
+	next, err := s.runShared(ctx, func(p Process, id uint64) (err error) {
+		result, err = s.runIn(ctx, p, id, inputs)
+		return err
+	})
+	if next == suspect && !engine.IsBatch(ctx) { // the requests of a batch are suspects, each by itself
 		return s.runAlone(ctx, inputs)
 	}
-	return nil, err
+	if err != nil {
+		return nil, err
+	}
+	return result, nil
 }
 
-// runOnce runs the model in its host's process.
-func (s *session) runOnce(ctx context.Context, inputs []tensor.Tensor) (*engine.Result, verdict, error) {
-	p, id, err := s.acquire(ctx)
-	if err != nil {
-		return nil, final, err
+// RunGroup implements [engine.GroupRunner].
+func (s *session) RunGroup(ctx context.Context, requests [][]tensor.Tensor) ([]*engine.Result, error) {
+	for _, inputs := range requests {
+		if err := s.signature.CheckInputs(inputs); err != nil {
+			return nil, err
+		}
 	}
-	running := p.running.Add(1)
-	result, err := s.runIn(ctx, p, id, inputs)
-	if errors.Is(err, engine.ErrCrashed) {
-		<-p.Done()
-		p.host.lost(p) // before a request can be blamed
-		return nil, afterDeath(p.Death()), err
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if s.closed {
+		return nil, engine.ErrClosed
 	}
-	running = max(running, p.running.Add(-1)+1)
-	if errors.Is(err, engine.ErrOutOfMemory) && (running > 1 || s.host.Load().pool) {
-		return nil, suspect, err // another run may have taken the memory
-	}
-	return result, final, err
+	var results []*engine.Result
+	_, err := s.runShared(ctx, func(p Process, id uint64) error {
+		return s.limited(ctx, p, func(ctx context.Context) (err error) {
+			results, err = p.RunGroup(ctx, id, requests)
+			return err
+		})
+	})
+	return results, err
 }
 
 // acquire returns the process that has the model, and its ID there.

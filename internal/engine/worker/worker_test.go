@@ -449,6 +449,51 @@ func TestASpareTakesOver(t *testing.T) {
 	})
 }
 
+// A group is answered by the model's worker. When the worker dies of it, the caller runs
+// each request as a suspect; when the server ended the worker, the group runs again.
+func TestGroups(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFarm()
+		s := load(t, newEngine(t, f, worker.Options{}), "m", 200, engine.LoadOptions{RunTimeout: time.Minute})
+		groups, ctx := s.(engine.GroupRunner), engine.AsBatch(t.Context())
+		requests := [][]tensor.Tensor{input(echo), input(echo, 0, 0)}
+		check := func(when string) {
+			t.Helper()
+			results, err := groups.RunGroup(ctx, requests)
+			if err != nil || len(results) != 2 || len(results[1].Outputs[0].Data) != 3 {
+				t.Errorf("%s: %v, error %v", when, results, err)
+			}
+		}
+		check("at first")
+		if _, err := groups.RunGroup(ctx, [][]tensor.Tensor{input(echo), input(crash)}); !errors.Is(err, engine.ErrCrashed) {
+			t.Errorf("a group that ends the worker: %v", err)
+		}
+		check("after the crash")
+		if _, err := s.Run(engine.AsSuspect(t.Context()), input(crash)); !errors.Is(err, engine.ErrCrashed) {
+			t.Errorf("the suspect: %v", err)
+		}
+		var group sync.WaitGroup
+		requests[0] = input(wait)
+		group.Go(func() { check("when the server ends the worker") })
+		synctest.Wait()
+		close(f.release)
+		f.alive()[0].Kill(engine.ErrTimeLimit)
+		group.Wait()
+		if _, err := groups.RunGroup(ctx, [][]tensor.Tensor{input(spin)}); !errors.Is(err, engine.ErrTimeLimit) {
+			t.Errorf("a group above the limit: %v", err)
+		}
+		if _, err := groups.RunGroup(ctx, [][]tensor.Tensor{input(echo), {}}); !errors.Is(err, engine.ErrBadInput) {
+			t.Errorf("a group with a wrong request: %v", err)
+		}
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+		if _, err := groups.RunGroup(ctx, requests); !errors.Is(err, engine.ErrClosed) {
+			t.Errorf("a closed session: %v", err)
+		}
+	})
+}
+
 // A model with a memory limit of its own has its own worker, also for suspects.
 func TestAModelsMemoryLimitIsItsOwn(t *testing.T) {
 	f := newFarm()

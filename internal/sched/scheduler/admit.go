@@ -8,12 +8,13 @@ import (
 )
 
 // admit puts a request into the queue and wakes an idle instance for it, or returns the
-// error with which the request is rejected.
-func (s *scheduler) admit(e *entry) error {
+// error with which the request is rejected. When it returns an instance, the request is not
+// queued: the caller runs it with runInline.
+func (s *scheduler) admit(e *entry) (*instance, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {
-		return engine.ErrClosed
+		return nil, engine.ErrClosed
 	}
 	var old *entry // the request of the same group that this one replaces
 	if e.group != nil {
@@ -21,9 +22,13 @@ func (s *scheduler) admit(e *entry) error {
 	}
 	if reason, err := s.rejectionLocked(e, old); err != nil {
 		s.options.Observer.NotRun(reason)
-		return err
+		return nil, err
 	}
 	s.health.admitted(e)
+	if in := s.claimInlineLocked(e); in != nil {
+		return in, nil
+	}
+	e.answer = make(chan answer, 1)
 	if old != nil {
 		s.queue.replace(old, e)
 		old.state = removed
@@ -36,7 +41,7 @@ func (s *scheduler) admit(e *entry) error {
 		e.group.waiting = e
 	}
 	s.dispatchLocked(e.arrived)
-	return nil
+	return nil, nil //nolint:nilnil // no instance: the request waits in the queue
 }
 
 // Admits implements [engine.Admitter]. It ignores the limit on queued bytes.

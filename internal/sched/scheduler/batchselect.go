@@ -26,7 +26,7 @@ func (s *scheduler) dueLocked(batch []*entry, now time.Time, all bool) ([]*entry
 // more requests fit, or one that cannot join waits behind the first. It drops cancelled
 // and timed out requests, and those that will miss their deadline: they never run.
 func (s *scheduler) candidatesLocked(batch []*entry, now time.Time, all bool) (_ []*entry, full bool) {
-	rows := int64(0)
+	rows, group := int64(0), 1
 	s.queue.all(func(e *entry) bool {
 		if e.claimed && !all {
 			return true
@@ -44,8 +44,15 @@ func (s *scheduler) candidatesLocked(batch []*entry, now time.Time, all bool) (_
 			return true
 		}
 		if len(batch) == 0 {
-			batch, rows = append(batch, e), e.rows
-			full = !s.joinableLocked() || rows == 0 || rows >= int64(s.options.Batching.MaxSize)
+			batch, rows, group = append(batch, e), e.rows, s.groupLimitLocked(e)
+			full = group == 1 && (!s.joinableLocked() || rows == 0 || rows >= int64(s.options.Batching.MaxSize))
+			return !full
+		}
+		if group > 1 {
+			if full = !batch[0].inGroup(e); !full {
+				batch = append(batch, e)
+				full = len(batch) == group
+			}
 			return !full
 		}
 		if !batch[0].joins(e) {
@@ -71,7 +78,13 @@ func (s *scheduler) candidatesLocked(batch []*entry, now time.Time, all bool) (_
 // has passed. Otherwise it returns 0 and the rest of the delay.
 func (s *scheduler) batchSizeLocked(candidates []*entry, full bool, now time.Time) (int, time.Duration) {
 	b := s.options.Batching
-	if !s.joinableLocked() || candidates[0].rows == 0 {
+	if !s.joinableLocked() {
+		if wait := s.holdLocked(candidates[0], len(candidates), now); wait > 0 {
+			return 0, wait
+		}
+		return (len(candidates) + s.woken) / (s.woken + 1), 0 // other woken instances take as many
+	}
+	if candidates[0].rows == 0 {
 		return 1, 0
 	}
 	best, rows, since := 0, int64(0), candidates[0].since

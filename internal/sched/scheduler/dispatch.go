@@ -83,10 +83,20 @@ func (s *scheduler) next(in *instance) []*entry {
 func (s *scheduler) takeLocked(in *instance, batch []*entry, now time.Time) {
 	for _, e := range batch {
 		s.queue.remove(e)
+	}
+	in.grouped = !s.joinableLocked()
+	s.startLocked(in, batch, now)
+}
+
+// startLocked records that an instance runs a batch from now on.
+func (s *scheduler) startLocked(in *instance, batch []*entry, now time.Time) {
+	for _, e := range batch {
 		e.state, e.began = taken, now
 	}
 	in.batch, in.started, in.running = batch, now, true
 	in.turn = s.order.take()
+	s.groupPause = max(s.groupPause-1, 0)
+	s.groupable = s.groupLimitLocked(batch[0]) > 1
 	if s.soloBatches++; len(batch) > 1 {
 		s.soloBatches = 0
 	}

@@ -4,10 +4,11 @@
 //
 // A model has instances: goroutines that each make one call into the engine at a time.
 // Requests wait in a queue, ordered by priority and then by arrival. A request that finds
-// an idle instance wakes it, and an instance that is awake takes what is due: one
-// request, or, with batching, as many as fit together. One function decides what is due
-// (dueLocked), under one lock: when a request arrives or a delay ends, to wake an
-// instance, and when an instance is about to run, to take a batch.
+// an idle instance and nothing to wait for runs on its caller's goroutine, if its call is
+// expected to be short. Otherwise it wakes the instance, and an instance that is awake
+// takes what is due: one request, or, with batching, as many as fit together. One function
+// decides what is due (dueLocked), under one lock: when a request arrives or a delay ends,
+// to wake an instance, and when an instance is about to run, to take a batch.
 //
 // The scheduler sheds load early. It rejects a request whose response would be later than
 // its caller's deadline, instead of queueing it.

@@ -58,7 +58,8 @@ type entry struct {
 	prev, next *entry
 
 	// answer receives exactly one answer: from the instance that took the request, or from
-	// the function that removed it from the queue.
+	// the function that removed it from the queue. It is nil for a request that was never
+	// queued.
 	answer chan answer
 }
 
@@ -69,7 +70,7 @@ type answer struct {
 
 func newEntry(ctx context.Context, inputs []tensor.Tensor, batching bool) *entry {
 	now := time.Now()
-	e := &entry{ctx: ctx, inputs: inputs, rows: 1, arrived: now, since: now, answer: make(chan answer, 1)}
+	e := &entry{ctx: ctx, inputs: inputs, rows: 1, arrived: now, since: now}
 	if batching {
 		e.rows = rowsOf(inputs)
 	}

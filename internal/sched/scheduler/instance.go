@@ -32,6 +32,7 @@ type instance struct {
 	limit   *time.Timer
 	limited bool
 	running bool
+	grouped bool // batch is a group
 	turn    uint64
 }
 
@@ -70,25 +71,35 @@ func (in *instance) compute(batch []*entry, deliver func(i int, a answer)) {
 		deliver(0, in.runSingle(batch[0].ctx, batch[0]))
 		return
 	}
+	if in.grouped {
+		in.computeGroup(batch, deliver)
+		return
+	}
 	answers, err := in.runBatch(batch)
 	for i, e := range batch {
-		switch {
-		case err == nil:
+		if err != nil {
+			deliver(i, in.runAgain(e, err))
+		} else {
 			deliver(i, e.timed(answers[i]))
-		case errors.Is(err, engine.ErrClosed):
-			deliver(i, answer{err: err})
-		case errors.Is(err, errLeft):
-			deliver(i, answer{err: e.ctx.Err()})
-		default:
-			// One row may have failed the batch: run each request separately.
-			e.began = time.Now()
-			ctx := e.ctx
-			if errors.Is(err, engine.ErrCrashed) {
-				ctx = engine.AsSuspect(ctx)
-			}
-			deliver(i, in.runSingle(ctx, e))
 		}
 	}
+}
+
+// runAgain runs a request by itself after the call for its batch or group failed with err,
+// or without a result for this request. The fault may be that of another request.
+func (in *instance) runAgain(e *entry, err error) answer {
+	switch {
+	case errors.Is(err, engine.ErrClosed):
+		return answer{err: err}
+	case errors.Is(err, errLeft):
+		return answer{err: e.ctx.Err()}
+	}
+	e.began = time.Now()
+	ctx := e.ctx
+	if errors.Is(err, engine.ErrCrashed) {
+		ctx = engine.AsSuspect(ctx)
+	}
+	return in.runSingle(ctx, e)
 }
 
 // runBatch runs all requests of the batch in one call.
@@ -137,8 +148,13 @@ func (in *instance) runSingle(ctx context.Context, e *entry) answer {
 	if err != nil {
 		return answer{err: in.judge(e, err)} //nolint:contextcheck // a probe does not end with the request
 	}
+	return in.succeed(e, result)
+}
+
+// succeed returns the answer of a request that ran without a batch.
+func (in *instance) succeed(e *entry, result *engine.Result) answer {
 	in.scheduler.prober.keep(e)
-	observer.Executed(max(e.rows, 1), 0, result.Timings.Compute, 0)
+	in.scheduler.options.Observer.Executed(max(e.rows, 1), 0, result.Timings.Compute, 0)
 	return e.timed(answer{result: result})
 }
 
@@ -161,6 +177,7 @@ func (in *instance) call(ctx context.Context, inputs []tensor.Tensor, batch []*e
 	in.endLocked(nil)
 	if err == nil {
 		s.health.succeeded()
+		s.wakeUps.record(took, result.Timings.Compute, 1)
 		s.cost.record(took, batch[0].size, max(rows, 1))
 	}
 	return result, err

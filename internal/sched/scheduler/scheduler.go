@@ -20,8 +20,9 @@ var (
 // scheduler is the queue of one model and its instances.
 type scheduler struct {
 	session engine.Session
+	groups  engine.GroupRunner // session, if it is one
 	options Options
-	loops   sync.WaitGroup
+	loops   sync.WaitGroup // of instances, and of calls on callers' goroutines
 
 	// mu guards the fields below, and the waiting entries. Methods whose names end in
 	// Locked require it.
@@ -42,7 +43,12 @@ type scheduler struct {
 	// misfits counts consecutive batches whose outputs lack the batch dimension,
 	// soloBatches consecutive batches of one request.
 	misfits, soloBatches int
-	reported             counts
+	wakeUps              wakeUps
+	// groupable reports that the last request could have been in a group.
+	groupable bool
+	// groupPause is the number of calls until groups are tried again.
+	groupPause int
+	reported   counts
 	// order is nil when answers need no order.
 	order     *order
 	closed    bool
@@ -55,8 +61,9 @@ type scheduler struct {
 //
 // Run returns a *RejectedError for a request that was rejected or shed, and ErrOvertaken for
 // one that a newer request of its latest-only group replaced. When its context is done it
-// returns the context's error at once. A waiting request then leaves the queue and never
-// runs. A running one ends as soon as the engine can end it: alone with its own context, in
+// returns the context's error at once, or, for a call that was expected to be short, when
+// the engine has ended it. A waiting request then leaves the queue and never runs. A
+// running one ends as soon as the engine can end it: alone with its own context, in
 // a batch with the last of the batch's callers. Until then the engine, or the copy into a
 // batch, may read the inputs' memory, so that this memory must not be modified after a
 // context error. A run longer than Options.MaxRun is an engine.ErrTimeLimit.
@@ -65,6 +72,7 @@ type scheduler struct {
 // to be good does not fail.
 func New(session engine.Session, options Options) engine.Session {
 	s := &scheduler{session: session, options: options.withDefaults()}
+	s.groups, _ = session.(engine.GroupRunner)
 	s.queue = newQueue(s.options.Levels)
 	s.prober = prober{maxBytes: s.options.ProbeBytes, seed: maphash.MakeSeed()}
 	if b := s.options.Batching; b != nil && b.PreserveOrdering && s.options.Instances > 1 {
@@ -123,8 +131,12 @@ func (s *scheduler) Run(ctx context.Context, inputs []tensor.Tensor) (*engine.Re
 	if timeout != 0 {
 		e.expires = e.arrived.Add(timeout)
 	}
-	if err := s.admit(e); err != nil {
+	in, err := s.admit(e)
+	if err != nil {
 		return nil, err
+	}
+	if in != nil {
+		return s.runInline(in, e)
 	}
 	return s.wait(e, timeout)
 }

@@ -16,5 +16,9 @@ const (
 // send would run alone, and all others would wait for it. A single caller gains nothing
 // from yielding, and loses the time that it takes.
 func (s *scheduler) yieldsLocked() bool {
-	return s.joinableLocked() && s.options.Batching.MaxSize > 1 && (s.soloBatches < minSoloBatches || s.soloBatches%soloProbeInterval == 0)
+	joins := s.groupable
+	if s.joinableLocked() {
+		joins = s.options.Batching.MaxSize > 1
+	}
+	return joins && (s.soloBatches < minSoloBatches || s.soloBatches%soloProbeInterval == 0)
 }

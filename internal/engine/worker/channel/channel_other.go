@@ -45,6 +45,11 @@ func (*Server) Run(context.Context, uint64, []tensor.Tensor) (*engine.Result, er
 	return nil, errOther
 }
 
+// RunGroup returns an ErrNotSupported.
+func (*Server) RunGroup(context.Context, uint64, [][]tensor.Tensor) ([]*engine.Result, error) {
+	return nil, errOther
+}
+
 // Running returns 0.
 func (*Server) Running() int { return 0 }
 

@@ -13,6 +13,9 @@
 // over a socket. The worker reports outputs that do not fit, and the server replies with
 // a larger segment; a session's next run has one of the right size from the start.
 //
+// A group is several runs in one message, for small tensors only. Its runs take one slot
+// and one wake-up on each side.
+//
 // Inputs are copied into the segment, unless they are in Options.Inputs: segments common
 // to all channels, into which the server reads messages before it knows their model. The
 // worker gets such a segment at its first use, and can only read it. Outputs are copied out

@@ -16,6 +16,8 @@ import (
 //	tensors: number (uint32), then for each: datatype, rank (uint8), 0 (uint16),
 //	         segment (uint32), offset, length, one uint64 for each dimension
 //	text:    length (uint32), bytes
+//	group:   the header of a request or an answer, with the number of parts as its size,
+//	         then the length of each part (uint32), and the parts, which are aligned messages
 //
 // Segment 0 is the message itself: small tensors follow the descriptors.
 const (
@@ -35,15 +37,18 @@ const (
 	kindAbandon
 	// kindDone has the outputs, or an error.
 	kindDone
-	// kindMore requests a larger output segment. The outputs wait in the worker.
+	// kindMore requests a larger output segment. The outputs wait in the worker. In a group
+	// it says that they do not fit, and are dropped.
 	kindMore
+	// kindGroup has several messages of kindRun, or their answers, and no segments.
+	kindGroup
 )
 
 // request is a message of the server.
 type request struct {
 	kind    messageKind
 	output  uint32 // segment for outputs, 0 for none
-	size    uint64 // of the output segment, in bytes
+	size    uint64 // of the output segment, in bytes; with kindGroup: number of parts
 	session uint64
 }
 
@@ -51,7 +56,7 @@ type request struct {
 type answer struct {
 	kind    messageKind
 	code    errcode.Code
-	needed  uint64        // with kindMore: size of the output segment, in bytes
+	needed  uint64        // with kindMore: size of the output segment, in bytes; with kindGroup: number of parts
 	compute time.Duration // with kindDone: the run's compute time
 	text    string        // with a code: the error's text
 	tensors []descriptor
@@ -76,7 +81,7 @@ func (r *request) append(b []byte) []byte {
 // append appends all but the tensors.
 func (a *answer) append(b []byte) []byte {
 	value := uint64(a.compute)
-	if a.kind == kindMore {
+	if a.kind != kindDone {
 		value = a.needed
 	}
 	b = binary.LittleEndian.AppendUint32(b, uint32(a.kind))
@@ -108,7 +113,7 @@ func parseRequest(message []byte) (request, []descriptor, error) {
 	switch r.kind {
 	case kindRun:
 		tensors = p.tensors()
-	case kindContinue, kindAbandon:
+	case kindContinue, kindAbandon, kindGroup:
 	default:
 		p.fail("unknown kind of request %d", r.kind)
 	}
@@ -122,7 +127,7 @@ func parseAnswer(message []byte) (answer, error) {
 	a := answer{kind: messageKind(p.uint32()), code: errcode.Code(p.uint32())}
 	value := p.uint64()
 	switch {
-	case a.kind == kindMore && a.code == 0:
+	case (a.kind == kindMore || a.kind == kindGroup) && a.code == 0:
 		a.needed = value
 	case a.kind != kindDone, !a.code.Valid():
 		p.fail("unknown answer of kind %d with code %d", a.kind, a.code)

@@ -126,6 +126,8 @@ func (c *call) finish(ctx context.Context) (*engine.Result, error) {
 			return nil, errcode.Error(a.code, a.text)
 		case a.kind == kindDone:
 			return c.result(ctx, message, &a)
+		case a.kind != kindMore:
+			return nil, c.violation(ctx, fmt.Errorf("an answer of kind %d to a run", a.kind))
 		case grown || a.needed <= c.outputSize():
 			return nil, c.violation(ctx, fmt.Errorf("an answer asks for %d bytes of %d", a.needed, c.outputSize()))
 		}

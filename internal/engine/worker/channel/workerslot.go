@@ -98,8 +98,12 @@ func (w *Worker) serve(ctx context.Context, s *workerSlot) {
 			return
 		}
 		r, tensors, err := parseRequest(message)
-		if err == nil && r.kind == kindRun {
+		switch {
+		case err == nil && r.kind == kindRun:
 			w.serveRun(ctx, s, r, message, tensors)
+			continue
+		case err == nil && r.kind == kindGroup:
+			w.serveGroup(ctx, s, r, message)
 			continue
 		}
 		if err == nil {

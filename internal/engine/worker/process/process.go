@@ -98,6 +98,12 @@ func (p *Process) Run(ctx context.Context, id uint64, inputs []tensor.Tensor) (*
 	return p.data.Run(ctx, id, inputs)
 }
 
+// RunGroup runs the session on several requests; see channel.Server.RunGroup. When the worker
+// dies, the error is the *Death.
+func (p *Process) RunGroup(ctx context.Context, id uint64, requests [][]tensor.Tensor) ([]*engine.Result, error) {
+	return p.data.RunGroup(ctx, id, requests)
+}
+
 // Running returns the number of runs in the worker; see channel.Server.Running.
 func (p *Process) Running() int { return p.data.Running() }
 
