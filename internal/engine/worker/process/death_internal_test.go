@@ -10,16 +10,16 @@ import (
 	"github.com/tensorwire/tensorwire/internal/engine"
 )
 
-// Only an end that the server did not want is a warning.
-func TestDeathsAreWarnings(t *testing.T) {
+// Only an end that the server did not want is an error.
+func TestDeathsAreErrors(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		death *Death
 		want  string
 	}{
-		"crash":      {&Death{Signal: "SIGSEGV"}, "level=WARN"},
-		"time limit": {&Death{Signal: "SIGKILL", Cause: engine.ErrTimeLimit}, "level=WARN"},
-		"other":      {&Death{Signal: "SIGKILL", Cause: errors.New("it does not answer")}, "level=WARN"},
+		"crash":      {&Death{Signal: "SIGSEGV"}, "level=ERROR"},
+		"time limit": {&Death{Signal: "SIGKILL", Cause: engine.ErrTimeLimit}, "level=ERROR"},
+		"other":      {&Death{Signal: "SIGKILL", Cause: errors.New("it does not answer")}, "level=ERROR"},
 		"stop":       {&Death{Cause: ErrStopped}, "level=INFO"},
 		"unload":     {&Death{Signal: "SIGKILL", Cause: engine.ErrClosed}, "level=INFO"},
 	} {

@@ -171,23 +171,3 @@ func TestOutputIsBounded(t *testing.T) {
 		t.Errorf("a log of %d bytes", len(log.String()))
 	}
 }
-
-// The log has the end of a worker that is no longer needed as information, and a death as an
-// error.
-func TestTheLogOfDeaths(t *testing.T) {
-	for _, test := range []struct {
-		reason error
-		want   string
-	}{
-		{engine.ErrClosed, "level=INFO msg=\"a worker has ended\""},
-		{engine.ErrTimeLimit, "level=ERROR msg=\"a worker has died\""},
-	} {
-		log := &logBuffer{}
-		p := start(t, process.Options{Logger: log.logger()})
-		p.Kill(test.reason)
-		<-p.Done()
-		if text := log.String(); !strings.Contains(text, test.want) {
-			t.Errorf("%v: no %s in %s", test.reason, test.want, text)
-		}
-	}
-}
