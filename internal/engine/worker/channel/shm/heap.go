@@ -22,6 +22,11 @@ import (
 // memory there again. Go reuses the memory only after that, in a later cycle. So no other
 // object of Go's is ever in memory that a worker has mapped.
 
+// The kernel does not join such a mapping with its neighbors again, and bounds the mappings
+// of a process (vm.max_map_count, 65,530 by default); at the bound Go's heap cannot grow,
+// which ends the process. So the places in Go's heap that were ever mapped over are bounded,
+// see sites. Go reuses addresses, the lowest first, so that few servers meet the bound.
+
 // minObject is the size in bytes above which an object of Go's heap has pages of its own.
 const minObject = 32<<10 + 1
 
@@ -38,6 +43,10 @@ func createOnHeap(size int, access Access, lost func()) (*Segment, error) {
 	first := unsafe.SliceData(object)
 	lead := int(-uintptr(unsafe.Pointer(first)) & uintptr(page-1))
 	data := object[lead:][:size:size]
+	if !sites.add(site{uintptr(unsafe.Pointer(unsafe.SliceData(data))), size}) {
+		_ = file.Close() // nothing was written
+		return nil, errSites
+	}
 	if err := mapOver(data, int(file.Fd()), unix.MAP_SHARED); err != nil {
 		_ = file.Close() // nothing was written
 		return nil, err

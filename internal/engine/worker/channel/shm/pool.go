@@ -59,8 +59,8 @@ func NewPool(limit int64, idleTime time.Duration, dropped func(id uint32)) *Pool
 }
 
 // Get returns a segment of at least size bytes, whose content is arbitrary. The caller
-// owns it until Put, or leaves it to the garbage collector. More than the pool's limit is
-// an ErrFull.
+// owns it until Put. One that was lent may be left to the garbage collector. More than the
+// pool's limit is an ErrFull.
 func (p *Pool) Get(size int, access Access) (*Segment, error) {
 	size = sizeClass(size)
 	p.mu.Lock()
@@ -86,6 +86,9 @@ func (p *Pool) Get(size int, access Access) (*Segment, error) {
 	p.drop(drop)
 	r := &record{}
 	s, err := createOnHeap(size, access, func() { p.lost(id, size, r) })
+	if errors.Is(err, errSites) {
+		s, err = Create(size, access)
+	}
 	if err != nil {
 		p.mu.Lock()
 		p.forgetLocked(size)
@@ -124,11 +127,12 @@ func (p *Pool) MarkShared(s *Segment) {
 }
 
 // Lend counts a segment as lent until Put, or until the garbage collector has freed it. It
-// reports false, and does not, if that would be more than limit bytes.
+// reports false, and does not, if that would be more than limit bytes, or if the segment is
+// not on Go's heap.
 func (p *Pool) Lend(s *Segment, limit int64) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.lent+int64(s.Size()) > limit {
+	if s.object == nil || p.lent+int64(s.Size()) > limit {
 		return false
 	}
 	p.lent += int64(s.Size())
