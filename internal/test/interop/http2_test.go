@@ -11,6 +11,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 )
@@ -48,9 +49,11 @@ func TestHTTP2(t *testing.T) {
 	}
 	repository := writeRepository(t)
 	certificate, key := writeCertificate(t)
+	// With the broken model the servers would not be ready.
+	args := []string{"--models", repository, "--model-control", "explicit", "--load-model", strings.Join(loadable(t, repository), ",")}
 	for name, p := range map[string]peer{
-		"h2c": {serve(t, "--models", repository, "--model-control", "none"), ""},
-		"TLS": {serve(t, "--models", repository, "--model-control", "none", "--tls-cert", certificate, "--tls-key", key), certificate},
+		"h2c": {serve(t, args...), ""},
+		"TLS": {serve(t, append(args, "--tls-cert", certificate, "--tls-key", key)...), certificate},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Run("grpc-go", func(t *testing.T) { run(t, nil, filepath.Join(root, clients, "goclient"), p.trust()...) })
