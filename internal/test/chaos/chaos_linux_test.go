@@ -185,6 +185,9 @@ func (c *chaos) report(t *testing.T, o run, tally *tally, before, after state) {
 	fmt.Fprintln(w, "\nfault\tcount")
 	for _, f := range c.faults() {
 		fmt.Fprintf(w, "%s\t%d\n", f.name, c.counts[f.name])
+		if o.traffic >= time.Minute && c.counts[f.name] == 0 {
+			t.Errorf("no fault of the kind %q found its target", f.name)
+		}
 	}
 	fmt.Fprintf(w, "\nbefore\t%v\nafter\t%v\n", before, after)
 	for _, name := range []string{"tensorwire_worker_deaths_total", "tensorwire_worker_kills_total", "tensorwire_worker_requests_blamed_total"} {

@@ -2,6 +2,7 @@ package chaos_test
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -148,7 +149,10 @@ func (s *server) logTail() string {
 	return string(content[max(0, len(content)-16<<10):])
 }
 
-var servingLine = regexp.MustCompile(`msg="worker is running".* pid=(\d+)`)
+var startedLine = regexp.MustCompile(`msg="a worker has started" worker=("[^"]*"|\S+) pid=(\d+)`)
+
+// alone ends the name of a worker that runs one request alone.
+const alone = `(one request)"`
 
 // serving returns the process IDs of the workers that serve, or have served: not of those
 // that run one request alone.
@@ -158,8 +162,8 @@ func (s *server) serving() map[int]bool {
 		return nil
 	}
 	pids := map[int]bool{}
-	for _, match := range servingLine.FindAllSubmatch(content, -1) {
-		if pid, err := strconv.Atoi(string(match[1])); err == nil {
+	for _, match := range startedLine.FindAllSubmatch(content, -1) {
+		if pid, err := strconv.Atoi(string(match[2])); err == nil && !bytes.HasSuffix(match[1], []byte(alone)) {
 			pids[pid] = true
 		}
 	}
