@@ -14,7 +14,7 @@ func byServer(d *process.Death) bool { return d.Cause != nil }
 // fromOutside reports whether something outside the server killed a process: no fault of
 // native code raises SIGKILL. The kernel does to free memory, and chooses the process by its
 // own rules.
-func fromOutside(d *process.Death) bool { return d.Cause == nil && d.Signal == "SIGKILL" }
+func fromOutside(d *process.Death) bool { return !byServer(d) && d.Signal == "SIGKILL" }
 
 // afterDeath returns the verdict on the requests that ran in a process.
 func afterDeath(d *process.Death) verdict {
@@ -32,7 +32,7 @@ func hasSuspects(d *process.Death) bool {
 
 // blame returns the error of the request that ended a process.
 func blame(d *process.Death) error {
-	if d.Cause != nil {
+	if byServer(d) {
 		return d
 	}
 	cause := d.Signal

@@ -18,6 +18,22 @@ func (c *call) end() {
 	c.server.release(c.slot)
 }
 
+// fail ends a call that the worker does not run, or whose run has failed, and returns the
+// error of Run.
+func (c *call) fail(err error) error {
+	c.end()
+	return c.server.cause(err)
+}
+
+// cause returns the error of Fail for an err that comes after it: a channel that is closed
+// fails what is being prepared, and a worker that lives cancels its runs.
+func (s *Server) cause(err error) error {
+	if s.hasFailed() {
+		return s.err
+	}
+	return err
+}
+
 // leave ends a call whose context is done, and returns the error of Run. It waits for the
 // worker's answer: until then the worker reads and writes the call's memory, and computes.
 func (c *call) leave(ctx context.Context, err error) error {

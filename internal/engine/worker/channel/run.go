@@ -28,9 +28,24 @@ type call struct {
 // after Run returned. A run waits for a free slot.
 //
 // When ctx is done, Run asks the worker to terminate the run, and returns ctx's error when
-// the worker has answered. Only Fail ends the wait for a worker that does not. Errors of the worker's run keep
-// their sentinel of package engine.
+// the worker has answered. Only Fail ends the wait for a worker that does not. Errors of the
+// worker's run keep their sentinel of package engine.
 func (s *Server) Run(ctx context.Context, session uint64, inputs []tensor.Tensor) (*engine.Result, error) {
+	c, err := s.open(ctx, session)
+	if err != nil {
+		return nil, err
+	}
+	length, err := c.prepare(ctx, inputs)
+	if err != nil {
+		return nil, c.fail(err)
+	}
+	defer runtime.KeepAlive(inputs) // until the worker has answered
+	c.slot.submit(length)
+	return c.finish(ctx)
+}
+
+// open returns a call, which owns a slot, when one is free.
+func (s *Server) open(ctx context.Context, session uint64) (*call, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
@@ -38,18 +53,7 @@ func (s *Server) Run(ctx context.Context, session uint64, inputs []tensor.Tensor
 	if err != nil {
 		return nil, err
 	}
-	c := &call{server: s, slot: sl, session: session, history: s.history(session)}
-	length, err := c.prepare(ctx, inputs)
-	if err != nil {
-		c.end()
-		if s.hasFailed() { // while it was prepared
-			return nil, s.err
-		}
-		return nil, err
-	}
-	defer runtime.KeepAlive(inputs) // until the worker has answered
-	sl.submit(length)
-	return c.finish(ctx)
+	return &call{server: s, slot: sl, session: session, history: s.history(session)}, nil
 }
 
 // prepare writes the request into the slot's area. It returns its length.
@@ -119,11 +123,7 @@ func (c *call) finish(ctx context.Context) (*engine.Result, error) {
 		case err != nil:
 			return nil, c.violation(ctx, err)
 		case a.kind == kindDone && a.code != 0:
-			c.end()
-			if c.server.hasFailed() { // a worker that lives cancels its runs then
-				return nil, c.server.err
-			}
-			return nil, errcode.Error(a.code, a.text)
+			return nil, c.fail(errcode.Error(a.code, a.text))
 		case a.kind == kindDone:
 			return c.result(ctx, message, &a)
 		case a.kind != kindMore:
@@ -134,10 +134,7 @@ func (c *call) finish(ctx context.Context) (*engine.Result, error) {
 		grown = true
 		if err := c.grow(ctx, a.needed); err != nil {
 			c.abandon(context.WithoutCancel(ctx))
-			if c.server.hasFailed() {
-				return nil, c.server.err
-			}
-			return nil, err
+			return nil, c.server.cause(err)
 		}
 	}
 }

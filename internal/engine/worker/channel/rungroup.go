@@ -18,33 +18,21 @@ import (
 // message. Requests that do not fit into it are an engine.ErrTooLarge. For ctx and for
 // Fail it is like Run.
 func (s *Server) RunGroup(ctx context.Context, session uint64, requests [][]tensor.Tensor) ([]*engine.Result, error) {
-	if err := ctx.Err(); err != nil {
-		return nil, err
-	}
-	sl, err := s.acquire(ctx)
+	c, err := s.open(ctx, session)
 	if err != nil {
 		return nil, err
 	}
-	c := &call{server: s, slot: sl, session: session, history: s.history(session)}
 	length, err := c.prepareGroup(ctx, requests)
 	if err != nil {
-		c.end()
-		if s.hasFailed() { // while it was prepared
-			return nil, s.err
-		}
-		return nil, err
+		return nil, c.fail(err)
 	}
-	sl.submit(length)
-	if err := s.wait(ctx, sl, c.history.long.Load()); err != nil {
+	c.slot.submit(length)
+	if err := s.wait(ctx, c.slot, c.history.long.Load()); err != nil {
 		return nil, c.leave(ctx, err)
 	}
 	message, a, err := c.read()
 	if err == nil && a.code != 0 {
-		c.end()
-		if s.hasFailed() {
-			return nil, s.err
-		}
-		return nil, errcode.Error(a.code, a.text)
+		return nil, c.fail(errcode.Error(a.code, a.text))
 	}
 	if err != nil {
 		return nil, c.violation(ctx, err)
