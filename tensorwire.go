@@ -71,8 +71,8 @@ func New(options Options) (*Server, error) {
 }
 
 // WaitReady waits until every model of the start is loaded or has failed to load, which
-// is when /readyz reports ready, if any could be loaded. It returns the cause of ctx if that is done before, or
-// an error if the server is shut down before.
+// is when /readyz reports ready, if any could be loaded. It returns the cause of ctx if that
+// is done before, or an error if the server is shut down before.
 func (s *Server) WaitReady(ctx context.Context) error { return s.app.WaitReady(ctx) }
 
 // ListenAndServe listens on Options.Listen and serves until ctx is done. Then it shuts

@@ -104,8 +104,8 @@ type ResultOutput struct {
 
 // Release returns the memory of the outputs to the engine, and its part of the memory budget. The
 // receiver of a Result calls it when the answer has been written and nothing reads that memory;
-// without it the memory is garbage collected, and reserved until the request ends. Later calls do nothing. It is for one goroutine at a
-// time.
+// without it the memory is garbage collected, and reserved until the request ends. Later calls do
+// nothing. It is for one goroutine at a time.
 func (r *Result) Release() {
 	r.computed.Release()
 	r.unhold()

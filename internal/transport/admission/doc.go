@@ -1,7 +1,6 @@
 // Package admission has the parts of admission control that every transport shares: [Budget]
 // bounds the memory of requests in progress and shares it between peers, and [TuneHeap] makes
-// Go's heap fit the budget. Package
-// overload has the error of a request that is rejected.
+// Go's heap fit the budget. Package overload has the error of a request that is rejected.
 //
 // A transport reserves memory for a message before it reads it, through the [Account] of its
 // request. The memory is released when the request's messages are answered, at the latest when

@@ -69,8 +69,8 @@ func (l *routeList) Handle(pattern string, handler http.Handler) {
 
 // settleMemory returns an interceptor that releases what was reserved for a compressed message
 // beyond its actual size, reserves memory for the encoding of responses, and gives the errors of
-// connecthttp for messages above the limit, and for those without room, their own form. It also reports when a request of reflection has been answered, which
-// that service does not.
+// connecthttp for messages above the limit, and for those without room, their own form. It also
+// reports when a request of reflection has been answered, which that service does not.
 func settleMemory(limit int64) connect.ServerInterceptor {
 	return func(next connect.ServerFunc) connect.ServerFunc {
 		return func(ctx context.Context, spec connect.Spec, stream connect.ServerStream) error {

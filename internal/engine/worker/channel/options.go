@@ -19,8 +19,8 @@ const MaxSlots = 1024
 
 // Options tune a channel. The zero value has the defaults.
 type Options struct {
-	// MaxOutputBytes bounds the outputs of one run, of sessions without LimitOutputs. More is an engine.ErrTooLarge.
-	// 0: 1 GiB.
+	// MaxOutputBytes bounds the outputs of one run, of sessions without LimitOutputs. More is
+	// an engine.ErrTooLarge. 0: 1 GiB.
 	MaxOutputBytes int64
 	// MaxSharedBytes bounds the shared memory of the channel. A run that needs more is an
 	// engine.ErrOutOfMemory. 0: no bound.

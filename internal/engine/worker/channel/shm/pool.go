@@ -181,8 +181,8 @@ func (p *Pool) drop(segments []idleSegment) {
 	}
 }
 
-// Close frees the idle segments; those with an owner are freed by Put, or by the garbage collector. The worker is not
-// informed: it has ended.
+// Close frees the idle segments; those with an owner are freed by Put, or by the garbage
+// collector. The worker is not informed: it has ended.
 func (p *Pool) Close() {
 	p.mu.Lock()
 	idle := p.idle
