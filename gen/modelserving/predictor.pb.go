@@ -116,7 +116,11 @@ type InferenceRequest struct {
 	// On StreamPredict, for live video: only the newest frame is relevant. A frame
 	// that is still queued when a newer one arrives is not run; its response, in
 	// order, has InferenceResponse.dropped set.
-	LatestOnly    bool `protobuf:"varint,13,opt,name=latest_only,json=latestOnly,proto3" json:"latest_only,omitempty"`
+	LatestOnly bool `protobuf:"varint,13,opt,name=latest_only,json=latestOnly,proto3" json:"latest_only,omitempty"`
+	// The outputs to return in InferenceResponse.outputs, by name. predictions,
+	// classifications and shape then describe the first of them that has scores. Empty:
+	// the response has predictions only.
+	Outputs       []string `protobuf:"bytes,14,rep,name=outputs,proto3" json:"outputs,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -242,6 +246,13 @@ func (x *InferenceRequest) GetLatestOnly() bool {
 	return false
 }
 
+func (x *InferenceRequest) GetOutputs() []string {
+	if x != nil {
+		return x.Outputs
+	}
+	return nil
+}
+
 // FastInferenceRequest has the image in its first field, so that a client can send
 // the unchanged bytes of a file after a short prefix. The fields have the meaning of
 // those in InferenceRequest.
@@ -256,6 +267,7 @@ type FastInferenceRequest struct {
 	ContentType   string                 `protobuf:"bytes,7,opt,name=content_type,json=contentType,proto3" json:"content_type,omitempty"`
 	TopK          int32                  `protobuf:"varint,8,opt,name=top_k,json=topK,proto3" json:"top_k,omitempty"`
 	Id            string                 `protobuf:"bytes,9,opt,name=id,proto3" json:"id,omitempty"`
+	Outputs       []string               `protobuf:"bytes,10,rep,name=outputs,proto3" json:"outputs,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -353,6 +365,13 @@ func (x *FastInferenceRequest) GetId() string {
 	return ""
 }
 
+func (x *FastInferenceRequest) GetOutputs() []string {
+	if x != nil {
+		return x.Outputs
+	}
+	return nil
+}
+
 type InferenceResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The model's first output, flattened. Probabilities if the model is a
@@ -376,7 +395,9 @@ type InferenceResponse struct {
 	Shape []int64 `protobuf:"varint,9,rep,packed,name=shape,proto3" json:"shape,omitempty"`
 	// Set on StreamPredict if this frame was latest_only and a newer one arrived before
 	// it ran; all other fields except id are then empty.
-	Dropped       bool `protobuf:"varint,10,opt,name=dropped,proto3" json:"dropped,omitempty"`
+	Dropped bool `protobuf:"varint,10,opt,name=dropped,proto3" json:"dropped,omitempty"`
+	// The outputs that the request names, in its order.
+	Outputs       []*OutputTensor `protobuf:"bytes,11,rep,name=outputs,proto3" json:"outputs,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -481,6 +502,85 @@ func (x *InferenceResponse) GetDropped() bool {
 	return false
 }
 
+func (x *InferenceResponse) GetOutputs() []*OutputTensor {
+	if x != nil {
+		return x.Outputs
+	}
+	return nil
+}
+
+// OutputTensor is an output of a model, unchanged.
+type OutputTensor struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Name  string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// BOOL, UINT8, INT64, FP16, FP32, BYTES and so on.
+	Datatype string  `protobuf:"bytes,2,opt,name=datatype,proto3" json:"datatype,omitempty"`
+	Shape    []int64 `protobuf:"varint,3,rep,packed,name=shape,proto3" json:"shape,omitempty"`
+	// The elements, little-endian and row-major. Each BYTES element has a length prefix of
+	// four bytes.
+	Data          []byte `protobuf:"bytes,4,opt,name=data,proto3" json:"data,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *OutputTensor) Reset() {
+	*x = OutputTensor{}
+	mi := &file_modelserving_predictor_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *OutputTensor) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*OutputTensor) ProtoMessage() {}
+
+func (x *OutputTensor) ProtoReflect() protoreflect.Message {
+	mi := &file_modelserving_predictor_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use OutputTensor.ProtoReflect.Descriptor instead.
+func (*OutputTensor) Descriptor() ([]byte, []int) {
+	return file_modelserving_predictor_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *OutputTensor) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *OutputTensor) GetDatatype() string {
+	if x != nil {
+		return x.Datatype
+	}
+	return ""
+}
+
+func (x *OutputTensor) GetShape() []int64 {
+	if x != nil {
+		return x.Shape
+	}
+	return nil
+}
+
+func (x *OutputTensor) GetData() []byte {
+	if x != nil {
+		return x.Data
+	}
+	return nil
+}
+
 type Classification struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The class's label; empty if the model has none.
@@ -494,7 +594,7 @@ type Classification struct {
 
 func (x *Classification) Reset() {
 	*x = Classification{}
-	mi := &file_modelserving_predictor_proto_msgTypes[3]
+	mi := &file_modelserving_predictor_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -506,7 +606,7 @@ func (x *Classification) String() string {
 func (*Classification) ProtoMessage() {}
 
 func (x *Classification) ProtoReflect() protoreflect.Message {
-	mi := &file_modelserving_predictor_proto_msgTypes[3]
+	mi := &file_modelserving_predictor_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -519,7 +619,7 @@ func (x *Classification) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Classification.ProtoReflect.Descriptor instead.
 func (*Classification) Descriptor() ([]byte, []int) {
-	return file_modelserving_predictor_proto_rawDescGZIP(), []int{3}
+	return file_modelserving_predictor_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *Classification) GetLabel() string {
@@ -556,7 +656,7 @@ type Error struct {
 
 func (x *Error) Reset() {
 	*x = Error{}
-	mi := &file_modelserving_predictor_proto_msgTypes[4]
+	mi := &file_modelserving_predictor_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -568,7 +668,7 @@ func (x *Error) String() string {
 func (*Error) ProtoMessage() {}
 
 func (x *Error) ProtoReflect() protoreflect.Message {
-	mi := &file_modelserving_predictor_proto_msgTypes[4]
+	mi := &file_modelserving_predictor_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -581,7 +681,7 @@ func (x *Error) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Error.ProtoReflect.Descriptor instead.
 func (*Error) Descriptor() ([]byte, []int) {
-	return file_modelserving_predictor_proto_rawDescGZIP(), []int{4}
+	return file_modelserving_predictor_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *Error) GetCode() string {
@@ -615,7 +715,7 @@ type Timings struct {
 
 func (x *Timings) Reset() {
 	*x = Timings{}
-	mi := &file_modelserving_predictor_proto_msgTypes[5]
+	mi := &file_modelserving_predictor_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -627,7 +727,7 @@ func (x *Timings) String() string {
 func (*Timings) ProtoMessage() {}
 
 func (x *Timings) ProtoReflect() protoreflect.Message {
-	mi := &file_modelserving_predictor_proto_msgTypes[5]
+	mi := &file_modelserving_predictor_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -640,7 +740,7 @@ func (x *Timings) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Timings.ProtoReflect.Descriptor instead.
 func (*Timings) Descriptor() ([]byte, []int) {
-	return file_modelserving_predictor_proto_rawDescGZIP(), []int{5}
+	return file_modelserving_predictor_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *Timings) GetDecodeUs() int64 {
@@ -679,7 +779,7 @@ type ListModelsRequest struct {
 
 func (x *ListModelsRequest) Reset() {
 	*x = ListModelsRequest{}
-	mi := &file_modelserving_predictor_proto_msgTypes[6]
+	mi := &file_modelserving_predictor_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -691,7 +791,7 @@ func (x *ListModelsRequest) String() string {
 func (*ListModelsRequest) ProtoMessage() {}
 
 func (x *ListModelsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_modelserving_predictor_proto_msgTypes[6]
+	mi := &file_modelserving_predictor_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -704,7 +804,7 @@ func (x *ListModelsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListModelsRequest.ProtoReflect.Descriptor instead.
 func (*ListModelsRequest) Descriptor() ([]byte, []int) {
-	return file_modelserving_predictor_proto_rawDescGZIP(), []int{6}
+	return file_modelserving_predictor_proto_rawDescGZIP(), []int{7}
 }
 
 type ListModelsResponse struct {
@@ -719,7 +819,7 @@ type ListModelsResponse struct {
 
 func (x *ListModelsResponse) Reset() {
 	*x = ListModelsResponse{}
-	mi := &file_modelserving_predictor_proto_msgTypes[7]
+	mi := &file_modelserving_predictor_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -731,7 +831,7 @@ func (x *ListModelsResponse) String() string {
 func (*ListModelsResponse) ProtoMessage() {}
 
 func (x *ListModelsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_modelserving_predictor_proto_msgTypes[7]
+	mi := &file_modelserving_predictor_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -744,7 +844,7 @@ func (x *ListModelsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListModelsResponse.ProtoReflect.Descriptor instead.
 func (*ListModelsResponse) Descriptor() ([]byte, []int) {
-	return file_modelserving_predictor_proto_rawDescGZIP(), []int{7}
+	return file_modelserving_predictor_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *ListModelsResponse) GetModels() []*Model {
@@ -773,7 +873,7 @@ type GetModelRequest struct {
 
 func (x *GetModelRequest) Reset() {
 	*x = GetModelRequest{}
-	mi := &file_modelserving_predictor_proto_msgTypes[8]
+	mi := &file_modelserving_predictor_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -785,7 +885,7 @@ func (x *GetModelRequest) String() string {
 func (*GetModelRequest) ProtoMessage() {}
 
 func (x *GetModelRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_modelserving_predictor_proto_msgTypes[8]
+	mi := &file_modelserving_predictor_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -798,7 +898,7 @@ func (x *GetModelRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetModelRequest.ProtoReflect.Descriptor instead.
 func (*GetModelRequest) Descriptor() ([]byte, []int) {
-	return file_modelserving_predictor_proto_rawDescGZIP(), []int{8}
+	return file_modelserving_predictor_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *GetModelRequest) GetModelName() string {
@@ -824,7 +924,7 @@ type GetModelResponse struct {
 
 func (x *GetModelResponse) Reset() {
 	*x = GetModelResponse{}
-	mi := &file_modelserving_predictor_proto_msgTypes[9]
+	mi := &file_modelserving_predictor_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -836,7 +936,7 @@ func (x *GetModelResponse) String() string {
 func (*GetModelResponse) ProtoMessage() {}
 
 func (x *GetModelResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_modelserving_predictor_proto_msgTypes[9]
+	mi := &file_modelserving_predictor_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -849,7 +949,7 @@ func (x *GetModelResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetModelResponse.ProtoReflect.Descriptor instead.
 func (*GetModelResponse) Descriptor() ([]byte, []int) {
-	return file_modelserving_predictor_proto_rawDescGZIP(), []int{9}
+	return file_modelserving_predictor_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *GetModelResponse) GetModel() *Model {
@@ -877,14 +977,17 @@ type Model struct {
 	// Labels by class index; empty if the model has none.
 	Labels []string `protobuf:"bytes,8,rep,name=labels,proto3" json:"labels,omitempty"`
 	// Set if the model accepts images.
-	Image         *ImageInfo `protobuf:"bytes,9,opt,name=image,proto3" json:"image,omitempty"`
+	Image *ImageInfo `protobuf:"bytes,9,opt,name=image,proto3" json:"image,omitempty"`
+	// Why the model does not accept images although an input looks like one, such as a
+	// preprocessing step that is not supported. Empty otherwise.
+	ImageReason   string `protobuf:"bytes,10,opt,name=image_reason,json=imageReason,proto3" json:"image_reason,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Model) Reset() {
 	*x = Model{}
-	mi := &file_modelserving_predictor_proto_msgTypes[10]
+	mi := &file_modelserving_predictor_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -896,7 +999,7 @@ func (x *Model) String() string {
 func (*Model) ProtoMessage() {}
 
 func (x *Model) ProtoReflect() protoreflect.Message {
-	mi := &file_modelserving_predictor_proto_msgTypes[10]
+	mi := &file_modelserving_predictor_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -909,7 +1012,7 @@ func (x *Model) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Model.ProtoReflect.Descriptor instead.
 func (*Model) Descriptor() ([]byte, []int) {
-	return file_modelserving_predictor_proto_rawDescGZIP(), []int{10}
+	return file_modelserving_predictor_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *Model) GetName() string {
@@ -975,6 +1078,13 @@ func (x *Model) GetImage() *ImageInfo {
 	return nil
 }
 
+func (x *Model) GetImageReason() string {
+	if x != nil {
+		return x.ImageReason
+	}
+	return ""
+}
+
 type ModelVersion struct {
 	state   protoimpl.MessageState `protogen:"open.v1"`
 	Version string                 `protobuf:"bytes,1,opt,name=version,proto3" json:"version,omitempty"`
@@ -990,7 +1100,7 @@ type ModelVersion struct {
 
 func (x *ModelVersion) Reset() {
 	*x = ModelVersion{}
-	mi := &file_modelserving_predictor_proto_msgTypes[11]
+	mi := &file_modelserving_predictor_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1002,7 +1112,7 @@ func (x *ModelVersion) String() string {
 func (*ModelVersion) ProtoMessage() {}
 
 func (x *ModelVersion) ProtoReflect() protoreflect.Message {
-	mi := &file_modelserving_predictor_proto_msgTypes[11]
+	mi := &file_modelserving_predictor_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1015,7 +1125,7 @@ func (x *ModelVersion) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ModelVersion.ProtoReflect.Descriptor instead.
 func (*ModelVersion) Descriptor() ([]byte, []int) {
-	return file_modelserving_predictor_proto_rawDescGZIP(), []int{11}
+	return file_modelserving_predictor_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *ModelVersion) GetVersion() string {
@@ -1065,7 +1175,7 @@ type Worker struct {
 
 func (x *Worker) Reset() {
 	*x = Worker{}
-	mi := &file_modelserving_predictor_proto_msgTypes[12]
+	mi := &file_modelserving_predictor_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1077,7 +1187,7 @@ func (x *Worker) String() string {
 func (*Worker) ProtoMessage() {}
 
 func (x *Worker) ProtoReflect() protoreflect.Message {
-	mi := &file_modelserving_predictor_proto_msgTypes[12]
+	mi := &file_modelserving_predictor_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1090,7 +1200,7 @@ func (x *Worker) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Worker.ProtoReflect.Descriptor instead.
 func (*Worker) Descriptor() ([]byte, []int) {
-	return file_modelserving_predictor_proto_rawDescGZIP(), []int{12}
+	return file_modelserving_predictor_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *Worker) GetPid() int32 {
@@ -1134,14 +1244,16 @@ type TensorInfo struct {
 	// BOOL, UINT8, INT64, FP16, FP32, BYTES and so on.
 	Datatype string `protobuf:"bytes,2,opt,name=datatype,proto3" json:"datatype,omitempty"`
 	// -1 is a dynamic dimension.
-	Shape         []int64 `protobuf:"varint,3,rep,packed,name=shape,proto3" json:"shape,omitempty"`
+	Shape []int64 `protobuf:"varint,3,rep,packed,name=shape,proto3" json:"shape,omitempty"`
+	// Whether a request may omit the input: the model has a default for it.
+	Optional      bool `protobuf:"varint,4,opt,name=optional,proto3" json:"optional,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *TensorInfo) Reset() {
 	*x = TensorInfo{}
-	mi := &file_modelserving_predictor_proto_msgTypes[13]
+	mi := &file_modelserving_predictor_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1153,7 +1265,7 @@ func (x *TensorInfo) String() string {
 func (*TensorInfo) ProtoMessage() {}
 
 func (x *TensorInfo) ProtoReflect() protoreflect.Message {
-	mi := &file_modelserving_predictor_proto_msgTypes[13]
+	mi := &file_modelserving_predictor_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1166,7 +1278,7 @@ func (x *TensorInfo) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TensorInfo.ProtoReflect.Descriptor instead.
 func (*TensorInfo) Descriptor() ([]byte, []int) {
-	return file_modelserving_predictor_proto_rawDescGZIP(), []int{13}
+	return file_modelserving_predictor_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *TensorInfo) GetName() string {
@@ -1190,6 +1302,13 @@ func (x *TensorInfo) GetShape() []int64 {
 	return nil
 }
 
+func (x *TensorInfo) GetOptional() bool {
+	if x != nil {
+		return x.Optional
+	}
+	return false
+}
+
 // ImageInfo describes the image that the model accepts. Images of other sizes are
 // resized.
 type ImageInfo struct {
@@ -1206,7 +1325,7 @@ type ImageInfo struct {
 
 func (x *ImageInfo) Reset() {
 	*x = ImageInfo{}
-	mi := &file_modelserving_predictor_proto_msgTypes[14]
+	mi := &file_modelserving_predictor_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1218,7 +1337,7 @@ func (x *ImageInfo) String() string {
 func (*ImageInfo) ProtoMessage() {}
 
 func (x *ImageInfo) ProtoReflect() protoreflect.Message {
-	mi := &file_modelserving_predictor_proto_msgTypes[14]
+	mi := &file_modelserving_predictor_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1231,7 +1350,7 @@ func (x *ImageInfo) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ImageInfo.ProtoReflect.Descriptor instead.
 func (*ImageInfo) Descriptor() ([]byte, []int) {
-	return file_modelserving_predictor_proto_rawDescGZIP(), []int{14}
+	return file_modelserving_predictor_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *ImageInfo) GetWidth() int32 {
@@ -1266,7 +1385,7 @@ var File_modelserving_predictor_proto protoreflect.FileDescriptor
 
 const file_modelserving_predictor_proto_rawDesc = "" +
 	"\n" +
-	"\x1cmodelserving/predictor.proto\x12\fmodelserving\x1a\x1fgoogle/protobuf/timestamp.proto\"\xf5\x02\n" +
+	"\x1cmodelserving/predictor.proto\x12\fmodelserving\x1a\x1fgoogle/protobuf/timestamp.proto\"\x8f\x03\n" +
 	"\x10InferenceRequest\x12\x1d\n" +
 	"\n" +
 	"model_name\x18\x01 \x01(\tR\tmodelName\x12\x1f\n" +
@@ -1284,7 +1403,8 @@ const file_modelserving_predictor_proto_rawDesc = "" +
 	"\x05top_k\x18\v \x01(\x05R\x04topK\x12\x0e\n" +
 	"\x02id\x18\f \x01(\tR\x02id\x12\x1f\n" +
 	"\vlatest_only\x18\r \x01(\bR\n" +
-	"latestOnly\"\x89\x02\n" +
+	"latestOnly\x12\x18\n" +
+	"\aoutputs\x18\x0e \x03(\tR\aoutputs\"\xa3\x02\n" +
 	"\x14FastInferenceRequest\x12\x1b\n" +
 	"\traw_image\x18\x01 \x01(\fR\brawImage\x12\x1d\n" +
 	"\n" +
@@ -1295,7 +1415,9 @@ const file_modelserving_predictor_proto_rawDesc = "" +
 	"\x06layout\x18\x06 \x01(\tR\x06layout\x12!\n" +
 	"\fcontent_type\x18\a \x01(\tR\vcontentType\x12\x13\n" +
 	"\x05top_k\x18\b \x01(\x05R\x04topK\x12\x0e\n" +
-	"\x02id\x18\t \x01(\tR\x02id\"\xfd\x02\n" +
+	"\x02id\x18\t \x01(\tR\x02id\x12\x18\n" +
+	"\aoutputs\x18\n" +
+	" \x03(\tR\aoutputs\"\xb3\x03\n" +
 	"\x11InferenceResponse\x12 \n" +
 	"\vpredictions\x18\x01 \x03(\x02R\vpredictions\x12\x1e\n" +
 	"\n" +
@@ -1310,7 +1432,13 @@ const file_modelserving_predictor_proto_rawDesc = "" +
 	"\atimings\x18\b \x01(\v2\x15.modelserving.TimingsR\atimings\x12\x14\n" +
 	"\x05shape\x18\t \x03(\x03R\x05shape\x12\x18\n" +
 	"\adropped\x18\n" +
-	" \x01(\bR\adropped\"R\n" +
+	" \x01(\bR\adropped\x124\n" +
+	"\aoutputs\x18\v \x03(\v2\x1a.modelserving.OutputTensorR\aoutputs\"h\n" +
+	"\fOutputTensor\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x1a\n" +
+	"\bdatatype\x18\x02 \x01(\tR\bdatatype\x12\x14\n" +
+	"\x05shape\x18\x03 \x03(\x03R\x05shape\x12\x12\n" +
+	"\x04data\x18\x04 \x01(\fR\x04data\"R\n" +
 	"\x0eClassification\x12\x14\n" +
 	"\x05label\x18\x01 \x01(\tR\x05label\x12\x14\n" +
 	"\x05index\x18\x02 \x01(\x05R\x05index\x12\x14\n" +
@@ -1333,7 +1461,7 @@ const file_modelserving_predictor_proto_rawDesc = "" +
 	"model_name\x18\x01 \x01(\tR\tmodelName\x12#\n" +
 	"\rmodel_version\x18\x02 \x01(\tR\fmodelVersion\"=\n" +
 	"\x10GetModelResponse\x12)\n" +
-	"\x05model\x18\x01 \x01(\v2\x13.modelserving.ModelR\x05model\"\xe2\x02\n" +
+	"\x05model\x18\x01 \x01(\v2\x13.modelserving.ModelR\x05model\"\x85\x03\n" +
 	"\x05Model\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x126\n" +
 	"\bversions\x18\x02 \x03(\v2\x1a.modelserving.ModelVersionR\bversions\x12.\n" +
@@ -1343,7 +1471,9 @@ const file_modelserving_predictor_proto_rawDesc = "" +
 	"\x06inputs\x18\x06 \x03(\v2\x18.modelserving.TensorInfoR\x06inputs\x122\n" +
 	"\aoutputs\x18\a \x03(\v2\x18.modelserving.TensorInfoR\aoutputs\x12\x16\n" +
 	"\x06labels\x18\b \x03(\tR\x06labels\x12-\n" +
-	"\x05image\x18\t \x01(\v2\x17.modelserving.ImageInfoR\x05image\"\x9e\x01\n" +
+	"\x05image\x18\t \x01(\v2\x17.modelserving.ImageInfoR\x05image\x12!\n" +
+	"\fimage_reason\x18\n" +
+	" \x01(\tR\vimageReason\"\x9e\x01\n" +
 	"\fModelVersion\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\tR\aversion\x12.\n" +
 	"\x05state\x18\x02 \x01(\x0e2\x18.modelserving.ModelStateR\x05state\x12\x16\n" +
@@ -1356,12 +1486,13 @@ const file_modelserving_predictor_proto_rawDesc = "" +
 	"\brestarts\x18\x03 \x01(\x05R\brestarts\x12\x1d\n" +
 	"\n" +
 	"last_death\x18\x04 \x01(\tR\tlastDeath\x12B\n" +
-	"\x0flast_death_time\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\rlastDeathTime\"R\n" +
+	"\x0flast_death_time\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\rlastDeathTime\"n\n" +
 	"\n" +
 	"TensorInfo\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x1a\n" +
 	"\bdatatype\x18\x02 \x01(\tR\bdatatype\x12\x14\n" +
-	"\x05shape\x18\x03 \x03(\x03R\x05shape\"m\n" +
+	"\x05shape\x18\x03 \x03(\x03R\x05shape\x12\x1a\n" +
+	"\boptional\x18\x04 \x01(\bR\boptional\"m\n" +
 	"\tImageInfo\x12\x14\n" +
 	"\x05width\x18\x01 \x01(\x05R\x05width\x12\x16\n" +
 	"\x06height\x18\x02 \x01(\x05R\x06height\x12\x1a\n" +
@@ -1394,56 +1525,58 @@ func file_modelserving_predictor_proto_rawDescGZIP() []byte {
 }
 
 var file_modelserving_predictor_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_modelserving_predictor_proto_msgTypes = make([]protoimpl.MessageInfo, 15)
+var file_modelserving_predictor_proto_msgTypes = make([]protoimpl.MessageInfo, 16)
 var file_modelserving_predictor_proto_goTypes = []any{
 	(ModelState)(0),               // 0: modelserving.ModelState
 	(*InferenceRequest)(nil),      // 1: modelserving.InferenceRequest
 	(*FastInferenceRequest)(nil),  // 2: modelserving.FastInferenceRequest
 	(*InferenceResponse)(nil),     // 3: modelserving.InferenceResponse
-	(*Classification)(nil),        // 4: modelserving.Classification
-	(*Error)(nil),                 // 5: modelserving.Error
-	(*Timings)(nil),               // 6: modelserving.Timings
-	(*ListModelsRequest)(nil),     // 7: modelserving.ListModelsRequest
-	(*ListModelsResponse)(nil),    // 8: modelserving.ListModelsResponse
-	(*GetModelRequest)(nil),       // 9: modelserving.GetModelRequest
-	(*GetModelResponse)(nil),      // 10: modelserving.GetModelResponse
-	(*Model)(nil),                 // 11: modelserving.Model
-	(*ModelVersion)(nil),          // 12: modelserving.ModelVersion
-	(*Worker)(nil),                // 13: modelserving.Worker
-	(*TensorInfo)(nil),            // 14: modelserving.TensorInfo
-	(*ImageInfo)(nil),             // 15: modelserving.ImageInfo
-	(*timestamppb.Timestamp)(nil), // 16: google.protobuf.Timestamp
+	(*OutputTensor)(nil),          // 4: modelserving.OutputTensor
+	(*Classification)(nil),        // 5: modelserving.Classification
+	(*Error)(nil),                 // 6: modelserving.Error
+	(*Timings)(nil),               // 7: modelserving.Timings
+	(*ListModelsRequest)(nil),     // 8: modelserving.ListModelsRequest
+	(*ListModelsResponse)(nil),    // 9: modelserving.ListModelsResponse
+	(*GetModelRequest)(nil),       // 10: modelserving.GetModelRequest
+	(*GetModelResponse)(nil),      // 11: modelserving.GetModelResponse
+	(*Model)(nil),                 // 12: modelserving.Model
+	(*ModelVersion)(nil),          // 13: modelserving.ModelVersion
+	(*Worker)(nil),                // 14: modelserving.Worker
+	(*TensorInfo)(nil),            // 15: modelserving.TensorInfo
+	(*ImageInfo)(nil),             // 16: modelserving.ImageInfo
+	(*timestamppb.Timestamp)(nil), // 17: google.protobuf.Timestamp
 }
 var file_modelserving_predictor_proto_depIdxs = []int32{
-	4,  // 0: modelserving.InferenceResponse.classifications:type_name -> modelserving.Classification
-	5,  // 1: modelserving.InferenceResponse.error:type_name -> modelserving.Error
-	6,  // 2: modelserving.InferenceResponse.timings:type_name -> modelserving.Timings
-	11, // 3: modelserving.ListModelsResponse.models:type_name -> modelserving.Model
-	11, // 4: modelserving.GetModelResponse.model:type_name -> modelserving.Model
-	12, // 5: modelserving.Model.versions:type_name -> modelserving.ModelVersion
-	0,  // 6: modelserving.Model.state:type_name -> modelserving.ModelState
-	14, // 7: modelserving.Model.inputs:type_name -> modelserving.TensorInfo
-	14, // 8: modelserving.Model.outputs:type_name -> modelserving.TensorInfo
-	15, // 9: modelserving.Model.image:type_name -> modelserving.ImageInfo
-	0,  // 10: modelserving.ModelVersion.state:type_name -> modelserving.ModelState
-	13, // 11: modelserving.ModelVersion.worker:type_name -> modelserving.Worker
-	16, // 12: modelserving.Worker.start_time:type_name -> google.protobuf.Timestamp
-	16, // 13: modelserving.Worker.last_death_time:type_name -> google.protobuf.Timestamp
-	1,  // 14: modelserving.Predictor.Predict:input_type -> modelserving.InferenceRequest
-	2,  // 15: modelserving.Predictor.FastPredict:input_type -> modelserving.FastInferenceRequest
-	1,  // 16: modelserving.Predictor.StreamPredict:input_type -> modelserving.InferenceRequest
-	7,  // 17: modelserving.Predictor.ListModels:input_type -> modelserving.ListModelsRequest
-	9,  // 18: modelserving.Predictor.GetModel:input_type -> modelserving.GetModelRequest
-	3,  // 19: modelserving.Predictor.Predict:output_type -> modelserving.InferenceResponse
-	3,  // 20: modelserving.Predictor.FastPredict:output_type -> modelserving.InferenceResponse
-	3,  // 21: modelserving.Predictor.StreamPredict:output_type -> modelserving.InferenceResponse
-	8,  // 22: modelserving.Predictor.ListModels:output_type -> modelserving.ListModelsResponse
-	10, // 23: modelserving.Predictor.GetModel:output_type -> modelserving.GetModelResponse
-	19, // [19:24] is the sub-list for method output_type
-	14, // [14:19] is the sub-list for method input_type
-	14, // [14:14] is the sub-list for extension type_name
-	14, // [14:14] is the sub-list for extension extendee
-	0,  // [0:14] is the sub-list for field type_name
+	5,  // 0: modelserving.InferenceResponse.classifications:type_name -> modelserving.Classification
+	6,  // 1: modelserving.InferenceResponse.error:type_name -> modelserving.Error
+	7,  // 2: modelserving.InferenceResponse.timings:type_name -> modelserving.Timings
+	4,  // 3: modelserving.InferenceResponse.outputs:type_name -> modelserving.OutputTensor
+	12, // 4: modelserving.ListModelsResponse.models:type_name -> modelserving.Model
+	12, // 5: modelserving.GetModelResponse.model:type_name -> modelserving.Model
+	13, // 6: modelserving.Model.versions:type_name -> modelserving.ModelVersion
+	0,  // 7: modelserving.Model.state:type_name -> modelserving.ModelState
+	15, // 8: modelserving.Model.inputs:type_name -> modelserving.TensorInfo
+	15, // 9: modelserving.Model.outputs:type_name -> modelserving.TensorInfo
+	16, // 10: modelserving.Model.image:type_name -> modelserving.ImageInfo
+	0,  // 11: modelserving.ModelVersion.state:type_name -> modelserving.ModelState
+	14, // 12: modelserving.ModelVersion.worker:type_name -> modelserving.Worker
+	17, // 13: modelserving.Worker.start_time:type_name -> google.protobuf.Timestamp
+	17, // 14: modelserving.Worker.last_death_time:type_name -> google.protobuf.Timestamp
+	1,  // 15: modelserving.Predictor.Predict:input_type -> modelserving.InferenceRequest
+	2,  // 16: modelserving.Predictor.FastPredict:input_type -> modelserving.FastInferenceRequest
+	1,  // 17: modelserving.Predictor.StreamPredict:input_type -> modelserving.InferenceRequest
+	8,  // 18: modelserving.Predictor.ListModels:input_type -> modelserving.ListModelsRequest
+	10, // 19: modelserving.Predictor.GetModel:input_type -> modelserving.GetModelRequest
+	3,  // 20: modelserving.Predictor.Predict:output_type -> modelserving.InferenceResponse
+	3,  // 21: modelserving.Predictor.FastPredict:output_type -> modelserving.InferenceResponse
+	3,  // 22: modelserving.Predictor.StreamPredict:output_type -> modelserving.InferenceResponse
+	9,  // 23: modelserving.Predictor.ListModels:output_type -> modelserving.ListModelsResponse
+	11, // 24: modelserving.Predictor.GetModel:output_type -> modelserving.GetModelResponse
+	20, // [20:25] is the sub-list for method output_type
+	15, // [15:20] is the sub-list for method input_type
+	15, // [15:15] is the sub-list for extension type_name
+	15, // [15:15] is the sub-list for extension extendee
+	0,  // [0:15] is the sub-list for field type_name
 }
 
 func init() { file_modelserving_predictor_proto_init() }
@@ -1457,7 +1590,7 @@ func file_modelserving_predictor_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_modelserving_predictor_proto_rawDesc), len(file_modelserving_predictor_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   15,
+			NumMessages:   16,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -31,6 +31,12 @@ type TensorSpec struct {
 	Producer string
 	// Sizes says, for an output, what its sizes follow from.
 	Sizes Sizes
+	// Optional says, for an input, that the model has a default for it. Run then accepts
+	// a zero Tensor, whose DataType is tensor.Invalid, in its place.
+	Optional bool
+	// Labels are, for an output of class scores, the model's names of the classes, in the
+	// order of the last dimension. They are nil when the model has none.
+	Labels []string
 }
 
 // Sizes says what the sizes of an output follow from, as far as the operators before it

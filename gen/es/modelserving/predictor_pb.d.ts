@@ -120,6 +120,15 @@ export declare type InferenceRequest = Message<"modelserving.InferenceRequest"> 
    * @generated from field: bool latest_only = 13;
    */
   latestOnly: boolean;
+
+  /**
+   * The outputs to return in InferenceResponse.outputs, by name. predictions,
+   * classifications and shape then describe the first of them that has scores. Empty:
+   * the response has predictions only.
+   *
+   * @generated from field: repeated string outputs = 14;
+   */
+  outputs: string[];
 };
 
 /**
@@ -180,6 +189,11 @@ export declare type FastInferenceRequest = Message<"modelserving.FastInferenceRe
    * @generated from field: string id = 9;
    */
   id: string;
+
+  /**
+   * @generated from field: repeated string outputs = 10;
+   */
+  outputs: string[];
 };
 
 /**
@@ -261,6 +275,13 @@ export declare type InferenceResponse = Message<"modelserving.InferenceResponse"
    * @generated from field: bool dropped = 10;
    */
   dropped: boolean;
+
+  /**
+   * The outputs that the request names, in its order.
+   *
+   * @generated from field: repeated modelserving.OutputTensor outputs = 11;
+   */
+  outputs: OutputTensor[];
 };
 
 /**
@@ -268,6 +289,44 @@ export declare type InferenceResponse = Message<"modelserving.InferenceResponse"
  * Use `create(InferenceResponseSchema)` to create a new message.
  */
 export declare const InferenceResponseSchema: GenMessage<InferenceResponse>;
+
+/**
+ * OutputTensor is an output of a model, unchanged.
+ *
+ * @generated from message modelserving.OutputTensor
+ */
+export declare type OutputTensor = Message<"modelserving.OutputTensor"> & {
+  /**
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * BOOL, UINT8, INT64, FP16, FP32, BYTES and so on.
+   *
+   * @generated from field: string datatype = 2;
+   */
+  datatype: string;
+
+  /**
+   * @generated from field: repeated int64 shape = 3;
+   */
+  shape: bigint[];
+
+  /**
+   * The elements, little-endian and row-major. Each BYTES element has a length prefix of
+   * four bytes.
+   *
+   * @generated from field: bytes data = 4;
+   */
+  data: Uint8Array;
+};
+
+/**
+ * Describes the message modelserving.OutputTensor.
+ * Use `create(OutputTensorSchema)` to create a new message.
+ */
+export declare const OutputTensorSchema: GenMessage<OutputTensor>;
 
 /**
  * @generated from message modelserving.Classification
@@ -507,6 +566,14 @@ export declare type Model = Message<"modelserving.Model"> & {
    * @generated from field: modelserving.ImageInfo image = 9;
    */
   image?: ImageInfo | undefined;
+
+  /**
+   * Why the model does not accept images although an input looks like one, such as a
+   * preprocessing step that is not supported. Empty otherwise.
+   *
+   * @generated from field: string image_reason = 10;
+   */
+  imageReason: string;
 };
 
 /**
@@ -621,6 +688,13 @@ export declare type TensorInfo = Message<"modelserving.TensorInfo"> & {
    * @generated from field: repeated int64 shape = 3;
    */
   shape: bigint[];
+
+  /**
+   * Whether a request may omit the input: the model has a default for it.
+   *
+   * @generated from field: bool optional = 4;
+   */
+  optional: boolean;
 };
 
 /**
