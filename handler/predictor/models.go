@@ -65,8 +65,8 @@ func describe(model *infer.Model, version *infer.Version) *modelserving.Model {
 		inputs = []engine.TensorSpec{*image.Spec()}
 	}
 	m.Version = version.Name()
-	m.Inputs, m.Outputs = tensorInfos(inputs), tensorInfos(version.Signature.Outputs)
-	m.Labels = version.Labels
+	m.Inputs, m.Outputs = tensorInfos(inputs), tensorInfos(version.Serving.Outputs())
+	m.Labels = version.Serving.Labels()
 	if image != nil {
 		m.Image = imageInfo(image)
 	}

@@ -55,7 +55,7 @@ func (s *Service) run(ctx context.Context, r *request) (*infer.Result, error) {
 	}
 	result, err := s.runner.Run(ctx, &r.Request)
 	if err != nil {
-		return nil, named(err)
+		return nil, withFieldNames(err)
 	}
 	return result, nil
 }

@@ -19,7 +19,7 @@ type request struct {
 
 func fromInferenceRequest(m *modelserving.InferenceRequest, started time.Time) *request {
 	return newRequest(infer.Request{
-		Model: m.GetModelName(), Version: m.GetModelVersion(), ID: m.GetId(), TopK: int(m.GetTopK()), Started: started,
+		Model: m.GetModelName(), Version: m.GetModelVersion(), ID: m.GetId(), TopK: int(m.GetTopK()), Outputs: named(m.GetOutputs()), Started: started,
 	}, imageinput.Source{
 		Values: m.GetTensorData(), Image: m.GetRawImage(), Width: m.GetWidth(), Height: m.GetHeight(), Shape: m.GetShape(),
 		Datatype: m.GetDatatype(), Layout: m.GetLayout(), ContentType: m.GetContentType(),
@@ -28,7 +28,7 @@ func fromInferenceRequest(m *modelserving.InferenceRequest, started time.Time) *
 
 func fromFastRequest(m *modelserving.FastInferenceRequest, started time.Time) *request {
 	return newRequest(infer.Request{
-		Model: m.GetModelName(), Version: m.GetModelVersion(), ID: m.GetId(), TopK: int(m.GetTopK()), Started: started,
+		Model: m.GetModelName(), Version: m.GetModelVersion(), ID: m.GetId(), TopK: int(m.GetTopK()), Outputs: named(m.GetOutputs()), Started: started,
 	}, imageinput.Source{
 		Image: m.GetRawImage(), Shape: m.GetShape(),
 		Datatype: m.GetDatatype(), Layout: m.GetLayout(), ContentType: m.GetContentType(),
@@ -40,6 +40,18 @@ func newRequest(req infer.Request, source imageinput.Source) *request {
 	r := &request{Request: req, source: source}
 	r.Image = &r.source
 	return r
+}
+
+// named returns the outputs of those names, nil for none.
+func named(names []string) []infer.Output {
+	if len(names) == 0 {
+		return nil
+	}
+	outputs := make([]infer.Output, len(names))
+	for i, name := range names {
+		outputs[i].Name = name
+	}
+	return outputs
 }
 
 // validate reports fields that are wrong for every model.
@@ -63,8 +75,8 @@ func (r *request) validate() error {
 	return nil
 }
 
-// named returns err with the fields of an image input named as the messages name them.
-func named(err error) error {
+// withFieldNames returns err with the fields of an image input named as the messages name them.
+func withFieldNames(err error) error {
 	if input, ok := errors.AsType[*imageinput.Error](err); ok {
 		return input.Named(fieldName)
 	}

@@ -28,5 +28,19 @@ func response(result *infer.Result) *modelserving.InferenceResponse {
 	for i, class := range scores.Classes {
 		m.Classifications[i] = &modelserving.Classification{Index: int32(class.Index), Score: class.Score, Label: class.Label}
 	}
+	m.Outputs = outputTensors(result.Outputs)
 	return m
+}
+
+// outputTensors returns the outputs that a request names, without a copy; nil for none.
+func outputTensors(outputs []infer.ResultOutput) []*modelserving.OutputTensor {
+	if len(outputs) == 0 {
+		return nil
+	}
+	tensors := make([]*modelserving.OutputTensor, len(outputs))
+	for i := range outputs {
+		out := &outputs[i]
+		tensors[i] = &modelserving.OutputTensor{Name: out.Name, Datatype: out.DataType.String(), Shape: out.Shape, Data: out.Data}
+	}
+	return tensors
 }

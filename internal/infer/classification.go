@@ -17,8 +17,8 @@ import (
 // model with batches, and of [classes] for one without, whose tensor is one row. An
 // output whose first dimension the graph leaves open has rows even without a
 // max_batch_size.
-func classify(v *Version, at int, t tensor.Tensor, limit int) (tensor.Tensor, error) {
-	spec := &v.Signature.Outputs[at]
+func (s *Serving) classify(at int, t tensor.Tensor, limit int) (tensor.Tensor, error) {
+	v, spec := s.version, &s.version.Signature.Outputs[at]
 	row, shape := t.Shape, tensor.Shape{}
 	if len(row) > 0 && (v.Config.GetMaxBatchSize() > 0 || (len(spec.Shape) > 1 && spec.Shape[0] == tensor.Dynamic)) {
 		row, shape = row[1:], tensor.Shape{row[0]}
@@ -27,23 +27,11 @@ func classify(v *Version, at int, t tensor.Tensor, limit int) (tensor.Tensor, er
 	if err != nil {
 		return tensor.Tensor{}, err // impossible: the engine made the shape
 	}
-	w := classWriter{labels: labelsOf(v, at), classes: int(classes), best: min(limit, int(classes))}
+	w := classWriter{labels: labelsOf(v, spec, at == s.scorer.at), classes: int(classes), best: min(limit, int(classes))}
 	if err := w.write(t); err != nil {
 		return tensor.Tensor{}, err
 	}
 	return tensor.Tensor{DataType: tensor.Bytes, Shape: append(shape, int64(w.best)), Data: w.data}, nil
-}
-
-// labelsOf returns the labels of an output's classes: those of its configuration, else
-// the model's own for the first output.
-func labelsOf(v *Version, at int) []string {
-	if labels, ok := v.OutputLabels[v.Signature.Outputs[at].Name]; ok {
-		return labels
-	}
-	if at == 0 {
-		return v.Labels
-	}
-	return nil
 }
 
 // classWriter writes the best classes of rows.

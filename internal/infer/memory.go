@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"math"
 
-	"github.com/tensorwire/tensorwire/internal/base/tensor"
 	"github.com/tensorwire/tensorwire/internal/engine"
 	"github.com/tensorwire/tensorwire/internal/transport/admission"
 )
@@ -31,25 +30,14 @@ func (r *Runner) holdRegions(ctx context.Context, inputs []Input) (release func(
 
 // holdOutputs reserves memory for what a model has computed, until the Result is released. Without
 // room it releases the outputs.
-func holdOutputs(ctx context.Context, req *Request, computed *engine.Result) (release func(), err error) {
+func holdOutputs(ctx context.Context, serving *Serving, req *Request, computed *engine.Result) (release func(), err error) {
 	total := int64(0)
 	for i := range computed.Outputs {
 		total += int64(len(computed.Outputs[i].Data))
 	}
-	if req.Form == Scores && len(computed.Outputs) > 0 {
-		total += convertedBytes(&computed.Outputs[0])
-	}
+	total += serving.scorer.memory(req, computed)
 	if release, err = admission.Hold(ctx, total); err != nil {
 		computed.Release()
 	}
 	return release, err
-}
-
-// convertedBytes returns what a tensor takes as scores, besides its own memory.
-func convertedBytes(t *tensor.Tensor) int64 {
-	size := int64(t.DataType.Size())
-	if t.DataType == tensor.FP32 || size == 0 {
-		return 0
-	}
-	return int64(len(t.Data)) / size * int64(tensor.FP32.Size())
 }

@@ -45,7 +45,7 @@ func (c *contract) wanted(asked []Output) ([]wantedOutput, error) {
 
 // takeOutputs returns the wanted outputs of computed, and writes those to shared memory
 // that are wanted there.
-func (r *Runner) takeOutputs(v *Version, computed *engine.Result, wanted []wantedOutput) ([]ResultOutput, error) {
+func (r *Runner) takeOutputs(s *Serving, computed *engine.Result, wanted []wantedOutput) ([]ResultOutput, error) {
 	outputs := make([]ResultOutput, len(wanted))
 	for i, want := range wanted {
 		t := computed.Outputs[want.at]
@@ -54,7 +54,7 @@ func (r *Runner) takeOutputs(v *Version, computed *engine.Result, wanted []wante
 		}
 		if want.Classes > 0 {
 			var err error
-			if t, err = classify(v, want.at, t, want.Classes); err != nil {
+			if t, err = s.classify(want.at, t, want.Classes); err != nil {
 				return nil, fmt.Errorf("output %q: %w", want.Name, err)
 			}
 		}

@@ -20,7 +20,7 @@ type Request struct {
 	// Inputs.
 	Image *imageinput.Source
 	// Outputs are the outputs to return, in their order. Empty: all that the version
-	// offers. Only Tensors uses them.
+	// offers, and none with Scores.
 	Outputs []Output
 	// Form is the form of the answer.
 	Form Form
@@ -41,9 +41,11 @@ type Form uint8
 const (
 	// Tensors answers with the outputs.
 	Tensors Form = iota
-	// Scores answers with the first output alone, as numbers: Result.Scores.
+	// Scores answers with the score output as numbers, Result.Scores, where the request
+	// names no outputs or that one among them, and with the outputs that it names,
+	// unchanged.
 	Scores
-	// Labels answers with the best classes of the first output, as the classification
+	// Labels answers with the best classes of the score output, as the classification
 	// extension writes them, where the model classifies; else with all outputs.
 	Labels
 )
@@ -81,9 +83,10 @@ type Span struct {
 type Result struct {
 	Model, Version string
 	ID             string
-	// Outputs are those of Tensors and Labels.
+	// Outputs are those that the request names, and those of Tensors and Labels.
 	Outputs []ResultOutput
-	// Scores are those of the form Scores.
+	// Scores are those of the form Scores; zero where the request names outputs without
+	// the score output.
 	Scores ScoreResult
 	// Timings are the durations of the steps.
 	Timings Timings

@@ -130,7 +130,7 @@ func (r *Runner) run(ctx context.Context, lease *Lease, req *Request) (telemetry
 		return telemetry.Sample{}, nil, err
 	}
 	computedAt := time.Now()
-	if result.unhold, err = holdOutputs(ctx, req, computed); err != nil {
+	if result.unhold, err = holdOutputs(ctx, lease.Serving, req, computed); err != nil {
 		return telemetry.Sample{}, nil, err
 	}
 	result.computed = computed
@@ -149,9 +149,9 @@ func (r *Runner) run(ctx context.Context, lease *Lease, req *Request) (telemetry
 	}, result, nil
 }
 
-// wanted returns the outputs that a request asks for, checked; none for Scores.
+// wanted returns the outputs that a request asks for, checked; none for Scores alone.
 func (r *Runner) wanted(lease *Lease, req *Request) ([]wantedOutput, error) {
-	if req.Form == Scores {
+	if req.Form == Scores && len(req.Outputs) == 0 {
 		return nil, nil
 	}
 	wanted, err := lease.Serving.contract.wanted(req.Outputs)
@@ -174,15 +174,14 @@ func (r *Runner) inputs(ctx context.Context, lease *Lease, req *Request, timings
 
 // answer puts the outputs of a model into result, in the request's form.
 func (r *Runner) answer(lease *Lease, req *Request, wanted []wantedOutput, result *Result) (err error) {
-	if req.Form == Scores {
-		result.Scores, err = lease.Serving.score(result.computed.Outputs[0], req.TopK)
+	if result.Outputs, err = r.takeOutputs(lease.Serving, result.computed, wanted); err != nil {
 		return err
 	}
-	if result.Outputs, err = r.takeOutputs(lease.Version, result.computed, wanted); err != nil {
-		return err
+	switch serving := lease.Serving; {
+	case req.Form == Scores && serving.scorer.scored(req.Outputs):
+		result.Scores, err = serving.score(result.computed, req.TopK, len(req.Outputs) > 0)
+	case req.Form == Labels:
+		err = serving.label(result, req.TopK)
 	}
-	if req.Form == Labels {
-		lease.Serving.label(result, req.TopK)
-	}
-	return nil
+	return err
 }

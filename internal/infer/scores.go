@@ -2,21 +2,21 @@ package infer
 
 import (
 	"fmt"
-	"math"
 	"slices"
 	"strconv"
 
 	"github.com/tensorwire/tensorwire/internal/base/tensor"
+	"github.com/tensorwire/tensorwire/internal/engine"
 	"github.com/tensorwire/tensorwire/internal/models/repository"
 )
 
-// ScoreResult is the first output of a model as numbers.
+// ScoreResult is the score output of a model as numbers.
 type ScoreResult struct {
-	// Values are probabilities where the model classifies. They are valid until the
-	// Result is released.
+	// Values are probabilities where the model classifies; nil for labels that are texts.
+	// They are valid until the Result is released.
 	Values []float32
 	Shape  tensor.Shape
-	// Confidence is the highest of Values.
+	// Confidence is the highest of Values; 1 for a label.
 	Confidence float32
 	// Classes are the best classes, best first; none where the model does not classify,
 	// or gives several rows.
@@ -25,80 +25,101 @@ type ScoreResult struct {
 
 // Class is a class with its score.
 type Class struct {
+	// Index is -1 for a label whose place among the classes is unknown.
 	Index int
 	Score float32
 	Label string // empty: the class has none
 }
 
-// scorer turns the first output of a model into probabilities and classes.
+// scorer turns the score output of a model into probabilities and classes.
 type scorer struct {
+	// spec is the output as it is offered; nil: the model has no output that is a tensor.
+	spec *engine.TensorSpec
+	// at is its index in the signature.
+	at         int
 	labels     []string
 	activation repository.Activation
 	// scores reports that the output holds scores of classes even without labels.
 	scores bool
 }
 
-// newScorer chooses the activation, in this order: function_to_apply in config.json; none
-// for a graph that ends in its own; by the problem type; and softmax where there are
-// labels, which mean one class of several.
-func newScorer(v *Version) scorer {
-	c := scorer{labels: v.Labels, activation: v.Activation}
-	producer := v.Signature.Outputs[0].Producer
-	activated := producer == "Softmax" || producer == "Sigmoid"
-	c.scores = activated || v.ProblemType == "single_label_classification" || v.ProblemType == "multi_label_classification" ||
-		v.Activation == repository.ActivationSoftmax || v.Activation == repository.ActivationSigmoid
-	if !isFloat(v.Signature.Outputs[0].DataType) || v.ProblemType == "regression" {
-		return scorer{activation: repository.ActivationNone}
-	}
-	if c.activation != repository.ActivationUnset {
-		return c
-	}
-	switch {
-	case activated:
-		c.activation = repository.ActivationNone
-	case v.ProblemType == "multi_label_classification":
-		c.activation = repository.ActivationSigmoid
-	case c.scores || len(c.labels) > 0:
-		c.activation = repository.ActivationSoftmax
-	default:
-		c.activation = repository.ActivationNone
-	}
-	return c
+// scored reports whether the answer to a request has scores: the request names no outputs,
+// or the score output among them.
+func (s *scorer) scored(asked []Output) bool {
+	return len(asked) == 0 || s.spec != nil && slices.ContainsFunc(asked, func(out Output) bool { return out.Name == s.spec.Name })
 }
 
-func isFloat(d tensor.DataType) bool {
-	return d == tensor.FP32 || d == tensor.FP64 || d == tensor.FP16 || d == tensor.BF16
-}
-
-// score returns the first output as scores. FP32 values are activated in place: a
-// result's memory belongs to its receiver.
-func (s *Serving) score(out tensor.Tensor, topK int) (ScoreResult, error) {
+// score returns the score output as scores. With unchanged, the output's memory is part of
+// the answer itself, and an output that numbers of 32 bits cannot represent has no scores;
+// otherwise FP32 values are activated in place, because a result's memory belongs to its
+// receiver, and the error says what to request instead.
+func (s *Serving) score(computed *engine.Result, topK int, unchanged bool) (ScoreResult, error) {
+	spec := s.scorer.spec
+	if spec == nil {
+		return ScoreResult{}, Invalidf("model %q has no output that is a tensor", s.version.Model)
+	}
+	out := computed.Outputs[s.scorer.at]
+	if out.DataType == tensor.Bytes {
+		if result, ok := s.scorer.textLabel(out); ok || unchanged {
+			return result, nil
+		}
+		return ScoreResult{}, Invalidf("model %q: output %q is %v of %v, which is neither numbers nor the label of one row: name it in outputs to get its elements, or use the Open Inference Protocol", s.version.Model, spec.Name, out.DataType, out.Shape)
+	}
+	if at := firstInexact(out); at >= 0 {
+		if unchanged {
+			return ScoreResult{}, nil
+		}
+		return ScoreResult{}, Invalidf("model %q: output %q is %v, and its value at index %d has no exact FP32 value for predictions: name it in outputs to get its elements, or use the Open Inference Protocol", s.version.Model, spec.Name, out.DataType, at)
+	}
 	values, err := tensor.Float32s(out)
 	if err != nil {
-		return ScoreResult{}, Invalidf("model %q: its first output, %q, is not a tensor of numbers, and has no scores: use the Open Inference Protocol", s.version.Model, s.version.Signature.Outputs[0].Name)
+		return ScoreResult{}, err // impossible: all other datatypes are numbers
 	}
-	return s.scorer.score(values, out.Shape, topK), nil
+	if unchanged && tensor.ShareMemory(tensor.AsBytes(values), out.Data) && s.scorer.activates(out.Shape) {
+		values = slices.Clone(values)
+	}
+	result := s.scorer.score(values, out.Shape, topK)
+	if class, ok := s.scorer.numericLabel(out); ok {
+		result.Classes, result.Confidence = []Class{class}, class.Score
+	}
+	return result, nil
 }
 
-// label replaces the outputs of result by the best classes of the first one, where the
+// memory returns how many bytes the scores of a request's answer take besides the outputs
+// themselves.
+func (s *scorer) memory(req *Request, computed *engine.Result) int64 {
+	if s.spec == nil || req.Form == Tensors || req.Form == Scores && !s.scored(req.Outputs) {
+		return 0
+	}
+	out := &computed.Outputs[s.at]
+	if req.Form == Labels && !s.classifies(out.Shape) {
+		return 0
+	}
+	inPlace := req.Form == Scores && len(req.Outputs) == 0 || !s.activates(out.Shape)
+	switch size := int64(out.DataType.Size()); {
+	case out.DataType == tensor.FP32 && inPlace:
+		return 0
+	case size == 0: // texts, of which a label is copied
+		return int64(len(out.Data))
+	default:
+		return int64(len(out.Data)) / size * int64(tensor.FP32.Size())
+	}
+}
+
+// label replaces the outputs of result by the best classes of the score output, where the
 // model classifies.
-func (s *Serving) label(result *Result, topK int) {
-	first := s.version.Signature.Outputs[0].Name
-	at := slices.IndexFunc(result.Outputs, func(out ResultOutput) bool { return out.Name == first })
-	if at < 0 {
-		return
+func (s *Serving) label(result *Result, topK int) error {
+	spec := s.scorer.spec
+	at := slices.IndexFunc(result.Outputs, func(out ResultOutput) bool { return spec != nil && out.Name == spec.Name })
+	if at < 0 || !s.scorer.classifies(result.Outputs[at].Shape) {
+		return nil
 	}
-	out := &result.Outputs[at]
-	values, err := tensor.Float32s(out.Tensor)
-	if rows, _, ok := classRows(out.Shape); err != nil || !ok || rows != 1 {
-		return
-	}
-	classes := s.scorer.score(slices.Clone(values), out.Shape, topK).Classes
-	if len(classes) == 0 {
-		return
+	scores, err := s.score(result.computed, topK, true)
+	if err != nil || len(scores.Classes) == 0 {
+		return err
 	}
 	var text, data []byte
-	for _, class := range classes {
+	for _, class := range scores.Classes {
 		text = append(formatFloat(text[:0], class.Score), ':')
 		text = strconv.AppendInt(text, int64(class.Index), 10)
 		if class.Label != "" {
@@ -106,15 +127,19 @@ func (s *Serving) label(result *Result, topK int) {
 		}
 		data = tensor.AppendElement(data, text)
 	}
-	out.Tensor = tensor.Tensor{DataType: tensor.Bytes, Shape: tensor.Shape{int64(len(classes))}, Data: data}
+	result.Outputs[at].Tensor = tensor.Tensor{DataType: tensor.Bytes, Shape: tensor.Shape{int64(len(scores.Classes))}, Data: data}
 	result.Outputs = result.Outputs[at : at+1]
+	return nil
 }
 
 // check reports a number of labels that is not the model's number of classes, where the
 // graph has that number. One score for two labels is a binary classifier's, which gets
 // no labels.
 func (s *scorer) check(v *Version) error {
-	out := v.Signature.Outputs[0]
+	if s.spec == nil {
+		return nil
+	}
+	out := v.Signature.Outputs[s.at]
 	if _, classes, ok := classRows(out.Shape); ok && len(s.labels) > 0 && classes > 1 && classes != int64(len(s.labels)) {
 		return fmt.Errorf("there are %d labels, but output %q of %v has %d classes", len(s.labels), out.Name, out.Shape, classes)
 	}
@@ -139,86 +164,32 @@ func classRows(shape tensor.Shape) (rows, classes int64, ok bool) {
 	return 0, 0, false
 }
 
+// classifies reports whether an output of shape holds scores of classes.
+func (s *scorer) classifies(shape tensor.Shape) bool {
+	_, classes, ok := classRows(shape)
+	return ok && (s.scores || s.names(classes))
+}
+
+// activates reports whether score changes the values of an output of shape.
+func (s *scorer) activates(shape tensor.Shape) bool {
+	return s.classifies(shape) && (s.activation == repository.ActivationSoftmax || s.activation == repository.ActivationSigmoid)
+}
+
+// names reports whether the labels are those of so many classes.
+func (s *scorer) names(classes int64) bool {
+	return isFloat(s.spec.DataType) && int64(len(s.labels)) == classes && classes > 0
+}
+
 // score activates values in place and returns them with their best classes.
 func (s *scorer) score(values []float32, shape tensor.Shape, topK int) ScoreResult {
 	res := ScoreResult{Values: values, Shape: shape}
-	rows, classes, ok := classRows(shape)
-	labelled := int64(len(s.labels)) == classes && classes > 0
-	if ok && (labelled || s.scores) {
+	if s.classifies(shape) {
+		rows, classes, _ := classRows(shape)
 		s.activate(values, int(classes))
-		if rows == 1 && (labelled || len(s.labels) == 0) {
+		if rows == 1 && (s.names(classes) || len(s.labels) == 0) {
 			res.Classes = s.best(values, topK)
 		}
 	}
 	res.Confidence = largest(values)
 	return res
-}
-
-// activate applies the activation in place, to rows of that many classes.
-func (s *scorer) activate(values []float32, classes int) {
-	switch s.activation {
-	case repository.ActivationSoftmax:
-		for row := range slices.Chunk(values, max(classes, 1)) {
-			softmax(row)
-		}
-	case repository.ActivationSigmoid:
-		for i, v := range values {
-			values[i] = float32(1 / (1 + math.Exp(-float64(v))))
-		}
-	case repository.ActivationNone, repository.ActivationUnset:
-	}
-}
-
-// softmax replaces logits by probabilities. It subtracts the largest first, so that no
-// logit is too large for exp. Where that is infinite, the logits that equal it share the
-// probability of 1.
-func softmax(row []float32) {
-	highest := float64(largest(row))
-	weight := func(v float32) float64 {
-		if math.IsInf(highest, 0) && float64(v) == highest {
-			return 1
-		}
-		return math.Exp(float64(v) - highest)
-	}
-	sum := 0.0
-	for _, v := range row {
-		sum += weight(v)
-	}
-	for i, v := range row {
-		row[i] = float32(weight(v) / sum)
-	}
-}
-
-// best returns the k highest scores, best first; equal ones in the order of their
-// classes, and NaN last.
-func (s *scorer) best(values []float32, k int) []Class {
-	top := bestClasses(values, min(k, len(values)))
-	out := make([]Class, len(top))
-	for i, class := range top {
-		out[i] = Class{Index: class, Score: values[class]}
-		if class < len(s.labels) {
-			out[i].Label = s.labels[class]
-		}
-	}
-	return out
-}
-
-// above orders scores with NaN below all others.
-func above[T tensor.Number](a, b T) bool {
-	return a > b || (b != b && a == a) //nolint:gocritic // only NaN differs from itself
-}
-
-// largest returns the highest of values, ignoring NaN unless all are NaN; 0 when there
-// are none.
-func largest(values []float32) float32 {
-	if len(values) == 0 {
-		return 0
-	}
-	highest := values[0]
-	for _, v := range values[1:] {
-		if above(v, highest) {
-			highest = v
-		}
-	}
-	return highest
 }

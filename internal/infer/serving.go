@@ -21,7 +21,8 @@ type Serving struct {
 // repository's Options.Compile. An error reports how the files beside the model
 // contradict it.
 func Compile(version *Version) (*Serving, error) {
-	s := &Serving{version: version, scorer: newScorer(version), contract: newContract(version)}
+	s := &Serving{version: version, contract: newContract(version)}
+	s.scorer = newScorer(version, &s.contract)
 	if err := s.scorer.check(version); err != nil {
 		return nil, err
 	}
@@ -44,6 +45,10 @@ func (s *Serving) Inputs() []engine.TensorSpec { return s.contract.inputs }
 // Outputs returns the outputs that the version offers, as its configuration narrows
 // them. The caller does not change them.
 func (s *Serving) Outputs() []engine.TensorSpec { return s.contract.outputs }
+
+// Labels returns the names of the classes of the score output by index; nil when there are
+// none. The caller does not change them.
+func (s *Serving) Labels() []string { return s.scorer.labels }
 
 // ImageInput returns the conversion to the version's one input; nil when it has not one
 // input.

@@ -21,8 +21,9 @@ import (
 // dynamic, which would change the shapes that clients see.
 //
 // The result has all inputs of the model, in its order. It has the outputs that config
-// lists, or all when config lists none, in the model's order. It omits an output that is
-// not a tensor, since clients cannot read it.
+// lists, in the order of config, whose first output is the one of the APIs that return one;
+// or all in the model's order when config lists none. It omits an output that is not a
+// tensor, since clients cannot read it.
 //
 // The error names every field that contradicts the model, with both values.
 func Complete(config *inference.ModelConfig, name string, platform engine.Platform, signature *engine.Signature) (*inference.ModelConfig, error) {
@@ -97,6 +98,11 @@ func completeOutputs(r *report, configured []*inference.ModelOutput, signature *
 		}
 		out.DataType, out.Dims = fit(r, "output", spec, out.GetDataType(), out.GetDims(), batches)
 		completed = append(completed, out)
+	}
+	if len(configured) > 0 {
+		slices.SortFunc(completed, func(a, b *inference.ModelOutput) int {
+			return slices.Index(configured, a) - slices.Index(configured, b)
+		})
 	}
 	return completed
 }
