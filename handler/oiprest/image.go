@@ -1,9 +1,9 @@
 package oiprest
 
 import (
+	"cmp"
 	"errors"
 	"net/http"
-	"strconv"
 	"strings"
 	"time"
 
@@ -13,11 +13,12 @@ import (
 	"github.com/tensorwire/tensorwire/internal/transport/wire"
 )
 
-// inferImage runs a model on a body that is an encoded image. Where the model classifies,
-// the answer has the best classes of the first output, in the form of the protocol's
-// classification extension; else it has all outputs.
+// inferImage runs a model on a body that is an encoded image. The answer has the outputs
+// that the query names. Without names it has, where the model classifies, the best classes
+// of the score output, in the form of the protocol's classification extension; else all
+// outputs.
 func (h *Handler) inferImage(w http.ResponseWriter, r *http.Request, started time.Time) error {
-	classes, err := readTopK(r)
+	query, err := readQuery(r, false)
 	if err != nil {
 		return err
 	}
@@ -35,16 +36,19 @@ func (h *Handler) inferImage(w http.ResponseWriter, r *http.Request, started tim
 	if err := takesImage(lease.Version, contentType, body.bytes()); err != nil {
 		return err
 	}
-	result, err := h.runner.RunLeased(r.Context(), lease, &infer.Request{
+	req := &infer.Request{
 		Image:   &imageinput.Source{Image: body.bytes(), ContentType: contentType},
-		Form:    infer.Labels,
-		TopK:    classes,
+		Outputs: query.wanted(lease.Serving.Outputs()),
 		Started: started,
-	})
+	}
+	if len(req.Outputs) == 0 {
+		req.Form, req.TopK = infer.Labels, cmp.Or(query.topK, infer.DefaultTopK)
+	}
+	result, err := h.runner.RunLeased(r.Context(), lease, req)
 	if err != nil {
 		return named(err)
 	}
-	return h.writeResult(w, r, result, binaryOutputs{})
+	return h.writeResult(w, r, result, binaryOutputs{all: query.binary})
 }
 
 // named returns err with the fields of an image input named as this API names them.
@@ -60,19 +64,6 @@ func fieldName(field imageinput.Field) string {
 		return "body"
 	}
 	return field.String()
-}
-
-// readTopK returns the number of classes that the query asks for.
-func readTopK(r *http.Request) (int, error) {
-	text := r.URL.Query().Get("top_k")
-	if text == "" {
-		return infer.DefaultTopK, nil
-	}
-	k, err := strconv.ParseInt(text, 10, 32)
-	if err != nil || k < 1 {
-		return 0, infer.Invalidf("top_k is %q: give the number of classes to return, or leave it out for %d", text, infer.DefaultTopK)
-	}
-	return int(k), nil
 }
 
 // checkJSON reports content that should be JSON and is an image or a form: what curl sends

@@ -37,6 +37,9 @@ func (h *Handler) infer(w http.ResponseWriter, r *http.Request) (err error) {
 	if jsonLength == 0 {
 		return h.inferRaw(w, r, body, started)
 	}
+	if err := checkNoQuery(r); err != nil {
+		return err
+	}
 	if jsonLength < 0 {
 		if err := checkJSON(r.Header.Get(wire.HeaderContentType), body.bytes()); err != nil {
 			return err

@@ -10,10 +10,17 @@ import (
 	"github.com/tensorwire/tensorwire/internal/transport/wire"
 )
 
-// inferRaw runs a model on a body that is one tensor, and answers with all outputs after
-// the JSON. The input gets its shape from the number of bytes (Triton's
+// inferRaw runs a model on a body that is one tensor, and answers with all outputs, or those
+// that the query names, after the JSON. The input gets its shape from the number of bytes (Triton's
 // extension_binary_data.md, "raw binary request").
 func (h *Handler) inferRaw(w http.ResponseWriter, r *http.Request, body *body, started time.Time) error {
+	query, err := readQuery(r, true)
+	if err == nil && query.topK > 0 {
+		err = infer.Invalidf("top_k is for a body that is an image: send a raw tensor without it, or JSON with the parameter classification")
+	}
+	if err != nil {
+		return err
+	}
 	lease, err := h.runner.Lease(r.PathValue("model"), r.PathValue("version"))
 	if err != nil {
 		return err
@@ -23,11 +30,13 @@ func (h *Handler) inferRaw(w http.ResponseWriter, r *http.Request, body *body, s
 	if err != nil {
 		return err
 	}
-	result, err := h.runner.RunLeased(r.Context(), lease, &infer.Request{Inputs: []infer.Input{input}, Started: started})
+	result, err := h.runner.RunLeased(r.Context(), lease, &infer.Request{
+		Inputs: []infer.Input{input}, Outputs: query.wanted(lease.Serving.Outputs()), Started: started,
+	})
 	if err != nil {
 		return err
 	}
-	return h.writeResult(w, r, result, binaryOutputs{all: true})
+	return h.writeResult(w, r, result, binaryOutputs{all: query.binary})
 }
 
 // rawInput returns the input of a body. A body for an input of BYTES is one element.
