@@ -117,9 +117,10 @@ type InferenceRequest struct {
 	// that is still queued when a newer one arrives is not run; its response, in
 	// order, has InferenceResponse.dropped set.
 	LatestOnly bool `protobuf:"varint,13,opt,name=latest_only,json=latestOnly,proto3" json:"latest_only,omitempty"`
-	// The outputs to return in InferenceResponse.outputs, by name. predictions,
-	// classifications and shape then describe the first of them that has scores. Empty:
-	// the response has predictions only.
+	// The outputs to return unchanged in InferenceResponse.outputs, by name, each at most
+	// once. The response then has predictions, shape, confidence and classifications only
+	// if the model's score output is among them. Empty: the response has these and no
+	// outputs.
 	Outputs       []string `protobuf:"bytes,14,rep,name=outputs,proto3" json:"outputs,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -372,15 +373,22 @@ func (x *FastInferenceRequest) GetOutputs() []string {
 	return nil
 }
 
+// InferenceResponse describes the model's score output: the first output, or the first one
+// that config.pbtxt lists. If that is a label (INT64 or BYTES of [rows] or [rows, 1]), as in
+// classifiers exported from scikit-learn, the next output with probabilities takes its
+// place.
 type InferenceResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The model's first output, flattened. Probabilities if the model is a
-	// classifier.
+	// The values of the score output, flattened. Probabilities if the model is a
+	// classifier. Empty for a label that is text.
+	//
+	// A request without outputs gets invalid_argument if float32 cannot represent the
+	// values: BYTES that are not the label of one row, integers that would be rounded.
 	Predictions []float32 `protobuf:"fixed32,1,rep,packed,name=predictions,proto3" json:"predictions,omitempty"`
-	// The largest of predictions.
+	// The largest of predictions; 1 for a label.
 	Confidence float32 `protobuf:"fixed32,2,opt,name=confidence,proto3" json:"confidence,omitempty"`
-	// The best classes, best first. Present if the model is a classifier: its first
-	// output has one row of scores.
+	// The best classes, best first. Present if the model is a classifier and the score
+	// output has one row. For a model that returns a label and no scores, the one class.
 	Classifications []*Classification `protobuf:"bytes,3,rep,name=classifications,proto3" json:"classifications,omitempty"`
 	// The model and version that ran.
 	ModelName    string `protobuf:"bytes,4,opt,name=model_name,json=modelName,proto3" json:"model_name,omitempty"`
@@ -391,7 +399,7 @@ type InferenceResponse struct {
 	// empty.
 	Error   *Error   `protobuf:"bytes,7,opt,name=error,proto3" json:"error,omitempty"`
 	Timings *Timings `protobuf:"bytes,8,opt,name=timings,proto3" json:"timings,omitempty"`
-	// The shape of the first output, whose values are in predictions.
+	// The shape of the score output.
 	Shape []int64 `protobuf:"varint,9,rep,packed,name=shape,proto3" json:"shape,omitempty"`
 	// Set on StreamPredict if this frame was latest_only and a newer one arrived before
 	// it ran; all other fields except id are then empty.
@@ -585,8 +593,10 @@ type Classification struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The class's label; empty if the model has none.
 	Label string `protobuf:"bytes,1,opt,name=label,proto3" json:"label,omitempty"`
-	// The class's position in the model's output.
-	Index         int32   `protobuf:"varint,2,opt,name=index,proto3" json:"index,omitempty"`
+	// The class's position in the score output, or among the model's labels. -1 for a label
+	// that is not among them.
+	Index int32 `protobuf:"varint,2,opt,name=index,proto3" json:"index,omitempty"`
+	// 1 for a model that returns a label and no scores.
 	Score         float32 `protobuf:"fixed32,3,opt,name=score,proto3" json:"score,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -974,7 +984,7 @@ type Model struct {
 	Version string        `protobuf:"bytes,5,opt,name=version,proto3" json:"version,omitempty"`
 	Inputs  []*TensorInfo `protobuf:"bytes,6,rep,name=inputs,proto3" json:"inputs,omitempty"`
 	Outputs []*TensorInfo `protobuf:"bytes,7,rep,name=outputs,proto3" json:"outputs,omitempty"`
-	// Labels by class index; empty if the model has none.
+	// Labels by class index of the score output; empty if it has none.
 	Labels []string `protobuf:"bytes,8,rep,name=labels,proto3" json:"labels,omitempty"`
 	// Set if the model accepts images.
 	Image *ImageInfo `protobuf:"bytes,9,opt,name=image,proto3" json:"image,omitempty"`

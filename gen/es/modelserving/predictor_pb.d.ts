@@ -122,9 +122,10 @@ export declare type InferenceRequest = Message<"modelserving.InferenceRequest"> 
   latestOnly: boolean;
 
   /**
-   * The outputs to return in InferenceResponse.outputs, by name. predictions,
-   * classifications and shape then describe the first of them that has scores. Empty:
-   * the response has predictions only.
+   * The outputs to return unchanged in InferenceResponse.outputs, by name, each at most
+   * once. The response then has predictions, shape, confidence and classifications only
+   * if the model's score output is among them. Empty: the response has these and no
+   * outputs.
    *
    * @generated from field: repeated string outputs = 14;
    */
@@ -203,27 +204,35 @@ export declare type FastInferenceRequest = Message<"modelserving.FastInferenceRe
 export declare const FastInferenceRequestSchema: GenMessage<FastInferenceRequest>;
 
 /**
+ * InferenceResponse describes the model's score output: the first output, or the first one
+ * that config.pbtxt lists. If that is a label (INT64 or BYTES of [rows] or [rows, 1]), as in
+ * classifiers exported from scikit-learn, the next output with probabilities takes its
+ * place.
+ *
  * @generated from message modelserving.InferenceResponse
  */
 export declare type InferenceResponse = Message<"modelserving.InferenceResponse"> & {
   /**
-   * The model's first output, flattened. Probabilities if the model is a
-   * classifier.
+   * The values of the score output, flattened. Probabilities if the model is a
+   * classifier. Empty for a label that is text.
+   *
+   * A request without outputs gets invalid_argument if float32 cannot represent the
+   * values: BYTES that are not the label of one row, integers that would be rounded.
    *
    * @generated from field: repeated float predictions = 1;
    */
   predictions: number[];
 
   /**
-   * The largest of predictions.
+   * The largest of predictions; 1 for a label.
    *
    * @generated from field: float confidence = 2;
    */
   confidence: number;
 
   /**
-   * The best classes, best first. Present if the model is a classifier: its first
-   * output has one row of scores.
+   * The best classes, best first. Present if the model is a classifier and the score
+   * output has one row. For a model that returns a label and no scores, the one class.
    *
    * @generated from field: repeated modelserving.Classification classifications = 3;
    */
@@ -262,7 +271,7 @@ export declare type InferenceResponse = Message<"modelserving.InferenceResponse"
   timings?: Timings | undefined;
 
   /**
-   * The shape of the first output, whose values are in predictions.
+   * The shape of the score output.
    *
    * @generated from field: repeated int64 shape = 9;
    */
@@ -340,13 +349,16 @@ export declare type Classification = Message<"modelserving.Classification"> & {
   label: string;
 
   /**
-   * The class's position in the model's output.
+   * The class's position in the score output, or among the model's labels. -1 for a label
+   * that is not among them.
    *
    * @generated from field: int32 index = 2;
    */
   index: number;
 
   /**
+   * 1 for a model that returns a label and no scores.
+   *
    * @generated from field: float score = 3;
    */
   score: number;
@@ -554,7 +566,7 @@ export declare type Model = Message<"modelserving.Model"> & {
   outputs: TensorInfo[];
 
   /**
-   * Labels by class index; empty if the model has none.
+   * Labels by class index of the score output; empty if it has none.
    *
    * @generated from field: repeated string labels = 8;
    */

@@ -31,13 +31,14 @@ type encoded struct {
 	unhold func()
 }
 
-// encode encodes m after prefix unused bytes. Values of minBytes or more of m's own bytes
-// fields become parts: they must not change until release. m is only read, so that several
+// encode encodes m after prefix unused bytes. Values of minBytes or more become parts, of m's
+// own bytes fields and of those of messages that are fields of m (not of messages within
+// those): they must not change until release. m is only read, so that several
 // calls may encode one message concurrently, such as a cached response. hold reserves e's own
 // memory where that is large.
 func (e *encoded) encode(m proto.Message, prefix, minBytes int, hold func(n int) (release func(), err error)) error {
 	reflected := m.ProtoReflect()
-	fields := bytesFieldsOf(reflected.Descriptor())
+	fields := partFieldsOf(reflected.Descriptor())
 	large, room, raw := detachable(reflected, fields, minBytes)
 	rest := m
 	if large != 0 {
@@ -59,17 +60,31 @@ func (e *encoded) encode(m proto.Message, prefix, minBytes int, hold func(n int)
 		bufpool.Put(buf)
 		return err // the reservation ends with the request
 	}
-	e.buf, e.size, e.raw, e.parts = buf, size, raw, e.few[:0]
-	e.assemble(head, reflected, fields, large, minBytes)
+	a := assembler{head: head, parts: e.few[:0], minBytes: minBytes}
+	if err := a.fields(reflected, fields, large); err != nil {
+		bufpool.Put(buf)
+		return err
+	}
+	e.buf, e.size, e.raw, e.parts = buf, len(a.head)-prefix+a.detached, raw, a.end()
 	return nil
 }
 
 // detachable returns the fields with a large value, the size of their encoding without the large
-// values (tags, lengths, and small values of lists), and the size of all fields' values.
+// values (tags, lengths, small values of lists, and the rest of messages), and the size of all
+// fields' values.
 func detachable(m protoreflect.Message, fields []field, minBytes int) (large fieldSet, room, raw int) {
 	for i := range fields {
 		f := &fields[i]
 		if !m.Has(f.descriptor) {
+			continue
+		}
+		if f.inner != nil {
+			own, values := detachableMessages(m, f, minBytes)
+			raw += values
+			if own > 0 {
+				large |= 1 << i
+				room += own
+			}
 			continue
 		}
 		found, own := false, 0
@@ -117,32 +132,6 @@ func without(m protoreflect.Message, fields []field, some fieldSet) proto.Messag
 	})
 	rest.SetUnknown(m.GetUnknown())
 	return rest.Interface()
-}
-
-// assemble makes the parts from the large fields and from head, which is in e.buf and has the
-// capacity that detachable returned. It adds the large fields to the message's size.
-func (e *encoded) assemble(head []byte, m protoreflect.Message, fields []field, large fieldSet, minBytes int) {
-	start := 0
-	for i := range fields {
-		if large&(1<<i) == 0 {
-			continue
-		}
-		for value := range values(m, &fields[i]) {
-			before := len(head)
-			head = protowire.AppendTag(head, fields[i].number, protowire.BytesType)
-			head = protowire.AppendVarint(head, uint64(len(value)))
-			e.size += len(head) - before + len(value)
-			if len(value) < minBytes {
-				head = append(head, value...)
-				continue
-			}
-			e.parts = append(e.parts, head[start:], value)
-			start = len(head)
-		}
-	}
-	if start < len(head) || start == 0 {
-		e.parts = append(e.parts, head[start:])
-	}
 }
 
 // compressible returns how many bytes are worth compressing: all but the values of bytes fields.
