@@ -27,6 +27,8 @@ func messages(tb testing.TB, size int) [][]byte {
 		&inference.ModelInferRequest{ModelName: "m", RawInputContents: [][]byte{[]byte("a"), large, nil, large}, Parameters: map[string]*inference.InferParameter{"a": {}}},
 		&inference.ModelInferRequest{ModelName: "m", Inputs: []*inference.ModelInferRequest_InferInputTensor{{Name: "x", Shape: []int64{1, 2}, Contents: &inference.InferTensorContents{BytesContents: [][]byte{large}}}}},
 		&inference.ModelInferRequest{},
+		&modelserving.InferenceResponse{Predictions: []float32{1}, Outputs: []*modelserving.OutputTensor{{Name: "a", Data: large}, {}, {Name: "b", Data: []byte("b")}, {Shape: []int64{1}, Data: large}}},
+		&inference.ModelStreamInferResponse{ErrorMessage: "e", InferResponse: &inference.ModelInferResponse{Id: "i", RawOutputContents: [][]byte{large, nil, []byte("a"), large}}},
 	} {
 		b, err := proto.Marshal(m)
 		if err != nil {
@@ -75,6 +77,7 @@ var everyKind = sync.OnceValue(func() protoreflect.MessageType {
 func kinds() []proto.Message {
 	return []proto.Message{
 		&inference.ModelInferRequest{}, &modelserving.InferenceRequest{},
+		&modelserving.InferenceResponse{}, &inference.ModelStreamInferResponse{},
 		&descriptorpb.UninterpretedOption{}, // of proto2, with required fields in a message
 		everyKind().New().Interface(),
 	}
@@ -171,6 +174,28 @@ func TestOneMessageIsEncodedByMany(t *testing.T) {
 	group.Wait()
 }
 
+// The bytes fields of messages in a message are parts too: tensors of Predictor and of streams.
+func TestLargeFieldsOfMessagesAreNotCopied(t *testing.T) {
+	first, second := make([]byte, 100_000), make([]byte, 20_000)
+	for _, m := range []proto.Message{
+		&modelserving.InferenceResponse{Outputs: []*modelserving.OutputTensor{{Name: "a", Data: first}, {Name: "b", Data: []byte("small")}, {Name: "c", Data: second}}},
+		&inference.ModelStreamInferResponse{InferResponse: &inference.ModelInferResponse{RawOutputContents: [][]byte{first, []byte("small"), second}}},
+	} {
+		want := proto.Clone(m)
+		var e encoded
+		held := 0
+		hold := func(n int) (func(), error) { held += n; return func() {}, nil }
+		if err := e.encode(m, envelope.PrefixSize, detachMinBytes, hold); err != nil {
+			t.Fatal(err)
+		}
+		if len(e.parts) != 4 || &e.parts[1][0] != &first[0] || &e.parts[3][0] != &second[0] || len(e.buf) > 1000 || held != 0 || e.compressible() != 0 {
+			t.Errorf("%T: %d parts, %d bytes of its own: the large fields are copied", m, len(e.parts), len(e.buf))
+		}
+		e.release(true)
+		checkEncoding(t, m, want, detachMinBytes)
+	}
+}
+
 func TestInvalidTextIsAnErrorBothWays(t *testing.T) {
 	bad := &inference.ModelInferRequest{ModelName: "\xff", RawInputContents: [][]byte{make([]byte, 100_000)}}
 	if _, err := proto.Marshal(bad); err == nil {
@@ -179,6 +204,10 @@ func TestInvalidTextIsAnErrorBothWays(t *testing.T) {
 	var e encoded
 	if err := e.encode(bad, 0, detachMinBytes, unlimited); err == nil {
 		t.Error("a name that is no UTF-8 was encoded")
+	}
+	nested := &modelserving.InferenceResponse{Outputs: []*modelserving.OutputTensor{{Name: "\xff", Data: make([]byte, 100_000)}}}
+	if err := e.encode(nested, 0, detachMinBytes, unlimited); err == nil || e.parts != nil {
+		t.Error("a name in a message that is no UTF-8 was encoded")
 	}
 	good := &inference.ModelInferRequest{ModelName: "?", RawInputContents: bad.RawInputContents}
 	data, err := proto.Marshal(good)
