@@ -2,7 +2,6 @@ package predictor_test
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"image/color"
 	"io"
@@ -135,13 +134,7 @@ func TestTheFirstListedOutputIsPredictors(t *testing.T) {
 func constant(specs []engine.TensorSpec, outputs ...tensor.Tensor) *infertest.Model {
 	m := infertest.Echo(tensor.FP32, -1)
 	m.Outputs = specs
-	m.Compute = func(context.Context, []tensor.Tensor) (*engine.Result, error) {
-		copied := slices.Clone(outputs)
-		for i := range copied {
-			copied[i].Data = slices.Clone(copied[i].Data)
-		}
-		return &engine.Result{Outputs: copied}, nil
-	}
+	m.Compute = infertest.Constantly(outputs...)
 	return m
 }
 

@@ -1,6 +1,7 @@
 package infer
 
 import (
+	"fmt"
 	"math"
 	"slices"
 	"strconv"
@@ -28,6 +29,9 @@ func (s *Serving) classify(at int, t tensor.Tensor, limit int) (tensor.Tensor, e
 		return tensor.Tensor{}, err // impossible: the engine made the shape
 	}
 	w := classWriter{labels: labelsOf(v, spec, at == s.scorer.at), classes: int(classes), best: min(limit, int(classes))}
+	if t.DataType == tensor.Bool || t.DataType == tensor.Bytes {
+		return tensor.Tensor{}, s.noClasses(at, t.DataType)
+	}
 	if err := w.write(t); err != nil {
 		return tensor.Tensor{}, err
 	}
@@ -68,10 +72,18 @@ func (w *classWriter) write(t tensor.Tensor) error {
 			return err
 		}
 		writeClasses[float32](w, tensor.AsBytes(values), formatFloat)
-	case tensor.Bool, tensor.Bytes, tensor.Invalid:
-		return Invalidf("parameter classification asks for classes, but the values are %v: only numbers have classes", t.DataType)
+	case tensor.Bool, tensor.Bytes, tensor.Invalid: // which classify rejects
 	}
 	return nil
+}
+
+// noClasses reports a datatype without classes, and the output that has them.
+func (s *Serving) noClasses(at int, d tensor.DataType) error {
+	remedy := "leave out the parameter"
+	if scores := s.scorer.spec; scores != nil && s.scorer.at != at && isFloat(scores.DataType) {
+		remedy = fmt.Sprintf("request it of output %q", scores.Name)
+	}
+	return Invalidf("parameter classification asks for classes, but the values are %v, and only numbers have classes: %s", d, remedy)
 }
 
 func writeClasses[T tensor.Number](w *classWriter, data []byte, format func([]byte, T) []byte) {

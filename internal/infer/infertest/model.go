@@ -89,6 +89,17 @@ func Pictures(labels ...string) *Model {
 	}
 }
 
+// Constantly returns a Compute with these outputs, each time in memory of its own.
+func Constantly(outputs ...tensor.Tensor) func(context.Context, []tensor.Tensor) (*engine.Result, error) {
+	return func(context.Context, []tensor.Tensor) (*engine.Result, error) {
+		copied := slices.Clone(outputs)
+		for i := range copied {
+			copied[i].Data = slices.Clone(copied[i].Data)
+		}
+		return &engine.Result{Outputs: copied}, nil
+	}
+}
+
 // Held returns a model with one instance that answers its first call when release is
 // closed, and the others at once. Each call sends to began.
 func Held() (m *Model, began, release chan struct{}) {
