@@ -78,6 +78,45 @@ func TestOutputsAreInTheBudgetUntilTheyAreReleased(t *testing.T) {
 	}
 }
 
+// Probabilities take memory of their own where the answer has the output itself too.
+func TestScoresBesideTheirOutputAreInTheBudget(t *testing.T) {
+	m := infertest.Echo(tensor.FP32, -1)
+	m.Labels = make([]string, large/4)
+	m.Compute = infertest.Constantly(tensor.Tensor{DataType: tensor.FP32, Shape: tensor.Shape{large / 4}, Data: make([]byte, large)})
+	plain := infertest.Echo(tensor.FP32, -1)
+	plain.Compute = m.Compute
+	apis, _ := handlertest.Serve(t, map[string]*infertest.Model{"m": m, "plain": plain}, handlertest.Options{})
+	for name, test := range map[string]struct {
+		model string
+		form  infer.Form
+		named bool
+		want  int64
+	}{
+		"scores in place":           {"m", infer.Scores, false, large},
+		"scores and their output":   {"m", infer.Scores, true, 2 * large},
+		"classes":                   {"m", infer.Labels, false, 2 * large},
+		"the output":                {"m", infer.Tensors, true, large},
+		"values and their output":   {"plain", infer.Scores, true, large},
+		"an output without classes": {"plain", infer.Labels, false, large},
+	} {
+		b := admission.New(10 * large)
+		ctx, account := accounted(t, b)
+		req := &infer.Request{Model: test.model, Form: test.form, TopK: 1, Inputs: []infer.Input{{Name: "x", Tensor: tensor.Tensor{DataType: tensor.FP32, Shape: tensor.Shape{1}, Data: make([]byte, 4)}}}}
+		if test.named {
+			req.Outputs = []infer.Output{{Name: "y"}}
+		}
+		result, err := apis.Runner.Run(ctx, req)
+		if err != nil || b.Used() != test.want {
+			t.Fatalf("%s: %v, %d bytes are reserved, want %d", name, err, b.Used(), test.want)
+		}
+		if test.named && (len(result.Outputs) != 1 || len(result.Outputs[0].Data) != large || bytes.ContainsFunc(result.Outputs[0].Data, func(r rune) bool { return r != 0 })) {
+			t.Errorf("%s: the output has changed", name)
+		}
+		result.Release()
+		account.Close()
+	}
+}
+
 func TestSharedMemoryThatIsReadIsInTheBudget(t *testing.T) {
 	dir := t.TempDir()
 	if err := os.WriteFile(filepath.Join(dir, "o"), make([]byte, large), 0o600); err != nil {

@@ -156,6 +156,7 @@ func TestTheScoreOutputOfAClassifierWithALabel(t *testing.T) {
 	one := tensor.Tensor{DataType: tensor.Int64, Shape: tensor.Shape{1, 1}, Data: tensor.AsBytes([]int64{1})}
 	row := tensor.Tensor{DataType: tensor.FP32, Shape: tensor.Shape{1, 2}, Data: tensor.AsBytes(two)}
 	rows := tensor.Tensor{DataType: tensor.FP32, Shape: tensor.Shape{2, 2}, Data: tensor.AsBytes([]float32{0.25, 0.75, 0.5, 0.5})}
+	places3 := tensor.Tensor{DataType: tensor.Int64, Shape: tensor.Shape{3}, Data: tensor.AsBytes([]int64{1, 0, 1})}
 	for name, test := range map[string]struct {
 		model       *infertest.Model
 		configured  []string
@@ -177,6 +178,8 @@ func TestTheScoreOutputOfAClassifierWithALabel(t *testing.T) {
 		"number alone, known":       {model: constant([]engine.TensorSpec{number}, one), labels: animals, predictions: []float32{1}, want: []*modelserving.Classification{{Label: "dog", Index: 1, Score: 1}}},
 		"number alone, ArgMax":      {model: constant([]engine.TensorSpec{spec("y", tensor.Int64, "ArgMax", nil, -1)}, one), predictions: []float32{1}, want: []*modelserving.Classification{{Index: 1, Score: 1}}},
 		"number alone, own numbers": {model: constant([]engine.TensorSpec{spec("y", tensor.Int64, "SVMClassifier", nil, -1)}, one), predictions: []float32{1}, want: []*modelserving.Classification{{Label: "1", Index: -1, Score: 1}}},
+		"labels of another number":  {model: constant([]engine.TensorSpec{spec("y", tensor.Int64, "ArgMax", nil, 1)}, one), labels: []string{"a", "b", "c"}, predictions: []float32{1}, want: []*modelserving.Classification{{Label: "b", Index: 1, Score: 1}}},
+		"classes of several places": {model: constant([]engine.TensorSpec{spec("y", tensor.Int64, "ArgMax", nil, 3)}, places3), labels: animals, predictions: []float32{1, 0, 1}},
 		"a count":                   {model: constant([]engine.TensorSpec{spec("count", tensor.Int64, "Size", nil)}, one), predictions: []float32{1}},
 		"distances of clusters":     {model: constant([]engine.TensorSpec{number, spec("scores", tensor.FP32, "Sqrt", nil, -1, 2)}, one, row), predictions: []float32{1}},
 		"a regressor":               {model: constant([]engine.TensorSpec{spec("variable", tensor.FP32, "LinearRegressor", nil, -1, 1)}, tensor.Tensor{DataType: tensor.FP32, Shape: tensor.Shape{1, 1}, Data: tensor.AsBytes([]float32{1.5})}), predictions: []float32{1.5}},

@@ -29,7 +29,7 @@ func (s *scorer) textLabel(out tensor.Tensor) (_ ScoreResult, ok bool) {
 			return ScoreResult{}, false // the field is text
 		}
 		class := Class{Score: labelScore, Label: string(element)}
-		class.Index = slices.Index(s.labels, class.Label)
+		class.Index = slices.Index(s.names, class.Label)
 		result.Confidence, result.Classes = labelScore, []Class{class}
 	}
 	return result, true
@@ -47,11 +47,11 @@ func (s *scorer) numericLabel(out tensor.Tensor) (_ Class, ok bool) {
 	}
 	value := values[0]
 	switch {
-	case value >= 0 && value < int64(len(s.labels)):
-		return Class{Index: int(value), Score: labelScore, Label: s.labels[value]}, true
-	case s.spec.Producer == "ArgMax" && len(s.labels) == 0:
+	case value >= 0 && value < int64(len(s.names)):
+		return Class{Index: int(value), Score: labelScore, Label: s.names[value]}, true
+	case s.spec.Producer == "ArgMax" && len(s.names) == 0:
 		return Class{Index: int(value), Score: labelScore}, true
-	case len(s.labels) > 0, slices.Contains(labelOperators, s.spec.Producer):
+	case len(s.names) > 0, slices.Contains(labelOperators, s.spec.Producer):
 		return Class{Index: -1, Score: labelScore, Label: strconv.FormatInt(value, 10)}, true
 	}
 	return Class{}, false

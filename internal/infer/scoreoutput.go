@@ -76,10 +76,12 @@ func newScorer(v *Version, contract *contract) scorer {
 	if v.ProblemType == "regression" {
 		return c
 	}
-	c.labels = labelsOf(v, spec, true)
+	labels := labelsOf(v, spec, true)
 	if !isFloat(spec.DataType) {
+		c.names = labels
 		return c
 	}
+	c.labels = labels
 	final := hasFinalScores(spec)
 	c.scores = final || v.ProblemType == "single_label_classification" || v.ProblemType == "multi_label_classification" ||
 		v.Activation == repository.ActivationSoftmax || v.Activation == repository.ActivationSigmoid

@@ -36,9 +36,11 @@ type scorer struct {
 	// spec is the output as it is offered; nil: the model has no output that is a tensor.
 	spec *engine.TensorSpec
 	// at is its index in the signature.
-	at         int
-	labels     []string
-	activation repository.Activation
+	at int
+	// labels are those of the classes of an output of scores, names those of an output that
+	// is not of floats and may be a label itself.
+	labels, names []string
+	activation    repository.Activation
 	// scores reports that the output holds scores of classes even without labels.
 	scores bool
 }
@@ -167,7 +169,7 @@ func classRows(shape tensor.Shape) (rows, classes int64, ok bool) {
 // classifies reports whether an output of shape holds scores of classes.
 func (s *scorer) classifies(shape tensor.Shape) bool {
 	_, classes, ok := classRows(shape)
-	return ok && (s.scores || s.names(classes))
+	return ok && (s.scores || s.labelled(classes))
 }
 
 // activates reports whether score changes the values of an output of shape.
@@ -175,9 +177,9 @@ func (s *scorer) activates(shape tensor.Shape) bool {
 	return s.classifies(shape) && (s.activation == repository.ActivationSoftmax || s.activation == repository.ActivationSigmoid)
 }
 
-// names reports whether the labels are those of so many classes.
-func (s *scorer) names(classes int64) bool {
-	return isFloat(s.spec.DataType) && int64(len(s.labels)) == classes && classes > 0
+// labelled reports whether the labels are those of so many classes.
+func (s *scorer) labelled(classes int64) bool {
+	return int64(len(s.labels)) == classes && classes > 0
 }
 
 // score activates values in place and returns them with their best classes.
@@ -186,7 +188,7 @@ func (s *scorer) score(values []float32, shape tensor.Shape, topK int) ScoreResu
 	if s.classifies(shape) {
 		rows, classes, _ := classRows(shape)
 		s.activate(values, int(classes))
-		if rows == 1 && (s.names(classes) || len(s.labels) == 0) {
+		if rows == 1 && (s.labelled(classes) || len(s.labels) == 0) {
 			res.Classes = s.best(values, topK)
 		}
 	}

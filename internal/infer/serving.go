@@ -48,7 +48,12 @@ func (s *Serving) Outputs() []engine.TensorSpec { return s.contract.outputs }
 
 // Labels returns the names of the classes of the score output by index; nil when there are
 // none. The caller does not change them.
-func (s *Serving) Labels() []string { return s.scorer.labels }
+func (s *Serving) Labels() []string {
+	if s.scorer.names != nil {
+		return s.scorer.names
+	}
+	return s.scorer.labels
+}
 
 // ImageInput returns the conversion to the version's one input; nil when it has not one
 // input.
