@@ -11,8 +11,9 @@
 // A message is read once, from the connection into one pooled buffer of its length, and
 // decoded so that its large bytes fields alias that buffer (decode.go). A response's large
 // bytes fields are not copied into an encoded message, but written between its parts
-// (encode.go). A declared length is not trusted (package wire): at most 1 MiB is allocated
-// before any byte has arrived.
+// (encode.go), and so are those of messages that are its fields (assemble.go), such as
+// OutputTensor.data of Predictor. A declared length is not trusted (package wire): at most 1 MiB
+// is allocated before any byte has arrived.
 //
 // On both paths a message's entries are counted before it is decoded (package decoded), and what
 // it takes decoded, and a response encoded, is reserved in the request's account.
