@@ -158,6 +158,29 @@ func TestOutputDimsMayBeDynamic(t *testing.T) {
 	}
 }
 
+// The first listed output is the one of the APIs that return one.
+func TestOutputsKeepTheirListedOrder(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string][]string{
+		`output { name: "names" } output { name: "logits" }`: {"names", "logits"},
+		`output { name: "logits" } output { name: "names" }`: {"logits", "names"},
+		`output { name: "names" }`:                           {"names"},
+		``:                                                   {"logits", "names"},
+	} {
+		config, err := modelconfig.Complete(parse(t, text), "cats", engine.ONNXRuntime, images)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var names []string
+		for _, output := range config.GetOutput() {
+			names = append(names, output.GetName())
+		}
+		if !slices.Equal(names, want) {
+			t.Errorf("%s: %q, want %q", text, names, want)
+		}
+	}
+}
+
 func TestNonTensorOutputsAreOmitted(t *testing.T) {
 	t.Parallel()
 	signature := &engine.Signature{Outputs: []engine.TensorSpec{
