@@ -8,10 +8,14 @@ import (
 
 // JPEG markers, ITU-T T.81 table B.1. A marker is FF and one of these.
 const (
-	markerSOI  = 0xD8
-	markerEOI  = 0xD9
-	markerSOS  = 0xDA
-	markerAPP1 = 0xE1
+	markerSOF0  = 0xC0
+	markerSOF2  = 0xC2
+	markerDHT   = 0xC4
+	markerSOI   = 0xD8
+	markerEOI   = 0xD9
+	markerSOS   = 0xDA
+	markerAPP1  = 0xE1
+	markerAPP14 = 0xEE
 )
 
 // maxScanPixels bounds the work of a progressive JPEG: its scans times its pixels.
@@ -76,19 +80,32 @@ func riffChunks(data []byte) iter.Seq2[string, []byte] {
 	}
 }
 
-// pngChunks yields the chunks of a PNG file up to the first truncated one. It does not
+// pngChunks yields the chunks of a PNG file up to IEND or the first truncated one. It does not
 // verify checksums: the decoder does.
 func pngChunks(data []byte) iter.Seq2[string, []byte] {
 	return func(yield func(string, []byte) bool) {
 		rest := data[min(8, len(data)):]
 		for len(rest) >= 12 {
 			size := uint64(binary.BigEndian.Uint32(rest))
-			if size > uint64(len(rest)-12) || !yield(string(rest[4:8]), rest[8:8+size]) {
+			id := string(rest[4:8])
+			if size > uint64(len(rest)-12) || !yield(id, rest[8:8+size]) || id == "IEND" {
 				return
 			}
 			rest = rest[12+size:]
 		}
 	}
+}
+
+// checkPNG names Apple's variant, which is no PNG: its deflate has no header, and its
+// channels are in another order.
+func checkPNG(data []byte) error {
+	for id := range pngChunks(data) {
+		if id == "CgBI" {
+			return imageErrorf(ErrUnsupported, "png image is not supported: it is in Apple's CgBI variant; save it as a standard PNG")
+		}
+		break
+	}
+	return nil
 }
 
 // jpegSegments yields the marker and content of the segments before the first scan,

@@ -189,8 +189,8 @@ func TestDecodeRejectsDecompressionBombs(t *testing.T) {
 		{"webp", "16384 x 16384 pixels", webpHeader, vision.ErrTooLarge},
 		{"webp chunk of 2 GiB", "longer than the file", []byte("RIFF\x16\x00\x00\x00WEBPVP8 \xff\xff\xff\x7f\x00\x00\x00\x9d\x01\x2a\x01\x00\x01\x00"), vision.ErrCorrupt},
 		{"animated webp", "animated", []byte("RIFF\x16\x00\x00\x00WEBPVP8X\x0a\x00\x00\x00\x02\x00\x00\x00\x00\x00\x00\x00\x00\x00"), vision.ErrUnsupported},
-		{"no image", "starts with 68 65 6c 6c 6f", []byte("hello"), vision.ErrUnsupported},
-		{"nothing", "not a supported image format", nil, vision.ErrUnsupported},
+		{"no image", "start with 68 65 6c 6c 6f", []byte("hello"), vision.ErrUnsupported},
+		{"nothing", "there are no bytes: send a JPEG", nil, vision.ErrUnsupported},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			var before, after runtime.MemStats

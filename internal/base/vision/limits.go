@@ -58,14 +58,14 @@ var maxPixelsPerByte = map[Format]uint64{BMP: 8, PNG: 8 * 1032, JPEG: 8 * 128}
 func checkPlausible(f Format, size, width, height uint64) error {
 	density, bounded := maxPixelsPerByte[f]
 	if bounded && width*height > size*density {
-		return imageErrorf(ErrCorrupt, "%s image of %d x %d pixels cannot fit in %d bytes: the data is truncated, send the whole file",
+		return imageErrorf(ErrCorrupt, "%s image ends early: its %d x %d pixels cannot fit in %d bytes, send the whole file",
 			f, width, height, size)
 	}
 	return nil
 }
 
 // declaredSize parses the size from the header, for the formats whose decoders reject
-// a very large size with an unspecific error. It returns zeros if the header is too
+// a very large size with an unspecific error, or are checked before they read it. It returns zeros if the header is too
 // short.
 func declaredSize(f Format, data []byte) (width, height uint64) {
 	switch {
@@ -76,9 +76,9 @@ func declaredSize(f Format, data []byte) (width, height uint64) {
 		// A negative height means that the rows are stored top-down.
 		return uint64(binary.LittleEndian.Uint32(data[18:])), uint64(max(h, -h))
 	case f == TIFF:
-		w, _ := tiffTag(data, tagImageWidth)
-		h, _ := tiffTag(data, tagImageLength)
-		return uint64(w), uint64(h)
+		if d := readDirectory(data); d != nil {
+			return uint64(max(d.number(tagImageWidth, 0), 0)), uint64(max(d.number(tagImageLength, 0), 0))
+		}
 	}
 	return 0, 0
 }
