@@ -11,9 +11,13 @@ const (
 	markerSOF0  = 0xC0
 	markerSOF2  = 0xC2
 	markerDHT   = 0xC4
+	markerRST0  = 0xD0
+	markerRST7  = 0xD7
 	markerSOI   = 0xD8
 	markerEOI   = 0xD9
 	markerSOS   = 0xDA
+	markerDRI   = 0xDD
+	markerAPP0  = 0xE0
 	markerAPP1  = 0xE1
 	markerAPP14 = 0xEE
 )
@@ -108,24 +112,36 @@ func checkPNG(data []byte) error {
 	return nil
 }
 
-// jpegSegments yields the marker and content of the segments before the first scan,
-// which hold all metadata.
+// jpegSegments yields the marker and content of the segments up to the first scan header,
+// which hold all metadata. Like the decoder it skips bytes between segments.
 func jpegSegments(data []byte) iter.Seq2[byte, []byte] {
 	return func(yield func(byte, []byte) bool) {
 		rest := data[min(2, len(data)):]
-		for len(rest) >= 4 && rest[0] == 0xFF {
-			if rest[1] == 0xFF { // a fill byte
-				rest = rest[1:]
-				continue
-			}
-			marker, size := rest[1], int(binary.BigEndian.Uint16(rest[2:]))
-			if marker == markerSOS || marker == markerEOI || size < 2 || size > len(rest)-2 {
+		for {
+			rest = rest[skipToMarker(rest):]
+			if len(rest) < 4 {
 				return
 			}
-			if !yield(marker, rest[4:2+size]) {
+			marker, size := rest[1], int(binary.BigEndian.Uint16(rest[2:]))
+			if marker == markerEOI || size < 2 || size > len(rest)-2 || !yield(marker, rest[4:2+size]) || marker == markerSOS {
 				return
 			}
 			rest = rest[2+size:]
+		}
+	}
+}
+
+// skipToMarker returns the offset of the next marker that a segment follows: fill bytes,
+// restart markers and FF 00 are skipped.
+func skipToMarker(data []byte) int {
+	for at := 0; ; at++ {
+		next := bytes.IndexByte(data[at:], 0xFF)
+		if next < 0 || at+next+1 >= len(data) {
+			return len(data)
+		}
+		at += next
+		if m := data[at+1]; m != 0 && m != 0xFF && (m < markerRST0 || m > markerRST7) {
+			return at
 		}
 	}
 }

@@ -2,7 +2,7 @@ package vision
 
 import (
 	"bytes"
-	"io"
+	"encoding/binary"
 )
 
 // JPEG processes by their frame header (ITU-T T.81, table B.1) that the decoder does not
@@ -11,99 +11,123 @@ var jpegProcesses = map[byte]string{
 	0xC3: "lossless", 0xC5: "hierarchical", 0xC6: "hierarchical", 0xC7: "lossless and hierarchical",
 	0xC9: "arithmetic-coded", 0xCA: "arithmetic-coded", 0xCB: "lossless and arithmetic-coded",
 	0xCD: "hierarchical and arithmetic-coded", 0xCE: "hierarchical and arithmetic-coded", 0xCF: "hierarchical and arithmetic-coded",
+	0xF7: "JPEG-LS", // ITU-T T.87
 }
 
-// checkJPEG names what the decoder does not have, by the frame header.
+// jpegHead is what the segments before the first scan say about the pixels.
+type jpegHead struct {
+	process    byte // the marker of the frame header, 0 if there is none
+	precision  byte
+	components []jpegComponent
+	restarts   bool // a restart interval is set
+	scan       int  // components of the first scan
+
+	// JFIF and Adobe segments say what the components are. The decoder takes the last APP0
+	// for the only one.
+	jfif, lastJFIF bool
+	adobe          bool
+	adobeTransform byte
+}
+
+// jpegComponent is a component of a frame with its sampling factors.
+type jpegComponent struct{ id, h, v byte }
+
+func readJPEGHead(data []byte) (h jpegHead) {
+	for marker, segment := range jpegSegments(data) {
+		switch {
+		case jpegProcesses[marker] != "", marker >= markerSOF0 && marker <= markerSOF2:
+			h.setFrame(marker, segment)
+		case marker == markerDRI && len(segment) >= 2:
+			h.restarts = binary.BigEndian.Uint16(segment) != 0
+		case marker == markerAPP0:
+			h.lastJFIF = bytes.HasPrefix(segment, []byte("JFIF\x00"))
+			h.jfif = h.jfif || h.lastJFIF
+		case marker == markerAPP14 && len(segment) >= 12 && bytes.HasPrefix(segment, []byte("Adobe")):
+			h.adobe, h.adobeTransform = true, segment[11]
+		case marker == markerSOS && len(segment) > 0:
+			h.scan = int(segment[0])
+		}
+	}
+	return h
+}
+
+// setFrame reads a frame header (ITU-T T.81, section B.2.2).
+func (h *jpegHead) setFrame(marker byte, segment []byte) {
+	const header, component = 6, 3
+	h.process = marker
+	if len(segment) < header {
+		return
+	}
+	h.precision = segment[0]
+	for at := header; at+component <= len(segment); at += component {
+		h.components = append(h.components, jpegComponent{segment[at], segment[at+1] >> 4, segment[at+1] & 15})
+	}
+}
+
+// checkJPEG names what the decoder does not have, and what it misinterprets.
 func checkJPEG(data []byte) error {
-	const precisionAt, componentsAt = 0, 5
 	unsupported := func(format string, args ...any) error {
 		return imageErrorf(ErrUnsupported, "jpeg image is not supported: "+format+"; save it as a baseline jpeg of gray or YCbCr, or as PNG", args...)
 	}
-	adobe := false
-	for marker, segment := range jpegSegments(data) {
-		if process, found := jpegProcesses[marker]; found {
-			return unsupported("it is %s", process)
-		}
-		switch {
-		case marker == markerAPP14:
-			adobe = bytes.HasPrefix(segment, []byte("Adobe"))
-		case marker < markerSOF0 || marker > markerSOF2 || len(segment) <= componentsAt:
-		case segment[precisionAt] != 8:
-			return unsupported("its samples have %d bits, where 8 are supported", segment[precisionAt])
-		case segment[componentsAt] == 4 && !adobe:
-			return unsupported("it has 4 components, and no Adobe segment that says which")
-		case segment[componentsAt] != 1 && segment[componentsAt] != 3 && segment[componentsAt] != 4:
-			return unsupported("it has %d components, where 1, 3 and 4 are supported", segment[componentsAt])
-		}
+	h := readJPEGHead(data)
+	switch n := len(h.components); {
+	case jpegProcesses[h.process] != "":
+		return unsupported("it is %s", jpegProcesses[h.process])
+	case n == 0:
+		return nil // the decoder reports it
+	case h.precision != 8:
+		return unsupported("its samples have %d bits, where 8 are supported", h.precision)
+	case n != 1 && n != 3 && n != 4:
+		return unsupported("it has %d components, where 1, 3 and 4 are supported", n)
+	case n == 4 && !h.adobe:
+		return unsupported("it has 4 components, and no Adobe segment that says which")
+	case n == 3 && h.isRGB() != h.decodedAsRGB():
+		return unsupported("its segments and components contradict each other about its colors")
+	case n > 1 && h.separatesComponents() && h.misreadsScans(data):
+		return unsupported("it has restart markers or uncommon sampling factors in scans of one component")
 	}
 	return nil
 }
 
-// prepareJPEG adds the Huffman tables that frames of motion JPEG omit, as libjpeg-turbo does:
-// webcams and AVI files have no tables, and mean the typical ones.
-func prepareJPEG(data []byte) io.Reader {
-	for marker := range jpegSegments(data) {
-		if marker == markerDHT || marker == markerSOF2 {
-			return bytes.NewReader(data)
-		}
+// isRGB reports whether libjpeg, and so Pillow, takes three components for RGB.
+func (h jpegHead) isRGB() bool {
+	switch {
+	case h.jfif:
+		return false
+	case h.adobe:
+		return h.adobeTransform == 0
 	}
-	const start = 2 // SOI
-	return io.MultiReader(bytes.NewReader(data[:start]), bytes.NewReader(typicalHuffman), bytes.NewReader(data[start:]))
+	return h.namesRGB()
 }
 
-// typicalHuffman is a DHT segment of the four typical tables (ITU-T T.81, annex K.3).
-var typicalHuffman = func() []byte {
-	var tables []byte
-	for _, t := range [...]struct {
-		class   byte // and destination
-		lengths [16]byte
-		values  []byte
-	}{
-		{0x00, [16]byte{0, 1, 5, 1, 1, 1, 1, 1, 1}, upTo(11)},
-		{0x10, [16]byte{0, 2, 1, 3, 3, 2, 4, 3, 5, 5, 4, 4, 0, 0, 1, 0x7d}, typicalLumaAC},
-		{0x01, [16]byte{0, 3, 1, 1, 1, 1, 1, 1, 1, 1, 1}, upTo(11)},
-		{0x11, [16]byte{0, 2, 1, 2, 4, 4, 3, 4, 7, 5, 4, 4, 0, 1, 2, 0x77}, typicalChromaAC},
-	} {
-		tables = append(tables, t.class)
-		tables = append(tables, t.lengths[:]...)
-		tables = append(tables, t.values...)
-	}
-	size := len(tables) + 2
-	return append([]byte{0xFF, markerDHT, byte(size >> 8), byte(size)}, tables...)
-}()
-
-// upTo returns the bytes below n.
-func upTo(n byte) (values []byte) {
-	for v := range n {
-		values = append(values, v)
-	}
-	return values
+// decodedAsRGB reports whether image/jpeg takes three components for RGB.
+func (h jpegHead) decodedAsRGB() bool {
+	return !h.lastJFIF && (h.adobe && h.adobeTransform == 0 || h.namesRGB())
 }
 
-var typicalLumaAC = []byte{
-	0x01, 0x02, 0x03, 0x00, 0x04, 0x11, 0x05, 0x12, 0x21, 0x31, 0x41, 0x06, 0x13, 0x51, 0x61, 0x07,
-	0x22, 0x71, 0x14, 0x32, 0x81, 0x91, 0xa1, 0x08, 0x23, 0x42, 0xb1, 0xc1, 0x15, 0x52, 0xd1, 0xf0,
-	0x24, 0x33, 0x62, 0x72, 0x82, 0x09, 0x0a, 0x16, 0x17, 0x18, 0x19, 0x1a, 0x25, 0x26, 0x27, 0x28,
-	0x29, 0x2a, 0x34, 0x35, 0x36, 0x37, 0x38, 0x39, 0x3a, 0x43, 0x44, 0x45, 0x46, 0x47, 0x48, 0x49,
-	0x4a, 0x53, 0x54, 0x55, 0x56, 0x57, 0x58, 0x59, 0x5a, 0x63, 0x64, 0x65, 0x66, 0x67, 0x68, 0x69,
-	0x6a, 0x73, 0x74, 0x75, 0x76, 0x77, 0x78, 0x79, 0x7a, 0x83, 0x84, 0x85, 0x86, 0x87, 0x88, 0x89,
-	0x8a, 0x92, 0x93, 0x94, 0x95, 0x96, 0x97, 0x98, 0x99, 0x9a, 0xa2, 0xa3, 0xa4, 0xa5, 0xa6, 0xa7,
-	0xa8, 0xa9, 0xaa, 0xb2, 0xb3, 0xb4, 0xb5, 0xb6, 0xb7, 0xb8, 0xb9, 0xba, 0xc2, 0xc3, 0xc4, 0xc5,
-	0xc6, 0xc7, 0xc8, 0xc9, 0xca, 0xd2, 0xd3, 0xd4, 0xd5, 0xd6, 0xd7, 0xd8, 0xd9, 0xda, 0xe1, 0xe2,
-	0xe3, 0xe4, 0xe5, 0xe6, 0xe7, 0xe8, 0xe9, 0xea, 0xf1, 0xf2, 0xf3, 0xf4, 0xf5, 0xf6, 0xf7, 0xf8,
-	0xf9, 0xfa,
+func (h jpegHead) namesRGB() bool {
+	c := h.components
+	return c[0].id == 'R' && c[1].id == 'G' && c[2].id == 'B'
 }
 
-var typicalChromaAC = []byte{
-	0x00, 0x01, 0x02, 0x03, 0x11, 0x04, 0x05, 0x21, 0x31, 0x06, 0x12, 0x41, 0x51, 0x07, 0x61, 0x71,
-	0x13, 0x22, 0x32, 0x81, 0x08, 0x14, 0x42, 0x91, 0xa1, 0xb1, 0xc1, 0x09, 0x23, 0x33, 0x52, 0xf0,
-	0x15, 0x62, 0x72, 0xd1, 0x0a, 0x16, 0x24, 0x34, 0xe1, 0x25, 0xf1, 0x17, 0x18, 0x19, 0x1a, 0x26,
-	0x27, 0x28, 0x29, 0x2a, 0x35, 0x36, 0x37, 0x38, 0x39, 0x3a, 0x43, 0x44, 0x45, 0x46, 0x47, 0x48,
-	0x49, 0x4a, 0x53, 0x54, 0x55, 0x56, 0x57, 0x58, 0x59, 0x5a, 0x63, 0x64, 0x65, 0x66, 0x67, 0x68,
-	0x69, 0x6a, 0x73, 0x74, 0x75, 0x76, 0x77, 0x78, 0x79, 0x7a, 0x82, 0x83, 0x84, 0x85, 0x86, 0x87,
-	0x88, 0x89, 0x8a, 0x92, 0x93, 0x94, 0x95, 0x96, 0x97, 0x98, 0x99, 0x9a, 0xa2, 0xa3, 0xa4, 0xa5,
-	0xa6, 0xa7, 0xa8, 0xa9, 0xaa, 0xb2, 0xb3, 0xb4, 0xb5, 0xb6, 0xb7, 0xb8, 0xb9, 0xba, 0xc2, 0xc3,
-	0xc4, 0xc5, 0xc6, 0xc7, 0xc8, 0xc9, 0xca, 0xd2, 0xd3, 0xd4, 0xd5, 0xd6, 0xd7, 0xd8, 0xd9, 0xda,
-	0xe2, 0xe3, 0xe4, 0xe5, 0xe6, 0xe7, 0xe8, 0xe9, 0xea, 0xf2, 0xf3, 0xf4, 0xf5, 0xf6, 0xf7, 0xf8,
-	0xf9, 0xfa,
+// separatesComponents reports whether scans have one component: the AC scans of every
+// progressive JPEG, and the scans of some others.
+func (h jpegHead) separatesComponents() bool {
+	return h.process == markerSOF2 || h.scan < len(h.components)
+}
+
+// misreadsScans reports whether image/jpeg misreads scans of one component: it counts restart
+// intervals in units of interleaved scans, and does not leave out the padding of chroma that
+// has more than one column in such a unit.
+func (h jpegHead) misreadsScans(data []byte) bool {
+	luma, chroma := h.components[0], h.components[1]
+	return luma.h*luma.v > 1 && (h.restarts || setsRestarts(data)) || chroma.h > 1 && chroma.h < luma.h
+}
+
+// setsRestarts reports whether a restart interval is set after the first scan header. Entropy-coded
+// data does not have the marker.
+func setsRestarts(data []byte) bool {
+	_, scans, _ := bytes.Cut(data, []byte{0xFF, markerSOS})
+	scans, _, _ = bytes.Cut(scans, []byte{0xFF, markerEOI})
+	return bytes.Contains(scans, []byte{0xFF, markerDRI, 0, 4})
 }

@@ -2,6 +2,7 @@ package vision
 
 import (
 	"encoding/binary"
+	"math"
 
 	"github.com/tensorwire/tensorwire/internal/base/setting"
 )
@@ -33,13 +34,28 @@ func (l Limits) check(width, height uint64) error {
 	case pixels == 0:
 		return imageErrorf(ErrCorrupt, "image is %d x %d pixels, width and height must be at least 1", width, height)
 	case pixels > limit:
-		return imageErrorf(ErrTooLarge, "image is %d x %d pixels (%d), the limit is %d (%s): send a smaller image or raise the setting",
-			width, height, pixels, limit, setting.MaxImagePixels)
+		fitWidth, fitHeight := Fit(width, height, limit)
+		return imageErrorf(ErrTooLarge, "image is %d x %d pixels (%d), the limit is %d (%s): resize it to at most %d x %d, or raise the setting",
+			width, height, pixels, limit, setting.MaxImagePixels, fitWidth, fitHeight)
 	case width > maxSide || height > maxSide:
-		return imageErrorf(ErrTooLarge, "image is %d x %d pixels, the longest supported side is %d",
+		return imageErrorf(ErrTooLarge, "image is %d x %d pixels, the longest supported side is %d: resize or crop it",
 			width, height, maxSide)
 	}
 	return nil
+}
+
+// Fit returns the largest size of the same aspect ratio that has at most limit pixels, each
+// side at least 1 and at most the longest supported one. limit is at least 1.
+func Fit(width, height, limit uint64) (fitWidth, fitHeight uint64) {
+	if width < height {
+		fitHeight, fitWidth = Fit(height, width, limit)
+		return fitWidth, fitHeight
+	}
+	ratio := float64(width) / float64(height)
+	side := math.Floor(math.Sqrt(float64(limit) * ratio))
+	fitWidth = min(uint64(max(side, 1)), limit, maxSide)
+	fitHeight = max(uint64(float64(fitWidth)/ratio), 1)
+	return fitWidth, fitHeight
 }
 
 // maxPixelsPerByte is the maximum number of pixels that one byte of a format can

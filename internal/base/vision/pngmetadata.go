@@ -38,6 +38,16 @@ func pngMetadata(data []byte) (m metadata) {
 	return m
 }
 
+// hasTextMetadata reports whether a PNG has metadata in text chunks.
+func hasTextMetadata(data []byte) bool {
+	for id, chunk := range pngChunks(data) {
+		if keyword := readText(id, chunk).keyword; keyword == keywordXMP || keyword == keywordEXIF {
+			return true
+		}
+	}
+	return false
+}
+
 // pngText is the content of a text chunk.
 type pngText struct {
 	keyword    string

@@ -1,6 +1,9 @@
 package vision
 
-import "slices"
+import (
+	"slices"
+	"strconv"
+)
 
 // The values of TIFF tags that the decoder reads (TIFF 6.0, sections 8 to 14).
 const (
@@ -29,7 +32,7 @@ var tiffCompressions = map[int64]string{
 }
 
 var tiffPhotometrics = map[int64]string{
-	photometricWhiteIsZero: "WhiteIsZero", photometricBlackIsZero: "BlackIsZero", photometricRGB: "RGB", photometricPalette: "palette",
+	photometricWhiteIsZero: "inverted gray", photometricBlackIsZero: "gray", photometricRGB: "RGB", photometricPalette: "palette",
 	4: "transparency mask", 5: "CMYK", 6: "YCbCr", 8: "CIELab", 9: "ICCLab", 10: "ITULab",
 	32803: "color filter array", 32844: "LogL", 32845: "LogLuv", 34892: "linear raw",
 }
@@ -165,9 +168,10 @@ func (f tiffFeatures) predicts() bool {
 	return f.compression == tiffLZW || f.compression == tiffDeflate || f.compression == tiffOldDeflate
 }
 
-// tiffBits has the bits of a sample that the decoder reads correctly.
+// tiffBits has the bits of a sample that the decoder reads correctly. Pillow does not invert
+// 16-bit samples where zero is white, so models have seen the negative of what TIFF 6.0 says.
 var tiffBits = map[int64][]int64{
-	photometricWhiteIsZero: {1, 8, 16}, photometricBlackIsZero: {1, 8, 16}, photometricRGB: {8, 16}, photometricPalette: {1, 8},
+	photometricWhiteIsZero: {1, 8}, photometricBlackIsZero: {1, 8, 16}, photometricRGB: {8, 16}, photometricPalette: {1, 8},
 }
 
 // checkSamples checks the number of samples and their bits.
@@ -183,19 +187,35 @@ func (f tiffFeatures) checkSamples() error {
 	case f.photometric < 0 || f.photometric > photometricPalette:
 		return unsupportedTIFF("its colors are %v, where gray, RGB and a palette are supported", named(tiffPhotometrics, f.photometric))
 	case int64(len(f.bits)) != f.samples:
-		return unsupportedTIFF("it has %d samples a pixel, and BitsPerSample for %d", f.samples, len(f.bits))
+		return unsupportedTIFF("its SamplesPerPixel is %d, and its BitsPerSample has a different number of values (%d)", f.samples, len(f.bits))
 	case !slices.Contains(tiffBits[f.photometric], bits):
-		return unsupportedTIFF("its samples are %s of %d bits, where %v are supported", color, bits, tiffBits[f.photometric])
+		return unsupportedTIFF("its samples are %s of %d bits, where %s are supported", color, bits, listed(tiffBits[f.photometric]))
 	case f.photometric == photometricRGB && f.samples < 3:
 		return imageErrorf(ErrCorrupt, "tiff image is malformed: it is RGB of %d samples", f.samples)
 	case f.photometric == photometricRGB && f.samples == 4 && (len(f.extra) != 1 || f.extra[0] != 1 && f.extra[0] != 2):
 		return unsupportedTIFF("its fourth sample is not alpha (ExtraSamples is %v)", f.extra)
 	case f.photometric == photometricRGB && f.samples > 4, f.photometric != photometricRGB && f.samples > 1:
 		return unsupportedTIFF("it has %d samples a pixel, of which the first are %s", f.samples, color)
-	case f.samples > 1 && f.planar != 1:
-		return unsupportedTIFF("its PlanarConfiguration is %d: each sample has a plane of its own", f.planar)
+	case f.planar != 1 && (f.samples > 1 || f.photometric != photometricBlackIsZero):
+		// One sample has one plane, but Pillow does not read it right.
+		return unsupportedTIFF("its PlanarConfiguration is %d (each sample has a plane of its own), where 1 is supported", f.planar)
 	}
 	return nil
+}
+
+// listed returns the numbers for a sentence: "1, 8 and 16".
+func listed(numbers []int64) string {
+	text := ""
+	for i, n := range numbers {
+		switch {
+		case i > 0 && i == len(numbers)-1:
+			text += " and "
+		case i > 0:
+			text += ", "
+		}
+		text += strconv.FormatInt(n, 10)
+	}
+	return text
 }
 
 func checkSampleFormat(e tiffEntry) error {
@@ -210,7 +230,7 @@ func checkSampleFormat(e tiffEntry) error {
 
 // checkCCITT checks the options of CCITT compression (TIFF 6.0, section 11).
 func (f tiffFeatures) checkCCITT(d *tiffDirectory) error {
-	const twoDimensional, uncompressed = 1, 2
+	const twoDimensional, uncompressed, aligned = 1, 2, 4
 	if f.compression != tiffCCITT3 && f.compression != tiffCCITT4 {
 		return nil
 	}
@@ -223,6 +243,8 @@ func (f tiffFeatures) checkCCITT(d *tiffDirectory) error {
 		return unsupportedTIFF("its compression is %s, with %d bits a sample of %s", name, f.bits[0], tiffPhotometrics[f.photometric])
 	case options&twoDimensional != 0:
 		return unsupportedTIFF("its compression is two-dimensional %s", name)
+	case options&aligned != 0:
+		return unsupportedTIFF("its compression is %s with lines that end at a byte", name)
 	case options&uncompressed != 0:
 		return unsupportedTIFF("its compression is %s with uncompressed parts", name)
 	}
