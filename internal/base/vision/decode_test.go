@@ -174,7 +174,7 @@ func TestDecodeRejectsDecompressionBombs(t *testing.T) {
 		data          []byte
 		kind          error
 	}{
-		{"png", "image is 65535 x 65535 pixels (4294836225), the limit is 50000000 (max-image-pixels): send a smaller image or raise the setting", pngHeader(65535, 65535), vision.ErrTooLarge},
+		{"png", "image is 65535 x 65535 pixels (4294836225), the limit is 50000000 (max-image-pixels): resize it to at most 7071 x 7071, or raise the setting", pngHeader(65535, 65535), vision.ErrTooLarge},
 		{"png beyond 64 bits of memory", "2147483647 x 2147483647", pngHeader(1<<31-1, 1<<31-1), vision.ErrTooLarge},
 		{"png of one row", "the longest supported side is 65535", pngHeader(70000, 1), vision.ErrTooLarge},
 		{"png of no rows", "", pngHeader(10, 0), vision.ErrCorrupt},
@@ -234,8 +234,8 @@ func TestDecodeTruncated(t *testing.T) {
 				m, err := vision.Decode(data[:n], vision.Limits{})
 				switch {
 				case err != nil && m == nil:
-					if !errors.Is(err, vision.ErrCorrupt) && !errors.Is(err, vision.ErrUnsupported) {
-						t.Fatalf("cut at %d of %d: unexpected kind of error: %v", n, len(data), err)
+					if n > 1 && (!errors.Is(err, vision.ErrCorrupt) || !strings.Contains(err.Error(), "ends early")) {
+						t.Errorf("cut at %d of %d: the error does not say so: %v", n, len(data), err)
 					}
 				case !strings.HasPrefix(name, "gif") && !strings.HasPrefix(name, "tiff"):
 					t.Fatalf("cut at %d of %d: no error", n, len(data))

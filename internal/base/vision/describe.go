@@ -1,7 +1,6 @@
 package vision
 
 import (
-	"bytes"
 	"fmt"
 	"strings"
 )
@@ -82,7 +81,7 @@ func truncatedFormat(data []byte) Format {
 			return start.format
 		}
 	}
-	if riff := "RIFF"; bytes.HasPrefix(data, []byte(riff)) && (len(data) < 12 || string(data[8:12]) == "WEBP") {
+	if n := min(len(data), 4); string(data[:n]) == "RIFF"[:n] && (len(data) < 12 || string(data[8:12]) == "WEBP") {
 		return WebP
 	}
 	return ""
