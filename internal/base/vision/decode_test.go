@@ -11,6 +11,7 @@ import (
 	"image/gif"
 	"image/jpeg"
 	"image/png"
+	"math/rand/v2"
 	"runtime"
 	"slices"
 	"strings"
@@ -277,6 +278,14 @@ func FuzzDecode(f *testing.F) {
 		f.Add(files[i].Bytes())
 	}
 	f.Add(withEXIF(files[2].Bytes(), exifBlock(binary.BigEndian, 6)))
+	f.Add(withoutSegments(files[2].Bytes(), 0xC4))
+	f.Add(withChunk(files[0].Bytes(), "zTXt", []byte("XML:com.adobe.xmp\x00\x00"+deflated(xmpElement))))
+	f.Add(withChunk(files[0].Bytes(), "tEXt", []byte("Raw profile type exif\x00"+rawProfile(exifBlock(binary.LittleEndian, 6)))))
+	for _, layout := range []tiffFile{{fillOrder: 2}, {tile: 16}, {predictor: 2, compression: 8}} {
+		layout.order, layout.photometric, layout.bits, layout.samples = binary.BigEndian, 1, 8, 1
+		layout.fill(rand.New(rand.NewPCG(1, 2)))
+		f.Add(layout.encode())
+	}
 	f.Add([]byte("RIFF\x1c\x00\x00\x00WEBPVP8L\x0f\x00\x00\x00\x2f\x00\x00\x00\x00\x07\xd0\xff\xfe\xf7\xbf\xff\x81\x88\x88\x01\x00"))
 	const limit = 1 << 16
 	f.Fuzz(func(t *testing.T, data []byte) {

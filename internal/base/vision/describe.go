@@ -87,8 +87,8 @@ func truncatedFormat(data []byte) Format {
 	return ""
 }
 
-// image, sound, video, document and archive return the content of a kind. Each is certain:
-// the uncertain ones are in describeWeak and describeText.
+// imageContent and the functions below return the content of a kind. It is certain; see
+// uncertain.
 func imageContent(name string) Content {
 	return Content{Name: article(name) + " image, which is not supported", Advice: adviceConvert, Certain: true}
 }
@@ -113,17 +113,16 @@ func arrayContent(name string) Content {
 	return Content{Name: article(name) + " file", Advice: adviceArray, Certain: true}
 }
 
-// article puts "a" or "an" before a name, by how its first letter is pronounced.
+// article puts "a" or "an" before a name, by how it is pronounced.
 func article(name string) string {
-	spelled := len(name) > 1 && strings.ToUpper(name[:2]) == name[:2]
 	vowels := "AEIOUaeiou"
-	if spelled { // such as SVG, said "ess vee gee"
+	switch spelled := strings.ToUpper(name[:2]) == name[:2]; {
+	case strings.HasPrefix(name, "HEI"), strings.HasPrefix(name, "RAR"), strings.HasPrefix(name, "FLIF"), strings.HasPrefix(name, "FITS"):
+		return "a " + name
+	case spelled: // such as SVG, said "ess vee gee"
 		vowels = "AEFHILMNORSX"
 	}
-	switch {
-	case strings.HasPrefix(name, "HEIC"), strings.HasPrefix(name, "RAR"):
-		return "a " + name
-	case strings.ContainsRune(vowels, rune(name[0])):
+	if strings.ContainsRune(vowels, rune(name[0])) {
 		return "an " + name
 	}
 	return "a " + name

@@ -46,8 +46,11 @@ func jpegMetadata(data []byte) (m metadata) {
 		case m.exif == nil:
 			m.exif = segment[:len(segment):len(segment)]
 		default:
+			if cap(m.exif) < maxMetadata {
+				m.exif = append(make([]byte, 0, maxMetadata), m.exif...)
+			}
 			rest := segment[len(exifHeader):]
-			m.exif = append(m.exif, rest[:min(len(rest), max(maxMetadata-len(m.exif), 0))]...)
+			m.exif = append(m.exif, rest[:min(len(rest), maxMetadata-len(m.exif))]...)
 		}
 	}
 	return m

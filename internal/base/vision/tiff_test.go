@@ -146,13 +146,16 @@ func (f *tiffFile) packRow(row []int, plane int) (packed []byte) {
 	return packed
 }
 
+// tiffDeflater is reused, because it takes longer to create than to use.
+var tiffDeflater = zlib.NewWriter(nil)
+
 func (f *tiffFile) compress(raw []byte) []byte {
 	var out bytes.Buffer
 	switch f.compression {
 	case 8, 32946:
-		z := zlib.NewWriter(&out)
-		_, err := z.Write(raw)
-		if err := errors.Join(err, z.Close()); err != nil {
+		tiffDeflater.Reset(&out)
+		_, err := tiffDeflater.Write(raw)
+		if err := errors.Join(err, tiffDeflater.Close()); err != nil {
 			panic(err)
 		}
 	case 32773: // literal runs of PackBits
