@@ -52,10 +52,14 @@ func Fit(width, height, limit uint64) (fitWidth, fitHeight uint64) {
 		return fitWidth, fitHeight
 	}
 	ratio := float64(width) / float64(height)
-	side := math.Floor(math.Sqrt(float64(limit) * ratio))
-	fitWidth = min(uint64(max(side, 1)), limit, maxSide)
-	fitHeight = max(uint64(float64(fitWidth)/ratio), 1)
-	return fitWidth, fitHeight
+	fitWidth = min(uint64(math.Sqrt(float64(limit)*ratio))+1, limit, maxSide)
+	for { // a few times: the first width is at most one too large
+		fitHeight = max(uint64(float64(fitWidth)/ratio), 1)
+		if fitWidth*fitHeight <= limit {
+			return fitWidth, fitHeight
+		}
+		fitWidth--
+	}
 }
 
 // maxPixelsPerByte is the maximum number of pixels that one byte of a format can
