@@ -123,7 +123,7 @@ func TestAnImageIsBoundByTheModelsInput(t *testing.T) {
 	}
 }
 
-// An array that states what it is is one, whatever its first bytes are.
+// A request that states a datatype has an array, also if its first bytes are those of a file.
 func TestAStatedArrayIsNoFile(t *testing.T) {
 	input := newInput(t, 1, 1, -1, 4)
 	source := &imageinput.Source{Image: []byte("\x00\x00\x00\x18ftypheic\x00\x00\x00\x00mif1"), Datatype: "UINT8"}

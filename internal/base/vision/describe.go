@@ -74,8 +74,13 @@ func truncatedFormat(data []byte) Format {
 		format Format
 		magic  string
 	}{
-		{JPEG, "\xff\xd8\xff"}, {PNG, "\x89PNG\r\n\x1a\n"}, {GIF, "GIF87a"}, {GIF, "GIF89a"},
-		{BMP, "BM"}, {TIFF, "II*\x00"}, {TIFF, "MM\x00*"},
+		{JPEG, "\xff\xd8\xff"},
+		{PNG, "\x89PNG\r\n\x1a\n"},
+		{GIF, "GIF87a"},
+		{GIF, "GIF89a"},
+		{BMP, "BM"},
+		{TIFF, "II*\x00"},
+		{TIFF, "MM\x00*"},
 	} {
 		if n := min(len(data), len(start.magic)); string(data[:n]) == start.magic[:n] {
 			return start.format

@@ -86,7 +86,7 @@ func TestContentIsNamedFromItsBeginning(t *testing.T) {
 }
 
 // TestArraysAreNoFiles checks that constant arrays, and others that tests and cameras send, are
-// not taken for files.
+// not reported as files.
 func TestArraysAreNoFiles(t *testing.T) {
 	for value := range 256 {
 		data := make([]byte, 4096)

@@ -32,7 +32,8 @@ type jpegHead struct {
 // jpegComponent is a component of a frame with its sampling factors.
 type jpegComponent struct{ id, h, v byte }
 
-func readJPEGHead(data []byte) (h jpegHead) {
+func readJPEGHead(data []byte) *jpegHead {
+	h := &jpegHead{}
 	for marker, segment := range jpegSegments(data) {
 		switch {
 		case jpegProcesses[marker] != "", marker >= markerSOF0 && marker <= markerSOF2:
@@ -90,7 +91,7 @@ func checkJPEG(data []byte) error {
 }
 
 // isRGB reports whether libjpeg, and so Pillow, takes three components for RGB.
-func (h jpegHead) isRGB() bool {
+func (h *jpegHead) isRGB() bool {
 	switch {
 	case h.jfif:
 		return false
@@ -101,25 +102,25 @@ func (h jpegHead) isRGB() bool {
 }
 
 // decodedAsRGB reports whether image/jpeg takes three components for RGB.
-func (h jpegHead) decodedAsRGB() bool {
+func (h *jpegHead) decodedAsRGB() bool {
 	return !h.lastJFIF && (h.adobe && h.adobeTransform == 0 || h.namesRGB())
 }
 
-func (h jpegHead) namesRGB() bool {
+func (h *jpegHead) namesRGB() bool {
 	c := h.components
 	return c[0].id == 'R' && c[1].id == 'G' && c[2].id == 'B'
 }
 
 // separatesComponents reports whether scans have one component: the AC scans of every
 // progressive JPEG, and the scans of some others.
-func (h jpegHead) separatesComponents() bool {
+func (h *jpegHead) separatesComponents() bool {
 	return h.process == markerSOF2 || h.scan < len(h.components)
 }
 
 // misreadsScans reports whether image/jpeg misreads scans of one component: it counts restart
 // intervals in units of interleaved scans, and does not leave out the padding of chroma that
 // has more than one column in such a unit.
-func (h jpegHead) misreadsScans(data []byte) bool {
+func (h *jpegHead) misreadsScans(data []byte) bool {
 	luma, chroma := h.components[0], h.components[1]
 	return luma.h*luma.v > 1 && (h.restarts || setsRestarts(data)) || chroma.h > 1 && chroma.h < luma.h
 }

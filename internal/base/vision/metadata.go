@@ -3,6 +3,7 @@ package vision
 import (
 	"bytes"
 	"regexp"
+	"slices"
 )
 
 // metadata is what a file says about itself beside its pixels. It aliases the file, or is
@@ -44,7 +45,7 @@ func jpegMetadata(data []byte) (m metadata) {
 			m.xmp = segment[len(xmpHeader):]
 		case !bytes.HasPrefix(segment, exifHeader):
 		case m.exif == nil:
-			m.exif = segment[:len(segment):len(segment)]
+			m.exif = slices.Clip(segment)
 		default:
 			if cap(m.exif) < maxMetadata {
 				m.exif = append(make([]byte, 0, maxMetadata), m.exif...)

@@ -35,7 +35,7 @@ type tiffFile struct {
 	palette       []int
 }
 
-func (f tiffFile) String() string {
+func (f *tiffFile) String() string {
 	return fmt.Sprintf("%v, photometric %d, %d x %d bits, extra %v, compression %d, fill order %d, predictor %d, planar %d, rows %d, tile %d, odd %v, tags %v",
 		f.order, f.photometric, f.samples, f.bits, f.extra, f.compression, f.fillOrder, f.predictor, f.planar, f.rows, f.tile, f.odd, f.tags)
 }
@@ -287,9 +287,23 @@ func tiffVariants(yield func(tiffFile) bool) {
 		photometric, samples int
 		extra                []int
 	}{
-		{0, 1, nil}, {1, 1, nil}, {3, 1, nil}, {2, 3, nil}, {2, 4, []int{1}}, {2, 4, []int{2}},
-		{2, 4, nil}, {2, 4, []int{0}}, {2, 5, []int{2, 0}}, {2, 2, nil}, {1, 2, []int{2}}, {1, 2, nil}, {3, 2, []int{2}},
-		{4, 1, nil}, {5, 4, nil}, {6, 3, nil}, {8, 3, nil},
+		{0, 1, nil},
+		{1, 1, nil},
+		{3, 1, nil},
+		{2, 3, nil},
+		{2, 4, []int{1}},
+		{2, 4, []int{2}},
+		{2, 4, nil},
+		{2, 4, []int{0}},
+		{2, 5, []int{2, 0}},
+		{2, 2, nil},
+		{1, 2, []int{2}},
+		{1, 2, nil},
+		{3, 2, []int{2}},
+		{4, 1, nil},
+		{5, 4, nil},
+		{6, 3, nil},
+		{8, 3, nil},
 	}
 	for _, order := range []tiffOrder{binary.LittleEndian, binary.BigEndian} {
 		for _, s := range samples {
@@ -325,9 +339,9 @@ func TestTIFFIsEqualOrRejected(t *testing.T) {
 			errors.Is(err, vision.ErrCorrupt) && strings.HasPrefix(err.Error(), "tiff image is malformed: it is RGB of "):
 			rejected++
 		case err != nil:
-			t.Errorf("%v: %v", f, err)
+			t.Errorf("%v: %v", &f, err)
 		case m.Width != f.width || m.Height != f.height || !bytes.Equal(m.RGB().Pix, f.rgb()):
-			t.Errorf("%v: the pixels differ", f)
+			t.Errorf("%v: the pixels differ", &f)
 		default:
 			equal++
 		}
@@ -365,7 +379,7 @@ func TestTIFFSupported(t *testing.T) {
 	} {
 		f.fill(random)
 		if m, err := vision.Decode(f.encode(), vision.Limits{}); err != nil || !bytes.Equal(m.RGB().Pix, f.rgb()) {
-			t.Errorf("%v: %v", f, err)
+			t.Errorf("%v: %v", &f, err)
 		}
 	}
 }

@@ -1,9 +1,6 @@
 package vision
 
-import (
-	"slices"
-	"strconv"
-)
+import "slices"
 
 // The values of TIFF tags that the decoder reads (TIFF 6.0, sections 8 to 14).
 const (
@@ -20,22 +17,6 @@ const (
 	photometricRGB         = 2
 	photometricPalette     = 3
 )
-
-// tiffCompressions names the values of Compression, from TIFF 6.0 and the registry of
-// libtiff.
-var tiffCompressions = map[int64]string{
-	0: "none", tiffUncompressed: "none", 2: "CCITT run-length", tiffCCITT3: "CCITT Group 3", tiffCCITT4: "CCITT Group 4",
-	tiffLZW: "LZW", 6: "old-style JPEG", 7: "JPEG", tiffDeflate: "Deflate", 9: "JBIG", 10: "JBIG",
-	32766: "NeXT", 32771: "CCITT run-length", tiffPackBits: "PackBits", 32809: "ThunderScan", tiffOldDeflate: "Deflate",
-	34661: "JBIG", 34676: "SGI LogLuv", 34677: "SGI LogLuv", 34712: "JPEG 2000", 34887: "LERC", 34892: "lossy JPEG", 34925: "LZMA",
-	50000: "zstd", 50001: "WebP", 50002: "JPEG XL", 52546: "JPEG XL",
-}
-
-var tiffPhotometrics = map[int64]string{
-	photometricWhiteIsZero: "inverted gray", photometricBlackIsZero: "gray", photometricRGB: "RGB", photometricPalette: "palette",
-	4: "transparency mask", 5: "CMYK", 6: "YCbCr", 8: "CIELab", 9: "ICCLab", 10: "ITULab",
-	32803: "color filter array", 32844: "LogL", 32845: "LogLuv", 34892: "linear raw",
-}
 
 // tiffFeatures is what a directory says about the encoding of its pixels.
 type tiffFeatures struct {
@@ -131,14 +112,6 @@ func (d *tiffDirectory) checkEntries() error {
 	return nil
 }
 
-// named returns the name of a value, and the value if it has none.
-func named(names map[int64]string, value int64) any {
-	if name, ok := names[value]; ok {
-		return name
-	}
-	return value
-}
-
 func (f tiffFeatures) checkCompression() error {
 	switch f.compression {
 	case tiffUncompressed, tiffCCITT3, tiffCCITT4, tiffLZW, tiffDeflate, tiffOldDeflate, tiffPackBits:
@@ -201,21 +174,6 @@ func (f tiffFeatures) checkSamples() error {
 		return unsupportedTIFF("its PlanarConfiguration is %d (each sample has a plane of its own), where 1 is supported", f.planar)
 	}
 	return nil
-}
-
-// listed returns the numbers for a sentence: "1, 8 and 16".
-func listed(numbers []int64) string {
-	text := ""
-	for i, n := range numbers {
-		switch {
-		case i > 0 && i == len(numbers)-1:
-			text += " and "
-		case i > 0:
-			text += ", "
-		}
-		text += strconv.FormatInt(n, 10)
-	}
-	return text
 }
 
 func checkSampleFormat(e tiffEntry) error {
