@@ -24,7 +24,7 @@ func describeContainer(data []byte) Content {
 	case bytes.HasPrefix(data, []byte("PK\x03\x04")), bytes.HasPrefix(data, []byte("PK\x05\x06")):
 		return describeZIP(data)
 	case len(data) >= 10 && string(data[:3]) == "\x1f\x8b\x08" && data[3]&0xE0 == 0: // RFC 1952, section 2.3
-		return Content{Name: "gzip data", Advice: "send the bytes decompressed, or with Content-Encoding: gzip", Certain: true}
+		return Content{Name: "gzip data", Advice: "decompress it, and send the image itself", Certain: true}
 	case isPNM(data):
 		return imageContent("PNM")
 	}

@@ -16,6 +16,9 @@ type metadata struct {
 // each: a multiple of what a JPEG segment holds, for which writers size them.
 const maxMetadata = 256 << 10
 
+// maxXMP bounds the XMP that is searched, in bytes.
+const maxXMP = 4 << 20
+
 // xmpHeader precedes the packet in a JPEG APP1 segment (XMP specification, part 3).
 var xmpHeader = []byte("http://ns.adobe.com/xap/1.0/\x00")
 
@@ -28,7 +31,7 @@ func (m metadata) orientation() int {
 	if orientation, found := exifOrientation(m.exif); found {
 		return orientation
 	}
-	match := xmpOrientation.FindSubmatch(m.xmp)
+	match := xmpOrientation.FindSubmatch(m.xmp[:min(len(m.xmp), maxXMP)])
 	if match == nil {
 		return 1
 	}
