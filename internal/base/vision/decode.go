@@ -53,7 +53,7 @@ func (c codec) reader(data []byte) io.Reader {
 	return c.prepare(data)
 }
 
-// Decode decodes an image and applies its EXIF orientation, as transformers'
+// Decode decodes an image and applies the orientation of its EXIF or XMP, as transformers'
 // load_image does.
 //
 // The size is read from the header first and checked against lim before any
