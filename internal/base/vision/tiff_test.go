@@ -310,9 +310,20 @@ func tiffVariants(yield func(tiffFile) bool) {
 			for _, depth := range []int{1, 4, 8, 16, 32} {
 				for _, compression := range []int{0, 1, 8, 32773, 7} {
 					for _, layout := range []tiffFile{
-						{}, {fillOrder: 2}, {predictor: 2}, {predictor: 3}, {planar: 2}, {rows: 3}, {rows: 3, fillOrder: 2, predictor: 2},
-						{tile: 16}, {tile: 16, fillOrder: 2}, {tile: 16, predictor: 2}, {odd: true}, {planar: 2, rows: 2},
-						{tags: map[int][]int{339: {2}}}, {tags: map[int][]int{277: nil}},
+						{},
+						{fillOrder: 2},
+						{predictor: 2},
+						{predictor: 3},
+						{planar: 2},
+						{rows: 3},
+						{rows: 3, fillOrder: 2, predictor: 2},
+						{tile: 16},
+						{tile: 16, fillOrder: 2},
+						{tile: 16, predictor: 2},
+						{odd: true},
+						{planar: 2, rows: 2},
+						{tags: map[int][]int{339: {2}}},
+						{tags: map[int][]int{277: nil}},
 					} {
 						f := layout
 						f.order, f.photometric, f.samples, f.extra, f.bits, f.compression = order, s.photometric, s.samples, s.extra, depth, compression
