@@ -148,7 +148,7 @@ func (e tiffEntry) kind() uint16 { return e.directory.order.Uint16(e.entry[2:]) 
 
 // count returns the number of values that the data has room for.
 func (e tiffEntry) count() int {
-	return int(min(e.directory.order.Uint32(e.entry[4:]), uint32(min(len(e.directory.data), 1<<31))))
+	return int(min(uint64(e.directory.order.Uint32(e.entry[4:])), uint64(len(e.directory.data))))
 }
 
 // bytes returns the encoded values; nil if they are not within the data, or of an unknown
