@@ -34,8 +34,9 @@
 // level.
 //
 // Subsampled chroma is repeated, while libjpeg and libwebp interpolate it. At a
-// sharp border between colours a decoded pixel may differ by some levels, and
-// shrinking averages most of that away: in smooth areas it is at most 5 levels. The
-// inverse DCT of image/jpeg may differ from libjpeg's by one level. A 16-bit gray image keeps its high byte, while
-// Pillow's convert clips. Embedded colour profiles are ignored, as in Pillow.
+// sharp border between colours a decoded pixel may differ by many levels, and
+// shrinking averages most of that away: a gradient differs by at most 5 levels, noise
+// by up to 93. The inverse DCT of image/jpeg may differ from libjpeg's by one level. A
+// 16-bit gray image keeps its high byte, while Pillow's convert clips. Embedded colour
+// profiles are ignored, as in Pillow.
 package vision
