@@ -1,6 +1,7 @@
 package oiprest
 
 import (
+	"bytes"
 	"cmp"
 	"errors"
 	"net/http"
@@ -66,8 +67,8 @@ func fieldName(field imageinput.Field) string {
 	return field.String()
 }
 
-// checkJSON reports content that should be JSON and is an image or a form: what curl sends
-// with one option missing or another added.
+// checkJSON reports content that should be JSON and is an image, another file or a form: what
+// curl sends with one option missing or another added.
 func checkJSON(contentType string, content []byte) error {
 	if format := vision.Sniff(content); format != "" {
 		return infer.Invalidf("body: it begins like an image, and Content-Type is %q: send it with Content-Type: %s", contentType, format.MediaType())
@@ -75,7 +76,15 @@ func checkJSON(contentType string, content []byte) error {
 	if strings.HasPrefix(strings.ToLower(contentType), "multipart/") {
 		return infer.Invalidf("Content-Type is %q, and forms are not supported: send JSON, or an image with its own Content-Type, as the body itself", contentType)
 	}
+	if vision.Describe(content).Certain && !startsObject(content) {
+		return infer.Invalidf("body: Content-Type is %q, but %s", contentType, vision.NotImage(content))
+	}
 	return nil
+}
+
+// startsObject reports whether content begins with a JSON object.
+func startsObject(content []byte) bool {
+	return bytes.HasPrefix(bytes.TrimLeft(content, " \t\r\n"), []byte("{"))
 }
 
 // takesImage reports why the model does not take content as an image.
@@ -90,7 +99,7 @@ func takesImage(v *infer.Version, contentType string, content []byte) error {
 	case len(content) == 0:
 		return infer.Invalidf("Content-Type is %q, but the body is empty: send the image's bytes", contentType)
 	case vision.Sniff(content) == "":
-		return infer.Invalidf("Content-Type is %q, but the %d bytes of the body are no JPEG, PNG, GIF, WebP, BMP or TIFF image", contentType, len(content))
+		return infer.Invalidf("body: Content-Type is %q, but %s", contentType, vision.NotImage(content))
 	}
 	return nil
 }

@@ -51,7 +51,10 @@ func TestAnImageIsARequest(t *testing.T) {
 		status int
 		says   []string
 	}{
-		"no image":          {"labelled/infer", []byte("{}"), 400, []string{"image/png", "2 bytes", "PNG"}},
+		"no image":          {"labelled/infer", []byte("{}"), 400, []string{"image/png", "2 bytes", "JSON"}},
+		"a HEIC":            {"labelled/infer", []byte("\x00\x00\x00\x18ftypheic\x00\x00\x00\x00mif1heic"), 400, []string{"body: ", "a HEIC image", "convert it to JPEG"}},
+		"base64":            {"labelled/infer", []byte("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptV"), 400, []string{"a png image in base64", "decode it"}},
+		"a data: URL":       {"labelled/infer", []byte("data:image/png;base64,iVBORw0KGgo="), 400, []string{"a data: URL"}},
 		"nothing":           {"labelled/infer", nil, 400, []string{"empty"}},
 		"cut off":           {"labelled/infer", picture[:len(picture)-20], 400, []string{"body: "}},
 		"too many pixels":   {"labelled/infer", bomb, 413, []string{"body: ", "(max-image-pixels)"}},
@@ -152,6 +155,9 @@ func TestABodyThatLooksLikeAnImage(t *testing.T) {
 		{"application/x-www-form-urlencoded", "send it with Content-Type: image/png", picture},
 		{"", "send it with Content-Type: image/png", picture},
 		{"multipart/form-data; boundary=b", "forms are not supported", form},
+		{"", "a multipart form: send the image as the body itself", form},
+		{"application/json", "a PDF document", []byte("%PDF-1.7\n")},
+		{"application/json", "a HEIC image, which is not supported: convert it to JPEG, PNG or WebP", []byte("\x00\x00\x00\x18ftypheic\x00\x00\x00\x00mif1heic")},
 	} {
 		a := handlertest.Send(t, h, http.MethodPost, "/v2/models/m/infer", test.body, "Content-Type", test.contentType)
 		if failure := a.Failure(t); a.Status != http.StatusBadRequest || !strings.Contains(failure, test.says) {

@@ -2,6 +2,7 @@ package predictor_test
 
 import (
 	"bytes"
+	"encoding/base64"
 	"fmt"
 	"image/color"
 	"log/slog"
@@ -207,6 +208,8 @@ func TestBadInputSaysWhatFits(t *testing.T) {
 		"negative top_k":              {nchw3, &modelserving.InferenceRequest{RawImage: good, TopK: -1}, invalid, []string{"top_k is -1"}},
 		"image for a vector":          {vector, &modelserving.InferenceRequest{RawImage: good}, invalid, []string{"raw_image", "does not take an image", "tensor_data"}},
 		"truncated image":             {nchw3, &modelserving.InferenceRequest{RawImage: good[:len(good)/2]}, invalid, []string{"raw_image"}},
+		"HEIC image":                  {nchw3, &modelserving.InferenceRequest{RawImage: []byte("\x00\x00\x00\x18ftypheic\x00\x00\x00\x00mif1heic")}, invalid, []string{"raw_image: the 24 bytes are a HEIC image", "convert it to JPEG, PNG or WebP"}},
+		"image in base64":             {nchw3, &modelserving.InferenceRequest{RawImage: []byte(base64.StdEncoding.EncodeToString(good))}, invalid, []string{"raw_image", "a png image in base64", "decode it"}},
 		"corrupt image":               {nchw3, &modelserving.InferenceRequest{RawImage: append(bytes.Clone(good[:40]), bytes.Repeat([]byte{7}, 40)...)}, invalid, []string{"raw_image"}},
 		"image with too many pixels":  {nchw3, &modelserving.InferenceRequest{RawImage: bomb}, connect.CodeResourceExhausted, []string{"raw_image", "65535 x 65535", "(max-image-pixels)"}},
 		"bytes of no array":           {nchw3, &modelserving.InferenceRequest{RawImage: make([]byte, 13)}, invalid, []string{"raw_image", "48 of FP32 or 12 of UINT8"}},

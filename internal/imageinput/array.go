@@ -68,7 +68,7 @@ func (i *Input) describeArray(source *Source) (*array, error) {
 	case len(source.Shape) > 0:
 		return nil, invalidf("%v as UINT8, and four times that as FP32", misfit)
 	}
-	return nil, invalidf("%v: the %d bytes are no JPEG, PNG, GIF, WebP, BMP or TIFF image, and no array for input %q of %v, which takes %s", FieldImage, len(source.Image), i.spec.Name, i.spec.Shape, i.expectedBytes(source))
+	return nil, invalidf("%v: %s. They are no array for input %q of %v either, which takes %s", FieldImage, vision.NotImage(source.Image), i.spec.Name, i.spec.Shape, i.expectedBytes(source))
 }
 
 // String describes the array for an error's text.

@@ -11,7 +11,7 @@ import (
 
 // IsEncoded reports whether source is an encoded image, not values or an array. A datatype, shape
 // or layout means an array, and a content type of image/... an encoded image; without
-// them the first bytes decide.
+// them the first bytes decide. Other files are an error, not an array.
 func (i *Input) IsEncoded(source *Source) (bool, error) {
 	if len(source.Values) > 0 {
 		return false, nil
@@ -26,11 +26,15 @@ func (i *Input) IsEncoded(source *Source) (bool, error) {
 		}
 		return false, nil
 	}
-	encoded := vision.Sniff(source.Image) != ""
-	if named && !encoded {
-		return false, invalidf("%v: %v is %q, but the bytes are no JPEG, PNG, GIF, WebP, BMP or TIFF image", FieldImage, FieldContentType, source.ContentType)
+	switch {
+	case vision.Sniff(source.Image) != "":
+		return true, nil
+	case named:
+		return false, invalidf("%v: %v is %q, but %s", FieldImage, FieldContentType, source.ContentType, vision.NotImage(source.Image))
+	case vision.Describe(source.Image).Certain:
+		return false, invalidf("%v: %s. If they are an array, give %v", FieldImage, vision.NotImage(source.Image), FieldDatatype)
 	}
-	return encoded, nil
+	return false, nil
 }
 
 // Limits bounds encoded images. The zero value has the defaults of vision.Limits and no
@@ -55,9 +59,10 @@ func (i *Input) Measure(source *Source, limits Limits) (vision.Cost, error) {
 	}
 	target := i.image.target
 	most := limits.MaxRatio * int64(target.Width) * int64(target.Height)
-	if most > 0 && cost.Pixels() > max(most, FreePixels) {
-		return vision.Cost{}, newError(vision.ErrTooLarge, "%v: %v: image is %d x %d pixels (%d), the limit for the model's %d x %d is %d (%s): send a smaller image or raise the setting",
-			FieldImage, vision.ErrTooLarge, cost.Width, cost.Height, cost.Pixels(), target.Width, target.Height, max(most, FreePixels), setting.MaxImageRatio)
+	if limit := max(most, FreePixels); most > 0 && cost.Pixels() > limit {
+		width, height := vision.Fit(uint64(cost.Width), uint64(cost.Height), uint64(limit))
+		return vision.Cost{}, newError(vision.ErrTooLarge, "%v: %v: image is %d x %d pixels (%d), the limit for the model's %d x %d is %d (%s): resize it to at most %d x %d, or raise the setting",
+			FieldImage, vision.ErrTooLarge, cost.Width, cost.Height, cost.Pixels(), target.Width, target.Height, limit, setting.MaxImageRatio, width, height)
 	}
 	return cost, nil
 }
@@ -74,8 +79,9 @@ func (i *Input) Decode(source *Source, limits vision.Limits, timings *Timings) (
 		return tensor.Tensor{}, err
 	}
 	if pixels := int64(target.Width) * int64(target.Height); pixels > limits.MaxPixels {
-		return tensor.Tensor{}, newError(vision.ErrTooLarge, "%v and %v: %v: %d x %d are %d pixels, the limit is %d (%s): give a smaller size or raise the setting",
-			FieldWidth, FieldHeight, vision.ErrTooLarge, target.Width, target.Height, pixels, limits.MaxPixels, setting.MaxImagePixels)
+		width, height := vision.Fit(uint64(target.Width), uint64(target.Height), uint64(limits.MaxPixels))
+		return tensor.Tensor{}, newError(vision.ErrTooLarge, "%v and %v: %v: %d x %d are %d pixels, the limit is %d (%s): give at most %d and %d, or raise the setting",
+			FieldWidth, FieldHeight, vision.ErrTooLarge, target.Width, target.Height, pixels, limits.MaxPixels, setting.MaxImagePixels, width, height)
 	}
 	start := time.Now()
 	picture, err := vision.Decode(source.Image, limits)

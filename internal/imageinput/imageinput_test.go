@@ -43,13 +43,29 @@ func TestErrorsNameFieldsAsTheAPIDoes(t *testing.T) {
 			input: newInput(t, 1, 3, 2, 2), source: imageinput.Source{Image: make([]byte, 13), Shape: tensor.Shape{2, 2, 3}},
 			is: imageinput.ErrInvalid, says: []string{"<image> has 13 bytes", "12 as UINT8"},
 		},
+		"another file": {
+			input: newInput(t, 1, 3, 2, 2), source: imageinput.Source{Image: []byte("{\"inputs\": []}")},
+			is: imageinput.ErrInvalid, says: []string{"<image>: ", "14 bytes are JSON", "<datatype>"},
+		},
+		"another file of an array's length": {
+			input: newInput(t, 1, 1, -1, 4), source: imageinput.Source{Image: []byte("\x00\x00\x00\x18ftypheic\x00\x00\x00\x00mif1")},
+			is: imageinput.ErrInvalid, says: []string{"<image>: ", "a HEIC image", "<datatype>"},
+		},
+		"another file with a content type": {
+			input: newInput(t, 1, 3, 2, 2), source: imageinput.Source{Image: []byte("\xff\x0a\xfa\x1f"), ContentType: "image/jxl"},
+			is: imageinput.ErrInvalid, says: []string{"<content_type> is \"image/jxl\"", "a JPEG XL image, which is not supported: convert it"},
+		},
+		"no array and no known file": {
+			input: newInput(t, 1, 3, 2, 2), source: imageinput.Source{Image: []byte("\x01\x02\x03")},
+			is: imageinput.ErrInvalid, says: []string{"<image>: the 3 bytes are no supported image", "no array", "12 of UINT8"},
+		},
 		"a conversion's error": {
 			input: newInput(t, 1, 3, 2, 2), source: imageinput.Source{Image: []byte("\x89PNG\r\n\x1a\n")},
 			is: vision.ErrCorrupt, says: []string{"<image>: "},
 		},
 		"too many pixels": {
 			input: newInput(t, 1, 3, -1, -1), source: imageinput.Source{Image: []byte("\x89PNG\r\n\x1a\n"), Width: 20, Height: 20},
-			is: vision.ErrTooLarge, says: []string{"<width> and <height>: ", "20 x 20 are 400 pixels, the limit is 100 (max-image-pixels)"},
+			is: vision.ErrTooLarge, says: []string{"<width> and <height>: ", "20 x 20 are 400 pixels, the limit is 100 (max-image-pixels): give at most 10 and 10"},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -98,12 +114,24 @@ func TestAnImageIsBoundByTheModelsInput(t *testing.T) {
 	limits := imageinput.Limits{MaxRatio: 500}
 	for pixels, ok := range map[image.Point]bool{{X: 5000, Y: 5000}: true, {X: 7000, Y: 7000}: false} {
 		_, err := input.Measure(&imageinput.Source{Image: gifHeader(pixels)}, limits)
-		if ok != (err == nil) || !ok && (!errors.Is(err, vision.ErrTooLarge) || !strings.Contains(err.Error(), "(max-image-ratio)")) {
+		if ok != (err == nil) || !ok && (!errors.Is(err, vision.ErrTooLarge) || !strings.Contains(err.Error(), "(max-image-ratio): resize it to at most 5000 x 5000")) {
 			t.Errorf("%v: %v", pixels, err)
 		}
 	}
 	if _, err := input.Measure(&imageinput.Source{Image: gifHeader(image.Point{X: 7000, Y: 7000})}, imageinput.Limits{}); err != nil {
 		t.Errorf("without a limit: %v", err)
+	}
+}
+
+// A request that states a datatype has an array, also if its first bytes are those of a file.
+func TestAStatedArrayIsNoFile(t *testing.T) {
+	input := newInput(t, 1, 1, -1, 4)
+	source := &imageinput.Source{Image: []byte("\x00\x00\x00\x18ftypheic\x00\x00\x00\x00mif1"), Datatype: "UINT8"}
+	if encoded, err := input.IsEncoded(source); err != nil || encoded {
+		t.Fatal(encoded, err)
+	}
+	if got, err := input.Tensor(source, &imageinput.Timings{}); err != nil || !slices.Equal(got.Shape, []int64{1, 1, 5, 4}) && !slices.Equal(got.Shape, []int64{1, 1, 6, 4}) {
+		t.Errorf("%v, %v", got.Shape, err)
 	}
 }
 

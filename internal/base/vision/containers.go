@@ -8,10 +8,18 @@ import (
 
 // JPEG markers, ITU-T T.81 table B.1. A marker is FF and one of these.
 const (
-	markerSOI  = 0xD8
-	markerEOI  = 0xD9
-	markerSOS  = 0xDA
-	markerAPP1 = 0xE1
+	markerSOF0  = 0xC0
+	markerSOF2  = 0xC2
+	markerDHT   = 0xC4
+	markerRST0  = 0xD0
+	markerRST7  = 0xD7
+	markerSOI   = 0xD8
+	markerEOI   = 0xD9
+	markerSOS   = 0xDA
+	markerDRI   = 0xDD
+	markerAPP0  = 0xE0
+	markerAPP1  = 0xE1
+	markerAPP14 = 0xEE
 )
 
 // maxScanPixels bounds the work of a progressive JPEG: its scans times its pixels.
@@ -76,14 +84,15 @@ func riffChunks(data []byte) iter.Seq2[string, []byte] {
 	}
 }
 
-// pngChunks yields the chunks of a PNG file up to the first truncated one. It does not
+// pngChunks yields the chunks of a PNG file up to IEND or the first truncated one. It does not
 // verify checksums: the decoder does.
 func pngChunks(data []byte) iter.Seq2[string, []byte] {
 	return func(yield func(string, []byte) bool) {
 		rest := data[min(8, len(data)):]
 		for len(rest) >= 12 {
 			size := uint64(binary.BigEndian.Uint32(rest))
-			if size > uint64(len(rest)-12) || !yield(string(rest[4:8]), rest[8:8+size]) {
+			id := string(rest[4:8])
+			if size > uint64(len(rest)-12) || !yield(id, rest[8:8+size]) || id == "IEND" {
 				return
 			}
 			rest = rest[12+size:]
@@ -91,24 +100,48 @@ func pngChunks(data []byte) iter.Seq2[string, []byte] {
 	}
 }
 
-// jpegSegments yields the marker and content of the segments before the first scan,
-// which hold all metadata.
+// checkPNG names Apple's variant, which is no PNG: its deflate has no header, and its
+// channels are in another order.
+func checkPNG(data []byte) error {
+	for id := range pngChunks(data) {
+		if id == "CgBI" {
+			return imageErrorf(ErrUnsupported, "png image is not supported: it is in Apple's CgBI variant; save it as a standard PNG")
+		}
+		break
+	}
+	return nil
+}
+
+// jpegSegments yields the marker and content of the segments up to the first scan header,
+// which hold all metadata. Like the decoder it skips bytes between segments.
 func jpegSegments(data []byte) iter.Seq2[byte, []byte] {
 	return func(yield func(byte, []byte) bool) {
 		rest := data[min(2, len(data)):]
-		for len(rest) >= 4 && rest[0] == 0xFF {
-			if rest[1] == 0xFF { // a fill byte
-				rest = rest[1:]
-				continue
-			}
-			marker, size := rest[1], int(binary.BigEndian.Uint16(rest[2:]))
-			if marker == markerSOS || marker == markerEOI || size < 2 || size > len(rest)-2 {
+		for {
+			rest = rest[skipToMarker(rest):]
+			if len(rest) < 4 {
 				return
 			}
-			if !yield(marker, rest[4:2+size]) {
+			marker, size := rest[1], int(binary.BigEndian.Uint16(rest[2:]))
+			if marker == markerEOI || size < 2 || size > len(rest)-2 || !yield(marker, rest[4:2+size]) || marker == markerSOS {
 				return
 			}
 			rest = rest[2+size:]
+		}
+	}
+}
+
+// skipToMarker returns the offset of the next marker that a segment follows: fill bytes,
+// restart markers and FF 00 are skipped.
+func skipToMarker(data []byte) int {
+	for at := 0; ; at++ {
+		next := bytes.IndexByte(data[at:], 0xFF)
+		if next < 0 || at+next+1 >= len(data) {
+			return len(data)
+		}
+		at += next
+		if m := data[at+1]; m != 0 && m != 0xFF && (m < markerRST0 || m > markerRST7) {
+			return at
 		}
 	}
 }

@@ -25,7 +25,7 @@ func Measure(data []byte, lim Limits) (cost Cost, err error) {
 		return Cost{}, err
 	}
 	cost = Cost{Width: config.Width, Height: config.Height}
-	cost.Bytes = fixedBytes + int64(len(data)) + cost.Pixels()*bytesPerPixel(f, config.ColorModel, data)
+	cost.Bytes = fixedBytes + fileBytes(f, data) + cost.Pixels()*bytesPerPixel(f, config.ColorModel, data)
 	return cost, nil
 }
 
@@ -38,6 +38,22 @@ const (
 	// specification).
 	interlaceMethod = 28
 )
+
+// fileBytes returns the memory that depends on the file, not its pixels.
+func fileBytes(f Format, data []byte) int64 {
+	size := int64(len(data))
+	switch f {
+	case TIFF:
+		return 2 * size // prepareTIFF may copy the file
+	case JPEG:
+		return size + maxMetadata
+	case PNG:
+		if hasTextMetadata(data) {
+			return size + 10*maxMetadata // two texts that grow when they are decompressed, and decoded EXIF
+		}
+	}
+	return size
+}
 
 // bytesPerPixel returns the memory for a pixel of an image. The decoders' own memory was read
 // in their source, and is compared with what they allocate in TestMeasureBoundsDecode.

@@ -2,6 +2,7 @@ package vision_test
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"image"
 	"image/color"
@@ -46,6 +47,12 @@ func TestMeasureBoundsDecode(t *testing.T) {
 		"16-bit tiff":      func(b *bytes.Buffer) error { return tiff.Encode(b, deep, nil) },
 	}
 	files := map[string][]byte{"webp of one color": webpOfOneColor(256, 256)}
+	reversed := tiffFile{order: binary.LittleEndian, photometric: 1, bits: 8, samples: 1, compression: 8, fillOrder: 2}
+	reversed.width, reversed.height, reversed.pixels = 256, 256, make([]int, 1<<16)
+	for i := range reversed.pixels {
+		reversed.pixels[i] = noise.IntN(256)
+	}
+	files["tiff of reversed bits"] = reversed.encode()
 	for name, encode := range encoders {
 		var file bytes.Buffer
 		if err := encode(&file); err != nil {

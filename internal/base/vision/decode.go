@@ -8,13 +8,14 @@ import (
 	"image/jpeg"
 	"image/png"
 	"io"
+	"strings"
 
 	"golang.org/x/image/bmp"
 	"golang.org/x/image/tiff"
 	"golang.org/x/image/webp"
 )
 
-// codec implements Decode for one format. check and orientation may be nil.
+// codec implements Decode for one format. The functions except config and pixels may be nil.
 type codec struct {
 	config func(io.Reader) (image.Config, error)
 	pixels func(io.Reader) (image.Image, error)
@@ -23,22 +24,36 @@ type codec struct {
 	// pixels accounts for, or that the decoder misinterprets.
 	check func(data []byte) error
 
-	// orientation returns the EXIF orientation, 1 if there is none.
-	orientation func(data []byte) int
+	// prepare returns what the decoder reads: data with what it lacks for the decoder.
+	prepare func(data []byte) io.Reader
+
+	// finish corrects the pixels that the decoder returned.
+	finish func(data []byte, m *Image)
+
+	// metadata finds EXIF and XMP, for the orientation.
+	metadata func(data []byte) metadata
 }
 
 // codecs is read-only. Package image's registry is not used, because any import can
 // add formats to it; this list is complete.
 var codecs = map[Format]codec{
-	JPEG: {config: jpeg.DecodeConfig, pixels: jpeg.Decode, orientation: jpegOrientation},
-	PNG:  {config: png.DecodeConfig, pixels: png.Decode, orientation: pngOrientation},
+	JPEG: {config: jpeg.DecodeConfig, pixels: jpeg.Decode, check: checkJPEG, prepare: prepareJPEG, metadata: jpegMetadata},
+	PNG:  {config: png.DecodeConfig, pixels: png.Decode, check: checkPNG, metadata: pngMetadata},
 	GIF:  {config: gif.DecodeConfig, pixels: gif.Decode},
-	WebP: {config: webp.DecodeConfig, pixels: webp.Decode, check: checkWebP, orientation: webpOrientation},
-	BMP:  {config: bmp.DecodeConfig, pixels: bmp.Decode},
-	TIFF: {config: tiff.DecodeConfig, pixels: tiff.Decode, orientation: tiffOrientation},
+	WebP: {config: webp.DecodeConfig, pixels: webp.Decode, check: checkWebP, metadata: webpMetadata},
+	BMP:  {config: bmp.DecodeConfig, pixels: bmp.Decode, check: checkBMP},
+	TIFF: {config: tiff.DecodeConfig, pixels: tiff.Decode, check: checkTIFF, prepare: prepareTIFF, finish: finishTIFF, metadata: tiffMetadata},
 }
 
-// Decode decodes an image and applies its EXIF orientation, as transformers'
+// reader returns what the decoder reads.
+func (c codec) reader(data []byte) io.Reader {
+	if c.prepare == nil {
+		return bytes.NewReader(data)
+	}
+	return c.prepare(data)
+}
+
+// Decode decodes an image and applies the orientation of its EXIF or XMP, as transformers'
 // load_image does.
 //
 // The size is read from the header first and checked against lim before any
@@ -61,7 +76,7 @@ func Decode(data []byte, lim Limits) (m *Image, err error) {
 		return nil, err
 	}
 	c := codecs[f]
-	src, err := c.pixels(bytes.NewReader(data))
+	src, err := c.pixels(c.reader(data))
 	if err != nil {
 		return nil, classify(f, len(data), err)
 	}
@@ -69,8 +84,11 @@ func Decode(data []byte, lim Limits) (m *Image, err error) {
 	if err != nil {
 		return nil, err
 	}
-	if c.orientation != nil {
-		packed = packed.upright(c.orientation(data))
+	if c.finish != nil {
+		c.finish(data, packed)
+	}
+	if c.metadata != nil {
+		packed = packed.upright(c.metadata(data).orientation())
 	}
 	return packed, nil
 }
@@ -87,8 +105,14 @@ func recoverPanic(f Format, err *error) {
 func inspect(f Format, data []byte, lim Limits) (image.Config, error) {
 	c, known := codecs[f]
 	if !known {
-		return image.Config{}, imageErrorf(ErrUnsupported, "data starts with % x, which is not a supported image format: send jpeg, png, gif, webp, bmp or tiff",
-			data[:min(len(data), 8)])
+		if truncatedFormat(data) != "" {
+			return image.Config{}, imageErrorf(ErrCorrupt, "%s", NotImage(data))
+		}
+		return image.Config{}, imageErrorf(ErrUnsupported, "%s", NotImage(data))
+	}
+	// Some decoders reject a very large size with an unspecific error.
+	if err := lim.check(declaredSize(f, data)); errors.Is(err, ErrTooLarge) {
+		return image.Config{}, err
 	}
 	if c.check != nil {
 		if err := c.check(data); err != nil {
@@ -96,19 +120,15 @@ func inspect(f Format, data []byte, lim Limits) (image.Config, error) {
 		}
 	}
 	config, err := c.config(bytes.NewReader(data))
-	return config, checkHeader(f, config, err, data, lim)
+	if err != nil {
+		return config, classify(f, len(data), err)
+	}
+	return config, checkHeader(f, config, data, lim)
 }
 
-// checkHeader checks the header that a decoder has read, with its error.
-func checkHeader(f Format, config image.Config, err error, data []byte, lim Limits) error {
+// checkHeader checks the header that a decoder has read.
+func checkHeader(f Format, config image.Config, data []byte, lim Limits) error {
 	width, height := uint64(config.Width), uint64(config.Height)
-	if err != nil {
-		width, height = declaredSize(f, data)
-		if errors.Is(lim.check(width, height), ErrTooLarge) {
-			return lim.check(width, height)
-		}
-		return classify(f, len(data), err)
-	}
 	if err := lim.check(width, height); err != nil {
 		return err
 	}
@@ -120,7 +140,8 @@ func checkHeader(f Format, config image.Config, err error, data []byte, lim Limi
 	return checkPlausible(f, uint64(len(data)), width, height)
 }
 
-// classify distinguishes a feature that the decoder lacks from corrupt data.
+// classify distinguishes a feature that the decoder lacks, and truncated data, from corrupt
+// data.
 func classify(f Format, size int, err error) error {
 	var (
 		jpegFeature jpeg.UnsupportedError
@@ -131,8 +152,27 @@ func classify(f Format, size int, err error) error {
 	case errors.As(err, &jpegFeature), errors.As(err, &pngFeature), errors.As(err, &tiffFeature),
 		errors.Is(err, bmp.ErrUnsupported):
 		return imageErrorf(ErrUnsupported, "%s image uses an unsupported feature (%v): save it as an 8-bit png or a baseline jpeg", f, err)
-	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-		return imageErrorf(ErrCorrupt, "%s image ends early, after %d bytes: send the whole file", f, size)
+	case isTruncation(err):
+		return endsEarly(f, size)
 	}
 	return imageErrorf(ErrCorrupt, "%s image is malformed: %v", f, err)
+}
+
+// isTruncation reports whether a decoder ran out of data. Some of them report that as text.
+func isTruncation(err error) bool {
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		return true
+	}
+	text := err.Error()
+	for _, end := range [...]string{"EOF", "not enough pixel data", "not enough image data", "short Huffman data"} {
+		if strings.HasSuffix(text, end) {
+			return true
+		}
+	}
+	return false
+}
+
+// endsEarly returns the error for truncated data of size bytes.
+func endsEarly(f Format, size int) error {
+	return imageErrorf(ErrCorrupt, "%s image ends early, after %d bytes: send the whole file", f, size)
 }

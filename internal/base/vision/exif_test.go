@@ -133,14 +133,12 @@ func TestBrokenEXIF(t *testing.T) {
 	block := exifBlock(binary.BigEndian, 6)
 	beyond := bytes.Clone(block)
 	binary.BigEndian.PutUint32(beyond[4:], 1<<31)
-	many := bytes.Clone(block)
-	binary.BigEndian.PutUint32(many[14:], 2)
 	for n := range len(block) - 7 {
 		if m, err := vision.Decode(withEXIF(file.Bytes(), block[:n]), vision.Limits{}); err != nil || m.Width != 40 {
 			t.Errorf("EXIF cut at %d: %v", n, err)
 		}
 	}
-	for _, bad := range [][]byte{beyond, many, []byte("not EXIF at all")} {
+	for _, bad := range [][]byte{beyond, []byte("not EXIF at all")} {
 		if m, err := vision.Decode(withEXIF(file.Bytes(), bad), vision.Limits{}); err != nil || m.Width != 40 {
 			t.Errorf("EXIF % x: %v", bad, err)
 		}

@@ -2,6 +2,7 @@ package vision
 
 import (
 	"encoding/binary"
+	"math"
 
 	"github.com/tensorwire/tensorwire/internal/base/setting"
 )
@@ -33,13 +34,32 @@ func (l Limits) check(width, height uint64) error {
 	case pixels == 0:
 		return imageErrorf(ErrCorrupt, "image is %d x %d pixels, width and height must be at least 1", width, height)
 	case pixels > limit:
-		return imageErrorf(ErrTooLarge, "image is %d x %d pixels (%d), the limit is %d (%s): send a smaller image or raise the setting",
-			width, height, pixels, limit, setting.MaxImagePixels)
+		fitWidth, fitHeight := Fit(width, height, limit)
+		return imageErrorf(ErrTooLarge, "image is %d x %d pixels (%d), the limit is %d (%s): resize it to at most %d x %d, or raise the setting",
+			width, height, pixels, limit, setting.MaxImagePixels, fitWidth, fitHeight)
 	case width > maxSide || height > maxSide:
-		return imageErrorf(ErrTooLarge, "image is %d x %d pixels, the longest supported side is %d",
+		return imageErrorf(ErrTooLarge, "image is %d x %d pixels, the longest supported side is %d: resize or crop it",
 			width, height, maxSide)
 	}
 	return nil
+}
+
+// Fit returns the largest size of the same aspect ratio that has at most limit pixels, each
+// side at least 1 and at most the longest supported one. limit is at least 1.
+func Fit(width, height, limit uint64) (fitWidth, fitHeight uint64) {
+	if width < height {
+		fitHeight, fitWidth = Fit(height, width, limit)
+		return fitWidth, fitHeight
+	}
+	ratio := float64(width) / float64(height)
+	fitWidth = min(uint64(math.Sqrt(float64(limit)*ratio))+1, limit, maxSide)
+	for { // a few times: the first width is at most one too large
+		fitHeight = max(uint64(float64(fitWidth)/ratio), 1)
+		if fitWidth*fitHeight <= limit {
+			return fitWidth, fitHeight
+		}
+		fitWidth--
+	}
 }
 
 // maxPixelsPerByte is the maximum number of pixels that one byte of a format can
@@ -58,14 +78,14 @@ var maxPixelsPerByte = map[Format]uint64{BMP: 8, PNG: 8 * 1032, JPEG: 8 * 128}
 func checkPlausible(f Format, size, width, height uint64) error {
 	density, bounded := maxPixelsPerByte[f]
 	if bounded && width*height > size*density {
-		return imageErrorf(ErrCorrupt, "%s image of %d x %d pixels cannot fit in %d bytes: the data is truncated, send the whole file",
+		return imageErrorf(ErrCorrupt, "%s image ends early: its %d x %d pixels cannot fit in %d bytes, send the whole file",
 			f, width, height, size)
 	}
 	return nil
 }
 
 // declaredSize parses the size from the header, for the formats whose decoders reject
-// a very large size with an unspecific error. It returns zeros if the header is too
+// a very large size with an unspecific error, or are checked before they read it. It returns zeros if the header is too
 // short.
 func declaredSize(f Format, data []byte) (width, height uint64) {
 	switch {
@@ -76,9 +96,9 @@ func declaredSize(f Format, data []byte) (width, height uint64) {
 		// A negative height means that the rows are stored top-down.
 		return uint64(binary.LittleEndian.Uint32(data[18:])), uint64(max(h, -h))
 	case f == TIFF:
-		w, _ := tiffTag(data, tagImageWidth)
-		h, _ := tiffTag(data, tagImageLength)
-		return uint64(w), uint64(h)
+		if d := readDirectory(data); d != nil {
+			return uint64(max(d.number(tagImageWidth, 0), 0)), uint64(max(d.number(tagImageLength, 0), 0))
+		}
 	}
 	return 0, 0
 }

@@ -31,13 +31,11 @@ func pack(f Format, data []byte, src image.Image) (*Image, error) {
 	case *image.CMYK:
 		return packRows(m, 3, src.Pix, src.Stride, 4, cmykToRGB), nil
 	case *image.RGBA64:
-		if src.Opaque() { // 16-bit truecolour without transparency
-			return packRows(m, 3, src.Pix, src.Stride, 8, highBytesRGB), nil
-		}
+		return packRows(m, 3, src.Pix, src.Stride, 8, unpremultiplyHigh), nil
 	case *image.NRGBA64:
 		return packRows(m, 3, src.Pix, src.Stride, 8, highBytesRGB), nil
 	}
-	return packAny(m, src), nil
+	return nil, imageErrorf(ErrUnsupported, "%s image has pixels of an unknown kind (%T): save it as an 8-bit png or a baseline jpeg", f, src)
 }
 
 // packRows converts row by row, from pixels of size bytes each.
@@ -65,16 +63,32 @@ func highBytesRGB(dst, row []byte) {
 }
 
 // unpremultiply divides colour by alpha, as Pillow does from "RGBa" to "RGBA". With an
-// alpha of zero the colour is lost.
+// alpha of zero the colour is black.
 func unpremultiply(dst, row []byte) {
 	for len(dst) >= 3 && len(row) >= 4 {
-		dst[0], dst[1], dst[2] = row[0], row[1], row[2]
-		if a := uint32(row[3]); a != 0 && a != 255 {
-			for c, v := range row[:3] {
-				dst[c] = uint8(min(255*uint32(v)/a, 255))
-			}
-		}
+		unpremultiplyPixel(dst, row[0], row[1], row[2], row[3])
 		dst, row = dst[3:], row[4:]
+	}
+}
+
+// unpremultiplyHigh is unpremultiply for the upper halves of big-endian 16-bit values.
+func unpremultiplyHigh(dst, row []byte) {
+	for len(dst) >= 3 && len(row) >= 8 {
+		unpremultiplyPixel(dst, row[0], row[2], row[4], row[6])
+		dst, row = dst[3:], row[8:]
+	}
+}
+
+func unpremultiplyPixel(dst []byte, r, g, b, a byte) {
+	switch a {
+	case 255:
+		dst[0], dst[1], dst[2] = r, g, b
+	case 0:
+		dst[0], dst[1], dst[2] = 0, 0, 0
+	default:
+		for c, v := range [...]byte{r, g, b} {
+			dst[c] = uint8(min(255*uint32(v)/uint32(a), 255))
+		}
 	}
 }
 
@@ -111,17 +125,4 @@ func packPaletted(m *Image, src *image.Paletted, table *[256]rgb) *Image {
 			copy(dst[3*x:3*x+3], table[index][:])
 		}
 	})
-}
-
-// packAny serves the rare types, such as the transparent RGBA64 of a 16-bit TIFF.
-func packAny(m *Image, src image.Image) *Image {
-	r := src.Bounds()
-	m.Pix = make([]byte, 0, 3*m.Width*m.Height)
-	for y := r.Min.Y; y < r.Max.Y; y++ {
-		for x := r.Min.X; x < r.Max.X; x++ {
-			c := color.NRGBA64Model.Convert(src.At(x, y)).(color.NRGBA64)
-			m.Pix = append(m.Pix, uint8(c.R>>8), uint8(c.G>>8), uint8(c.B>>8))
-		}
-	}
-	return m
 }

@@ -63,7 +63,7 @@ func TestPackEqualsColorModels(t *testing.T) {
 func TestUnpremultiply(t *testing.T) {
 	for _, test := range []struct{ from, want [4]byte }{
 		{[4]byte{10, 20, 30, 255}, [4]byte{10, 20, 30}},
-		{[4]byte{10, 20, 30, 0}, [4]byte{10, 20, 30}},
+		{[4]byte{10, 20, 30, 0}, [4]byte{0, 0, 0}},
 		{[4]byte{50, 100, 0, 100}, [4]byte{127, 255, 0}},
 		{[4]byte{200, 0, 0, 100}, [4]byte{255, 0, 0}},
 	} {

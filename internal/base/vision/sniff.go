@@ -90,27 +90,9 @@ func isBMP(data []byte) bool {
 	return false
 }
 
-// isTIFF requires the byte order mark, 42 in that order, and a first directory on a
-// word boundary after the header (TIFF 6.0, section 2).
+// isTIFF requires the byte order mark, 42 in that order, and a first directory after the
+// header. TIFF 6.0, section 2, requires an even offset, and some encoders write odd ones.
 func isTIFF(data []byte) bool {
-	_, directory, ok := tiffHeader(data)
-	return ok && directory%2 == 0
-}
-
-// tiffHeader reads the byte order of a TIFF structure and the offset of its first
-// directory.
-func tiffHeader(data []byte) (order binary.ByteOrder, directory uint32, ok bool) {
-	if len(data) < 8 {
-		return nil, 0, false
-	}
-	switch string(data[:4]) {
-	case "II*\x00":
-		order = binary.LittleEndian
-	case "MM\x00*":
-		order = binary.BigEndian
-	default:
-		return nil, 0, false
-	}
-	directory = order.Uint32(data[4:])
-	return order, directory, directory >= 8
+	_, _, ok := tiffHeader(data)
+	return ok
 }

@@ -37,7 +37,7 @@ func TestSniff(t *testing.T) {
 		"bmp with pixels in header":   "BM\x46\x00\x00\x00\x00\x00\x00\x00\x10\x00\x00\x00\x28\x00\x00\x00",
 		"jpeg without a next marker":  "\xff\xd8\xff\x00",
 		"jpeg of three bytes":         "\xff\xd8\xff",
-		"tiff with an odd directory":  "II*\x00\x09\x00\x00\x00",
+		"tiff with a directory of 4":  "II*\x00\x04\x00\x00\x00",
 		"big tiff":                    "II+\x00\x08\x00\x00\x00\x10\x00\x00\x00",
 		"riff of sound":               "RIFF\x24\x00\x00\x00WAVEfmt \x10\x00\x00\x00",
 		"png with a changed line end": "\x89PNG\n\x1a\n\x00\x00\x00\x0dIHDR",
