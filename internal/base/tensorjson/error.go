@@ -65,10 +65,27 @@ func noValueError(text []byte, p int) *syntaxError {
 	if f := foreignNameError(text, p); f != nil {
 		return f
 	}
+	if name := encodingName(text, p); name != "" {
+		return syntaxErrorf(p, "the text begins with the byte order mark of %s: send UTF-8 without a byte order mark", name)
+	}
 	if c := text[p]; (c == ']' || c == '}') && p > 0 && lastBefore(text, p) == ',' {
 		return syntaxErrorf(p, "no value after the last comma")
 	}
 	return syntaxErrorf(p, "found %s, want a value", quoteAt(text, p))
+}
+
+// encodingName returns the encoding whose byte order mark the text begins with, or "".
+func encodingName(text []byte, p int) string {
+	switch {
+	case p > 0:
+		return ""
+	case hasLiteral(text, 0, "\ufeff"):
+		return "UTF-8"
+	case hasLiteral(text, 0, "\xff\xfe"), hasLiteral(text, 0, "\xfe\xff"):
+		return "UTF-16"
+	default:
+		return ""
+	}
 }
 
 // badNumberError describes why the number that begins at p is malformed at at.

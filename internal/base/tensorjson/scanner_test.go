@@ -67,7 +67,11 @@ func TestMalformedJSON(t *testing.T) {
 		"\"\xff\"":               "line 1, column 2: the byte 0xff is not valid UTF-8",
 		"\"ä\xc3\"":              "line 1, column 4: the byte 0xc3 is not valid UTF-8",
 		"\"\xed\xa0\x80\"":       "line 1, column 2: the byte 0xed is not valid UTF-8", // a surrogate
-		"\ufeff{}":               "line 1, column 1: found '\\ufeff', want a value",
+		"\ufeff{}":               "line 1, column 1: the text begins with the byte order mark of UTF-8: send UTF-8 without a byte order mark",
+		"\xff\xfe{\x00}\x00":     "line 1, column 1: the text begins with the byte order mark of UTF-16: send UTF-8 without a byte order mark",
+		"\xfe\xff\x00{":          "line 1, column 1: the text begins with the byte order mark of UTF-16: send UTF-8 without a byte order mark",
+		"\x00{\x00}":             "line 1, column 1: found '\\x00', want a value",
+		"[\ufeff]":               "line 1, column 2: found '\\ufeff', want a value",
 		"[\x80]":                 "line 1, column 2: found the byte 0x80, want a value",
 		`[1] // one`:             "line 1, column 5: found '/' after the value",
 		`['a']`:                  "line 1, column 2: found '\\'', want a value",
