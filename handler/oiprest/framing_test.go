@@ -35,7 +35,9 @@ func TestRESTErrorsOfFramingAreTheLast(t *testing.T) {
 		if err := s.Shutdown(t.Context()); err != nil {
 			t.Error(err)
 		}
-		<-served
+		if err := <-served; err != nil {
+			t.Error(err)
+		}
 	}()
 	const hidden = "GET /v2/health/live HTTP/1.1\r\nHost: hidden\r\nConnection: close\r\n\r\n"
 	post := func(path, headers, body string) string {

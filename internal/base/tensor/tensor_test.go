@@ -72,6 +72,7 @@ func TestParseDataType(t *testing.T) {
 }
 
 func TestParseCanonicalDataType(t *testing.T) {
+	t.Parallel()
 	for d := tensor.Bool; d <= tensor.Bytes; d++ {
 		if got, err := tensor.ParseCanonicalDataType(d.String()); err != nil || got != d {
 			t.Errorf("%v: %v, %v", d, got, err)

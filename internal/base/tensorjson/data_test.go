@@ -195,7 +195,7 @@ func TestDataThatDoesNotFit(t *testing.T) {
 		{tensor.FP32, tensor.Shape{2}, `[0.5,nan]`, "[1]: malformed JSON at line 1, column 6: found nan: write NaN"},
 		{tensor.FP32, tensor.Shape{2}, `[0.5,-inf]`, "[1]: malformed JSON at line 1, column 6: found -inf: write -Infinity"},
 		{tensor.FP32, tensor.Shape{2}, `[0.5,+Inf]`, "[1]: malformed JSON at line 1, column 6: found +Inf: write Infinity"},
-		{tensor.FP32, tensor.Shape{2}, `[0.5,Infinit]`, "malformed JSON at line 1, column 9: found 'i', want a comma or ']'"},
+		{tensor.FP32, tensor.Shape{2}, `[0.5,Inf1]`, "malformed JSON at line 1, column 9: found '1', want a comma or ']'"},
 		{tensor.FP32, tensor.Shape{2}, `[0.5,NaN1]`, "malformed JSON at line 1, column 9: found '1', want a comma or ']'"},
 		{tensor.FP32, tensor.Shape{2}, `[0.5,"NaN"]`, "[1]: found a string, FP32 accepts numbers"},
 		{tensor.FP32, tensor.Shape{1}, `NaN`, "found a number, shape [1] needs an array"},
@@ -249,6 +249,17 @@ func TestDataThatDoesNotFit(t *testing.T) {
 			if err := s.End(); err == nil || !strings.HasPrefix(err.Error(), "a[0]") {
 				t.Errorf("%v of %v, %.40s within a text: error %v", test.shape, test.datatype, test.text, err)
 			}
+		}
+	}
+}
+
+// Large data with a wrong number of elements is counted only.
+func TestDataThatDoesNotFitIsDescribedWithinABound(t *testing.T) {
+	t.Parallel()
+	for padding, want := range map[int]string{0: "found 3 values, shape [2, 2] needs 4; [1] has 1 entry, dimension 1 needs 2", 16 << 20: "found 3 values, shape [2, 2] needs 4"} {
+		text := `[[1,2],[3]` + strings.Repeat(" ", padding) + `]`
+		if _, err := parse(text, tensor.FP32, tensor.Shape{2, 2}); err == nil || err.Error() != want {
+			t.Errorf("with %d blanks: %v, want %s", padding, err, want)
 		}
 	}
 }

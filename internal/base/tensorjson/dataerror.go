@@ -112,28 +112,39 @@ func (r *dataReader) rejectCount() {
 	default:
 		count := plural(countValues(r.text[r.at:end]), "value", "values")
 		elements, _ := r.shape.Elements() // Data has checked it
-		r.Fail(fmt.Errorf("found %s, shape %v needs %d%s", count, r.shape, elements, r.misfit()))
+		r.Fail(fmt.Errorf("found %s, shape %v needs %d%s", count, r.shape, elements, r.misfit(end-r.at)))
 	}
 }
 
+// maxMisfitBytes is the size of data up to which misfit searches: that takes longer than to read it.
+const maxMisfitBytes = 16 << 20
+
 // misfit describes the first inner array that does not have the entries of its dimension, for data
-// that is nested as the shape up to there; else it is empty. The data must be valid.
-func (r *dataReader) misfit() string {
+// of size bytes that is nested as the shape up to there; else it is empty. The data must be valid.
+func (r *dataReader) misfit(size int) string {
+	if size > maxMisfitBytes {
+		return ""
+	}
 	s := *r.Scanner
 	s.steps = slices.Clone(s.steps)
 	return misfitIn(&s, r.shape, 0)
 }
 
 func misfitIn(s *Scanner, shape tensor.Shape, dimension int) (found string) {
-	if dimension == len(shape) || s.Kind() != Array {
+	if dimension >= len(shape) || s.Kind() != Array {
 		return ""
 	}
-	count := 0
-	for range s.Array() {
-		if found = misfitIn(s, shape, dimension+1); found != "" {
-			return found
+	begin, count := s.at, 0
+	if first := skipSpace(s.text, begin+1); s.text[first] == '[' {
+		for range s.Array() {
+			if found = misfitIn(s, shape, dimension+1); found != "" {
+				return found
+			}
+			count++
 		}
-		count++
+	} else {
+		s.Skip()
+		count = countValues(s.text[begin:s.at])
 	}
 	if dimension == 0 || int64(count) == shape[dimension] {
 		return ""
@@ -148,20 +159,28 @@ func plural(n int, one, more string) string {
 	return fmt.Sprintf("%d %s", n, more)
 }
 
-// countValues returns the number of values in an array and its inner arrays.
+// countValues returns the number of values in an array and its inner arrays. text must be valid JSON.
 func countValues(text []byte) int {
 	count := 0
 	for p := 0; p < len(text); {
 		switch c := text[p]; {
-		case c == '[', c == ']', c == ',', isSpace(c):
+		case isDelimiter(c):
 			p++
-		default:
+			continue
+		case c == '"', c == '{':
 			p, _ = skipValue(text, p, 0)
-			count++
+		default:
+			for p < len(text) && !isDelimiter(text[p]) {
+				p++
+			}
 		}
+		count++
 	}
 	return count
 }
+
+// isDelimiter reports whether c is outside of an array's values.
+func isDelimiter(c byte) bool { return c == ',' || c == ']' || c == '[' || isSpace(c) }
 
 func isInteger(d tensor.DataType) bool { return d >= tensor.Bool && d <= tensor.Int64 }
 

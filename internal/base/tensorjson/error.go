@@ -105,9 +105,14 @@ func badNumberError(text []byte, p, at int) *syntaxError {
 
 // foreignNames are NaN and the infinities as other languages write them.
 var foreignNames = [...][2]string{
-	{"nan", nanName}, {"NAN", nanName},
-	{"inf", infinityName}, {"INF", infinityName}, {"+Inf", infinityName}, {"+inf", infinityName},
-	{"-inf", negInfinityName}, {"-INF", negInfinityName},
+	{"nan", nanName},
+	{"NAN", nanName},
+	{"inf", infinityName},
+	{"INF", infinityName},
+	{"+Inf", infinityName},
+	{"+inf", infinityName},
+	{"-inf", negInfinityName},
+	{"-INF", negInfinityName},
 }
 
 // foreignNameError describes such a name at p; nil if there is none.

@@ -61,22 +61,17 @@ func (r *dataReader) readArray() bool {
 func (r *dataReader) readElements(p int) (next int, why stop, ok bool) {
 	next, count, why := r.run(p, r.count, r.elements)
 	r.count += count
-	switch why {
-	case atBad:
-		if next < len(r.text) && r.text[next] == '[' {
-			return next, atMore, true
-		}
+	switch {
+	case why == atEnd, why == atOther:
+		return next, why, true
+	case next < len(r.text) && r.text[next] == '[':
+		return next, atMore, true // after all elements, too: it may be empty
+	case why == atBad:
 		r.reject(next)
-		return next, why, false
-	case atMore: // after all elements; an empty array may follow
-		if next < len(r.text) && r.text[next] == '[' {
-			return next, why, true
-		}
+	default:
 		r.rejectCount()
-		return next, why, false
-	case atEnd, atOther:
 	}
-	return next, why, true
+	return next, why, false
 }
 
 // close moves past the outermost bracket, which is at p.

@@ -39,7 +39,7 @@ func TestMalformedJSON(t *testing.T) {
 		`-inf`:                   "line 1, column 1: found -inf: write -Infinity",
 		`+Infinity`:              "line 1, column 1: found +Inf: write Infinity",
 		`NaNN`:                   "line 1, column 4: found 'N' after the value",
-		`Infinit`:                "line 1, column 4: found 'i' after the value",
+		`Inf1`:                   "line 1, column 4: found '1' after the value",
 		`--Inf`:                  "line 1, column 2: found '-', want a digit",
 		`-N`:                     "line 1, column 2: found 'N', want a digit",
 		`{NaN: 1}`:               "line 1, column 2: found 'N', want a key in quotes",

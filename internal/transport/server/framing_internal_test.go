@@ -18,7 +18,7 @@ func TestFieldCounterCountsLinesInPieces(t *testing.T) {
 		"\r\nContent-Lengths: 5\r\n":                               0,
 		"\r\nX: Content-Length: 5\r\n":                             0,
 		"\r\nContent-\nContent-Length: 5":                          1,
-		"\n\n\nContent-Length:\nContent-Length:":                   2,
+		"\n\n\nContent-Length:\nX: y\ncontent-length:":             2,
 		"\r\nContent-Length":                                       0,
 	} {
 		for piece := 1; piece <= len(text)+1; piece++ {
