@@ -21,7 +21,7 @@ var ErrNotRepresentable = errors.New("not representable in JSON")
 //
 // BOOL becomes true and false. Integers keep all their digits, including 64-bit ones.
 // Floats are the shortest decimals that parse back to the same value of their own
-// datatype, also for FP16 and BF16; -0 keeps its sign. BYTES become strings.
+// datatype, also for FP16 and BF16. A negative zero is -0.0. BYTES become strings.
 //
 // NaN and infinities become NaN, Infinity and -Infinity, as Triton writes them. JSON does
 // not have these: JavaScript's JSON.parse rejects them, and Python's json accepts them.

@@ -14,9 +14,12 @@ import (
 // writers that store eight digits at a time and then shorten the result.
 const maxFloatLen = 32
 
+// negativeZero has a point, because Python and RapidJSON read -0 as an integer, which has no sign.
+const negativeZero = "-0.0"
+
 // appendFloat64s appends the floats of data, each followed by a comma. Each is the
-// shortest decimal that parses back to the same value, in encoding/json's format: with
-// an exponent below 1e-6 and from 1e21 up.
+// shortest decimal that parses back to the same value, in encoding/json's format, except for
+// negativeZero: with an exponent below 1e-6 and from 1e21 up.
 //
 // It takes 28 to 78 % of the CPU time of strconv.AppendFloat: see BenchmarkAppendFloats
 // and docs/performance.md.
@@ -62,6 +65,9 @@ func appendFloat(dst []byte, f float64, b dyadic) []byte {
 	f = math.Abs(f)
 	whole := int64(min(f, 1e7))
 	if float64(whole) == f {
+		if f == 0 && negative > 0 {
+			return append(dst, negativeZero[1:]...)
+		}
 		return appendSmall(dst, uint64(whole))
 	}
 	digits, power := b.shortest()

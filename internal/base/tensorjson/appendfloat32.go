@@ -55,6 +55,9 @@ func putFloat32(to *[maxFloatLen]byte, v float32) int {
 	}
 	whole := uint64(int64(f))
 	if float32(whole) == f {
+		if pattern == 0 && at > 0 {
+			return copy(to[:], negativeZero)
+		}
 		return len(appendSmall(to[:at], whole))
 	}
 	digits, power := shortest32(pattern)
