@@ -43,7 +43,7 @@ func fromMessage(m *inference.ModelInferRequest, started time.Time) (*infer.Requ
 func fromInputMessage(m *inference.ModelInferRequest_InferInputTensor) (infer.Input, error) {
 	in := infer.Input{Name: m.GetName(), Tensor: tensor.Tensor{Shape: m.GetShape()}}
 	var err error
-	if in.DataType, err = tensor.ParseDataType(m.GetDatatype()); err != nil {
+	if in.DataType, err = tensor.ParseCanonicalDataType(m.GetDatatype()); err != nil {
 		return in, infer.Invalidf("input %q: %v", in.Name, err)
 	}
 	if _, err := in.Shape.Elements(); err != nil {

@@ -33,7 +33,7 @@ func TestRESTBadRequests(t *testing.T) {
 		status      int
 		says        []string
 	}{
-		"no body":                      {"m", ``, 0, 400, []string{"body", "line 1, column 1"}},
+		"no body":                      {"m", ``, 0, 400, []string{"body", "empty"}},
 		"not an object":                {"m", `[1]`, 0, 400, []string{"body", "an object"}},
 		"cut off":                      {"m", fp32(`"shape":[1,2],"data":[1,`)[:63], 0, 400, []string{`input "x"`, "line 1"}},
 		"behind its end":               {"m", fp32(`"shape":[1,2],"data":[1,2]`) + "x", 0, 400, []string{"body", "line 1", "column"}},
@@ -60,11 +60,15 @@ func TestRESTBadRequests(t *testing.T) {
 		"wrong size":                   {"m", fp32(`"shape":[1,3],"data":[1,2,3]`), 0, 400, []string{`"x"`, "[1, 3]", "[-1, 2]"}},
 		"too few values":               {"m", fp32(`"shape":[2,2],"data":[1,2,3]`), 0, 400, []string{`"x"`, "data", "3", "4"}},
 		"too many values":              {"m", fp32(`"shape":[1,2],"data":[1,2,3]`), 0, 400, []string{`"x"`, "data"}},
-		"ragged":                       {"m", fp32(`"shape":[2,2],"data":[[1],[2,3,4]]`), 0, 400, []string{`"x"`, "data[0]"}},
-		"nested too far":               {"m", fp32(`"shape":[1,2],"data":[[[1,2]]]`), 0, 400, []string{`"x"`, "data[0]"}},
+		"ragged":                       {"m", fp32(`"shape":[2,2],"data":[[1,2],[3]]`), 0, 400, []string{`"x"`, "3 values", "needs 4", "inputs[0].data[1] has 1 entry"}},
+		"a column too many":            {"m", fp32(`"shape":[2,2],"data":[[1,2,3],[4,5,6]]`), 0, 400, []string{`"x"`, "6 values", "needs 4", "inputs[0].data[0] has 3 entries"}},
 		"a value for an array":         {"m", fp32(`"shape":[1,2],"data":1`), 0, 400, []string{`"x"`, "data", "array"}},
 		"a string for a number":        {"m", fp32(`"shape":[1,2],"data":[1,"2"]`), 0, 400, []string{`"x"`, "data[1]"}},
-		"NaN":                          {"m", fp32(`"shape":[1,2],"data":[1,NaN]`), 0, 400, []string{`"x"`, "data[1]", "NaN", "binary"}},
+		"NaN for an integer":           {"bytes", x(`"datatype":"UINT8","shape":[2],"data":[[1],[NaN]]`), 0, 400, []string{`"x"`, "data[1][0]", "NaN", "whole"}},
+		"nan":                          {"m", fp32(`"shape":[1,2],"data":[1,nan]`), 0, 400, []string{`"x"`, "data[1]", "nan", "write NaN"}},
+		"null for a number":            {"m", fp32(`"shape":[1,2],"data":[[1,null]]`), 0, 400, []string{`"x"`, "data[0][1]", "null", "JavaScript", "write NaN"}},
+		"numpy's name of a datatype":   {"m", x(`"datatype":"float32","shape":[1,2],"data":[1,2]`), 0, 400, []string{`"x"`, `"float32"`, "write FP32"}},
+		"a datatype in lower case":     {"m", x(`"datatype":"fp32","shape":[1,2],"data":[1,2]`), 0, 400, []string{`"x"`, `"fp32"`, "write FP32"}},
 		"too large a number":           {"m", fp32(`"shape":[1,2],"data":[1,1e39]`), 0, 400, []string{`"x"`, "data[1]", "1e39"}},
 		"too large a half":             {"halves", x(`"datatype":"FP16","shape":[1],"data":[65520]`), 0, 400, []string{`"x"`, "data[0]", "65520"}},
 		"a fraction for an integer":    {"bytes", x(`"datatype":"UINT8","shape":[1],"data":[1.5]`), 0, 400, []string{`"x"`, "data[0]", "1.5"}},

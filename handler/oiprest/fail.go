@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"strings"
 
 	"github.com/tensorwire/tensorwire/handler/apierr"
 	"github.com/tensorwire/tensorwire/internal/telemetry"
@@ -28,6 +29,9 @@ type statusError struct {
 func (e *statusError) Error() string { return e.text }
 
 func noPath(escaped string) error {
+	if strings.HasSuffix(escaped, "/") {
+		return &statusError{http.StatusNotFound, "there is no " + escaped + " in this API: leave out the slash at its end; docs/rest.md lists its paths"}
+	}
 	return &statusError{http.StatusNotFound, "there is no " + escaped + " in this API; docs/rest.md lists its paths"}
 }
 

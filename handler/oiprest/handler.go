@@ -51,15 +51,25 @@ func New(runner *infer.Runner, management *admin.Service, options Options) *Hand
 // ServeHTTP implements [http.Handler].
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	// The mux would redirect a path such as /v2/models/../x to another of the API's.
-	if p := r.URL.EscapedPath(); path.Clean(p) != p {
+	p := r.URL.EscapedPath()
+	if path.Clean(p) != p && p != root+"/" {
 		h.fail(w, r, noPath(p))
 		return
 	}
 	// net/http inspects the body that it made, so the request stays its own.
 	inner := *r
+	if p == root+"/" {
+		u := *r.URL
+		u.Path, u.RawPath = root, ""
+		inner.URL = &u
+	}
 	inner.Body = &watchedBody{ReadCloser: r.Body}
 	h.mux.ServeHTTP(w, &inner)
 }
+
+// root is the path of the server's metadata. The protocol's OpenAPI definition has it with a slash
+// at its end, as no other path; in Triton no path has one.
+const root = "/v2"
 
 // methods are the handlers of a path by their method. GET also answers HEAD.
 type methods map[string]func(w http.ResponseWriter, r *http.Request) error
@@ -70,7 +80,7 @@ func (h *Handler) addRoutes() {
 	both := func(f func(http.ResponseWriter, *http.Request) error) methods {
 		return methods{http.MethodGet: f, http.MethodPost: f}
 	}
-	h.route("/v2", get(h.serverMetadata))
+	h.route(root, get(h.serverMetadata))
 	h.route("/v2/health/live", get(h.serverLive))
 	h.route("/v2/health/ready", get(h.serverReady))
 	h.route("/v2/models/stats", get(h.modelStatistics))

@@ -2,6 +2,7 @@ package oiprest_test
 
 import (
 	"net/http"
+	"strings"
 	"testing"
 
 	"go.uber.org/goleak"
@@ -35,7 +36,18 @@ func TestRESTMethodsAndPaths(t *testing.T) {
 		{"POST", "/v2/health/live", 405, "GET, HEAD"},
 		{"POST", "/v2/models/m/generate", 404, ""},
 		{"POST", "/v2/models/m/generate_stream", 404, ""},
-		{"GET", "/v2/", 404, ""},
+		{"GET", "/v2", 200, ""},
+		{"HEAD", "/v2", 200, ""},
+		{"GET", "/v2/", 200, ""},
+		{"HEAD", "/v2/", 200, ""},
+		{"POST", "/v2/", 405, "GET, HEAD"},
+		{"GET", "/v2//", 404, ""},
+		{"GET", "/v2/.", 404, ""},
+		{"GET", "/v2/%2F", 404, ""},
+		{"GET", "/v2/health/live/", 404, ""},
+		{"GET", "/v2/health/", 404, ""},
+		{"POST", "/v2/models/m/infer/", 404, ""},
+		{"POST", "/v2/repository/index/", 404, ""},
 		{"GET", "/v2/models", 404, ""},
 		{"GET", "/v2/models/m/", 404, ""},
 		{"GET", "/v2/models/m/versions", 404, ""},
@@ -59,5 +71,18 @@ func TestRESTMethodsAndPaths(t *testing.T) {
 		if a.Status != http.StatusOK && test.method != http.MethodHead {
 			a.Failure(t)
 		}
+	}
+}
+
+// TestTheRootOfTheAPIHasTwoSpellings compares /v2/, which the protocol's OpenAPI definition has, with
+// /v2, which Triton has.
+func TestTheRootOfTheAPIHasTwoSpellings(t *testing.T) {
+	h, _ := handlertest.REST(t, map[string]*infertest.Model{"m": infertest.Echo(tensor.FP32, -1)}, handlertest.Options{})
+	short, long := handlertest.Send(t, h, http.MethodGet, "/v2", nil), handlertest.Send(t, h, http.MethodGet, "/v2/", nil)
+	if long.Status != http.StatusOK || string(long.Body) != string(short.Body) {
+		t.Errorf("/v2/ is %d %s, /v2 is %s", long.Status, long.Body, short.Body)
+	}
+	if other := handlertest.Send(t, h, http.MethodGet, "/v2/models/m/", nil).Failure(t); !strings.Contains(other, "leave out the slash at its end") {
+		t.Errorf("/v2/models/m/: %s", other)
 	}
 }

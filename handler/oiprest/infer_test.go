@@ -230,23 +230,18 @@ func TestTensorsAfterJSONAreNotCopied(t *testing.T) {
 	}
 }
 
-func TestValuesWithoutJSONFormNeedBinaryData(t *testing.T) {
-	for datatype, raw := range map[tensor.DataType][]byte{
-		tensor.FP32:  {0, 0, 0x80, 0x3f, 0, 0, 0xc0, 0x7f}, // 1, NaN
-		tensor.FP16:  {0, 0x3c, 0, 0x7c},                   // 1, infinity
-		tensor.Bytes: handlertest.Elements("a", "\xff"),
-	} {
-		h, _ := handlertest.REST(t, map[string]*infertest.Model{"m": infertest.Echo(datatype, 2)}, handlertest.Options{})
-		text := fmt.Sprintf(`{"inputs":[{"name":"x","datatype":%q,"shape":[2],"parameters":{"binary_data_size":%d}}]}`, datatype, len(raw))
-		a := handlertest.Infer(t, h, text, raw)
-		failure := a.Failure(t)
-		for _, part := range []string{`"y"`, "element 1", "binary_data"} {
-			if a.Status != http.StatusBadRequest || !strings.Contains(failure, part) {
-				t.Errorf("%v: %d %s does not say %s", datatype, a.Status, failure, part)
-			}
+func TestStringsWithoutJSONFormNeedBinaryData(t *testing.T) {
+	raw := handlertest.Elements("a", "\xff")
+	h, _ := handlertest.REST(t, map[string]*infertest.Model{"m": infertest.Echo(tensor.Bytes, 2)}, handlertest.Options{})
+	text := fmt.Sprintf(`{"inputs":[{"name":"x","datatype":"BYTES","shape":[2],"parameters":{"binary_data_size":%d}}]}`, len(raw))
+	a := handlertest.Infer(t, h, text, raw)
+	failure := a.Failure(t)
+	for _, part := range []string{`"y"`, "element 1", "UTF-8", "binary_data"} {
+		if a.Status != http.StatusBadRequest || !strings.Contains(failure, part) {
+			t.Errorf("%d %s does not say %s", a.Status, failure, part)
 		}
-		if a := handlertest.Infer(t, h, strings.TrimSuffix(text, "}")+`,"parameters":{"binary_data_output":true}}`, raw); a.Status != http.StatusOK || !bytes.HasSuffix(a.Body, raw) {
-			t.Errorf("%v: %d %q", datatype, a.Status, a.Body)
-		}
+	}
+	if a := handlertest.Infer(t, h, strings.TrimSuffix(text, "}")+`,"parameters":{"binary_data_output":true}}`, raw); a.Status != http.StatusOK || !bytes.HasSuffix(a.Body, raw) {
+		t.Errorf("%d %q", a.Status, a.Body)
 	}
 }

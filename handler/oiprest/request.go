@@ -1,6 +1,7 @@
 package oiprest
 
 import (
+	"bytes"
 	"fmt"
 	"iter"
 	"maps"
@@ -62,6 +63,9 @@ func (b *binaryOutputs) has(output int) bool {
 // It ignores members that the protocol does not have, and unknown parameters: clients of
 // other servers send some. hold reserves memory for n bytes of tensors.
 func readRequest(request *infer.Request, text, tensors []byte, hold func(n int64) error) (binary binaryOutputs, err error) {
+	if len(bytes.TrimSpace(text)) == 0 {
+		return binary, infer.Invalidf("body: it is empty: send the request as JSON")
+	}
 	r := &requestReader{Scanner: tensorjson.NewScanner(text), request: request, hold: hold}
 	var own parameters
 	for key := range r.members() {

@@ -84,7 +84,7 @@ func (r *requestReader) datatype(in *infer.Input) {
 		return
 	}
 	var err error
-	if in.DataType, err = tensor.ParseDataType(string(name)); err != nil {
+	if in.DataType, err = tensor.ParseCanonicalDataType(string(name)); err != nil {
 		r.Fail(err)
 	}
 }

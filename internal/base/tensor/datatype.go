@@ -78,3 +78,13 @@ func ParseDataType(name string) (DataType, error) {
 	}
 	return Invalid, fmt.Errorf("unknown datatype %q: use one of BOOL, UINT8, UINT16, UINT32, UINT64, INT8, INT16, INT32, INT64, FP16, BF16, FP32, FP64, BYTES", name)
 }
+
+// ParseCanonicalDataType reads the name of a datatype as the Open Inference Protocol
+// writes it ("FP32"). The error for another spelling of it names the canonical one.
+func ParseCanonicalDataType(name string) (DataType, error) {
+	d, err := ParseDataType(name)
+	if err == nil && d.String() != name {
+		return Invalid, fmt.Errorf("unknown datatype %q: write %v", name, d)
+	}
+	return d, err
+}

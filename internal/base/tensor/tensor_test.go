@@ -71,6 +71,23 @@ func TestParseDataType(t *testing.T) {
 	}
 }
 
+func TestParseCanonicalDataType(t *testing.T) {
+	t.Parallel()
+	for d := tensor.Bool; d <= tensor.Bytes; d++ {
+		if got, err := tensor.ParseCanonicalDataType(d.String()); err != nil || got != d {
+			t.Errorf("%v: %v, %v", d, got, err)
+		}
+		if _, err := tensor.ParseCanonicalDataType(strings.ToLower(d.String())); err == nil || !strings.HasSuffix(err.Error(), ": write "+d.String()) {
+			t.Errorf("%v in lower case: %v", d, err)
+		}
+	}
+	for name, want := range map[string]string{"float32": "write FP32", "bool": "write BOOL", "Float16": "write FP16", "float": "use one of BOOL", "": "use one of BOOL", "INVALID": "use one of BOOL"} {
+		if _, err := tensor.ParseCanonicalDataType(name); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: %v, want %s", name, err, want)
+		}
+	}
+}
+
 func TestViewOfUnalignedBytesIsACopy(t *testing.T) {
 	t.Parallel()
 	// Memory of float32 is aligned, so one byte later it is not.

@@ -11,8 +11,8 @@ import (
 	"github.com/tensorwire/tensorwire/internal/base/tensor"
 )
 
-// ErrNotRepresentable reports a value without a JSON form: a NaN, an infinity, or a
-// string that is not valid UTF-8. The protocol's binary tensor data can carry it.
+// ErrNotRepresentable reports a value without a JSON form: a string that is not valid
+// UTF-8. The protocol's binary tensor data can carry it.
 var ErrNotRepresentable = errors.New("not representable in JSON")
 
 // AppendData appends the elements of t to dst as a flat JSON array in row-major order.
@@ -21,9 +21,11 @@ var ErrNotRepresentable = errors.New("not representable in JSON")
 //
 // BOOL becomes true and false. Integers keep all their digits, including 64-bit ones.
 // Floats are the shortest decimals that parse back to the same value of their own
-// datatype, also for FP16 and BF16. BYTES become strings.
+// datatype, also for FP16 and BF16. A negative zero is -0.0. BYTES become strings.
+//
+// NaN and infinities become NaN, Infinity and -Infinity, as Triton writes them. JSON does
+// not have these: JavaScript's JSON.parse rejects them, and Python's json accepts them.
 func AppendData(dst []byte, name string, t tensor.Tensor) ([]byte, error) {
-	bad := -1
 	dst = append(dst, '[')
 	start := len(dst)
 	switch t.DataType {
@@ -46,41 +48,25 @@ func AppendData(dst []byte, name string, t tensor.Tensor) ([]byte, error) {
 	case tensor.Int64:
 		dst = appendIntegers[int64](dst, t.Data)
 	case tensor.FP16:
-		dst, bad = appendHalves(dst, t.Data, float16)
+		dst = appendHalves(dst, t.Data, float16)
 	case tensor.BF16:
-		dst, bad = appendHalves(dst, t.Data, bfloat16)
+		dst = appendHalves(dst, t.Data, bfloat16)
 	case tensor.FP32:
-		dst, bad = appendFloat32s(dst, t.Data)
+		dst = appendFloat32s(dst, t.Data)
 	case tensor.FP64:
-		dst, bad = appendFloat64s(dst, t.Data)
+		dst = appendFloat64s(dst, t.Data)
 	case tensor.Bytes:
-		dst, bad = appendStrings(dst, t.Data)
+		var bad int
+		if dst, bad = appendStrings(dst, t.Data); bad >= 0 {
+			return dst, fmt.Errorf("output %q is %w: element %d is not valid UTF-8; request it with the parameter binary_data", name, ErrNotRepresentable, bad)
+		}
 	default:
 		return dst, fmt.Errorf("output %q: datatype %v has no JSON form", name, t.DataType)
-	}
-	if bad >= 0 {
-		return dst, fmt.Errorf("output %q is %w: element %d is %s; request it with the parameter binary_data", name, ErrNotRepresentable, bad, found(t, bad))
 	}
 	if len(dst) > start {
 		dst = dst[:len(dst)-1] // the trailing comma
 	}
 	return append(dst, ']'), nil
-}
-
-// found describes an element without a JSON form.
-func found(t tensor.Tensor, index int) string {
-	if t.DataType == tensor.Bytes {
-		return "not valid UTF-8"
-	}
-	if t.DataType == tensor.FP64 {
-		values, _ := tensor.View[float64](t.Data)
-		return strconv.FormatFloat(values[index], 'g', -1, 64)
-	}
-	values, err := tensor.Float32s(t)
-	if err != nil {
-		return "not a number"
-	}
-	return strconv.FormatFloat(float64(values[index]), 'g', -1, 32)
 }
 
 // maxIntegerLen bounds the characters of an integer with its sign and a comma.
@@ -115,12 +101,13 @@ func appendIntegers[T integer](dst, data []byte) []byte {
 	return dst
 }
 
-func appendHalves(dst, data []byte, h half) (out []byte, bad int) {
+func appendHalves(dst, data []byte, h half) []byte {
 	values, _ := tensor.View[uint16](data)
-	for i, v := range values {
+	for _, v := range values {
 		fraction, exponent := uint64(v)&(1<<h.fraction-1), int(v&0x7fff)>>h.fraction
 		if exponent == 2*h.bias+1 {
-			return dst, i
+			dst = append(append(dst, nameOf(fraction != 0, v>>15 != 0)...), ',')
+			continue
 		}
 		b := fromFields(fraction, exponent, h.fraction, h.bias)
 		f := math.Ldexp(float64(b.mantissa), b.exponent)
@@ -129,9 +116,10 @@ func appendHalves(dst, data []byte, h half) (out []byte, bad int) {
 		}
 		dst = append(appendFloat(dst, f, b), ',')
 	}
-	return dst, -1
+	return dst
 }
 
+// appendStrings stops at the first element that is not valid UTF-8. bad is its index, or -1.
 func appendStrings(dst, data []byte) (out []byte, bad int) {
 	i := 0
 	for element := range tensor.BytesElements(data) {

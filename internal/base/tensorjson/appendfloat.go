@@ -14,22 +14,25 @@ import (
 // writers that store eight digits at a time and then shorten the result.
 const maxFloatLen = 32
 
+// negativeZero has a point, because Python and RapidJSON read -0 as an integer, which has no sign.
+const negativeZero = "-0.0"
+
 // appendFloat64s appends the floats of data, each followed by a comma. Each is the
-// shortest decimal that parses back to the same value, in encoding/json's format: with
-// an exponent below 1e-6 and from 1e21 up. bad is the index of the first infinity or
-// NaN, at which it stops, or -1.
+// shortest decimal that parses back to the same value, in encoding/json's format, except for
+// negativeZero: with an exponent below 1e-6 and from 1e21 up.
 //
 // It takes 28 to 78 % of the CPU time of strconv.AppendFloat: see BenchmarkAppendFloats
 // and docs/performance.md.
-func appendFloat64s(dst, data []byte) (out []byte, bad int) {
+func appendFloat64s(dst, data []byte) []byte {
 	values, _ := tensor.View[float64](data)
-	for i, f := range values {
+	for _, f := range values {
 		if f-f != 0 {
-			return dst, i
+			dst = append(append(dst, nameOf(math.IsNaN(f), f < 0)...), ',')
+			continue
 		}
 		dst = append(appendFloat(dst, f, decompose(f)), ',')
 	}
-	return dst, -1
+	return dst
 }
 
 func decompose[T float](v T) dyadic {
@@ -62,6 +65,9 @@ func appendFloat(dst []byte, f float64, b dyadic) []byte {
 	f = math.Abs(f)
 	whole := int64(min(f, 1e7))
 	if float64(whole) == f {
+		if f == 0 && negative > 0 {
+			return append(dst, negativeZero[1:]...)
+		}
 		return appendSmall(dst, uint64(whole))
 	}
 	digits, power := b.shortest()

@@ -22,23 +22,24 @@ const (
 
 // appendFloat32s is appendFloat64s for float32, the datatype of most tensors. Its fast
 // path saves 15 to 32 % of the CPU time of appendFloat on typical outputs.
-func appendFloat32s(dst, data []byte) (out []byte, bad int) {
+func appendFloat32s(dst, data []byte) []byte {
 	values, _ := tensor.View[float32](data)
 	for start := 0; start < len(values); start += floatsPerChunk {
 		chunk := values[start:min(start+floatsPerChunk, len(values))]
 		dst = slices.Grow(dst, (len(chunk)+1)*maxFloatLen)
 		room, end := dst[:cap(dst)], len(dst)
-		for i, v := range chunk {
+		for _, v := range chunk {
 			if math.Float32bits(v)&infinite32 == infinite32 {
-				return dst[:end], start + i
+				end += copy(room[end:], nameOf(v != v, v < 0))
+			} else {
+				end += putFloat32((*[maxFloatLen]byte)(room[end:]), v)
 			}
-			end += putFloat32((*[maxFloatLen]byte)(room[end:]), v)
 			room[end] = ','
 			end++
 		}
 		dst = dst[:end]
 	}
-	return dst, -1
+	return dst
 }
 
 // putFloat32 writes v, which must be finite, and returns the number of characters.
@@ -54,6 +55,9 @@ func putFloat32(to *[maxFloatLen]byte, v float32) int {
 	}
 	whole := uint64(int64(f))
 	if float32(whole) == f {
+		if pattern == 0 && at > 0 {
+			return copy(to[:], negativeZero)
+		}
 		return len(appendSmall(to[:at], whole))
 	}
 	digits, power := shortest32(pattern)

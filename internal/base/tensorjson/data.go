@@ -6,15 +6,17 @@ import (
 	"github.com/tensorwire/tensorwire/internal/base/tensor"
 )
 
-// Data reads a tensor's elements: an array that nests as shape does, a flat array of
-// all elements in row-major order, or for a scalar a bare value.
+// Data reads a tensor's elements in row-major order: an array, or for a scalar a bare
+// value. Inner arrays only group the elements. They need not nest as shape does, not even
+// evenly, as for Triton; only the number of elements must be that of the shape.
 //
 // The result has the layout of tensor.Tensor.Data, aligned for the datatype. It reuses
 // dst from its first byte if dst is aligned and has the capacity, otherwise it is new
 // memory. It never aliases the text. A shape with more elements than the text can hold
 // allocates nothing, so a short request cannot claim much memory.
 //
-// FP16, BF16, FP32 and FP64 accept numbers that do not round to infinity. Integer
+// FP16, BF16, FP32 and FP64 accept numbers that do not round to infinity, NaN, Infinity
+// and -Infinity. A zero keeps its sign. Integer
 // datatypes accept whole numbers in their range; 1.0 and 1e3 are whole, because JSON
 // has one number type and some clients write every number that way. BOOL accepts true,
 // false, 1 and 0. BYTES accepts strings; the elements are their UTF-8 bytes. An error
@@ -35,9 +37,9 @@ func (s *Scanner) Data(dst []byte, datatype tensor.DataType, shape tensor.Shape)
 		s.Skip() // sets the error
 		return nil
 	}
-	r := &dataReader{Scanner: s, start: s.at, datatype: datatype, shape: shape}
+	r := &dataReader{Scanner: s, datatype: datatype, shape: shape}
 	if !s.mayHold(elements) {
-		r.rejectCount(elements)
+		r.rejectCount()
 		return nil
 	}
 	r.elements = int(elements)
@@ -68,13 +70,10 @@ func (s *Scanner) mayHold(elements int64) bool { return elements <= int64(len(s.
 // dataReader parses one tensor's elements.
 type dataReader struct {
 	*Scanner
-	start    int // offset of the elements in the text
 	datatype tensor.DataType
 	shape    tensor.Shape
 	elements int
 	count    int // elements read so far
-	nested   bool
-	index    []int // the element's index in each enclosing array, for errors
 
 	// run reads elements from..to-1; the first begins at p.
 	run func(p, from, to int) (next, count int, why stop)

@@ -3,6 +3,7 @@ package tensorjson
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/tensorwire/tensorwire/internal/base/tensor"
 )
@@ -10,20 +11,46 @@ import (
 // The functions in this file describe why a tensor's data is rejected. They parse the
 // text again, so that the fast path keeps no state for errors.
 
-func (r *dataReader) fail(at int, err error) {
-	r.setError(at, false, err)
+// failAt sets the error for the element at p.
+func (r *dataReader) failAt(p int, err error) {
+	r.err = newError(r.pathAt(r.indexesAt(p)), r.text, p, false, err)
 }
 
-func (r *dataReader) setSyntaxError(f *syntaxError) {
-	r.setError(f.at, true, errors.New(f.message))
+// failSyntaxAt sets the error for the malformed element at p.
+func (r *dataReader) failSyntaxAt(p int, f *syntaxError) {
+	r.err = newError(r.pathAt(r.indexesAt(p)), r.text, f.at, true, errors.New(f.message))
 }
 
-func (r *dataReader) setError(at int, syntax bool, err error) {
+func (r *dataReader) pathAt(indexes []int) string {
 	path := []byte(r.Path())
-	for _, i := range r.index {
+	for _, i := range indexes {
 		path = step{index: i}.append(path)
 	}
-	r.err = newError(string(path), r.text, at, syntax, err)
+	return string(path)
+}
+
+// indexesAt returns the index of the element at p in each array of the data around it. What is
+// before p must be valid.
+func (r *dataReader) indexesAt(p int) []int {
+	var indexes []int
+	for at := r.at; at < p; {
+		switch c := r.text[at]; {
+		case c == '[':
+			indexes = append(indexes, 0)
+			at++
+		case c == ']':
+			indexes = indexes[:len(indexes)-1]
+			at++
+		case c == ',':
+			indexes[len(indexes)-1]++
+			at++
+		case isSpace(c):
+			at++
+		default:
+			at, _ = skipValue(r.text, at, 0)
+		}
+	}
+	return indexes
 }
 
 // reject sets the error for the element at p.
@@ -38,17 +65,17 @@ func (r *dataReader) reject(p int) {
 	}
 	switch {
 	case kind == Invalid:
-		r.setSyntaxError(noValueError(r.text, p))
+		r.failSyntaxAt(p, noValueError(r.text, p))
 	case kind == String && r.datatype == tensor.Bytes:
 		if _, _, f := stringEnd(r.text, p); f != nil {
-			r.setSyntaxError(f)
+			r.failSyntaxAt(p, f)
 		}
 	case kind == Number && r.datatype != tensor.Bytes:
 		r.rejectNumber(p)
-	case kind == Array:
-		r.fail(p, fmt.Errorf("found an array: the data is nested deeper than shape %v", r.shape))
+	case kind == Null && isFloat(r.datatype):
+		r.failAt(p, fmt.Errorf("found null, %v accepts numbers; JavaScript writes NaN and infinities as null: write NaN, Infinity or -Infinity, or send binary tensor data", r.datatype))
 	default:
-		r.fail(p, fmt.Errorf("found %v, %v accepts %s", kind, r.datatype, accepts))
+		r.failAt(p, fmt.Errorf("found %v, %v accepts %s", kind, r.datatype, accepts))
 	}
 }
 
@@ -57,56 +84,72 @@ func (r *dataReader) rejectNumber(p int) {
 	literal := r.text[p:n.end]
 	switch {
 	case !ok:
-		r.setSyntaxError(badNumberError(r.text, p, n.end))
+		r.failSyntaxAt(p, badNumberError(r.text, p, n.end))
 	case isInteger(r.datatype):
 		below, above := limits(r.datatype)
 		_, status := n.integer(r.text, below, above)
-		r.fail(p, integerError(literal, status, r.datatype))
+		r.failAt(p, integerError(literal, status, r.datatype))
 	default:
-		r.fail(p, tooLargeError(literal, r.datatype))
+		r.failAt(p, tooLargeError(literal, r.datatype))
 	}
 }
 
-// rejectShallow sets the error for a missing inner array at p.
-func (r *dataReader) rejectShallow(p int) {
-	kind := kindAt(r.text, p)
-	if kind == Invalid {
-		r.setSyntaxError(noValueError(r.text, p))
-		return
-	}
-	r.fail(p, fmt.Errorf("found %v, shape %v needs arrays nested %d deep, or a flat array", kind, r.shape, len(r.shape)))
+// rejectSeparator sets the error for what is at p instead of a comma or a closing bracket.
+func (r *dataReader) rejectSeparator(p int) {
+	f := separatorError(r.text, p, ']')
+	indexes := r.indexesAt(p)
+	r.err = newError(r.pathAt(indexes[:len(indexes)-1]), r.text, p, true, errors.New(f.message))
 }
 
-// rejectLength sets the error for an array that has another number of entries than
-// want. The array begins at the Scanner's position and is nested in depth other arrays.
-func (r *dataReader) rejectLength(want int64, depth int) {
-	r.index = r.index[:depth]
-	begin := r.at
-	end, f := skipValue(r.text, begin, r.depth+depth)
-	if f != nil {
-		r.setSyntaxError(f)
-		return
-	}
-	count := countEntries(r.text[begin:end])
-	if !r.nested {
-		r.fail(begin, fmt.Errorf("found %s, shape %v needs %d", plural(count, "value", "values"), r.shape, want))
-		return
-	}
-	r.fail(begin, fmt.Errorf("found %s, dimension %d of shape %v needs %d", plural(count, "entry", "entries"), depth, r.shape, want))
-}
-
-// rejectCount sets the error for data with fewer elements than the shape has.
-func (r *dataReader) rejectCount(elements int64) {
+// rejectCount sets the error for data with another number of elements than the shape has.
+func (r *dataReader) rejectCount() {
 	end, f := skipValue(r.text, r.at, r.depth)
 	switch {
 	case f != nil:
 		r.setSyntaxError(f)
 	case r.text[r.at] != '[':
-		r.fail(r.at, fmt.Errorf("found %v, shape %v needs an array", r.Kind(), r.shape))
+		r.Fail(fmt.Errorf("found %v, shape %v needs an array", r.Kind(), r.shape))
 	default:
 		count := plural(countValues(r.text[r.at:end]), "value", "values")
-		r.fail(r.at, fmt.Errorf("found %s, shape %v needs %d", count, r.shape, elements))
+		elements, _ := r.shape.Elements() // Data has checked it
+		r.Fail(fmt.Errorf("found %s, shape %v needs %d%s", count, r.shape, elements, r.misfit(end-r.at)))
 	}
+}
+
+// maxMisfitBytes is the size of data up to which misfit searches: that takes longer than to read it.
+const maxMisfitBytes = 16 << 20
+
+// misfit describes the first inner array that does not have the entries of its dimension, for data
+// of size bytes that is nested as the shape up to there; else it is empty. The data must be valid.
+func (r *dataReader) misfit(size int) string {
+	if size > maxMisfitBytes {
+		return ""
+	}
+	s := *r.Scanner
+	s.steps = slices.Clone(s.steps)
+	return misfitIn(&s, r.shape, 0)
+}
+
+func misfitIn(s *Scanner, shape tensor.Shape, dimension int) (found string) {
+	if dimension >= len(shape) || s.Kind() != Array {
+		return ""
+	}
+	begin, count := s.at, 0
+	if first := skipSpace(s.text, begin+1); s.text[first] == '[' {
+		for range s.Array() {
+			if found = misfitIn(s, shape, dimension+1); found != "" {
+				return found
+			}
+			count++
+		}
+	} else {
+		s.Skip()
+		count = countValues(s.text[begin:s.at])
+	}
+	if dimension == 0 || int64(count) == shape[dimension] {
+		return ""
+	}
+	return fmt.Sprintf("; %s has %s, dimension %d needs %d", s.Path(), plural(count, "entry", "entries"), dimension, shape[dimension])
 }
 
 func plural(n int, one, more string) string {
@@ -116,34 +159,32 @@ func plural(n int, one, more string) string {
 	return fmt.Sprintf("%d %s", n, more)
 }
 
-// countEntries returns the number of entries of an array. text must be valid JSON.
-func countEntries(text []byte) int {
-	count := 0
-	for p := skipSpace(text, 1); text[p] != ']'; count++ {
-		p, _ = skipValue(text, p, 0)
-		if p = skipSpace(text, p); text[p] == ',' {
-			p = skipSpace(text, p+1)
-		}
-	}
-	return count
-}
-
-// countValues returns the number of values in an array and its inner arrays.
+// countValues returns the number of values in an array and its inner arrays. text must be valid JSON.
 func countValues(text []byte) int {
 	count := 0
 	for p := 0; p < len(text); {
 		switch c := text[p]; {
-		case c == '[', c == ']', c == ',', isSpace(c):
+		case isDelimiter(c):
 			p++
-		default:
+			continue
+		case c == '"', c == '{':
 			p, _ = skipValue(text, p, 0)
-			count++
+		default:
+			for p < len(text) && !isDelimiter(text[p]) {
+				p++
+			}
 		}
+		count++
 	}
 	return count
 }
 
+// isDelimiter reports whether c is outside of an array's values.
+func isDelimiter(c byte) bool { return c == ',' || c == ']' || c == '[' || isSpace(c) }
+
 func isInteger(d tensor.DataType) bool { return d >= tensor.Bool && d <= tensor.Int64 }
+
+func isFloat(d tensor.DataType) bool { return d >= tensor.FP16 && d <= tensor.FP64 }
 
 // limits returns the largest magnitudes of an integer datatype's negative and positive
 // values.

@@ -7,9 +7,9 @@
 // records the data's position for later. AppendData writes a tensor as a flat array,
 // AppendString a string.
 //
-// The JSON is strict RFC 8259: no trailing commas, comments, leading zeros, NaN or
-// Infinity. Strings must be valid UTF-8 without unpaired surrogates. Two limits go
-// beyond the RFC: an object that is iterated over must not repeat a key, because two
+// The JSON is RFC 8259 and, as for Triton, the numbers NaN, Infinity and -Infinity, also
+// as Inf and -Inf. There are no trailing commas, comments and leading zeros. Strings must be
+// valid UTF-8 without unpaired surrogates. Two limits go beyond the RFC: an object that is iterated over must not repeat a key, because two
 // parsers could otherwise see two different requests, and nesting is limited to
 // MaxDepth.
 //

@@ -62,8 +62,11 @@ func noValueError(text []byte, p int) *syntaxError {
 	if p >= len(text) {
 		return syntaxErrorf(p, "unexpected end, want a value")
 	}
-	if name := nonFiniteName(text, p); name != "" {
-		return nonFiniteError(p, name)
+	if f := foreignNameError(text, p); f != nil {
+		return f
+	}
+	if name := encodingName(text, p); name != "" {
+		return syntaxErrorf(p, "the text begins with the byte order mark of %s: send UTF-8 without a byte order mark", name)
 	}
 	if c := text[p]; (c == ']' || c == '}') && p > 0 && lastBefore(text, p) == ',' {
 		return syntaxErrorf(p, "no value after the last comma")
@@ -71,12 +74,26 @@ func noValueError(text []byte, p int) *syntaxError {
 	return syntaxErrorf(p, "found %s, want a value", quoteAt(text, p))
 }
 
+// encodingName returns the encoding whose byte order mark the text begins with, or "".
+func encodingName(text []byte, p int) string {
+	switch {
+	case p > 0:
+		return ""
+	case hasLiteral(text, 0, "\ufeff"):
+		return "UTF-8"
+	case hasLiteral(text, 0, "\xff\xfe"), hasLiteral(text, 0, "\xfe\xff"):
+		return "UTF-16"
+	default:
+		return ""
+	}
+}
+
 // badNumberError describes why the number that begins at p is malformed at at.
 func badNumberError(text []byte, p, at int) *syntaxError {
-	name := nonFiniteName(text, p)
+	if f := foreignNameError(text, p); f != nil {
+		return f
+	}
 	switch {
-	case name != "":
-		return nonFiniteError(p, name)
 	case at >= len(text):
 		return syntaxErrorf(at, "unexpected end within a number")
 	case isDigit(text[at]):
@@ -86,18 +103,26 @@ func badNumberError(text []byte, p, at int) *syntaxError {
 	}
 }
 
-func nonFiniteError(p int, name string) *syntaxError {
-	return syntaxErrorf(p, "JSON has no %s; send binary tensor data instead", name)
+// foreignNames are NaN and the infinities as other languages write them.
+var foreignNames = [...][2]string{
+	{"nan", nanName},
+	{"NAN", nanName},
+	{"inf", infinityName},
+	{"INF", infinityName},
+	{"+Inf", infinityName},
+	{"+inf", infinityName},
+	{"-inf", negInfinityName},
+	{"-INF", negInfinityName},
 }
 
-// nonFiniteName returns the infinity or NaN at p as other languages write it, or "".
-func nonFiniteName(text []byte, p int) string {
-	for _, name := range [...]string{"NaN", "nan", "Infinity", "-Infinity", "inf", "-inf"} {
-		if hasLiteral(text, p, name) {
-			return name
+// foreignNameError describes such a name at p; nil if there is none.
+func foreignNameError(text []byte, p int) *syntaxError {
+	for _, name := range foreignNames {
+		if hasLiteral(text, p, name[0]) {
+			return syntaxErrorf(p, "found %s: write %s", name[0], name[1])
 		}
 	}
-	return ""
+	return nil
 }
 
 // separatorError describes what is at p instead of a comma or the closing bracket.

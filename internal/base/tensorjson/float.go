@@ -16,6 +16,15 @@ func isFloat32[T float]() bool {
 	return unsafe.Sizeof(zero) == 4
 }
 
+// parseFloat rounds the number at p to the nearest T, as toFloat does. A NaN or an infinity that is
+// written as such is ok.
+func parseFloat[T float](text []byte, p int, n number) (value T, ok bool) {
+	if n.nonFinite != finite {
+		return T(n.nonFinite.value(n.negative)), true
+	}
+	return toFloat[T](n.decimal(text), text[p:n.end])
+}
+
 // toFloat rounds a decimal to the nearest T, ties to even. The result is that of
 // strconv.ParseFloat for text, the number's characters. ok is false if it is infinite.
 func toFloat[T float](d decimal, text []byte) (value T, ok bool) {

@@ -37,7 +37,7 @@ func floatRun[T float](text []byte, p int, dst []T) (next, count int, why stop) 
 		if !ok {
 			return p, i, atBad
 		}
-		value, ok := toFloat[T](n.decimal(text), text[p:n.end])
+		value, ok := parseFloat[T](text, p, n)
 		if !ok {
 			return p, i, atBad
 		}

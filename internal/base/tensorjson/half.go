@@ -51,8 +51,11 @@ func (h half) run(text []byte, p int, dst []uint16) (next, count int, why stop) 
 }
 
 // parse rounds a number to the nearest half, ties to even. ok is false if the result is
-// infinite.
+// infinite and the number is not.
 func (h half) parse(text []byte, n number) (pattern uint16, ok bool) {
+	if n.nonFinite != finite {
+		return n.nonFinite.pattern(h, n.negative), true
+	}
 	d := n.decimal(text)
 	f, ok := toFloat[float64](d, text[n.whole:n.end])
 	if !ok {

@@ -103,6 +103,9 @@ const (
 // does not exceed the given one for its sign. 1.0 and 1e3 are whole: JSON has one
 // number type, and some clients write every number that way.
 func (n number) integer(text []byte, below, above uint64) (value uint64, status wholeness) {
+	if n.nonFinite != finite {
+		return 0, notWhole
+	}
 	digits, fraction := text[n.whole:n.wholeEnd], text[n.fraction:n.fractionEnd]
 	for len(fraction) > 0 && fraction[len(fraction)-1] == '0' {
 		fraction = fraction[:len(fraction)-1]

@@ -7,23 +7,13 @@ func (r *dataReader) read() bool {
 	if r.text[r.at] != '[' {
 		return r.readScalar()
 	}
-	first := skipSpace(r.text, r.at+1)
-	r.nested = len(r.shape) > 1 && first < len(r.text) && r.text[first] == '['
-	if r.nested && r.depth+len(r.shape) > MaxDepth {
-		r.setSyntaxError(depthError(first))
-		return false
-	}
-	if r.nested {
-		r.index = make([]int, 0, len(r.shape))
-		return r.readNested(0)
-	}
-	return r.readRow(r.elements, 0)
+	return r.readArray()
 }
 
 // readScalar reads a value outside an array.
 func (r *dataReader) readScalar() bool {
 	if len(r.shape) > 0 {
-		r.fail(r.at, fmt.Errorf("found %v, shape %v needs an array", r.Kind(), r.shape))
+		r.failAt(r.at, fmt.Errorf("found %v, shape %v needs an array", r.Kind(), r.shape))
 		return false
 	}
 	if _, count, _ := r.run(r.at, 0, 1); count == 0 {
@@ -35,74 +25,59 @@ func (r *dataReader) readScalar() bool {
 	return true
 }
 
-// readRow reads an array of that many elements without inner arrays, nested in depth
-// other arrays.
-func (r *dataReader) readRow(elements, depth int) bool {
-	p := skipSpace(r.text, r.at+1)
-	if p < len(r.text) && r.text[p] == ']' {
-		return r.close(p, 0, int64(elements), depth)
+// readArray reads an array and its inner arrays. Only the order of the elements and their number
+// count.
+func (r *dataReader) readArray() bool {
+	p, depth, why := r.at, 0, atMore
+	for {
+		for why == atMore && p < len(r.text) && r.text[p] == '[' {
+			if depth++; r.depth+depth > MaxDepth {
+				r.setSyntaxError(depthError(p))
+				return false
+			}
+			if p = skipSpace(r.text, p+1); p < len(r.text) && r.text[p] == ']' {
+				why = atEnd // of an empty array
+			}
+		}
+		if why == atMore {
+			var ok bool
+			if p, why, ok = r.readElements(p); !ok {
+				return false
+			}
+		}
+		for ; why == atEnd; p, why = nextElement(r.text, p+1) {
+			if depth--; depth == 0 {
+				return r.close(p)
+			}
+		}
+		if why == atOther {
+			r.rejectSeparator(p)
+			return false
+		}
 	}
-	next, count, why := r.run(p, r.count, r.count+elements)
+}
+
+// readElements reads the elements from p up to the end of their array or an inner array.
+func (r *dataReader) readElements(p int) (next int, why stop, ok bool) {
+	next, count, why := r.run(p, r.count, r.elements)
 	r.count += count
-	switch why {
-	case atEnd:
-		return r.close(next, count, int64(elements), depth)
-	case atMore:
-		r.rejectLength(int64(elements), depth)
-	case atBad:
-		r.index = append(r.index[:depth], count)
+	switch {
+	case why == atEnd, why == atOther:
+		return next, why, true
+	case next < len(r.text) && r.text[next] == '[':
+		return next, atMore, true // after all elements, too: it may be empty
+	case why == atBad:
 		r.reject(next)
-	case atOther:
-		r.setSyntaxError(separatorError(r.text, next, ']'))
+	default:
+		r.rejectCount()
 	}
-	return false
+	return next, why, false
 }
 
-// readNested reads the array of a dimension other than the last.
-func (r *dataReader) readNested(dimension int) bool {
-	begin, size := r.at, r.shape[dimension]
-	p := skipSpace(r.text, begin+1)
-	if p < len(r.text) && r.text[p] == ']' {
-		return r.close(p, 0, size, dimension)
-	}
-	for i := 0; int64(i) < size; i++ {
-		r.index = append(r.index[:dimension], i)
-		if p >= len(r.text) || r.text[p] != '[' {
-			r.rejectShallow(p)
-			return false
-		}
-		r.at = p
-		if !r.readInner(dimension + 1) {
-			return false
-		}
-		var why stop
-		switch p, why = nextElement(r.text, r.at); why {
-		case atEnd:
-			r.at = begin
-			return r.close(p, i+1, size, dimension)
-		case atOther:
-			r.setSyntaxError(separatorError(r.text, p, ']'))
-			return false
-		case atMore, atBad:
-		}
-	}
-	r.at = begin
-	r.rejectLength(size, dimension)
-	return false
-}
-
-func (r *dataReader) readInner(dimension int) bool {
-	if dimension == len(r.shape)-1 {
-		return r.readRow(int(r.shape[dimension]), dimension)
-	}
-	return r.readNested(dimension)
-}
-
-// close moves past the bracket at p. It closes an array of count entries that begins at
-// the Scanner's position and is nested in depth other arrays.
-func (r *dataReader) close(p, count int, want int64, depth int) bool {
-	if int64(count) != want {
-		r.rejectLength(want, depth)
+// close moves past the outermost bracket, which is at p.
+func (r *dataReader) close(p int) bool {
+	if r.count != r.elements {
+		r.rejectCount()
 		return false
 	}
 	r.at = p + 1

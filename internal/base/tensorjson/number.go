@@ -7,6 +7,7 @@ type number struct {
 	whole, wholeEnd, fraction, fractionEnd, end int
 	exponent                                    int
 	negative                                    bool
+	nonFinite                                   nonFinite // such a number has no digits
 }
 
 // maxExponent clamps exponents. Digits before or after the point can compensate for an
@@ -24,7 +25,8 @@ func scanNumber(text []byte, p int) (n number, ok bool) {
 	p = skipDigits(text, p)
 	n.wholeEnd, n.fraction, n.fractionEnd, n.end = p, p, p, p
 	if p == n.whole {
-		return n, false
+		n.nonFinite, n.end = scanNonFinite(text, p)
+		return n, n.nonFinite != finite
 	}
 	if text[n.whole] == '0' && p > n.whole+1 {
 		n.end = n.whole + 1

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"math"
 	"math/big"
+	"regexp"
 	"strings"
 
 	"github.com/tensorwire/tensorwire/internal/base/tensor"
@@ -21,46 +22,102 @@ func hugePower(text []byte) bool {
 	return false
 }
 
+var nonFinite = regexp.MustCompile(`"(?:[^"\\]|\\.)*"?|-?(?:NaN|Infinity|Inf)`)
+
+// replaceNonFinite replaces each NaN and infinity outside strings.
+func replaceNonFinite(text []byte, by func(name string) string) []byte {
+	return nonFinite.ReplaceAllFunc(text, func(found []byte) []byte {
+		if found[0] == '"' {
+			return found
+		}
+		return []byte(by(string(found)))
+	})
+}
+
+// placeholders are numbers for NaN and the infinities in a text without huge powers.
+var placeholders = map[string]float64{"0e-77701": math.NaN(), "0e-77702": math.Inf(1), "0e-77703": math.Inf(-1)}
+
+func placeholder(name string) string {
+	switch {
+	case strings.HasSuffix(name, "NaN"):
+		return " 0e-77701 "
+	case name[0] == '-':
+		return " 0e-77703 "
+	default:
+		return " 0e-77702 "
+	}
+}
+
+// nonFiniteBytes returns a NaN or an infinity as Data reads it.
+func nonFiniteBytes(d tensor.DataType, value float64) []byte {
+	index := 0
+	switch {
+	case math.IsInf(value, 1):
+		index = 1
+	case math.IsInf(value, -1):
+		index = 2
+	}
+	switch d {
+	case tensor.FP16:
+		return tensor.AsBytes([]uint16{[...]uint16{0x7e00, 0x7c00, 0xfc00}[index]})
+	case tensor.BF16:
+		return tensor.AsBytes([]uint16{[...]uint16{0x7fc0, 0x7f80, 0xff80}[index]})
+	case tensor.FP32:
+		return tensor.AsBytes([]uint32{[...]uint32{0x7fc00000, 0x7f800000, 0xff800000}[index]})
+	default:
+		return tensor.AsBytes([]uint64{[...]uint64{0x7ff8 << 48, 0x7ff << 52, 0xfff << 52}[index]})
+	}
+}
+
+// oneNaN returns data with each NaN of a float datatype as the one that Data reads.
+func oneNaN(d tensor.DataType, data []byte) []byte {
+	data = bytes.Clone(data)
+	for _, f := range formats {
+		if f.datatype != d {
+			continue
+		}
+		for i, value := range f.values(data) {
+			if math.IsNaN(value) {
+				copy(data[i*d.Size():], nonFiniteBytes(d, value))
+			}
+		}
+	}
+	return data
+}
+
 // reference implements Data with encoding/json and exact arithmetic.
 func reference(text []byte, d tensor.DataType, shape tensor.Shape) (data []byte, ok bool) {
 	elements, err := shape.Elements()
+	text = replaceNonFinite(text, placeholder)
 	decoder := json.NewDecoder(bytes.NewReader(text))
 	decoder.UseNumber()
 	var value any
 	if err != nil || d == tensor.Invalid || d > tensor.Bytes || !json.Valid(text) || decoder.Decode(&value) != nil {
 		return nil, false
 	}
-	array, isArray := value.([]any)
-	if !isArray {
-		return referenceElement(nil, d, value, len(shape) == 0)
+	if _, isArray := value.([]any); !isArray && len(shape) > 0 {
+		return nil, false
 	}
-	if len(shape) > 1 && len(array) > 0 {
-		if _, nested := array[0].([]any); nested {
-			return referenceNested(nil, d, shape, array)
-		}
-	}
-	return referenceNested(nil, d, tensor.Shape{elements}, array)
-}
-
-func referenceNested(data []byte, d tensor.DataType, shape tensor.Shape, array []any) ([]byte, bool) {
-	ok := int64(len(array)) == shape[0]
-	for _, value := range array {
-		if len(shape) == 1 {
-			data, ok = referenceElement(data, d, value, ok)
-		} else {
-			inner, isArray := value.([]any)
-			if ok = ok && isArray; ok {
-				data, ok = referenceNested(data, d, shape[1:], inner)
-			}
-		}
-		if !ok {
+	flat := flatten(nil, value)
+	ok = int64(len(flat)) == elements
+	for _, element := range flat {
+		if data, ok = referenceElement(data, d, element, ok); !ok {
 			return nil, false
 		}
 	}
-	if !ok {
-		return nil, false
+	return data, ok
+}
+
+// flatten appends the elements of nested arrays.
+func flatten(flat []any, value any) []any {
+	array, isArray := value.([]any)
+	if !isArray {
+		return append(flat, value)
 	}
-	return data, true
+	for _, inner := range array {
+		flat = flatten(flat, inner)
+	}
+	return flat
 }
 
 func referenceElement(data []byte, d tensor.DataType, value any, ok bool) ([]byte, bool) {
@@ -75,6 +132,9 @@ func referenceElement(data []byte, d tensor.DataType, value any, ok bool) ([]byt
 	case json.Number:
 		if d >= tensor.FP16 && d <= tensor.FP64 {
 			return referenceFloat(data, d, value.String(), ok)
+		}
+		if _, ok := placeholders[value.String()]; ok {
+			return nil, false
 		}
 		exact, _ := new(big.Rat).SetString(value.String())
 		if !exact.IsInt() || d == tensor.Bytes {
@@ -100,6 +160,9 @@ func referenceElement(data []byte, d tensor.DataType, value any, ok bool) ([]byt
 }
 
 func referenceFloat(data []byte, d tensor.DataType, number string, ok bool) ([]byte, bool) {
+	if value, nonFinite := placeholders[number]; nonFinite {
+		return append(data, nonFiniteBytes(d, value)...), ok
+	}
 	for _, f := range formats {
 		if f.datatype != d {
 			continue

@@ -36,7 +36,7 @@ func kindAt(text []byte, p int) Kind {
 		return Array
 	case c == '"':
 		return String
-	case c == '-' || isDigit(c):
+	case c == '-' || isDigit(c) || isNonFinite(text, p):
 		return Number
 	case hasLiteral(text, p, "true"), hasLiteral(text, p, "false"):
 		return Bool
@@ -139,14 +139,14 @@ func (s *Scanner) Int64() int64 {
 	return int64(value)
 }
 
-// Float64 reads a number, rounded to the nearest float64. A number that rounds to
-// infinity is an error.
+// Float64 reads a number, rounded to the nearest float64, or NaN or an infinity. Digits
+// that round to infinity are an error.
 func (s *Scanner) Float64() float64 {
 	n, ok := s.number()
 	if !ok {
 		return 0
 	}
-	value, ok := toFloat[float64](n.decimal(s.text), s.text[s.at:n.end])
+	value, ok := parseFloat[float64](s.text, s.at, n)
 	if !ok {
 		s.Fail(tooLargeError(s.text[s.at:n.end], tensor.FP64))
 		return 0

@@ -35,8 +35,14 @@ func TestMalformedJSON(t *testing.T) {
 		`{"a": 1`:                "line 1, column 8: unexpected end, want a comma or '}'",
 		`{`:                      "line 1, column 2: unexpected end, want a key",
 		`{a: 1}`:                 "line 1, column 2: found 'a', want a key in quotes",
-		`[NaN]`:                  "line 1, column 2: JSON has no NaN; send binary tensor data instead",
-		`-Infinity`:              "line 1, column 1: JSON has no -Infinity; send binary tensor data instead",
+		`[nan]`:                  "line 1, column 2: found nan: write NaN",
+		`-inf`:                   "line 1, column 1: found -inf: write -Infinity",
+		`+Infinity`:              "line 1, column 1: found +Inf: write Infinity",
+		`NaNN`:                   "line 1, column 4: found 'N' after the value",
+		`Inf1`:                   "line 1, column 4: found '1' after the value",
+		`--Inf`:                  "line 1, column 2: found '-', want a digit",
+		`-N`:                     "line 1, column 2: found 'N', want a digit",
+		`{NaN: 1}`:               "line 1, column 2: found 'N', want a key in quotes",
 		`01`:                     "line 1, column 1: a number must not have leading zeros",
 		`-`:                      "line 1, column 2: unexpected end within a number",
 		`+1`:                     "line 1, column 1: found '+', want a value",
@@ -61,7 +67,11 @@ func TestMalformedJSON(t *testing.T) {
 		"\"\xff\"":               "line 1, column 2: the byte 0xff is not valid UTF-8",
 		"\"ä\xc3\"":              "line 1, column 4: the byte 0xc3 is not valid UTF-8",
 		"\"\xed\xa0\x80\"":       "line 1, column 2: the byte 0xed is not valid UTF-8", // a surrogate
-		"\ufeff{}":               "line 1, column 1: found '\\ufeff', want a value",
+		"\ufeff{}":               "line 1, column 1: the text begins with the byte order mark of UTF-8: send UTF-8 without a byte order mark",
+		"\xff\xfe{\x00}\x00":     "line 1, column 1: the text begins with the byte order mark of UTF-16: send UTF-8 without a byte order mark",
+		"\xfe\xff\x00{":          "line 1, column 1: the text begins with the byte order mark of UTF-16: send UTF-8 without a byte order mark",
+		"\x00{\x00}":             "line 1, column 1: found '\\x00', want a value",
+		"[\ufeff]":               "line 1, column 2: found '\\ufeff', want a value",
 		"[\x80]":                 "line 1, column 2: found the byte 0x80, want a value",
 		`[1] // one`:             "line 1, column 5: found '/' after the value",
 		`['a']`:                  "line 1, column 2: found '\\'', want a value",
@@ -72,6 +82,7 @@ func TestMalformedJSON(t *testing.T) {
 		}
 	}
 	for _, text := range []string{
+		`NaN`, `-NaN`, `[Inf,-Inf]`, `{"a": Infinity, "b": -Infinity}`,
 		`{}`, `[]`, ` [ ] `, `""`, `0`, `-0`, `-0.0e-0`, `1E+2`, `null`, `[true,false,null]`, `{"a":{"b":[{}]},"c":""}`,
 		`"\"\\\/\b\f\n\r\t\u0000\ud83d\ude00"`, "\"\x7f😀\"", "\r\n\t 1 \r\n",
 		strings.Repeat("[", 128) + strings.Repeat("]", 128),
@@ -186,6 +197,8 @@ func TestErrorsNameAcceptedValues(t *testing.T) {
 		{`"1"`, func(s *tensorjson.Scanner) { s.Int64() }, "found a string, want a number"},
 		{`1.5`, func(s *tensorjson.Scanner) { s.Int64() }, "1.5 is not a whole number; INT64 accepts whole numbers"},
 		{`9223372036854775808`, func(s *tensorjson.Scanner) { s.Int64() }, "9223372036854775808 is out of range; INT64 accepts -9223372036854775808 to 9223372036854775807"},
+		{`NaN`, func(s *tensorjson.Scanner) { s.Int64() }, "NaN is not a whole number; INT64 accepts whole numbers"},
+		{`[1, -Infinity]`, func(s *tensorjson.Scanner) { s.Shape() }, "[1]: -Infinity is not a whole number; INT64 accepts whole numbers"},
 		{`1e400`, func(s *tensorjson.Scanner) { s.Float64() }, "1e400 is too large for FP64"},
 		{`0`, func(s *tensorjson.Scanner) { s.Bool() }, "found a number, want a boolean"},
 		{`[]`, func(s *tensorjson.Scanner) { s.Parameter() }, "found an array, want a string, a number or a boolean"},
@@ -225,6 +238,8 @@ func TestParameters(t *testing.T) {
 		`18446744073709551615`: uint64(math.MaxUint64),
 		`1.0`:                  1.0,
 		`-2e3`:                 -2000.0,
+		`Infinity`:             math.Inf(1),
+		`-Inf`:                 math.Inf(-1),
 	} {
 		s := tensorjson.NewScanner([]byte(text))
 		if got := s.Parameter(); got != want || s.End() != nil {

@@ -13,7 +13,7 @@ func skipValue(text []byte, p, depth int) (next int, f *syntaxError) {
 	case c == '"':
 		p, _, f = stringEnd(text, p)
 		return p, f
-	case c == '-' || isDigit(c):
+	case c == '-' || isDigit(c) || isNonFinite(text, p):
 		n, ok := scanNumber(text, p)
 		if !ok {
 			return p, badNumberError(text, p, n.end)

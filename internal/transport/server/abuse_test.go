@@ -193,6 +193,7 @@ func TestConnectionsAreBounded(t *testing.T) {
 			if answer := raw(t, address, request, 10*time.Second); !strings.HasPrefix(answer, "HTTP/1.1 200 ") {
 				t.Errorf("when there is room: %q", answer)
 			}
+			eventually(t, "that has closed", func() bool { n, _ := s.Connections(); return n == 2 })
 			if _, err := grpcClient(t, address).FastPredict(t.Context(), &modelserving.FastInferenceRequest{}); err != nil {
 				t.Errorf("HTTP/2: %v", err)
 			}

@@ -87,10 +87,18 @@ func (l *limitedListener) Accept() (net.Conn, error) {
 		}
 		peer := admission.PeerOf(tcp.RemoteAddr())
 		if l.connections.admit(peer) {
-			return &connection{TCPConn: tcp, connections: l.connections, peer: peer, share: l.connections.budget.Connect(peer)}, nil
+			return l.connections.wrap(tcp, peer), nil
 		}
 		l.connections.refuse(tcp)
 	}
+}
+
+func (c *connections) wrap(tcp *net.TCPConn, peer netip.Addr) *connection {
+	nc := &connection{TCPConn: tcp, connections: c, peer: peer, share: c.budget.Connect(peer)}
+	if !c.encrypted {
+		nc.framing = newFraming()
+	}
+	return nc
 }
 
 // tooManyConnections is the response to a connection above the limits.
@@ -129,7 +137,17 @@ type connection struct {
 	connections *connections
 	peer        netip.Addr
 	share       *admission.Conn // nil without a budget
+	framing     *framing        // nil under TLS
 	once        sync.Once
+}
+
+// Read implements [net.Conn].
+func (c *connection) Read(p []byte) (int, error) {
+	n, err := c.TCPConn.Read(p)
+	if c.framing != nil {
+		c.framing.received(p[:n], len(p))
+	}
+	return n, err
 }
 
 // Close implements [net.Conn].
@@ -150,7 +168,7 @@ func withConnection(ctx context.Context, nc net.Conn) context.Context {
 	if over, ok := nc.(*tls.Conn); ok {
 		nc = over.NetConn()
 	}
-	if c, ok := nc.(*connection); ok && c.share != nil {
+	if c, ok := nc.(*connection); ok {
 		return context.WithValue(ctx, connectionKey{}, c)
 	}
 	return ctx

@@ -70,13 +70,15 @@ func newEndpoint(e Endpoint, options Options) (*endpoint, error) {
 		return nil, err
 	}
 	built := &endpoint{Endpoint: e, connections: newConnections(e.TLS != nil, options), http: &http.Server{
-		Handler:           handler,
+		Handler:           closeAmbiguous(handler),
 		TLSConfig:         e.TLS,
 		ReadHeaderTimeout: options.HeaderTimeout,
 		IdleTimeout:       options.IdleTimeout,
 		MaxHeaderBytes:    maxHeaderBytes,
 		ConnContext:       withConnection,
-		ErrorLog:          slog.NewLogLogger(options.Logger.Handler(), slog.LevelDebug),
+		// net/http's own response to OPTIONS * would bypass the handler, and so closeAmbiguous.
+		DisableGeneralOptionsHandler: true,
+		ErrorLog:                     slog.NewLogLogger(options.Logger.Handler(), slog.LevelDebug),
 	}}
 	if options.NetHTTP2 {
 		return built, useNetHTTP2(built.http, options)

@@ -69,6 +69,17 @@ def test_json(http_client, datatype, shape):
     np.testing.assert_array_equal(got, sent)
 
 
+@pytest.mark.parametrize("sent_binary", [True, False])
+@pytest.mark.parametrize("datatype", ["FP16", "FP32", "FP64"])
+def test_json_not_finite(http_client, datatype, sent_binary):
+    sent = np.array([[np.nan, np.inf, -np.inf, -0.0]], dtype=DATATYPES[datatype])
+    tensors = [http_client.input("INPUT0", sent, sent_binary)]
+    result = http_client.call("infer", model(datatype), tensors, outputs=[http_client.output("OUTPUT0", binary=False)])
+    got = result.as_numpy("OUTPUT0")
+    np.testing.assert_array_equal(got, sent)
+    assert np.signbit(got[0, 3])
+
+
 def test_json_output_of_bf16(http_client):
     sent = np.array([[1.5, -2, 3e38]], dtype=ml_dtypes.bfloat16)
     tensors = [http_client.input("INPUT0", sent)]
