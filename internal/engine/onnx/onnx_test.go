@@ -157,6 +157,7 @@ func TestSignature(t *testing.T) {
 			{Op: "Identity", Inputs: []string{"p"}, Outputs: []string{"y"}},
 		},
 		// Old files list weights among the inputs.
+		IR: 3,
 		Inputs: []onnxtest.Value{
 			{Name: "x", Elem: onnxtest.Float32, Dims: []any{"batch", 2}},
 			{Name: "w", Elem: onnxtest.Float32, Dims: []any{2, 2}},

@@ -47,11 +47,3 @@ func isOutOfMemory(failure *ort.Error) bool {
 	}
 	return false
 }
-
-// isShapeMismatch reports whether the runtime rejected an output's memory because of its
-// shape. The runtime has no error code for that, only texts: "The output OrtValue
-// provided ... has shape", and in older versions "OrtValue shape verification failed".
-func isShapeMismatch(err error) bool {
-	failure, ok := errors.AsType[*ort.Error](err)
-	return ok && strings.Contains(failure.Message, "OrtValue")
-}
