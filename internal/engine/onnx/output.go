@@ -50,6 +50,7 @@ func (o *output) allocate(inputs []tensor.Tensor, buffers *outputBuffers) (t ten
 	}
 	size, err := shape.ByteSize(o.spec.DataType)
 	if err != nil || size > o.limit {
+		// An unreliable prediction rejects nothing before the run.
 		if o.prediction.reliable() {
 			return tensor.Tensor{}, false, o.tooLarge(shape)
 		}
@@ -58,7 +59,18 @@ func (o *output) allocate(inputs []tensor.Tensor, buffers *outputBuffers) (t ten
 	return tensor.Tensor{DataType: o.spec.DataType, Shape: shape, Data: buffers.allocateMarked(size)}, true, nil
 }
 
-// read copies the output at index i, which the runtime allocated in a completed run.
+// exceeds returns the error for an output whose predicted shape is above the limit; nil for
+// others.
+func (o *output) exceeds(inputs []tensor.Tensor) error {
+	shape, ok := o.prediction.shape(inputs)
+	if size, err := shape.ByteSize(o.spec.DataType); ok && (err != nil || size > o.limit) {
+		return o.tooLarge(shape)
+	}
+	return nil
+}
+
+// read copies the output at index i, which the runtime allocated in a completed run. With an
+// engine.ErrTooLarge the tensor has only a shape.
 func (o *output) read(ctx context.Context, call *ort.Call, i int, buffers *outputBuffers) (tensor.Tensor, error) {
 	d, shape, size, err := call.OutputInfo(i)
 	switch {
@@ -67,7 +79,7 @@ func (o *output) read(ctx context.Context, call *ort.Call, i int, buffers *outpu
 	case d != o.spec.DataType:
 		return tensor.Tensor{}, fmt.Errorf("%w: output %q has datatype %v, but the graph declares %v", engine.ErrRun, o.spec.Name, d, o.spec.DataType)
 	case size > o.limit:
-		return tensor.Tensor{}, o.tooLarge(shape)
+		return tensor.Tensor{Shape: shape}, o.tooLarge(shape)
 	}
 	t := tensor.Tensor{DataType: d, Shape: shape, Data: buffers.allocate(size)}
 	if o.columns != nil {

@@ -93,3 +93,30 @@ func TestWrongPredictionOfOneOutput(t *testing.T) {
 		earlier = append(earlier, got[2])
 	}
 }
+
+// An output above the limit is an error of its own also before its prediction can be relied
+// on: after the run, or when the run finds no memory. Requests of other sizes go on.
+func TestFirstOutputThatIsTooLarge(t *testing.T) {
+	for name, c := range map[string]struct {
+		limit int64
+		rows  []int64
+	}{
+		"after the run":        {64 << 20, []int64{2, 3, 2}},
+		"by a lack of memory":  {0, []int64{1 << 22, 1 << 22}},
+		"before the third run": {64 << 20, []int64{2, 3, 1 << 22}},
+	} {
+		s, err := tryLoad(t, rowsOf64MiB(), engine.LoadOptions{MaxOutputBytes: c.limit})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, rows := range c.rows {
+			in := floats(make([]float32, rows), rows, 1)
+			if _, err := s.Run(t.Context(), []tensor.Tensor{in}); !errors.Is(err, engine.ErrTooLarge) {
+				t.Errorf("%s: error %v", name, err)
+			}
+		}
+		if _, err := s.Run(t.Context(), []tensor.Tensor{floats([]float32{1}, 1, 1)}); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}

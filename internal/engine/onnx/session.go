@@ -86,7 +86,7 @@ func (s *session) Run(ctx context.Context, inputs []tensor.Tensor) (*engine.Resu
 	start := time.Now()
 	call, err := s.model.Call()
 	if err != nil {
-		return nil, s.runError(ctx, err)
+		return nil, s.runError(ctx, inputs, err)
 	}
 	defer call.Release()
 	for i := range inputs {
@@ -129,7 +129,7 @@ func (s *session) compute(ctx context.Context, call *ort.Call, inputs, outputs [
 		if repeated {
 			s.predictions.wasted.Add(1)
 		}
-		return nil, s.runError(ctx, err)
+		return nil, s.runError(ctx, inputs, err)
 	case buffers.unwritten():
 		// Run again with new memory, so that unwritten elements are zero.
 		s.unwritten.Store(true)
@@ -139,7 +139,7 @@ func (s *session) compute(ctx context.Context, call *ort.Call, inputs, outputs [
 	case buffers.marked > 0 && !s.verified.Load():
 		s.verified.Store(true)
 	}
-	if err := s.readOutputs(ctx, call, &buffers, outputs); err != nil {
+	if err := s.readOutputs(ctx, call, &buffers, inputs, outputs); err != nil {
 		return nil, err
 	}
 	if !s.predictions.isProven(key) && s.predictions.learn(key, s.outputs, inputs, outputs) && repeated {
@@ -155,13 +155,16 @@ func (s *session) mayBePrediction(ctx context.Context, key uint64, err error) bo
 }
 
 // readOutputs copies the outputs that the runtime allocated.
-func (s *session) readOutputs(ctx context.Context, call *ort.Call, buffers *outputBuffers, outputs []tensor.Tensor) (err error) {
+func (s *session) readOutputs(ctx context.Context, call *ort.Call, buffers *outputBuffers, inputs, outputs []tensor.Tensor) (err error) {
 	for i := range s.outputs {
 		o := &s.outputs[i]
 		if outputs[o.index].DataType != tensor.Invalid {
 			continue
 		}
-		if outputs[o.index], err = o.read(ctx, call, i, buffers); err != nil {
+		if outputs[o.index], err = o.read(ctx, call, i, buffers); errors.Is(err, engine.ErrTooLarge) {
+			s.predictions.learn(0, s.outputs[i:i+1], inputs, outputs)
+		}
+		if err != nil {
 			return err
 		}
 	}
