@@ -91,6 +91,14 @@ func TestSession(t *testing.T) {
 	})
 }
 
+func TestSessionWithOptionalInput(t *testing.T) {
+	enginetest.TestOptional(t, func(t *testing.T) engine.Session { return load(t, onnxtest.Scaled()) })
+}
+
+func TestSessionWithWrongShape(t *testing.T) {
+	enginetest.TestWrongShape(t, func(t *testing.T) engine.Session { return load(t, onnxtest.WrongShape()) })
+}
+
 // The runtime determines the shape of an output whose dimension name no input has.
 func TestSessionWithOutputOfUnknownShape(t *testing.T) {
 	enginetest.Test(t, func(t *testing.T) engine.Session {
