@@ -22,3 +22,6 @@ func PlanOutputs(s *engine.Signature, limit int64) (int, error) {
 	}
 	return len(planOutputs(&model{signature: s}, limit)), nil
 }
+
+// WithoutLocations is withoutLocations.
+var WithoutLocations = withoutLocations
