@@ -2,11 +2,13 @@ package onnx
 
 import (
 	"bufio"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 
+	"github.com/tensorwire/tensorwire/internal/base/modelformat"
 	"github.com/tensorwire/tensorwire/internal/base/tensor"
 	"github.com/tensorwire/tensorwire/internal/engine"
 )
@@ -27,7 +29,26 @@ func readModel(path string) (*model, error) {
 	if err != nil {
 		return nil, err
 	}
-	return parseModel(f, info.Size())
+	m, err := parseModel(f, info.Size())
+	if err != nil {
+		return nil, cmp.Or(otherFormat(f, info.Size()), err)
+	}
+	return m, nil
+}
+
+// otherFormat names what a file is that is no ONNX model; nil when that is unknown.
+func otherFormat(f io.ReaderAt, size int64) error {
+	if size == 0 {
+		return fmt.Errorf("%w: the file is empty: copy or download it again", engine.ErrBadModel)
+	}
+	beginning := make([]byte, min(size, modelformat.Beginning))
+	if _, err := f.ReadAt(beginning, 0); err != nil {
+		return nil //nolint:nilerr // the error of the parser says it
+	}
+	if format, ok := modelformat.Recognize(beginning); ok {
+		return fmt.Errorf("%w: the file is no ONNX model, but %s: %s", engine.ErrBadModel, format.Name, format.Remedy)
+	}
+	return nil
 }
 
 // model is what an ONNX file says of a model.
@@ -80,6 +101,9 @@ func parseModel(r io.ReadSeeker, size int64) (*model, error) {
 	})
 	if errors.Is(err, errOutside) || errors.Is(err, errNotFile) {
 		return nil, fmt.Errorf("%w: %w", engine.ErrBadModel, err)
+	}
+	if errors.Is(err, errTruncated) {
+		return nil, fmt.Errorf("%w: not an ONNX model, or a part of one: %w: copy or download it again", engine.ErrBadModel, err)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("%w: not an ONNX model: %w", engine.ErrBadModel, err)
