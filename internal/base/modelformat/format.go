@@ -48,9 +48,9 @@ var signatures = []struct {
 	{0, "7z\xbc\xaf\x27\x1c", Format{"a 7z archive", unpack}},
 	{0, "Rar!\x1a", Format{"a rar archive", unpack}},
 	{257, "ustar", Format{"a tar archive", unpack}},
-	{4, "TFL3", Format{"a TensorFlow Lite model", "convert it with tf2onnx (--tflite)"}},
+	{4, "TFL3", Format{"a TensorFlow Lite model", "convert it with tf2onnx (option tflite)"}},
 	{4, "ORTM", Format{"a model in ONNX Runtime's own format (.ort)", "use the .onnx file that it was made of"}},
-	{0, "\x89HDF\r\n\x1a\n", Format{"an HDF5 file, as Keras writes it", tf2onnx + " (--keras)"}},
+	{0, "\x89HDF\r\n\x1a\n", Format{"an HDF5 file, as Keras writes it", tf2onnx + " (option keras)"}},
 	{0, "GGUF", Format{"a GGUF model", "use its original with ONNX weights"}},
 	{0, "\x93NUMPY", Format{"an array of NumPy", "use the .onnx file of the model"}},
 	{0, "%PDF", Format{"a PDF document", download}},
@@ -74,7 +74,7 @@ func Recognize(beginning []byte) (Format, bool) {
 }
 
 // archive recognizes zip archives. PyTorch and Keras save models as such; the first entry
-// tells which.
+// distinguishes them.
 func archive(b []byte) Format {
 	switch {
 	case !bytes.HasPrefix(b, []byte("PK\x03\x04")):
@@ -82,7 +82,7 @@ func archive(b []byte) Format {
 	case bytes.Contains(b, []byte("/data.pkl")), bytes.Contains(b, []byte("/byteorder")), bytes.Contains(b, []byte("/constants.pkl")), bytes.Contains(b, []byte("/.format_version")):
 		return Format{"a PyTorch model", torch}
 	case bytes.Contains(b, []byte("metadata.json")), bytes.Contains(b, []byte("config.json")):
-		return Format{"a zip archive, perhaps of a Keras model", tf2onnx + " (--keras), or " + unpack}
+		return Format{"a zip archive, perhaps of a Keras model", tf2onnx + " (option keras), or " + unpack}
 	}
 	return Format{"a zip archive", unpack}
 }
@@ -113,7 +113,7 @@ func savedModel(b []byte) Format {
 	const maxName = 1 << 10
 	if rest, ok := bytes.CutPrefix(b, []byte("\x08\x01\x12")); ok {
 		if size, n := binary.Uvarint(rest); n > 0 && size > maxName {
-			return Format{"a TensorFlow SavedModel", tf2onnx + " (--saved-model, with its directory)"}
+			return Format{"a TensorFlow SavedModel", tf2onnx + " (option saved-model, with the directory of the file)"}
 		}
 	}
 	return Format{}
@@ -122,7 +122,7 @@ func savedModel(b []byte) Format {
 // graphDef recognizes a frozen graph of TensorFlow: nodes with a name and an operator.
 func graphDef(b []byte) Format {
 	if len(b) > 4 && b[0] == 0x0a && (bytes.Contains(b, []byte("Placeholder")) || bytes.Contains(b, []byte("Const"))) {
-		return Format{"a graph of TensorFlow (.pb)", tf2onnx + " (--graphdef)"}
+		return Format{"a graph of TensorFlow (.pb)", tf2onnx + " (option graphdef)"}
 	}
 	return Format{}
 }

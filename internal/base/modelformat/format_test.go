@@ -100,7 +100,7 @@ func TestRecognize(t *testing.T) {
 	}
 }
 
-// ONNX files are not taken for another format, whatever their first field is.
+// ONNX files are not reported as another format. Any field may be the first.
 func TestONNXIsNoOtherFormat(t *testing.T) {
 	graph := field(7, field(1, field(1, "Placeholder")+field(4, "Const")))
 	for name, content := range map[string]string{

@@ -62,7 +62,7 @@ func TestWrongPredictionsProveNothing(t *testing.T) {
 		t.Error("a wrong prediction left something proven")
 	}
 	if _, ok := outputs[0].prediction.shape(square); ok {
-		t.Error("a wrong prediction is used again")
+		t.Error("a wrong prediction is not dropped")
 	}
 }
 

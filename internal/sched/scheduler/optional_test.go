@@ -50,8 +50,8 @@ func (m *scaled2) Run(_ context.Context, inputs []tensor.Tensor) (*engine.Result
 
 func (m *scaled2) Close() error { return nil }
 
-// Requests that give an optional input are not joined, also where its first dimension could
-// be taken for the batch. Those without it are.
+// Requests that give an optional input are not joined, also where its first dimension has
+// the size of the batch. Those without it are.
 func TestRequestsWithOptionalInputsRunAlone(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		inner := &scaled2{hold: time.Second}

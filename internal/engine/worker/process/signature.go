@@ -3,6 +3,7 @@ package process
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"unicode/utf8"
 
 	"github.com/tensorwire/tensorwire/internal/base/tensor"
@@ -53,6 +54,8 @@ func checkSpec(spec engine.TensorSpec) error {
 		return fmt.Errorf("a name of %d bytes", max(len(spec.Name), len(spec.Producer)))
 	case len(spec.Labels) > maxLabels:
 		return fmt.Errorf("%d labels", len(spec.Labels))
+	case slices.ContainsFunc(spec.Labels, func(label string) bool { return !utf8.ValidString(label) }):
+		return errors.New("a label that is not UTF-8")
 	case !utf8.ValidString(spec.Name):
 		return errors.New("a name that is not UTF-8")
 	case spec.DataType > tensor.Bytes:
