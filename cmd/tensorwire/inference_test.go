@@ -241,8 +241,9 @@ func TestBadInferRequestsOverGRPC(t *testing.T) {
 			r.Inputs[1].Contents = &inference.InferTensorContents{Fp32Contents: []float32{1}}
 		}, invalid, `input "a"`},
 		"sizes that differ": {func(r *inference.ModelInferRequest) {
-			r.Inputs[1].Shape, r.RawInputContents[1] = []int64{2, 3}, make([]byte, 24)
-		}, invalid, `"batch"`},
+			r.Inputs[0].Shape, r.RawInputContents[0] = []int64{2, 3}, make([]byte, 24)
+			r.Inputs[1].Shape, r.RawInputContents[1] = []int64{3, 3}, make([]byte, 36)
+		}, invalid, "broadcast"},
 		"version of letters": {func(r *inference.ModelInferRequest) { r.ModelVersion = "one" }, invalid, "'one'"},
 		"version of a path":  {func(r *inference.ModelInferRequest) { r.ModelVersion = "../../1" }, invalid, "'../../1'"},
 		"model of a path":    {func(r *inference.ModelInferRequest) { r.ModelName = "../sum" }, connect.CodeNotFound, "Request for unknown model"},

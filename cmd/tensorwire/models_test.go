@@ -127,7 +127,7 @@ func TestPullsThatFail(t *testing.T) {
 		"stall timeout -1s": {[]string{"models", "pull", url, "--name", "cats", "--stall-timeout=-1s"}, exitUsage, "--stall-timeout is -1s"},
 		"no directory":      {[]string{"models", "pull", url, "--name", "cats", "--models", filepath.Join(dir, "none")}, exitError, `none" does not exist: create it, or set --models to another`},
 		"404":               {[]string{"models", "pull", url + "/none", "--name", "cats", "--models", dir}, exitError, "404"},
-		"a page":            {[]string{"models", "pull", url + "/page", "--name", "cats", "--models", dir}, exitError, "<!DOCTYPE"},
+		"a page":            {[]string{"models", "pull", url + "/page", "--name", "cats", "--models", dir}, exitError, "it is a web page (HTML): download the file itself"},
 		"another digest":    {[]string{"models", "pull", url + "/model.onnx", "--name", "cats", "--models", dir, "--sha256", digest}, exitError, digest},
 		"too large":         {[]string{"models", "pull", url + "/model.onnx", "--name", "cats", "--models", dir, "--max-bytes", "1000"}, exitError, "raise --max-bytes"},
 	} {

@@ -41,7 +41,7 @@ func (h *Handler) inferRaw(w http.ResponseWriter, r *http.Request, body *body, s
 
 // rawInput returns the input of a body. A body for an input of BYTES is one element.
 func rawInput(v *infer.Version, body *body) (infer.Input, error) {
-	specs := v.Serving.Inputs()
+	specs := v.Serving.Required()
 	if len(specs) != 1 {
 		return infer.Input{}, infer.Invalidf("%s is 0, so the body is one tensor, but model %q takes %d inputs: %s", wire.HeaderJSONLength, v.Model, len(specs), infer.TensorNames(specs))
 	}

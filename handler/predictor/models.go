@@ -2,6 +2,7 @@ package predictor
 
 import (
 	"context"
+	"slices"
 
 	"google.golang.org/protobuf/types/known/timestamppb"
 
@@ -62,7 +63,8 @@ func describe(model *infer.Model, version *infer.Version) *modelserving.Model {
 	inputs := version.Signature.Inputs
 	image := version.Serving.ImageInput()
 	if image != nil {
-		inputs = []engine.TensorSpec{*image.Spec()}
+		inputs = slices.Clone(inputs)
+		inputs[version.Signature.Required()[0]] = *image.Spec()
 	}
 	m.Version = version.Name()
 	m.Inputs, m.Outputs = tensorInfos(inputs), tensorInfos(version.Serving.Outputs())
@@ -90,7 +92,7 @@ func imageInfo(input *imageinput.Input) *modelserving.ImageInfo {
 func tensorInfos(specs []engine.TensorSpec) []*modelserving.TensorInfo {
 	infos := make([]*modelserving.TensorInfo, len(specs))
 	for i, spec := range specs {
-		infos[i] = &modelserving.TensorInfo{Name: spec.Name, Datatype: spec.DataType.String(), Shape: spec.Shape}
+		infos[i] = &modelserving.TensorInfo{Name: spec.Name, Datatype: spec.DataType.String(), Shape: spec.Shape, Optional: spec.Optional}
 	}
 	return infos
 }

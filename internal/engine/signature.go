@@ -2,7 +2,6 @@ package engine
 
 import (
 	"fmt"
-	"slices"
 
 	"github.com/tensorwire/tensorwire/internal/base/tensor"
 )
@@ -11,6 +10,8 @@ import (
 type Signature struct {
 	Inputs  []TensorSpec
 	Outputs []TensorSpec
+	// Warnings say what of the model is not served, and what to do, for the log of a load.
+	Warnings []string
 }
 
 // TensorSpec describes one input or output of a model.
@@ -23,8 +24,8 @@ type TensorSpec struct {
 	// dynamic, and empty for a scalar.
 	Shape tensor.Shape
 	// DimNames has the model's names for its dynamic dimensions, "" for a dimension
-	// without a name. Dimensions with the same name have the same size within a call. It
-	// is as long as Shape.
+	// without a name. It is as long as Shape. The names are hints: runtimes do not check
+	// them, and exporters also write "dynamic" or "?" for dimensions of different sizes.
 	DimNames []string
 	// Producer is, for an output, the operator that computes its values, such as
 	// "Softmax". Operators that only rearrange values are skipped. It is "" when unknown.
@@ -53,17 +54,17 @@ const (
 )
 
 // CheckInputs reports whether inputs fit the signature: their number, datatypes, ranks,
-// sizes, lengths in bytes, and an equal size for dimensions with the same name. The
-// error is an ErrBadInput that names the input. An input with a dynamic rank accepts any
-// shape.
+// sizes and lengths in bytes. The error is an ErrBadInput that names the input. An input
+// with a dynamic rank accepts any shape, an optional input a zero Tensor.
 func (s *Signature) CheckInputs(inputs []tensor.Tensor) error {
 	if len(inputs) != len(s.Inputs) {
 		return fmt.Errorf("%w: the model takes %d inputs, found %d", ErrBadInput, len(s.Inputs), len(inputs))
 	}
-	var buffer [8]namedSize
-	sizes := buffer[:0]
 	for i, in := range inputs {
 		spec := &s.Inputs[i]
+		if spec.Optional && IsAbsent(in) {
+			continue
+		}
 		if in.DataType != spec.DataType {
 			return fmt.Errorf("%w: input %q takes datatype %v, found %v", ErrBadInput, spec.Name, spec.DataType, in.DataType)
 		}
@@ -73,24 +74,29 @@ func (s *Signature) CheckInputs(inputs []tensor.Tensor) error {
 		if err := in.Validate(); err != nil {
 			return fmt.Errorf("%w: input %q: %w", ErrBadInput, spec.Name, err)
 		}
-		for axis, name := range spec.DimNames {
-			if name == "" {
-				continue
-			}
-			at := slices.IndexFunc(sizes, func(d namedSize) bool { return d.name == name })
-			if at < 0 {
-				sizes = append(sizes, namedSize{name, in.Shape[axis]})
-			} else if size := sizes[at].size; size != in.Shape[axis] {
-				return fmt.Errorf("%w: input %q has %d for dimension %q, another input has %d", ErrBadInput, spec.Name, in.Shape[axis], name, size)
-			}
-		}
 	}
 	return nil
 }
 
-// namedSize is the size that an input gives to the dimensions of a name. Models have few
-// names: a linear search is cheaper than a map.
-type namedSize struct {
-	name string
-	size int64
+// Required returns the indices of the inputs that a Run needs.
+func (s *Signature) Required() []int {
+	var required []int
+	for i := range s.Inputs {
+		if !s.Inputs[i].Optional {
+			required = append(required, i)
+		}
+	}
+	return required
+}
+
+// IsAbsent reports whether a tensor stands for an optional input that is not given: it is
+// a zero Tensor.
+func IsAbsent(t tensor.Tensor) bool {
+	return t.DataType == tensor.Invalid && len(t.Shape) == 0 && len(t.Data) == 0
+}
+
+// HasBatch reports whether the first dimension can be that of a batch. An optional input
+// often has none: its default is a weight or a setting, and not one for each row.
+func (s *TensorSpec) HasBatch() bool {
+	return s.Shape == nil || (len(s.Shape) > 0 && s.Shape[0] == tensor.Dynamic)
 }

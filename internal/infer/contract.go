@@ -24,6 +24,7 @@ func newContract(v *Version) contract {
 	c := contract{}
 	batches := v.Config.GetMaxBatchSize() > 0
 	for _, spec := range v.Signature.Inputs {
+		batches := batches && (!spec.Optional || spec.HasBatch())
 		if i := slices.IndexFunc(v.Config.GetInput(), func(in *inference.ModelInput) bool { return in.GetName() == spec.Name }); i >= 0 {
 			spec.Shape = narrow(spec.Shape, v.Config.GetInput()[i].GetDims(), batches)
 		}

@@ -17,7 +17,7 @@ import (
 func (r *Runner) convert(ctx context.Context, lease *Lease, source *imageinput.Source, timings *imageinput.Timings) (_ tensor.Tensor, release func(), _ error) {
 	input := lease.Serving.image
 	if input == nil {
-		return tensor.Tensor{}, nil, Invalidf("model %q takes %d inputs: an image, an array or values can be the input of a model that takes one", lease.Model, len(lease.Signature.Inputs))
+		return tensor.Tensor{}, nil, Invalidf("model %q takes %d inputs: an image, an array or values can be the input of a model that takes one", lease.Model, len(lease.Signature.Required()))
 	}
 	encoded, err := input.IsEncoded(source)
 	if err != nil {

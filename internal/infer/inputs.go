@@ -8,8 +8,8 @@ import (
 	"github.com/tensorwire/tensorwire/internal/engine"
 )
 
-// arrange returns the inputs in the order of the version's signature, checked. Each
-// error names the input.
+// arrange returns the inputs in the order of the version's signature, checked. An optional
+// one that is not given is a zero Tensor. Each error names the input.
 func (r *Runner) arrange(v *Version, given []Input) ([]tensor.Tensor, error) {
 	specs := v.Serving.contract.inputs
 	places := make([]*Input, len(specs))
@@ -25,8 +25,11 @@ func (r *Runner) arrange(v *Version, given []Input) ([]tensor.Tensor, error) {
 	}
 	inputs := make([]tensor.Tensor, len(specs))
 	for i, in := range places {
+		if in == nil && specs[i].Optional {
+			continue
+		}
 		if in == nil {
-			return nil, Invalidf("input %q is missing: model %q takes %s", specs[i].Name, v.Model, TensorNames(specs))
+			return nil, Invalidf("input %q is missing: model %q takes %s", specs[i].Name, v.Model, TensorNames(v.Serving.Required()))
 		}
 		var err error
 		if inputs[i], err = r.takeInput(&specs[i], isScalar(v.Signature.Inputs[i].Shape), *in); err != nil {
@@ -70,21 +73,30 @@ func (r *Runner) takeInput(spec *engine.TensorSpec, scalar bool, in Input) (tens
 // configured for batches.
 func batchSize(v *Version, inputs []tensor.Tensor) (uint64, error) {
 	limit := int64(v.Config.GetMaxBatchSize())
-	if limit == 0 || len(inputs) == 0 {
+	if limit == 0 {
 		return 1, nil
 	}
-	names := v.Signature.Inputs
+	first := -1
 	for i, in := range inputs {
+		spec := &v.Signature.Inputs[i]
+		if spec.Optional && (engine.IsAbsent(in) || !spec.HasBatch()) {
+			continue
+		}
 		switch {
 		case len(in.Shape) == 0:
-			return 0, Invalidf("input %q is a scalar: model %q takes batches (max_batch_size %d), whose size is the first dimension", names[i].Name, v.Model, limit)
+			return 0, Invalidf("input %q is a scalar: model %q takes batches (max_batch_size %d), whose size is the first dimension", spec.Name, v.Model, limit)
 		case in.Shape[0] > limit:
-			return 0, Invalidf("input %q has a batch of %d: model %q takes %d at most (max_batch_size)", names[i].Name, in.Shape[0], v.Model, limit)
-		case in.Shape[0] != inputs[0].Shape[0]:
-			return 0, Invalidf("input %q has a batch of %d, and input %q one of %d: give all the same", names[i].Name, in.Shape[0], names[0].Name, inputs[0].Shape[0])
+			return 0, Invalidf("input %q has a batch of %d: model %q takes %d at most (max_batch_size)", spec.Name, in.Shape[0], v.Model, limit)
+		case first >= 0 && in.Shape[0] != inputs[first].Shape[0]:
+			return 0, Invalidf("input %q has a batch of %d, and input %q one of %d: give all the same", spec.Name, in.Shape[0], v.Signature.Inputs[first].Name, inputs[first].Shape[0])
+		case first < 0:
+			first = i
 		}
 	}
-	return uint64(inputs[0].Shape[0]), nil
+	if first < 0 {
+		return 1, nil
+	}
+	return uint64(inputs[first].Shape[0]), nil
 }
 
 // specIndex returns the index of the tensor of that name, -1 where there is none.

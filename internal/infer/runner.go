@@ -169,7 +169,10 @@ func (r *Runner) inputs(ctx context.Context, lease *Lease, req *Request, timings
 		return inputs, func() {}, err
 	}
 	input, release, err := r.convert(ctx, lease, req.Image, timings)
-	return []tensor.Tensor{input}, release, err
+	if err != nil {
+		return nil, release, err
+	}
+	return lease.Serving.alone(input), release, nil
 }
 
 // answer puts the outputs of a model into result, in the request's form.

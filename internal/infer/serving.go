@@ -12,7 +12,7 @@ import (
 // inputs from a request and an answer from its outputs. It is immutable.
 type Serving struct {
 	version  *Version
-	image    *imageinput.Input // nil: the model does not take one input
+	image    *imageinput.Input // nil: the model does not require one input
 	scorer   scorer
 	contract contract
 }
@@ -26,12 +26,13 @@ func Compile(version *Version) (*Serving, error) {
 	if err := s.scorer.check(version); err != nil {
 		return nil, err
 	}
-	if len(version.Signature.Inputs) != 1 {
+	required := version.Signature.Required()
+	if len(required) != 1 {
 		return s, nil // served by the APIs that name their tensors
 	}
-	input := &version.Signature.Inputs[0]
+	input := &version.Signature.Inputs[required[0]]
 	if !isScalar(input.Shape) {
-		input = &s.contract.inputs[0]
+		input = &s.contract.inputs[required[0]]
 	}
 	var err error
 	s.image, err = imageinput.New(version.Model, input, version.Preprocessor)
@@ -41,6 +42,18 @@ func Compile(version *Version) (*Serving, error) {
 // Inputs returns the inputs that the version takes, in the order of its signature, as
 // its configuration narrows them. The caller does not change them.
 func (s *Serving) Inputs() []engine.TensorSpec { return s.contract.inputs }
+
+// Required returns those of Inputs that a request must give.
+func (s *Serving) Required() []engine.TensorSpec {
+	return slices.DeleteFunc(slices.Clone(s.contract.inputs), func(spec engine.TensorSpec) bool { return spec.Optional })
+}
+
+// alone returns the inputs of a run whose one required input is t.
+func (s *Serving) alone(t tensor.Tensor) []tensor.Tensor {
+	inputs := make([]tensor.Tensor, len(s.contract.inputs))
+	inputs[s.version.Signature.Required()[0]] = t
+	return inputs
+}
 
 // Outputs returns the outputs that the version offers, as its configuration narrows
 // them. The caller does not change them.
@@ -55,8 +68,8 @@ func (s *Serving) Labels() []string {
 	return s.scorer.labels
 }
 
-// ImageInput returns the conversion to the version's one input; nil when it has not one
-// input.
+// ImageInput returns the conversion to the version's one required input; nil when it requires
+// none or several.
 func (s *Serving) ImageInput() *imageinput.Input { return s.image }
 
 // TakesImages reports whether the version's one input is an image.

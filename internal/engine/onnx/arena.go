@@ -71,12 +71,15 @@ func (s *session) shrinkArena(timer *atomic.Bool) {
 }
 
 // smallestInputs returns inputs that fit the signature, with a size of 0 for dynamic
-// dimensions. It returns nil when fixed dimensions need more than maxShrinkBytes.
+// dimensions, and without the optional ones. It returns nil when fixed dimensions need more than maxShrinkBytes.
 func smallestInputs(s *engine.Signature) []tensor.Tensor {
 	inputs := make([]tensor.Tensor, len(s.Inputs))
 	total := int64(0)
 	for i := range s.Inputs {
 		spec := &s.Inputs[i]
+		if spec.Optional {
+			continue
+		}
 		shape := tensor.Shape{0}
 		if spec.Shape != nil {
 			shape = spec.Shape.Clone()

@@ -68,42 +68,40 @@ func (e *Engine) Close() error { return e.library.Close() }
 // a tensor of a supported datatype, or without any such output, is an
 // engine.ErrUnsupported. Both give the reason, without the path.
 func (e *Engine) Load(_ context.Context, path string, options engine.LoadOptions) (engine.Session, error) {
-	signature, err := readSignature(path)
+	m, err := readModel(path)
 	if err != nil {
 		return nil, err
 	}
-	outputs, err := planOutputs(signature, cmp.Or(options.MaxOutputBytes, e.options.MaxOutputBytes))
-	if err != nil {
+	limit := cmp.Or(options.MaxOutputBytes, e.options.MaxOutputBytes)
+	if err := checkTensors(m.signature, limit); err != nil {
 		return nil, err
 	}
-	inputNames := make([]string, len(signature.Inputs))
-	for i, in := range signature.Inputs {
-		inputNames[i] = in.Name
-	}
-	outputNames := make([]string, len(outputs))
-	for i, out := range outputs {
-		outputNames[i] = out.spec.Name
-	}
-	model, err := e.library.NewSession(path, inputNames, outputNames, e.sessionOptions(options))
-	if failure, ok := errors.AsType[*ort.Error](err); ok {
-		return nil, fmt.Errorf("%w: %s", loadFailure(failure), publicReason(failure.Message, path))
-	}
+	loaded, err := e.library.NewSession(path, nil, nil, e.sessionOptions(options))
 	if err != nil {
-		return nil, fmt.Errorf("load the model: %w", err)
+		return nil, loadError(err, path)
 	}
-	s := &session{signature: signature, path: path, outputs: outputs, pooled: e.options.ReuseOutputs, model: model}
+	s, err := newSession(m, path, loaded, limit)
+	if err != nil {
+		loaded.Close()
+		return nil, loadError(err, path)
+	}
+	s.pooled = e.options.ReuseOutputs
 	if options.Shrinking == engine.ShrinkLater && !options.NoArena {
-		s.arena = arena{inputs: smallestInputs(signature), delay: e.options.ShrinkDelay}
+		s.arena = arena{inputs: smallestInputs(s.signature), delay: e.options.ShrinkDelay}
 	}
 	return s, nil
 }
 
-// loadFailure returns the error of package engine for a failed load.
-func loadFailure(failure *ort.Error) error {
-	if isOutOfMemory(failure) {
-		return engine.ErrOutOfMemory
+// loadError returns the error of package engine for a failed load.
+func loadError(err error, path string) error {
+	failure, ok := errors.AsType[*ort.Error](err)
+	switch {
+	case !ok:
+		return fmt.Errorf("load the model: %w", err)
+	case isOutOfMemory(failure):
+		return fmt.Errorf("%w: %s", engine.ErrOutOfMemory, publicReason(failure.Message, path))
 	}
-	return engine.ErrBadModel
+	return fmt.Errorf("%w: %s", engine.ErrBadModel, publicReason(failure.Message, path))
 }
 
 // levels maps optimization levels to those of the runtime.

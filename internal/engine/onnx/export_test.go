@@ -1,12 +1,27 @@
 package onnx
 
-import "github.com/tensorwire/tensorwire/internal/engine"
+import (
+	"io"
 
-// ParseModel is parseModel, for the fuzz target.
-var ParseModel = parseModel
+	"github.com/tensorwire/tensorwire/internal/engine"
+)
+
+// ParseModel returns the signature that parseModel finds.
+func ParseModel(r io.ReadSeeker, size int64) (*engine.Signature, error) {
+	m, err := parseModel(r, size)
+	if err != nil {
+		return nil, err
+	}
+	return m.signature, nil
+}
 
 // PlanOutputs returns how many outputs planOutputs plans.
 func PlanOutputs(s *engine.Signature, limit int64) (int, error) {
-	outputs, err := planOutputs(s, limit)
-	return len(outputs), err
+	if err := checkTensors(s, limit); err != nil {
+		return 0, err
+	}
+	return len(planOutputs(&model{signature: s}, limit)), nil
 }
+
+// WithoutLocations is withoutLocations.
+var WithoutLocations = withoutLocations

@@ -92,27 +92,6 @@ func (d *decoder) sparseTensor(size int64) (name string, err error) {
 	return name, err
 }
 
-// attribute reads an AttributeProto: t = 5, g = 6, tensors = 10, graphs = 11,
-// sparse_tensor = 22, sparse_tensors = 23.
-func (d *decoder) attribute(size int64) error {
-	return d.message(size, func(field int, wire wireType, length int64) (consumed bool, err error) {
-		if wire != wireBytes {
-			return false, nil
-		}
-		switch field {
-		case 5, 10:
-			_, err = d.tensor(length)
-		case 6, 11:
-			err = d.graph(length, newGraph())
-		case 22, 23:
-			_, err = d.sparseTensor(length)
-		default:
-			return false, nil
-		}
-		return true, err
-	})
-}
-
 // function reads a FunctionProto: node = 7, attribute_proto = 11.
 func (d *decoder) function(size int64) error {
 	return d.message(size, func(field int, wire wireType, length int64) (bool, error) {
@@ -120,7 +99,7 @@ func (d *decoder) function(size int64) error {
 		case field == 7 && wire == wireBytes:
 			return true, d.node(length, newGraph())
 		case field == 11 && wire == wireBytes:
-			return true, d.attribute(length)
+			return true, d.attribute(length, &classes{})
 		}
 		return false, nil
 	})

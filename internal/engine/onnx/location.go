@@ -8,7 +8,7 @@ import (
 
 // sourceLocation matches a location in the runtime's source, as its messages have it: a
 // file, often with its path on the build machine, and a line.
-var sourceLocation = regexp.MustCompile(`\S+\.(?:cc|cpp|h|hpp|mm|inc):\d+:? ?`)
+var sourceLocation = regexp.MustCompile(`(?:\b[A-Za-z]:\\)?[^\s:]+\.(?:cc|cpp|h|hpp|mm|inc):\d+:? ?`)
 
 // withoutLocations removes the locations in the runtime's source from a message, each
 // with the function that follows it (CodeLocation::ToString in the runtime's source).
@@ -21,7 +21,7 @@ func withoutLocations(message string) string {
 			return b.String()
 		}
 		b.WriteString(message[:at[0]])
-		message = withoutFunction(message[at[1]:])
+		message = withoutCondition(withoutFunction(message[at[1]:]))
 	}
 }
 
@@ -34,6 +34,17 @@ func withoutFunction(message string) string {
 	name, rest, _ := strings.Cut(message, " ")
 	if rest != "" && isFunctionName(name, rest) {
 		return rest
+	}
+	return message
+}
+
+// withoutCondition removes a condition in C++ at the start of a message, which says that it
+// was false, if it calls functions and a reason follows (ORT_ENFORCE in the runtime's
+// source). A plain one may say more than the reason.
+func withoutCondition(message string) string {
+	condition, reason, found := strings.Cut(message, " was false. ")
+	if found && strings.TrimSpace(reason) != "" && strings.ContainsAny(condition, "(:>") {
+		return reason
 	}
 	return message
 }
@@ -55,7 +66,7 @@ func signatureEnd(message string) int {
 		case strings.HasPrefix(rest, "("): // after operator(), or of a lambda
 			end += max(balanced(rest), 1)
 		case strings.HasPrefix(rest, "::"):
-			end += len(rest) - len(strings.TrimLeft(rest, ":<>{}abcdefghijklmnopqrstuvwxyz_"))
+			end += len("::") + componentEnd(rest[len("::"):])
 		case strings.HasPrefix(rest, " const"):
 			end += len(" const")
 		case strings.HasPrefix(rest, " ["): // template arguments
@@ -66,9 +77,19 @@ func signatureEnd(message string) int {
 	}
 }
 
+// componentEnd returns the length of the name at the start of s, as it follows a scope: an
+// identifier, or a lambda in angle brackets (gcc) or braces (clang).
+func componentEnd(s string) int {
+	if s != "" && (s[0] == '<' || s[0] == '{') {
+		return max(balanced(s), 1)
+	}
+	return len(s) - len(strings.TrimLeft(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_~"))
+}
+
 // parameters returns the index of the parenthesis that opens the parameters of the
 // signature at the start of a message, -1 when it does not start with one: the word
-// before it has a scope, and the words before that are types.
+// before it has a scope, or the parameters are pointers or references, and the words before
+// that are types.
 func parameters(message string) int {
 	depth, word := 0, 0
 	for i, r := range message {
@@ -79,7 +100,7 @@ func parameters(message string) int {
 			depth--
 		case depth > 0:
 		case r == '(':
-			if strings.Contains(message[word:i], "::") {
+			if strings.Contains(message[word:i], "::") || (word > 0 && strings.ContainsAny(message[i:i+balanced(message[i:])], "*&")) {
 				return i
 			}
 			return -1
@@ -98,9 +119,9 @@ func balanced(s string) int {
 	depth := 0
 	for i, r := range s {
 		switch r {
-		case '(', '[':
+		case '(', '[', '<', '{':
 			depth++
-		case ')', ']':
+		case ')', ']', '>', '}':
 			if depth--; depth == 0 {
 				return i + 1
 			}

@@ -91,6 +91,14 @@ func TestSession(t *testing.T) {
 	})
 }
 
+func TestSessionWithOptionalInput(t *testing.T) {
+	enginetest.TestOptional(t, func(t *testing.T) engine.Session { return load(t, onnxtest.Scaled()) })
+}
+
+func TestSessionWithWrongShape(t *testing.T) {
+	enginetest.TestWrongShape(t, func(t *testing.T) engine.Session { return load(t, onnxtest.WrongShape()) })
+}
+
 // The runtime determines the shape of an output whose dimension name no input has.
 func TestSessionWithOutputOfUnknownShape(t *testing.T) {
 	enginetest.Test(t, func(t *testing.T) engine.Session {
@@ -157,6 +165,7 @@ func TestSignature(t *testing.T) {
 			{Op: "Identity", Inputs: []string{"p"}, Outputs: []string{"y"}},
 		},
 		// Old files list weights among the inputs.
+		IR: 3,
 		Inputs: []onnxtest.Value{
 			{Name: "x", Elem: onnxtest.Float32, Dims: []any{"batch", 2}},
 			{Name: "w", Elem: onnxtest.Float32, Dims: []any{2, 2}},

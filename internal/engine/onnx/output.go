@@ -1,6 +1,8 @@
 package onnx
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -10,69 +12,66 @@ import (
 	"github.com/tensorwire/tensorwire/internal/engine/onnx/ort"
 )
 
-// output is a tensor output of a model.
+// output is an output that is served: a tensor, or a sequence of maps that is served as one.
 type output struct {
 	spec *engine.TensorSpec
 	// index is its position in the signature.
 	index int
 	// limit is its maximum size in bytes.
 	limit int64
-	// derived reports that the shape derives from the shapes of the inputs. Go then
-	// allocates the output before the run, and the runtime writes into it without a copy.
-	derived bool
-	// dims has the dynamic dimensions of a derived output.
-	dims []dynamicDim
+	// columns has, for a sequence of maps, the column of each key in the order of the keys.
+	// nil: a tensor.
+	columns []int
+	// prediction is of its shape; nil: only the runtime knows it. A predicted output is
+	// allocated before the run, and the runtime writes into it without a copy.
+	prediction *prediction
 }
-
-// dynamicDim is a dynamic dimension of an output, and the axis of an input that has the
-// same name in the graph, and so the same size.
-type dynamicDim struct{ axis, input, inputAxis int }
 
 // newOutput plans the signature's output at index.
 func newOutput(s *engine.Signature, index int, limit int64) output {
 	spec := &s.Outputs[index]
+	o := output{spec: spec, index: index, limit: limit}
 	// The runtime returns an output that is itself an input as the input's own value: it
 	// does not write into memory that is bound to the output.
 	isInput := slices.ContainsFunc(s.Inputs, func(in engine.TensorSpec) bool { return in.Name == spec.Name })
-	o := output{spec: spec, index: index, limit: limit, derived: spec.Shape != nil && len(spec.Shape) <= ort.MaxRank && spec.DataType != tensor.Bytes && !isInput}
-	for axis, d := range spec.Shape {
-		if d != tensor.Dynamic || !o.derived {
-			continue
-		}
-		dim, found := findDynamicDim(s, spec.DimNames[axis])
-		dim.axis = axis
-		o.dims, o.derived = append(o.dims, dim), found
+	if spec.Shape != nil && len(spec.Shape) <= ort.MaxRank && spec.DataType != tensor.Bytes && !isInput {
+		o.prediction = newPrediction(s, spec)
 	}
 	return o
 }
 
-// findDynamicDim finds an input axis with this dimension name.
-func findDynamicDim(s *engine.Signature, name string) (dynamicDim, bool) {
-	for i := range s.Inputs {
-		if at := slices.Index(s.Inputs[i].DimNames, name); at >= 0 && name != "" {
-			return dynamicDim{input: i, inputAxis: at}, true
-		}
-	}
-	return dynamicDim{}, false
-}
-
-// allocate returns the tensor of a derived output, for the runtime to write. One above
-// limit is an engine.ErrTooLarge.
-func (o *output) allocate(inputs []tensor.Tensor, buffers *outputBuffers) (tensor.Tensor, error) {
-	shape := make(tensor.Shape, len(o.spec.Shape)) // not nil, for a scalar too
-	copy(shape, o.spec.Shape)
-	for _, d := range o.dims {
-		shape[d.axis] = inputs[d.input].Shape[d.inputAxis]
+// allocate returns the tensor of an output for the runtime to write. ok is false when its
+// shape cannot be predicted for these inputs: the runtime allocates it then. One above the
+// limit is an engine.ErrTooLarge, if the prediction can be relied on.
+func (o *output) allocate(inputs []tensor.Tensor, buffers *outputBuffers) (t tensor.Tensor, ok bool, err error) {
+	shape, ok := o.prediction.shape(inputs)
+	if !ok {
+		return tensor.Tensor{}, false, nil
 	}
 	size, err := shape.ByteSize(o.spec.DataType)
 	if err != nil || size > o.limit {
-		return tensor.Tensor{}, o.tooLarge(shape)
+		// An unreliable prediction rejects nothing before the run.
+		if o.prediction.reliable() {
+			return tensor.Tensor{}, false, o.tooLarge(shape)
+		}
+		return tensor.Tensor{}, false, nil
 	}
-	return tensor.Tensor{DataType: o.spec.DataType, Shape: shape, Data: buffers.allocateMarked(size)}, nil
+	return tensor.Tensor{DataType: o.spec.DataType, Shape: shape, Data: buffers.allocateMarked(size)}, true, nil
 }
 
-// read copies the output at index i, which the runtime allocated in a completed run.
-func (o *output) read(call *ort.Call, i int, buffers *outputBuffers) (tensor.Tensor, error) {
+// exceeds returns the error for an output whose predicted shape is above the limit; nil for
+// others.
+func (o *output) exceeds(inputs []tensor.Tensor) error {
+	shape, ok := o.prediction.shape(inputs)
+	if size, err := shape.ByteSize(o.spec.DataType); ok && (err != nil || size > o.limit) {
+		return o.tooLarge(shape)
+	}
+	return nil
+}
+
+// read copies the output at index i, which the runtime allocated in a completed run. With an
+// engine.ErrTooLarge the tensor has only a shape.
+func (o *output) read(ctx context.Context, call *ort.Call, i int, buffers *outputBuffers) (tensor.Tensor, error) {
 	d, shape, size, err := call.OutputInfo(i)
 	switch {
 	case err != nil:
@@ -80,13 +79,25 @@ func (o *output) read(call *ort.Call, i int, buffers *outputBuffers) (tensor.Ten
 	case d != o.spec.DataType:
 		return tensor.Tensor{}, fmt.Errorf("%w: output %q has datatype %v, but the graph declares %v", engine.ErrRun, o.spec.Name, d, o.spec.DataType)
 	case size > o.limit:
-		return tensor.Tensor{}, o.tooLarge(shape)
+		return tensor.Tensor{Shape: shape}, o.tooLarge(shape)
 	}
 	t := tensor.Tensor{DataType: d, Shape: shape, Data: buffers.allocate(size)}
+	if o.columns != nil {
+		return t, o.readMaps(ctx, call, i, t.Data)
+	}
 	if err := call.ReadOutput(i, t.Data); err != nil {
 		return tensor.Tensor{}, fmt.Errorf("%w: output %q: %w", engine.ErrOutOfMemory, o.spec.Name, err)
 	}
 	return t, nil
+}
+
+// readMaps reads a sequence of maps into the rows of a matrix.
+func (o *output) readMaps(ctx context.Context, call *ort.Call, i int, data []byte) error {
+	err := call.ReadMaps(ctx, i, o.columns, data)
+	if err == nil || (ctx.Err() != nil && errors.Is(err, ctx.Err())) {
+		return err
+	}
+	return fmt.Errorf("%w: output %q: %w", engine.ErrRun, o.spec.Name, err)
 }
 
 func (o *output) tooLarge(shape tensor.Shape) error {

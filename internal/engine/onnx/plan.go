@@ -3,6 +3,7 @@ package onnx
 import (
 	"fmt"
 	"math"
+	"strings"
 
 	"github.com/tensorwire/tensorwire/internal/base/tensor"
 	"github.com/tensorwire/tensorwire/internal/engine"
@@ -16,33 +17,47 @@ const supportedTypes = "BOOL, integers of 8 to 64 bits, FP16, BF16, FP32, FP64, 
 // notes each dimension of an output whose shape is the input's elements.
 const maxFixedInput = 1 << 30
 
-// planOutputs returns the outputs that are tensors, each limited to limit bytes. A model
-// without any, or with an input that cannot be given, is an engine.ErrUnsupported. An
-// output whose fixed dimensions exceed the limit is an engine.ErrTooLarge.
-func planOutputs(s *engine.Signature, limit int64) ([]output, error) {
+// checkTensors reports a model that cannot be served: without an output that is a tensor of a
+// supported datatype, or with an input that cannot be given (engine.ErrUnsupported), or with
+// an output whose fixed dimensions exceed limit bytes (engine.ErrTooLarge).
+func checkTensors(s *engine.Signature, limit int64) error {
 	for _, in := range s.Inputs {
 		if in.DataType == tensor.Invalid {
-			return nil, fmt.Errorf("%w: input %q is not a tensor of a supported datatype (%s)", engine.ErrUnsupported, in.Name, supportedTypes)
+			return fmt.Errorf("%w: input %q is not a tensor of a supported datatype (%s)", engine.ErrUnsupported, in.Name, supportedTypes)
 		}
 		if in.Shape.IsStatic() && bytesOf(in.Shape, in.DataType) > maxFixedInput {
-			return nil, fmt.Errorf("%w: input %q has shape %v of %v, the limit is %d bytes", engine.ErrUnsupported, in.Name, in.Shape, in.DataType, maxFixedInput)
+			return fmt.Errorf("%w: input %q has shape %v of %v, the limit is %d bytes", engine.ErrUnsupported, in.Name, in.Shape, in.DataType, maxFixedInput)
 		}
 	}
-	var outputs []output
-	for i := range s.Outputs {
-		if s.Outputs[i].DataType == tensor.Invalid {
+	served := false
+	for _, out := range s.Outputs {
+		if out.DataType == tensor.Invalid {
 			continue
 		}
-		o := newOutput(s, i, limit)
-		if shape := o.spec.Shape; shape.IsStatic() && bytesOf(shape, o.spec.DataType) > limit {
-			return nil, o.tooLarge(shape)
+		served = true
+		if out.Shape.IsStatic() && bytesOf(out.Shape, out.DataType) > limit {
+			o := output{spec: &out, limit: limit}
+			return o.tooLarge(out.Shape)
 		}
+	}
+	if !served {
+		return fmt.Errorf("%w: no output of the model is a tensor of a supported datatype (%s): %s", engine.ErrUnsupported, supportedTypes, strings.Join(s.Warnings, "; "))
+	}
+	return nil
+}
+
+// planOutputs returns the outputs that are served, each limited to limit bytes.
+func planOutputs(m *model, limit int64) []output {
+	var outputs []output
+	for i := range m.signature.Outputs {
+		if m.signature.Outputs[i].DataType == tensor.Invalid {
+			continue
+		}
+		o := newOutput(m.signature, i, limit)
+		o.columns = m.columns[o.spec.Name]
 		outputs = append(outputs, o)
 	}
-	if len(outputs) == 0 {
-		return nil, fmt.Errorf("%w: no output of the model is a tensor of a supported datatype (%s)", engine.ErrUnsupported, supportedTypes)
-	}
-	return outputs, nil
+	return outputs
 }
 
 // bytesOf returns the size in bytes of a tensor, where strings count as their lengths. It

@@ -1,6 +1,7 @@
 package onnx
 
 import (
+	"fmt"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -27,7 +28,25 @@ func publicReason(message, path string) string {
 			reason = withoutDir(reason, dir)
 		}
 	}
-	return strings.TrimSpace(reason)
+	reason = strings.NewReplacer("onnxruntime::", "", "ONNX_NAMESPACE::", "").Replace(reason)
+	return withRemedy(strings.TrimSpace(reason))
+}
+
+// localeText is in the runtime's messages about a missing locale. StringNormalizer and
+// others need one, which slim systems and images lack.
+const localeText = "Failed to construct locale with name:"
+
+// withRemedy adds what to do where the runtime's message does not say it.
+func withRemedy(reason string) string {
+	if strings.HasSuffix(reason, "Status Message:") {
+		return reason + " the runtime gives no reason; an input may be empty, or of another shape than the operator takes"
+	}
+	_, rest, found := strings.Cut(reason, localeText)
+	if !found {
+		return reason
+	}
+	name, _, _ := strings.Cut(rest, ":")
+	return fmt.Sprintf("%s: install the locale %s on the server (on Debian the package locales-all, or locales and `localedef -i en_US -f UTF-8 en_US.UTF-8`), or export the model with the locale \"C\"", reason, name)
 }
 
 // withoutDir removes a directory from a message: as a prefix of paths, and in quotes,

@@ -30,6 +30,24 @@ func TestPublicReasonHasNoPaths(t *testing.T) {
 			`Exception: D:\a\_work\1\s\onnxruntime\core\graph\model.cc:150 onnxruntime::Model::Model no opset.`,
 			"Exception: no opset.",
 		},
+		{
+			absolute,
+			"Load model from " + absolute + " failed:/onnxruntime_src/onnxruntime/core/graph/model.cc:181 onnxruntime::Model::Model(onnx::ModelProto&&, const onnxruntime::PathString&) Unsupported model IR version: 99, max supported IR version: 11",
+			"Load model from model.onnx failed:Unsupported model IR version: 99, max supported IR version: 11",
+		},
+		{
+			absolute,
+			"/onnxruntime_src/onnxruntime/core/providers/cpu/text/string_normalizer.cc:235 onnxruntime::StringNormalizer::Locale::Locale(const std::string&)::<lambda()> No such locale",
+			"No such locale",
+		},
+		{
+			absolute,
+			"Status Message: /onnxruntime_src/onnxruntime/core/a.cc:9 virtual onnxruntime::common::Status onnxruntime::Split::Compute(onnxruntime::OpKernelContext*) const split_tensor->Shape().NumDimensions() == 1 was false. The split tensor must be a vector tensor.",
+			"Status Message: The split tensor must be a vector tensor.",
+		},
+		{absolute, "a.cc:9 OrtStatus* OrtCreateMapMLValue(const onnxruntime::Tensor&) [with KeyType = long int] Keys differ", "Keys differ"},
+		{absolute, "a.cc:9 onnxruntime::Loop::Loop() x.size() == 1 was false. ", "x.size() == 1 was false."},
+		{absolute, "bad cast from onnxruntime::Tensor", "bad cast from Tensor"},
 		{absolute, "Error: tensorprotoutils.cc:453 External data is missing.", "Error: External data is missing."},
 	} {
 		if got := publicReason(c.message, c.path); got != c.want {

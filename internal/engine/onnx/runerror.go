@@ -6,14 +6,15 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/tensorwire/tensorwire/internal/base/tensor"
 	"github.com/tensorwire/tensorwire/internal/engine"
 	"github.com/tensorwire/tensorwire/internal/engine/onnx/ort"
 )
 
 // runError returns the engine's error for the error of a call: the context's own, an
-// engine.ErrBadInput when the runtime blames the input, an engine.ErrOutOfMemory, or an
-// engine.ErrRun.
-func (s *session) runError(ctx context.Context, err error) error {
+// engine.ErrBadInput when the runtime blames the input, an engine.ErrTooLarge when an output
+// above its limit took the memory, an engine.ErrOutOfMemory, or an engine.ErrRun.
+func (s *session) runError(ctx context.Context, inputs []tensor.Tensor, err error) error {
 	failure, fromRuntime := errors.AsType[*ort.Error](err)
 	switch {
 	case ctx.Err() != nil && errors.Is(err, ctx.Err()):
@@ -30,6 +31,11 @@ func (s *session) runError(ctx context.Context, err error) error {
 	case failure.InvalidArgument:
 		return fmt.Errorf("%w: the model cannot compute these values: %s", engine.ErrBadInput, reason)
 	case isOutOfMemory(failure):
+		for i := range s.outputs {
+			if err := s.outputs[i].exceeds(inputs); err != nil {
+				return err
+			}
+		}
 		return fmt.Errorf("%w: %s", engine.ErrOutOfMemory, reason)
 	}
 	return fmt.Errorf("%w: %s", engine.ErrRun, reason)
@@ -46,12 +52,4 @@ func isOutOfMemory(failure *ort.Error) bool {
 		}
 	}
 	return false
-}
-
-// isShapeMismatch reports whether the runtime rejected an output's memory because of its
-// shape. The runtime has no error code for that, only texts: "The output OrtValue
-// provided ... has shape", and in older versions "OrtValue shape verification failed".
-func isShapeMismatch(err error) bool {
-	failure, ok := errors.AsType[*ort.Error](err)
-	return ok && strings.Contains(failure.Message, "OrtValue")
 }

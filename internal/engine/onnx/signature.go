@@ -2,23 +2,24 @@ package onnx
 
 import (
 	"bufio"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 
+	"github.com/tensorwire/tensorwire/internal/base/modelformat"
 	"github.com/tensorwire/tensorwire/internal/base/tensor"
 	"github.com/tensorwire/tensorwire/internal/engine"
-	"github.com/tensorwire/tensorwire/internal/engine/onnx/ort"
 )
 
-// readSignature reads the signature of the ONNX file at path.
+// readModel reads what is to know of the ONNX file at path before it is loaded.
 //
 // The file is a protobuf ModelProto (onnx/onnx.proto in the ONNX project). It is read as
 // a stream that skips the weights, so that a model of gigabytes takes a few kilobytes of
 // memory here. ONNX Runtime's own API reports neither the operator that computes an
 // output nor the names of dynamic dimensions.
-func readSignature(path string) (*engine.Signature, error) {
+func readModel(path string) (*model, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, err
@@ -28,13 +29,42 @@ func readSignature(path string) (*engine.Signature, error) {
 	if err != nil {
 		return nil, err
 	}
-	return parseModel(f, info.Size())
+	m, err := parseModel(f, info.Size())
+	if err != nil {
+		return nil, cmp.Or(otherFormat(f, info.Size()), err)
+	}
+	return m, nil
+}
+
+// otherFormat names what a file is that is no ONNX model; nil when that is unknown.
+func otherFormat(f io.ReaderAt, size int64) error {
+	if size == 0 {
+		return fmt.Errorf("%w: the file is empty: copy or download it again", engine.ErrBadModel)
+	}
+	beginning := make([]byte, min(size, modelformat.Beginning))
+	if _, err := f.ReadAt(beginning, 0); err != nil {
+		return nil //nolint:nilerr // the error of the parser says it
+	}
+	if format, ok := modelformat.Recognize(beginning); ok {
+		return fmt.Errorf("%w: the file is no ONNX model, but %s: %s", engine.ErrBadModel, format.Name, format.Remedy)
+	}
+	return nil
+}
+
+// model is what an ONNX file says of a model.
+type model struct {
+	signature *engine.Signature
+	// columns has, for an output that is a sequence of maps, the column of each key in the
+	// order of the keys.
+	columns map[string][]int
 }
 
 // graph is the part of a GraphProto that the reader keeps.
 type graph struct {
-	inputs       []engine.TensorSpec
-	outputs      []engine.TensorSpec
+	// irVersion is the model's version of the format.
+	irVersion    uint64
+	inputs       []value
+	outputs      []value
 	initializers map[string]bool
 	// producers maps the name of a value to the node that computes it.
 	producers map[string]node
@@ -47,15 +77,20 @@ func newGraph() *graph {
 type node struct {
 	op, domain string
 	inputs     []string
+	classes    classes
 }
 
 // parseModel reads the ModelProto of size bytes.
-func parseModel(r io.ReadSeeker, size int64) (*engine.Signature, error) {
+func parseModel(r io.ReadSeeker, size int64) (*model, error) {
 	g := newGraph()
 	found := false
 	d := &decoder{seeker: r, buffered: bufio.NewReaderSize(r, 64<<10)}
 	err := d.message(size, func(field int, wire wireType, length int64) (bool, error) {
 		switch {
+		case field == 1 && wire == wireVarint: // ModelProto.ir_version
+			var err error
+			g.irVersion, err = d.varint()
+			return true, err
 		case field == 7 && wire == wireBytes: // ModelProto.graph
 			found = true
 			return true, d.graph(length, g)
@@ -67,34 +102,50 @@ func parseModel(r io.ReadSeeker, size int64) (*engine.Signature, error) {
 	if errors.Is(err, errOutside) || errors.Is(err, errNotFile) {
 		return nil, fmt.Errorf("%w: %w", engine.ErrBadModel, err)
 	}
+	if errors.Is(err, errTruncated) {
+		return nil, fmt.Errorf("%w: not an ONNX model, or a part of one: %w: copy or download it again", engine.ErrBadModel, err)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("%w: not an ONNX model: %w", engine.ErrBadModel, err)
 	}
 	if !found {
 		return nil, fmt.Errorf("%w: not an ONNX model: it has no graph", engine.ErrBadModel)
 	}
-	return g.signature()
+	return g.model()
 }
 
-func (g *graph) signature() (*engine.Signature, error) {
+func (g *graph) model() (*model, error) {
 	if len(g.outputs) == 0 {
 		return nil, fmt.Errorf("%w: the graph has no outputs", engine.ErrBadModel)
 	}
-	s := &engine.Signature{}
-	for _, in := range g.inputs {
-		// Files of IR version 3 and older list weights among the inputs. Newer files
-		// may do so for inputs with a default.
-		if !g.initializers[in.Name] {
-			s.Inputs = append(s.Inputs, in)
-		}
-	}
+	s := &engine.Signature{Inputs: g.required()}
+	columns := map[string][]int{}
 	sizes := newSizeTracer(g, s.Inputs)
 	for _, out := range g.outputs {
-		out.Producer = g.producer(out.Name)
-		out.Sizes = sizes.of(out.Name).sizes
-		s.Outputs = append(s.Outputs, out)
+		spec := out.spec
+		spec.Producer = g.producer(spec.Name)
+		spec.Sizes = sizes.of(spec.Name).sizes
+		if n := g.producers[spec.Name]; out.kind == sequenceOfMaps && n.classes.describe(&spec) {
+			columns[spec.Name] = n.classes.columns()
+		}
+		if spec.DataType == tensor.Invalid {
+			s.Warnings = append(s.Warnings, out.warning())
+		}
+		s.Outputs = append(s.Outputs, spec)
 	}
-	return s, nil
+	g.addOptional(s)
+	return &model{signature: s, columns: columns}, nil
+}
+
+// required returns the inputs without a default.
+func (g *graph) required() []engine.TensorSpec {
+	var inputs []engine.TensorSpec
+	for _, in := range g.inputs {
+		if !g.initializers[in.spec.Name] {
+			inputs = append(inputs, in.spec)
+		}
+	}
+	return inputs
 }
 
 // maxRenames limits the search of producer: a corrupt graph may contain a cycle.
@@ -137,11 +188,11 @@ func (d *decoder) graph(size int64, g *graph) error {
 			g.initializers[name] = true
 			return true, err
 		case 11, 12:
-			spec, err := d.valueInfo(length)
+			v, err := d.valueInfo(length)
 			if field == 11 {
-				g.inputs = append(g.inputs, spec)
+				g.inputs = append(g.inputs, v)
 			} else {
-				g.outputs = append(g.outputs, spec)
+				g.outputs = append(g.outputs, v)
 			}
 			return true, err
 		}
@@ -158,7 +209,7 @@ func (d *decoder) node(size int64, g *graph) error {
 		case wire != wireBytes || field == 3 || field == 6 || field > 7:
 			return false, nil
 		case field == 5:
-			return true, d.attribute(length)
+			return true, d.attribute(length, &n.classes)
 		}
 		s, err := d.string(length)
 		switch field {
@@ -176,73 +227,5 @@ func (d *decoder) node(size int64, g *graph) error {
 	for _, out := range outputs {
 		g.producers[out] = n
 	}
-	return err
-}
-
-// valueInfo reads a ValueInfoProto: name = 1, type = 2, where TypeProto has
-// tensor_type = 1, and its Tensor elem_type = 1, shape = 2.
-func (d *decoder) valueInfo(size int64) (engine.TensorSpec, error) {
-	var spec engine.TensorSpec
-	err := d.message(size, func(field int, wire wireType, length int64) (bool, error) {
-		switch {
-		case field == 1 && wire == wireBytes:
-			var err error
-			spec.Name, err = d.string(length)
-			return true, err
-		case field == 2 && wire == wireBytes:
-			return true, d.message(length, func(field int, wire wireType, length int64) (bool, error) {
-				if field != 1 || wire != wireBytes {
-					return false, nil
-				}
-				return true, d.tensorType(length, &spec)
-			})
-		}
-		return false, nil
-	})
-	return spec, err
-}
-
-func (d *decoder) tensorType(size int64, spec *engine.TensorSpec) error {
-	return d.message(size, func(field int, wire wireType, length int64) (bool, error) {
-		switch {
-		case field == 1 && wire == wireVarint:
-			elem, err := d.varint()
-			spec.DataType = ort.DataTypeOf(elem)
-			return true, err
-		case field == 2 && wire == wireBytes: // TensorShapeProto: dim = 1
-			// The field without dimensions is a scalar; without the field the rank is dynamic.
-			spec.Shape, spec.DimNames = tensor.Shape{}, []string{}
-			return true, d.message(length, func(field int, wire wireType, length int64) (bool, error) {
-				if field != 1 || wire != wireBytes {
-					return false, nil
-				}
-				return true, d.dimension(length, spec)
-			})
-		}
-		return false, nil
-	})
-}
-
-// dimension reads a TensorShapeProto.Dimension: dim_value = 1, dim_param = 2. One
-// with neither, and a value below 1 other than 0 (exporters write -1), is dynamic.
-func (d *decoder) dimension(size int64, spec *engine.TensorSpec) error {
-	dim, name := tensor.Dynamic, ""
-	err := d.message(size, func(field int, wire wireType, length int64) (bool, error) {
-		switch {
-		case field == 1 && wire == wireVarint:
-			v, err := d.varint()
-			if dim = int64(v); dim < 0 {
-				dim = tensor.Dynamic
-			}
-			return true, err
-		case field == 2 && wire == wireBytes:
-			var err error
-			name, err = d.string(length)
-			return true, err
-		}
-		return false, nil
-	})
-	spec.Shape = append(spec.Shape, dim)
-	spec.DimNames = append(spec.DimNames, name)
 	return err
 }

@@ -20,10 +20,10 @@ import (
 // dims are complete shapes. Triton would use 4 when the first dimension of every tensor is
 // dynamic, which would change the shapes that clients see.
 //
-// The result has all inputs of the model, in its order. It has the outputs that config
-// lists, in the order of config, whose first output is the one of the APIs that return one;
-// or all in the model's order when config lists none. It omits an output that is not a
-// tensor, since clients cannot read it.
+// The result has all inputs of the model, in its order, also optional ones that config does
+// not list. It has the outputs that config lists, in the order of config, whose first output is
+// the one of the APIs that return one; or all in the model's order when config lists none. It
+// omits an output that is not a tensor, since clients cannot read it.
 //
 // The error names every field that contradicts the model, with both values.
 func Complete(config *inference.ModelConfig, name string, platform engine.Platform, signature *engine.Signature) (*inference.ModelConfig, error) {
@@ -55,7 +55,7 @@ func completeInputs(r *report, configured []*inference.ModelInput, signature *en
 	for _, in := range configured {
 		switch known := hasSpec(signature.Inputs, in.GetName()); {
 		case !known && in.GetOptional():
-			r.problem("input %q is not an input of the model, which has %s: remove it, since inputs with a default in the model cannot be set", in.GetName(), specNames(signature.Inputs))
+			r.problem("input %q is not an input of the model, which has %s: use its names. An initializer can be set if the file lists it among the inputs, too, and has IR version 4 or newer", in.GetName(), specNames(signature.Inputs))
 		case !known:
 			r.problem("input %q is not an input of the model, which has %s: use its names", in.GetName(), specNames(signature.Inputs))
 		}
@@ -67,13 +67,26 @@ func completeInputs(r *report, configured []*inference.ModelInput, signature *en
 		in := &inference.ModelInput{Name: spec.Name}
 		if at >= 0 {
 			in = configured[at]
-		} else if len(configured) > 0 {
+		} else if len(configured) > 0 && !spec.Optional {
 			r.problem("input lacks %q, which the model requires: add it, or remove input to use all of them", spec.Name)
 		}
-		in.DataType, in.Dims = fit(r, "input", spec, in.GetDataType(), in.GetDims(), batches)
+		if in.GetOptional() && !spec.Optional {
+			r.problem("input %q has optional: true, but the model has no default for it: remove optional, or export the model with a default (an initializer of that name)", spec.Name)
+		}
+		in.Optional = spec.Optional
+		in.DataType, in.Dims = fit(r, "input", spec, in.GetDataType(), in.GetDims(), batchesOf(spec, batches))
 		completed = append(completed, in)
 	}
 	return completed
+}
+
+// batchesOf returns max_batch_size for an input with a batch dimension, and 0 for an optional
+// one without: its dims are complete.
+func batchesOf(spec *engine.TensorSpec, batches int32) int32 {
+	if spec.Optional && !spec.HasBatch() {
+		return 0
+	}
+	return batches
 }
 
 func completeOutputs(r *report, configured []*inference.ModelOutput, signature *engine.Signature, batches int32) []*inference.ModelOutput {

@@ -200,7 +200,11 @@ func TestContradictionsHaveBothValues(t *testing.T) {
 		{"input", `input { name: "x" } input { name: "ids" } input { name: "image" }`, `input "x" is not an input of the model, which has "image", "ids": use its names`},
 		{
 			"default", `input { name: "scale" optional: true } input { name: "ids" } input { name: "image" }`,
-			`input "scale" is not an input of the model, which has "image", "ids": remove it, since inputs with a default in the model cannot be set`,
+			`input "scale" is not an input of the model, which has "image", "ids": use its names. An initializer can be set if the file lists it among the inputs, too, and has IR version 4 or newer`,
+		},
+		{
+			"required", `input { name: "ids" optional: true } input { name: "image" }`,
+			`input "ids" has optional: true, but the model has no default for it: remove optional, or export the model with a default (an initializer of that name)`,
 		},
 		{"missing input", `input { name: "ids" }`, `input lacks "image", which the model requires: add it, or remove input to use all of them`},
 		{

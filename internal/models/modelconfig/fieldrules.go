@@ -53,6 +53,7 @@ var rules = map[string]rule{
 	"input.data_type":               supported,
 	"input.format":                  supported,
 	"input.dims":                    supported,
+	"input.optional":                supported, // completeInputs checks it
 	"input.reshape":                 rejected(reshapes),
 	"input.is_shape_tensor":         rejected(shapeTensor),
 	"input.is_non_linear_format_io": rejected(nonLinear),

@@ -12,6 +12,7 @@ import (
 // model. It returns them, or the model's when they are not configured.
 //
 // With batching, dims exclude the batch dimension, which must be dynamic in the model.
+// Optional inputs may have none: batches is 0 for them.
 // Inputs follow Triton: dims may fix a dynamic dimension of the model, but not make a
 // fixed one dynamic. For outputs Triton requires equal dims. Here a dimension may be
 // dynamic on either side: how much of an output's shape an engine infers differs, and the

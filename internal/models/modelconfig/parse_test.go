@@ -48,7 +48,6 @@ func TestGoodTextsWarnAboutIgnoredFields(t *testing.T) {
 		"empty.good.pbtxt":    nil,
 		"windows.good.pbtxt":  nil,
 		"ignored.good.pbtxt": {
-			`input["x"].optional is ignored`,
 			`instance_group[0].gpus is ignored`,
 			`instance_group[0].rate_limiter is ignored`,
 			`cc_model_filenames is ignored`,

@@ -91,6 +91,9 @@ func (m *warmupBuilder) inputs(configured *inference.ModelWarmup) ([]tensor.Tens
 	for i := range m.signature.Inputs {
 		spec := &m.signature.Inputs[i]
 		input, ok := configured.GetInputs()[spec.Name]
+		if !ok && spec.Optional {
+			continue
+		}
 		if !ok {
 			return nil, fmt.Errorf(".inputs lacks %q, which the model requires: add it", spec.Name)
 		}
@@ -114,9 +117,9 @@ func (m *warmupBuilder) input(configured *inference.ModelWarmup_Input, spec *eng
 	if spec.Shape != nil && len(spec.Shape) == 0 && !slices.ContainsFunc(item, func(d int64) bool { return d != 1 }) {
 		item = tensor.Shape{} // dims of a scalar may be ones
 	}
-	shape := item
-	if m.batches > 0 {
-		shape = append(tensor.Shape{m.batch}, item...)
+	shape, batch := item, int64(1)
+	if m.batches > 0 && (!spec.Optional || spec.HasBatch()) {
+		shape, batch = append(tensor.Shape{m.batch}, item...), m.batch
 	}
 	if !item.IsStatic() || spec.Shape != nil && !spec.Shape.Accepts(shape) {
 		return tensor.Tensor{}, fmt.Errorf(".dims is %v, which makes shape %v: use sizes that fit the model's shape %v", item, shape, spec.Shape)
@@ -129,15 +132,15 @@ func (m *warmupBuilder) input(configured *inference.ModelWarmup_Input, spec *eng
 	if err != nil {
 		return tensor.Tensor{}, err
 	}
-	size := int64(len(data)) * m.batch
+	size := int64(len(data)) * batch
 	if size > maxWarmupInput {
 		return tensor.Tensor{}, tooLarge(shape)
 	}
 	if *m.left -= size; *m.left < 0 {
 		return tensor.Tensor{}, fmt.Errorf(" raises the requests of model_warmup above %d bytes: use fewer or smaller ones", int64(maxWarmups))
 	}
-	if m.batch > 1 {
-		data = bytes.Repeat(data, int(m.batch))
+	if batch > 1 {
+		data = bytes.Repeat(data, int(batch))
 	}
 	return tensor.Tensor{DataType: spec.DataType, Shape: shape, Data: data}, nil
 }

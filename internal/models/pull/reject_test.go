@@ -52,10 +52,14 @@ func TestWrongChecksum(t *testing.T) {
 
 func TestNotAModel(t *testing.T) {
 	t.Parallel()
-	for _, text := range []string{"<!DOCTYPE html>", "\n<html>", `{"error":"not found"}`, "version https://git-lfs", "PK\x03\x04", "\x1f\x8b\x08", ""} {
+	for text, want := range map[string]string{
+		"<!DOCTYPE html>": "it is a web page (HTML): download the file itself", "\n<html>": "a web page", `{"error":"not found"}`: "JSON",
+		"version https://git-lfs.github.com/spec/v1\noid": "it is a pointer of Git LFS", "version https://git-lfs": `begins with "version`,
+		"PK\x03\x04": "a zip archive", "\x1f\x8b\x08": "a gzip archive", "404: Not Found": `it begins with "404: Not Found"`, "": "is empty",
+	} {
 		err := rejected(t, body(text), func(options *pull.Options) { options.SHA256 = "" })
-		if !errors.Is(err, pull.ErrNotModel) {
-			t.Errorf("%q: error %v", text, err)
+		if !errors.Is(err, pull.ErrNotModel) || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: error %v, want %q", text, err, want)
 		}
 	}
 }

@@ -119,7 +119,11 @@ func (s *session) Signature() *engine.Signature {
 	if s.content == "odd" {
 		input = "x\xff"
 	}
-	return &engine.Signature{Inputs: spec(input), Outputs: spec("y")}
+	signature := &engine.Signature{Inputs: spec(input), Outputs: spec("y")}
+	if s.content == "partial" {
+		signature.Warnings = []string{`output "maps" is not served`}
+	}
+	return signature
 }
 
 func (s *session) Run(_ context.Context, inputs []tensor.Tensor) (*engine.Result, error) {

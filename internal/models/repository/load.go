@@ -60,6 +60,9 @@ func (r *Repository[S]) load(ctx context.Context, name string, src *source, d *d
 	if err := checkNames(loaded.Signature); err != nil {
 		return nil, err
 	}
+	for _, warning := range loaded.Signature.Warnings {
+		r.options.Logger.Warn("a part of the model is not served", "model", name, "version", v.number, "warning", warning)
+	}
 	if loaded.Config, err = modelconfig.Complete(d.settings.config, name, d.settings.platform, loaded.Signature); err != nil {
 		return nil, err
 	}

@@ -199,3 +199,45 @@ func TestProbeReachesTheSession(t *testing.T) {
 		t.Errorf("the probe is %v", inner.inputs)
 	}
 }
+
+// optional is double with an optional input before its input: runs with it return three
+// times the input.
+type optional struct{ double }
+
+func (o *optional) Signature() *engine.Signature {
+	s := o.double.Signature()
+	scale := s.Inputs[0]
+	scale.Name, scale.Optional = "scale", true
+	s.Inputs = []engine.TensorSpec{scale, s.Inputs[0]}
+	return s
+}
+
+func (o *optional) Run(ctx context.Context, inputs []tensor.Tensor) (*engine.Result, error) {
+	result, err := o.double.Run(ctx, inputs[1:])
+	if err == nil && !engine.IsAbsent(inputs[0]) {
+		result.Outputs[0] = inputs[0]
+	}
+	return result, err
+}
+
+// A response is that of the same set of inputs.
+func TestOptionalInputsAreAPartOfTheKey(t *testing.T) {
+	inner := &optional{}
+	s := respcache.New(1<<20).Wrap(inner, &lookups{})
+	x, empty := enginetest.Input(1, 2), enginetest.Input()
+	for range 2 {
+		for _, c := range []struct{ scale, want tensor.Tensor }{
+			{tensor.Tensor{}, enginetest.Input(2, 4)},
+			{enginetest.Input(5, 5), enginetest.Input(5, 5)},
+			{empty, empty},
+		} {
+			result, err := s.Run(t.Context(), []tensor.Tensor{c.scale, x})
+			if err != nil || !slices.Equal(result.Outputs[0].Data, c.want.Data) || !slices.Equal(result.Outputs[0].Shape, c.want.Shape) {
+				t.Errorf("%v: %+v, error %v", c.scale, result, err)
+			}
+		}
+	}
+	if inner.runs != 3 {
+		t.Errorf("%d runs, want 3", inner.runs)
+	}
+}

@@ -47,7 +47,7 @@ func (s *scheduler) admit(e *entry) (*instance, error) {
 // Admits implements [engine.Admitter]. It ignores the limit on queued bytes.
 func (s *scheduler) Admits(ctx context.Context) error {
 	request := RequestOf(ctx)
-	e := newEntry(ctx, nil, false)
+	e := newEntry(ctx, s.session.Signature(), nil, false)
 	e.level = s.level(request.Priority)
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -33,6 +33,10 @@ func (g *gatherer) gather(batch []*entry) ([]tensor.Tensor, int64) {
 		g.buffers = append(g.buffers, nil)
 	}
 	for i := range first {
+		if engine.IsAbsent(first[i]) {
+			g.inputs = append(g.inputs, tensor.Tensor{})
+			continue
+		}
 		size := 0
 		for _, e := range batch {
 			size += len(e.inputs[i].Data)

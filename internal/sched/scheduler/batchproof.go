@@ -37,8 +37,14 @@ func CheckBatching(ctx context.Context, session engine.Session, maxRows int) err
 			return fmt.Errorf("%w: the size of output %q depends on values of the inputs, because of an operator such as NonZero", errNoProof, out.Name)
 		}
 	}
+	sizes := []int64{1, imageSize}
+	if batchNames(signature) == sharedName {
+		// Dimensions of a name that may be the batch's have other sizes than one row: a size
+		// of 1 would be broadcast, and so prove nothing for requests of several rows.
+		sizes[0] = 2
+	}
 	var err error
-	for _, dynamic := range []int64{1, imageSize} {
+	for _, dynamic := range sizes {
 		p := batchProof{ctx: ctx, session: session, dynamic: dynamic}
 		if err = p.run(min(maxRows, len(rowFills))); !errors.Is(err, errNoProof) {
 			break
@@ -46,28 +52,10 @@ func CheckBatching(ctx context.Context, session engine.Session, maxRows int) err
 	}
 	// A name is the author's statement, which the operators do not contradict. Rows may then
 	// differ slightly from those alone, as with dynamic quantization.
-	if named(signature) && !errors.Is(err, errRows) {
+	if batchNames(signature) == ownName && sizesFromShapes(signature) && !errors.Is(err, errRows) {
 		return nil
 	}
 	return err
-}
-
-// named reports whether the first dimensions of all inputs and outputs have one name, and
-// the sizes of the outputs follow from shapes alone.
-func named(signature *engine.Signature) bool {
-	name := ""
-	for _, spec := range slices.Concat(signature.Inputs, signature.Outputs) {
-		if spec.DataType == tensor.Invalid {
-			continue
-		}
-		if len(spec.DimNames) == 0 || spec.DimNames[0] == "" || (name != "" && spec.DimNames[0] != name) {
-			return false
-		}
-		name = spec.DimNames[0]
-	}
-	return !slices.ContainsFunc(signature.Outputs, func(out engine.TensorSpec) bool {
-		return out.DataType != tensor.Invalid && out.Sizes != engine.SizesFromShapes
-	})
 }
 
 // rowFills are the contents of the synthetic rows.
@@ -121,7 +109,7 @@ func (p *batchProof) row(f fill) error {
 	if inputs == nil || slices.ContainsFunc(p.rows, func(e *entry) bool { return sameData(e.inputs, inputs) }) {
 		return nil
 	}
-	if rowsOf(inputs) != 1 {
+	if rowsOf(signature, inputs) != 1 {
 		return fmt.Errorf("%w: the inputs have no batch dimension", errRows)
 	}
 	result, err := p.session.Run(p.ctx, inputs)

@@ -68,11 +68,11 @@ type answer struct {
 	err    error
 }
 
-func newEntry(ctx context.Context, inputs []tensor.Tensor, batching bool) *entry {
+func newEntry(ctx context.Context, signature *engine.Signature, inputs []tensor.Tensor, batching bool) *entry {
 	now := time.Now()
 	e := &entry{ctx: ctx, inputs: inputs, rows: 1, arrived: now, since: now}
 	if batching {
-		e.rows = rowsOf(inputs)
+		e.rows = rowsOf(signature, inputs)
 	}
 	for i := range inputs {
 		e.bytes += int64(len(inputs[i].Data))
@@ -89,12 +89,19 @@ func (e *entry) expired(now time.Time) bool {
 }
 
 // rowsOf returns the size of the batch dimension, the first of every input. It is 0 when
-// the inputs differ in it; such a request is never batched.
-func rowsOf(inputs []tensor.Tensor) int64 {
+// the inputs differ in it; such a request is never batched. Neither is one with an optional
+// input: that is usually a setting of the whole call, and not one for each row.
+func rowsOf(signature *engine.Signature, inputs []tensor.Tensor) int64 {
 	rows := int64(0)
 	for i := range inputs {
+		if signature.Inputs[i].Optional {
+			if !engine.IsAbsent(inputs[i]) {
+				return 0
+			}
+			continue
+		}
 		shape := inputs[i].Shape
-		if len(shape) == 0 || shape[0] < 1 || (i > 0 && shape[0] != rows) {
+		if len(shape) == 0 || shape[0] < 1 || (rows > 0 && shape[0] != rows) {
 			return 0
 		}
 		rows = shape[0]
@@ -103,14 +110,14 @@ func rowsOf(inputs []tensor.Tensor) int64 {
 }
 
 // joins reports whether two requests can be rows of one batch: all dimensions of each input
-// but the first are equal.
+// but the first are equal. Requests with rows have no optional inputs.
 func (e *entry) joins(other *entry) bool {
 	if e.rows == 0 || other.rows == 0 || len(e.inputs) != len(other.inputs) {
 		return false
 	}
 	for i := range e.inputs {
 		a, b := &e.inputs[i], &other.inputs[i]
-		if a.DataType != b.DataType || !slices.Equal(a.Shape[1:], b.Shape[1:]) {
+		if a.DataType != b.DataType || (!engine.IsAbsent(*a) && !slices.Equal(a.Shape[1:], b.Shape[1:])) {
 			return false
 		}
 	}

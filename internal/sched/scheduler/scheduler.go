@@ -123,7 +123,7 @@ func (s *scheduler) Run(ctx context.Context, inputs []tensor.Tensor) (*engine.Re
 	}
 	request := RequestOf(ctx)
 	b := s.options.Batching
-	e := newEntry(ctx, inputs, s.options.BatchDimension || (b != nil && b.MaxSize > 1))
+	e := newEntry(ctx, s.session.Signature(), inputs, s.options.BatchDimension || (b != nil && b.MaxSize > 1))
 	e.level = s.level(request.Priority)
 	e.group = request.LatestOnly
 	e.digest = s.prober.suspectDigest(inputs)

@@ -29,10 +29,13 @@ var (
 const imageSize = 64
 
 // openShapes returns the signature's shapes, with one row and dynamic for the other sizes
-// that it leaves open; nil when a rank is open.
+// that it leaves open; nil when a rank is open. Optional inputs have none: they are omitted.
 func openShapes(signature *engine.Signature, dynamic int64) []tensor.Shape {
 	shapes := make([]tensor.Shape, len(signature.Inputs))
 	for i := range signature.Inputs {
+		if signature.Inputs[i].Optional {
+			continue
+		}
 		if signature.Inputs[i].Shape == nil {
 			return nil
 		}
@@ -50,7 +53,7 @@ func openShapes(signature *engine.Signature, dynamic int64) []tensor.Shape {
 }
 
 // synthetic returns inputs of a model with these shapes; nil when they exceed the limit or
-// do not fit the signature.
+// do not fit the signature. An optional input without a shape is omitted.
 func synthetic(signature *engine.Signature, shapes []tensor.Shape, f fill) []tensor.Tensor {
 	if len(shapes) != len(signature.Inputs) {
 		return nil
@@ -59,6 +62,9 @@ func synthetic(signature *engine.Signature, shapes []tensor.Shape, f fill) []ten
 	left := int64(maxSyntheticBytes)
 	for i, shape := range shapes {
 		d := signature.Inputs[i].DataType
+		if shape == nil && signature.Inputs[i].Optional {
+			continue
+		}
 		elements, err := shape.Elements()
 		if err != nil || elements > maxSyntheticBytes {
 			return nil

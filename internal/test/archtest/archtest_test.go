@@ -50,6 +50,7 @@ var layers = []string{
 var leaves = map[string][]string{
 	"internal/base/bytesize":     nil,
 	"internal/base/filelock":     nil,
+	"internal/base/modelformat":  nil,
 	"internal/base/setting":      nil,
 	"internal/base/tensor":       nil,
 	"internal/base/vision":       {"internal/base/setting"},
@@ -62,7 +63,7 @@ var leaves = map[string][]string{
 	// Framing only, so that the HTTP/2 server may use it.
 	"internal/transport/wire/envelope": nil,
 	// A download needs no server. The name of a model's file is its platform's.
-	"internal/models/pull": {"internal/base/filelock", "internal/base/setting", "internal/engine"},
+	"internal/models/pull": {"internal/base/filelock", "internal/base/modelformat", "internal/base/setting", "internal/engine"},
 	// The load generator has no part of the server that it measures, except framing.
 	"internal/load": {"internal/transport/wire/envelope"},
 	// Header names and content codings, which exist once.

@@ -34,17 +34,21 @@ const (
 )
 
 // Graph is an ONNX graph with ONNX Runtime's own operators. Opset is the version of
-// ONNX's operators; 0 means 15.
+// ONNX's operators; 0 means 15. IR is that of the format; 0 means 8.
 type Graph struct {
-	Opset        int
+	Opset, IR    int
 	Nodes        []Node
 	Inputs       []Value
 	Outputs      []Value
 	Initializers []Initializer
 }
 
-// Microsoft is the domain of ONNX Runtime's own operators.
-const Microsoft = "com.microsoft"
+// Microsoft is the domain of ONNX Runtime's own operators, ML that of ONNX's operators for
+// classical machine learning.
+const (
+	Microsoft = "com.microsoft"
+	ML        = "ai.onnx.ml"
+)
 
 // Node is an operator with its attributes. Domain is "" for ONNX's own.
 type Node struct {
@@ -54,6 +58,9 @@ type Node struct {
 	Outputs  []string
 	Ints     map[string]int64
 	IntLists map[string][]int64
+	Floats   map[string][]float32
+	Strings  map[string][]string
+	Texts    map[string]string
 	Tensors  map[string]Initializer
 	Graphs   map[string]Graph
 }
@@ -68,6 +75,8 @@ type Value struct {
 	Unranked bool
 	// Sequence makes it a sequence of tensors, Optional an optional tensor.
 	Sequence, Optional bool
+	// MapKey makes it a sequence of maps from this type to a scalar of Elem.
+	MapKey int
 }
 
 // Initializer is a weight, or a tensor in an attribute. Elem defaults to Float32. The
@@ -97,9 +106,10 @@ func Unary(op string, elem int, dims ...any) Graph {
 // Encode returns the graph as an ONNX file.
 func (g Graph) Encode() []byte {
 	var model []byte
-	model = appendVarint(model, 1, 8) // ir_version
+	model = appendVarint(model, 1, uint64(cmp.Or(g.IR, 8))) // ir_version
 	model = appendMessage(model, 7, g.encode())
 	model = appendMessage(model, 8, appendVarint(nil, 2, uint64(cmp.Or(g.Opset, 15)))) // opset_import
+	model = appendMessage(model, 8, appendVarint(appendMessage(nil, 1, []byte(ML)), 2, 3))
 	return appendMessage(model, 8, appendVarint(appendMessage(nil, 1, []byte(Microsoft)), 2, 1))
 }
 
@@ -158,6 +168,7 @@ func (n Node) encode() []byte {
 		attribute = appendVarint(attribute, 20, 7) // type INTS
 		b = appendMessage(b, 5, attribute)
 	}
+	b = n.appendLists(b)
 	for name, value := range n.Tensors {
 		attribute := appendMessage(nil, 1, []byte(name))
 		attribute = appendMessage(attribute, 5, value.encode())
@@ -193,6 +204,9 @@ func (v Value) encode() []byte {
 	}
 	valueType := appendMessage(nil, 1, tensorType)
 	switch {
+	case v.MapKey != 0:
+		mapType := appendMessage(appendVarint(nil, 1, uint64(v.MapKey)), 2, appendMessage(nil, 1, appendVarint(nil, 1, uint64(v.Elem))))
+		valueType = appendMessage(nil, 4, appendMessage(nil, 1, appendMessage(nil, 5, mapType)))
 	case v.Sequence:
 		valueType = appendMessage(nil, 4, appendMessage(nil, 1, valueType))
 	case v.Optional:

@@ -77,9 +77,12 @@ tw_call *tw_new_call(const tw_library *l, OrtSession *session, const char *const
   c->names = names;
   c->inputs = inputs;
   c->outputs = outputs;
-  c->tensors = calloc(inputs + outputs, sizeof *c->tensors);
-  c->values = calloc(inputs + outputs, sizeof *c->values);
-  if (c->tensors == NULL || c->values == NULL || !set_run_options(c, shrink)) {
+  // One more of each: an allocation of no bytes may return NULL.
+  c->tensors = calloc(inputs + outputs + 1, sizeof *c->tensors);
+  c->values = calloc(inputs + outputs + 1, sizeof *c->values);
+  c->given_names = calloc(inputs + 1, sizeof *c->given_names);
+  c->given = calloc(inputs + 1, sizeof *c->given);
+  if (c->tensors == NULL || c->values == NULL || c->given_names == NULL || c->given == NULL || !set_run_options(c, shrink)) {
     tw_free_call(c);
     return NULL;
   }
@@ -90,6 +93,8 @@ void tw_free_call(tw_call *c) {
   if (c->options != NULL) ORT(c->library, ReleaseRunOptions)(c->options);
   free(c->tensors);
   free(c->values);
+  free(c->given_names);
+  free(c->given);
   free(c);
 }
 
@@ -138,6 +143,7 @@ static OrtStatus *make_value(tw_call *c, const tw_tensor *t, OrtValue **value) {
 static OrtStatus *describe(tw_call *c, tw_tensor *t) {
   const tw_library *l = c->library;
   OrtTensorTypeAndShapeInfo *info = NULL;
+  if (t->keys > 0) return tw_describe_maps(l, t);
   OrtStatus *s = ORT(l, GetTensorTypeAndShape)(t->value, &info);
   if (s != NULL) return s;
   s = ORT(l, GetTensorElementType)(info, &t->elem);
@@ -148,6 +154,18 @@ static OrtStatus *describe(tw_call *c, tw_tensor *t) {
   if (s != NULL || c->fault != TW_NO_FAULT) return s;
   if (t->elem == TW_STRING) return ORT(l, GetStringTensorDataLength)(t->value, &t->bytes);
   return ORT(l, GetTensorMutableData)(t->value, &t->contents);
+}
+
+// run_session runs the model with the inputs that are given.
+static OrtStatus *run_session(tw_call *c) {
+  size_t given = 0;
+  for (size_t i = 0; i < c->inputs; i++) {
+    if (c->values[i] == NULL) continue;
+    c->given_names[given] = c->names[i];
+    c->given[given++] = c->values[i];
+  }
+  return ORT(c->library, Run)(c->session, c->options, c->given_names, (const OrtValue *const *)c->given, given,
+                              c->names + c->inputs, c->outputs, c->values + c->inputs);
 }
 
 OrtStatus *tw_run(tw_call *c) {
@@ -161,12 +179,10 @@ OrtStatus *tw_run(tw_call *c) {
     if (c->tensors[i].elem != 0) s = make_value(c, &c->tensors[i], &c->values[i]);
   }
   int run = s == NULL && c->fault == TW_NO_FAULT;
-  if (run)
-    s = ORT(l, Run)(c->session, c->options, c->names, (const OrtValue *const *)c->values, c->inputs,
-                    c->names + c->inputs, c->outputs, c->values + c->inputs);
+  if (run) s = run_session(c);
   for (size_t i = 0; i < all; i++) {
     tw_tensor *t = &c->tensors[i];
-    if (t->elem != 0 || !run) {
+    if (i < c->inputs || t->elem != 0 || !run) {
       if (c->values[i] != NULL) ORT(l, ReleaseValue)(c->values[i]);
       continue;
     }

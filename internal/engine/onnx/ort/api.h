@@ -46,6 +46,9 @@ typedef struct OrtAllocator OrtAllocator;
   FUNCTION(23, SetSessionGraphOptimizationLevel, OrtStatus *, OrtSessionOptions *, int level)             \
   FUNCTION(24, SetIntraOpNumThreads, OrtStatus *, OrtSessionOptions *, int threads)                       \
   FUNCTION(25, SetInterOpNumThreads, OrtStatus *, OrtSessionOptions *, int threads)                       \
+  FUNCTION(32, SessionGetOverridableInitializerCount, OrtStatus *, const OrtSession *, size_t *count)     \
+  FUNCTION(38, SessionGetOverridableInitializerName, OrtStatus *, const OrtSession *, size_t index,       \
+           OrtAllocator *, char **name)                                                                   \
   FUNCTION(39, CreateRunOptions, OrtStatus *, OrtRunOptions **)                                           \
   FUNCTION(46, RunOptionsSetTerminate, OrtStatus *, OrtRunOptions *)                                      \
   FUNCTION(47, RunOptionsUnsetTerminate, OrtStatus *, OrtRunOptions *)                                    \
@@ -61,11 +64,14 @@ typedef struct OrtAllocator OrtAllocator;
   FUNCTION(61, GetDimensionsCount, OrtStatus *, const OrtTensorTypeAndShapeInfo *, size_t *rank)          \
   FUNCTION(62, GetDimensions, OrtStatus *, const OrtTensorTypeAndShapeInfo *, int64_t *shape,             \
            size_t rank)                                                                                   \
+  FUNCTION(64, GetTensorShapeElementCount, OrtStatus *, const OrtTensorTypeAndShapeInfo *, size_t *count) \
   FUNCTION(65, GetTensorTypeAndShape, OrtStatus *, const OrtValue *, OrtTensorTypeAndShapeInfo **)        \
   FUNCTION(69, CreateCpuMemoryInfo, OrtStatus *, int allocator, int memory, OrtMemoryInfo **)             \
   FUNCTION(75, AllocatorAlloc, OrtStatus *, OrtAllocator *, size_t bytes, void **)                        \
   FUNCTION(76, AllocatorFree, OrtStatus *, OrtAllocator *, void *)                                        \
   FUNCTION(78, GetAllocatorWithDefaultOptions, OrtStatus *, OrtAllocator **)                              \
+  FUNCTION(80, GetValue, OrtStatus *, const OrtValue *, int index, OrtAllocator *, OrtValue **)           \
+  FUNCTION(81, GetValueCount, OrtStatus *, const OrtValue *, size_t *count)                               \
   FUNCTION(92, ReleaseEnv, void, OrtEnv *)                                                                \
   FUNCTION(93, ReleaseStatus, void, OrtStatus *)                                                          \
   FUNCTION(94, ReleaseMemoryInfo, void, OrtMemoryInfo *)                                                  \
@@ -93,7 +99,7 @@ typedef struct {
   const tw_function *api;
   OrtEnv *env;
   OrtMemoryInfo *cpu;       // marks memory as CPU memory
-  OrtAllocator *allocator;  // for strings; owned by the runtime, not released here
+  OrtAllocator *allocator;  // for strings and the values of maps; owned by the runtime, not released here
 } tw_library;
 
 // tw_options are the settings of a session, in the C API's numbers.
@@ -114,7 +120,9 @@ enum { TW_STRING = 8 };
 
 // tw_tensor is an input or output of a call.
 typedef struct {
-  int elem;         // ONNX's element type (TensorProto.DataType); 0 in an output: the runtime allocates it
+  int elem;         // ONNX's element type (TensorProto.DataType); 0 in an output: the runtime allocates it, in an
+                    // input: it is not given
+  size_t keys;      // of an output that is a sequence of maps: the keys of each; 0 for a tensor
   size_t elements;  // of the shape, for inputs
   size_t rank;
   int64_t shape[TW_MAX_RANK];
@@ -127,7 +135,7 @@ typedef struct {
 } tw_tensor;
 
 // Reasons for a failed call other than a failure of the runtime.
-enum { TW_NO_FAULT, TW_BAD_STRINGS, TW_RANK_TOO_HIGH, TW_NO_MEMORY };
+enum { TW_NO_FAULT, TW_BAD_STRINGS, TW_RANK_TOO_HIGH, TW_NO_MEMORY, TW_BAD_MAPS };
 
 // tw_call is the state of one run. Callers reuse it, one at a time.
 typedef struct {
@@ -138,6 +146,8 @@ typedef struct {
   size_t inputs, outputs;    // their numbers
   tw_tensor *tensors;        // the inputs, then the outputs
   OrtValue **values;         // likewise
+  const char **given_names;  // of the inputs of a run that are given, and their values
+  OrtValue **given;
   int fault;
   size_t failed;             // index in tensors of the one at fault
 } tw_call;
@@ -159,6 +169,12 @@ void tw_release_status(const tw_library *l, OrtStatus *status);
 OrtStatus *tw_open_session(const tw_library *l, const void *path, const tw_options *o, OrtSession **session);
 void tw_close_session(const tw_library *l, OrtSession *session);
 
+// tw_overridable returns the number of initializers that runs may override, and
+// tw_overridable_name the name of one, which tw_free_name frees.
+OrtStatus *tw_overridable(const tw_library *l, const OrtSession *session, size_t *count);
+OrtStatus *tw_overridable_name(const tw_library *l, const OrtSession *session, size_t i, char **name);
+void tw_free_name(const tw_library *l, char *name);
+
 // tw_new_call returns NULL when memory is exhausted. names outlive the call. With shrink
 // set, every run ends by freeing the unused memory of the session's arena.
 tw_call *tw_new_call(const tw_library *l, OrtSession *session, const char *const *names, size_t inputs, size_t outputs,
@@ -179,6 +195,15 @@ void tw_resume(tw_call *c);
 // allocated, in the raw encoding of BYTES. elements is the product of its shape, more
 // than 0, and data has room for its bytes and a length for each element.
 OrtStatus *tw_read_strings(tw_call *c, size_t i, size_t elements, void *data);
+
+// tw_describe_maps fills t with the description of a sequence of maps from a key to a
+// float: as a matrix of floats, with a row for each map and a column for each key.
+OrtStatus *tw_describe_maps(const tw_library *l, tw_tensor *t);
+
+// tw_read_maps writes rows of such a matrix, from the row first on. The value of the key k,
+// in the order of the keys, is written to the column columns[k]. A map with another number
+// of keys is the fault TW_BAD_MAPS.
+OrtStatus *tw_read_maps(tw_call *c, size_t i, size_t first, size_t rows, const size_t *columns, float *data);
 
 // tw_release releases the outputs that the runtime allocated.
 void tw_release(tw_call *c);

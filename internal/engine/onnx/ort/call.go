@@ -45,6 +45,9 @@ func (s *Session) newCall(shrink bool) (*Call, error) {
 	}
 	tensors := unsafe.Slice(p.tensors, len(s.names))
 	c := &Call{session: s, c: p, inputs: tensors[:s.inputs], outputs: tensors[s.inputs:], terminated: make(chan struct{}, 1)}
+	for i, keys := range s.keys {
+		c.outputs[i].keys = C.size_t(keys)
+	}
 	c.terminate = func() {
 		C.tw_terminate(p)
 		c.terminated <- struct{}{}
@@ -58,9 +61,10 @@ func (c *Call) free() {
 	C.tw_free_call(c.c)
 }
 
-// SetInput sets the input at index i, which must be valid (see tensor.Validate). The
-// runtime reads its memory during Run, and not after. Data that is not aligned for its
-// datatype is copied. More dimensions than MaxRank are an ErrRank.
+// SetInput sets the input at index i, which must be valid (see tensor.Validate), or a zero
+// Tensor for one that is not given. The runtime reads its memory during Run, and not after.
+// Data that is not aligned for its datatype is copied. More dimensions than MaxRank are an
+// ErrRank.
 func (c *Call) SetInput(i int, t tensor.Tensor) error {
 	if t.DataType != tensor.Bytes && !tensor.Aligned(t.Data, t.DataType) {
 		aligned := bufpool.Get(len(t.Data))
@@ -100,11 +104,16 @@ func (c *Call) set(to *C.tw_tensor, t tensor.Tensor) error {
 	return nil
 }
 
-// UnbindOutputs undoes BindOutput for all outputs, for a Run in which the runtime
-// allocates them all.
+// UnbindOutputs undoes BindOutput for all outputs, and frees what an earlier Run allocated,
+// for a Run in which the runtime allocates them all.
 func (c *Call) UnbindOutputs() {
+	allocated := false
 	for i := range c.outputs {
+		allocated = allocated || c.outputs[i].value != nil
 		c.outputs[i].elem = 0
+	}
+	if allocated {
+		C.tw_release(c.c)
 	}
 }
 
@@ -166,6 +175,8 @@ func (c *Call) check(s *C.OrtStatus) error {
 		return nil
 	case C.TW_BAD_STRINGS:
 		return fmt.Errorf("input %d: %w", int(c.c.failed), ErrStrings)
+	case C.TW_BAD_MAPS:
+		return fmt.Errorf("output %d: %w", int(c.c.failed)-len(c.inputs), ErrMaps)
 	case C.TW_RANK_TOO_HIGH:
 		return fmt.Errorf("output %d: %w, limit %d", int(c.c.failed)-len(c.inputs), ErrRank, MaxRank)
 	}
@@ -215,13 +226,6 @@ func (c *Call) Release() {
 
 // reset makes the call ready for another run.
 func (c *Call) reset() {
-	allocated := false
-	for i := range c.outputs {
-		allocated = allocated || c.outputs[i].value != nil
-	}
-	if allocated {
-		C.tw_release(c.c)
-	}
 	c.UnbindOutputs()
 	c.pinner.Unpin()
 	for i, b := range c.aligned {

@@ -34,6 +34,12 @@ func (*Library) Close() error { return ErrNoCgo }
 // Session has no values without cgo.
 type Session struct{}
 
+// Declare returns ErrNoCgo.
+func (*Session) Declare([]string, []string, []int) error { return ErrNoCgo }
+
+// Overridable returns ErrNoCgo.
+func (*Session) Overridable() ([]string, error) { return nil, ErrNoCgo }
+
 // Call returns ErrNoCgo.
 func (*Session) Call() (*Call, error) { return nil, ErrNoCgo }
 
@@ -65,6 +71,9 @@ func (*Call) OutputInfo(int) (tensor.DataType, tensor.Shape, int64, error) {
 
 // ReadOutput returns ErrNoCgo.
 func (*Call) ReadOutput(int, []byte) error { return ErrNoCgo }
+
+// ReadMaps returns ErrNoCgo.
+func (*Call) ReadMaps(context.Context, int, []int, []byte) error { return ErrNoCgo }
 
 // Release does nothing.
 func (*Call) Release() {}

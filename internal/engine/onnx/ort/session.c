@@ -34,3 +34,16 @@ OrtStatus *tw_open_session(const tw_library *l, const void *path, const tw_optio
 }
 
 void tw_close_session(const tw_library *l, OrtSession *session) { ORT(l, ReleaseSession)(session); }
+
+OrtStatus *tw_overridable(const tw_library *l, const OrtSession *session, size_t *count) {
+  return ORT(l, SessionGetOverridableInitializerCount)(session, count);
+}
+
+OrtStatus *tw_overridable_name(const tw_library *l, const OrtSession *session, size_t i, char **name) {
+  return ORT(l, SessionGetOverridableInitializerName)(session, i, l->allocator, name);
+}
+
+void tw_free_name(const tw_library *l, char *name) {
+  OrtStatus *s = ORT(l, AllocatorFree)(l->allocator, name);
+  if (s != NULL) ORT(l, ReleaseStatus)(s);
+}

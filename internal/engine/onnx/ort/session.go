@@ -21,6 +21,7 @@ type Session struct {
 	ort     *C.OrtSession
 	inputs  int
 	names   []*C.char // of the inputs, then of the outputs, in C memory
+	keys    []int     // of the maps of each output; see Declare
 	// longRun is the duration from which runs use a C thread. long reports that the
 	// previous run took that long.
 	longRun time.Duration
@@ -38,23 +39,65 @@ func (l *Library) NewSession(path string, inputs, outputs []string, o Options) (
 	if o.IntraOpThreads < 0 || o.InterOpThreads < 0 {
 		return nil, fmt.Errorf("thread counts are %d (intra-op) and %d (inter-op): use 0 for one per core, or more", o.IntraOpThreads, o.InterOpThreads)
 	}
-	names := slices.Concat(inputs, outputs)
-	for _, s := range slices.Concat([]string{path}, names, o.Config) {
-		if strings.IndexByte(s, 0) >= 0 {
-			return nil, fmt.Errorf("%q contains a NUL byte", s)
-		}
+	if err := checkNUL(slices.Concat([]string{path}, inputs, outputs, o.Config)); err != nil {
+		return nil, err
 	}
 	p, err := cPath(path)
 	if err != nil {
 		return nil, err
 	}
 	defer C.free(p)
-	s := &Session{library: l, inputs: len(inputs), longRun: longRun, shrink: o.ShrinkArena}
+	s := &Session{library: l, longRun: longRun, shrink: o.ShrinkArena}
 	if err := s.open(p, o); err != nil {
 		return nil, err
 	}
-	s.names = cStrings(names)
+	s.declare(inputs, outputs, nil)
 	return s, nil
+}
+
+// Declare sets the inputs and outputs of calls, before the first one. keys has for each
+// output that is a sequence of maps the number of keys of each map, and 0 for a tensor;
+// nil: all are tensors.
+func (s *Session) Declare(inputs, outputs []string, keys []int) error {
+	if err := checkNUL(slices.Concat(inputs, outputs)); err != nil {
+		return err
+	}
+	freeStrings(s.names)
+	s.declare(inputs, outputs, keys)
+	return nil
+}
+
+func (s *Session) declare(inputs, outputs []string, keys []int) {
+	s.inputs, s.names, s.keys = len(inputs), cStrings(slices.Concat(inputs, outputs)), keys
+}
+
+// Overridable returns the names of the initializers that are inputs with a default: a run
+// may omit them.
+func (s *Session) Overridable() ([]string, error) {
+	var count C.size_t
+	if err := s.library.statusError(C.tw_overridable(s.library.c, s.ort, &count)); err != nil {
+		return nil, err
+	}
+	names := make([]string, int(count))
+	for i := range names {
+		var name *C.char
+		if err := s.library.statusError(C.tw_overridable_name(s.library.c, s.ort, C.size_t(i), &name)); err != nil {
+			return nil, err
+		}
+		names[i] = C.GoString(name)
+		C.tw_free_name(s.library.c, name)
+	}
+	return names, nil
+}
+
+// checkNUL reports a text that C would truncate.
+func checkNUL(texts []string) error {
+	for _, s := range texts {
+		if strings.IndexByte(s, 0) >= 0 {
+			return fmt.Errorf("%q contains a NUL byte", s)
+		}
+	}
+	return nil
 }
 
 func (s *Session) open(path unsafe.Pointer, o Options) error {

@@ -131,6 +131,13 @@ var proofs = map[string]func(*testing.T){
 	"ReleaseValue":                  callsDoNotLeak,
 	"ReleaseTensorTypeAndShapeInfo": callsDoNotLeak,
 
+	"SessionGetOverridableInitializerCount": overridableInputsAreListed,
+	"SessionGetOverridableInitializerName":  overridableInputsAreListed,
+
+	"GetValueCount":              mapsAreRead,
+	"GetValue":                   mapsAreRead,
+	"GetTensorShapeElementCount": mapsAreRead,
+
 	"CreateTensorAsOrtValue":              stringsRoundTrip,
 	"GetResizedStringTensorElementBuffer": stringsRoundTrip,
 	"GetStringTensorDataLength":           stringsRoundTrip,

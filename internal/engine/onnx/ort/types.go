@@ -17,6 +17,8 @@ var (
 	ErrRank = errors.New("too many dimensions")
 	// ErrNoMemory reports a failed allocation outside the runtime.
 	ErrNoMemory = errors.New("out of memory")
+	// ErrMaps reports a map with another number of keys than the session declares.
+	ErrMaps = errors.New("a map has another number of keys than the model declares")
 	// ErrStrings reports BYTES data that does not match the input's shape.
 	ErrStrings = errors.New("malformed BYTES")
 )

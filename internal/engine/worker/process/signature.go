@@ -3,6 +3,7 @@ package process
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"unicode/utf8"
 
 	"github.com/tensorwire/tensorwire/internal/base/tensor"
@@ -14,6 +15,7 @@ const (
 	maxTensors = 1 << 16
 	maxRank    = 1 << 10
 	maxName    = 1 << 16 // bytes
+	maxLabels  = 1 << 16 // of an output
 )
 
 // checkSignature checks what the server relies on in a signature of a worker.
@@ -36,6 +38,12 @@ func checkSignature(s *engine.Signature) error {
 		if err := checkSpec(spec); err != nil {
 			return fmt.Errorf("output %d: %w", i, err)
 		}
+		if spec.Optional {
+			return fmt.Errorf("output %d is optional", i)
+		}
+	}
+	if len(s.Warnings) > maxTensors {
+		return fmt.Errorf("%d warnings", len(s.Warnings))
 	}
 	return nil
 }
@@ -44,6 +52,10 @@ func checkSpec(spec engine.TensorSpec) error {
 	switch {
 	case len(spec.Name) > maxName || len(spec.Producer) > maxName:
 		return fmt.Errorf("a name of %d bytes", max(len(spec.Name), len(spec.Producer)))
+	case len(spec.Labels) > maxLabels:
+		return fmt.Errorf("%d labels", len(spec.Labels))
+	case slices.ContainsFunc(spec.Labels, func(label string) bool { return !utf8.ValidString(label) }):
+		return errors.New("a label that is not UTF-8")
 	case !utf8.ValidString(spec.Name):
 		return errors.New("a name that is not UTF-8")
 	case spec.DataType > tensor.Bytes:

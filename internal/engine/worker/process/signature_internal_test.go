@@ -34,6 +34,12 @@ func TestSignaturesOfWorkersAreChecked(t *testing.T) {
 		"long producer":    {spec(func(s *engine.TensorSpec) { s.Producer = strings.Repeat("x", maxName+1) }), false},
 		"not UTF-8":        {spec(func(s *engine.TensorSpec) { s.Name = "\xff" }), false},
 		"too many inputs":  {&engine.Signature{Inputs: make([]engine.TensorSpec, maxTensors+1)}, false},
+		"optional":         {spec(func(s *engine.TensorSpec) { s.Optional = true }), true},
+		"optional output":  {&engine.Signature{Outputs: []engine.TensorSpec{{Name: "y", Optional: true}}}, false},
+		"labels":           {&engine.Signature{Outputs: []engine.TensorSpec{{Name: "y", Labels: []string{"a"}}}}, true},
+		"too many labels":  {&engine.Signature{Outputs: []engine.TensorSpec{{Name: "y", Labels: make([]string, maxLabels+1)}}}, false},
+		"labels not UTF-8": {&engine.Signature{Outputs: []engine.TensorSpec{{Name: "y", Labels: []string{"\xff"}}}}, false},
+		"many warnings":    {&engine.Signature{Warnings: make([]string, maxTensors+1)}, false},
 		"too many outputs": {&engine.Signature{Outputs: make([]engine.TensorSpec, maxTensors+1)}, false},
 	} {
 		if err := checkSignature(test.signature); (err == nil) != test.ok {
