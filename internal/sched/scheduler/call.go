@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/tensorwire/tensorwire/internal/base/callctx"
 	"github.com/tensorwire/tensorwire/internal/base/setting"
 	"github.com/tensorwire/tensorwire/internal/base/tensor"
 	"github.com/tensorwire/tensorwire/internal/engine"
@@ -18,7 +19,7 @@ var (
 
 // call is the call into the engine for a batch. The scheduler's lock guards it.
 type call struct {
-	end context.CancelCauseFunc
+	ctx *callctx.Context
 	// callers is the number of requests whose callers have not left.
 	callers int
 }
@@ -30,7 +31,7 @@ func (c *call) leaveLocked() {
 		return
 	}
 	if c.callers--; c.callers == 0 {
-		c.end(errLeft)
+		c.ctx.End(errLeft)
 	}
 }
 
@@ -52,16 +53,16 @@ func (in *instance) callEngine(parent context.Context, inputs []tensor.Tensor, b
 // each call.
 func (in *instance) begin(parent context.Context, batch []*entry) context.Context {
 	s := in.scheduler
-	ctx, end := context.WithCancelCause(parent)
+	ctx := callctx.New(parent)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	in.started, in.end = time.Now(), end
+	in.started, in.ctx = time.Now(), ctx
 	if !in.limited {
 		in.limited = true
 		in.limit.Reset(s.options.MaxRun)
 	}
 	if batch != nil {
-		c := &call{end: end, callers: len(batch)}
+		c := &call{ctx: ctx, callers: len(batch)}
 		for _, e := range batch {
 			if e.call = c; e.left {
 				c.leaveLocked()
@@ -69,16 +70,16 @@ func (in *instance) begin(parent context.Context, batch []*entry) context.Contex
 		}
 	}
 	if s.closed {
-		end(engine.ErrClosed)
+		ctx.End(engine.ErrClosed)
 	}
 	return ctx
 }
 
 // endLocked ends the present call of an instance for a reason, and releases its context.
 func (in *instance) endLocked(reason error) {
-	if in.end != nil {
-		in.end(reason)
-		in.end = nil
+	if in.ctx != nil {
+		in.ctx.End(reason)
+		in.ctx = nil
 	}
 }
 
@@ -89,7 +90,7 @@ func (in *instance) checkLimit() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	in.limited = false
-	if in.end == nil || s.closed {
+	if in.ctx == nil || s.closed {
 		return
 	}
 	if rest := s.options.MaxRun - time.Since(in.started); rest > 0 {
