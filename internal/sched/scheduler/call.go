@@ -39,8 +39,7 @@ func (c *call) leaveLocked() {
 // Options.MaxRun, when the scheduler closes, and when all callers of the batch, which may
 // be nil, have left. The caller calls endLocked afterwards, and records the outcome.
 func (in *instance) callEngine(parent context.Context, inputs []tensor.Tensor, batch []*entry) (*engine.Result, time.Duration, error) {
-	ctx := in.begin(parent, batch)
-	start := time.Now()
+	ctx, start := in.begin(parent, batch)
 	result, err := in.runRecovered(ctx, inputs)
 	took := time.Since(start)
 	if err != nil && ctx.Err() != nil {
@@ -49,14 +48,14 @@ func (in *instance) callEngine(parent context.Context, inputs []tensor.Tensor, b
 	return result, took, err
 }
 
-// begin records the start of a call, and returns its context. The hang timeout applies to
-// each call.
-func (in *instance) begin(parent context.Context, batch []*entry) context.Context {
-	s := in.scheduler
+// begin records the start of a call, and returns its context and the start. The hang timeout
+// applies to each call.
+func (in *instance) begin(parent context.Context, batch []*entry) (*callctx.Context, time.Time) {
+	s, start := in.scheduler, time.Now()
 	ctx := callctx.New(parent)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	in.started, in.ctx = time.Now(), ctx
+	in.started, in.ctx = start, ctx
 	if !in.limited {
 		in.limited = true
 		in.limit.Reset(s.options.MaxRun)
@@ -72,7 +71,7 @@ func (in *instance) begin(parent context.Context, batch []*entry) context.Contex
 	if s.closed {
 		ctx.End(engine.ErrClosed)
 	}
-	return ctx
+	return ctx, start
 }
 
 // endLocked ends the present call of an instance for a reason, and releases its context.
