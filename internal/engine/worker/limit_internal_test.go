@@ -68,6 +68,8 @@ func TestEachRunHasItsLimit(t *testing.T) {
 			t.Errorf("the process was killed: %v", p.reason)
 		}
 		time.Sleep(time.Hour)
+		s.limits.mu.Lock()
+		defer s.limits.mu.Unlock()
 		if s.limits.set || len(s.limits.runs) > 0 {
 			t.Error("the timer is set, or a run is kept, without runs")
 		}

@@ -69,6 +69,8 @@ func TestWatchTerminatesNoOtherRun(t *testing.T) {
 		if w.end() || *terminations != 0 {
 			t.Errorf("%d terminations", *terminations)
 		}
+		w.mu.Lock()
+		defer w.mu.Unlock()
 		if w.set {
 			t.Error("the timer is set, but no run is in flight")
 		}
