@@ -16,7 +16,7 @@ type key struct{}
 var errReason = errors.New("reason")
 
 // wants checks that a context is as one of context.WithCancelCause would be.
-func wants(t *testing.T, c context.Context, err, cause error) {
+func wants(t *testing.T, c context.Context, err, cause error) { //nolint:revive // t is first in helpers of tests
 	t.Helper()
 	if got := c.Err(); !errors.Is(got, err) || (got == nil) != (err == nil) {
 		t.Errorf("Err is %v, want %v", got, err)

@@ -24,9 +24,9 @@ func (s *session) limited(ctx context.Context, p Process, run func(context.Conte
 	}
 	r := &limitedRun{ctx: callctx.New(ctx), process: p, started: time.Now()}
 	s.limits.begin(r, limit)
-	err := run(r.ctx)
+	err := run(r.ctx) //nolint:contextcheck // it ends with ctx
 	exceeded := s.limits.end(r)
-	if err != nil && exceeded != nil && context.Cause(r.ctx) == exceeded { //nolint:errorlint // else its caller left before
+	if err != nil && exceeded != nil && context.Cause(r.ctx) == exceeded { //nolint:errorlint,contextcheck // else its caller left before
 		return exceeded
 	}
 	return err
@@ -89,19 +89,14 @@ func (l *limits) overdue() (overdue []*limitedRun) {
 	defer l.mu.Unlock()
 	next := time.Duration(0)
 	for _, r := range l.runs {
-		age, left := time.Since(r.started), time.Duration(0)
-		switch {
-		case age >= l.limit+killGrace:
+		left := l.limit - time.Since(r.started)
+		if left <= 0 {
+			r.exceedLocked(l.limit)
+			left += killGrace
+		}
+		if left <= 0 {
 			overdue = append(overdue, r)
 			continue // its process ends it
-		case age >= l.limit:
-			if r.exceeded == nil {
-				r.exceeded = fmt.Errorf("%w: a run of the model takes %v at most", engine.ErrTimeLimit, l.limit)
-				r.ctx.End(r.exceeded)
-			}
-			left = l.limit + killGrace - age
-		default:
-			left = l.limit - age
 		}
 		if next == 0 || left < next {
 			next = left
@@ -111,4 +106,12 @@ func (l *limits) overdue() (overdue []*limitedRun) {
 		l.timer.Reset(next)
 	}
 	return overdue
+}
+
+// exceedLocked asks a run to end, once.
+func (r *limitedRun) exceedLocked(limit time.Duration) {
+	if r.exceeded == nil {
+		r.exceeded = fmt.Errorf("%w: a run of the model takes %v at most", engine.ErrTimeLimit, limit)
+		r.ctx.End(r.exceeded)
+	}
 }

@@ -81,8 +81,8 @@ func TestAnObstinateRunIsKilled(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, p, other := limitedSession(), &killable{killed: make(chan struct{})}, &killable{killed: make(chan struct{})}
 		begin := time.Now()
-		err := s.limited(t.Context(), p, func(context.Context) error {
-			go func() { _ = s.limited(t.Context(), other, obedient(time.Second)) }()
+		err := s.limited(t.Context(), p, func(ctx context.Context) error {
+			go func() { _ = s.limited(ctx, other, obedient(time.Second)) }()
 			<-p.killed
 			return engine.ErrCrashed
 		})

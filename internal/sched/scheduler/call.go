@@ -40,7 +40,7 @@ func (c *call) leaveLocked() {
 // be nil, have left. The caller calls endLocked afterwards, and records the outcome.
 func (in *instance) callEngine(parent context.Context, inputs []tensor.Tensor, batch []*entry) (*engine.Result, time.Duration, error) {
 	ctx, start := in.begin(parent, batch)
-	result, err := in.runRecovered(ctx, inputs)
+	result, err := in.runRecovered(ctx, inputs) //nolint:contextcheck // begin derives it from parent
 	took := time.Since(start)
 	if err != nil && ctx.Err() != nil {
 		err = in.endReason(parent, ctx)

@@ -50,7 +50,7 @@ func TestWatchTerminates(t *testing.T) {
 	}
 }
 
-// A context ends no run but its own, whatever the timer was set for.
+// A context ends no run but its own, also where the timer was set for an earlier one.
 func TestWatchTerminatesNoOtherRun(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w, terminations := watched()
