@@ -3,16 +3,10 @@ package worker
 import (
 	"context"
 	"errors"
-	"fmt"
-	"time"
 
 	"github.com/tensorwire/tensorwire/internal/base/tensor"
 	"github.com/tensorwire/tensorwire/internal/engine"
 )
-
-// killGrace is how long a run may go on after its limit, when it was asked to end, before its
-// worker is ended.
-const killGrace = 2 * time.Second
 
 // maxRuns bounds how often a request runs again because of others: its worker died of
 // another request or of a limit.
@@ -62,23 +56,4 @@ func (s *session) runIn(ctx context.Context, p Process, id uint64, inputs []tens
 		return err
 	})
 	return result, err
-}
-
-// limited calls run with the limit of one run. The runtime is asked to end a run at the
-// limit. One that does not end then, in a kernel of its own, ends with the process.
-func (s *session) limited(ctx context.Context, p Process, run func(context.Context) error) error {
-	limit := s.request.Options.RunTimeout
-	if limit <= 0 {
-		return run(ctx)
-	}
-	exceeded := fmt.Errorf("%w: a run of the model takes %v at most", engine.ErrTimeLimit, limit)
-	kill := time.AfterFunc(limit+killGrace, func() { p.Kill(exceeded) })
-	defer kill.Stop()
-	ctx, cancel := context.WithTimeoutCause(ctx, limit, exceeded)
-	defer cancel()
-	err := run(ctx)
-	if err != nil && context.Cause(ctx) == exceeded { //nolint:errorlint // it is this call's own
-		return exceeded
-	}
-	return err
 }

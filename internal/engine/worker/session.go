@@ -32,6 +32,7 @@ type session struct {
 	host       atomic.Pointer[host]
 	quarantine quarantine
 	trial      trial
+	limits     limits
 
 	// mu is held for reading by Run and for writing by Close, which so waits for running
 	// calls.

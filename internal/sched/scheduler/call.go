@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/tensorwire/tensorwire/internal/base/callctx"
 	"github.com/tensorwire/tensorwire/internal/base/setting"
 	"github.com/tensorwire/tensorwire/internal/base/tensor"
 	"github.com/tensorwire/tensorwire/internal/engine"
@@ -18,7 +19,7 @@ var (
 
 // call is the call into the engine for a batch. The scheduler's lock guards it.
 type call struct {
-	end context.CancelCauseFunc
+	ctx *callctx.Context
 	// callers is the number of requests whose callers have not left.
 	callers int
 }
@@ -30,7 +31,7 @@ func (c *call) leaveLocked() {
 		return
 	}
 	if c.callers--; c.callers == 0 {
-		c.end(errLeft)
+		c.ctx.End(errLeft)
 	}
 }
 
@@ -38,9 +39,8 @@ func (c *call) leaveLocked() {
 // Options.MaxRun, when the scheduler closes, and when all callers of the batch, which may
 // be nil, have left. The caller calls endLocked afterwards, and records the outcome.
 func (in *instance) callEngine(parent context.Context, inputs []tensor.Tensor, batch []*entry) (*engine.Result, time.Duration, error) {
-	ctx := in.begin(parent, batch)
-	start := time.Now()
-	result, err := in.runRecovered(ctx, inputs)
+	ctx, start := in.begin(parent, batch)
+	result, err := in.runRecovered(ctx, inputs) //nolint:contextcheck // begin derives it from parent
 	took := time.Since(start)
 	if err != nil && ctx.Err() != nil {
 		err = in.endReason(parent, ctx)
@@ -48,20 +48,20 @@ func (in *instance) callEngine(parent context.Context, inputs []tensor.Tensor, b
 	return result, took, err
 }
 
-// begin records the start of a call, and returns its context. The hang timeout applies to
-// each call.
-func (in *instance) begin(parent context.Context, batch []*entry) context.Context {
-	s := in.scheduler
-	ctx, end := context.WithCancelCause(parent)
+// begin records the start of a call, and returns its context and the start. The hang timeout
+// applies to each call.
+func (in *instance) begin(parent context.Context, batch []*entry) (*callctx.Context, time.Time) {
+	s, start := in.scheduler, time.Now()
+	ctx := callctx.New(parent)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	in.started, in.end = time.Now(), end
+	in.started, in.ctx = start, ctx
 	if !in.limited {
 		in.limited = true
 		in.limit.Reset(s.options.MaxRun)
 	}
 	if batch != nil {
-		c := &call{end: end, callers: len(batch)}
+		c := &call{ctx: ctx, callers: len(batch)}
 		for _, e := range batch {
 			if e.call = c; e.left {
 				c.leaveLocked()
@@ -69,16 +69,16 @@ func (in *instance) begin(parent context.Context, batch []*entry) context.Contex
 		}
 	}
 	if s.closed {
-		end(engine.ErrClosed)
+		ctx.End(engine.ErrClosed)
 	}
-	return ctx
+	return ctx, start
 }
 
 // endLocked ends the present call of an instance for a reason, and releases its context.
 func (in *instance) endLocked(reason error) {
-	if in.end != nil {
-		in.end(reason)
-		in.end = nil
+	if in.ctx != nil {
+		in.ctx.End(reason)
+		in.ctx = nil
 	}
 }
 
@@ -89,7 +89,7 @@ func (in *instance) checkLimit() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	in.limited = false
-	if in.end == nil || s.closed {
+	if in.ctx == nil || s.closed {
 		return
 	}
 	if rest := s.options.MaxRun - time.Since(in.started); rest > 0 {

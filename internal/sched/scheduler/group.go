@@ -92,8 +92,7 @@ func (in *instance) runGroup(batch []*entry) ([]*engine.Result, error) {
 		requests[i] = e.inputs
 	}
 	parent := engine.AsBatch(context.Background())
-	ctx := in.begin(parent, batch)
-	start := time.Now()
+	ctx, start := in.begin(parent, batch)
 	results, err := in.groupRecovered(ctx, requests)
 	took := time.Since(start)
 	if err != nil && ctx.Err() != nil {

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/tensorwire/tensorwire/internal/base/callctx"
 	"github.com/tensorwire/tensorwire/internal/base/tensor"
 	"github.com/tensorwire/tensorwire/internal/engine"
 	"github.com/tensorwire/tensorwire/internal/telemetry"
@@ -23,12 +24,12 @@ type instance struct {
 
 	// The scheduler's lock guards the fields below; batch and turn only while the instance
 	// is idle. woken reports that it was woken and has not taken a batch yet. started is
-	// the start of its current call, and end ends that call; nil between calls. limit ends a
+	// the start of its current call, and ctx the context of that call; nil between calls. limit ends a
 	// call that exceeds the run limit, while limited reports that it is set.
 	woken   bool
 	batch   []*entry
 	started time.Time
-	end     context.CancelCauseFunc
+	ctx     *callctx.Context
 	limit   *time.Timer
 	limited bool
 	running bool

@@ -102,16 +102,15 @@ func (st *stream) finishHandler() {
 		c.queueResetLocked(st.id, codeInternal)
 		c.dropStreamLocked(st)
 	}
-	alone := c.handlers == 0 && c.needsWriterLocked()
-	if alone {
-		c.send.writing = true
-	} else {
-		c.armWriterLocked()
-	}
+	// This goroutine becomes the writer: to wake another costs more.
+	alone, writes := c.handlers == 0, c.needsWriterLocked()
+	c.send.writing = c.send.writing || writes
 	c.mu.Unlock()
-	if alone {
-		// No other handler is about to send; waking a writer would cost more.
+	switch {
+	case writes && alone: // no other handler is about to send
 		(*writer)(c).writeAll()
+	case writes:
+		(*writer)(c).run()
 	}
 }
 

@@ -32,9 +32,7 @@ type Call struct {
 	pinner          runtime.Pinner
 	aligned         [][]byte // pooled buffers with copies of unaligned inputs
 	thread          thread
-	// terminate sets the terminate flag of the run, and then sends to terminated.
-	terminate  func()
-	terminated chan struct{}
+	watch           watch
 }
 
 // newCall returns a new Call, whose runs may shrink the session's arena.
@@ -44,20 +42,18 @@ func (s *Session) newCall(shrink bool) (*Call, error) {
 		return nil, ErrNoMemory
 	}
 	tensors := unsafe.Slice(p.tensors, len(s.names))
-	c := &Call{session: s, c: p, inputs: tensors[:s.inputs], outputs: tensors[s.inputs:], terminated: make(chan struct{}, 1)}
+	c := &Call{session: s, c: p, inputs: tensors[:s.inputs], outputs: tensors[s.inputs:]}
 	for i, keys := range s.keys {
 		c.outputs[i].keys = C.size_t(keys)
 	}
-	c.terminate = func() {
-		C.tw_terminate(p)
-		c.terminated <- struct{}{}
-	}
+	c.watch.init(func() { C.tw_terminate(p) })
 	return c, nil
 }
 
 // free frees a call that is not in use.
 func (c *Call) free() {
 	c.thread.stop()
+	c.watch.stop()
 	C.tw_free_call(c.c)
 }
 
@@ -122,11 +118,12 @@ func (c *Call) UnbindOutputs() {
 // than MaxRank is an ErrRank.
 //
 // When ctx is done during the run, the runtime ends it before its next operator, and Run
-// returns the context's error. A single operator is not interrupted. A run that completes
+// returns the context's error; an unexpectedly long run notices within watchAfter. A single
+// operator is not interrupted. A run that completes
 // nevertheless is a success.
 func (c *Call) Run(ctx context.Context) error {
 	start := time.Now()
-	status, ended := c.runUntilDone(ctx)
+	status, ended := c.runUntilDone(ctx, start)
 	if long := time.Since(start) >= c.session.longRun; long != c.session.long.Load() {
 		c.session.long.Store(long)
 	}
@@ -139,18 +136,14 @@ func (c *Call) Run(ctx context.Context) error {
 
 // runUntilDone runs the model and sets the terminate flag when ctx is done. It reports
 // whether it has. The flag is clear again when it returns.
-func (c *Call) runUntilDone(ctx context.Context) (status *C.OrtStatus, ended bool) {
-	if ctx.Done() == nil {
-		return c.run(), false
-	}
-	stop := context.AfterFunc(ctx, c.terminate)
+func (c *Call) runUntilDone(ctx context.Context, start time.Time) (status *C.OrtStatus, ended bool) {
+	c.watch.begin(ctx, start, c.session.long.Load())
 	status = c.run()
-	if stop() {
-		return status, false
+	if c.watch.end() {
+		C.tw_resume(c.c)
+		return status, true
 	}
-	<-c.terminated
-	C.tw_resume(c.c)
-	return status, true
+	return status, false
 }
 
 // longRun is the duration from which a session's runs use a C thread: the handover takes

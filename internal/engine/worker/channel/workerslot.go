@@ -10,6 +10,7 @@ import (
 	"runtime"
 	"sync"
 
+	"github.com/tensorwire/tensorwire/internal/base/callctx"
 	"github.com/tensorwire/tensorwire/internal/base/tensor"
 	"github.com/tensorwire/tensorwire/internal/engine"
 	"github.com/tensorwire/tensorwire/internal/engine/worker/channel/futex"
@@ -22,10 +23,10 @@ type workerSlot struct {
 	pipe   *os.File // write end, nil until the slot is started
 	number uint32   // of the last request; only the slot's thread uses it
 
-	mu         sync.Mutex // guards what follows
-	running    uint32     // number of the run in flight, 0 without one
-	cancel     context.CancelFunc
-	terminated uint32 // number of the run that the server terminated last
+	mu         sync.Mutex       // guards what follows
+	running    uint32           // number of the run in flight, 0 without one
+	ctx        *callctx.Context // of that run
+	terminated uint32           // number of the run that the server terminated last
 }
 
 // terminate cancels the run with that number, now or when it starts.
@@ -34,24 +35,24 @@ func (s *workerSlot) terminate(number uint32) {
 	defer s.mu.Unlock()
 	s.terminated = number
 	if s.running == number {
-		s.cancel()
+		s.ctx.End(nil)
 	}
 }
 
 // begin returns the context of the run with that number, and the function that ends it.
 func (s *workerSlot) begin(ctx context.Context, number uint32) (context.Context, func()) {
-	ctx, cancel := context.WithCancel(ctx)
+	run := callctx.New(ctx)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.running, s.cancel = number, cancel
+	s.running, s.ctx = number, run
 	if s.terminated == number {
-		cancel()
+		run.End(nil)
 	}
-	return ctx, func() {
+	return run, func() {
 		s.mu.Lock()
-		s.running, s.cancel = 0, nil
+		s.running, s.ctx = 0, nil
 		s.mu.Unlock()
-		cancel()
+		run.End(nil)
 	}
 }
 

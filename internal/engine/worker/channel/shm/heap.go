@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"strings"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -39,10 +40,9 @@ func createOnHeap(size int, access Access, lost func()) (*Segment, error) {
 	if err != nil {
 		return nil, err
 	}
-	object := make([]byte, max(size+page, minObject)) // a page may be larger than Go's, of 8 KiB
-	first := unsafe.SliceData(object)
+	first := newObject(max(size+page, minObject)) // a page may be larger than Go's, of 8 KiB
 	lead := int(-uintptr(unsafe.Pointer(first)) & uintptr(page-1))
-	data := object[lead:][:size:size]
+	data := unsafe.Slice((*byte)(unsafe.Add(unsafe.Pointer(first), lead)), size)
 	if !sites.add(site{uintptr(unsafe.Pointer(unsafe.SliceData(data))), size}) {
 		_ = file.Close() // nothing was written
 		return nil, errSites
@@ -53,6 +53,16 @@ func createOnHeap(size int, access Access, lost func()) (*Segment, error) {
 	}
 	finalize(first, lead, size, lost)
 	return seal(&Segment{Access: access, file: file, data: data, object: first})
+}
+
+// newObject returns the first byte of a new object of size bytes without pointers, of which a
+// mapping hides all but the edges. make would write zeros to memory that nobody reads, for which
+// the kernel finds pages first: as much work as to fill the segment. A strings.Builder does not.
+func newObject(size int) *byte {
+	var b strings.Builder
+	b.Grow(size)
+	b.WriteByte(0) // String has no memory before
+	return unsafe.StringData(b.String())
 }
 
 // finalize calls freed when nothing refers to the object at first any more and its memory
