@@ -68,7 +68,7 @@ func describe(model *infer.Model, version *infer.Version) *modelserving.Model {
 	m.Inputs, m.Outputs = tensorInfos(inputs), tensorInfos(version.Signature.Outputs)
 	m.Labels = version.Labels
 	if image != nil {
-		m.Image = imageInfo(image)
+		m.Image, m.ImageReason = imageInfo(image), image.Reason()
 	}
 	return m
 }

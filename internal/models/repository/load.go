@@ -75,6 +75,9 @@ func (r *Repository[S]) load(ctx context.Context, name string, src *source, d *d
 	if ctx.Err() != nil { // nobody needs it any more
 		return nil, context.Cause(ctx)
 	}
+	for _, warning := range loaded.warnings {
+		r.options.Logger.Warn("model files", "model", name, "version", v.number, "warning", warning)
+	}
 	loaded.instance = r.open(bare, session, src.scratch)
 	return loaded, nil
 }
