@@ -416,6 +416,29 @@ func TestFilesThatContradictTheModelLeaveItsTensors(t *testing.T) {
 	}
 }
 
+// Labels that are not of the output give no softmax: it is no output of scores.
+func TestAnEmbeddingIsNotAClassifier(t *testing.T) {
+	config := map[string]string{"config.json": `{"id2label": {"0": "cat", "1": "dog", "2": "cow", "3": "pig"}, "problem_type": "single_label_classification"}`}
+	res, err := predict(t, model{graph: vector.graph, files: config}, &modelserving.InferenceRequest{TensorData: []float32{1, 2, 3}})
+	if err != nil || !slices.Equal(res.GetPredictions(), []float32{1, 2, 3}) || len(res.GetClassifications()) != 0 {
+		t.Errorf("%v, %v", res, err)
+	}
+}
+
+// A detector of DETR has a class for no object behind those with a label.
+func TestADetectorHasAClassWithoutALabel(t *testing.T) {
+	m := model{graph: onnxtest.Unary("Identity", onnxtest.Float32, 1, 2, 3), files: map[string]string{"config.json": `{"id2label": {"0": "cat", "1": "dog"}}`}}
+	client, _ := serve(t, map[string]model{"m": m}, handlertest.Options{})
+	res, err := client.Predict(t.Context(), &modelserving.InferenceRequest{TensorData: []float32{0, 0, 0, 5, 5, 5}})
+	if third := float32(1) / 3; err != nil || !closeTo(res.GetPredictions(), []float32{third, third, third, third, third, third}) {
+		t.Errorf("%v, %v", res, err)
+	}
+	described, err := client.GetModel(t.Context(), &modelserving.GetModelRequest{})
+	if err != nil || !slices.Equal(described.GetModel().GetLabels(), []string{"cat", "dog", ""}) {
+		t.Errorf("%v, %v", described, err)
+	}
+}
+
 func TestAnswerNamesModelVersionAndID(t *testing.T) {
 	res, err := predict(t, vector, &modelserving.InferenceRequest{TensorData: infertest.Ramp(3), Id: "seven"})
 	if err != nil {

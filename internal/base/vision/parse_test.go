@@ -181,9 +181,21 @@ func FuzzParsePreprocess(f *testing.F) {
 	} {
 		f.Add([]byte(seed), 7, 5)
 	}
+	for _, seed := range []string{
+		`{"image_processor": {"size": 9}}`, `{"pretrained_cfg": {"input_size": [3, 8, 9], "crop_pct": 0.9, "interpolation": "bilinear"}}`,
+		`{"architecture": "a", "input_size": [1, 9, 9], "crop_mode": "squash"}`, `{"pretrained_cfg": {"fixed_input_size": true}, "model_args": {"img_size": 8}}`,
+		`{"image_processor_type": "YolosImageProcessor", "size": {"shortest_edge": 40, "longest_edge": 60}}`,
+		`{"image_processor_type": "Mask2FormerImageProcessor", "size": [8, 9], "size_divisor": 4}`, `{"sampling_rate": 16000}`,
+	} {
+		f.Add([]byte(seed), 9, 40)
+	}
 	f.Fuzz(func(t *testing.T, data []byte, width, height int) {
-		p, err := vision.ParsePreprocess(data)
-		if err != nil {
+		name := vision.PreprocessorFile
+		if width < 0 {
+			name = vision.ModelConfigFile
+		}
+		p, err := vision.FindPreprocess([]vision.ConfigFile{{Name: name, Data: data}})
+		if err != nil || p == nil {
 			return
 		}
 		target := vision.Target{Channels: 3}

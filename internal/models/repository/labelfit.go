@@ -55,16 +55,22 @@ func configuredShape(shape tensor.Shape, name string, outputs []*inference.Model
 // labels, because the axis of the classes is not known: boxes may be stored with them.
 func (l labelList) fit(shape tensor.Shape) (labels []string, ok bool) {
 	axes := classAxes(shape)
-	count := int64(len(l.names))
-	switch {
-	case len(axes) == 0, slices.Contains(axes, count):
+	if len(axes) == 0 {
 		return l.names, true
-	case l.indexed && !l.isPlaceholder() && (axes[0] == count+1 || axes[len(axes)-1] == count+1):
+	}
+	count, last := int64(len(l.names)), axes[len(axes)-1]
+	lacksOne := func(axis int64) bool { return l.indexed && axis == count+1 && !l.isPlaceholder() }
+	switch {
+	case lacksOne(last):
+		return append(slices.Clone(l.names), ""), true
+	case slices.Contains(axes, count):
+		return l.names, true
+	case lacksOne(axes[0]):
 		return append(slices.Clone(l.names), ""), true
 	case len(axes) == 1:
-		return l.names, axes[0] == 1 || axes[0] == tensor.Dynamic
+		return l.names, last == 1 || last == tensor.Dynamic
 	case l.isPlaceholder():
-		return l.names, axes[len(axes)-1] == tensor.Dynamic
+		return l.names, last == tensor.Dynamic
 	}
 	return l.names, slices.Contains(axes, tensor.Dynamic) || slices.Max(axes) > count
 }

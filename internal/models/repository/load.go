@@ -104,6 +104,7 @@ func (r *Repository[S]) verify(ctx context.Context, v *Version[S], bare, session
 			return err
 		}
 	}
+	v.ImageFiles, v.offered = nil, nil // they may have megabytes, and are not needed any more
 	warmups, err := modelconfig.Warmups(v.Config, v.Signature, func(name string) ([]byte, error) {
 		return readFile(src.root.Root, filepath.Join(src.dir, name), maxWarmupFile)
 	})

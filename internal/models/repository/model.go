@@ -162,7 +162,7 @@ type Version[S any] struct {
 	// "multi_label_classification", "regression" or empty.
 	ProblemType string
 	// ImageFiles are the files that may have the preprocessing of images, in order of
-	// precedence.
+	// precedence. They are nil after Options.Compile.
 	ImageFiles []vision.ConfigFile
 	// Serving is the result of Options.Compile; the zero value without one.
 	Serving S
