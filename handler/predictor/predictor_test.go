@@ -392,7 +392,10 @@ func TestFilesThatContradictTheModelLeaveItsTensors(t *testing.T) {
 		"preprocessor": {model{graph: nchw3.graph, files: map[string]string{"preprocessor_config.json": `{"size": "big"}`}}, 12, []string{"preprocessor_config.json", "size"}},
 		"audio":        {model{graph: vector.graph, files: map[string]string{"preprocessor_config.json": `{"feature_extractor_type": "Wav2Vec2FeatureExtractor", "sampling_rate": 16000}`}}, 3, []string{"preprocessor_config.json", "audio"}},
 	} {
-		client, _ := serve(t, map[string]model{"m": test.model}, handlertest.Options{})
+		client, r := serve(t, map[string]model{"m": test.model}, handlertest.Options{})
+		if warnings := r.Snapshot().Models[0].Versions[0].Warnings(); len(warnings) != 1 {
+			t.Errorf("%s: warnings %q, want one", name, warnings)
+		}
 		res, err := client.GetModel(t.Context(), &modelserving.GetModelRequest{ModelName: "m"})
 		if err != nil {
 			t.Fatal(err)
