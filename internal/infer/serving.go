@@ -23,6 +23,7 @@ type Serving struct {
 // repository's Options.Compile. Files beside the model that contradict it are warnings,
 // and disable images at most.
 func Compile(version *Version) (*Serving, error) {
+	version.ChooseLabels(version.Signature.Outputs[0].Name)
 	s := &Serving{version: version, scorer: newScorer(version), contract: newContract(version)}
 	if len(version.Signature.Inputs) != 1 {
 		return s, nil // served by the APIs that name their tensors

@@ -33,8 +33,7 @@ func (v *Version[S]) offer(source string, list labelList) {
 }
 
 // readOutputLabels reads the files that outputs name in label_filename, from the model's
-// directory in root, and chooses the labels of the first output: the first of labels.txt,
-// config.json and its own file whose number fits. A missing file is an error, as in Triton.
+// directory in root. A missing file is an error, as in Triton.
 func (v *Version[S]) readOutputLabels(root *os.Root, dir string, outputs []*inference.ModelOutput) error {
 	for _, output := range outputs {
 		file := output.GetLabelFilename()
@@ -54,18 +53,18 @@ func (v *Version[S]) readOutputLabels(root *os.Root, dir string, outputs []*infe
 			v.OutputLabels[output.GetName()] = labels
 		}
 	}
-	if len(v.Signature.Outputs) > 0 {
-		v.chooseLabels(v.Signature.Outputs[0].Name, outputs)
-	}
 	return nil
 }
 
-// chooseLabels sets the labels of the first output. If those of config.json do not fit, the
-// output is not that of the head that the file describes, so that its problem type does not
-// apply either.
-func (v *Version[S]) chooseLabels(first string, outputs []*inference.ModelOutput) {
+// ChooseLabels sets Labels to those of the output of that name: the first of labels.txt,
+// config.json and its label_filename whose number fits. Only Options.Compile may call it,
+// once; without one, the labels are those of the first output.
+//
+// If the labels of config.json do not fit, the output is not that of the head that the file
+// describes, so that its ProblemType does not apply either.
+func (v *Version[S]) ChooseLabels(output string) {
 	for _, list := range v.offered {
-		labels, ok := v.fitLabels(list, first, outputs)
+		labels, ok := v.fitLabels(list, output, v.Config.GetOutput())
 		if !ok && strings.HasPrefix(list.source, configFile) {
 			v.ProblemType = ""
 		}
@@ -74,7 +73,7 @@ func (v *Version[S]) chooseLabels(first string, outputs []*inference.ModelOutput
 		}
 	}
 	if v.Labels == nil {
-		v.Labels = v.OutputLabels[first]
+		v.Labels = v.OutputLabels[output]
 	}
 }
 

@@ -99,10 +99,13 @@ func (r *Repository[S]) verify(ctx context.Context, v *Version[S], bare, session
 	if err := v.readOutputLabels(src.root.Root, src.dir, v.Config.GetOutput()); err != nil {
 		return err
 	}
-	if r.options.Compile != nil {
+	switch {
+	case r.options.Compile != nil:
 		if v.Serving, err = r.options.Compile(v); err != nil {
 			return err
 		}
+	case len(v.Signature.Outputs) > 0:
+		v.ChooseLabels(v.Signature.Outputs[0].Name)
 	}
 	v.ImageFiles, v.offered = nil, nil // they may have megabytes, and are not needed any more
 	warmups, err := modelconfig.Warmups(v.Config, v.Signature, func(name string) ([]byte, error) {
