@@ -73,6 +73,8 @@ func TestClassificationExtension(t *testing.T) {
 		"a vector":                  {infertest.Echo(tensor.FP32, -1), tensor.AsBytes([]float32{1, 4, 2}), 2, []int64{3}, []int64{2}, []string{"4.000000:1", "2.000000:2"}},
 		"more than there are":       {infertest.Echo(tensor.FP32, 2), tensor.AsBytes([]float32{1, 4}), 100, []int64{2}, []int64{2}, []string{"4.000000:1", "1.000000:0"}},
 		"the model's labels":        {labelled(infertest.Echo(tensor.FP32, -1), "cat", "a:dog"), tensor.AsBytes([]float32{1, 4, 2}), 3, []int64{3}, []int64{3}, []string{"4.000000:1:a:dog", "2.000000:2", "1.000000:0:cat"}},
+		"a class without a label":   {labelled(infertest.Echo(tensor.FP32, -1), "cat", "", "dog"), tensor.AsBytes([]float32{1, 4, 2}), 3, []int64{3}, []int64{3}, []string{"4.000000:1", "2.000000:2:dog", "1.000000:0:cat"}},
+		"labels of another axis":    {labelled(infertest.Echo(tensor.FP32, -1, 2, 2), "cat", "dog"), tensor.AsBytes([]float32{4, 1, 2, 3}), 2, []int64{1, 2, 2}, []int64{1, 2}, []string{"4.000000:0", "3.000000:3"}},
 		"the output's labels":       {labelled(ofOutput(infertest.Echo(tensor.FP32, 1, 2), "x", "y"), "cat", "dog"), tensor.AsBytes([]float32{1, 4}), 1, []int64{1, 2}, []int64{1}, []string{"4.000000:1:y"}},
 		"equal ones in their order": {infertest.Echo(tensor.FP32, 4), tensor.AsBytes([]float32{0, 1, 1, 1}), 2, []int64{4}, []int64{2}, []string{"1.000000:1", "1.000000:2"}},
 		"what is no number":         {infertest.Echo(tensor.FP32, 4), tensor.AsBytes([]float32{nan, -inf, inf, 1e-7}), 4, []int64{4}, []int64{4}, []string{"inf:2", "0.000000:3", "-inf:1", "nan:0"}},

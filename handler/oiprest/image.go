@@ -93,6 +93,8 @@ func takesImage(v *infer.Version, contentType string, content []byte) error {
 	switch {
 	case input == nil:
 		return infer.Invalidf("Content-Type is %q, but model %q takes %d inputs, and an image is one: send them as JSON", contentType, v.Model, len(v.Signature.Required()))
+	case input.Reason() != "":
+		return infer.Invalidf("Content-Type is %q, but model %q does not take an image: %s: send it as JSON", contentType, v.Model, input.Reason())
 	case !v.Serving.TakesImages():
 		spec := input.Spec()
 		return infer.Invalidf("Content-Type is %q, but model %q does not take an image (its input %q is %v of %v): send it as JSON", contentType, v.Model, spec.Name, spec.DataType, spec.Shape)

@@ -19,13 +19,16 @@ import (
 	"github.com/tensorwire/tensorwire/gen/modelserving"
 	"github.com/tensorwire/tensorwire/handler/handlertest"
 	"github.com/tensorwire/tensorwire/internal/base/tensor"
+	"github.com/tensorwire/tensorwire/internal/base/vision"
 	"github.com/tensorwire/tensorwire/internal/engine"
 	"github.com/tensorwire/tensorwire/internal/infer/infertest"
 )
 
 func TestAnImageIsARequest(t *testing.T) {
+	audio := infertest.Echo(tensor.FP32, 1, 80, 3000)
+	audio.ImageFiles = []vision.ConfigFile{{Name: vision.PreprocessorFile, Data: []byte(`{"sampling_rate": 16000}`)}}
 	h, _ := handlertest.REST(t, map[string]*infertest.Model{
-		"labelled": infertest.Pictures("cat", "dog", "eel: electric"), "plain": infertest.Pictures(), "vector": infertest.Echo(tensor.FP32, -1, 3), "two": infertest.Two(),
+		"audio": audio, "labelled": infertest.Pictures("cat", "dog", "eel: electric"), "plain": infertest.Pictures(), "vector": infertest.Echo(tensor.FP32, -1, 3), "two": infertest.Two(),
 	}, handlertest.Options{MaxBodyBytes: 1 << 16})
 	picture := infertest.PNG(t, 7, 5, func(int, int) color.Color { return color.White })
 	bomb := bytes.Clone(picture)
@@ -62,6 +65,7 @@ func TestAnImageIsARequest(t *testing.T) {
 		"no classes":        {"labelled/infer?top_k=0", picture, 400, []string{"top_k", `"0"`}},
 		"not a number":      {"labelled/infer?top_k=many", picture, 400, []string{"top_k", `"many"`}},
 		"a model of values": {"vector/infer", picture, 400, []string{`"vector"`, "does not take an image"}},
+		"a model of audio":  {"audio/infer", picture, 400, []string{`"audio"`, "does not take an image", "sampling_rate is 16000", "send it as JSON"}},
 		"a model of two":    {"two/infer", picture, 400, []string{`"two"`, "2 inputs"}},
 		"an unknown model":  {"nobody/infer", picture, 404, []string{"Request for unknown model"}},
 		"no version":        {"labelled/versions/x/infer", picture, 400, []string{"'x'"}},

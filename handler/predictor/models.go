@@ -70,7 +70,7 @@ func describe(model *infer.Model, version *infer.Version) *modelserving.Model {
 	m.Inputs, m.Outputs = tensorInfos(inputs), tensorInfos(version.Serving.Outputs())
 	m.Labels = version.Serving.Labels()
 	if image != nil {
-		m.Image = imageInfo(image)
+		m.Image, m.ImageReason = imageInfo(image), image.Reason()
 	}
 	return m
 }

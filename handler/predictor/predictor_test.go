@@ -383,28 +383,65 @@ func TestEachRowOfABatchIsNormalised(t *testing.T) {
 	}
 }
 
-func TestFilesThatContradictTheModelMakeItUnavailable(t *testing.T) {
+func TestFilesThatContradictTheModelLeaveItsTensors(t *testing.T) {
 	for name, test := range map[string]struct {
-		model model
-		says  []string
+		model  model
+		values int
+		reason []string // of images
 	}{
-		"labels":       {model{graph: vector.graph, files: map[string]string{"labels.txt": "a\nb"}}, []string{"2 labels", "3 classes"}},
-		"image size":   {model{graph: nchw3.graph, files: map[string]string{"preprocessor_config.json": `{"do_resize": true, "size": {"height": 224, "width": 224}}`}}, []string{"224", "2 x 2"}},
-		"preprocessor": {model{graph: nchw3.graph, files: map[string]string{"preprocessor_config.json": `{"size": "big"}`}}, []string{"preprocessor_config.json", "size"}},
+		"labels":       {model{graph: vector.graph, files: map[string]string{"labels.txt": "a\nb"}}, 3, nil},
+		"config.json":  {model{graph: vector.graph, files: map[string]string{"config.json": `{"id2label": {"0": "a",`}}, 3, nil},
+		"image size":   {model{graph: nchw3.graph, files: map[string]string{"preprocessor_config.json": `{"do_resize": true, "size": {"height": 224, "width": 224}}`}}, 12, []string{"224", "2 x 2"}},
+		"preprocessor": {model{graph: nchw3.graph, files: map[string]string{"preprocessor_config.json": `{"size": "big"}`}}, 12, []string{"preprocessor_config.json", "size"}},
+		"audio":        {model{graph: vector.graph, files: map[string]string{"preprocessor_config.json": `{"feature_extractor_type": "Wav2Vec2FeatureExtractor", "sampling_rate": 16000}`}}, 3, []string{"preprocessor_config.json", "audio"}},
 	} {
-		client, r := serve(t, map[string]model{"bad": test.model, "good": nchw3}, handlertest.Options{})
-		reason := r.Snapshot().Models[0].Versions[0].Reason
-		for _, part := range test.says {
-			if !strings.Contains(reason, part) {
-				t.Errorf("%s: the reason does not say %q: %s", name, part, reason)
+		client, r := serve(t, map[string]model{"m": test.model}, handlertest.Options{})
+		if warnings := r.Snapshot().Models[0].Versions[0].Warnings(); len(warnings) != 1 {
+			t.Errorf("%s: warnings %q, want one", name, warnings)
+		}
+		res, err := client.GetModel(t.Context(), &modelserving.GetModelRequest{ModelName: "m"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		m := res.GetModel()
+		if m.GetState() != modelserving.ModelState_MODEL_STATE_READY || m.GetImage() != nil || len(m.GetLabels()) != 0 || (m.GetImageReason() == "") != (test.reason == nil) {
+			t.Errorf("%s: %v", name, m)
+		}
+		if _, err := client.Predict(t.Context(), &modelserving.InferenceRequest{TensorData: infertest.Ramp(test.values)}); err != nil {
+			t.Errorf("%s: tensors: %v", name, err)
+		}
+		_, err = client.Predict(t.Context(), &modelserving.InferenceRequest{RawImage: infertest.PNG(t, 2, 2, func(int, int) color.Color { return color.White })})
+		if connect.CodeOf(err) != connect.CodeInvalidArgument {
+			t.Errorf("%s: an image: %v", name, err)
+		}
+		for _, part := range test.reason {
+			if !strings.Contains(m.GetImageReason(), part) || !strings.Contains(err.Error(), part) {
+				t.Errorf("%s: %q is not in the reason %q and the error %v", name, part, m.GetImageReason(), err)
 			}
 		}
-		if _, err := client.Predict(t.Context(), &modelserving.InferenceRequest{ModelName: "bad", TensorData: infertest.Ramp(3)}); connect.CodeOf(err) != connect.CodeUnavailable {
-			t.Errorf("%s: error %v", name, err)
-		}
-		if _, err := client.Predict(t.Context(), &modelserving.InferenceRequest{ModelName: "good", TensorData: infertest.Ramp(12)}); err != nil {
-			t.Errorf("%s: the other model: %v", name, err)
-		}
+	}
+}
+
+// Labels that are not of the output give no softmax: it is no output of scores.
+func TestAnEmbeddingIsNotAClassifier(t *testing.T) {
+	config := map[string]string{"config.json": `{"id2label": {"0": "cat", "1": "dog", "2": "cow", "3": "pig"}, "problem_type": "single_label_classification"}`}
+	res, err := predict(t, model{graph: vector.graph, files: config}, &modelserving.InferenceRequest{TensorData: []float32{1, 2, 3}})
+	if err != nil || !slices.Equal(res.GetPredictions(), []float32{1, 2, 3}) || len(res.GetClassifications()) != 0 {
+		t.Errorf("%v, %v", res, err)
+	}
+}
+
+// A detector of DETR has a class for no object behind those with a label.
+func TestADetectorHasAClassWithoutALabel(t *testing.T) {
+	m := model{graph: onnxtest.Unary("Identity", onnxtest.Float32, 1, 2, 3), files: map[string]string{"config.json": `{"id2label": {"0": "cat", "1": "dog"}}`}}
+	client, _ := serve(t, map[string]model{"m": m}, handlertest.Options{})
+	res, err := client.Predict(t.Context(), &modelserving.InferenceRequest{TensorData: []float32{0, 0, 0, 5, 5, 5}})
+	if third := float32(1) / 3; err != nil || !closeTo(res.GetPredictions(), []float32{third, third, third, third, third, third}) {
+		t.Errorf("%v, %v", res, err)
+	}
+	described, err := client.GetModel(t.Context(), &modelserving.GetModelRequest{})
+	if err != nil || !slices.Equal(described.GetModel().GetLabels(), []string{"cat", "dog", ""}) {
+		t.Errorf("%v, %v", described, err)
 	}
 }
 
@@ -422,7 +459,7 @@ func TestListAndGetModels(t *testing.T) {
 	client, _ := serve(t, map[string]model{
 		"image": {graph: nchw3.graph},
 		"named": {graph: vector.graph, files: map[string]string{"labels.txt": "a\nb\nc"}},
-		"bad":   {graph: vector.graph, files: map[string]string{"labels.txt": "a"}},
+		"bad":   {graph: vector.graph, files: map[string]string{"config.pbtxt": `input { name: "z" data_type: TYPE_FP32 dims: [3] }`}},
 	}, handlertest.Options{})
 	list, err := client.ListModels(t.Context(), &modelserving.ListModelsRequest{})
 	if err != nil {
@@ -432,7 +469,7 @@ func TestListAndGetModels(t *testing.T) {
 		t.Fatalf("list %v", list)
 	}
 	bad, picture, named := list.GetModels()[0], list.GetModels()[1], list.GetModels()[2]
-	if bad.GetState() != modelserving.ModelState_MODEL_STATE_UNAVAILABLE || !strings.Contains(bad.GetReason(), "labels") || bad.GetVersions()[0].GetReason() != bad.GetReason() {
+	if bad.GetState() != modelserving.ModelState_MODEL_STATE_UNAVAILABLE || !strings.Contains(bad.GetReason(), "config.pbtxt") || bad.GetVersions()[0].GetReason() != bad.GetReason() {
 		t.Errorf("bad is %v", bad)
 	}
 	if picture.GetImage().GetWidth() != 2 || picture.GetImage().GetChannels() != 3 || picture.GetImage().GetLayout() != "NCHW" || picture.GetState() != modelserving.ModelState_MODEL_STATE_READY {

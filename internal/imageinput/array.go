@@ -28,7 +28,7 @@ func (i *Input) fromArray(source *Source) (tensor.Tensor, error) {
 	if err != nil {
 		return tensor.Tensor{}, imageError(err)
 	}
-	return i.fromPicture(pixels, i.image.target)
+	return i.fromPicture(pixels, i.image.target, 0)
 }
 
 // describeArray returns how the bytes of the image are read as an array: by what the

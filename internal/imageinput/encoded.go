@@ -16,6 +16,9 @@ func (i *Input) IsEncoded(source *Source) (bool, error) {
 	if len(source.Values) > 0 {
 		return false, nil
 	}
+	if i.reason != "" {
+		return false, invalidf("%v: model %q does not take an image: %s: send %v", FieldImage, i.model, i.reason, FieldValues)
+	}
 	if i.image == nil {
 		return false, invalidf("%v: model %q does not take an image (its input %q is %v of %v): send %v", FieldImage, i.model, i.spec.Name, i.spec.DataType, i.spec.Shape, FieldValues)
 	}
@@ -90,7 +93,7 @@ func (i *Input) Decode(source *Source, limits vision.Limits, timings *Timings) (
 		return tensor.Tensor{}, imageError(err)
 	}
 	start = time.Now()
-	t, err := i.fromPicture(picture, target)
+	t, err := i.fromPicture(picture, target, limits.MaxPixels)
 	timings.Preprocess = time.Since(start)
 	return t, err
 }
@@ -106,12 +109,17 @@ func (i *Input) setSize(field Field, given int32, size *int) error {
 	return nil
 }
 
-// fromPicture resizes, crops and normalizes pixels into the input.
-func (i *Input) fromPicture(picture *vision.Image, target vision.Target) (tensor.Tensor, error) {
+// fromPicture resizes, crops and normalizes pixels into the input. The result has at most
+// that many pixels in the dimensions that the model leaves open; 0 is vision's limit.
+func (i *Input) fromPicture(picture *vision.Image, target vision.Target, most int64) (tensor.Tensor, error) {
 	image := i.image
 	width, height, err := image.preprocess.OutputSize(target, picture.Width, picture.Height)
 	if err != nil {
 		return tensor.Tensor{}, imageError(err)
+	}
+	if pixels := int64(width) * int64(height); most > 0 && pixels > most && (target.Width == 0 || target.Height == 0) {
+		return tensor.Tensor{}, newError(vision.ErrTooLarge, "%v: %v: an image of %d x %d pixels becomes %d x %d (%d pixels), the limit is %d (%s): crop the image to a common aspect ratio or raise the setting",
+			FieldImage, vision.ErrTooLarge, picture.Width, picture.Height, width, height, pixels, most, setting.MaxImagePixels)
 	}
 	target.Width, target.Height = width, height
 	t := tensor.Tensor{DataType: i.spec.DataType, Shape: image.shape(width, height)}

@@ -16,11 +16,7 @@ import (
 // newInput returns the conversion to an input x of FP32.
 func newInput(t *testing.T, shape ...int64) *imageinput.Input {
 	t.Helper()
-	input, err := imageinput.New("m", &engine.TensorSpec{Name: "x", DataType: tensor.FP32, Shape: shape}, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return input
+	return imageinput.New("m", &engine.TensorSpec{Name: "x", DataType: tensor.FP32, Shape: shape}, imageinput.Config{})
 }
 
 func TestErrorsNameFieldsAsTheAPIDoes(t *testing.T) {
@@ -107,10 +103,7 @@ func TestValuesAndArraysInTheModelsLayoutAreNotCopied(t *testing.T) {
 // An image far above the model's input is rejected by its header; the photos of phones are not.
 func TestAnImageIsBoundByTheModelsInput(t *testing.T) {
 	spec := &engine.TensorSpec{Name: "x", DataType: tensor.FP32, Shape: tensor.Shape{1, 1, 28, 28}, DimNames: make([]string, 4)}
-	input, err := imageinput.New("digits", spec, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
+	input := imageinput.New("digits", spec, imageinput.Config{})
 	limits := imageinput.Limits{MaxRatio: 500}
 	for pixels, ok := range map[image.Point]bool{{X: 5000, Y: 5000}: true, {X: 7000, Y: 7000}: false} {
 		_, err := input.Measure(&imageinput.Source{Image: gifHeader(pixels)}, limits)

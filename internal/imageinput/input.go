@@ -2,6 +2,7 @@ package imageinput
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/tensorwire/tensorwire/internal/base/tensor"
@@ -14,6 +15,10 @@ type Input struct {
 	model string
 	spec  *engine.TensorSpec
 	image *picture // nil: the input is not an image
+	// reason is why the input takes no images although it or the model's files look like
+	// it.
+	reason string
+	notes  []string
 }
 
 // picture is the place of an image in the model's input.
@@ -24,16 +29,55 @@ type picture struct {
 	batch, channels, height, width int
 }
 
-// New returns the conversion to the input that spec describes, of the model of that
-// name. config is the content of preprocessor_config.json, nil where there is none; an
-// error reports how it contradicts the model.
-func New(model string, spec *engine.TensorSpec, config []byte) (*Input, error) {
-	image, err := newPicture(spec, config)
-	if err != nil {
-		return nil, err
-	}
-	return &Input{model: model, spec: spec, image: image}, nil
+// Config is what the files beside a model say about its images.
+type Config struct {
+	// Files may have the preprocessing, in order of precedence.
+	Files []vision.ConfigFile
+	// Layout is the format of the input in config.pbtxt; nil if it has none.
+	Layout *vision.Layout
 }
+
+// New returns the conversion to the input that spec describes, of the model of that name.
+// Files that contradict the model, or that have steps that are not supported, disable
+// images only: see Reason.
+func New(model string, spec *engine.TensorSpec, config Config) *Input {
+	i := &Input{model: model, spec: spec}
+	preprocess, err := vision.FindPreprocess(config.Files)
+	if err != nil {
+		i.reason = err.Error()
+		return i
+	}
+	image := imageAxes(spec, preprocess != nil, config.Layout)
+	switch {
+	case image == nil && preprocess != nil && takesPixels(spec.DataType):
+		i.reason = fmt.Sprintf("%s is for images, but input %q of %v is no image: it takes [batch, channels, height, width] or [batch, height, width, channels], with or without a batch of one or any size, and 1 or 3 channels", preprocess.File, spec.Name, spec.Shape)
+		return i
+	case image == nil:
+		return i
+	case preprocess == nil:
+		preprocess = vision.DefaultPreprocess()
+	}
+	i.notes = preprocess.Notes
+	if spec.DataType == tensor.Uint8 && (preprocess.DoNormalize || preprocess.IncludeTop) {
+		i.notes = append(slices.Clone(i.notes), fmt.Sprintf("%s: the normalisation is ignored, because input %q takes pixels (UINT8), which the model scales itself", preprocess.File, spec.Name))
+		plain := *preprocess
+		plain.DoNormalize, plain.IncludeTop = false, false
+		preprocess = &plain
+	}
+	if err := preprocess.Validate(image.target); err != nil {
+		i.reason = fmt.Sprintf("input %q of %v: %v", spec.Name, spec.Shape, err)
+		return i
+	}
+	image.preprocess, i.image = preprocess, image
+	return i
+}
+
+// Reason returns why the model takes no images although its input or its files look like
+// it. It is empty otherwise.
+func (i *Input) Reason() string { return i.reason }
+
+// Notes are what the operator should know about how the files were read.
+func (i *Input) Notes() []string { return i.notes }
 
 // Spec describes the model's input. The caller does not change it.
 func (i *Input) Spec() *engine.TensorSpec { return i.spec }
@@ -56,69 +100,6 @@ func (i *Input) Tensor(source *Source, timings *Timings) (tensor.Tensor, error) 
 		return i.fromValues(source)
 	}
 	return i.fromArray(source)
-}
-
-// newPicture returns how an image becomes input; nil when input is not one image.
-func newPicture(input *engine.TensorSpec, config []byte) (*picture, error) {
-	preprocess := vision.DefaultPreprocess()
-	if config != nil {
-		var err error
-		if preprocess, err = vision.ParsePreprocess(config); err != nil {
-			return nil, err
-		}
-	}
-	image := imageAxes(input, config != nil)
-	if image == nil {
-		return nil, nil
-	}
-	image.preprocess = preprocess
-	if err := preprocess.Validate(image.target); err != nil {
-		return nil, fmt.Errorf("input %q of %v: %w", input.Name, input.Shape, err)
-	}
-	return image, nil
-}
-
-// imageAxes returns the axes of channels, height and width in input; nil when input
-// does not have the form of one image. A size of one or three marks the axis of the
-// channels. Where the model leaves that open too, a preprocessor configuration means
-// images in NCHW, as Hugging Face exports them.
-func imageAxes(input *engine.TensorSpec, configured bool) *picture {
-	if !takesPixels(input.DataType) {
-		return nil
-	}
-	shape, image := input.Shape, &picture{batch: -1}
-	switch len(shape) {
-	case 4:
-		if shape[0] != 1 && shape[0] != tensor.Dynamic {
-			return nil
-		}
-		image.batch = 0
-	case 3:
-		if !shape.IsStatic() && !configured {
-			return nil // as likely a sequence of vectors
-		}
-	default:
-		return nil
-	}
-	first := image.batch + 1
-	isChannels := func(axis int) bool { return shape[axis] == 1 || shape[axis] == 3 }
-	switch {
-	case isChannels(first), configured && shape[first] == tensor.Dynamic && !isChannels(first+2):
-		image.channels, image.height, image.width = first, first+1, first+2
-		image.target.Layout = vision.NCHW
-	case isChannels(first + 2):
-		image.height, image.width, image.channels = first, first+1, first+2
-		image.target.Layout = vision.NHWC
-	default:
-		return nil
-	}
-	image.target.Width = int(max(shape[image.width], 0))
-	image.target.Height = int(max(shape[image.height], 0))
-	image.target.Channels = 3
-	if shape[image.channels] == 1 {
-		image.target.Channels = 1
-	}
-	return image
 }
 
 func takesPixels(d tensor.DataType) bool {

@@ -29,6 +29,9 @@ func (s *Serving) classify(at int, t tensor.Tensor, limit int) (tensor.Tensor, e
 		return tensor.Tensor{}, err // impossible: the engine made the shape
 	}
 	w := classWriter{labels: labelsOf(v, spec, at == s.scorer.at), classes: int(classes), best: min(limit, int(classes))}
+	if len(w.labels) != w.classes && severalAxes(row) {
+		w.labels = nil // of one axis, such as the classes of each box
+	}
 	if t.DataType == tensor.Bool || t.DataType == tensor.Bytes {
 		return tensor.Tensor{}, s.noClasses(at, t.DataType)
 	}
@@ -36,6 +39,17 @@ func (s *Serving) classify(at int, t tensor.Tensor, limit int) (tensor.Tensor, e
 		return tensor.Tensor{}, err
 	}
 	return tensor.Tensor{DataType: tensor.Bytes, Shape: append(shape, int64(w.best)), Data: w.data}, nil
+}
+
+// severalAxes reports whether a shape has more than one dimension above 1.
+func severalAxes(shape tensor.Shape) bool {
+	axes := 0
+	for _, d := range shape {
+		if d > 1 {
+			axes++
+		}
+	}
+	return axes > 1
 }
 
 // classWriter writes the best classes of rows.
@@ -96,7 +110,7 @@ func writeClasses[T tensor.Number](w *classWriter, data []byte, format func([]by
 		for _, class := range bestClasses(row, w.best) {
 			text = append(format(text[:0], row[class]), ':')
 			text = strconv.AppendInt(text, int64(class), 10)
-			if class < len(w.labels) {
+			if class < len(w.labels) && w.labels[class] != "" {
 				text = append(append(text, ':'), w.labels[class]...)
 			}
 			w.data = tensor.AppendElement(w.data, text)

@@ -72,6 +72,7 @@ func newScorer(v *Version, contract *contract) scorer {
 		return scorer{}
 	}
 	spec := &contract.outputs[i]
+	v.ChooseLabels(spec.Name)
 	c := scorer{spec: spec, at: contract.places[i], activation: repository.ActivationNone}
 	if v.ProblemType == "regression" {
 		return c

@@ -1,7 +1,6 @@
 package infer
 
 import (
-	"fmt"
 	"slices"
 	"strconv"
 
@@ -131,20 +130,6 @@ func (s *Serving) label(result *Result, topK int) error {
 	}
 	result.Outputs[at].Tensor = tensor.Tensor{DataType: tensor.Bytes, Shape: tensor.Shape{int64(len(scores.Classes))}, Data: data}
 	result.Outputs = result.Outputs[at : at+1]
-	return nil
-}
-
-// check reports a number of labels that is not the model's number of classes, where the
-// graph has that number. One score for two labels is a binary classifier's, which gets
-// no labels.
-func (s *scorer) check(v *Version) error {
-	if s.spec == nil {
-		return nil
-	}
-	out := v.Signature.Outputs[s.at]
-	if _, classes, ok := classRows(out.Shape); ok && len(s.labels) > 0 && classes > 1 && classes != int64(len(s.labels)) {
-		return fmt.Errorf("there are %d labels, but output %q of %v has %d classes", len(s.labels), out.Name, out.Shape, classes)
-	}
 	return nil
 }
 

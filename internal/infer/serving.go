@@ -3,7 +3,9 @@ package infer
 import (
 	"slices"
 
+	"github.com/tensorwire/tensorwire/gen/inference"
 	"github.com/tensorwire/tensorwire/internal/base/tensor"
+	"github.com/tensorwire/tensorwire/internal/base/vision"
 	"github.com/tensorwire/tensorwire/internal/engine"
 	"github.com/tensorwire/tensorwire/internal/imageinput"
 )
@@ -18,14 +20,11 @@ type Serving struct {
 }
 
 // Compile derives how version is served, once, when it has been loaded. It is the
-// repository's Options.Compile. An error reports how the files beside the model
-// contradict it.
+// repository's Options.Compile. Files beside the model that contradict it are warnings,
+// and disable images at most.
 func Compile(version *Version) (*Serving, error) {
 	s := &Serving{version: version, contract: newContract(version)}
 	s.scorer = newScorer(version, &s.contract)
-	if err := s.scorer.check(version); err != nil {
-		return nil, err
-	}
 	required := version.Signature.Required()
 	if len(required) != 1 {
 		return s, nil // served by the APIs that name their tensors
@@ -34,9 +33,28 @@ func Compile(version *Version) (*Serving, error) {
 	if !isScalar(input.Shape) {
 		input = &s.contract.inputs[required[0]]
 	}
-	var err error
-	s.image, err = imageinput.New(version.Model, input, version.Preprocessor)
-	return s, err
+	s.image = imageinput.New(version.Model, input, imageinput.Config{Files: version.ImageFiles, Layout: declaredLayout(version, input.Name)})
+	for _, note := range s.image.Notes() {
+		version.Warn("%s", note)
+	}
+	if reason := s.image.Reason(); reason != "" {
+		version.Warn("images are not accepted: %s", reason)
+	}
+	return s, nil
+}
+
+// declaredLayout returns the format of an input in the version's configuration; nil if it
+// has none.
+func declaredLayout(version *Version, input string) *vision.Layout {
+	layouts := map[inference.ModelInput_Format]vision.Layout{
+		inference.ModelInput_FORMAT_NCHW: vision.NCHW, inference.ModelInput_FORMAT_NHWC: vision.NHWC,
+	}
+	for _, in := range version.Config.GetInput() {
+		if layout, ok := layouts[in.GetFormat()]; ok && in.GetName() == input {
+			return &layout
+		}
+	}
+	return nil
 }
 
 // Inputs returns the inputs that the version takes, in the order of its signature, as

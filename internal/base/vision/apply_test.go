@@ -81,7 +81,8 @@ func TestApplyLayouts(t *testing.T) {
 		{"gray to three, nhwc", flipped, gray, vision.Target{Channels: 3, Layout: vision.NHWC}, []byte{10, 10, 10, 40, 40, 40}},
 		{"gray to one", plain, gray, vision.Target{Channels: 1}, []byte{10, 40}},
 		{"colour to one", plain, colour, vision.Target{Channels: 1}, []byte{18, 48}},
-		{"one side free", plain, gray, vision.Target{Height: 2, Channels: 1}, []byte{10, 40, 10, 40}},
+		{"one side free keeps the aspect ratio", plain, gray, vision.Target{Height: 2, Channels: 1}, []byte{10, 18, 33, 40, 10, 18, 33, 40}},
+		{"the width given", plain, gray, vision.Target{Width: 1, Channels: 1}, []byte{25}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			got := make([]byte, len(test.want))

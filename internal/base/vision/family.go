@@ -1,11 +1,5 @@
 package vision
 
-import (
-	"maps"
-	"slices"
-	"strings"
-)
-
 // family is an image processor of transformers: the defaults of absent keys, and how
 // it interprets the others.
 type family struct {
@@ -19,6 +13,9 @@ type family struct {
 	// that resize to more than they crop. nil: the file's size is used unchanged.
 	enlarge func(p *Preprocess, cropPct float64)
 	cropPct float64
+
+	// pads: do_pad changes a single image too.
+	pads bool
 }
 
 // Means and standard deviations by their names in transformers.
@@ -56,6 +53,9 @@ func (f family) with(change func(*family)) family {
 // families maps a processor's name without suffix to its defaults: those of its
 // constructor in transformers 4.57, which the golden test compares. ResNet, Swin and
 // most of the models without an entry use the processor of ViT, ConvNeXT or BiT.
+//
+// The processors from Sam2 on exist only for torchvision. It computes the same steps with
+// values that may differ from Pillow's by one level.
 var families = map[string]family{
 	"ViT":         newFamily(square(224), Bilinear, 0, standardMean, standardMean),
 	"DeiT":        newFamily(square(256), Bicubic, 224, standardMean, standardMean),
@@ -82,15 +82,46 @@ var families = map[string]family{
 	"EfficientNet": newFamily(square(346), Nearest, 0, standardMean, standardMean).with(func(f *family) {
 		f.CropSize, f.IncludeTop = square(289), true
 	}),
-	"Detr":   newFamily(Size{ShortestEdge: 800, LongestEdge: 1333}, Bilinear, 0, imagenetMean, imagenetStd),
-	"RTDetr": newFamily(square(640), Bilinear, 0, imagenetMean, imagenetStd).with(func(f *family) { f.DoNormalize = false }),
+	"Detr": detr, "ConditionalDetr": detr, "DeformableDetr": detr, "Deta": detr, "GroundingDino": detr,
+	"OneFormer":  detr.with(convertsRGB),
+	"Yolos":      detr.with(func(f *family) { f.EnsureMultipleOf, f.Rounding = 16, RoundDown }),
+	"MaskFormer": detr.with(roundsUp), "Mask2Former": detr.with(roundsUp),
+	"Eomt":                newFamily(Size{ShortestEdge: 640, LongestEdge: 640}, Bilinear, 0, imagenetMean, imagenetStd).with(pads),
+	"RTDetr":              newFamily(square(640), Bilinear, 0, imagenetMean, imagenetStd).with(func(f *family) { f.DoNormalize = false }),
+	"Blip":                newFamily(square(384), Bicubic, 0, clipMean, clipStd).with(convertsRGB),
+	"InstructBlipVideo":   newFamily(square(384), Bicubic, 0, clipMean, clipStd).with(convertsRGB),
+	"GotOcr2":             newFamily(square(384), Bicubic, 0, clipMean, clipStd).with(convertsRGB),
+	"Ovis2":               newFamily(square(384), Bicubic, 0, clipMean, clipStd).with(convertsRGB),
+	"PPChart2Table":       newFamily(square(1024), Bicubic, 0, clipMean, clipStd),
+	"OwlViT":              newFamily(square(768), Bicubic, 0, clipMean, clipStd).with(func(f *family) { f.CropSize = square(768) }),
+	"Llava":               newFamily(shortest(224), Bicubic, 224, clipMean, clipStd).with(convertsRGB).with(pads),
+	"Gemma3":              newFamily(square(224), Bilinear, 0, standardMean, standardMean).with(convertsRGB),
+	"VideoMAE":            newFamily(shortest(224), Bilinear, 224, standardMean, standardMean),
+	"SegGpt":              newFamily(square(448), Bicubic, 0, imagenetMean, imagenetStd).with(convertsRGB),
+	"PromptDepthAnything": newFamily(square(384), Bicubic, 0, standardMean, standardMean).with(pads),
+	"EfficientFormer":     newFamily(square(224), Bicubic, 224, imagenetMean, imagenetStd),
+	"Chameleon": newFamily(shortest(512), Lanczos, 512, []float64{1, 1, 1}, []float64{1, 1, 1}).with(func(f *family) {
+		f.RescaleFactor, f.DoConvertRGB = 0.0078, true
+	}),
+	"Sam2":       newFamily(square(1024), Bilinear, 0, imagenetMean, imagenetStd).with(convertsRGB).with(pads),
+	"Sam3":       newFamily(square(1008), Bilinear, 0, standardMean, standardMean).with(convertsRGB).with(pads),
+	"DINOv3ViT":  newFamily(square(224), Bilinear, 0, imagenetMean, imagenetStd),
+	"RfDetr":     detr,
+	"Tipsv2":     newFamily(square(448), Bilinear, 0, nil, nil).with(func(f *family) { f.DoNormalize, f.DoConvertRGB = false, true }),
+	"Tipsv2Dpt":  newFamily(square(448), Bilinear, 0, nil, nil).with(func(f *family) { f.DoNormalize, f.DoConvertRGB = false, true }),
+	"LayoutLMv3": newFamily(square(224), Bilinear, 0, standardMean, standardMean),
 	"MobileViT": newFamily(shortest(224), Bilinear, 256, nil, nil).with(func(f *family) {
 		f.DoNormalize, f.FlipChannelOrder = false, true
 	}),
 }
 
+// detr is the processor of DETR and of the detectors that copy it.
+var detr = newFamily(Size{ShortestEdge: 800, LongestEdge: 1333}, Bilinear, 0, imagenetMean, imagenetStd)
+
 func convertsRGB(f *family)   { f.DoConvertRGB = true }
 func intIsShortest(f *family) { f.shortestInt = true }
+func pads(f *family)          { f.pads = true }
+func roundsUp(f *family)      { f.EnsureMultipleOf, f.Rounding = 32, RoundUp }
 
 // enlargeConvNext: below 384 the shortest edge is resized to int(edge/crop_pct)
 // and a square of the edge is cropped; from 384 on the image is resized directly to
@@ -128,32 +159,4 @@ func enlargeLevit(p *Preprocess, _ float64) {
 	if edge := p.Size.ShortestEdge; edge > 0 {
 		p.Size = shortest(int(256.0 / 224 * float64(edge)))
 	}
-}
-
-// unsupportedFamilies are processors with other steps than those of [Preprocess]: they
-// crop before they resize, cut patches, or give the model more than pixels. With ViT's
-// steps the tensor would be silently wrong.
-var unsupportedFamilies = []string{
-	"Donut", "Emu3", "Flava", "Fuyu", "GLPN", "Idefics", "Idefics2", "Idefics3", "ImageGPT",
-	"LlavaNext", "LlavaOnevision", "Mllama", "Nougat", "Owlv2", "Perceiver", "Pix2Struct",
-	"Pixtral", "Qwen2VL", "Sam", "Siglip2", "SmolVLM", "TimmWrapper", "VitPose", "Yolos", "ZoeDepth",
-}
-
-// familyOf returns the family for the value of image_processor_type or
-// feature_extractor_type. An unknown or empty name is ViT: most processors differ from
-// it only in values that their files contain. known is false for such a name.
-func familyOf(name string) (f family, known bool, err error) {
-	base := name
-	for _, suffix := range []string{"Fast", "ImageProcessor", "FeatureExtractor"} {
-		base = strings.TrimSuffix(base, suffix)
-	}
-	if slices.Contains(unsupportedFamilies, base) {
-		return family{}, false, badConfig("image_processor_type is %q, which is not supported; send tensors instead of images, or use a model with one of the processors %s",
-			name, strings.Join(slices.Sorted(maps.Keys(families)), ", "))
-	}
-	f, known = families[base]
-	if !known {
-		f = families["ViT"]
-	}
-	return f, known, nil
 }

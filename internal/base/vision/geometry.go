@@ -1,6 +1,9 @@
 package vision
 
-import "math"
+import (
+	"fmt"
+	"math"
+)
 
 // maxOutputPixels bounds the result of resizing. An image of 1 x 65,535 pixels with its
 // shorter edge resized to 224 would be 15 million pixels long.
@@ -12,34 +15,43 @@ const maxOutputPixels = DefaultMaxPixels
 func (p *Preprocess) Validate(t Target) error {
 	switch {
 	case t.Channels != 1 && t.Channels != 3:
-		return badConfig("the model accepts %d channels; images have 1 or 3", t.Channels)
+		return p.misfit("the model accepts %d channels; images have 1 or 3", t.Channels)
 	case t.Width < 0 || t.Height < 0 || t.Layout > NHWC:
-		return badConfig("the model accepts %d x %d in layout %s; sizes must be 0 (any) or more, the layout NCHW or NHWC", t.Width, t.Height, t.Layout)
+		return p.misfit("the model accepts %d x %d in layout %s; sizes must be 0 (any) or more, the layout NCHW or NHWC", t.Width, t.Height, t.Layout)
 	case p.DoConvertRGB && t.Channels == 1:
-		return badConfig("do_convert_rgb is true, the model accepts 1 channel; set it to false, or use a model with 3")
+		return p.misfit("do_convert_rgb is true, the model accepts 1 channel; set it to false, or use a model with 3")
 	case p.FlipChannelOrder && t.Channels == 1:
-		return badConfig("do_flip_channel_order is true, the model accepts 1 channel; set it to false")
+		return p.misfit("do_flip_channel_order is true, the model accepts 1 channel; set it to false")
 	}
 	if p.DoNormalize {
-		if err := checkPerChannel("image_mean", p.Mean, t.Channels); err != nil {
+		if err := p.checkPerChannel("image_mean", p.Mean, t.Channels); err != nil {
 			return err
 		}
 	}
 	if p.DoNormalize || p.IncludeTop {
-		if err := checkPerChannel("image_std", p.Std, t.Channels); err != nil {
+		if err := p.checkPerChannel("image_std", p.Std, t.Channels); err != nil {
 			return err
 		}
 	}
 	if w, h, fixed := p.fixedSize(); fixed && !t.accepts(w, h) {
-		return badConfig("produces %s, the model accepts %s; change size and crop_size to the model's size",
+		return p.misfit("produces %s, the model accepts %s; change size and crop_size to the model's size",
 			dimensions(w, h), dimensions(t.Width, t.Height))
 	}
 	return nil
 }
 
-func checkPerChannel(key string, values []float64, channels int) error {
+// misfit returns an error of the configuration. The operator must fix it, so it is not one
+// of the sentinels.
+func (p *Preprocess) misfit(format string, args ...any) error {
+	if p.File == "" {
+		return fmt.Errorf(format, args...)
+	}
+	return fmt.Errorf(p.File+": "+format, args...)
+}
+
+func (p *Preprocess) checkPerChannel(key string, values []float64, channels int) error {
 	if len(values) != 1 && len(values) != channels {
-		return badConfig("%s has %d values, the model's channel count is %d; give one value, or one for each channel", key, len(values), channels)
+		return p.misfit("%s has %d values, the model's channel count is %d; give one value, or one for each channel", key, len(values), channels)
 	}
 	return nil
 }
@@ -54,8 +66,8 @@ func (p *Preprocess) fixedSize() (width, height int, fixed bool) {
 	switch {
 	case p.DoCenterCrop:
 		return p.CropSize.Width, p.CropSize.Height, true
-	case p.DoResize && p.Size.Width > 0 && !p.KeepAspectRatio:
-		return multipleOf(float64(p.Size.Width), p.EnsureMultipleOf), multipleOf(float64(p.Size.Height), p.EnsureMultipleOf), true
+	case p.DoResize && p.Size.Width > 0 && !p.KeepAspectRatio && !p.Cover:
+		return p.toMultiple(float64(p.Size.Width)), p.toMultiple(float64(p.Size.Height)), true
 	}
 	return 0, 0, false
 }
@@ -76,15 +88,15 @@ func (p *Preprocess) plan(t Target, width, height int) (x, y window, err error) 
 	w, h := p.resized(t, width, height)
 	x, y = uncropped(width, w), uncropped(height, h)
 	if p.DoCenterCrop {
-		x, y = x.centreCrop(p.CropSize.Width), y.centreCrop(p.CropSize.Height)
+		x, y = x.centreCrop(p.CropSize.Width, p.CropRounded), y.centreCrop(p.CropSize.Height, p.CropRounded)
 	}
 	if !t.accepts(x.out, y.out) {
 		if cw, ch, fixed := p.fixedSize(); fixed {
 			return window{}, window{}, imageErrorf(ErrShape, "%s produces %s, the model accepts %s",
-				configName, dimensions(cw, ch), dimensions(t.Width, t.Height))
+				p.File, dimensions(cw, ch), dimensions(t.Width, t.Height))
 		}
 		return window{}, window{}, imageErrorf(ErrShape, "an image of %d x %d pixels becomes %s by %s, the model accepts %s: send an image with that aspect ratio, or crop in the configuration",
-			width, height, dimensions(x.out, y.out), configName, dimensions(t.Width, t.Height))
+			width, height, dimensions(x.out, y.out), p.File, dimensions(t.Width, t.Height))
 	}
 	if int64(x.out)*int64(y.out) > maxOutputPixels || w < 1 || h < 1 {
 		return window{}, window{}, imageErrorf(ErrTooLarge, "an image of %d x %d pixels would be resized to %d x %d, the result must have 1 to %d pixels: crop the image to a common aspect ratio",
@@ -99,21 +111,29 @@ func (p *Preprocess) resized(t Target, width, height int) (w, h int) {
 	case !p.DoResize:
 		return width, height
 	case p.Size.LongestEdge > 0:
-		return withinEdges(width, height, p.Size.ShortestEdge, p.Size.LongestEdge)
+		w, h = withinEdges(width, height, p.Size.ShortestEdge, p.Size.LongestEdge)
+		return p.toMultiple(float64(w)), p.toMultiple(float64(h))
 	case p.Size.ShortestEdge > 0:
 		return toShortestEdge(width, height, p.Size.ShortestEdge)
 	case p.Size.Width > 0:
 		return p.toSides(width, height)
 	}
-	// The zero Size: the model's own size, or the image's in a dynamic dimension.
-	w, h = t.Width, t.Height
-	if w == 0 {
-		w = width
+	return toModel(t, width, height)
+}
+
+// toModel returns the model's own size. If it leaves one side open, that side follows from
+// the aspect ratio and is truncated, as PaddleOCR does. If it leaves both open, the image
+// keeps its size.
+func toModel(t Target, width, height int) (w, h int) {
+	switch {
+	case t.Width == 0 && t.Height == 0:
+		return width, height
+	case t.Width == 0:
+		return max(t.Height*width/height, 1), t.Height
+	case t.Height == 0:
+		return t.Width, max(t.Width*height/width, 1)
 	}
-	if h == 0 {
-		h = height
-	}
-	return w, h
+	return t.Width, t.Height
 }
 
 // toShortestEdge is transformers' get_resize_output_image_size with
@@ -143,21 +163,36 @@ func withinEdges(width, height, edge, limit int) (w, h int) {
 	return int(exact * float64(width) / float64(height)), edge
 }
 
-// toSides resizes to Size.Width x Size.Height, with DPT's two refinements.
+// toSides resizes to Size.Width x Size.Height, or keeps the aspect ratio.
 func (p *Preprocess) toSides(width, height int) (w, h int) {
 	scaleX, scaleY := float64(p.Size.Width)/float64(width), float64(p.Size.Height)/float64(height)
-	if p.KeepAspectRatio {
-		if math.Abs(1-scaleX) < math.Abs(1-scaleY) {
-			scaleY = scaleX
-		} else {
-			scaleX = scaleY
-		}
+	switch {
+	case p.Cover:
+		return cover(width, height, p.Size)
+	case p.KeepAspectRatio && math.Abs(1-scaleX) < math.Abs(1-scaleY):
+		scaleY = scaleX
+	case p.KeepAspectRatio:
+		scaleX = scaleY
 	}
-	return multipleOf(scaleX*float64(width), p.EnsureMultipleOf), multipleOf(scaleY*float64(height), p.EnsureMultipleOf)
+	return p.toMultiple(scaleX * float64(width)), p.toMultiple(scaleY * float64(height))
 }
 
-// multipleOf rounds a length to a multiple, half to even as Python does.
-func multipleOf(length float64, multiple int) int {
-	m := float64(max(multiple, 1))
+// cover is timm's ResizeKeepRatio with longest 0.
+func cover(width, height int, size Size) (w, h int) {
+	ratio := min(float64(height)/float64(size.Height), float64(width)/float64(size.Width))
+	return int(math.RoundToEven(float64(width) / ratio)), int(math.RoundToEven(float64(height) / ratio))
+}
+
+// toMultiple rounds a length to a multiple; to the nearest is half to even, as Python
+// does.
+func (p *Preprocess) toMultiple(length float64) int {
+	m := float64(max(p.EnsureMultipleOf, 1))
+	switch p.Rounding {
+	case RoundUp:
+		return int(math.Ceil(length/m) * m)
+	case RoundDown:
+		return int(math.Floor(length/m) * m)
+	case RoundNearest:
+	}
 	return int(math.RoundToEven(length/m) * m)
 }

@@ -86,6 +86,15 @@ func TestResampleEqualsPillow(t *testing.T) {
 // TestProcessorsEqualTransformers compares whole configurations with the image
 // processors that they name.
 func TestProcessorsEqualTransformers(t *testing.T) {
+	equalsGolden(t, "processors.json", vision.PreprocessorFile)
+}
+
+// TestTimmEqualsTimm compares pretrained_cfg with timm's evaluation transforms.
+func TestTimmEqualsTimm(t *testing.T) { equalsGolden(t, "timm.json", vision.ModelConfigFile) }
+
+// equalsGolden compares the tensors of configurations, in files of the name config, with
+// those in a golden file.
+func equalsGolden(t *testing.T, file, config string) {
 	const every = 997 // the script samples every 997th value of a tensor
 	var cases []struct {
 		Config json.RawMessage
@@ -94,10 +103,10 @@ func TestProcessorsEqualTransformers(t *testing.T) {
 		Sample []float64
 		Sum    float64
 	}
-	golden(t, "processors.json", &cases)
+	golden(t, file, &cases)
 	for _, c := range cases {
 		t.Run(fmt.Sprintf("%s %dx%d", c.Config, c.From[0], c.From[1]), func(t *testing.T) {
-			p, err := vision.ParsePreprocess(c.Config)
+			p, err := vision.FindPreprocess([]vision.ConfigFile{{Name: config, Data: c.Config}})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -107,7 +116,7 @@ func TestProcessorsEqualTransformers(t *testing.T) {
 			}
 			w, h, err := p.OutputSize(target, c.From[0], c.From[1])
 			if err != nil || w != c.Shape[2] || h != c.Shape[1] {
-				t.Fatalf("OutputSize = %d x %d, %v; transformers gives %d x %d", w, h, err, c.Shape[2], c.Shape[1])
+				t.Fatalf("OutputSize = %d x %d, %v; the golden file has %d x %d", w, h, err, c.Shape[2], c.Shape[1])
 			}
 			dst := make([]float32, 3*w*h)
 			if err := p.Apply(dst, testImage(t, c.From[0], c.From[1], 3), target); err != nil {
@@ -117,11 +126,11 @@ func TestProcessorsEqualTransformers(t *testing.T) {
 			for i, v := range dst {
 				sum += float64(v)
 				if i%every == 0 && math.Abs(float64(v)-c.Sample[i/every]) > 1e-5 {
-					t.Fatalf("value %d is %v, transformers gives %v", i, v, c.Sample[i/every])
+					t.Fatalf("value %d is %v, the golden file has %v", i, v, c.Sample[i/every])
 				}
 			}
 			if math.Abs(sum-c.Sum) > 1e-6*float64(len(dst))+1e-6*math.Abs(c.Sum) {
-				t.Errorf("the sum is %v, transformers gives %v", sum, c.Sum)
+				t.Errorf("the sum is %v, the golden file has %v", sum, c.Sum)
 			}
 		})
 	}

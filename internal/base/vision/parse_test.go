@@ -1,6 +1,7 @@
 package vision_test
 
 import (
+	"fmt"
 	"reflect"
 	"strings"
 	"testing"
@@ -13,7 +14,7 @@ func TestParsePreprocess(t *testing.T) {
 	half, mean, std := []float64{0.5, 0.5, 0.5}, []float64{0.485, 0.456, 0.406}, []float64{0.229, 0.224, 0.225}
 	vit := vision.Preprocess{
 		DoResize: true, Size: vision.Size{Width: 224, Height: 224}, Resample: vision.Bilinear, EnsureMultipleOf: 1,
-		DoRescale: true, RescaleFactor: 1.0 / 255, DoNormalize: true, Mean: half, Std: half,
+		DoRescale: true, RescaleFactor: 1.0 / 255, DoNormalize: true, Mean: half, Std: half, File: "preprocessor_config.json",
 	}
 	with := func(change func(*vision.Preprocess)) vision.Preprocess {
 		p := vit
@@ -25,7 +26,9 @@ func TestParsePreprocess(t *testing.T) {
 		want       vision.Preprocess
 	}{
 		{"nothing", `{}`, vit},
-		{"an unknown processor", `{"image_processor_type": "NewImageProcessor", "patch_size": 16}`, vit},
+		{"an unknown processor", `{"image_processor_type": "NewImageProcessor", "patch_size": 16}`, with(func(p *vision.Preprocess) {
+			p.Notes = []string{`preprocessor_config.json: image_processor_type is "NewImageProcessor", which is unknown: it is treated as ViTImageProcessor`}
+		})},
 		{"null is absent", `{"size": null, "resample": null, "do_resize": null, "image_mean": null}`, vit},
 		{
 			"old vit", `{"do_normalize": true, "do_resize": true, "feature_extractor_type": "ViTFeatureExtractor", "image_mean": [0.5,0.5,0.5], "image_std": [0.5,0.5,0.5], "resample": 2, "size": 384}`,
@@ -57,6 +60,25 @@ func TestParsePreprocess(t *testing.T) {
 			}),
 		},
 		{
+			"null members of sizes", `{"size": {"height": 32, "width": 48, "shortest_edge": null, "longest_edge": null, "max_height": null}, "do_center_crop": true, "crop_size": {"height": 16, "width": 20, "shortest_edge": null}}`,
+			with(func(p *vision.Preprocess) {
+				p.Size, p.DoCenterCrop, p.CropSize = vision.Size{Height: 32, Width: 48}, true, vision.Size{Height: 16, Width: 20}
+			}),
+		},
+		{"padding in a batch", `{"image_processor_type": "ViTImageProcessorPil", "do_pad": true, "pad_size": null, "size_divisor": null}`, vit},
+		{
+			"yolos, not padded", `{"image_processor_type": "YolosImageProcessor", "do_pad": false}`,
+			with(func(p *vision.Preprocess) {
+				p.Size, p.Mean, p.Std = vision.Size{ShortestEdge: 800, LongestEdge: 1333}, mean, std
+				p.EnsureMultipleOf, p.Rounding = 16, vision.RoundDown
+			}),
+		},
+		{
+			"nested", `{"image_processor": {"size": 32}, "processor_class": "CLIPProcessor", "size": 64}`,
+			with(func(p *vision.Preprocess) { p.Size = vision.Size{Width: 32, Height: 32} }),
+		},
+		{"nested null", `{"image_processor": null}`, vit},
+		{
 			"sizes as lists and whole floats", `{"size": [32, 48.0], "do_center_crop": true, "crop_size": {"height": 16, "width": 20.0}}`,
 			with(func(p *vision.Preprocess) {
 				p.Size, p.DoCenterCrop, p.CropSize = vision.Size{Height: 32, Width: 48}, true, vision.Size{Height: 16, Width: 20}
@@ -87,12 +109,16 @@ func TestParsePreprocessRejects(t *testing.T) {
 		`{"size": {"longest_edge": 1024}}`:    `size is {"longest_edge": 1024}`,
 		`{"size": {"height": 224}}`:           "size is",
 		`{"size": {"height": 1, "width": 0}}`: "size is",
-		`{"resample": 6}`:                     "resample is 6; it must be the number of a Pillow filter: 0 nearest",
-		`{"resample": "bicubic"}`:             `resample is "bicubic"`,
+		`{"resample": 6}`:                     "resample is 6; it must be the number of a Pillow filter or its name: 0 nearest",
+		`{"resample": "cubic"}`:               `resample is "cubic"`,
 		`{"resample": 1.5}`:                   "resample is 1.5",
 		`{"do_resize": "yes"}`:                `do_resize is "yes"; it must be true or false`,
-		`{"do_pad": true, "pad_size": {"height": 8, "width": 8}}`:                                            "do_pad is true, which is not supported",
-		`{"image_processor_type": "ViltImageProcessor", "size": {"shortest_edge": 384}, "size_divisor": 32}`: "size_divisor is set",
+		`{"do_pad": true, "pad_size": {"height": 8, "width": 8}}`:                                               "do_pad is true, which is not supported",
+		`{"image_processor_type": "NewImageProcessor", "size": {"shortest_edge": 384}, "size_divisor": 32}`:     "size_divisor is set",
+		`{"image_processor_type": "NewImageProcessor", "do_pad": true}`:                                         "do_pad is true, which is not supported",
+		`{"image_processor_type": "DetrImageProcessor", "do_pad": true, "pad_size": {"height": 8, "width": 8}}`: "do_pad is true, which is not supported",
+		`{"image_processor_type": "LlavaImageProcessor", "do_pad": true}`:                                       "do_pad is true, which is not supported",
+		`{"image_processor_type": "MaskFormerImageProcessor", "size_divisor": -1}`:                              "size_divisor is -1",
 		`{"crop_pct": 0.9}`: "crop_pct is set, which only ConvNextImageProcessor",
 		`{"image_processor_type": "ConvNextImageProcessor", "crop_pct": 0}`:         "crop_pct is 0; it must be a fraction",
 		`{"image_processor_type": 7}`:                                               "image_processor_type is 7; it must be a string",
@@ -119,6 +145,31 @@ func TestParsePreprocessRejects(t *testing.T) {
 	}
 }
 
+func TestFilterNames(t *testing.T) {
+	for name, want := range map[string]vision.Filter{
+		"nearest": vision.Nearest, "NEAREST": vision.Nearest, "nearest-exact": vision.Nearest, "InterpolationMode.NEAREST_EXACT": vision.Nearest,
+		"bilinear": vision.Bilinear, "bicubic": vision.Bicubic, "InterpolationMode.BICUBIC": vision.Bicubic, "PILImageResampling.BICUBIC": vision.Bicubic,
+		"Lanczos": vision.Lanczos, "box": vision.Box, "hamming": vision.Hamming,
+	} {
+		p, err := vision.ParsePreprocess(fmt.Appendf(nil, `{"resample": %q}`, name))
+		if err != nil || p.Resample != want {
+			t.Errorf("%s: %+v, %v", name, p, err)
+		}
+	}
+}
+
+// TestUnsupportedProcessors names processors whose steps differ. Before, those without a
+// key of an unsupported step were treated as ViT: SuperPoint's values by up to 1, Vivit's
+// by 2.
+func TestUnsupportedProcessors(t *testing.T) {
+	for _, name := range []string{"SuperPointImageProcessor", "LayoutLMv2FeatureExtractor", "VivitImageProcessor", "UVDocImageProcessorFast", "Kosmos2_5ImageProcessor", "Swin2SRImageProcessorPil"} {
+		_, err := vision.ParsePreprocess(fmt.Appendf(nil, `{"image_processor_type": %q}`, name))
+		if err == nil || !strings.Contains(err.Error(), name) || !strings.Contains(err.Error(), "send tensors") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
 func FuzzParsePreprocess(f *testing.F) {
 	for _, seed := range []string{
 		`{}`, `{"size": 224, "resample": 3}`, `{"image_processor_type": "ConvNextImageProcessor", "size": {"shortest_edge": 224}, "crop_pct": 0.9}`,
@@ -130,9 +181,21 @@ func FuzzParsePreprocess(f *testing.F) {
 	} {
 		f.Add([]byte(seed), 7, 5)
 	}
+	for _, seed := range []string{
+		`{"image_processor": {"size": 9}}`, `{"pretrained_cfg": {"input_size": [3, 8, 9], "crop_pct": 0.9, "interpolation": "bilinear"}}`,
+		`{"architecture": "a", "input_size": [1, 9, 9], "crop_mode": "squash"}`, `{"pretrained_cfg": {"fixed_input_size": true}, "model_args": {"img_size": 8}}`,
+		`{"image_processor_type": "YolosImageProcessor", "size": {"shortest_edge": 40, "longest_edge": 60}}`,
+		`{"image_processor_type": "Mask2FormerImageProcessor", "size": [8, 9], "size_divisor": 4}`, `{"sampling_rate": 16000}`,
+	} {
+		f.Add([]byte(seed), 9, 40)
+	}
 	f.Fuzz(func(t *testing.T, data []byte, width, height int) {
-		p, err := vision.ParsePreprocess(data)
-		if err != nil {
+		name := vision.PreprocessorFile
+		if width < 0 {
+			name = vision.ModelConfigFile
+		}
+		p, err := vision.FindPreprocess([]vision.ConfigFile{{Name: name, Data: data}})
+		if err != nil || p == nil {
 			return
 		}
 		target := vision.Target{Channels: 3}

@@ -5,12 +5,14 @@ import (
 	"encoding/json"
 	"math"
 	"slices"
+	"strings"
 )
 
 // configReader reads keys of a configuration. Errors are sticky: after the first one
 // the methods do nothing. A key that is absent or null leaves its destination
 // unchanged.
 type configReader struct {
+	file string // for errors
 	keys map[string]json.RawMessage
 	err  error
 }
@@ -22,18 +24,23 @@ func (c *configReader) present(key string) bool {
 
 func (c *configReader) fail(format string, args ...any) {
 	if c.err == nil {
-		c.err = badConfig(format, args...)
+		c.err = badConfig(c.file, format, args...)
 	}
 }
 
-// badValue sets the error for the value of key, which is shortened if it is long.
-func (c *configReader) badValue(key, accepted string) {
+// found returns the value of key, shortened if it is long.
+func (c *configReader) found(key string) string {
 	const maxFound = 60
-	found := string(c.keys[key])
+	found := strings.ToValidUTF8(string(c.keys[key]), "\ufffd")
 	if len(found) > maxFound {
-		found = found[:maxFound] + "..."
+		found = strings.ToValidUTF8(found[:maxFound], "") + "..."
 	}
-	c.fail("%s is %s; it must be %s", key, found, accepted)
+	return found
+}
+
+// badValue sets the error for the value of key.
+func (c *configReader) badValue(key, accepted string) {
+	c.fail("%s is %s; it must be %s", key, c.found(key), accepted)
 }
 
 // read decodes key into dst.
@@ -81,14 +88,37 @@ func (c *configReader) numbers(key string, dst *[]float64) {
 	}
 }
 
-// filter decodes a number of Pillow's Image.Resampling.
+// filter decodes a number of Pillow's Image.Resampling, or the name of a filter as timm
+// and torchvision write it.
 func (c *configReader) filter(key string, dst *Filter) {
+	const accepted = "the number of a Pillow filter or its name: 0 nearest, 1 lanczos, 2 bilinear, 3 bicubic, 4 box, 5 hamming"
+	var name string
+	if c.present(key) && json.Unmarshal(c.keys[key], &name) == nil {
+		f, ok := filterOf(name)
+		if !ok {
+			c.badValue(key, accepted)
+			return
+		}
+		*dst = f
+		return
+	}
 	v := float64(*dst)
-	c.number(key, &v, "the number of a Pillow filter: 0 nearest, 1 lanczos, 2 bilinear, 3 bicubic, 4 box, 5 hamming",
-		func(v float64) bool { return v == math.Trunc(v) && v >= 0 && v < float64(filterCount) })
+	c.number(key, &v, accepted, func(v float64) bool { return v == math.Trunc(v) && v >= 0 && v < float64(filterCount) })
 	if c.err == nil {
 		*dst = Filter(v)
 	}
+}
+
+// filterOf returns the filter of a name, such as "bicubic", "BICUBIC",
+// "InterpolationMode.BICUBIC", "PILImageResampling.BICUBIC", or torchvision's
+// "nearest-exact", which is Pillow's nearest.
+func filterOf(name string) (Filter, bool) {
+	name = strings.ToLower(name[strings.LastIndexByte(name, '.')+1:])
+	if name == "nearest-exact" || name == "nearest_exact" {
+		return Nearest, true
+	}
+	at := slices.Index(filterNames[:], name)
+	return Filter(max(at, 0)), at >= 0
 }
 
 // isSide accepts a whole number of pixels.
@@ -108,7 +138,7 @@ func (c *configReader) size(key string, dst *Size, intIsShortest bool) {
 	var (
 		one    float64
 		pair   []float64
-		edges  map[string]float64
+		edges  map[string]*float64 // null is absent
 		parsed Size
 	)
 	switch {
@@ -127,13 +157,17 @@ func (c *configReader) size(key string, dst *Size, intIsShortest bool) {
 }
 
 // sizeOf reads a size object, and reports whether its keys are a valid combination.
-func sizeOf(edges map[string]float64, dst *Size) bool {
+func sizeOf(edges map[string]*float64, dst *Size) bool {
 	var names []string
+	sides := make(map[string]int, len(edges))
 	for name, v := range edges {
-		if !isSide(v) {
+		if v == nil {
+			continue
+		}
+		if !isSide(*v) {
 			return false
 		}
-		names = append(names, name)
+		names, sides[name] = append(names, name), int(*v)
 	}
 	slices.Sort(names)
 	switch {
@@ -144,8 +178,8 @@ func sizeOf(edges map[string]float64, dst *Size) bool {
 		return false
 	}
 	*dst = Size{
-		Width: int(edges["width"]), Height: int(edges["height"]),
-		ShortestEdge: int(edges["shortest_edge"]), LongestEdge: int(edges["longest_edge"]),
+		Width: sides["width"], Height: sides["height"],
+		ShortestEdge: sides["shortest_edge"], LongestEdge: sides["longest_edge"],
 	}
 	return true
 }

@@ -1,6 +1,9 @@
 package vision
 
-import "fmt"
+import (
+	"fmt"
+	"math"
+)
 
 // window is one direction of a resize and crop: a line of in pixels is resized to
 // resized pixels. size of them, from position offset on, are copied to position pad of
@@ -15,11 +18,16 @@ func uncropped(in, resized int) window {
 }
 
 // centreCrop crops the centre as transformers' center_crop does: an odd pixel is cut at
-// the end, and a line that is too short is padded with zeros, the larger half first.
-func (w window) centreCrop(out int) window {
-	if w.resized >= out {
-		w.offset, w.size = (w.resized-out)/2, out
-	} else {
+// the end, and a line that is too short is padded with zeros, the larger half first. With
+// rounded, it is cut where torchvision's CenterCrop cuts it: half of the margin is rounded,
+// half to even.
+func (w window) centreCrop(out int, rounded bool) window {
+	switch margin := w.resized - out; {
+	case margin >= 0 && rounded:
+		w.offset, w.size = int(math.RoundToEven(float64(margin)/2)), out
+	case margin >= 0:
+		w.offset, w.size = margin/2, out
+	default:
 		w.pad = (out - w.resized + 1) / 2
 	}
 	w.out = out

@@ -8,6 +8,7 @@ import (
 
 	"github.com/tensorwire/tensorwire/gen/inference"
 	"github.com/tensorwire/tensorwire/internal/base/tensor"
+	"github.com/tensorwire/tensorwire/internal/base/vision"
 	"github.com/tensorwire/tensorwire/internal/engine"
 	"github.com/tensorwire/tensorwire/internal/sched/respcache"
 	"github.com/tensorwire/tensorwire/internal/sched/scheduler"
@@ -18,10 +19,11 @@ import (
 type Model struct {
 	Inputs, Outputs []engine.TensorSpec
 	Compute         func(ctx context.Context, inputs []tensor.Tensor) (*engine.Result, error)
-	// Config and the labels are what the repository would have read.
+	// Config, the labels and the files are what the repository would have read.
 	Config       *inference.ModelConfig
 	Labels       []string
 	OutputLabels map[string][]string
+	ImageFiles   []vision.ConfigFile
 	// Versions are those of the model. Empty: 1.
 	Versions []string
 	// Instances bounds the calls that run at once. 0: 16.

@@ -45,7 +45,7 @@ func Repository(t testing.TB, models map[string]*Model) *infer.Repository {
 		},
 		Compile: func(v *infer.Version) (*infer.Serving, error) {
 			m := models[v.Model]
-			v.Config, v.Labels, v.OutputLabels = m.Config, m.Labels, m.OutputLabels
+			v.Config, v.Labels, v.OutputLabels, v.ImageFiles = m.Config, m.Labels, m.OutputLabels, m.ImageFiles
 			return infer.Compile(v)
 		},
 	})

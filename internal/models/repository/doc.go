@@ -4,7 +4,8 @@
 //
 // In a model's directory, config.pbtxt is read as Triton reads it. In a version's
 // directory or the model's, two common formats are read: labels.txt or Hugging Face's
-// config.json for labels, and Hugging Face's preprocessor_config.json for images.
+// config.json for labels, and Hugging Face's files for the preprocessing of images. What is
+// wrong in these is a warning.
 //
 // The type parameter S of a [Repository] is the type of [Version].Serving: the data that
 // Options.Compile derives from a version, and that its users serve it with.

@@ -8,39 +8,32 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/tensorwire/tensorwire/gen/inference"
 )
 
-// readFiles reads the files that accompany the model's. A file in the version's directory
-// has precedence over one in the model's; dirs are these two, in root.
-func (v *Version[S]) readFiles(root *os.Root, dirs ...string) error {
-	labels, err := readFirst(root, labelsFile, dirs)
-	if err != nil {
-		return err
+// maxLabels bounds the labels of an output, and the indices in id2label.
+const maxLabels = 1 << 20
+
+// labelList has the labels of a file by index, "" for a class without one.
+type labelList struct {
+	source string // the file and key, for warnings
+	names  []string
+	// indexed: each label has its index in the file, so that a list that is too short is
+	// right for the classes that it has.
+	indexed bool
+}
+
+// offer adds labels to those from which the first output's are chosen.
+func (v *Version[S]) offer(source string, list labelList) {
+	if len(list.names) > 0 {
+		list.source = strings.TrimSuffix(source+": "+list.source, ": ")
+		v.offered = append(v.offered, list)
 	}
-	config, err := readFirst(root, configFile, dirs)
-	if err != nil {
-		return err
-	}
-	if config != nil {
-		if err := v.parseConfig(config); err != nil {
-			return fmt.Errorf("%s: %w", configFile, err)
-		}
-	}
-	if labels != nil {
-		if v.Labels, err = parseLabels(labels); err != nil {
-			return fmt.Errorf("%s: %w", labelsFile, err)
-		}
-	}
-	v.Preprocessor, err = readFirst(root, preprocessorFile, dirs)
-	return err
 }
 
 // readOutputLabels reads the files that outputs name in label_filename, from the model's
-// directory in root. The first output's labels become the version's, unless it has some
-// from other files.
+// directory in root. A missing file is an error, as in Triton.
 func (v *Version[S]) readOutputLabels(root *os.Root, dir string, outputs []*inference.ModelOutput) error {
 	for _, output := range outputs {
 		file := output.GetLabelFilename()
@@ -51,71 +44,132 @@ func (v *Version[S]) readOutputLabels(root *os.Root, dir string, outputs []*infe
 		if err != nil {
 			return fmt.Errorf("label_filename of output %q: %w", output.GetName(), err)
 		}
-		labels, err := parseLabels(content)
-		if err != nil {
-			return fmt.Errorf("label_filename of output %q: %s: %w", output.GetName(), file, err)
+		list := v.parseLabels(file, content)
+		list.source = file
+		if labels, ok := v.fitLabels(list, output.GetName(), outputs); ok {
+			if v.OutputLabels == nil {
+				v.OutputLabels = make(map[string][]string)
+			}
+			v.OutputLabels[output.GetName()] = labels
 		}
-		if v.OutputLabels == nil {
-			v.OutputLabels = make(map[string][]string)
-		}
-		v.OutputLabels[output.GetName()] = labels
-	}
-	if v.Labels == nil && len(v.Signature.Outputs) > 0 {
-		v.Labels = v.OutputLabels[v.Signature.Outputs[0].Name]
 	}
 	return nil
 }
 
-// parseLabels parses one label per line. It ignores spaces around a label and empty lines
-// at the end.
-func parseLabels(content []byte) ([]string, error) {
-	if !utf8.Valid(content) {
-		return nil, errors.New("the file is not UTF-8 text")
+// ChooseLabels sets Labels to those of the output of that name: the first of labels.txt,
+// config.json and its label_filename whose number fits. Only Options.Compile may call it,
+// once; without one, the labels are those of the first output.
+//
+// If the labels of config.json do not fit, the output is not that of the head that the file
+// describes, so that its ProblemType does not apply either.
+func (v *Version[S]) ChooseLabels(output string) {
+	for _, list := range v.offered {
+		labels, ok := v.fitLabels(list, output, v.Config.GetOutput())
+		if !ok && strings.HasPrefix(list.source, configFile) {
+			v.ProblemType = ""
+		}
+		if ok && v.Labels == nil {
+			v.Labels = labels
+		}
 	}
-	text := strings.TrimRight(strings.TrimPrefix(string(content), "\ufeff"), " \t\r\n")
-	if text == "" {
-		return nil, errors.New("the file has no labels: write one per line")
+	if v.Labels == nil {
+		v.Labels = v.OutputLabels[output]
 	}
-	labels := strings.Split(text, "\n")
-	for i := range labels {
-		labels[i] = strings.TrimSpace(labels[i])
-	}
-	return labels, nil
 }
 
-// parseConfig parses the labels (id2label) and the activation (function_to_apply and
-// problem_type) of Hugging Face's config.json, as the transformers pipelines do.
-func (v *Version[S]) parseConfig(content []byte) error {
-	var config struct {
-		ID2Label        map[string]string `json:"id2label"`
-		FunctionToApply string            `json:"function_to_apply"`
-		ProblemType     string            `json:"problem_type"`
+// parseLabels parses one label per line. It ignores spaces around a label, but keeps a label
+// of spaces, which dictionaries of text recognition have, and empty lines before the last
+// label. An unusable file is a warning.
+func (v *Version[S]) parseLabels(file string, content []byte) labelList {
+	text, latin1 := decodeText(content)
+	if latin1 {
+		v.Warn("%s: the file is not UTF-8 text and is read as Latin-1", file)
 	}
-	if err := json.Unmarshal(content, &config); err != nil {
-		return err
+	if strings.Count(text, "\n") > maxLabels {
+		v.Warn("%s: the file has more than %d lines and is ignored", file, maxLabels)
+		return labelList{}
 	}
-	v.ProblemType = config.ProblemType
-	switch config.FunctionToApply {
-	case "softmax":
-		v.Activation = ActivationSoftmax
-	case "sigmoid":
-		v.Activation = ActivationSigmoid
-	case "none":
-		v.Activation = ActivationNone
-	case "":
-	default:
-		return fmt.Errorf("function_to_apply is %q: use softmax, sigmoid or none", config.FunctionToApply)
-	}
-	if len(config.ID2Label) == 0 {
-		return nil
-	}
-	v.Labels = make([]string, len(config.ID2Label))
-	for i := range v.Labels {
-		label, ok := config.ID2Label[strconv.Itoa(i)]
-		if !ok {
-			return fmt.Errorf("id2label has %d labels but none for %d: the classes are numbered from 0 without gaps", len(v.Labels), i)
+	lines := strings.Split(text, "\n")
+	for i, line := range lines {
+		lines[i] = strings.TrimSuffix(line, "\r")
+		if label := strings.TrimSpace(line); label != "" {
+			lines[i] = label
 		}
-		v.Labels[i] = label
 	}
-	return nil
+	for len(lines) > 0 && lines[len(lines)-1] == "" {
+		lines = lines[:len(lines)-1]
+	}
+	if len(lines) == 0 {
+		v.Warn("%s: the file has no labels: write one per line", file)
+	}
+	return labelList{names: lines}
+}
+
+// configLabels returns the labels in config.json: id2label of transformers, else
+// label_names (labels in old files) of timm, with their label_descriptions.
+func configLabels(keys map[string]json.RawMessage) (labelList, error) {
+	if raw, ok := keys["id2label"]; ok && string(raw) != "null" {
+		names, err := indexedLabels("id2label", raw)
+		return labelList{source: "id2label", names: names, indexed: true}, err
+	}
+	var nested map[string]json.RawMessage
+	_ = json.Unmarshal(keys["pretrained_cfg"], &nested) // nil if it is absent or no object
+	for _, of := range []map[string]json.RawMessage{keys, nested} {
+		for _, key := range []string{"label_names", "labels"} {
+			raw, ok := of[key]
+			if !ok || of["architecture"] == nil && keys["architecture"] == nil || string(raw) == "null" {
+				continue
+			}
+			list := labelList{source: key}
+			var err error
+			if json.Unmarshal(raw, &list.names) != nil {
+				list.names, err = indexedLabels(key, raw)
+				list.indexed = true
+			}
+			var descriptions map[string]string
+			_ = json.Unmarshal(of["label_descriptions"], &descriptions) // nil if there are none
+			for i, name := range list.names {
+				if description, ok := descriptions[name]; ok {
+					list.names[i] = description
+				}
+			}
+			return list, err
+		}
+	}
+	return labelList{}, nil
+}
+
+// indexedLabels parses an object from index to label. Indices without a label are gaps.
+func indexedLabels(key string, raw json.RawMessage) ([]string, error) {
+	var byIndex map[string]any
+	if json.Unmarshal(raw, &byIndex) != nil {
+		return nil, fmt.Errorf(`%s must be an object, such as {"0": "cat", "1": "dog"}`, key)
+	}
+	var names []string
+	for index, label := range byIndex {
+		i, err := strconv.Atoi(index)
+		if err != nil || i < 0 || i >= maxLabels {
+			return nil, fmt.Errorf("%s has the index %q; it must be a number from 0 to %d", key, index, maxLabels-1)
+		}
+		if i >= len(names) {
+			names = append(names, make([]string, i+1-len(names))...)
+		}
+		if names[i], err = labelText(label); err != nil {
+			return nil, fmt.Errorf("%s: the label of %d %w", key, i, err)
+		}
+	}
+	return names, nil
+}
+
+// labelText returns a label that may be a number in JSON; null is none.
+func labelText(label any) (string, error) {
+	switch label := label.(type) {
+	case nil:
+		return "", nil
+	case string:
+		return label, nil
+	case float64, bool:
+		return fmt.Sprint(label), nil
+	}
+	return "", errors.New("is neither a string nor a number")
 }

@@ -78,6 +78,9 @@ func (r *Repository[S]) load(ctx context.Context, name string, src *source, d *d
 	if ctx.Err() != nil { // nobody needs it any more
 		return nil, context.Cause(ctx)
 	}
+	for _, warning := range loaded.warnings {
+		r.options.Logger.Warn("model files", "model", name, "version", v.number, "warning", warning)
+	}
 	loaded.instance = r.open(bare, session, src.scratch)
 	return loaded, nil
 }
@@ -99,11 +102,15 @@ func (r *Repository[S]) verify(ctx context.Context, v *Version[S], bare, session
 	if err := v.readOutputLabels(src.root.Root, src.dir, v.Config.GetOutput()); err != nil {
 		return err
 	}
-	if r.options.Compile != nil {
+	switch {
+	case r.options.Compile != nil:
 		if v.Serving, err = r.options.Compile(v); err != nil {
 			return err
 		}
+	case len(v.Signature.Outputs) > 0:
+		v.ChooseLabels(v.Signature.Outputs[0].Name)
 	}
+	v.ImageFiles, v.offered = nil, nil // they may have megabytes, and are not needed any more
 	warmups, err := modelconfig.Warmups(v.Config, v.Signature, func(name string) ([]byte, error) {
 		return readFile(src.root.Root, filepath.Join(src.dir, name), maxWarmupFile)
 	})

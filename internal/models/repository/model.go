@@ -6,6 +6,7 @@ import (
 	"strconv"
 
 	"github.com/tensorwire/tensorwire/gen/inference"
+	"github.com/tensorwire/tensorwire/internal/base/vision"
 	"github.com/tensorwire/tensorwire/internal/engine"
 	"github.com/tensorwire/tensorwire/internal/telemetry"
 )
@@ -149,8 +150,9 @@ type Version[S any] struct {
 	Config *inference.ModelConfig
 	// Statistics counts the version's requests since it was last loaded.
 	Statistics *telemetry.Statistics
-	// Labels are the names of the classes of the first output by index; nil when
-	// there are none.
+	// Labels are the names of the classes of the first output by index, "" for a class
+	// without one; nil when there are none. Of scores of classes, there are as many labels
+	// as classes.
 	Labels []string
 	// OutputLabels are the labels of outputs in the configuration, by the output's name.
 	OutputLabels map[string][]string
@@ -159,11 +161,15 @@ type Version[S any] struct {
 	// ProblemType is problem_type in config.json: "single_label_classification",
 	// "multi_label_classification", "regression" or empty.
 	ProblemType string
-	// Preprocessor is the content of preprocessor_config.json; nil when the model
-	// has none.
-	Preprocessor []byte
+	// ImageFiles are the files that may have the preprocessing of images, in order of
+	// precedence. They are nil after Options.Compile.
+	ImageFiles []vision.ConfigFile
 	// Serving is the result of Options.Compile; the zero value without one.
 	Serving S
+
+	// offered are the labels from which Labels are chosen.
+	offered  []labelList
+	warnings []string
 
 	// instance has the version's session; nil unless it is Ready.
 	instance *instance

@@ -132,7 +132,7 @@ func TestAFailedReloadLeavesTheOldOneServing(t *testing.T) {
 	polled(t, map[string]string{"cat/1/model.onnx": "one"}, func(t *testing.T, dir string, r *repository.Repository[string], l *loader) {
 		for name, broken := range map[string][2]string{
 			"corrupt file":    {"cat/1/model.onnx", "corrupt"},
-			"labels":          {"cat/labels.txt", "\n"},
+			"labels":          {"cat/config.pbtxt", `output { name: "y" data_type: TYPE_FP32 dims: [1, 2] label_filename: "missing.txt" }`},
 			"config.pbtxt":    {"cat/config.pbtxt", "max_batch_size: {"},
 			"another version": {"cat/config.pbtxt", "version_policy { specific { versions: [2] } }"},
 		} {

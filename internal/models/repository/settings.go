@@ -9,18 +9,21 @@ import (
 	"time"
 
 	"github.com/tensorwire/tensorwire/gen/inference"
+	"github.com/tensorwire/tensorwire/internal/base/vision"
 	"github.com/tensorwire/tensorwire/internal/engine"
 	"github.com/tensorwire/tensorwire/internal/models/modelconfig"
 )
 
 // The files that accompany a model's, except those that config.pbtxt names.
 const (
-	settingsFile     = "config.pbtxt"
-	labelsFile       = "labels.txt"
-	configFile       = "config.json"
-	preprocessorFile = "preprocessor_config.json"
-	warmupDir        = "warmup"
+	settingsFile = "config.pbtxt"
+	labelsFile   = "labels.txt"
+	configFile   = vision.ModelConfigFile
+	warmupDir    = "warmup"
 )
+
+// imageFiles may have the preprocessing of images, in order of precedence.
+var imageFiles = []string{vision.ProcessorFile, vision.PreprocessorFile, configFile}
 
 // settings is a model's configuration as last read. It is immutable.
 type settings struct {
@@ -83,7 +86,7 @@ func withoutSettings() *inference.ModelConfig {
 // sideFiles returns the names, in the model's directory, of the files that all versions
 // depend on.
 func (s *settings) sideFiles() []string {
-	names := []string{labelsFile, configFile, preprocessorFile}
+	names := append([]string{labelsFile}, imageFiles...)
 	for _, output := range s.config.GetOutput() {
 		if name := output.GetLabelFilename(); name != "" {
 			names = append(names, name)

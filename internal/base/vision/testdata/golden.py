@@ -14,6 +14,7 @@ import base64
 import hashlib
 import io
 import json
+import math
 import pathlib
 
 import numpy as np
@@ -98,6 +99,24 @@ def processors():
         ("BitImageProcessor", {}),
         ("RTDetrImageProcessor", {"size": {"height": 64, "width": 64}}),
         ("DetrImageProcessor", {"size": {"shortest_edge": 60, "longest_edge": 90}, "do_pad": False}),
+        ("DetrImageProcessor", {"size": {"shortest_edge": 60, "longest_edge": 90}, "do_pad": True}),
+        ("ConditionalDetrImageProcessor", {"size": {"shortest_edge": 60, "longest_edge": 90}, "do_pad": True}),
+        ("GroundingDinoImageProcessor", {"size": {"shortest_edge": 60, "longest_edge": 90}, "do_pad": True}),
+        ("YolosImageProcessor", {"size": {"shortest_edge": 60, "longest_edge": 90}}),
+        ("YolosImageProcessor", {"size": {"shortest_edge": 60, "longest_edge": 90}, "do_pad": False}),
+        ("YolosImageProcessor", {"size": {"height": 50, "width": 70}, "do_pad": False}),
+        ("MaskFormerImageProcessor", {"size": {"shortest_edge": 60, "longest_edge": 90}, "ignore_index": 255}),
+        ("Mask2FormerImageProcessor", {"size": {"height": 70, "width": 50}, "size_divisor": 32}),
+        ("Mask2FormerImageProcessor", {"size": {"height": 64, "width": 96}, "size_divisor": 0}),
+        ("BlipImageProcessor", {"size": {"height": 48, "width": 48}, "do_pad": True, "size_divisor": 32}),
+        ("OwlViTImageProcessor", {"size": {"height": 48, "width": 40}}),
+        ("LlavaImageProcessor", {"size": {"shortest_edge": 50}, "crop_size": 45}),
+        ("ChameleonImageProcessor", {"size": {"shortest_edge": 50}, "crop_size": 50}),
+        ("SegGptImageProcessor", {"size": {"height": 48, "width": 48}}),
+        ("PromptDepthAnythingImageProcessor", {"size": {"height": 96, "width": 96}, "keep_aspect_ratio": True, "ensure_multiple_of": 14}),
+        ("EfficientFormerImageProcessor", {"size": 70, "crop_size": 60}),
+        ("Gemma3ImageProcessor", {"size": {"height": 50, "width": 50}}),
+        ("GotOcr2ImageProcessor", {"size": {"height": 50, "width": 50}}),
     ]
     cases = []
     for name, config in runs:
@@ -117,7 +136,9 @@ def processors():
 
 DEFAULTS = (
     "ViT DeiT Beit Segformer DPT Pvt Siglip CLIP ChineseCLIP Bit ViTHybrid MobileNetV1 MobileNetV2 "
-    "Levit PoolFormer EfficientNet MobileViT ConvNext Detr RTDetr"
+    "Levit PoolFormer EfficientNet MobileViT ConvNext Detr RTDetr ConditionalDetr GroundingDino "
+    "Yolos MaskFormer Mask2Former Blip InstructBlipVideo GotOcr2 Ovis2 OwlViT Llava Gemma3 VideoMAE SegGpt "
+    "PromptDepthAnything EfficientFormer Chameleon"
 ).split()
 
 
@@ -129,6 +150,48 @@ def defaults():
         # do_pad of the DETR family is batch padding, which does not apply to one image.
         out[name + "ImageProcessor"] = {k: v for k, v in values.items() if v is not None and k not in ("image_processor_type", "do_pad")}
     return out
+
+
+def timm():
+    """timm's transforms_imagenet_eval over images of several shapes, with the sizes of its
+    Resize and ResizeKeepRatio and of torchvision's CenterCrop, on Pillow images."""
+    configs = [
+        {"input_size": [3, 64, 64], "crop_pct": 0.95, "interpolation": "bicubic", "mean": [0.5, 0.4, 0.3], "std": [0.2, 0.3, 0.4]},
+        {"input_size": [3, 51, 51], "crop_pct": 0.875, "interpolation": "bilinear"},
+        {"input_size": [3, 48, 48], "crop_pct": 1.0, "crop_mode": "squash"},
+        {"input_size": [3, 48, 33], "crop_pct": 0.9, "crop_mode": "squash", "interpolation": "bilinear"},
+        {"input_size": [3, 40, 56], "crop_pct": 0.9, "crop_mode": "center"},
+        {},
+    ]
+    cases = []
+    for config in configs:
+        _, high, wide = config.get("input_size", [3, 224, 224])
+        scaled = [math.floor(side / config.get("crop_pct", 0.875)) for side in (high, wide)]
+        resample = Image.Resampling[config.get("interpolation", "bicubic").upper()]
+        mean = np.array(config.get("mean", [0.485, 0.456, 0.406]), np.float32)
+        std = np.array(config.get("std", [0.229, 0.224, 0.225]), np.float32)
+        for width, height in ((97, 61), (60, 149), (40, 40)):
+            if config.get("crop_mode") == "squash":
+                h, w = scaled
+            elif scaled[0] == scaled[1]:
+                short, long = sorted((width, height))
+                sides = scaled[0], int(scaled[0] * long / short)
+                w, h = sides if width <= height else sides[::-1]
+            else:
+                ratio = min(height / scaled[0], width / scaled[1])
+                h, w = round(height / ratio), round(width / ratio)
+            image = Image.fromarray(test_image(width, height)).resize((w, h), resample)
+            top, left = int(round((h - high) / 2.0)), int(round((w - wide) / 2.0))
+            out = np.array(image.crop((left, top, left + wide, top + high))).astype(np.float32) / np.float32(255)
+            out = ((out - mean) / std).transpose(2, 0, 1)
+            cases.append({
+                "config": {"architecture": "resnet18", "pretrained_cfg": config},
+                "from": [width, height],
+                "shape": out.shape,
+                "sample": [round(float(v), 7) for v in out.ravel()[::997]],
+                "sum": float(out.astype(np.float64).sum()),
+            })
+    return cases
 
 
 def decoded():
@@ -195,4 +258,5 @@ def write(name, value):
 write("resample.json", resample())
 write("processors.json", processors())
 write("defaults.json", defaults())
+write("timm.json", timm())
 write("decoded.json", decoded())
