@@ -82,8 +82,10 @@ func checkJSON(contentType string, content []byte) error {
 	return nil
 }
 
-// startsObject reports whether content begins with a JSON object.
+// startsObject reports whether content begins with a JSON object, also behind a byte order mark,
+// which the reader of JSON explains.
 func startsObject(content []byte) bool {
+	content = bytes.TrimPrefix(content, []byte("\ufeff"))
 	return bytes.HasPrefix(bytes.TrimLeft(content, " \t\r\n"), []byte("{"))
 }
 
