@@ -22,18 +22,21 @@ type Workers interface {
 type Options struct {
 	// Workers are listed and profiled. nil: the server has none.
 	Workers Workers
+	// Hosts are names in Host that are accepted besides localhost and IP addresses: in lower
+	// case, without a port.
+	Hosts []string
 	// Draining ends CPU profiles when it is closed. nil: never.
 	Draining <-chan struct{}
 }
 
-// Handler returns the handler of all paths below /debug/.
+// Handler returns the handler of all paths below /debug/. It rejects requests of web pages.
 func Handler(o Options) http.Handler {
 	h := &handler{options: o}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /debug/pprof/{profile}", h.serverProfile)
 	mux.HandleFunc("GET /debug/workers", h.list)
 	mux.HandleFunc("GET /debug/workers/{pid}/pprof/{profile}", h.workerProfile)
-	return mux
+	return h.guard(mux)
 }
 
 type handler struct{ options Options }

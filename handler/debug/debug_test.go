@@ -35,7 +35,7 @@ func (pool) Profile(_ context.Context, pid int, name string, debug int, duration
 func get(t *testing.T, o debug.Options, path string) *httptest.ResponseRecorder {
 	t.Helper()
 	w := httptest.NewRecorder()
-	debug.Handler(o).ServeHTTP(w, httptest.NewRequest(http.MethodGet, path, http.NoBody).WithContext(t.Context()))
+	debug.Handler(o).ServeHTTP(w, httptest.NewRequest(http.MethodGet, "http://localhost"+path, http.NoBody).WithContext(t.Context()))
 	return w
 }
 
