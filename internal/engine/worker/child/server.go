@@ -53,6 +53,8 @@ func (s *server) handle(request control.Request) {
 		go s.unload(request.ID, request.Unload.Session)
 	case request.Profile != nil:
 		go s.profile(request.ID, request.Profile)
+	case request.Ping != nil:
+		go s.answer(control.Response{ID: request.ID}) // the server may not read at once
 	case request.Cancel != nil:
 		s.mu.RLock()
 		cancel := s.loads[request.Cancel.Request]

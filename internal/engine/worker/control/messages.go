@@ -17,6 +17,7 @@ type Request struct {
 	Unload  *Unload  `json:",omitempty"`
 	Profile *Profile `json:",omitempty"`
 	Cancel  *Cancel  `json:",omitempty"`
+	Ping    *Ping    `json:",omitempty"`
 }
 
 // Load loads a model. Its session gets the ID of the request.
@@ -41,6 +42,9 @@ type Profile struct {
 
 // Cancel ends the context of an earlier Load, whose response still comes.
 type Cancel struct{ Request uint64 }
+
+// Ping asks whether the worker answers. Its Response is empty.
+type Ping struct{}
 
 // Response answers the Request with its ID.
 type Response struct {

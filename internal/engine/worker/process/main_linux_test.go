@@ -83,6 +83,7 @@ func badWorker(mode string) int {
 	_ = conn.Read(&setup)
 	_ = conn.Write(control.Ready{Runtime: "1"})
 	switch mode {
+	case "deaf": // sleeps
 	case "unasked response":
 		_ = conn.Write(control.Response{ID: 99})
 	case "garbage":
@@ -91,6 +92,9 @@ func badWorker(mode string) int {
 		_, _ = file.WriteString("\xff\xff\xff\xff")
 	case "closed socket":
 		_ = unix.Shutdown(control.SocketFile, unix.SHUT_RDWR)
+	case "busy":
+		for n := uint64(1); n != 0; n += 2 { // odd, so it does not end
+		}
 	case "bad signature", "bad code":
 		var request control.Request
 		_ = conn.Read(&request)

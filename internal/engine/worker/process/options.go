@@ -51,6 +51,11 @@ type Options struct {
 	// 0: 1 minute.
 	ReadyTimeout time.Duration
 
+	// PingInterval is the time between two pings, 0: 1 second. A worker that answers none for
+	// PingTicks intervals, and does not compute meanwhile, is killed with ErrUnresponsive. 0: 4.
+	PingInterval time.Duration
+	PingTicks    int
+
 	// Logger receives the worker's output and its start. nil: they are discarded.
 	Logger *slog.Logger
 }
@@ -70,6 +75,8 @@ func (o Options) withDefaults() Options {
 	o.MemoryInterval = cmp.Or(o.MemoryInterval, time.Second)
 	o.HelloTimeout = cmp.Or(o.HelloTimeout, 10*time.Second)
 	o.ReadyTimeout = cmp.Or(o.ReadyTimeout, time.Minute)
+	o.PingInterval = cmp.Or(o.PingInterval, time.Second)
+	o.PingTicks = cmp.Or(o.PingTicks, 4)
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
