@@ -120,7 +120,7 @@ type Engine struct {
 	platform string
 	version  string
 	options  Options
-	trials   *trialProcesses
+	trials   *trialQueue
 	counters counters
 
 	mu     sync.Mutex // for all below
@@ -137,7 +137,7 @@ func New(start Start, platform, version string, options Options) *Engine {
 	options = options.withDefaults()
 	return &Engine{
 		start: start, platform: platform, version: version, options: options,
-		trials: newTrialProcesses(options.MaxTrials),
+		trials: newTrialQueue(options.MaxTrials),
 		hosts:  make(map[*host]struct{}), alone: make(map[string]struct{}),
 	}
 }
