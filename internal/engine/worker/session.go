@@ -1,6 +1,7 @@
 package worker
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"path/filepath"
@@ -32,6 +33,8 @@ type session struct {
 	host       atomic.Pointer[host]
 	quarantine quarantine
 	trial      trial
+	// threads is how many the runtime starts for the model.
+	threads int
 
 	// mu is held for reading by Run and for writing by Close, which so waits for running
 	// calls.
@@ -55,7 +58,20 @@ func (s *session) Screen(ctx context.Context, inputs []tensor.Tensor) error {
 // spec describes a process for the model alone.
 func (s *session) spec() Spec {
 	dir := filepath.Dir(s.request.Path)
-	return Spec{Name: dir, Dir: dir, MemoryLimit: s.request.Options.MemoryLimit}
+	return Spec{Name: dir, Dir: dir, Role: Serves, MemoryLimit: s.request.Options.MemoryLimit}
+}
+
+// takeThreads takes the model's threads from the total. Without room the model has none.
+func (s *session) takeThreads() {
+	o := &s.request.Options
+	o.IntraOpThreads = cmp.Or(o.IntraOpThreads, s.engine.options.Totals.DefaultThreads)
+	n := poolThreads(*o)
+	if s.engine.threads.take(n) {
+		s.threads = n
+		return
+	}
+	s.engine.options.Logger.Warn("a model runs without threads of its own: those of all models have reached their total", "path", s.request.Path, "wanted", n, "total", s.engine.threads.limit)
+	o.IntraOpThreads, o.Parallel = 1, false
 }
 
 // load loads the model into a host.
@@ -139,6 +155,7 @@ func (s *session) Close() error {
 		s.closed = true
 		s.trial.close()
 		s.engine.leave(s)
+		s.engine.threads.put(s.threads)
 	}
 	return nil
 }

@@ -119,10 +119,10 @@ func (t *trial) start(ctx context.Context) error {
 // wait.
 func startTrial(ctx context.Context, s *session) (p Process, err error) {
 	spec := s.spec()
-	spec.Name += " (one request)"
+	spec.Name, spec.Role = spec.Name+" (one request)", Trial
 	wait := backoff{}
 	for range maxRestarts {
-		if p, err = s.engine.start(ctx, spec); err == nil {
+		if p, err = s.engine.running.add(ctx, spec); err == nil {
 			return p, nil
 		}
 		if !wait.sleep(ctx, 0, nil) {

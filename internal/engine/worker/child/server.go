@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"io"
+	"runtime"
+	"runtime/debug"
 	"sync"
 
 	"github.com/tensorwire/tensorwire/internal/base/tensor"
@@ -55,6 +57,9 @@ func (s *server) handle(request control.Request) {
 		go s.profile(request.ID, request.Profile)
 	case request.Ping != nil:
 		go s.answer(control.Response{ID: request.ID}) // the server may not read at once
+	case request.Share != nil:
+		setShare(request.Share)
+		go s.answer(control.Response{ID: request.ID})
 	case request.Cancel != nil:
 		s.mu.RLock()
 		cancel := s.loads[request.Cancel.Request]
@@ -62,6 +67,17 @@ func (s *server) handle(request control.Request) {
 		if cancel != nil {
 			cancel()
 		}
+	}
+}
+
+// setShare sets Go's limits. GOMAXPROCS is set only where it differs, since that stops all
+// goroutines for a moment.
+func setShare(share *control.Share) {
+	if share.MaxProcs > 0 && share.MaxProcs != runtime.GOMAXPROCS(0) {
+		runtime.GOMAXPROCS(share.MaxProcs)
+	}
+	if share.GoMemoryLimit > 0 {
+		debug.SetMemoryLimit(share.GoMemoryLimit)
 	}
 }
 

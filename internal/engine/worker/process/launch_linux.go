@@ -69,11 +69,11 @@ func command(o *Options, output *os.File, files []*os.File) *exec.Cmd {
 // environment returns the environment of the worker. It has no secrets of the server's.
 func environment(o *Options) []string {
 	env := []string{control.Variable + "=1"}
-	if o.MaxProcs > 0 {
-		env = append(env, "GOMAXPROCS="+strconv.Itoa(o.MaxProcs))
+	if o.Share.MaxProcs > 0 {
+		env = append(env, "GOMAXPROCS="+strconv.Itoa(o.Share.MaxProcs))
 	}
-	if o.GoMemoryLimit > 0 {
-		env = append(env, "GOMEMLIMIT="+strconv.FormatInt(o.GoMemoryLimit, 10))
+	if o.Share.GoMemoryLimit > 0 {
+		env = append(env, "GOMEMLIMIT="+strconv.FormatInt(o.Share.GoMemoryLimit, 10))
 	}
 	// The runtime's library may need others, such as CUDA's.
 	if path, ok := os.LookupEnv("LD_LIBRARY_PATH"); ok {

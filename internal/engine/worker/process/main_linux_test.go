@@ -9,6 +9,8 @@ import (
 	"log/slog"
 	"os"
 	"os/exec"
+	"runtime"
+	"runtime/debug"
 	"strconv"
 	"strings"
 	"sync"
@@ -133,6 +135,8 @@ func (fake) Load(ctx context.Context, platform, path string, _ engine.LoadOption
 		die("SIGSEGV")
 	case "large":
 		return &session{path: path, output: strings.Repeat("x", 3<<20)}, nil
+	case "share":
+		return &session{path: path, output: fmt.Sprintf("%d %d", runtime.GOMAXPROCS(0), debug.SetMemoryLimit(-1))}, nil
 	case "open sessions":
 		return &session{path: path, output: strconv.Itoa(open.count())}, nil
 	}

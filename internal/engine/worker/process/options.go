@@ -33,10 +33,8 @@ type Options struct {
 	// loaded: absolute, without symbolic links (see [Readable]).
 	ReadPaths []string
 
-	// MaxProcs and GoMemoryLimit are GOMAXPROCS and GOMEMLIMIT (bytes) of the worker, for
-	// its own Go code. 0: Go's defaults.
-	MaxProcs      int
-	GoMemoryLimit int64
+	// Share is what the worker's own Go code may use at first; see Process.SetShare.
+	Share Share
 	// MemoryLimit bounds the worker's memory in bytes, shared memory in proportion (PSS). A
 	// worker that exceeds it is killed with engine.ErrOutOfMemory. Private memory is also
 	// bounded by the kernel, DataMargin above it: an allocation beyond that fails in the
