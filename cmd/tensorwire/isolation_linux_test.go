@@ -254,6 +254,12 @@ func TestWorkersAreReported(t *testing.T) {
 	if second.GetRestarts() != 1 || !strings.Contains(second.GetLastDeath(), "SIGKILL") || second.GetLastDeathTime() == nil {
 		t.Errorf("after the death: %v", second)
 	}
+	if second.GetState() != modelserving.WorkerState_WORKER_STATE_RUNNING || second.GetReason() != "" {
+		t.Errorf("a worker that runs: %v", second)
+	}
+	if text := metrics(t, p); !strings.Contains(text, fmt.Sprintf(`tensorwire_model_worker_pid{model="m",version="1"} %d`, second.GetPid())) || !strings.Contains(text, `tensorwire_model_worker_restarts_total{model="m",version="1"} 1`) {
+		t.Error("the metrics do not have the process ID and the restart")
+	}
 	t.Run("debug", func(t *testing.T) { testDebug(t, p, int(second.GetPid())) })
 }
 

@@ -141,6 +141,7 @@ func TestMemoryLimitsThatDoNotFit(t *testing.T) {
 		if err := errors.Join(c.Close(), d.Close()); err != nil {
 			t.Fatal(err)
 		}
+		warnings(1)
 		load(t, e, "e", 10, engine.LoadOptions{})
 		warnings(2)
 	})
