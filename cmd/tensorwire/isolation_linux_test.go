@@ -275,14 +275,14 @@ func testDebug(t *testing.T, p *process, pid int) {
 	status, text := d.ask(t, "/debug/workers", "")
 	var list []struct {
 		PID         int
-		State       string
+		Role, State string
 		Models      []string
 		MemoryBytes int64 `json:"memory_bytes"`
 	}
-	if err := json.Unmarshal([]byte(text), &list); err != nil || status != http.StatusOK || len(list) != 1 {
+	if err := json.Unmarshal([]byte(text), &list); err != nil || status != http.StatusOK || len(list) == 0 {
 		t.Fatalf("%d %s, %v", status, text, err)
 	}
-	if w := list[0]; w.PID != pid || w.State != "running" || len(w.Models) != 1 || w.MemoryBytes < 1<<20 {
+	if w := list[len(list)-1]; w.Role != "serves" || w.PID != pid || w.State != "running" || len(w.Models) != 1 || w.MemoryBytes < 1<<20 {
 		t.Errorf("%+v", w)
 	}
 	for path, want := range map[string]string{
