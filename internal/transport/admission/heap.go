@@ -26,7 +26,7 @@ const (
 // The soft limit stays unchanged if the budget has no limit or getenv returns a GOMEMLIMIT, and
 // the GC percent if it returns a GOGC. There is one heap: it is tuned for one budget at a time.
 func TuneHeap(b *Budget, getenv func(string) string) (restore func()) {
-	undo := []func(){b.onTrim(returnMemory)}
+	undo := []func(){ReturnMemory(b)}
 	limit := b.Limit()
 	if getenv("GOGC") == "" {
 		ballast := make([]byte, heapBallast)

@@ -78,6 +78,10 @@ func (b *Budget) onTrim(trim func()) (stop func()) {
 	return func() { set(nil) }
 }
 
+// ReturnMemory makes the process return the memory of large requests to the system trimDelay after
+// they have ended, by what they reserve of the budget. It collects garbage for that. stop ends it.
+func ReturnMemory(b *Budget) (stop func()) { return b.onTrim(returnMemory) }
+
 // returnMemory collects what large requests have left, and returns it to the system. The first
 // cycle empties the pools of buffers into what the second frees. Shared memory in Go's heap has
 // finalizers, which run between cycles, and takes one more.
