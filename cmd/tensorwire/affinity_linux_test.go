@@ -44,7 +44,7 @@ func TestWorkersInheritTheCPUs(t *testing.T) {
 	if err := check(t.Context(), senders(t, s.url, honest)["rest"]); err != nil {
 		t.Error(err)
 	}
-	pids := children(t, s.cmd.Process.Pid)
+	pids := childrenOf(t, s.cmd.Process.Pid)
 	if len(pids) == 0 {
 		t.Fatal("there are no workers")
 	}

@@ -176,7 +176,7 @@ func TestWorkersEndWithTheServer(t *testing.T) {
 	writeModel(t, dir, "alone", onnxtest.Loop().Encode(), parameter("worker_memory", "1GiB"))
 	s := startSeparate(t, "--models", dir, "--isolation", "version")
 	go func() { _, _ = io.Copy(io.Discard, s.stderr) }()
-	pids := children(t, s.cmd.Process.Pid)
+	pids := childrenOf(t, s.cmd.Process.Pid)
 	if len(pids) != 2 {
 		t.Fatalf("the workers are %v", pids)
 	}

@@ -57,11 +57,11 @@ func residentMemory(t *testing.T) int64 {
 // workers returns the process IDs of the children of this process.
 func workers(t *testing.T) []int {
 	t.Helper()
-	return children(t, os.Getpid())
+	return childrenOf(t, os.Getpid())
 }
 
-// children returns the process IDs of the children of a process.
-func children(t *testing.T, pid int) []int {
+// childrenOf returns the process IDs of the children of a process.
+func childrenOf(t *testing.T, pid int) []int {
 	t.Helper()
 	files, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", pid))
 	if err != nil {

@@ -199,6 +199,11 @@ func (s *session) Run(ctx context.Context, inputs []tensor.Tensor) (*engine.Resu
 		<-ctx.Done()
 	case "bad input":
 		return nil, fmt.Errorf("%w: of the test", engine.ErrBadInput)
+	case "large output":
+		result = make([]byte, 64<<20)
+		for i := 0; i < len(result); i += 4096 {
+			result[i] = 1
+		}
 	case "echo":
 		result = inputs[0].Data
 	case "":
