@@ -43,11 +43,11 @@ func (e *Engine) List() []Info {
 		hosts = append(hosts, h)
 	}
 	e.mu.Unlock()
-	list := make([]Info, len(hosts))
+	list := make([]Info, 0, len(hosts))
 	serving := make(map[int]bool)
-	for i, h := range hosts {
-		list[i] = h.info()
-		serving[list[i].PID] = true
+	for _, h := range hosts {
+		info := h.info()
+		list, serving[info.PID] = append(list, info), true
 	}
 	for p, spec := range e.running.list() {
 		if !serving[p.PID()] { // a spare serves when its predecessor has died

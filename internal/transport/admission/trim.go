@@ -86,10 +86,21 @@ func ReturnMemory(b *Budget) (stop func()) { return b.onTrim(returnMemory) }
 // cycle empties the pools of buffers into what the second frees. Shared memory in Go's heap has
 // finalizers, which run between cycles, and takes one more.
 func returnMemory() {
-	const cycles, finalizers = 3, 10 * time.Millisecond
+	const cycles = 3
 	for range cycles {
-		runtime.GC()
-		time.Sleep(finalizers)
+		collect()
 	}
 	debug.FreeOSMemory()
+}
+
+// collect runs a cycle of the collector and the finalizers that it finds.
+func collect() {
+	type object struct{ _ [64]byte } // too large for an allocation that is shared with others
+	ran := make(chan struct{})
+	runtime.SetFinalizer(new(object), func(*object) { close(ran) })
+	runtime.GC()
+	select {
+	case <-ran:
+	case <-time.After(time.Second): // one of another blocks
+	}
 }
