@@ -163,6 +163,12 @@ fuzz-ci: $(PACKAGES) $(LIBRARY) ## Fuzz the targets that CI runs, for FUZZTIME e
 chaos: build ## Kill workers, break models, fill a disk under mixed traffic for CHAOSTIME, and check every response
 	TENSORWIRE_CHAOS='$(CHAOSTIME)' go test -count=1 -timeout 2h -v -run '^TestChaos$$' ./internal/test/chaos
 
+# Memory after many loads, and of many models.
+.PHONY: soak
+soak: build ## Load and unload a large model 100 times, start 500 small ones, and check the memory
+	TENSORWIRE_SOAK=1 go test -count=1 -timeout 30m -v -run '^TestUnloadedModelsReleaseTheirMemory$$' ./cmd/tensorwire
+	TENSORWIRE_SOAK=1 go test -count=1 -timeout 10m -v -run '^TestManySmallModels$$' ./internal/test/chaos
+
 .PHONY: crash-fuzz
 crash-fuzz: build ## Run random models on random valid inputs RUNS times: the server must survive
 	TENSORWIRE_CRASH_FUZZ='$(RUNS)' go test -count=1 -timeout 2h -v -run '^TestCrashFuzz$$' ./internal/test/chaos
@@ -178,7 +184,7 @@ bench-transport: build setup-bench $(BENCH)/bench ## Compare with grpc-go, net/h
 .PHONY: setup-bench
 setup-bench: $(PACKAGES) $(BENCH)/generated/predictor_pb2_grpc.py ## Install the servers that `make bench-transport` compares with
 
-test test-go fuzz fuzz-ci chaos crash-fuzz bench bench-transport: export TENSORWIRE_ONNXRUNTIME_LIB := $(TENSORWIRE_ONNXRUNTIME_LIB)
+test test-go fuzz fuzz-ci chaos soak crash-fuzz bench bench-transport: export TENSORWIRE_ONNXRUNTIME_LIB := $(TENSORWIRE_ONNXRUNTIME_LIB)
 
 .PHONY: screenshot
 screenshot: build setup-tests ## Render docs/page.png

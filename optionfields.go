@@ -7,6 +7,7 @@ var fields = map[setting.Key]string{
 	"listen":                   "Listen",
 	"cors-origin":              "CORSOrigins",
 	"debug-listen":             "DebugListen",
+	"debug-host":               "DebugHosts",
 	"tls-cert":                 "TLSCertFile",
 	"tls-key":                  "TLSKeyFile",
 	"models":                   "Models",

@@ -48,6 +48,9 @@ type Options struct {
 	// list of workers, such as "127.0.0.1:6060". It has no TLS and no authentication. Serve
 	// and ListenAndServe listen there. Empty: none (--debug-listen).
 	DebugListen string
+	// DebugHosts are names of the server that requests for profiles may have in Host;
+	// localhost and IP addresses are accepted anyway (--debug-host).
+	DebugHosts []string
 	// CORSOrigins are the origins whose pages may call the server; "*" allows all. Empty:
 	// same origin only (--cors-origin).
 	CORSOrigins []string
@@ -172,6 +175,7 @@ func (o *Options) config() *config.Config {
 	set(&c.TLSKey, o.TLSKeyFile)
 	c.CORSOrigins = o.CORSOrigins
 	set(&c.DebugListen, o.DebugListen)
+	c.DebugHosts = o.DebugHosts
 	set(&c.Models, o.Models)
 	set(&c.DefaultModel, o.DefaultModel)
 	c.ModelControl = controls[o.ModelControl]

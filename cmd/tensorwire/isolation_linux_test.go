@@ -176,7 +176,7 @@ func TestWorkersEndWithTheServer(t *testing.T) {
 	writeModel(t, dir, "alone", onnxtest.Loop().Encode(), parameter("worker_memory", "1GiB"))
 	s := startSeparate(t, "--models", dir, "--isolation", "version")
 	go func() { _, _ = io.Copy(io.Discard, s.stderr) }()
-	pids := children(t, s.cmd.Process.Pid)
+	pids := childrenOf(t, s.cmd.Process.Pid)
 	if len(pids) != 2 {
 		t.Fatalf("the workers are %v", pids)
 	}
@@ -254,6 +254,12 @@ func TestWorkersAreReported(t *testing.T) {
 	if second.GetRestarts() != 1 || !strings.Contains(second.GetLastDeath(), "SIGKILL") || second.GetLastDeathTime() == nil {
 		t.Errorf("after the death: %v", second)
 	}
+	if second.GetState() != modelserving.WorkerState_WORKER_STATE_RUNNING || second.GetReason() != "" {
+		t.Errorf("a worker that runs: %v", second)
+	}
+	if text := metrics(t, p); !strings.Contains(text, fmt.Sprintf(`tensorwire_model_worker_pid{model="m",version="1"} %d`, second.GetPid())) || !strings.Contains(text, `tensorwire_model_worker_restarts_total{model="m",version="1"} 1`) {
+		t.Error("the metrics do not have the process ID and the restart")
+	}
 	t.Run("debug", func(t *testing.T) { testDebug(t, p, int(second.GetPid())) })
 }
 
@@ -269,14 +275,14 @@ func testDebug(t *testing.T, p *process, pid int) {
 	status, text := d.ask(t, "/debug/workers", "")
 	var list []struct {
 		PID         int
-		State       string
+		Role, State string
 		Models      []string
 		MemoryBytes int64 `json:"memory_bytes"`
 	}
-	if err := json.Unmarshal([]byte(text), &list); err != nil || status != http.StatusOK || len(list) != 1 {
+	if err := json.Unmarshal([]byte(text), &list); err != nil || status != http.StatusOK || len(list) == 0 {
 		t.Fatalf("%d %s, %v", status, text, err)
 	}
-	if w := list[0]; w.PID != pid || w.State != "running" || len(w.Models) != 1 || w.MemoryBytes < 1<<20 {
+	if w := list[len(list)-1]; w.Role != "serves" || w.PID != pid || w.State != "running" || len(w.Models) != 1 || w.MemoryBytes < 1<<20 {
 		t.Errorf("%+v", w)
 	}
 	for path, want := range map[string]string{

@@ -57,11 +57,11 @@ func residentMemory(t *testing.T) int64 {
 // workers returns the process IDs of the children of this process.
 func workers(t *testing.T) []int {
 	t.Helper()
-	return children(t, os.Getpid())
+	return childrenOf(t, os.Getpid())
 }
 
-// children returns the process IDs of the children of a process.
-func children(t *testing.T, pid int) []int {
+// childrenOf returns the process IDs of the children of a process.
+func childrenOf(t *testing.T, pid int) []int {
 	t.Helper()
 	files, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", pid))
 	if err != nil {
@@ -91,10 +91,17 @@ func TestUnloadedModelsReleaseTheirMemory(t *testing.T) {
 	}
 }
 
+// soakVariable makes a test load a model of 100 MB a hundred times, for `make soak`.
+const soakVariable = "TENSORWIRE_SOAK"
+
 // testUnloadedModels loads, runs and unloads a model repeatedly. Runs are on several
 // threads, which have arenas of their own in C.
 func testUnloadedModels(t *testing.T, isolation string) {
-	const layers, rounds, callers = 160, 15, 4
+	const callers = 4
+	layers, rounds := 160, 15
+	if os.Getenv(soakVariable) != "" {
+		layers, rounds = 400, 100
+	}
 	dir := t.TempDir()
 	file := filepath.Join(dir, "m", "1", "model.onnx")
 	layered(layers).Write(t, file)
@@ -112,7 +119,7 @@ func testUnloadedModels(t *testing.T, isolation string) {
 	if isolation == "version" {
 		margin = 1 << 20 // a worker takes all of its memory along
 	}
-	var first int64
+	var first, most int64
 	for round := range rounds {
 		if _, err := c.RepositoryModelLoad(t.Context(), &inference.RepositoryModelLoadRequest{ModelName: "m"}); err != nil {
 			t.Fatal(err)
@@ -138,8 +145,10 @@ func testUnloadedModels(t *testing.T, isolation string) {
 				t.Errorf("a model of %d bytes gave %d back", info.Size(), loaded-left)
 			}
 		}
-		if more := left - first; more > margin {
+		more := left - first
+		if most = max(most, more); more > margin {
 			t.Errorf("after %d rounds, %d bytes more are resident than after the first; the model has %d", round+1, more, info.Size())
 		}
 	}
+	t.Logf("a model of %d bytes, %d rounds: at most %d bytes more are resident than after the first", info.Size(), rounds, most)
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/tensorwire/tensorwire/internal/app"
+	"github.com/tensorwire/tensorwire/internal/base/children"
 	"github.com/tensorwire/tensorwire/internal/config"
 	"github.com/tensorwire/tensorwire/internal/telemetry"
 )
@@ -67,6 +68,7 @@ func (p *program) serve(cmd *cobra.Command, c *config.Config) error {
 	if err != nil {
 		return err
 	}
+	defer children.ReapOrphans()()
 	lines := p.detach()
 	log, err := telemetry.NewLogger(lines, levels, c.LogFormat)
 	if err != nil {

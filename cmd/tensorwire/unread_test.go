@@ -93,6 +93,33 @@ func TestUnreadResponsesStayWithinTheBudget(t *testing.T) {
 	}
 }
 
+// SIGTERM does not wait for clients that do not read their responses, and the exit code is 0.
+func TestStopsWhileClientsDoNotRead(t *testing.T) {
+	dir := t.TempDir()
+	onnxtest.Graph{
+		Inputs:  []onnxtest.Value{{Name: "shape", Elem: onnxtest.Int64, Dims: []any{1}}},
+		Nodes:   []onnxtest.Node{{Op: "ConstantOfShape", Inputs: []string{"shape"}, Outputs: []string{"zeros"}}},
+		Outputs: []onnxtest.Value{{Name: "zeros", Elem: onnxtest.Float32, Dims: []any{"n"}}},
+	}.Write(t, filepath.Join(dir, "zeros", "1", "model.onnx"))
+	s := startSeparate(t, "--models", dir, "--shutdown-timeout", "9s")
+	log := make(chan string, 1)
+	go func() {
+		text, _ := io.ReadAll(s.stderr)
+		log <- string(text)
+	}()
+	text := `{"inputs":[{"name":"shape","datatype":"INT64","shape":[1],"data":[20000000]}],"parameters":{"binary_data_output":true}}`
+	for _, h2 := range []bool{false, true} {
+		request := attack{"/v2/models/zeros/infer", h2, []string{"Content-Type", "application/json"}, []byte(text)}
+		if res := request.send(t, &process{url: s.url}); res.StatusCode != http.StatusOK {
+			t.Fatalf("%s", res.Status)
+		}
+	}
+	s.end(t)
+	if text := <-log; !strings.Contains(text, "do not read") {
+		t.Errorf("the log is %s", text)
+	}
+}
+
 // send sends the request on a connection of its own, and returns the response with its body
 // unread.
 func (a *attack) send(t *testing.T, p *process) *http.Response {

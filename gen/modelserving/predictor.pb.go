@@ -25,6 +25,57 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+type WorkerState int32
+
+const (
+	WorkerState_WORKER_STATE_UNSPECIFIED WorkerState = 0
+	// The process runs.
+	WorkerState_WORKER_STATE_RUNNING WorkerState = 1
+	// Another process starts. Requests wait for it, until several starts have failed.
+	WorkerState_WORKER_STATE_STARTING WorkerState = 2
+)
+
+// Enum value maps for WorkerState.
+var (
+	WorkerState_name = map[int32]string{
+		0: "WORKER_STATE_UNSPECIFIED",
+		1: "WORKER_STATE_RUNNING",
+		2: "WORKER_STATE_STARTING",
+	}
+	WorkerState_value = map[string]int32{
+		"WORKER_STATE_UNSPECIFIED": 0,
+		"WORKER_STATE_RUNNING":     1,
+		"WORKER_STATE_STARTING":    2,
+	}
+)
+
+func (x WorkerState) Enum() *WorkerState {
+	p := new(WorkerState)
+	*p = x
+	return p
+}
+
+func (x WorkerState) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (WorkerState) Descriptor() protoreflect.EnumDescriptor {
+	return file_modelserving_predictor_proto_enumTypes[0].Descriptor()
+}
+
+func (WorkerState) Type() protoreflect.EnumType {
+	return &file_modelserving_predictor_proto_enumTypes[0]
+}
+
+func (x WorkerState) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use WorkerState.Descriptor instead.
+func (WorkerState) EnumDescriptor() ([]byte, []int) {
+	return file_modelserving_predictor_proto_rawDescGZIP(), []int{0}
+}
+
 type ModelState int32
 
 const (
@@ -61,11 +112,11 @@ func (x ModelState) String() string {
 }
 
 func (ModelState) Descriptor() protoreflect.EnumDescriptor {
-	return file_modelserving_predictor_proto_enumTypes[0].Descriptor()
+	return file_modelserving_predictor_proto_enumTypes[1].Descriptor()
 }
 
 func (ModelState) Type() protoreflect.EnumType {
-	return &file_modelserving_predictor_proto_enumTypes[0]
+	return &file_modelserving_predictor_proto_enumTypes[1]
 }
 
 func (x ModelState) Number() protoreflect.EnumNumber {
@@ -74,7 +125,7 @@ func (x ModelState) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use ModelState.Descriptor instead.
 func (ModelState) EnumDescriptor() ([]byte, []int) {
-	return file_modelserving_predictor_proto_rawDescGZIP(), []int{0}
+	return file_modelserving_predictor_proto_rawDescGZIP(), []int{1}
 }
 
 // InferenceRequest carries exactly one of tensor_data and raw_image.
@@ -1179,6 +1230,9 @@ type Worker struct {
 	LastDeath string `protobuf:"bytes,4,opt,name=last_death,json=lastDeath,proto3" json:"last_death,omitempty"`
 	// When it died.
 	LastDeathTime *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=last_death_time,json=lastDeathTime,proto3" json:"last_death_time,omitempty"`
+	State         WorkerState            `protobuf:"varint,6,opt,name=state,proto3,enum=modelserving.WorkerState" json:"state,omitempty"`
+	// The reason why no process runs at present.
+	Reason        string `protobuf:"bytes,7,opt,name=reason,proto3" json:"reason,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1246,6 +1300,20 @@ func (x *Worker) GetLastDeathTime() *timestamppb.Timestamp {
 		return x.LastDeathTime
 	}
 	return nil
+}
+
+func (x *Worker) GetState() WorkerState {
+	if x != nil {
+		return x.State
+	}
+	return WorkerState_WORKER_STATE_UNSPECIFIED
+}
+
+func (x *Worker) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
 }
 
 type TensorInfo struct {
@@ -1488,7 +1556,7 @@ const file_modelserving_predictor_proto_rawDesc = "" +
 	"\aversion\x18\x01 \x01(\tR\aversion\x12.\n" +
 	"\x05state\x18\x02 \x01(\x0e2\x18.modelserving.ModelStateR\x05state\x12\x16\n" +
 	"\x06reason\x18\x03 \x01(\tR\x06reason\x12,\n" +
-	"\x06worker\x18\x04 \x01(\v2\x14.modelserving.WorkerR\x06worker\"\xd4\x01\n" +
+	"\x06worker\x18\x04 \x01(\v2\x14.modelserving.WorkerR\x06worker\"\x9d\x02\n" +
 	"\x06Worker\x12\x10\n" +
 	"\x03pid\x18\x01 \x01(\x05R\x03pid\x129\n" +
 	"\n" +
@@ -1496,7 +1564,9 @@ const file_modelserving_predictor_proto_rawDesc = "" +
 	"\brestarts\x18\x03 \x01(\x05R\brestarts\x12\x1d\n" +
 	"\n" +
 	"last_death\x18\x04 \x01(\tR\tlastDeath\x12B\n" +
-	"\x0flast_death_time\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\rlastDeathTime\"n\n" +
+	"\x0flast_death_time\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\rlastDeathTime\x12/\n" +
+	"\x05state\x18\x06 \x01(\x0e2\x19.modelserving.WorkerStateR\x05state\x12\x16\n" +
+	"\x06reason\x18\a \x01(\tR\x06reason\"n\n" +
 	"\n" +
 	"TensorInfo\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x1a\n" +
@@ -1507,7 +1577,11 @@ const file_modelserving_predictor_proto_rawDesc = "" +
 	"\x05width\x18\x01 \x01(\x05R\x05width\x12\x16\n" +
 	"\x06height\x18\x02 \x01(\x05R\x06height\x12\x1a\n" +
 	"\bchannels\x18\x03 \x01(\x05R\bchannels\x12\x16\n" +
-	"\x06layout\x18\x04 \x01(\tR\x06layout*v\n" +
+	"\x06layout\x18\x04 \x01(\tR\x06layout*`\n" +
+	"\vWorkerState\x12\x1c\n" +
+	"\x18WORKER_STATE_UNSPECIFIED\x10\x00\x12\x18\n" +
+	"\x14WORKER_STATE_RUNNING\x10\x01\x12\x19\n" +
+	"\x15WORKER_STATE_STARTING\x10\x02*v\n" +
 	"\n" +
 	"ModelState\x12\x1b\n" +
 	"\x17MODEL_STATE_UNSPECIFIED\x10\x00\x12\x15\n" +
@@ -1534,59 +1608,61 @@ func file_modelserving_predictor_proto_rawDescGZIP() []byte {
 	return file_modelserving_predictor_proto_rawDescData
 }
 
-var file_modelserving_predictor_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
+var file_modelserving_predictor_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
 var file_modelserving_predictor_proto_msgTypes = make([]protoimpl.MessageInfo, 16)
 var file_modelserving_predictor_proto_goTypes = []any{
-	(ModelState)(0),               // 0: modelserving.ModelState
-	(*InferenceRequest)(nil),      // 1: modelserving.InferenceRequest
-	(*FastInferenceRequest)(nil),  // 2: modelserving.FastInferenceRequest
-	(*InferenceResponse)(nil),     // 3: modelserving.InferenceResponse
-	(*OutputTensor)(nil),          // 4: modelserving.OutputTensor
-	(*Classification)(nil),        // 5: modelserving.Classification
-	(*Error)(nil),                 // 6: modelserving.Error
-	(*Timings)(nil),               // 7: modelserving.Timings
-	(*ListModelsRequest)(nil),     // 8: modelserving.ListModelsRequest
-	(*ListModelsResponse)(nil),    // 9: modelserving.ListModelsResponse
-	(*GetModelRequest)(nil),       // 10: modelserving.GetModelRequest
-	(*GetModelResponse)(nil),      // 11: modelserving.GetModelResponse
-	(*Model)(nil),                 // 12: modelserving.Model
-	(*ModelVersion)(nil),          // 13: modelserving.ModelVersion
-	(*Worker)(nil),                // 14: modelserving.Worker
-	(*TensorInfo)(nil),            // 15: modelserving.TensorInfo
-	(*ImageInfo)(nil),             // 16: modelserving.ImageInfo
-	(*timestamppb.Timestamp)(nil), // 17: google.protobuf.Timestamp
+	(WorkerState)(0),              // 0: modelserving.WorkerState
+	(ModelState)(0),               // 1: modelserving.ModelState
+	(*InferenceRequest)(nil),      // 2: modelserving.InferenceRequest
+	(*FastInferenceRequest)(nil),  // 3: modelserving.FastInferenceRequest
+	(*InferenceResponse)(nil),     // 4: modelserving.InferenceResponse
+	(*OutputTensor)(nil),          // 5: modelserving.OutputTensor
+	(*Classification)(nil),        // 6: modelserving.Classification
+	(*Error)(nil),                 // 7: modelserving.Error
+	(*Timings)(nil),               // 8: modelserving.Timings
+	(*ListModelsRequest)(nil),     // 9: modelserving.ListModelsRequest
+	(*ListModelsResponse)(nil),    // 10: modelserving.ListModelsResponse
+	(*GetModelRequest)(nil),       // 11: modelserving.GetModelRequest
+	(*GetModelResponse)(nil),      // 12: modelserving.GetModelResponse
+	(*Model)(nil),                 // 13: modelserving.Model
+	(*ModelVersion)(nil),          // 14: modelserving.ModelVersion
+	(*Worker)(nil),                // 15: modelserving.Worker
+	(*TensorInfo)(nil),            // 16: modelserving.TensorInfo
+	(*ImageInfo)(nil),             // 17: modelserving.ImageInfo
+	(*timestamppb.Timestamp)(nil), // 18: google.protobuf.Timestamp
 }
 var file_modelserving_predictor_proto_depIdxs = []int32{
-	5,  // 0: modelserving.InferenceResponse.classifications:type_name -> modelserving.Classification
-	6,  // 1: modelserving.InferenceResponse.error:type_name -> modelserving.Error
-	7,  // 2: modelserving.InferenceResponse.timings:type_name -> modelserving.Timings
-	4,  // 3: modelserving.InferenceResponse.outputs:type_name -> modelserving.OutputTensor
-	12, // 4: modelserving.ListModelsResponse.models:type_name -> modelserving.Model
-	12, // 5: modelserving.GetModelResponse.model:type_name -> modelserving.Model
-	13, // 6: modelserving.Model.versions:type_name -> modelserving.ModelVersion
-	0,  // 7: modelserving.Model.state:type_name -> modelserving.ModelState
-	15, // 8: modelserving.Model.inputs:type_name -> modelserving.TensorInfo
-	15, // 9: modelserving.Model.outputs:type_name -> modelserving.TensorInfo
-	16, // 10: modelserving.Model.image:type_name -> modelserving.ImageInfo
-	0,  // 11: modelserving.ModelVersion.state:type_name -> modelserving.ModelState
-	14, // 12: modelserving.ModelVersion.worker:type_name -> modelserving.Worker
-	17, // 13: modelserving.Worker.start_time:type_name -> google.protobuf.Timestamp
-	17, // 14: modelserving.Worker.last_death_time:type_name -> google.protobuf.Timestamp
-	1,  // 15: modelserving.Predictor.Predict:input_type -> modelserving.InferenceRequest
-	2,  // 16: modelserving.Predictor.FastPredict:input_type -> modelserving.FastInferenceRequest
-	1,  // 17: modelserving.Predictor.StreamPredict:input_type -> modelserving.InferenceRequest
-	8,  // 18: modelserving.Predictor.ListModels:input_type -> modelserving.ListModelsRequest
-	10, // 19: modelserving.Predictor.GetModel:input_type -> modelserving.GetModelRequest
-	3,  // 20: modelserving.Predictor.Predict:output_type -> modelserving.InferenceResponse
-	3,  // 21: modelserving.Predictor.FastPredict:output_type -> modelserving.InferenceResponse
-	3,  // 22: modelserving.Predictor.StreamPredict:output_type -> modelserving.InferenceResponse
-	9,  // 23: modelserving.Predictor.ListModels:output_type -> modelserving.ListModelsResponse
-	11, // 24: modelserving.Predictor.GetModel:output_type -> modelserving.GetModelResponse
-	20, // [20:25] is the sub-list for method output_type
-	15, // [15:20] is the sub-list for method input_type
-	15, // [15:15] is the sub-list for extension type_name
-	15, // [15:15] is the sub-list for extension extendee
-	0,  // [0:15] is the sub-list for field type_name
+	6,  // 0: modelserving.InferenceResponse.classifications:type_name -> modelserving.Classification
+	7,  // 1: modelserving.InferenceResponse.error:type_name -> modelserving.Error
+	8,  // 2: modelserving.InferenceResponse.timings:type_name -> modelserving.Timings
+	5,  // 3: modelserving.InferenceResponse.outputs:type_name -> modelserving.OutputTensor
+	13, // 4: modelserving.ListModelsResponse.models:type_name -> modelserving.Model
+	13, // 5: modelserving.GetModelResponse.model:type_name -> modelserving.Model
+	14, // 6: modelserving.Model.versions:type_name -> modelserving.ModelVersion
+	1,  // 7: modelserving.Model.state:type_name -> modelserving.ModelState
+	16, // 8: modelserving.Model.inputs:type_name -> modelserving.TensorInfo
+	16, // 9: modelserving.Model.outputs:type_name -> modelserving.TensorInfo
+	17, // 10: modelserving.Model.image:type_name -> modelserving.ImageInfo
+	1,  // 11: modelserving.ModelVersion.state:type_name -> modelserving.ModelState
+	15, // 12: modelserving.ModelVersion.worker:type_name -> modelserving.Worker
+	18, // 13: modelserving.Worker.start_time:type_name -> google.protobuf.Timestamp
+	18, // 14: modelserving.Worker.last_death_time:type_name -> google.protobuf.Timestamp
+	0,  // 15: modelserving.Worker.state:type_name -> modelserving.WorkerState
+	2,  // 16: modelserving.Predictor.Predict:input_type -> modelserving.InferenceRequest
+	3,  // 17: modelserving.Predictor.FastPredict:input_type -> modelserving.FastInferenceRequest
+	2,  // 18: modelserving.Predictor.StreamPredict:input_type -> modelserving.InferenceRequest
+	9,  // 19: modelserving.Predictor.ListModels:input_type -> modelserving.ListModelsRequest
+	11, // 20: modelserving.Predictor.GetModel:input_type -> modelserving.GetModelRequest
+	4,  // 21: modelserving.Predictor.Predict:output_type -> modelserving.InferenceResponse
+	4,  // 22: modelserving.Predictor.FastPredict:output_type -> modelserving.InferenceResponse
+	4,  // 23: modelserving.Predictor.StreamPredict:output_type -> modelserving.InferenceResponse
+	10, // 24: modelserving.Predictor.ListModels:output_type -> modelserving.ListModelsResponse
+	12, // 25: modelserving.Predictor.GetModel:output_type -> modelserving.GetModelResponse
+	21, // [21:26] is the sub-list for method output_type
+	16, // [16:21] is the sub-list for method input_type
+	16, // [16:16] is the sub-list for extension type_name
+	16, // [16:16] is the sub-list for extension extendee
+	0,  // [0:16] is the sub-list for field type_name
 }
 
 func init() { file_modelserving_predictor_proto_init() }
@@ -1599,7 +1675,7 @@ func file_modelserving_predictor_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_modelserving_predictor_proto_rawDesc), len(file_modelserving_predictor_proto_rawDesc)),
-			NumEnums:      1,
+			NumEnums:      2,
 			NumMessages:   16,
 			NumExtensions: 0,
 			NumServices:   1,

@@ -22,18 +22,21 @@ type Workers interface {
 type Options struct {
 	// Workers are listed and profiled. nil: the server has none.
 	Workers Workers
+	// Hosts are names in Host that are accepted besides localhost and IP addresses: in lower
+	// case, without a port.
+	Hosts []string
 	// Draining ends CPU profiles when it is closed. nil: never.
 	Draining <-chan struct{}
 }
 
-// Handler returns the handler of all paths below /debug/.
+// Handler returns the handler of all paths below /debug/. It rejects requests of web pages.
 func Handler(o Options) http.Handler {
 	h := &handler{options: o}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /debug/pprof/{profile}", h.serverProfile)
 	mux.HandleFunc("GET /debug/workers", h.list)
 	mux.HandleFunc("GET /debug/workers/{pid}/pprof/{profile}", h.workerProfile)
-	return mux
+	return h.guard(mux)
 }
 
 type handler struct{ options Options }
@@ -41,15 +44,17 @@ type handler struct{ options Options }
 // listed is a worker as JSON.
 type listed struct {
 	Name        string     `json:"name"`
+	Role        string     `json:"role"`
 	PID         int        `json:"pid"`
 	State       string     `json:"state"`
 	Reason      string     `json:"reason,omitempty"`
-	Models      []string   `json:"models"`
+	Models      []string   `json:"models,omitempty"`
 	MemoryBytes int64      `json:"memory_bytes"`
 	Started     *time.Time `json:"started,omitempty"`
 	Restarts    int        `json:"restarts"`
 	LastDeath   string     `json:"last_death,omitempty"`
 	Died        *time.Time `json:"died,omitempty"`
+	LastOutput  string     `json:"last_output,omitempty"`
 }
 
 // list responds with the workers.
@@ -68,8 +73,8 @@ func (h *handler) list(w http.ResponseWriter, _ *http.Request) {
 
 func describe(info *worker.Info) listed {
 	l := listed{
-		Name: info.Name, PID: info.PID, State: "running", Reason: info.Reason, Models: info.Models,
-		MemoryBytes: info.MemoryBytes, Restarts: info.Restarts, LastDeath: info.LastDeath,
+		Name: info.Name, PID: info.PID, Role: string(info.Role), State: "running", Reason: info.Cause, Models: info.Models,
+		MemoryBytes: info.MemoryBytes, Restarts: info.Restarts, LastDeath: info.LastDeath, LastOutput: info.LastOutput,
 	}
 	if info.PID == 0 {
 		l.State = "starting"

@@ -20,8 +20,9 @@ type pool struct{}
 
 func (pool) List() []worker.Info {
 	return []worker.Info{
-		{Name: "/models/a", Models: []string{"/models/a/1/model.onnx"}, MemoryBytes: 7, Worker: engine.Worker{PID: 42, Started: time.Unix(100, 0).UTC(), Restarts: 2, LastDeath: "SIGSEGV", Died: time.Unix(90, 0).UTC()}},
-		{Name: "/models/b", Reason: "no more processes"},
+		{Name: "/models/a", Models: []string{"/models/a/1/model.onnx"}, MemoryBytes: 7, Worker: engine.Worker{PID: 42, Started: time.Unix(100, 0).UTC(), Restarts: 2, LastDeath: "SIGSEGV", Died: time.Unix(90, 0).UTC()}, Role: worker.Serves, LastOutput: "a fault"},
+		{Name: "/models/b", Role: worker.Serves, Cause: "no more processes"},
+		{Name: "/models/b (spare)", Role: worker.Spare, Worker: engine.Worker{PID: 43}},
 	}
 }
 
@@ -35,14 +36,14 @@ func (pool) Profile(_ context.Context, pid int, name string, debug int, duration
 func get(t *testing.T, o debug.Options, path string) *httptest.ResponseRecorder {
 	t.Helper()
 	w := httptest.NewRecorder()
-	debug.Handler(o).ServeHTTP(w, httptest.NewRequest(http.MethodGet, path, http.NoBody).WithContext(t.Context()))
+	debug.Handler(o).ServeHTTP(w, httptest.NewRequest(http.MethodGet, "http://localhost"+path, http.NoBody).WithContext(t.Context()))
 	return w
 }
 
 func TestWorkersAreListed(t *testing.T) {
 	w := get(t, debug.Options{Workers: pool{}}, "/debug/workers")
 	var list []map[string]any
-	if err := json.Unmarshal(w.Body.Bytes(), &list); err != nil || len(list) != 2 {
+	if err := json.Unmarshal(w.Body.Bytes(), &list); err != nil || len(list) != 3 {
 		t.Fatal(w.Body, err)
 	}
 	if a := list[0]; a["pid"] != 42.0 || a["state"] != "running" || a["restarts"] != 2.0 || a["last_death"] != "SIGSEGV" || a["memory_bytes"] != 7.0 || a["started"] != "1970-01-01T00:01:40Z" || a["died"] != "1970-01-01T00:01:30Z" {
@@ -50,6 +51,12 @@ func TestWorkersAreListed(t *testing.T) {
 	}
 	if b := list[1]; b["pid"] != 0.0 || b["state"] != "starting" || b["reason"] != "no more processes" || b["started"] != nil {
 		t.Errorf("starting: %v", b)
+	}
+	if a := list[0]; a["role"] != "serves" || a["last_output"] != "a fault" {
+		t.Errorf("running: %v", a)
+	}
+	if c := list[2]; c["role"] != "spare" || c["pid"] != 43.0 || c["models"] != nil {
+		t.Errorf("a spare: %v", c)
 	}
 	if w := get(t, debug.Options{}, "/debug/workers"); w.Code != http.StatusOK || strings.TrimSpace(w.Body.String()) != "[]" {
 		t.Errorf("without workers: %d %s", w.Code, w.Body)

@@ -9,5 +9,7 @@
 // profile named profile is cpu too, as in net/http/pprof, which this package does not import:
 // it would add its pages to http.DefaultServeMux of a program that embeds the server.
 //
+// Requests of web pages are rejected: by Host, Origin and Sec-Fetch-Site.
+//
 // The pages have no authentication. They belong on an address that only operators reach.
 package debug

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -308,6 +309,69 @@ func TestWatchesAreBounded(t *testing.T) {
 			return
 		} else if time.Now().After(deadline) {
 			t.Fatalf("after two watches have ended: %d, %v", got, err)
+		}
+	}
+}
+
+// One peer takes no watches from others. A peer's limit is that of its connections together.
+func TestWatchesOfOnePeerAreBounded(t *testing.T) {
+	f := newFake(t, Options{MaxWatches: 4, MaxWatchesPerPeer: 2})
+	ctx, leave := context.WithCancel(t.Context())
+	for range 2 {
+		want(t, watch(ctx, t, f.client(t, true, connecthttp.WithGRPC()), "m"), statusServing)
+	}
+	client := f.client(t, true, connecthttp.WithGRPC())
+	if _, err := watch(t.Context(), t, client, "m")(); connect.CodeOf(err) != connect.CodeUnavailable || !strings.Contains(err.Error(), "this client") {
+		t.Errorf("the third watch: %v", err)
+	}
+	other := netip.MustParseAddr("192.0.2.1")
+	if err := f.health.watches.begin(other); err != nil {
+		t.Errorf("a watch of another peer: %v", err)
+	}
+	f.health.watches.end(other)
+	leave()
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(time.Millisecond) {
+		if got, err := watch(t.Context(), t, client, "m")(); err == nil && got == statusServing {
+			return
+		} else if time.Now().After(deadline) {
+			t.Fatalf("after two watches have ended: %d, %v", got, err)
+		}
+	}
+}
+
+func TestBoundsOfWatches(t *testing.T) {
+	a, b := netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("2001:db8::")
+	w := watches{limit: 4, perPeer: 1}
+	for _, peer := range []netip.Addr{a, b} {
+		if err := w.begin(peer); err != nil {
+			t.Errorf("the first of %v: %v", peer, err)
+		}
+	}
+	if w.begin(a) == nil || w.begin(b) == nil {
+		t.Error("a second watch of a peer")
+	}
+	for range 2 { // such as on a Unix socket: all clients are the same
+		if err := w.begin(netip.Addr{}); err != nil {
+			t.Error("without an address:", err)
+		}
+	}
+	w.end(a)
+	if err := w.begin(a); err != nil {
+		t.Error("after the first has ended:", err)
+	}
+	if err := w.begin(netip.MustParseAddr("192.0.2.2")); err == nil {
+		t.Error("the total has no bound")
+	}
+	for _, peer := range []netip.Addr{a, b, {}, {}} {
+		w.end(peer)
+	}
+	if w.total != 0 || len(w.peers) != 0 {
+		t.Errorf("what is left: %d, %v", w.total, w.peers)
+	}
+	unbounded := watches{limit: 4, perPeer: -1}
+	for range 4 {
+		if err := unbounded.begin(a); err != nil {
+			t.Error("without a bound of peers:", err)
 		}
 	}
 }

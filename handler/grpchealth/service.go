@@ -4,7 +4,6 @@ import (
 	"context"
 	"slices"
 	"strings"
-	"sync/atomic"
 	"time"
 
 	"connectrpc.com/connect/v2"
@@ -18,8 +17,9 @@ import (
 
 // The defaults of Options.
 const (
-	DefaultMaxWatches = 1024
-	DefaultInterval   = time.Second
+	DefaultMaxWatches        = 1024
+	DefaultMaxWatchesPerPeer = 128
+	DefaultInterval          = time.Second
 )
 
 // Models is the part of a model repository that the service uses.
@@ -33,6 +33,10 @@ type Options struct {
 	// MaxWatches bounds the watches of all clients at once; more are refused as
 	// unavailable. 0: DefaultMaxWatches.
 	MaxWatches int
+	// MaxWatchesPerPeer bounds the watches of one peer (see admission.PeerOf), so that one
+	// client leaves watches to others. Peers without an IP address have no such bound. 0:
+	// DefaultMaxWatchesPerPeer; negative: no bound, as where a proxy is the only client.
+	MaxWatchesPerPeer int
 	// Interval is the time between two looks of a watch at what does not notify Changes:
 	// whether the calls of a model fail. 0: DefaultInterval.
 	Interval time.Duration
@@ -48,7 +52,7 @@ type Service struct {
 	options   Options
 
 	services []string // sorted
-	watches  atomic.Int64
+	watches  watches
 }
 
 // New returns the service of the models of a server. ready returns why the server is not
@@ -57,13 +61,19 @@ func New(models Models, lifecycle *telemetry.Lifecycle, ready func() error, opti
 	if options.MaxWatches == 0 {
 		options.MaxWatches = DefaultMaxWatches
 	}
+	if options.MaxWatchesPerPeer == 0 {
+		options.MaxWatchesPerPeer = DefaultMaxWatchesPerPeer
+	}
 	if options.Interval == 0 {
 		options.Interval = DefaultInterval
 	}
 	if options.Changes == nil {
 		options.Changes = &Changes{}
 	}
-	return &Service{models: models, lifecycle: lifecycle, ready: ready, options: options}
+	return &Service{
+		models: models, lifecycle: lifecycle, ready: ready, options: options,
+		watches: watches{limit: options.MaxWatches, perPeer: options.MaxWatchesPerPeer},
+	}
 }
 
 // Register adds the service's procedures to server. The services that have been added

@@ -6,11 +6,8 @@ import (
 
 	"connectrpc.com/connect/v2"
 
-	"github.com/tensorwire/tensorwire/internal/transport/admission/overload"
+	"github.com/tensorwire/tensorwire/internal/telemetry"
 )
-
-// retryWait is when a client whose watch was refused is asked to retry.
-const retryWait = 10 * time.Second
 
 // watch implements the RPC Watch: it sends the status, and then each change of it. When the
 // server drains it sends NOT_SERVING and ends.
@@ -19,10 +16,11 @@ func (s *Service) watch(ctx context.Context, _ connect.Spec, stream connect.Serv
 	if err != nil {
 		return err
 	}
-	defer s.watches.Add(-1)
-	if s.watches.Add(1) > int64(s.options.MaxWatches) {
-		return overload.Unavailable(retryWait, "the server has its maximum of watches: use Check, or retry later")
+	peer := telemetry.Peer(ctx)
+	if err := s.watches.begin(peer); err != nil {
+		return err
 	}
+	defer s.watches.end(peer)
 	ticker := time.NewTicker(s.options.Interval)
 	defer ticker.Stop()
 	for sent := servingStatus(-1); ; {

@@ -116,7 +116,13 @@ func workerOf(v *infer.Version) *modelserving.Worker {
 	if !ok {
 		return nil
 	}
-	w := &modelserving.Worker{Pid: int32(state.PID), Restarts: int32(state.Restarts), LastDeath: state.LastDeath}
+	w := &modelserving.Worker{
+		Pid: int32(state.PID), Restarts: int32(state.Restarts), LastDeath: state.LastDeath, Reason: state.Reason,
+		State: modelserving.WorkerState_WORKER_STATE_RUNNING,
+	}
+	if state.PID == 0 {
+		w.State = modelserving.WorkerState_WORKER_STATE_STARTING
+	}
 	if !state.Started.IsZero() {
 		w.StartTime = timestamppb.New(state.Started)
 	}

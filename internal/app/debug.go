@@ -2,9 +2,11 @@ package app
 
 import (
 	"net"
+	"strings"
 
 	"github.com/tensorwire/tensorwire/handler/debug"
 	"github.com/tensorwire/tensorwire/internal/base/setting"
+	"github.com/tensorwire/tensorwire/internal/config"
 	"github.com/tensorwire/tensorwire/internal/transport/server"
 )
 
@@ -13,11 +15,24 @@ import (
 const debugName = "debug"
 
 func (s *Server) debugEndpoint() server.Endpoint {
-	options := debug.Options{Draining: s.lifecycle.Draining()}
+	options := debug.Options{Hosts: debugHosts(s.config), Draining: s.lifecycle.Draining()}
 	if s.workers != nil {
 		options.Workers = s.workers // not a nil *Engine in the interface
 	}
 	return server.Endpoint{Name: debugName, Routes: []server.Route{{Prefix: "/debug", Handler: debug.Handler(options), Quiet: true}}}
+}
+
+// debugHosts returns the names that requests for profiles may have in Host: the configured ones,
+// and the one of the address.
+func debugHosts(c *config.Config) []string {
+	var hosts []string
+	if host, _, err := net.SplitHostPort(c.DebugListen); err == nil && host != "" {
+		hosts = append(hosts, strings.ToLower(host))
+	}
+	for _, host := range c.DebugHosts {
+		hosts = append(hosts, strings.ToLower(host))
+	}
+	return hosts
 }
 
 // serveDebug serves the profiles in the background until Shutdown, once, where an address

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"log/slog"
 	"math"
-	"runtime"
 	"sync"
 
 	"github.com/tensorwire/tensorwire/internal/base/setting"
@@ -51,7 +50,7 @@ func (s *Server) openWorkers(o Options, library string) (*worker.Engine, string,
 	}
 	return worker.New(startWorkers(options, c.Models), engine.ONNXRuntime.Name, version, worker.Options{
 		Isolation: isolation, Root: c.Models, RunTimeout: c.RunTimeout,
-		MaxOutputBytes: int64(c.MaxOutputBytes), Spares: c.WorkerSpares, Logger: s.log,
+		MaxOutputBytes: int64(c.MaxOutputBytes), Spares: c.WorkerSpares, Totals: workerTotals(c), Logger: s.log,
 	}), effective, nil
 }
 
@@ -70,12 +69,6 @@ func probe(ctx context.Context, options process.Options) (string, error) {
 // maxRuns bounds the concurrent runs in one worker. One that is not used costs nothing.
 const maxRuns = 256
 
-// workerProcs is GOMAXPROCS of a worker as a multiple of the server's. A thread that waits
-// for a run occupies one, and as many models run at once as the server has. Without idle
-// ones Go's monitor thread takes them away after each run, which costs as much as a run of
-// a small model.
-const workerProcs = 2
-
 // workerOptions returns what all workers of a server have in common. Without a program for
 // them it is an ErrNoWorkerProgram.
 func workerOptions(c *config.Config, path string, log *slog.Logger, library string) (process.Options, error) {
@@ -84,8 +77,7 @@ func workerOptions(c *config.Config, path string, log *slog.Logger, library stri
 	}
 	return process.Options{
 		Path: path, Library: library, Slots: maxRuns,
-		IntraOpThreads: c.IntraOpThreads, MaxProcs: workerProcs * runtime.GOMAXPROCS(0),
-		MemoryLimit: int64(c.WorkerMemory), Logger: log,
+		IntraOpThreads: c.IntraOpThreads, MemoryLimit: int64(c.WorkerMemory), Logger: log,
 		Channel: channel.Options{MaxSharedBytes: int64(c.WorkerMemory), LendBytes: lendBytes(c), Inputs: inputs()},
 	}, nil
 }
@@ -119,6 +111,7 @@ func startWorkers(options process.Options, models string) worker.Start {
 		if limit := spec.MemoryLimit; limit > 0 {
 			options.MemoryLimit, options.Channel.MaxSharedBytes = limit, limit
 		}
+		options.Share = spec.Share
 		options.Logger = options.Logger.With("worker", spec.Name)
 		p, err := process.Start(ctx, options)
 		if err != nil {

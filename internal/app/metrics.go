@@ -54,10 +54,14 @@ func states(models *infer.Repository) func() []metrics.State {
 					continue
 				}
 				loaded, failing := v.State == repository.Ready, v.Failing() != nil
-				all = append(all, metrics.State{
+				state := metrics.State{
 					Model: m.Name, Version: v.Name(),
 					Ready: loaded && !failing, Unhealthy: loaded && failing, LoadFailed: v.Reason != "",
-				})
+				}
+				if w, ok := v.Worker(); ok {
+					state.Worker = &metrics.Worker{PID: w.PID, Restarts: w.Restarts}
+				}
+				all = append(all, state)
 			}
 		}
 		return all
@@ -82,6 +86,8 @@ func statistics(models *infer.Repository) func() []metrics.Model {
 // workerMetrics adds the metrics of workers.
 func workerMetrics(m *metrics.Metrics, workers *worker.Engine) {
 	m.Gauge("workers", "Worker processes that serve, without spares.", func() float64 { return float64(workers.Stats().Workers) })
+	m.Gauge("worker_spares", "Worker processes that replace the next one of their model that dies.", func() float64 { return float64(workers.Stats().Spares) })
+	m.Gauge("worker_trials", "Worker processes for requests that may have ended a worker.", func() float64 { return float64(workers.Stats().Trials) })
 	m.Gauge("worker_memory_bytes", "Memory of the workers in bytes; what processes share counts in proportion (PSS).", func() float64 { return float64(workers.MemoryBytes()) })
 	m.Counter("worker_deaths_total", "Workers that died while they served.", func() float64 { return float64(workers.Stats().Deaths) })
 	m.Counter("worker_kills_total", "Workers that the server ended because a run, a load or memory exceeded its limit.", func() float64 { return float64(workers.Stats().Killed) })

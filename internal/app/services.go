@@ -43,7 +43,7 @@ func (s *Server) newHTTP(options Options, metrics http.Handler, memory *admissio
 	if err != nil {
 		return nil, err
 	}
-	health := grpchealth.New(s.models, s.lifecycle, s.readiness.Server, grpchealth.Options{Changes: &s.changes})
+	health := grpchealth.New(s.models, s.lifecycle, s.readiness.Server, grpchealth.Options{Changes: &s.changes, MaxWatchesPerPeer: watchesPerPeer(s.config.MaxConnectionsPerPeer)})
 	routes := slices.Concat(server.RPC(tuning, register, health.Register), server.Probes(s.readiness.Server), []server.Route{
 		{Prefix: "/v2", Handler: rest},
 		{Pattern: "GET /metrics", Handler: metrics, Quiet: true},
@@ -58,6 +58,15 @@ func orUnlimited(limit int) int {
 		return -1
 	}
 	return limit
+}
+
+// watchesPerPeer returns grpchealth.Options.MaxWatchesPerPeer: where connections of a peer have
+// no limit, a proxy is the only client, and its watches have none either.
+func watchesPerPeer(maxConnections int) int {
+	if maxConnections == 0 {
+		return -1
+	}
+	return 0
 }
 
 // services returns the registration of the RPCs, and the REST API.

@@ -15,6 +15,8 @@ type Config struct {
 	TLSCert, TLSKey string
 	// DebugListen is the address of the profiles. Empty: none.
 	DebugListen string
+	// DebugHosts are the names of the server that the profiles accept in Host.
+	DebugHosts []string
 	// NetHTTP2 serves HTTP/2 with net/http.
 	NetHTTP2 bool
 

@@ -20,6 +20,7 @@ var full = config.Config{
 	CORSOrigins:        []string{"https://a.example", "https://b.example", "https://c.example"},
 	NetHTTP2:           true,
 	DebugListen:        "127.0.0.1:6060",
+	DebugHosts:         []string{"gpu1.internal", "gpu1"},
 	Models:             "/srv/models",
 	DefaultModel:       "digits",
 	ModelControl:       repository.ControlExplicit,

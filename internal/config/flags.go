@@ -61,6 +61,8 @@ func (c *Config) listenerFlags() *pflag.FlagSet {
 	note(f.Lookup("http2"), defaultNote, "auto")
 	note(f.text(&c.DebugListen, "", "debug-listen", "`address` of profiles and of the list of workers, such as 127.0.0.1:6060; without TLS and authentication"),
 		defaultNote, "none")
+	note(f.list(&c.DebugHosts, "debug-host", "`names` of the server that requests for profiles may have in Host, such as gpu1.internal; separate by commas or repeat; localhost and IP addresses are accepted anyway"),
+		defaultNote, "none")
 	return f.FlagSet
 }
 

@@ -76,10 +76,15 @@ func above0(key setting.Key, found time.Duration, example string) error {
 
 func (c *Config) validateListen() error {
 	err := validateAddress(setting.Listen, c.Listen)
-	if c.DebugListen == "" {
-		return err
+	if c.DebugListen != "" {
+		err = errors.Join(err, validateAddress(setting.DebugListen, c.DebugListen))
 	}
-	return errors.Join(err, validateAddress(setting.DebugListen, c.DebugListen))
+	for _, host := range c.DebugHosts {
+		if strings.ContainsAny(host, ":/*@ []") {
+			err = errors.Join(err, setting.Errorf("%s is %q: give a name without scheme and port, such as gpu1.internal", setting.DebugHost, host))
+		}
+	}
+	return err
 }
 
 func validateAddress(key setting.Key, address string) error {

@@ -51,6 +51,17 @@ func defaultWorkerMemory(sources ...memlimit.Provider) Size {
 	return Size(most - most%(1<<20))
 }
 
+// AvailableMemory returns the memory limit of the cgroup, or the memory of the machine if that is
+// less, in bytes; 0 where neither is known.
+func (c *Config) AvailableMemory() int64 {
+	return int64(availableMemory(memlimit.FromCgroup, memlimit.FromSystem)) //nolint:gosec // no memory has 2^63 bytes
+}
+
+// WorkerMemoryIsDefault reports whether WorkerMemory has its default.
+func (c *Config) WorkerMemoryIsDefault() bool {
+	return c.WorkerMemory == defaultWorkerMemory(memlimit.FromCgroup, memlimit.FromSystem)
+}
+
 // CheckWorkerMemory returns why the memory limits do not prevent that the kernel ends
 // something: one worker, or the request messages and one worker, may use more than the
 // cgroup or the machine has. The defaults together may: both limits are seldom reached at

@@ -12,6 +12,9 @@ type WorkerReporter interface {
 type Worker struct {
 	// PID is the process ID; 0: none runs at present.
 	PID int
+	// Reason says why none runs. Its text is safe for clients. Empty: one runs, or has not
+	// started yet.
+	Reason string
 	// Started is when the process began to serve.
 	Started time.Time
 	// Restarts counts the processes that have replaced one that died.

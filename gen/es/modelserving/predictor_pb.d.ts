@@ -670,6 +670,18 @@ export declare type Worker = Message<"modelserving.Worker"> & {
    * @generated from field: google.protobuf.Timestamp last_death_time = 5;
    */
   lastDeathTime?: Timestamp | undefined;
+
+  /**
+   * @generated from field: modelserving.WorkerState state = 6;
+   */
+  state: WorkerState;
+
+  /**
+   * The reason why no process runs at present.
+   *
+   * @generated from field: string reason = 7;
+   */
+  reason: string;
 };
 
 /**
@@ -752,6 +764,35 @@ export declare type ImageInfo = Message<"modelserving.ImageInfo"> & {
  * Use `create(ImageInfoSchema)` to create a new message.
  */
 export declare const ImageInfoSchema: GenMessage<ImageInfo>;
+
+/**
+ * @generated from enum modelserving.WorkerState
+ */
+export enum WorkerState {
+  /**
+   * @generated from enum value: WORKER_STATE_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * The process runs.
+   *
+   * @generated from enum value: WORKER_STATE_RUNNING = 1;
+   */
+  RUNNING = 1,
+
+  /**
+   * Another process starts. Requests wait for it, until several starts have failed.
+   *
+   * @generated from enum value: WORKER_STATE_STARTING = 2;
+   */
+  STARTING = 2,
+}
+
+/**
+ * Describes the enum modelserving.WorkerState.
+ */
+export declare const WorkerStateSchema: GenEnum<WorkerState>;
 
 /**
  * @generated from enum modelserving.ModelState

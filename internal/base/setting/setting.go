@@ -17,6 +17,7 @@ type Key string
 const (
 	AllowSharedMemory Key = "allow-shared-memory"
 	CORSOrigin        Key = "cors-origin"
+	DebugHost         Key = "debug-host"
 	DebugListen       Key = "debug-listen"
 	DefaultModel      Key = "default-model"
 	Isolation         Key = "isolation"

@@ -59,13 +59,16 @@ func TestARunThatLacksMemoryRunsAlone(t *testing.T) {
 	})
 }
 
-// A suspect is not blamed for a SIGKILL, which no native code raises. One that is killed
-// each time is.
+// A suspect is not blamed for a SIGKILL or a stop, which no native code raises. One that is
+// killed each time is.
 func TestASuspectIsNotBlamedForAKill(t *testing.T) {
+	killed := process.Death{Signal: "SIGKILL"}
+	stopped := process.Death{Signal: "SIGKILL", Cause: process.ErrUnresponsive}
 	for _, test := range []struct {
+		death process.Death
 		kills int
 		fails bool
-	}{{1, false}, {2, false}, {100, true}} {
+	}{{killed, 1, false}, {killed, 2, false}, {killed, 100, true}, {stopped, 1, false}, {stopped, 2, false}, {stopped, 100, true}} {
 		synctest.Test(t, func(t *testing.T) {
 			f := newFarm()
 			e := newEngine(t, f, worker.Options{})
@@ -79,14 +82,14 @@ func TestASuspectIsNotBlamedForAKill(t *testing.T) {
 				synctest.Wait()
 				for _, p := range f.alive() {
 					if f.waiting.Load() > 0 && p != f.processes[0] {
-						p.die(process.Death{Signal: "SIGKILL"})
+						p.die(test.death)
 					}
 				}
 			}
 			synctest.Wait()
 			close(f.release)
 			if err := <-done; errors.Is(err, engine.ErrCrashed) != test.fails {
-				t.Errorf("%d kills: %v", test.kills, err)
+				t.Errorf("%v, %d times: %v", &test.death, test.kills, err)
 			}
 		})
 	}

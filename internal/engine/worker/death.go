@@ -11,10 +11,12 @@ import (
 // byServer reports whether the server ended a process.
 func byServer(d *process.Death) bool { return d.Cause != nil }
 
-// fromOutside reports whether something outside the server killed a process: no fault of
-// native code raises SIGKILL. The kernel does to free memory, and chooses the process by its
+// fromOutside reports whether something outside the server killed or stopped a process: no fault
+// of native code raises SIGKILL. The kernel does to free memory, and chooses the process by its
 // own rules.
-func fromOutside(d *process.Death) bool { return !byServer(d) && d.Signal == "SIGKILL" }
+func fromOutside(d *process.Death) bool {
+	return !byServer(d) && d.Signal == "SIGKILL" || errors.Is(d.Cause, process.ErrUnresponsive)
+}
 
 // afterDeath returns the verdict on the requests that ran in a process.
 func afterDeath(d *process.Death) verdict {

@@ -25,7 +25,7 @@
 // model leaves its pool. If a pool dies and nobody can be blamed, it is split in two, until
 // the culprit is alone.
 //
-// A worker that the server ended itself because a run or a load took too long makes no
-// suspects: only that run failed, the others run again. Where its memory exceeded the limit,
+// A worker that the server ended itself because a run or a load took too long, or because it
+// was unresponsive, makes no suspects: at most that run failed, the others run again. Where its memory exceeded the limit,
 // nobody knows which run needed it, and there are suspects as above.
 package worker

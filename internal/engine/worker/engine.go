@@ -37,6 +37,8 @@ type Process interface {
 	PID() int
 	// MemoryBytes measures the process's memory, what it shares in proportion (PSS).
 	MemoryBytes() (int64, error)
+	// SetShare changes what its Go code may use, without waiting for it.
+	SetShare(share process.Share)
 	// Profile takes a profile of its Go code; see process.Process.Profile.
 	Profile(ctx context.Context, name string, debug int, duration time.Duration) ([]byte, error)
 }
@@ -50,7 +52,23 @@ type Spec struct {
 	Dir string
 	// MemoryLimit bounds its memory in bytes. 0: as all others.
 	MemoryLimit int64
+	// Role is what the process is for.
+	Role Role
+	// Share is what its Go code may use at first.
+	Share process.Share
 }
+
+// Role is what a process is for.
+type Role string
+
+// The roles.
+const (
+	Serves Role = "serves"
+	// Spare has a model whose worker died recently, and replaces the next that dies.
+	Spare Role = "spare"
+	// Trial runs one request at a time that may have ended a worker.
+	Trial Role = "trial"
+)
 
 // Start starts a process. It ends the attempt when ctx is done; the process outlives ctx.
 type Start func(ctx context.Context, spec Spec) (Process, error)
@@ -89,6 +107,8 @@ type Options struct {
 	// Spares keeps a second process ready for a model that ended its worker recently. It
 	// takes the model's memory twice.
 	Spares bool
+	// Totals bound what all workers use together.
+	Totals Totals
 	// Logger receives starts and deaths of workers. nil: slog.Default.
 	Logger *slog.Logger
 }
@@ -116,11 +136,12 @@ var _ engine.Engine = (*Engine)(nil)
 
 // Engine loads models into worker processes. It is safe for concurrent use.
 type Engine struct {
-	start    Start
+	running  *running
+	threads  threads
 	platform string
 	version  string
 	options  Options
-	trials   *trialProcesses
+	trials   *trialQueue
 	counters counters
 
 	mu     sync.Mutex // for all below
@@ -136,8 +157,9 @@ type Engine struct {
 func New(start Start, platform, version string, options Options) *Engine {
 	options = options.withDefaults()
 	return &Engine{
-		start: start, platform: platform, version: version, options: options,
-		trials: newTrialProcesses(options.MaxTrials),
+		running: newRunning(start, options.Totals, options.Logger), threads: threads{limit: options.Totals.Threads},
+		platform: platform, version: version, options: options,
+		trials: newTrialQueue(options.MaxTrials),
 		hosts:  make(map[*host]struct{}), alone: make(map[string]struct{}),
 	}
 }
@@ -153,6 +175,7 @@ func (e *Engine) Load(ctx context.Context, path string, options engine.LoadOptio
 	options.RunTimeout = cmp.Or(options.RunTimeout, e.options.RunTimeout)
 	options.MaxOutputBytes = cmp.Or(options.MaxOutputBytes, e.options.MaxOutputBytes)
 	s := &session{engine: e, request: process.LoadRequest{Platform: e.platform, Path: path, Options: options}}
+	s.takeThreads()
 	s.trial.init(s)
 	if deadline, ok := ctx.Deadline(); ok {
 		s.loadLimit = time.Until(deadline)
@@ -166,6 +189,7 @@ func (e *Engine) Load(ctx context.Context, path string, options engine.LoadOptio
 		err = s.loadElsewhere(ctx, h)
 	}
 	if err != nil {
+		e.threads.put(s.threads)
 		return nil, err
 	}
 	return s, nil

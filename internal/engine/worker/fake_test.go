@@ -50,6 +50,8 @@ type farm struct {
 	crash process.Death
 	// rejected has the errors of loads by path.
 	rejected map[string]error
+	// last has the options of the last load.
+	last engine.LoadOptions
 	// root is the directory that processes can read as it is when they start; "": all.
 	root string
 }
@@ -59,6 +61,13 @@ func (f *farm) reject(path string, err error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.rejected = map[string]error{path: err}
+}
+
+// lastLoad returns the options of the last load.
+func (f *farm) lastLoad() engine.LoadOptions {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.last
 }
 
 // pathOf returns the path of the loaded model in a directory of that name.
@@ -86,7 +95,7 @@ func (f *farm) start(_ context.Context, spec worker.Spec) (worker.Process, error
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	sees, _ := os.Stat(f.root) // none is every directory
-	p := &fakeProcess{sees: sees, farm: f, spec: spec, pid: len(f.processes) + 1, done: make(chan struct{}), models: map[uint64]string{}}
+	p := &fakeProcess{sees: sees, farm: f, spec: spec, share: spec.Share, pid: len(f.processes) + 1, done: make(chan struct{}), models: map[uint64]string{}}
 	f.processes = append(f.processes, p)
 	return p, nil
 }
@@ -116,6 +125,7 @@ type fakeProcess struct {
 	dead   bool
 	models map[uint64]string
 	next   uint64
+	share  process.Share
 	// sees is the directory that the process can read, as Landlock knows it.
 	sees fs.FileInfo
 }
@@ -135,6 +145,19 @@ func (p *fakeProcess) Death() *process.Death       { return &p.death }
 func (p *fakeProcess) MemoryBytes() (int64, error) { return 1000, nil }
 func (p *fakeProcess) PID() int                    { return p.pid }
 
+func (p *fakeProcess) SetShare(share process.Share) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.share = share
+}
+
+// shareNow returns the share.
+func (p *fakeProcess) shareNow() process.Share {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.share
+}
+
 func (p *fakeProcess) Profile(_ context.Context, name string, debug int, duration time.Duration) ([]byte, error) {
 	return fmt.Appendf(nil, "%d %s %d %v", p.pid, name, debug, duration), nil
 }
@@ -143,6 +166,7 @@ func (p *fakeProcess) Load(ctx context.Context, request process.LoadRequest) (pr
 	p.farm.loads.Add(1)
 	p.farm.mu.Lock()
 	rejected := p.farm.rejected[request.Path]
+	p.farm.last = request.Options
 	p.farm.mu.Unlock()
 	if rejected != nil {
 		return process.Loaded{}, rejected

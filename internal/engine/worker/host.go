@@ -43,6 +43,8 @@ type host struct {
 	failures int
 	// past has all of the state of the processes except the PID.
 	past engine.Worker
+	// lastOutput is what the last process that died wrote.
+	lastOutput string
 }
 
 // incarnation is one process of a host. running counts its runs; those that its death ended
@@ -187,7 +189,7 @@ func (h *host) setLocked(p *incarnation, reason error) {
 		}
 	}
 	if death, ok := errors.AsType[*process.Death](reason); ok {
-		h.past.LastDeath, h.past.Died = death.Error(), time.Now()
+		h.past.LastDeath, h.past.Died, h.lastOutput = death.Error(), time.Now(), death.Output
 	}
 	close(h.changed)
 	h.changed = make(chan struct{})

@@ -102,7 +102,7 @@ func (e *Engine) newHostLocked(pool, loaded bool, sessions ...*session) *host {
 	spec := sessions[0].spec()
 	if pool {
 		e.pools++
-		spec = Spec{Name: fmt.Sprintf("pool %d", e.pools)}
+		spec = Spec{Name: fmt.Sprintf("pool %d", e.pools), Role: Serves}
 	}
 	h := newHost(e, spec, pool)
 	for _, s := range sessions {

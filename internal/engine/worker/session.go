@@ -1,6 +1,7 @@
 package worker
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"path/filepath"
@@ -33,6 +34,8 @@ type session struct {
 	quarantine quarantine
 	trial      trial
 	limits     limits
+	// threads is how many the runtime starts for the model.
+	threads int
 
 	// mu is held for reading by Run and for writing by Close, which so waits for running
 	// calls.
@@ -56,7 +59,20 @@ func (s *session) Screen(ctx context.Context, inputs []tensor.Tensor) error {
 // spec describes a process for the model alone.
 func (s *session) spec() Spec {
 	dir := filepath.Dir(s.request.Path)
-	return Spec{Name: dir, Dir: dir, MemoryLimit: s.request.Options.MemoryLimit}
+	return Spec{Name: dir, Dir: dir, Role: Serves, MemoryLimit: s.request.Options.MemoryLimit}
+}
+
+// takeThreads takes the model's threads from the total. Without room the model has none.
+func (s *session) takeThreads() {
+	o := &s.request.Options
+	o.IntraOpThreads = cmp.Or(o.IntraOpThreads, s.engine.options.Totals.DefaultThreads)
+	n := poolThreads(*o)
+	if s.engine.threads.take(n) {
+		s.threads = n
+		return
+	}
+	s.engine.options.Logger.Warn("a model runs without threads of its own: those of all models have reached their total", "path", s.request.Path, "wanted", n, "total", s.engine.threads.limit)
+	o.IntraOpThreads, o.Parallel = 1, false
 }
 
 // load loads the model into a host.
@@ -140,6 +156,7 @@ func (s *session) Close() error {
 		s.closed = true
 		s.trial.close()
 		s.engine.leave(s)
+		s.engine.threads.put(s.threads)
 	}
 	return nil
 }

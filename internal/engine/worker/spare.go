@@ -36,7 +36,7 @@ func (s *spare) keep() {
 	ready := make(chan prepared, 1)
 	s.ready = ready
 	spec := s.host.spec
-	spec.Name += " (spare)"
+	spec.Name, spec.Role = spec.Name+" (spare)", Spare
 	go func() {
 		p, places, err := s.host.prepare(spec)
 		ready <- prepared{p, places, err}

@@ -4,8 +4,10 @@ import "sync/atomic"
 
 // Stats are counts of an engine since it was made.
 type Stats struct {
-	// Workers is the number of workers that serve, without spares and those for suspects.
+	// Workers is the number of workers that serve, without Spares and Trials.
 	Workers int
+	// Spares and Trials are the numbers of processes in these roles.
+	Spares, Trials int
 	// Deaths counts the workers that died, except those that were no longer needed. Killed
 	// are those among them that the server ended, for a limit of time or memory.
 	Deaths, Killed uint64
@@ -18,10 +20,24 @@ type counters struct{ deaths, killed, blamed atomic.Uint64 }
 
 // Stats returns the present counts. It is safe for concurrent use.
 func (e *Engine) Stats() Stats {
-	return Stats{
-		Workers: len(e.processes()),
+	serving := make(map[Process]bool)
+	for _, p := range e.processes() {
+		serving[p] = true
+	}
+	stats := Stats{
+		Workers: len(serving),
 		Deaths:  e.counters.deaths.Load(), Killed: e.counters.killed.Load(), Blamed: e.counters.blamed.Load(),
 	}
+	for p, spec := range e.running.list() {
+		switch {
+		case serving[p]:
+		case spec.Role == Spare:
+			stats.Spares++
+		case spec.Role == Trial:
+			stats.Trials++
+		}
+	}
+	return stats
 }
 
 // MemoryBytes returns the memory of the workers that serve; what they share with each other

@@ -76,7 +76,7 @@ var errCulpritLeft = errors.New("the model that ended the worker was given its o
 // before. A model of a pool that cannot be loaded gets a worker of its own, whose start is
 // repeated until it can; if the process dies of it, the others start again without it.
 func (h *host) prepare(spec Spec) (Process, map[*session]place, error) {
-	p, err := h.engine.start(h.ctx, spec)
+	p, err := h.engine.running.add(h.ctx, spec)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -9,69 +9,103 @@ import (
 	"github.com/tensorwire/tensorwire/internal/base/tensor"
 	"github.com/tensorwire/tensorwire/internal/engine"
 	"github.com/tensorwire/tensorwire/internal/engine/worker/process"
+	"github.com/tensorwire/tensorwire/internal/telemetry"
 )
+
+// maxSuspectTime is how long a suspect may run alone while other suspects wait: one that does not
+// end leaves the processes to them. Without others the limit is that of all runs.
+const maxSuspectTime = 10 * time.Second
 
 // trial runs suspects of one model, one at a time, in a process with this model alone. The
 // process starts with the first suspect, and ends when it has not been used for a while.
 type trial struct {
 	session *session
-	// turn has a token while a suspect runs, or while the idle process is ended. It guards
-	// the fields below.
-	turn    chan struct{}
+	busy    bool // it has an owner; the queue guards it
+
+	// What follows is the owner's.
 	process Process // nil: none
 	id      uint64
 	idle    *time.Timer
-	closed  bool
 }
 
 func (t *trial) init(s *session) {
-	t.session, t.turn = s, make(chan struct{}, 1)
+	t.session = s
 	t.idle = time.AfterFunc(time.Hour, t.endIdle)
 	t.idle.Stop()
 }
 
+func (t *trial) queue() *trialQueue { return t.session.engine.trials }
+
 // run runs a suspect. death is set if the process died of it.
 func (t *trial) run(ctx context.Context, inputs []tensor.Tensor) (_ *engine.Result, death *process.Death, _ error) {
-	select {
-	case t.turn <- struct{}{}:
-		defer func() { <-t.turn }()
-	case <-ctx.Done():
-		return nil, nil, context.Cause(ctx)
+	if err := t.queue().acquire(ctx, t, telemetry.Peer(ctx)); err != nil {
+		return nil, nil, err
 	}
-	if t.closed {
-		return nil, nil, engine.ErrClosed
-	}
+	defer t.queue().release(t)
+	t.idle.Stop()
 	if err := t.start(ctx); err != nil {
 		return nil, nil, err
 	}
 	p := t.process
-	result, err := t.session.runIn(ctx, p, t.id, inputs)
+	result, err := t.runAlone(ctx, inputs)
 	if !errors.Is(err, engine.ErrCrashed) {
-		t.rest()
+		t.idle.Reset(t.session.engine.options.TrialIdle)
 		return result, nil, err
 	}
 	<-p.Done()
 	t.end()
+	if errors.Is(p.Death(), errSuspectTime) {
+		return nil, nil, errSuspectTime
+	}
 	return nil, p.Death(), err
+}
+
+// errSuspectTime is the error of a suspect that others wait for.
+var errSuspectTime = fmt.Errorf("%w: the worker of the model ended while it ran this request, which then ran alone for %v while other such requests waited: send it again, or a smaller one", engine.ErrTimeLimit, maxSuspectTime)
+
+// runAlone runs a suspect in the process, up to maxSuspectTime while others wait.
+func (t *trial) runAlone(ctx context.Context, inputs []tensor.Tensor) (*engine.Result, error) {
+	p := t.process
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	ended := make(chan struct{})
+	defer close(ended)
+	go func() {
+		const look = time.Second
+		for wait := maxSuspectTime; ; wait = look {
+			select {
+			case <-time.After(wait):
+			case <-ended:
+				return
+			}
+			if t.queue().contended() {
+				break
+			}
+		}
+		cancel(errSuspectTime)
+		select {
+		case <-time.After(killGrace):
+			p.Kill(errSuspectTime)
+		case <-ended:
+		}
+	}()
+	result, err := t.session.runIn(ctx, p, t.id, inputs)
+	if err != nil && !errors.Is(err, engine.ErrCrashed) && context.Cause(ctx) == errSuspectTime { //nolint:errorlint // it is this call's own
+		return nil, errSuspectTime
+	}
+	return result, err
 }
 
 // start makes sure that a process has the model.
 func (t *trial) start(ctx context.Context) error {
-	t.idle.Stop()
 	if t.process != nil {
 		if !isDead(t.process) {
-			t.session.engine.trials.use(t)
 			return nil
 		}
 		t.end()
 	}
-	e := t.session.engine
-	if err := e.trials.acquire(ctx); err != nil {
-		return err
-	}
 	p, err := startTrial(ctx, t.session)
 	if err != nil {
-		e.trials.release(t)
 		return fmt.Errorf("start a worker for one request: %w", err)
 	}
 	t.process = p
@@ -85,10 +119,10 @@ func (t *trial) start(ctx context.Context) error {
 // wait.
 func startTrial(ctx context.Context, s *session) (p Process, err error) {
 	spec := s.spec()
-	spec.Name += " (one request)"
+	spec.Name, spec.Role = spec.Name+" (one request)", Trial
 	wait := backoff{}
 	for range maxRestarts {
-		if p, err = s.engine.start(ctx, spec); err == nil {
+		if p, err = s.engine.running.add(ctx, spec); err == nil {
 			return p, nil
 		}
 		if !wait.sleep(ctx, 0, nil) {
@@ -103,41 +137,19 @@ func (t *trial) end() {
 	if t.process != nil {
 		end(t.process)
 		t.process = nil
-		t.session.engine.trials.release(t)
 	}
-}
-
-// rest keeps the process for the next suspect, unless one of another model waits.
-func (t *trial) rest() {
-	if !t.session.engine.trials.keep(t) {
-		t.end()
-		return
-	}
-	t.idle.Reset(t.session.engine.options.TrialIdle)
-}
-
-// endAfterUse ends the process as soon as it is not in use.
-func (t *trial) endAfterUse() {
-	t.turn <- struct{}{}
-	t.end()
-	<-t.turn
 }
 
 // endIdle ends a process that was not used for a while.
 func (t *trial) endIdle() {
-	select {
-	case t.turn <- struct{}{}:
+	if t.queue().takeIdle(t) {
 		t.end()
-		<-t.turn
-	default: // it is in use
+		t.queue().release(t)
 	}
 }
 
 // close ends the process for good. No suspect runs any more.
 func (t *trial) close() {
-	t.turn <- struct{}{}
-	t.closed = true
 	t.idle.Stop()
-	t.end()
-	<-t.turn
+	t.queue().retire(t)
 }

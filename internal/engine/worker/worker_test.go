@@ -279,7 +279,7 @@ func TestStartsAreRepeated(t *testing.T) {
 		if err := s.(engine.HealthReporter).Failing(); !errors.Is(err, engine.ErrNoProcess) {
 			t.Errorf("failing: %v", err)
 		}
-		if list := e.List(); len(list) != 1 || list[0].PID != 0 || list[0].Reason != "no more processes" {
+		if list := e.List(); len(list) != 1 || list[0].PID != 0 || list[0].Cause != "no more processes" || strings.Contains(list[0].Reason, "no more") || !strings.Contains(list[0].Reason, "log has the reason") {
 			t.Errorf("%+v", list)
 		}
 		f.refuse.Store(false)

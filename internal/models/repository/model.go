@@ -186,10 +186,14 @@ func (v *Version[S]) Wanted() bool {
 }
 
 // Condition returns the state as clients see it, and the reason for it: a version that
-// keeps failing is Unavailable until it has recovered.
+// keeps failing is Unavailable until it has recovered. One whose worker starts again is Ready,
+// since requests wait, and has the reason of that.
 func (v *Version[S]) Condition() (State, string) {
 	if err := v.Failing(); err != nil {
 		return Unavailable, err.Error()
+	}
+	if worker, ok := v.Worker(); ok && worker.PID == 0 && v.Reason == "" {
+		return v.State, worker.Reason
 	}
 	return v.State, v.Reason
 }

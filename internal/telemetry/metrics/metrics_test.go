@@ -60,7 +60,7 @@ func TestLoadsAndStatesAreExported(t *testing.T) {
 	m := metrics.New(func() []metrics.Model { return nil })
 	m.Loads(&loads)
 	m.States(func() []metrics.State {
-		return []metrics.State{{Model: "a", Version: "1", Ready: true, LoadFailed: true}, {Model: "b", Version: "2", Unhealthy: true}, {Model: "empty", LoadFailed: true}}
+		return []metrics.State{{Model: "a", Version: "1", Ready: true, LoadFailed: true, Worker: &metrics.Worker{PID: 42, Restarts: 3}}, {Model: "b", Version: "2", Unhealthy: true}, {Model: "empty", LoadFailed: true}}
 	})
 	scrape := func() string {
 		answer := httptest.NewRecorder()
@@ -82,6 +82,8 @@ func TestLoadsAndStatesAreExported(t *testing.T) {
 		`tensorwire_model_ready{model="a",version="1"} 1`,
 		`tensorwire_model_unhealthy{model="a",version="1"} 0`,
 		`tensorwire_model_load_failed{model="a",version="1"} 1`,
+		`tensorwire_model_worker_pid{model="a",version="1"} 42`,
+		`tensorwire_model_worker_restarts_total{model="a",version="1"} 3`,
 		`tensorwire_model_ready{model="b",version="2"} 0`,
 		`tensorwire_model_unhealthy{model="b",version="2"} 1`,
 		`tensorwire_model_load_failed{model="empty",version=""} 1`,

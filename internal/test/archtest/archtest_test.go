@@ -50,6 +50,7 @@ var layers = []string{
 var leaves = map[string][]string{
 	"internal/base/bytesize":     nil,
 	"internal/base/callctx":      nil,
+	"internal/base/children":     nil,
 	"internal/base/filelock":     nil,
 	"internal/base/modelformat":  nil,
 	"internal/base/setting":      nil,

@@ -29,6 +29,7 @@ type Budget struct {
 	// were revoked and have not ended hold.
 	first, last *Transfer
 	freeing     int64
+	trimmer     trimmer
 }
 
 // New returns an empty budget of limit bytes. 0 has no limit, but counts.
@@ -155,6 +156,7 @@ func (b *Budget) fitsLocked(n int64) bool { return b.limit == 0 || n <= b.limit-
 func (b *Budget) takeLocked(a *Account, n int64) {
 	b.used += n
 	b.peak = max(b.peak, b.used)
+	b.trimmer.tookLocked(b.used)
 	a.total += n
 	a.conn.held += n
 	a.conn.peer.held += n
@@ -172,5 +174,6 @@ func (b *Budget) giveLocked(a *Account, n int64) {
 	if a.revoked {
 		b.freeing -= n
 	}
+	b.trimmer.gaveLocked(b)
 	b.forgetLocked(a.conn.peer)
 }

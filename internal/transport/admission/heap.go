@@ -20,12 +20,13 @@ const (
 // a function that restores the former values. The limit is 1.5 times the budget: the excess is for
 // decoded images and garbage. By default the budget is half of the
 // memory, which leaves a quarter for memory outside of Go: ONNX Runtime with the models' weights
-// and its arenas. The GC percent bounds garbage by the unused part of the budget.
+// and its arenas. The GC percent bounds garbage by the unused part of the budget. What large
+// requests have used returns to the system trimDelay after they have ended.
 //
 // The soft limit stays unchanged if the budget has no limit or getenv returns a GOMEMLIMIT, and
 // the GC percent if it returns a GOGC. There is one heap: it is tuned for one budget at a time.
 func TuneHeap(b *Budget, getenv func(string) string) (restore func()) {
-	var undo []func()
+	undo := []func(){ReturnMemory(b)}
 	limit := b.Limit()
 	if getenv("GOGC") == "" {
 		ballast := make([]byte, heapBallast)

@@ -25,7 +25,7 @@ func limitBodies(streaming map[string]bool, options Options) func(http.Handler) 
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { //nolint:contextcheck // observe derives it from the request's
 			e, r := observe(w, r)
-			e.pace.init(e.ResponseWriter, r, options)
+			e.pace.init(e.ResponseWriter, r, &e.writes, options)
 			defer e.pace.stop()
 			if r.Body == nil || r.Body == http.NoBody {
 				next.ServeHTTP(e, r)

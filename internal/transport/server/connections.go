@@ -21,7 +21,7 @@ type connections struct {
 	encrypted      bool
 
 	mu      sync.Mutex
-	open    int
+	open    map[*connection]struct{}
 	peers   map[netip.Addr]int
 	refused uint64
 	answers chan struct{} // a slot for each refusal that is answered
@@ -34,7 +34,7 @@ const maxAnswers = 64
 func newConnections(encrypted bool, options Options) *connections {
 	return &connections{
 		limit: options.MaxConnections, perPeer: options.MaxConnectionsPerPeer, budget: options.Budget, encrypted: encrypted,
-		peers: map[netip.Addr]int{}, answers: make(chan struct{}, maxAnswers),
+		open: map[*connection]struct{}{}, peers: map[netip.Addr]int{}, answers: make(chan struct{}, maxAnswers),
 	}
 }
 
@@ -42,29 +42,46 @@ func newConnections(encrypted bool, options Options) *connections {
 func (c *connections) count() (open int, refused uint64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.open, c.refused
+	return len(c.open), c.refused
 }
 
-// admit counts a new connection. It returns false above the limits.
-func (c *connections) admit(peer netip.Addr) bool {
+// admit returns a new connection, which is counted until it is closed. It returns nil above the
+// limits.
+func (c *connections) admit(tcp *net.TCPConn) *connection {
+	peer := admission.PeerOf(tcp.RemoteAddr())
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.limit >= 0 && c.open >= c.limit || c.perPeer >= 0 && c.peers[peer] >= c.perPeer {
+	if c.limit >= 0 && len(c.open) >= c.limit || c.perPeer >= 0 && c.peers[peer] >= c.perPeer {
 		c.refused++
-		return false
+		return nil
 	}
-	c.open++
+	admitted := &connection{TCPConn: tcp, connections: c, peer: peer, share: c.budget.Connect(peer)}
+	if !c.encrypted {
+		admitted.framing = newFraming()
+	}
+	c.open[admitted] = struct{}{}
 	c.peers[peer]++
-	return true
+	return admitted
 }
 
-func (c *connections) closed(peer netip.Addr) {
+func (c *connections) closed(nc *connection) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.open--
-	if c.peers[peer]--; c.peers[peer] == 0 {
-		delete(c.peers, peer)
+	delete(c.open, nc)
+	if c.peers[nc.peer]--; c.peers[nc.peer] == 0 {
+		delete(c.peers, nc.peer)
 	}
+}
+
+// acked returns a sum that changes when a client has acknowledged more of what it was sent.
+func (c *connections) acked() uint64 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	sum := uint64(0)
+	for nc := range c.open {
+		sum += acked(nc.TCPConn)
+	}
+	return sum
 }
 
 // limitedListener is a listener with the limits of its endpoint. net/http retries errors of Accept
@@ -85,20 +102,11 @@ func (l *limitedListener) Accept() (net.Conn, error) {
 		if !ok {
 			return nc, nil
 		}
-		peer := admission.PeerOf(tcp.RemoteAddr())
-		if l.connections.admit(peer) {
-			return l.connections.wrap(tcp, peer), nil
+		if admitted := l.connections.admit(tcp); admitted != nil {
+			return admitted, nil
 		}
 		l.connections.refuse(tcp)
 	}
-}
-
-func (c *connections) wrap(tcp *net.TCPConn, peer netip.Addr) *connection {
-	nc := &connection{TCPConn: tcp, connections: c, peer: peer, share: c.budget.Connect(peer)}
-	if !c.encrypted {
-		nc.framing = newFraming()
-	}
-	return nc
 }
 
 // tooManyConnections is the response to a connection above the limits.
@@ -155,7 +163,7 @@ func (c *connection) Close() error {
 	err := c.TCPConn.Close()
 	c.once.Do(func() {
 		c.share.Close()
-		c.connections.closed(c.peer)
+		c.connections.closed(c)
 	})
 	return err
 }

@@ -27,6 +27,7 @@ type exchange struct {
 	bytesOut int64 // of the body
 	body     countedBody
 	pace     writePace
+	writes   writes
 	id       [1]string // memory of the response's header field
 }
 
@@ -57,7 +58,9 @@ func (e *exchange) Write(p []byte) (int, error) {
 	if e.pace.paces(len(p)) {
 		write = e.pace.write
 	}
+	e.writes.begin()
 	n, err := write(p)
+	e.writes.end()
 	e.bytesOut += int64(n)
 	return n, err
 }
@@ -66,6 +69,8 @@ func (e *exchange) Write(p []byte) (int, error) {
 func (e *exchange) Flush() {
 	e.begin()
 	e.pace.allow(heldBytes)
+	e.writes.begin()
+	defer e.writes.end()
 	if f, ok := e.ResponseWriter.(http.Flusher); ok {
 		f.Flush()
 		return

@@ -31,6 +31,7 @@ type Endpoint struct {
 // Server serves its endpoints.
 type Server struct {
 	lifecycle *telemetry.Lifecycle
+	log       *slog.Logger
 	endpoints []*endpoint
 }
 
@@ -39,6 +40,7 @@ type endpoint struct {
 	Endpoint
 	http        *http.Server
 	connections *connections
+	exchanges   *exchanges
 	// http2 has the connections of HTTP/2, which http does not know; nil: http has them.
 	http2 *h2.Server
 }
@@ -46,7 +48,7 @@ type endpoint struct {
 // New returns a server of endpoints. It does not serve yet. Shutdown drains lifecycle.
 func New(lifecycle *telemetry.Lifecycle, options Options, endpoints ...Endpoint) (*Server, error) {
 	options = options.withDefaults()
-	s := &Server{lifecycle: lifecycle}
+	s := &Server{lifecycle: lifecycle, log: options.Logger}
 	for _, e := range endpoints {
 		built, err := newEndpoint(e, options)
 		if err != nil {
@@ -69,8 +71,9 @@ func newEndpoint(e Endpoint, options Options) (*endpoint, error) {
 	if err != nil {
 		return nil, err
 	}
-	built := &endpoint{Endpoint: e, connections: newConnections(e.TLS != nil, options), http: &http.Server{
-		Handler:           closeAmbiguous(handler),
+	running := &exchanges{}
+	built := &endpoint{Endpoint: e, connections: newConnections(e.TLS != nil, options), exchanges: running, http: &http.Server{
+		Handler:           running.track(closeAmbiguous(handler)),
 		TLSConfig:         e.TLS,
 		ReadHeaderTimeout: options.HeaderTimeout,
 		IdleTimeout:       options.IdleTimeout,
@@ -142,9 +145,14 @@ func (s *Server) Connections() (open int, refused uint64) {
 // endpoint after the other, in the order of New: it closes its listeners, sends GOAWAY on HTTP/2
 // connections, and waits for the requests in flight. An endpoint for probes and metrics comes
 // last, so that it answers during the drain. When ctx ends first, Shutdown cuts the requests
-// off and returns ctx's error.
+// off and returns ctx's error. Clients that do not read their responses are not waited for
+// longer than maxUnreadGrace, and are no error.
 func (s *Server) Shutdown(ctx context.Context) error {
 	s.lifecycle.Drain()
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	watch := &unreadWatch{endpoints: s.endpoints}
+	go watch.run(ctx, cancel)
 	var errs []error
 	for _, e := range s.endpoints {
 		errs = append(errs, e.shutdown(ctx))
@@ -152,6 +160,11 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	err := errors.Join(errs...)
 	if err == nil {
 		return nil
+	}
+	if ctx.Err() != nil && watch.unread.Load() {
+		open, _ := s.Connections()
+		s.log.Warn("connections are closed whose clients do not read their responses", "connections", open)
+		err = nil
 	}
 	return errors.Join(err, s.close())
 }

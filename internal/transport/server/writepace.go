@@ -37,6 +37,7 @@ const (
 // It belongs to the handler's goroutine, except for Interrupt.
 type writePace struct {
 	to       http.ResponseWriter
+	writes   *writes
 	account  *admission.Account // nil: the response holds no memory
 	transfer admission.Transfer
 	http1    bool
@@ -50,7 +51,8 @@ type writePace struct {
 	over        bool // the handler has returned: deadlines must not be set any more
 }
 
-func (p *writePace) init(w http.ResponseWriter, r *http.Request, options Options) {
+func (p *writePace) init(w http.ResponseWriter, r *http.Request, writes *writes, options Options) {
+	p.writes = writes
 	p.to, p.http1, p.grace, p.rate = w, r.ProtoMajor == 1, options.TransferGrace, options.MinWriteRate
 	p.left, p.piece = p.grace, firstPiece
 }
@@ -115,6 +117,7 @@ func (p *writePace) writePiece(b []byte) (int, error) {
 	n, err := p.to.Write(b)
 	took := time.Since(began)
 	p.transfer.Moved(n)
+	p.writes.moved()
 	p.left = min(p.grace, p.left+timeFor(int64(n), p.rate)-took)
 	if p.piece = firstPiece; took < quickly {
 		p.piece = min(max(4*len(b), firstPiece), maxPiece)

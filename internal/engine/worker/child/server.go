@@ -4,12 +4,15 @@ import (
 	"context"
 	"errors"
 	"io"
+	"runtime"
+	"runtime/debug"
 	"sync"
 
 	"github.com/tensorwire/tensorwire/internal/base/tensor"
 	"github.com/tensorwire/tensorwire/internal/engine"
 	"github.com/tensorwire/tensorwire/internal/engine/worker/control"
 	"github.com/tensorwire/tensorwire/internal/engine/worker/errcode"
+	"github.com/tensorwire/tensorwire/internal/transport/admission"
 )
 
 // server answers the requests of the control socket, each in a goroutine of its own, and
@@ -17,6 +20,8 @@ import (
 type server struct {
 	conn   *control.Conn
 	loader Loader
+	// memory counts what large runs use.
+	memory *admission.Budget
 
 	mu       sync.RWMutex
 	sessions map[uint64]engine.Session     // by the ID of their load
@@ -24,7 +29,9 @@ type server struct {
 }
 
 func newServer(conn *control.Conn, loader Loader) *server {
-	return &server{conn: conn, loader: loader, sessions: map[uint64]engine.Session{}, loads: map[uint64]context.CancelFunc{}}
+	memory := admission.New(0)
+	admission.ReturnMemory(memory) // until the process ends
+	return &server{conn: conn, loader: loader, memory: memory, sessions: map[uint64]engine.Session{}, loads: map[uint64]context.CancelFunc{}}
 }
 
 // serve reads requests until the server closes the socket.
@@ -53,6 +60,11 @@ func (s *server) handle(request control.Request) {
 		go s.unload(request.ID, request.Unload.Session)
 	case request.Profile != nil:
 		go s.profile(request.ID, request.Profile)
+	case request.Ping != nil:
+		go s.answer(control.Response{ID: request.ID}) // the server may not read at once
+	case request.Share != nil:
+		setShare(request.Share)
+		go s.answer(control.Response{ID: request.ID})
 	case request.Cancel != nil:
 		s.mu.RLock()
 		cancel := s.loads[request.Cancel.Request]
@@ -60,6 +72,17 @@ func (s *server) handle(request control.Request) {
 		if cancel != nil {
 			cancel()
 		}
+	}
+}
+
+// setShare sets Go's limits. GOMAXPROCS is set only where it differs, since that stops all
+// goroutines for a moment.
+func setShare(share *control.Share) {
+	if share.MaxProcs > 0 && share.MaxProcs != runtime.GOMAXPROCS(0) {
+		runtime.GOMAXPROCS(share.MaxProcs)
+	}
+	if share.GoMemoryLimit > 0 {
+		debug.SetMemoryLimit(share.GoMemoryLimit)
 	}
 }
 
@@ -110,5 +133,25 @@ func (s *server) run(ctx context.Context, id uint64, inputs []tensor.Tensor) (*e
 	if session == nil {
 		return nil, engine.ErrClosed
 	}
-	return session.Run(ctx, inputs)
+	result, err := session.Run(ctx, inputs)
+	if err == nil {
+		s.ran(result)
+	}
+	return result, err
+}
+
+// largeOutputs is the size of outputs, in bytes, from which their memory is returned. Others are
+// collected in the course of later runs.
+const largeOutputs = 32 << 20
+
+// ran makes the memory of a large run return to the system some time after it. The runtime's
+// outputs are on Go's heap, which an idle process does not collect for minutes.
+func (s *server) ran(result *engine.Result) {
+	bytes := int64(0)
+	for i := range result.Outputs {
+		bytes += int64(len(result.Outputs[i].Data))
+	}
+	if bytes >= largeOutputs && s.memory.TryReserve(bytes) {
+		s.memory.Release(bytes)
+	}
 }

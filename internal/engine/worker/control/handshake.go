@@ -7,7 +7,7 @@ import (
 
 // Protocol is the number of this package's protocol. It changes with every change of a
 // message, so that builds without a version do not talk past each other.
-const Protocol = 1
+const Protocol = 2
 
 // The handshake: the worker writes Hello, the server Setup, the worker Ready.
 

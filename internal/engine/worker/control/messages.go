@@ -17,6 +17,8 @@ type Request struct {
 	Unload  *Unload  `json:",omitempty"`
 	Profile *Profile `json:",omitempty"`
 	Cancel  *Cancel  `json:",omitempty"`
+	Ping    *Ping    `json:",omitempty"`
+	Share   *Share   `json:",omitempty"`
 }
 
 // Load loads a model. Its session gets the ID of the request.
@@ -41,6 +43,16 @@ type Profile struct {
 
 // Cancel ends the context of an earlier Load, whose response still comes.
 type Cancel struct{ Request uint64 }
+
+// Ping asks whether the worker answers. Its Response is empty.
+type Ping struct{}
+
+// Share sets what the worker's Go code may use: GOMAXPROCS, and GOMEMLIMIT in bytes. 0 changes
+// nothing. Its Response is empty.
+type Share struct {
+	MaxProcs      int
+	GoMemoryLimit int64
+}
 
 // Response answers the Request with its ID.
 type Response struct {

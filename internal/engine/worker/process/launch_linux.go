@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/tensorwire/tensorwire/internal/base/children"
 	"github.com/tensorwire/tensorwire/internal/engine/worker/control"
 )
 
@@ -43,7 +44,7 @@ func launch(o *Options, data []*os.File) (*launched, error) {
 			return err
 		}
 		l.cmd = command(o, outputEnd, append(inherited[:2:2], data...))
-		return l.cmd.Start()
+		return children.Start(l.cmd)
 	}()
 	for _, end := range append(inherited, outputEnd) {
 		if end != nil {
@@ -69,11 +70,11 @@ func command(o *Options, output *os.File, files []*os.File) *exec.Cmd {
 // environment returns the environment of the worker. It has no secrets of the server's.
 func environment(o *Options) []string {
 	env := []string{control.Variable + "=1"}
-	if o.MaxProcs > 0 {
-		env = append(env, "GOMAXPROCS="+strconv.Itoa(o.MaxProcs))
+	if o.Share.MaxProcs > 0 {
+		env = append(env, "GOMAXPROCS="+strconv.Itoa(o.Share.MaxProcs))
 	}
-	if o.GoMemoryLimit > 0 {
-		env = append(env, "GOMEMLIMIT="+strconv.FormatInt(o.GoMemoryLimit, 10))
+	if o.Share.GoMemoryLimit > 0 {
+		env = append(env, "GOMEMLIMIT="+strconv.FormatInt(o.Share.GoMemoryLimit, 10))
 	}
 	// The runtime's library may need others, such as CUDA's.
 	if path, ok := os.LookupEnv("LD_LIBRARY_PATH"); ok {
@@ -108,7 +109,7 @@ func (l *launched) waitExit() {
 // reap frees the zombie and returns how the process ended; nil if something else in this
 // program has reaped it.
 func (l *launched) reap() *os.ProcessState {
-	_ = l.cmd.Wait() // an error is an exit code or a signal, which the state has
+	_ = children.Wait(l.cmd) // an error is an exit code or a signal, which the state has
 	return l.cmd.ProcessState
 }
 

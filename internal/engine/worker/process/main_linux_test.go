@@ -9,6 +9,8 @@ import (
 	"log/slog"
 	"os"
 	"os/exec"
+	"runtime"
+	"runtime/debug"
 	"strconv"
 	"strings"
 	"sync"
@@ -83,6 +85,7 @@ func badWorker(mode string) int {
 	_ = conn.Read(&setup)
 	_ = conn.Write(control.Ready{Runtime: "1"})
 	switch mode {
+	case "deaf": // sleeps
 	case "unasked response":
 		_ = conn.Write(control.Response{ID: 99})
 	case "garbage":
@@ -91,6 +94,9 @@ func badWorker(mode string) int {
 		_, _ = file.WriteString("\xff\xff\xff\xff")
 	case "closed socket":
 		_ = unix.Shutdown(control.SocketFile, unix.SHUT_RDWR)
+	case "busy":
+		for n := uint64(1); n != 0; n += 2 { // odd, so it does not end
+		}
 	case "bad signature", "bad code":
 		var request control.Request
 		_ = conn.Read(&request)
@@ -129,6 +135,8 @@ func (fake) Load(ctx context.Context, platform, path string, _ engine.LoadOption
 		die("SIGSEGV")
 	case "large":
 		return &session{path: path, output: strings.Repeat("x", 3<<20)}, nil
+	case "share":
+		return &session{path: path, output: fmt.Sprintf("%d %d", runtime.GOMAXPROCS(0), debug.SetMemoryLimit(-1))}, nil
 	case "open sessions":
 		return &session{path: path, output: strconv.Itoa(open.count())}, nil
 	}
@@ -191,6 +199,11 @@ func (s *session) Run(ctx context.Context, inputs []tensor.Tensor) (*engine.Resu
 		<-ctx.Done()
 	case "bad input":
 		return nil, fmt.Errorf("%w: of the test", engine.ErrBadInput)
+	case "large output":
+		result = make([]byte, 64<<20)
+		for i := 0; i < len(result); i += 4096 {
+			result[i] = 1
+		}
 	case "echo":
 		result = inputs[0].Data
 	case "":

@@ -3,6 +3,7 @@ package process_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"strconv"
 	"strings"
@@ -17,6 +18,22 @@ import (
 func alive(pid int) bool {
 	status, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/status")
 	return err == nil && !strings.Contains(string(status), "State:\tZ")
+}
+
+// An idle worker returns the memory of a large run to the system.
+func TestMemoryOfLargeOutputsReturns(t *testing.T) {
+	p := start(t, process.Options{})
+	id := load(t, p, "x")
+	if text, err := run(t.Context(), p, id, "large output"); err != nil || len(text) != 64<<20 {
+		t.Fatal(len(text), err)
+	}
+	until(t, "less than 48 MiB", func() bool {
+		var kilobytes int
+		if _, err := fmt.Sscan(field(t, p.PID(), "status", "RssAnon:"), &kilobytes); err != nil {
+			t.Fatal(err)
+		}
+		return kilobytes < 48<<10
+	})
 }
 
 func TestMemoryLimit(t *testing.T) {

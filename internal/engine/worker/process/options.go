@@ -33,10 +33,8 @@ type Options struct {
 	// loaded: absolute, without symbolic links (see [Readable]).
 	ReadPaths []string
 
-	// MaxProcs and GoMemoryLimit are GOMAXPROCS and GOMEMLIMIT (bytes) of the worker, for
-	// its own Go code. 0: Go's defaults.
-	MaxProcs      int
-	GoMemoryLimit int64
+	// Share is what the worker's own Go code may use at first; see Process.SetShare.
+	Share Share
 	// MemoryLimit bounds the worker's memory in bytes, shared memory in proportion (PSS). A
 	// worker that exceeds it is killed with engine.ErrOutOfMemory. Private memory is also
 	// bounded by the kernel, DataMargin above it: an allocation beyond that fails in the
@@ -50,6 +48,11 @@ type Options struct {
 	// ReadyTimeout bounds the time after that until the runtime's library is loaded.
 	// 0: 1 minute.
 	ReadyTimeout time.Duration
+
+	// PingInterval is the time between two pings, 0: 1 second. A worker that answers none for
+	// PingTicks intervals, and does not compute meanwhile, is killed with ErrUnresponsive. 0: 4.
+	PingInterval time.Duration
+	PingTicks    int
 
 	// Logger receives the worker's output and its start. nil: they are discarded.
 	Logger *slog.Logger
@@ -70,6 +73,8 @@ func (o Options) withDefaults() Options {
 	o.MemoryInterval = cmp.Or(o.MemoryInterval, time.Second)
 	o.HelloTimeout = cmp.Or(o.HelloTimeout, 10*time.Second)
 	o.ReadyTimeout = cmp.Or(o.ReadyTimeout, time.Minute)
+	o.PingInterval = cmp.Or(o.PingInterval, time.Second)
+	o.PingTicks = cmp.Or(o.PingTicks, 4)
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}

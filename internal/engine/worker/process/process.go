@@ -36,6 +36,7 @@ type Process struct {
 	calls  map[uint64]*call // requests without a response
 
 	outputDone chan struct{} // closed when all output has been read
+	deaf       chan struct{} // closed when no more responses are read
 	death      *Death        // set before done is closed
 	done       chan struct{}
 }
@@ -54,7 +55,7 @@ type Info struct {
 // A program that is no worker is an ErrNotWorker, one of another version an ErrVersion.
 func Start(ctx context.Context, o Options) (*Process, error) {
 	o = o.withDefaults()
-	p := &Process{options: o, calls: map[uint64]*call{}, outputDone: make(chan struct{}), done: make(chan struct{})}
+	p := &Process{options: o, calls: map[uint64]*call{}, outputDone: make(chan struct{}), deaf: make(chan struct{}), done: make(chan struct{})}
 	o.Channel.Broken = p.Kill
 	var err error
 	if p.data, err = channel.Listen(o.Slots, o.Channel); err != nil {
@@ -79,6 +80,7 @@ func Start(ctx context.Context, o Options) (*Process, error) {
 		return nil, p.explain(err)
 	}
 	go p.receive() //nolint:contextcheck // ctx bounds the start, and receive ends with the process
+	go p.watchLife() //nolint:contextcheck // as receive
 	if o.MemoryLimit > 0 {
 		go p.watchMemory()
 	}
@@ -176,8 +178,18 @@ func (p *Process) reap() {
 	close(p.done)
 }
 
-// receive delivers the responses of the worker until its socket closes.
+// receive delivers the responses of the worker until its socket closes, and then kills a worker
+// that does not exit.
 func (p *Process) receive() {
+	if err := p.deliverAll(); err != nil {
+		p.awaitExit(err)
+	}
+}
+
+// deliverAll delivers responses until the socket closes, whose error it returns, or until the
+// worker breaks the protocol, and is killed.
+func (p *Process) deliverAll() error {
+	defer close(p.deaf)
 	for {
 		var response control.Response
 		err := p.conn.Read(&response)
@@ -188,10 +200,9 @@ func (p *Process) receive() {
 		case err == nil:
 		case errors.Is(err, control.ErrFrame), errors.Is(err, channel.ErrProtocol):
 			p.Kill(fmt.Errorf("%w: %w", channel.ErrProtocol, err))
-			return
+			return nil
 		default: // the socket is closed, at the latest by reap
-			p.awaitExit(err)
-			return
+			return err
 		}
 	}
 }

@@ -52,7 +52,7 @@ func TestWorkersAreConfined(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	p := start(t, process.Options{MaxProcs: 3, GoMemoryLimit: 64 << 20})
+	p := start(t, process.Options{Share: process.Share{MaxProcs: 3, GoMemoryLimit: 64 << 20}})
 	load(t, p, "x") // native code may have started threads
 
 	environment := strings.Split(strings.TrimRight(proc(t, p.PID(), "environ"), "\x00"), "\x00")
