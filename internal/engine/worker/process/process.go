@@ -79,7 +79,7 @@ func Start(ctx context.Context, o Options) (*Process, error) {
 		<-p.done
 		return nil, p.explain(err)
 	}
-	go p.receive() //nolint:contextcheck // ctx bounds the start, and receive ends with the process
+	go p.receive()   //nolint:contextcheck // ctx bounds the start, and receive ends with the process
 	go p.watchLife() //nolint:contextcheck // as receive
 	if o.MemoryLimit > 0 {
 		go p.watchMemory()
