@@ -10,6 +10,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/tensorwire/tensorwire/internal/engine"
+	"github.com/tensorwire/tensorwire/internal/engine/reshape"
 	"github.com/tensorwire/tensorwire/internal/models/modelconfig"
 	"github.com/tensorwire/tensorwire/internal/telemetry"
 )
@@ -56,6 +57,12 @@ func (r *Repository[S]) load(ctx context.Context, name string, src *source, d *d
 	if err != nil {
 		return nil, withoutPath(err, path)
 	}
+	session = bare // to be closed where the load fails
+	changes, err := modelconfig.Reshapes(d.settings.config, bare.Signature())
+	if err != nil {
+		return nil, err
+	}
+	bare = reshape.Wrap(bare, changes)
 	session, loaded.Signature = bare, bare.Signature()
 	if err := checkNames(loaded.Signature); err != nil {
 		return nil, err
