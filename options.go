@@ -38,6 +38,8 @@ type Options struct {
 	OnnxRuntimeLibrary string
 	// Listen is the address of ListenAndServe. Empty: "127.0.0.1:8080" (--listen).
 	Listen string
+	// ID is the server's name in its metadata for clients. Empty: "tensorwire" (--id).
+	ID string
 	// Logger receives the log. nil: slog.Default().
 	Logger *slog.Logger
 
@@ -66,6 +68,12 @@ type Options struct {
 	// LoadTimeout bounds the load of a version with its warmups. 0: 10 minutes
 	// (--load-timeout).
 	LoadTimeout time.Duration
+	// AllVersions serves all versions of a model without config.pbtxt. Otherwise its newest
+	// one is served (--default-versions).
+	AllVersions bool
+	// FollowAllLinks follows symbolic links out of Models too. Otherwise only those to places
+	// in it are followed (--follow-links).
+	FollowAllLinks bool
 	// UnloadBeforeLoad unloads a version before its replacement is loaded
 	// (--unload-before-load).
 	UnloadBeforeLoad bool
@@ -168,6 +176,7 @@ var controls = map[ModelControl]repository.Control{
 func (o *Options) config() *config.Config {
 	c := config.Default()
 	set(&c.Listen, o.Listen)
+	set(&c.ID, o.ID)
 	set(&c.TLSCert, o.TLSCertFile)
 	set(&c.TLSKey, o.TLSKeyFile)
 	c.CORSOrigins = o.CORSOrigins
@@ -180,6 +189,12 @@ func (o *Options) config() *config.Config {
 	set(&c.LoadTimeout, o.LoadTimeout)
 	c.UnloadBeforeLoad = o.UnloadBeforeLoad
 	c.LoadModels = o.LoadModels
+	if o.AllVersions {
+		c.DefaultVersions = repository.VersionsAll
+	}
+	if o.FollowAllLinks {
+		c.FollowLinks = repository.LinksAll
+	}
 	set(&c.OnnxRuntimeLib, o.OnnxRuntimeLibrary)
 	set(&c.IntraOpThreads, o.IntraOpThreads)
 	set(&c.MaxOutputBytes, config.Size(o.MaxOutputBytes))

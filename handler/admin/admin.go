@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -28,8 +29,9 @@ type Repository interface {
 
 // Options tune a Service. The zero value has the defaults.
 type Options struct {
-	// Version is the server's version, for ServerMetadata.
-	Version string
+	// Name and Version are the server's, for ServerMetadata. An empty name is
+	// "tensorwire".
+	Name, Version string
 	// Lifecycle reports whether the server has started and not stopped. nil: it has.
 	Lifecycle *telemetry.Lifecycle
 	// SharedMemory has the regions of shared memory that clients register. nil: shared
@@ -52,6 +54,7 @@ type Service struct {
 // New returns the service of models, each of whose versions was compiled by
 // infer.Compile.
 func New(models Repository, options Options) *Service {
+	options.Name = cmp.Or(options.Name, "tensorwire")
 	if options.LogLevels == nil {
 		options.LogLevels = &telemetry.LogLevels{}
 	}

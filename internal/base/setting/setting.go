@@ -19,6 +19,8 @@ const (
 	CORSOrigin        Key = "cors-origin"
 	DebugListen       Key = "debug-listen"
 	DefaultModel      Key = "default-model"
+	DefaultVersions   Key = "default-versions"
+	FollowLinks       Key = "follow-links"
 	Isolation         Key = "isolation"
 	Listen            Key = "listen"
 	LoadConcurrency   Key = "load-concurrency"

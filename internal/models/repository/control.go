@@ -38,11 +38,17 @@ func (c Control) MarshalText() ([]byte, error) { return []byte(c.String()), nil 
 
 // UnmarshalText implements encoding.TextUnmarshaler: it accepts none, poll and explicit.
 func (c *Control) UnmarshalText(text []byte) error {
-	i := slices.Index(controlNames[:], string(text))
+	return unmarshalChoice(c, controlNames[:], text)
+}
+
+// unmarshalChoice sets choice to the index of its name.
+func unmarshalChoice[T ~uint8](choice *T, names []string, text []byte) error {
+	i := slices.Index(names, string(text))
 	if i < 0 {
-		return errors.New("use none, poll or explicit")
+		last := len(names) - 1
+		return fmt.Errorf("give %s or %s", strings.Join(names[:last], ", "), names[last])
 	}
-	*c = Control(i)
+	*choice = T(i)
 	return nil
 }
 
@@ -113,7 +119,7 @@ func (o *operation[S]) load(ctx context.Context, override *Override) error {
 	if known == nil {
 		known = o.settings
 	}
-	d := o.examine(src.root.Root, src.dir, known)
+	d := o.examine(src.root.tree, src.dir, known)
 	if src.settings == nil {
 		o.settings = d.settings
 	}

@@ -1,7 +1,6 @@
 package repository
 
 import (
-	"os"
 	"path/filepath"
 	"slices"
 )
@@ -30,7 +29,7 @@ func (r *Repository[S]) serving() bool {
 // populated reports whether one of the directories of those names has a version's
 // directory. It is false for the empty directory below a file system that was unmounted,
 // and for one whose models are mounted one by one.
-func populated(root *os.Root, names []string) bool {
+func populated(root *tree, names []string) bool {
 	return slices.ContainsFunc(names, func(name string) bool {
 		entries, err := readDir(root, name)
 		return err == nil && slices.ContainsFunc(entries, func(entry string) bool {

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -15,7 +14,7 @@ import (
 
 // readFiles reads the files that accompany the model's. A file in the version's directory
 // has precedence over one in the model's; dirs are these two, in root.
-func (v *Version[S]) readFiles(root *os.Root, dirs ...string) error {
+func (v *Version[S]) readFiles(root *tree, dirs ...string) error {
 	labels, err := readFirst(root, labelsFile, dirs)
 	if err != nil {
 		return err
@@ -41,7 +40,7 @@ func (v *Version[S]) readFiles(root *os.Root, dirs ...string) error {
 // readOutputLabels reads the files that outputs name in label_filename, from the model's
 // directory in root. The first output's labels become the version's, unless it has some
 // from other files.
-func (v *Version[S]) readOutputLabels(root *os.Root, dir string, outputs []*inference.ModelOutput) error {
+func (v *Version[S]) readOutputLabels(root *tree, dir string, outputs []*inference.ModelOutput) error {
 	for _, output := range outputs {
 		file := output.GetLabelFilename()
 		if file == "" {

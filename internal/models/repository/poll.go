@@ -66,7 +66,7 @@ func (p *poller[S]) pass(ctx context.Context) (unsettled bool) {
 		p.listAvailable(names)
 		return false
 	}
-	if p.serving() && !populated(root.Root, names) {
+	if p.serving() && !populated(root.tree, names) {
 		p.keep("the models directory has no model with a version", "dir", p.dir)
 		return false
 	}
@@ -92,7 +92,7 @@ func (p *poller[S]) follow(ctx context.Context, root *sharedRoot, name string) b
 	if o == nil {
 		return true
 	}
-	d := p.examine(root.Root, name, o.settings)
+	d := p.examine(root.tree, name, o.settings)
 	settled := p.settled(name, d.all, d.newest)
 	if d.all == o.applied || !settled {
 		o.tracked = true // so that its removal is noticed

@@ -156,7 +156,7 @@ func (r *Repository[S]) list(name string, selected, todo []versionDir, d *direct
 		if m == nil {
 			m = &Model[S]{Name: name}
 		}
-		m.removed, m.Reason = false, ""
+		m.removed, m.Reason, m.skipped = false, "", d.skipped(selected)
 		m.Versions = slices.DeleteFunc(m.Versions, func(v *Version[S]) bool {
 			return (v.State == Loading || v.State == Unavailable) && !contains(selected, v.Number)
 		})

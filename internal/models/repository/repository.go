@@ -70,6 +70,10 @@ type Options[S any] struct {
 	// LoadTimeout bounds the load of a version with its warmups, unless the model's
 	// configuration sets load_timeout. 0: DefaultLoadTimeout.
 	LoadTimeout time.Duration
+	// DefaultVersions are the versions of a model without config.pbtxt that are served.
+	DefaultVersions Versions
+	// FollowLinks says which symbolic links in the directory are followed.
+	FollowLinks Links
 	// UnloadBeforeLoad unloads a version before its replacement is loaded, unless the model's
 	// configuration sets unload_before_load.
 	UnloadBeforeLoad bool

@@ -123,7 +123,7 @@ func (r *Repository[S]) retryModel(name string) {
 		return
 	}
 	defer r.releaseSource(name, src)
-	d := r.examine(src.root.Root, src.dir, o.settings)
+	d := r.examine(src.root.tree, src.dir, o.settings)
 	o.settings = d.settings
 	_, _ = o.reconcile(ctx, src, d, false) // failures are listed, and retried by the next timer
 }

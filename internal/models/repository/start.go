@@ -41,9 +41,10 @@ func (r *Repository[S]) Scan() error {
 			r.update(name, func(*Model[S]) *Model[S] { return &Model[S]{Name: name} })
 			continue
 		}
-		d := r.examine(root.Root, name, nil)
+		d := r.examine(root.tree, name, nil)
 		r.list(name, r.selected(name, d), r.selected(name, d), d)
 	}
+	logSkipped(r.options.Logger, r.Snapshot())
 	return nil
 }
 
@@ -85,14 +86,14 @@ func (r *Repository[S]) loadAtStart(ctx context.Context, name string) error {
 	if err := o.acquireSlot(ctx); err != nil {
 		return err
 	}
-	root, err := openRoot(r.dir)
+	root, err := openRoot(r.dir, r.options.FollowLinks)
 	if err != nil {
 		o.unreadable(fmt.Errorf("%w: %w", errDirectory, cause(err)))
 		return nil
 	}
 	src := &source{root: root, dir: name}
 	defer r.releaseSource(name, src)
-	d := r.examine(root.Root, name, nil)
+	d := r.examine(root.tree, name, nil)
 	if r.options.Control == ControlPoll && fresh(d.newest, r.options.SettleTime) {
 		settled, err := o.settle(ctx, src, d)
 		if settled == nil {
@@ -117,7 +118,7 @@ func (o *operation[S]) settle(ctx context.Context, src *source, before *director
 	if err := o.acquireSlot(ctx); err != nil {
 		return nil, err
 	}
-	if d := o.examine(src.root.Root, o.name, before.settings); d.all == before.all {
+	if d := o.examine(src.root.tree, o.name, before.settings); d.all == before.all {
 		settled = d
 	} else {
 		o.options.Logger.Info("model is still being written", "model", o.name)
