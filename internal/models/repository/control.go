@@ -110,16 +110,14 @@ func loadError(name string, err error) error {
 // load loads a model by request.
 func (o *operation[S]) load(ctx context.Context, override *Override) error {
 	name := o.name
-	src, err := o.source(name, override)
+	src, d, err := o.read(ctx, func() (*source, error) { return o.source(name, override) })
+	if ctx.Err() != nil && err != nil {
+		return loadError(name, err)
+	}
 	if err != nil {
 		return fmt.Errorf("%w '%s', failed to poll from model repository: %w", ErrLoad, name, err)
 	}
 	defer o.releaseSource(name, src)
-	known := src.settings
-	if known == nil {
-		known = o.settings
-	}
-	d := o.examine(src.root.tree, src.dir, known)
 	if src.settings == nil {
 		o.settings = d.settings
 	}
