@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
+	"sync/atomic"
 
 	"connectrpc.com/connect/v2"
 
@@ -49,6 +50,8 @@ type Service struct {
 	models    Repository
 	readiness *Readiness
 	options   Options
+	// logFormat is the name of the log's format that a client set last.
+	logFormat atomic.Value
 }
 
 // New returns the service of models, each of whose versions was compiled by
@@ -65,7 +68,9 @@ func New(models Repository, options Options) *Service {
 		options.Lifecycle = &telemetry.Lifecycle{}
 		options.Lifecycle.SetReady(true)
 	}
-	return &Service{models: models, readiness: NewReadiness(models, options.Lifecycle, true), options: options}
+	s := &Service{models: models, readiness: NewReadiness(models, options.Lifecycle, true), options: options}
+	s.logFormat.Store(isoFormat)
+	return s
 }
 
 // failed returns err as the error of an RPC.

@@ -245,7 +245,7 @@ func TestLogSettings(t *testing.T) {
 		code     connect.Code
 	}{
 		"log_file":          {settings{"log_file": text("/etc/passwd")}, connect.CodeUnimplemented},
-		"log_format":        {settings{"log_format": text("default")}, connect.CodeInvalidArgument},
+		"log_format":        {settings{"log_format": text("JSON")}, connect.CodeInvalidArgument},
 		"log_info":          {settings{"log_info": text("true")}, connect.CodeInvalidArgument},
 		"log_verbose_level": {settings{"log_verbose_level": truth(true), "log_warning": truth(false)}, connect.CodeInvalidArgument},
 		"log_colour":        {settings{"log_colour": truth(true), "log_warning": truth(false)}, connect.CodeInvalidArgument},
@@ -261,9 +261,9 @@ func TestLogSettings(t *testing.T) {
 func TestTraceSettings(t *testing.T) {
 	client := handlertest.OIPClient(t, map[string]*infertest.Model{"m": infertest.Echo(tensor.FP32, 1)}, handlertest.Options{})
 	type settings = map[string]*inference.TraceSettingRequest_SettingValue
-	for _, s := range []settings{nil, {"trace_level": {Value: []string{"OFF"}}}, {"trace_level": {}}} {
+	for _, s := range []settings{nil, {"trace_level": {Value: []string{"OFF"}}}, {"trace_level": {}}, {"trace_count": {Value: []string{"-1"}}, "log_frequency": {}, "trace_file": {Value: []string{""}}}} {
 		got, err := client.TraceSetting(t.Context(), &inference.TraceSettingRequest{Settings: s, ModelName: "m"})
-		if err != nil || len(got.GetSettings()) != 1 || !slices.Equal(got.GetSettings()["trace_level"].GetValue(), []string{"OFF"}) {
+		if err != nil || len(got.GetSettings()) != 6 || got.GetSettings()["trace_rate"].GetValue()[0] != "1000" || got.GetSettings()["trace_mode"].GetValue()[0] != "triton" || !slices.Equal(got.GetSettings()["trace_level"].GetValue(), []string{"OFF"}) {
 			t.Errorf("%v: %v, %v", s, got, err)
 		}
 	}
