@@ -1,15 +1,11 @@
 package tensorwire
 
 import (
-	"cmp"
 	"log/slog"
-	"os"
 	"time"
 
-	"github.com/tensorwire/tensorwire/internal/app"
 	"github.com/tensorwire/tensorwire/internal/base/setting"
 	"github.com/tensorwire/tensorwire/internal/config"
-	"github.com/tensorwire/tensorwire/internal/engine/worker/control"
 	"github.com/tensorwire/tensorwire/internal/models/repository"
 )
 
@@ -233,24 +229,4 @@ func (o *Options) validate() error {
 		return setting.Errorf("%s is %d: give ControlPoll, ControlNone or ControlExplicit", setting.ModelControl, o.ModelControl)
 	}
 	return nil
-}
-
-// set sets a setting unless the option has its zero value.
-func set[T comparable](setting *T, option T) { *setting = cmp.Or(option, *setting) }
-
-// setOrNone sets a size unless the option is zero. A negative option sets it to 0, which
-// means none.
-func setOrNone[T ~int | ~int64](setting *T, option T) {
-	if option != 0 {
-		*setting = max(option, 0)
-	}
-}
-
-// app returns the options of the composition root.
-func (o *Options) app() app.Options {
-	options := app.Options{Version: control.Version(), Logger: o.Logger, WorkerPath: o.WorkerPath}
-	if o.TuneHeap {
-		options.HeapEnv = os.Getenv
-	}
-	return options
 }

@@ -13,6 +13,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/tensorwire/tensorwire/gen/inference"
+	"github.com/tensorwire/tensorwire/handler/admin"
 	"github.com/tensorwire/tensorwire/handler/handlertest"
 	"github.com/tensorwire/tensorwire/internal/base/tensor"
 	"github.com/tensorwire/tensorwire/internal/engine"
@@ -237,6 +238,12 @@ func TestLogSettings(t *testing.T) {
 	if err != nil || !got.GetSettings()["log_info"].GetBoolParam() || got.GetSettings()["log_error"].GetBoolParam() || got.GetSettings()["log_verbose_level"].GetUint32Param() != 1 {
 		t.Errorf("%v, %v", got, err)
 	}
+	for _, format := range []string{"default", "ISO8601"} {
+		got, err := client.LogSettings(t.Context(), &inference.LogSettingsRequest{Settings: settings{"log_format": text(format)}})
+		if err != nil || got.GetSettings()["log_format"].GetStringParam() != format {
+			t.Errorf("log_format %s: %v, %v", format, got, err)
+		}
+	}
 	if !levels.Info() || !levels.Warning() || levels.Error() || levels.Verbose() != 1 {
 		t.Errorf("the log's levels are %v", levels)
 	}
@@ -255,6 +262,16 @@ func TestLogSettings(t *testing.T) {
 	}
 	if !levels.Warning() {
 		t.Error("a request with a wrong setting changed another")
+	}
+}
+
+func TestTheServersNameIsASetting(t *testing.T) {
+	models := infertest.Repository(t, nil)
+	for given, want := range map[string]string{"": "tensorwire", "models-eu": "models-eu"} {
+		got, err := admin.New(models, admin.Options{Name: given}).ServerMetadata(t.Context(), nil)
+		if err != nil || got.GetName() != want {
+			t.Errorf("%q: %v, %v", given, got, err)
+		}
 	}
 }
 

@@ -51,7 +51,7 @@ func TestMostModelsAreUnloadedWhenAnotherScanConfirmsIt(t *testing.T) {
 
 func TestModelsThatComeBackBeforeTheConfirmationKeepServing(t *testing.T) {
 	herd(t, func(t *testing.T, dir string, r *repository.Repository[string], log *bytes.Buffer) {
-		for range 2 { // each time anew
+		for range 2 { // again and again
 			var mounts []func()
 			for _, name := range []string{"a", "b"} {
 				mounts = append(mounts, unmount(t, filepath.Join(dir, name))) // the directory stays

@@ -19,7 +19,7 @@ const maxLinked = 10_000
 // They are dir, where it is below root, and each regular file that a link in dir leads to
 // through any links, such as the blobs of a download cache. A link to a directory gives the
 // files in it, one by one, if it is below root or is dir itself. So no link makes a worker
-// read a directory, with whatever comes into it later. A link to nothing, or out of root
+// read a directory, with the files that come into it later. A link to nothing, or out of root
 // without outside, is skipped.
 func Readable(dir, root string, outside bool) ([]string, error) {
 	start, err := resolve(dir)
