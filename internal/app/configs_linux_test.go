@@ -15,7 +15,7 @@ import (
 var (
 	f32  = onnxtest.Float32
 	i64  = onnxtest.Int64
-	unit = func(op string, elem int, dims ...any) onnxtest.Graph { return onnxtest.Unary(op, elem, dims...) }
+	unit = onnxtest.Unary
 	// image has fixed sizes, detector dynamic ones, tokens two inputs.
 	imageGraph = unit("Relu", f32, 1, 3, 8, 8)
 	detector   = unit("Relu", f32, "batch", 3, "height", "width")

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/tensorwire/tensorwire/internal/base/tensor"
@@ -18,6 +19,8 @@ type model struct {
 	inputs, outputs []engine.TensorSpec
 	// returned, when not nil, is the shape of each output.
 	returned tensor.Shape
+
+	mu       sync.Mutex
 	ran      [][]tensor.Tensor
 	released int
 	closed   bool
@@ -28,6 +31,8 @@ func (m *model) Signature() *engine.Signature {
 }
 
 func (m *model) Run(ctx context.Context, inputs []tensor.Tensor) (*engine.Result, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
 	if m.closed {
 		return nil, engine.ErrClosed
 	}
@@ -38,7 +43,7 @@ func (m *model) Run(ctx context.Context, inputs []tensor.Tensor) (*engine.Result
 		return nil, err
 	}
 	m.ran = append(m.ran, inputs)
-	result := &engine.Result{Timings: engine.Timings{Compute: 1}, Free: func() { m.released++ }}
+	result := &engine.Result{Timings: engine.Timings{Compute: 1}, Free: m.free}
 	for _, in := range inputs {
 		in.Data = slices.Clone(in.Data)
 		in.Shape = slices.Clone(in.Shape)
@@ -50,7 +55,15 @@ func (m *model) Run(ctx context.Context, inputs []tensor.Tensor) (*engine.Result
 	return result, nil
 }
 
+func (m *model) free() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.released++
+}
+
 func (m *model) Close() error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
 	m.closed = true
 	return nil
 }
@@ -120,10 +133,14 @@ func TestShapesThatCorrespond(t *testing.T) {
 		{client: tensor.Shape{1000}, model: tensor.Shape{1, 1000, 1, 1}, given: tensor.Shape{1000}, seen: tensor.Shape{1, 1000, 1, 1}},
 		{client: tensor.Shape{1}, model: tensor.Shape{}, given: tensor.Shape{1}, seen: tensor.Shape{}},
 		{client: tensor.Shape{}, model: tensor.Shape{1}, given: tensor.Shape{}, seen: tensor.Shape{1}},
-		{client: tensor.Shape{2, 4, -1, 6}, model: tensor.Shape{8, -1, 1, 6}, given: tensor.Shape{2, 4, 5, 6}, seen: tensor.Shape{8, 5, 1, 6},
-			names: []string{"", "w", "", ""}, clientsNames: []string{"", "", "w", ""}},
-		{client: tensor.Shape{-1, 2, -1}, model: tensor.Shape{1, -1, 1, 2, -1}, given: tensor.Shape{7, 2, 0}, seen: tensor.Shape{1, 7, 1, 2, 0},
-			names: []string{"", "h", "", "", "w"}, clientsNames: []string{"h", "", "w"}},
+		{
+			client: tensor.Shape{2, 4, -1, 6}, model: tensor.Shape{8, -1, 1, 6}, given: tensor.Shape{2, 4, 5, 6}, seen: tensor.Shape{8, 5, 1, 6},
+			names: []string{"", "w", "", ""}, clientsNames: []string{"", "", "w", ""},
+		},
+		{
+			client: tensor.Shape{-1, 2, -1}, model: tensor.Shape{1, -1, 1, 2, -1}, given: tensor.Shape{7, 2, 0}, seen: tensor.Shape{1, 7, 1, 2, 0},
+			names: []string{"", "h", "", "", "w"}, clientsNames: []string{"h", "", "w"},
+		},
 	} {
 		changes := change(t, test.client, test.model)
 		if test.names == nil {
@@ -210,7 +227,8 @@ func TestAnOutputThatDoesNotFitFailsItsRequest(t *testing.T) {
 
 func TestAnAbsentOptionalInputStaysAbsent(t *testing.T) {
 	t.Parallel()
-	m := &optionalModel{model{outputs: specs(tensor.Shape{})}}
+	m := &optionalModel{}
+	m.outputs = specs(tensor.Shape{})
 	m.inputs = specs(tensor.Shape{1, 2})
 	m.inputs[0].Optional = true
 	s := reshape.Wrap(m, reshape.Changes{Inputs: change(t, tensor.Shape{2}, tensor.Shape{1, 2})})

@@ -228,3 +228,38 @@ func TestFilesBehindLinksAreFollowed(t *testing.T) {
 		}
 	})
 }
+
+// A link that changes between its resolution and the read leads nowhere else.
+func TestALinkThatChangesDoesNotLeadOut(t *testing.T) {
+	outside := write(t, map[string]string{"labels": "secret"})
+	dir := write(t, map[string]string{"models/cat/1/model.onnx": "one", "models/.labels": "public"})
+	models := filepath.Join(dir, "models")
+	place := func(target string) {
+		link(t, models, target, "cat/.next")
+		must(t, os.Rename(filepath.Join(models, "cat/.next"), filepath.Join(models, "cat/labels.txt")))
+	}
+	place(filepath.Join(models, ".labels"))
+	r, _ := open(t, models, repository.Options[string]{Control: repository.ControlExplicit, StartupModels: []string{"*"}})
+	stop, stopped := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(stopped)
+		for i := 0; ; i++ {
+			select {
+			case <-stop:
+				return
+			default:
+				place([]string{filepath.Join(models, ".labels"), filepath.Join(outside, "labels")}[i%2])
+			}
+		}
+	}()
+	for range 300 {
+		_ = r.LoadModel(t.Context(), "cat", nil) // fails where the link leads out
+		for _, v := range r.Snapshot().Models[0].Versions {
+			if len(v.Labels) > 0 && v.Labels[0] != "public" {
+				t.Fatalf("labels %q", v.Labels)
+			}
+		}
+	}
+	close(stop)
+	<-stopped
+}

@@ -32,7 +32,12 @@ func (o *operation[S]) watch() *slowness[S] {
 }
 
 // passed records that the load is slow.
-func (s *slowness[S]) passed() { s.after, s.place = nil, s.operation.slow }
+func (s *slowness[S]) passed() {
+	s.after = nil
+	if s.operation.loading {
+		s.place = s.operation.slow
+	}
+}
 
 // leave gives the slot of the operation up. It has a place among the slow loads now.
 func (s *slowness[S]) leave() {

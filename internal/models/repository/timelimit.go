@@ -23,6 +23,7 @@ func (o *operation[S]) loadWithin(ctx context.Context, src *source, d *directory
 	loaded, err := within(ctx, o, task[result[S]]{
 		// Close does not wait for sessions yet, because it waits for this operation first.
 		start: o.sessions.Go,
+		log:   o.options.Logger.With("model", o.name, "version", v.number),
 		run: func() result[S] {
 			defer o.releaseSource(o.name, src)
 			version, err := o.Repository.load(ctx, o.name, src, d, v)

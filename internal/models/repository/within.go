@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"time"
 )
 
@@ -23,7 +24,9 @@ func (r *Repository[S]) AbandonedLoads() int { return int(r.abandoned.Load()) }
 type task[T any] struct {
 	// start calls a function in another goroutine.
 	start func(func())
-	run   func() T
+	// log receives the end of a task that was abandoned.
+	log *slog.Logger
+	run func() T
 	// discard releases the result of a task that was abandoned.
 	discard func(T)
 }
@@ -36,7 +39,6 @@ func within[S, T any](ctx context.Context, o *operation[S], t task[T]) (result T
 		return result, fmt.Errorf("%w (%d): restart the server if they do not end", errAbandonedLoads, n)
 	}
 	done, abandoned := make(chan T), make(chan struct{})
-	name, log := o.name, o.options.Logger
 	t.start(func() {
 		start := time.Now()
 		result := t.run()
@@ -44,8 +46,8 @@ func within[S, T any](ctx context.Context, o *operation[S], t task[T]) (result T
 		case done <- result:
 		case <-abandoned:
 			t.discard(result)
-			o.Repository.abandoned.Add(-1)
-			log.Info("an abandoned load has ended", "model", name, "took", time.Since(start).Round(time.Millisecond))
+			o.abandoned.Add(-1)
+			t.log.Info("an abandoned load has ended", "took", time.Since(start).Round(time.Millisecond))
 		}
 	})
 	slowness := o.watch()
@@ -55,7 +57,7 @@ func within[S, T any](ctx context.Context, o *operation[S], t task[T]) (result T
 		case result := <-done:
 			return result, nil
 		case <-ctx.Done():
-			o.Repository.abandoned.Add(1)
+			o.abandoned.Add(1)
 			close(abandoned)
 			return result, context.Cause(ctx)
 		case <-slowness.after:
@@ -84,6 +86,7 @@ func (o *operation[S]) read(ctx context.Context, open func() (*source, error)) (
 	known := o.settings
 	found, err := within(limit, o, task[reading]{
 		start: func(run func()) { go run() },
+		log:   o.options.Logger.With("model", o.name),
 		run: func() reading {
 			if o.options.beforeRead != nil {
 				o.options.beforeRead()
