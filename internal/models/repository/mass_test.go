@@ -22,7 +22,9 @@ func herd(t *testing.T, test func(t *testing.T, dir string, r *repository.Reposi
 		log := &bytes.Buffer{}
 		r, _ := open(t, dir, repository.Options[string]{Control: repository.ControlPoll, PollInterval: wait, Logger: slog.New(slog.NewTextHandler(log, nil))})
 		go r.Poll(t.Context())
-		time.Sleep(wait + time.Minute) // the first read is done
+		// The first read is done. The rest of a second keeps changes apart from reads, which are
+		// at multiples of a quarter of a second.
+		time.Sleep(wait + time.Minute + 100*time.Millisecond)
 		test(t, dir, r, log)
 	})
 }
