@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -37,6 +38,30 @@ func (h *hung) before() {
 	}
 }
 
+// lockedLog is a log that other goroutines write to meanwhile.
+type lockedLog struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (l *lockedLog) Write(line []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(line)
+}
+
+func (l *lockedLog) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
+}
+
+func (l *lockedLog) Reset() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.text.Reset()
+}
+
 func TestAFileSystemThatDoesNotAnswerBlocksNothing(t *testing.T) {
 	for control, options := range map[string]repository.Options[string]{
 		"poll":     {Control: repository.ControlPoll},
@@ -45,7 +70,7 @@ func TestAFileSystemThatDoesNotAnswerBlocksNothing(t *testing.T) {
 		t.Run(control, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				var h hung
-				var log bytes.Buffer
+				var log lockedLog
 				options.Logger = slog.New(slog.NewTextHandler(&log, nil))
 				repository.BeforeRead(&options, h.before)
 				dir, l := write(t, map[string]string{"cat/1/model.onnx": "one", "dog/1/model.onnx": "bark"}), &loader{}
@@ -53,10 +78,12 @@ func TestAFileSystemThatDoesNotAnswerBlocksNothing(t *testing.T) {
 				must(t, errors.Join(r.Scan(), r.Load(t.Context())))
 				polls := make(chan struct{})
 				go func() { r.Poll(t.Context()); close(polls) }()
+				synctest.Wait()
 				log.Reset()
 
 				release := h.set()
 				time.Sleep(time.Hour)
+				synctest.Wait()
 				if n := h.waits.Load(); n != 1 {
 					t.Errorf("%d goroutines wait for the file system", n)
 				}
@@ -83,6 +110,7 @@ func TestAFileSystemThatDoesNotAnswerBlocksNothing(t *testing.T) {
 
 				release()
 				time.Sleep(time.Hour)
+				synctest.Wait()
 				if want := "the models directory can be followed again"; strings.Count(log.String(), want) != 1 {
 					t.Errorf("the log is\n%swant once %q", &log, want)
 				}

@@ -45,6 +45,7 @@ func TestMostModelsAreUnloadedWhenAnotherScanConfirmsIt(t *testing.T) {
 		}
 		time.Sleep(wait)
 		expect(t, r, "d/1 ready")
+		synctest.Wait()
 		if strings.Count(log.String(), massLine) != 1 {
 			t.Errorf("the log is\n%s", log)
 		}
@@ -67,6 +68,7 @@ func TestModelsThatComeBackBeforeTheConfirmationKeepServing(t *testing.T) {
 			time.Sleep(2 * wait)
 			expect(t, r, "a/1 ready, b/1 ready, c/1 ready, d/1 ready")
 		}
+		synctest.Wait()
 		if strings.Count(log.String(), massLine) != 2 {
 			t.Errorf("the log is\n%s", log)
 		}
@@ -82,6 +84,7 @@ func TestHalfOfTheModelsAreUnloadedAtOnce(t *testing.T) {
 		drop(t, dir, "c") // fewer than four are left
 		time.Sleep(wait)
 		expect(t, r, "d/1 ready")
+		synctest.Wait()
 		if strings.Contains(log.String(), massLine) {
 			t.Errorf("the log is\n%s", log)
 		}
