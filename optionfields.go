@@ -5,6 +5,7 @@ import "github.com/tensorwire/tensorwire/internal/base/setting"
 // fields are the fields of Options that set the settings.
 var fields = map[setting.Key]string{
 	"listen":                   "Listen",
+	"id":                       "ID",
 	"cors-origin":              "CORSOrigins",
 	"debug-listen":             "DebugListen",
 	"debug-host":               "DebugHosts",
@@ -15,6 +16,8 @@ var fields = map[setting.Key]string{
 	"model-control":            "ModelControl",
 	"poll-interval":            "PollInterval",
 	"load-model":               "LoadModels",
+	"default-versions":         "AllVersions",
+	"follow-links":             "FollowAllLinks",
 	"load-concurrency":         "LoadConcurrency",
 	"load-timeout":             "LoadTimeout",
 	"unload-before-load":       "UnloadBeforeLoad",

@@ -1,15 +1,11 @@
 package tensorwire
 
 import (
-	"cmp"
 	"log/slog"
-	"os"
 	"time"
 
-	"github.com/tensorwire/tensorwire/internal/app"
 	"github.com/tensorwire/tensorwire/internal/base/setting"
 	"github.com/tensorwire/tensorwire/internal/config"
-	"github.com/tensorwire/tensorwire/internal/engine/worker/control"
 	"github.com/tensorwire/tensorwire/internal/models/repository"
 )
 
@@ -38,6 +34,8 @@ type Options struct {
 	OnnxRuntimeLibrary string
 	// Listen is the address of ListenAndServe. Empty: "127.0.0.1:8080" (--listen).
 	Listen string
+	// ID is the server's name in its metadata for clients. Empty: "tensorwire" (--id).
+	ID string
 	// Logger receives the log. nil: slog.Default().
 	Logger *slog.Logger
 
@@ -69,6 +67,12 @@ type Options struct {
 	// LoadTimeout bounds the load of a version with its warmups. 0: 10 minutes
 	// (--load-timeout).
 	LoadTimeout time.Duration
+	// AllVersions serves all versions of a model without config.pbtxt. Otherwise its newest
+	// one is served (--default-versions).
+	AllVersions bool
+	// FollowAllLinks follows symbolic links out of Models too. Otherwise only those to places
+	// in it are followed (--follow-links).
+	FollowAllLinks bool
 	// UnloadBeforeLoad unloads a version before its replacement is loaded
 	// (--unload-before-load).
 	UnloadBeforeLoad bool
@@ -171,6 +175,7 @@ var controls = map[ModelControl]repository.Control{
 func (o *Options) config() *config.Config {
 	c := config.Default()
 	set(&c.Listen, o.Listen)
+	set(&c.ID, o.ID)
 	set(&c.TLSCert, o.TLSCertFile)
 	set(&c.TLSKey, o.TLSKeyFile)
 	c.CORSOrigins = o.CORSOrigins
@@ -184,6 +189,12 @@ func (o *Options) config() *config.Config {
 	set(&c.LoadTimeout, o.LoadTimeout)
 	c.UnloadBeforeLoad = o.UnloadBeforeLoad
 	c.LoadModels = o.LoadModels
+	if o.AllVersions {
+		c.DefaultVersions = repository.VersionsAll
+	}
+	if o.FollowAllLinks {
+		c.FollowLinks = repository.LinksAll
+	}
 	set(&c.OnnxRuntimeLib, o.OnnxRuntimeLibrary)
 	set(&c.IntraOpThreads, o.IntraOpThreads)
 	set(&c.MaxOutputBytes, config.Size(o.MaxOutputBytes))
@@ -222,24 +233,4 @@ func (o *Options) validate() error {
 		return setting.Errorf("%s is %d: give ControlPoll, ControlNone or ControlExplicit", setting.ModelControl, o.ModelControl)
 	}
 	return nil
-}
-
-// set sets a setting unless the option has its zero value.
-func set[T comparable](setting *T, option T) { *setting = cmp.Or(option, *setting) }
-
-// setOrNone sets a size unless the option is zero. A negative option sets it to 0, which
-// means none.
-func setOrNone[T ~int | ~int64](setting *T, option T) {
-	if option != 0 {
-		*setting = max(option, 0)
-	}
-}
-
-// app returns the options of the composition root.
-func (o *Options) app() app.Options {
-	options := app.Options{Version: control.Version(), Logger: o.Logger, WorkerPath: o.WorkerPath}
-	if o.TuneHeap {
-		options.HeapEnv = os.Getenv
-	}
-	return options
 }

@@ -1,10 +1,12 @@
 package admin
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
 	"strings"
+	"sync/atomic"
 
 	"connectrpc.com/connect/v2"
 
@@ -28,8 +30,9 @@ type Repository interface {
 
 // Options tune a Service. The zero value has the defaults.
 type Options struct {
-	// Version is the server's version, for ServerMetadata.
-	Version string
+	// Name and Version are the server's, for ServerMetadata. An empty name is
+	// "tensorwire".
+	Name, Version string
 	// Lifecycle reports whether the server has started and not stopped. nil: it has.
 	Lifecycle *telemetry.Lifecycle
 	// SharedMemory has the regions of shared memory that clients register. nil: shared
@@ -47,11 +50,14 @@ type Service struct {
 	models    Repository
 	readiness *Readiness
 	options   Options
+	// logFormat is the name of the log's format that a client set last.
+	logFormat atomic.Value
 }
 
 // New returns the service of models, each of whose versions was compiled by
 // infer.Compile.
 func New(models Repository, options Options) *Service {
+	options.Name = cmp.Or(options.Name, "tensorwire")
 	if options.LogLevels == nil {
 		options.LogLevels = &telemetry.LogLevels{}
 	}
@@ -62,7 +68,9 @@ func New(models Repository, options Options) *Service {
 		options.Lifecycle = &telemetry.Lifecycle{}
 		options.Lifecycle.SetReady(true)
 	}
-	return &Service{models: models, readiness: NewReadiness(models, options.Lifecycle, true), options: options}
+	s := &Service{models: models, readiness: NewReadiness(models, options.Lifecycle, true), options: options}
+	s.logFormat.Store(isoFormat)
+	return s
 }
 
 // failed returns err as the error of an RPC.

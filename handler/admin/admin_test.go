@@ -13,6 +13,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/tensorwire/tensorwire/gen/inference"
+	"github.com/tensorwire/tensorwire/handler/admin"
 	"github.com/tensorwire/tensorwire/handler/handlertest"
 	"github.com/tensorwire/tensorwire/internal/base/tensor"
 	"github.com/tensorwire/tensorwire/internal/engine"
@@ -237,6 +238,12 @@ func TestLogSettings(t *testing.T) {
 	if err != nil || !got.GetSettings()["log_info"].GetBoolParam() || got.GetSettings()["log_error"].GetBoolParam() || got.GetSettings()["log_verbose_level"].GetUint32Param() != 1 {
 		t.Errorf("%v, %v", got, err)
 	}
+	for _, format := range []string{"default", "ISO8601"} {
+		got, err := client.LogSettings(t.Context(), &inference.LogSettingsRequest{Settings: settings{"log_format": text(format)}})
+		if err != nil || got.GetSettings()["log_format"].GetStringParam() != format {
+			t.Errorf("log_format %s: %v, %v", format, got, err)
+		}
+	}
 	if !levels.Info() || !levels.Warning() || levels.Error() || levels.Verbose() != 1 {
 		t.Errorf("the log's levels are %v", levels)
 	}
@@ -245,7 +252,7 @@ func TestLogSettings(t *testing.T) {
 		code     connect.Code
 	}{
 		"log_file":          {settings{"log_file": text("/etc/passwd")}, connect.CodeUnimplemented},
-		"log_format":        {settings{"log_format": text("default")}, connect.CodeInvalidArgument},
+		"log_format":        {settings{"log_format": text("JSON")}, connect.CodeInvalidArgument},
 		"log_info":          {settings{"log_info": text("true")}, connect.CodeInvalidArgument},
 		"log_verbose_level": {settings{"log_verbose_level": truth(true), "log_warning": truth(false)}, connect.CodeInvalidArgument},
 		"log_colour":        {settings{"log_colour": truth(true), "log_warning": truth(false)}, connect.CodeInvalidArgument},
@@ -258,12 +265,22 @@ func TestLogSettings(t *testing.T) {
 	}
 }
 
+func TestTheServersNameIsASetting(t *testing.T) {
+	models := infertest.Repository(t, nil)
+	for given, want := range map[string]string{"": "tensorwire", "models-eu": "models-eu"} {
+		got, err := admin.New(models, admin.Options{Name: given}).ServerMetadata(t.Context(), nil)
+		if err != nil || got.GetName() != want {
+			t.Errorf("%q: %v, %v", given, got, err)
+		}
+	}
+}
+
 func TestTraceSettings(t *testing.T) {
 	client := handlertest.OIPClient(t, map[string]*infertest.Model{"m": infertest.Echo(tensor.FP32, 1)}, handlertest.Options{})
 	type settings = map[string]*inference.TraceSettingRequest_SettingValue
-	for _, s := range []settings{nil, {"trace_level": {Value: []string{"OFF"}}}, {"trace_level": {}}} {
+	for _, s := range []settings{nil, {"trace_level": {Value: []string{"OFF"}}}, {"trace_level": {}}, {"trace_count": {Value: []string{"-1"}}, "log_frequency": {}, "trace_file": {Value: []string{""}}}} {
 		got, err := client.TraceSetting(t.Context(), &inference.TraceSettingRequest{Settings: s, ModelName: "m"})
-		if err != nil || len(got.GetSettings()) != 1 || !slices.Equal(got.GetSettings()["trace_level"].GetValue(), []string{"OFF"}) {
+		if err != nil || len(got.GetSettings()) != 6 || got.GetSettings()["trace_rate"].GetValue()[0] != "1000" || got.GetSettings()["trace_mode"].GetValue()[0] != "triton" || !slices.Equal(got.GetSettings()["trace_level"].GetValue(), []string{"OFF"}) {
 			t.Errorf("%v: %v, %v", s, got, err)
 		}
 	}

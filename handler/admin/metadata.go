@@ -39,7 +39,7 @@ func (s *Service) ModelReady(ctx context.Context, m *inference.ModelReadyRequest
 
 // ServerMetadata implements the RPC.
 func (s *Service) ServerMetadata(context.Context, *inference.ServerMetadataRequest) (*inference.ServerMetadataResponse, error) {
-	return &inference.ServerMetadataResponse{Name: "tensorwire", Version: s.options.Version, Extensions: s.extensions()}, nil
+	return &inference.ServerMetadataResponse{Name: s.options.Name, Version: s.options.Version, Extensions: s.extensions()}, nil
 }
 
 // extensions lists the protocol's extensions that work. sequence and trace do not.

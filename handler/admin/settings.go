@@ -8,9 +8,13 @@ import (
 	"github.com/tensorwire/tensorwire/internal/infer"
 )
 
-// logFormat is the protocol's name for lines that begin with a time such as
-// 2026-01-02T15:04:05Z, as those of the log do.
-const logFormat = "ISO8601"
+// The protocol's names of log formats. ISO8601 is that of lines that begin with a time such
+// as 2026-01-02T15:04:05Z, as those of the log do. default is the server's own format, and so
+// the same one.
+const (
+	isoFormat     = "ISO8601"
+	defaultFormat = "default"
+)
 
 // logSetting is a log setting: a description of its values, and its change. change
 // returns nil where value does not fit.
@@ -40,9 +44,9 @@ func (s *Service) logSettings() map[string]logSetting {
 			}
 			return nil
 		}},
-		"log_format": {"ISO8601 (string_param), the only format", func(value *inference.LogSettingsRequest_SettingValue) func() {
-			if value.GetStringParam() == logFormat {
-				return func() {}
+		"log_format": {"ISO8601 or default (string_param), which are the same format", func(value *inference.LogSettingsRequest_SettingValue) func() {
+			if format := value.GetStringParam(); format == isoFormat || format == defaultFormat {
+				return func() { s.logFormat.Store(format) }
 			}
 			return nil
 		}},
@@ -91,27 +95,6 @@ func (s *Service) currentLogSettings() *inference.LogSettingsResponse {
 		"log_warning":       truth(levels.Warning()),
 		"log_error":         truth(levels.Error()),
 		"log_verbose_level": {ParameterChoice: &inference.LogSettingsResponse_SettingValue_Uint32Param{Uint32Param: levels.Verbose()}},
-		"log_format":        text(logFormat),
+		"log_format":        text(s.logFormat.Load().(string)),
 	}}
-}
-
-// TraceSetting implements the RPC. There is no tracer, so the one setting is trace_level,
-// and it is OFF.
-func (s *Service) TraceSetting(ctx context.Context, m *inference.TraceSettingRequest) (*inference.TraceSettingResponse, error) {
-	const level, off = "trace_level", "OFF"
-	if name := m.GetModelName(); name != "" {
-		if _, _, err := s.models.Snapshot().Lookup(name, ""); err != nil {
-			return nil, s.failed(ctx, err)
-		}
-	}
-	for name, value := range m.GetSettings() {
-		for _, v := range value.GetValue() {
-			if name != level || v != off {
-				return nil, s.failed(ctx, fmt.Errorf("%w: setting %s is %q: this server does not trace; there is trace_level, which is OFF", infer.ErrNotSupported, name, v))
-			}
-		}
-	}
-	return &inference.TraceSettingResponse{Settings: map[string]*inference.TraceSettingResponse_SettingValue{
-		level: {Value: []string{off}},
-	}}, nil
 }

@@ -64,7 +64,8 @@ var codes = []struct {
 }
 
 // RPC returns err as the error of an RPC. An error that the table does not have is
-// internal: the caller gets a generic text, and log gets the cause.
+// internal: the caller gets a generic text, and log gets the cause with the version that ran
+// the request.
 func RPC(ctx context.Context, log *slog.Logger, err error) *connect.Error {
 	if rpc, ok := errors.AsType[*connect.Error](err); ok {
 		return rpc
@@ -82,6 +83,9 @@ func RPC(ctx context.Context, log *slog.Logger, err error) *connect.Error {
 		if errors.Is(err, row.target) {
 			return connect.NewError(row.code, clip(err.Error())).WithCause(err)
 		}
+	}
+	if model, version, ok := infer.VersionOf(err); ok {
+		log = log.With("model", model, "version", version)
 	}
 	log.ErrorContext(ctx, "request failed", "error", err)
 	return connect.NewError(connect.CodeInternal, "the model failed on this input; the server's log has the cause").WithCause(err)

@@ -4,8 +4,6 @@ import (
 	"context"
 	"time"
 
-	"connectrpc.com/connect/v2"
-
 	"github.com/tensorwire/tensorwire/gen/inference"
 	"github.com/tensorwire/tensorwire/gen/inference/inferenceconnect"
 	"github.com/tensorwire/tensorwire/handler"
@@ -33,15 +31,10 @@ func New(runner *infer.Runner, management *admin.Service, options handler.RPCOpt
 func (s *Service) ModelInfer(ctx context.Context, m *inference.ModelInferRequest) (*inference.ModelInferResponse, error) {
 	result, err := s.infer(ctx, m, nil)
 	if err != nil {
-		return nil, s.failed(ctx, m, err)
+		return nil, apierr.RPC(ctx, s.options.Logger, err)
 	}
 	s.options.Lend(ctx, result.Release)
 	return response(result), nil
-}
-
-// failed returns err as the error of an RPC that runs a model.
-func (s *Service) failed(ctx context.Context, m *inference.ModelInferRequest, err error) *connect.Error {
-	return apierr.RPC(ctx, s.options.Logger.With("model", m.GetModelName()), err)
 }
 
 // infer runs a message. frame is nil except for latest-only requests of a stream.

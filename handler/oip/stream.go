@@ -58,7 +58,7 @@ func (s *Service) streamFailure(ctx context.Context, m *inference.ModelInferRequ
 		res.Parameters[droppedParameter] = &inference.InferParameter{ParameterChoice: &inference.InferParameter_BoolParam{BoolParam: true}}
 		return dropped
 	}
-	return finalResponse(res, s.failed(ctx, m, err).Message())
+	return finalResponse(res, apierr.RPC(ctx, s.options.Logger, err).Message())
 }
 
 // finalResponse marks an answer of a stream as the last one of its request, as every

@@ -141,6 +141,8 @@ func TestRESTSettings(t *testing.T) {
 		{"/v2/logging", `[]`, 400, "array"},
 		{"/v2/logging", `{"log_file":"/tmp/x"}`, 501, "log_file"},
 		{"/v2/trace/setting", `{"trace_level":["OFF"],"trace_rate":null}`, 200, `"trace_level":["OFF"]`},
+		{"/v2/trace/setting", `{"trace_rate":"1000"}`, 200, `{"log_frequency":"0","trace_count":"-1","trace_file":"","trace_level":["OFF"],"trace_mode":"triton","trace_rate":"1000"}`},
+		{"/v2/trace/setting", `{"flavour":"1"}`, 400, "trace_mode"},
 		{"/v2/trace/setting", `{"trace_level":"OFF"}`, 200, `"trace_level":["OFF"]`},
 		{"/v2/trace/setting", `{"trace_level":["TIMESTAMPS"]}`, 501, "trace_level"},
 		{"/v2/trace/setting", `{"trace_level":[1]}`, 400, "trace_level"},

@@ -42,7 +42,7 @@ func (s *Service) FastPredict(ctx context.Context, m *modelserving.FastInference
 func (s *Service) answer(ctx context.Context, r *request) (*modelserving.InferenceResponse, error) {
 	result, err := s.run(ctx, r)
 	if err != nil {
-		return nil, apierr.RPC(ctx, s.options.Logger.With("model", r.Model), err)
+		return nil, apierr.RPC(ctx, s.options.Logger, err)
 	}
 	s.options.Lend(ctx, result.Release)
 	return response(result), nil

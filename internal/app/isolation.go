@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math"
+	"path/filepath"
 	"sync"
 
 	"github.com/tensorwire/tensorwire/internal/base/setting"
@@ -15,6 +16,7 @@ import (
 	"github.com/tensorwire/tensorwire/internal/engine/worker"
 	"github.com/tensorwire/tensorwire/internal/engine/worker/channel"
 	"github.com/tensorwire/tensorwire/internal/engine/worker/process"
+	"github.com/tensorwire/tensorwire/internal/models/repository"
 	"github.com/tensorwire/tensorwire/internal/transport/bufpool"
 )
 
@@ -48,7 +50,7 @@ func (s *Server) openWorkers(o Options, library string) (*worker.Engine, string,
 	if c.Isolation == config.IsolationShared {
 		isolation, effective = worker.Shared, config.IsolationShared
 	}
-	return worker.New(startWorkers(options, c.Models), engine.ONNXRuntime.Name, version, worker.Options{
+	return worker.New(startWorkers(options, c), engine.ONNXRuntime.Name, version, worker.Options{
 		Isolation: isolation, Root: c.Models, RunTimeout: c.RunTimeout,
 		MaxOutputBytes: int64(c.MaxOutputBytes), Spares: c.WorkerSpares, Totals: workerTotals(c), Logger: s.log,
 	}), effective, nil
@@ -97,15 +99,18 @@ func lendBytes(c *config.Config) int64 {
 }
 
 // startWorkers returns the function that starts workers. Each can read the directory of its
-// model, or of all.
-func startWorkers(options process.Options, models string) worker.Start {
+// model, or of all, and files that links in it lead to.
+func startWorkers(options process.Options, c *config.Config) worker.Start {
 	return func(ctx context.Context, spec worker.Spec) (worker.Process, error) {
-		options, dir := options, spec.Dir
+		options, dir, root := options, spec.Dir, c.Models
 		if dir == "" {
-			dir = models
+			dir = root
+		}
+		if below, err := filepath.Rel(root, dir); err != nil || !filepath.IsLocal(below) {
+			root = dir // of a model that came with a request: it has no links
 		}
 		var err error
-		if options.ReadPaths, err = process.Readable(dir); err != nil {
+		if options.ReadPaths, err = process.Readable(dir, root, c.FollowLinks == repository.LinksAll); err != nil {
 			return nil, fmt.Errorf("find the files of %s: %w", spec.Name, err)
 		}
 		if limit := spec.MemoryLimit; limit > 0 {

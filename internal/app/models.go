@@ -59,6 +59,8 @@ func (s *Server) newRepository(engines *engine.Registry, cache *respcache.Cache)
 		LoadTimeout:      c.LoadTimeout,
 		UnloadBeforeLoad: c.UnloadBeforeLoad,
 		DefaultModel:     c.DefaultModel,
+		DefaultVersions:  c.DefaultVersions,
+		FollowLinks:      c.FollowLinks,
 		Decorate:         schedule(c, cache, s.log),
 		Compile:          infer.Compile,
 		Changed:          s.changes.Notify,

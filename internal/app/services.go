@@ -78,6 +78,7 @@ func (s *Server) services(options Options) (func(*connect.Server), http.Handler)
 		SharedMemory:   s.regions,
 	})
 	management := admin.New(s.models, admin.Options{
+		Name:         s.config.ID,
 		Version:      options.Version,
 		Lifecycle:    s.lifecycle,
 		SharedMemory: s.regions,

@@ -85,6 +85,10 @@ func (s *Server) closeWithin(timeout time.Duration) error {
 	return s.close(ctx)
 }
 
+// abortTime is the time for the release after the workers were killed. Only a file system
+// that does not answer needs more.
+const abortTime = 5 * time.Second
+
 // close releases what New acquired, in the reverse order. When ctx ends first, the workers
 // are killed, and with them the loads and runs that do not end. In the server's own process
 // these cannot be ended: close then returns an error, and the release continues in the
@@ -97,8 +101,12 @@ func (s *Server) close(ctx context.Context) error {
 	case <-ctx.Done():
 		if s.workers != nil {
 			s.workers.Abort()
-			<-s.closed
-			return s.closeErr
+			select {
+			case <-s.closed:
+				return s.closeErr
+			case <-time.After(abortTime):
+				return fmt.Errorf("the files of models are still being read: %w", context.Cause(ctx))
+			}
 		}
 		return fmt.Errorf("loads or runs of models are still inside the engine: %w", context.Cause(ctx))
 	}

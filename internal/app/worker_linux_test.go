@@ -41,7 +41,7 @@ func startWorker(t *testing.T, dir string, slots int) *process.Process {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if o.ReadPaths, err = process.Readable(dir); err != nil {
+	if o.ReadPaths, err = process.Readable(dir, dir, false); err != nil {
 		t.Fatal(err)
 	}
 	o.Slots, o.IntraOpThreads = slots, 3

@@ -31,6 +31,12 @@ type Config struct {
 	LoadTimeout     time.Duration
 	// UnloadBeforeLoad unloads a version before its replacement is loaded.
 	UnloadBeforeLoad bool
+	// DefaultVersions are the versions of a model without config.pbtxt that are served.
+	DefaultVersions repository.Versions
+	// FollowLinks says which symbolic links in Models are followed.
+	FollowLinks repository.Links
+	// ID is the server's name for clients.
+	ID string
 
 	// OnnxRuntimeLib is the path of the shared library. Empty: it is searched for.
 	OnnxRuntimeLib string

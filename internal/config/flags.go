@@ -50,6 +50,7 @@ func (c *Config) listenerFlags() *pflag.FlagSet {
 	f.text(&c.Listen, "127.0.0.1:8080", "listen", "`address` to listen on; port 0 picks a free port")
 	note(f.list(&c.CORSOrigins, "cors-origin", "`origins` whose pages may call the server, such as https://app.example.com; separate by commas or repeat; * allows all"),
 		defaultNote, "same origin only")
+	f.text(&c.ID, "tensorwire", "id", "`name` of the server in its metadata for clients")
 	f.text(&c.TLSCert, "", "tls-cert", "PEM `file` with the certificate chain; enables TLS")
 	f.text(&c.TLSKey, "", "tls-key", "PEM `file` with the private key of the certificate")
 	note(scalar(f, &c.NetHTTP2, false, "http2", textKind, "HTTP/2 `implementation`: auto (Tensorwire's) or net/http (Go's)", func(text string) (bool, error) {
@@ -83,6 +84,12 @@ func (c *Config) modelFlags() *pflag.FlagSet {
 	note(f.int(&c.LoadConcurrency, 0, "load-concurrency", "`models` that load at once"), defaultNote, "one for each CPU, at least 2 and at most 4")
 	f.duration(&c.LoadTimeout, repository.DefaultLoadTimeout, "load-timeout", "maximum `duration` of the load of a version with its warmups")
 	f.bool(&c.UnloadBeforeLoad, "unload-before-load", "unload a version before its replacement is loaded, for machines without memory for both")
+	note(scalar(f, &c.DefaultVersions, repository.VersionsLatest, "default-versions", textKind, "`versions` of a model without config.pbtxt that are served: latest (the newest) or all", func(text string) (versions repository.Versions, err error) {
+		return versions, versions.UnmarshalText([]byte(text))
+	}), choices, "latest", "all")
+	note(scalar(f, &c.FollowLinks, repository.LinksInside, "follow-links", textKind, "symbolic `links` in the model repository that are followed: inside (to places in it) or all", func(text string) (links repository.Links, err error) {
+		return links, links.UnmarshalText([]byte(text))
+	}), choices, "inside", "all")
 	note(f.text(&c.OnnxRuntimeLib, "", "onnxruntime-lib", "`path` of ONNX Runtime's shared library"),
 		defaultNote, "next to the executable, in ../lib, then in the system")
 	f.int(&c.IntraOpThreads, 1, "intra-op-threads", "`threads` of one run within an operator")

@@ -3,12 +3,15 @@ package config
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"net/http"
 	"os"
 	"slices"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/tensorwire/tensorwire/internal/base/setting"
 	"github.com/tensorwire/tensorwire/internal/models/repository"
@@ -55,6 +58,7 @@ func (c *Config) Validate() error {
 		above0(setting.ShutdownTimeout, c.ShutdownTimeout, "30s"),
 		c.validateLoadModels(),
 		c.validateTLS(),
+		checkText("id", c.ID, checkID),
 		checkText("log-level", c.LogLevel, checkLogLevel),
 		checkText("log-format", c.LogFormat, checkLogFormat),
 	)
@@ -152,6 +156,16 @@ func (c *Config) validateTLS() error {
 func checkText(key setting.Key, found string, check func(string) error) error {
 	if err := check(found); err != nil {
 		return setting.Errorf("%s is %q: %w", key, found, err)
+	}
+	return nil
+}
+
+// maxID bounds the server's name, in bytes.
+const maxID = 255
+
+func checkID(text string) error {
+	if text == "" || len(text) > maxID || !utf8.ValidString(text) || strings.ContainsFunc(text, unicode.IsControl) {
+		return fmt.Errorf("give a name of at most %d bytes in UTF-8 without control characters", maxID)
 	}
 	return nil
 }

@@ -73,7 +73,7 @@ func (r *Runner) Run(ctx context.Context, req *Request) (*Result, error) {
 
 // RunLeased is Run on a version that the caller has leased, to derive the request from
 // it: a version that is acquired twice may have been replaced in between. It records
-// the request in the version's statistics.
+// the request in the version's statistics. VersionOf returns the version of its errors.
 func (r *Runner) RunLeased(ctx context.Context, lease *Lease, req *Request) (*Result, error) {
 	ctx, cancel := withCeiling(ctx, r.options.MaxDeadline)
 	defer cancel()
@@ -86,7 +86,7 @@ func (r *Runner) RunLeased(ctx context.Context, lease *Lease, req *Request) (*Re
 		return nil, err
 	case err != nil:
 		lease.Statistics.Failed(time.Since(req.Started))
-		return nil, ceilingError(ctx, err)
+		return nil, onVersion(lease, ceilingError(ctx, err))
 	}
 	now := time.Now()
 	sample.Total = now.Sub(req.Started)

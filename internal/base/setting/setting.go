@@ -20,6 +20,8 @@ const (
 	DebugHost         Key = "debug-host"
 	DebugListen       Key = "debug-listen"
 	DefaultModel      Key = "default-model"
+	DefaultVersions   Key = "default-versions"
+	FollowLinks       Key = "follow-links"
 	Isolation         Key = "isolation"
 	Listen            Key = "listen"
 	LoadConcurrency   Key = "load-concurrency"

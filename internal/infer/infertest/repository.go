@@ -39,7 +39,8 @@ func Repository(t testing.TB, models map[string]*Model) *infer.Repository {
 		}
 	}
 	r := repository.New(dir, enginetest.Registry(loader(models)), infer.RepositoryOptions{
-		Logger: slog.New(slog.DiscardHandler),
+		DefaultVersions: repository.VersionsAll,
+		Logger:          slog.New(slog.DiscardHandler),
 		Decorate: func(s engine.Session, v *infer.Version) engine.Session {
 			return schedule(s, models[v.Model], v)
 		},

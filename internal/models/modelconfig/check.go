@@ -15,8 +15,8 @@ func checkModel(r *report, config *inference.ModelConfig, platforms engine.Platf
 	if n := config.GetMaxBatchSize(); n < 0 {
 		r.problem("max_batch_size is %d: use 0 for a model without batching, or the maximum batch size", n)
 	}
-	if name := config.GetDefaultModelFilename(); name != "" && (!isLocalPath(name) || path.Base(name) != name) {
-		r.problem("default_model_filename is %q: use a file name without directories, such as %q", name, Platform(config, platforms).ModelFile)
+	if name := config.GetDefaultModelFilename(); name != "" && !isLocalPath(name) {
+		r.problem("default_model_filename is %q: use a relative path in the version's directory, such as %q", name, Platform(config, platforms).ModelFile)
 	}
 	if specific := config.GetVersionPolicy().GetSpecific(); specific != nil {
 		versions := specific.GetVersions()
@@ -35,6 +35,7 @@ type ioConfig interface {
 	GetName() string
 	GetDataType() inference.DataType
 	GetDims() []int64
+	GetReshape() *inference.ModelTensorReshape
 }
 
 // checkTensors validates inputs and outputs without the model.
@@ -69,7 +70,9 @@ func checkIO[T ioConfig](r *report, kind string, list []T) {
 		}
 		if j := slices.IndexFunc(io.GetDims(), func(d int64) bool { return d < -1 }); j >= 0 {
 			r.problem("%s %q: dims has %d: use a size, or -1 for a dynamic dimension", kind, io.GetName(), io.GetDims()[j])
+			continue
 		}
+		checkReshape(r, kind, io)
 	}
 }
 

@@ -13,8 +13,8 @@ import (
 
 // Complete checks config, which may be nil, against the model. It returns a copy with
 // defaults for missing fields: the name, the platform and the backend, the file name, the
-// version policy, inputs and outputs with their datatypes and dimensions, and the
-// instance groups (see SetInstances). It does not modify config.
+// version policy, inputs and outputs with their datatypes and dimensions, the optimization,
+// and the instance groups (see SetInstances). It does not modify config.
 //
 // name is the name of the model's directory. A missing max_batch_size stays 0, so that
 // dims are complete shapes. Triton would use 4 when the first dimension of every tensor is
@@ -45,6 +45,7 @@ func Complete(config *inference.ModelConfig, name string, platform engine.Platfo
 	completed.Input = completeInputs(r, completed.GetInput(), signature, batches)
 	completed.Output = completeOutputs(r, completed.GetOutput(), signature, batches)
 	completed.InstanceGroup = completeInstances(config, name)
+	completed.Optimization = completeOptimization(completed.GetOptimization())
 	if err := r.err(); err != nil {
 		return nil, err
 	}

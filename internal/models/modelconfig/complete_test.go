@@ -57,7 +57,8 @@ func TestCompleteFillsInTheModel(t *testing.T) {
 		version_policy { latest { num_versions: 1 } }
 		input { name: "image" data_type: TYPE_FP32 dims: [-1, 3, -1, -1] } input { name: "ids" data_type: TYPE_INT64 dims: [-1, 8] }
 		output { name: "logits" data_type: TYPE_FP32 dims: [-1, 1000] } output { name: "names" data_type: TYPE_STRING dims: [-1, -1] }
-		instance_group { name: "cats" kind: KIND_CPU }`)
+		instance_group { name: "cats" kind: KIND_CPU }
+		optimization { input_pinned_memory { enable: true } output_pinned_memory { enable: true } }`)
 	if n := modelconfig.Instances(config); n != 0 {
 		t.Errorf("%d instances without a setting", n)
 	}
@@ -69,7 +70,7 @@ func TestCompleteFillsInTheModel(t *testing.T) {
 
 func TestCompleteKeepsTheConfiguration(t *testing.T) {
 	t.Parallel()
-	configured := parse(t, `name: "cats" max_batch_size: 4 version_policy { latest { } } optimization { input_pinned_memory { enable: true } }
+	configured := parse(t, `name: "cats" max_batch_size: 4 version_policy { latest { } } optimization { input_pinned_memory { enable: false } graph { level: 1 } }
 		input { name: "ids" } input { name: "image" format: FORMAT_NCHW dims: [3, 224, 224] }
 		output { name: "names" label_filename: "names.txt" }
 		instance_group { count: 2 } instance_group { kind: KIND_GPU count: 9 } instance_group { name: "b" kind: KIND_MODEL }
@@ -80,7 +81,7 @@ func TestCompleteKeepsTheConfiguration(t *testing.T) {
 		t.Fatal(err)
 	}
 	same(t, config, `name: "cats" platform: "onnxruntime_onnx" backend: "onnxruntime" default_model_filename: "model.onnx" max_batch_size: 4
-		version_policy { latest { num_versions: 1 } } optimization { input_pinned_memory { enable: true } }
+		version_policy { latest { num_versions: 1 } } optimization { input_pinned_memory { enable: false } output_pinned_memory { enable: true } graph { level: 1 } }
 		input { name: "image" data_type: TYPE_FP32 format: FORMAT_NCHW dims: [3, 224, 224] } input { name: "ids" data_type: TYPE_INT64 dims: [8] }
 		output { name: "names" data_type: TYPE_STRING dims: [-1] label_filename: "names.txt" }
 		instance_group { name: "cats_0" kind: KIND_CPU count: 2 } instance_group { name: "b" kind: KIND_CPU count: 1 }

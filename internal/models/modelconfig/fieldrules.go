@@ -29,7 +29,6 @@ func rejected(reason string) rule { return rule{rejected: reason} }
 
 // Reasons that inputs and outputs share.
 const (
-	reshapes    = "set dims to the model's own shape"
 	shapeTensor = "shape tensors exist only in TensorRT; remove it"
 	nonLinear   = "non-linear formats exist only in TensorRT; remove it"
 	describes   = "batches are not described to the model; remove it if the model runs without it"
@@ -54,7 +53,7 @@ var rules = map[string]rule{
 	"input.format":                  supported,
 	"input.dims":                    supported,
 	"input.optional":                supported, // completeInputs checks it
-	"input.reshape":                 rejected(reshapes),
+	"input.reshape":                 supported,
 	"input.is_shape_tensor":         rejected(shapeTensor),
 	"input.is_non_linear_format_io": rejected(nonLinear),
 	"input.allow_ragged_batch":      rejected("the inputs of a batch have one shape; remove it if the model runs without it"),
@@ -64,7 +63,7 @@ var rules = map[string]rule{
 	"output.data_type":               supported,
 	"output.dims":                    supported,
 	"output.label_filename":          supported,
-	"output.reshape":                 rejected(reshapes),
+	"output.reshape":                 supported,
 	"output.is_shape_tensor":         rejected(shapeTensor),
 	"output.is_non_linear_format_io": rejected(nonLinear),
 
@@ -75,7 +74,11 @@ var rules = map[string]rule{
 
 	"optimization":       nested,
 	"optimization.graph": supported,
-	"parameters":         nested, // by key, in checkParameters
+	// These concern GPUs only, and a completed configuration has them, as Triton's does.
+	"optimization.input_pinned_memory":  supported,
+	"optimization.output_pinned_memory": supported,
+
+	"parameters": nested, // by key, in checkParameters
 
 	"model_transaction_policy":             nested,
 	"model_transaction_policy.decoupled":   rejected("each request has one response; models with another number of responses cannot run"),

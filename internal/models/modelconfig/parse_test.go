@@ -54,7 +54,6 @@ func TestGoodTextsWarnAboutIgnoredFields(t *testing.T) {
 			`metric_tags is ignored`,
 			`optimization.cuda is ignored`,
 			`optimization.execution_accelerators is ignored`,
-			`optimization.input_pinned_memory is ignored`,
 			`instance_group[0].kind is KIND_GPU: the model runs on the CPU, and the group's count is ignored`,
 			`parameters["session.use_device_allocator_for_initializers"] is ignored`,
 		},
@@ -119,17 +118,16 @@ func TestBadTextsHavePositionAndAcceptedValues(t *testing.T) {
 			`; parameters["execution_mode"] is "2": use 0 (sequential) or 1 (parallel)` +
 			`; optimization.graph.level is 3: use 0 (all optimizations), 1 (extended), -1 (basic) or 2 (none)` +
 			`; parameters["graph_optimization_level"] is "4": use 0 (no optimizations), 1 (basic), 2 (extended) or 99 (all)`,
-		"paths.bad.pbtxt": `default_model_filename is "../2/model.onnx": use a file name without directories, such as "model.onnx"` +
+		"paths.bad.pbtxt": `default_model_filename is "../2/model.onnx": use a relative path in the version's directory, such as "model.onnx"` +
 			`; output["a"].label_filename is "/etc/passwd": use a relative path in the model's directory, such as "labels.txt"` +
 			`; output["b"].label_filename is "sub/../../labels.txt": use a relative path in the model's directory, such as "labels.txt"`,
 		"quote.bad.pbtxt": `line 1, column 7: the quoted text does not end on its line`,
-		"unsupported.bad.pbtxt": `input["x"].reshape is not supported: set dims to the model's own shape` +
-			`; input["x"].is_shape_tensor is not supported: shape tensors exist only in TensorRT; remove it` +
+		"unsupported.bad.pbtxt": `input["x"].is_shape_tensor is not supported: shape tensors exist only in TensorRT; remove it` +
 			`; input["y"].allow_ragged_batch is not supported: the inputs of a batch have one shape; remove it if the model runs without it` +
-			`; output["z"].reshape is not supported: set dims to the model's own shape` +
 			`; sequence_batching is not supported: requests of a sequence are not routed to one instance; stateful models cannot run` +
 			`; platform is "tensorrt_plan", available: "onnxruntime_onnx"; use one of these or remove platform` +
-			`; backend is "python", available: "onnxruntime"; use one of these or remove backend`,
+			`; backend is "python", available: "onnxruntime"; use one of these or remove backend` +
+			`; output "z": reshape is set and dims is missing: set dims to the shape for clients`,
 		"unsupported_model.bad.pbtxt": `ensemble_scheduling is not supported: serve the models of the ensemble, and call one after the other` +
 			`; model_operations.op_library_filename is not supported: operator libraries are not loaded; models that need one cannot run` +
 			`; model_transaction_policy.decoupled is not supported: each request has one response; models with another number of responses cannot run` +

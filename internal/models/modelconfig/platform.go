@@ -31,8 +31,8 @@ func checkPlatform(r *report, config *inference.ModelConfig, platforms engine.Pl
 }
 
 // ModelFile returns the name of the model's file in a version's directory:
-// default_model_filename, or else the platform's. It is a plain name: the parsers reject
-// any other. config may be nil.
+// default_model_filename, or else the platform's. It is a slash-separated path below that
+// directory: the parsers reject any other. config may be nil.
 func ModelFile(config *inference.ModelConfig, platform engine.Platform) string {
 	if name := config.GetDefaultModelFilename(); name != "" {
 		return name

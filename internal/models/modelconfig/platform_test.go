@@ -21,7 +21,7 @@ func TestPlatformIsOneOfTheServers(t *testing.T) {
 		{text: `platform: "python"`, err: `config.pbtxt: platform is "python", available: "onnxruntime_onnx", "other_plan"; use one of these or remove platform`},
 		{text: `backend: "python"`, err: `config.pbtxt: backend is "python", available: "onnxruntime", "other"; use one of these or remove backend`},
 		{text: `platform: "other_plan" backend: "onnxruntime"`, err: `config.pbtxt: platform "other_plan" does not run on backend "onnxruntime": remove one of them`},
-		{text: `platform: "other_plan" default_model_filename: "a/b"`, err: `config.pbtxt: default_model_filename is "a/b": use a file name without directories, such as "model.plan"`},
+		{text: `platform: "other_plan" default_model_filename: "a//b"`, err: `config.pbtxt: default_model_filename is "a//b": use a relative path in the version's directory, such as "model.plan"`},
 	} {
 		config, _, err := modelconfig.Parse([]byte(test.text), two)
 		if test.err != "" {

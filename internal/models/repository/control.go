@@ -38,11 +38,17 @@ func (c Control) MarshalText() ([]byte, error) { return []byte(c.String()), nil 
 
 // UnmarshalText implements encoding.TextUnmarshaler: it accepts none, poll and explicit.
 func (c *Control) UnmarshalText(text []byte) error {
-	i := slices.Index(controlNames[:], string(text))
+	return unmarshalChoice(c, controlNames[:], text)
+}
+
+// unmarshalChoice sets choice to the index of its name.
+func unmarshalChoice[T ~uint8](choice *T, names []string, text []byte) error {
+	i := slices.Index(names, string(text))
 	if i < 0 {
-		return errors.New("use none, poll or explicit")
+		last := len(names) - 1
+		return fmt.Errorf("give %s or %s", strings.Join(names[:last], ", "), names[last])
 	}
-	*c = Control(i)
+	*choice = T(i)
 	return nil
 }
 
@@ -104,16 +110,14 @@ func loadError(name string, err error) error {
 // load loads a model by request.
 func (o *operation[S]) load(ctx context.Context, override *Override) error {
 	name := o.name
-	src, err := o.source(name, override)
+	src, d, err := o.read(ctx, func() (*source, error) { return o.source(name, override) })
+	if ctx.Err() != nil && err != nil {
+		return loadError(name, err)
+	}
 	if err != nil {
 		return fmt.Errorf("%w '%s', failed to poll from model repository: %w", ErrLoad, name, err)
 	}
 	defer o.releaseSource(name, src)
-	known := src.settings
-	if known == nil {
-		known = o.settings
-	}
-	d := o.examine(src.root.Root, src.dir, known)
 	if src.settings == nil {
 		o.settings = d.settings
 	}

@@ -15,7 +15,7 @@ import (
 	"github.com/tensorwire/tensorwire/internal/models/repository"
 )
 
-var explicit = repository.Options[string]{Control: repository.ControlExplicit}
+var explicit = repository.Options[string]{Control: repository.ControlExplicit, DefaultVersions: repository.VersionsAll}
 
 func TestExplicitLoadsWhatIsAskedFor(t *testing.T) {
 	files := map[string]string{"cat/1/model.onnx": "one", "dog/1/model.onnx": "bark"}

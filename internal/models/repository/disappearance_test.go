@@ -120,3 +120,12 @@ func TestAModelWhoseDirectoryCannotBeReadKeepsItsVersions(t *testing.T) {
 		})
 	}
 }
+
+// hide renames a model's directory to one that is no model, and returns a function that
+// renames it back.
+func hide(t *testing.T, dir, name string) (back func()) {
+	t.Helper()
+	path, away := filepath.Join(dir, name), filepath.Join(dir, "."+name)
+	must(t, os.Rename(path, away))
+	return func() { must(t, os.Rename(away, path)) }
+}

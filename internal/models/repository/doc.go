@@ -23,12 +23,16 @@
 // they have stopped. An operation stops at once, because it waits for a load in another
 // goroutine. It abandons the load when its context or its time limit ends. An abandoned
 // load holds no slot and no model. Its session is closed when the engine returns. The
-// number of abandoned loads is bounded, and Close waits for them.
+// number of abandoned loads is bounded, and Close waits for those inside the engine.
+//
+// Reads of the directory, for a scan or before a load, run in goroutines of their own as
+// well. A file system that does not answer holds up neither an operation that ends nor
+// Close.
 //
 // A load whose failure may be transient is retried with backoff by a timer.
 //
 // # Files
 //
-// All files are read through an [os.Root]: no name of a request, no configuration and no
-// symbolic link leads out of the models directory.
+// All files are read through an [os.Root]: no name of a request, no configuration and,
+// without LinksAll, no symbolic link leads out of the models directory.
 package repository

@@ -28,6 +28,8 @@ type modelState struct {
 	wanted bool
 	// settings are those that were last read in the models directory.
 	settings *settings
+	// reconciled counts the times that the model was reconciled.
+	reconciled int
 	// applied is the fingerprint with which the model was last reconciled.
 	applied fingerprint
 	// attempts has the last load of each version, successful or not. That of wholeModel is the

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"hash"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"time"
 )
@@ -25,7 +24,7 @@ const (
 
 // survey takes the fingerprint of files below one directory of a root.
 type survey struct {
-	root  *os.Root
+	root  *tree
 	dir   string
 	hash  hash.Hash
 	files int
@@ -35,7 +34,7 @@ type survey struct {
 	err error
 }
 
-func newSurvey(root *os.Root, dir string) *survey {
+func newSurvey(root *tree, dir string) *survey {
 	return &survey{root: root, dir: dir, hash: sha256.New()}
 }
 

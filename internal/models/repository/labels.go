@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -34,7 +33,7 @@ func (v *Version[S]) offer(source string, list labelList) {
 
 // readOutputLabels reads the files that outputs name in label_filename, from the model's
 // directory in root. A missing file is an error, as in Triton.
-func (v *Version[S]) readOutputLabels(root *os.Root, dir string, outputs []*inference.ModelOutput) error {
+func (v *Version[S]) readOutputLabels(root *tree, dir string, outputs []*inference.ModelOutput) error {
 	for _, output := range outputs {
 		file := output.GetLabelFilename()
 		if file == "" {

@@ -165,3 +165,101 @@ func TestFilesThatBecomeReadableAreLoaded(t *testing.T) {
 		}
 	}
 }
+
+// Absolute links, and links that leave the directory and come back, lead to places inside it.
+func TestLinksThatLeadInsideAreFollowed(t *testing.T) {
+	dir := write(t, map[string]string{"models/.blobs/a": "one", "models/.rev/7/model.onnx": "two", "models/cat/1/readme": "", "models/dog/labels.txt": "x", "models/emu/1/readme": ""})
+	models := filepath.Join(dir, "models")
+	link(t, dir, filepath.Join(models, ".blobs/a"), "models/cat/1/model.onnx")
+	link(t, dir, filepath.Join(models, "dog/labels.txt"), "models/cat/labels.txt")
+	link(t, dir, filepath.Join(models, ".rev/7"), "models/dog/1")
+	link(t, dir, "../../../models/.blobs/a", "models/emu/1/model.onnx")
+	link(t, dir, filepath.Join(models, "not-there"), "models/emu/1/unused")
+	link(t, dir, "models", "alias")
+	for _, path := range []string{"models", "alias"} {
+		r, _ := open(t, filepath.Join(dir, path), repository.Options[string]{})
+		expect(t, r, "cat/1 ready, dog/1 ready, emu/1 ready")
+		if one, two := answer(t, r, "cat", ""), answer(t, r, "dog", ""); one != "one" || two != "two" || len(only(t, r, "cat").Labels) != 1 {
+			t.Errorf("%s: they answer %q and %q", path, one, two)
+		}
+	}
+}
+
+func TestAllLinksAreFollowedOnlyByASetting(t *testing.T) {
+	outside := write(t, map[string]string{"blobs/a": "one", "snapshots/1/config.json": `{"id2label": {"0": "x"}}`, "model/1/model.onnx": "whole", "config.pbtxt": `max_batch_size: 0`})
+	link(t, outside, "../../blobs/a", "snapshots/1/model.onnx")
+	dir := write(t, map[string]string{"file/1/readme": "", "broken/1/readme": ""})
+	link(t, dir, filepath.Join(outside, "snapshots/1/model.onnx"), "file/1/model.onnx")
+	link(t, dir, filepath.Join(outside, "config.pbtxt"), "file/config.pbtxt")
+	link(t, dir, filepath.Join(outside, "snapshots/1"), "version/1")
+	link(t, dir, filepath.Join(outside, "model"), "model")
+	link(t, dir, filepath.Join(outside, "nothing"), "broken/1/model.onnx")
+	r, _ := open(t, dir, repository.Options[string]{FollowLinks: repository.LinksAll})
+	expect(t, r, "broken/1 unavailable, file/1 ready, model/1 ready, version/1 ready")
+	if a, b, c := answer(t, r, "file", ""), answer(t, r, "version", ""), answer(t, r, "model", ""); a != "one" || b != "one" || c != "whole" {
+		t.Errorf("they answer %q, %q, %q", a, b, c)
+	}
+	if labels := only(t, r, "version").Labels; len(labels) != 1 {
+		t.Errorf("labels %q", labels)
+	}
+	if reason := only(t, r, "broken").Reason; reason != "broken/1/model.onnx is a symbolic link to a file that does not exist" {
+		t.Errorf("reason %q", reason)
+	}
+
+	inside, _ := open(t, dir, repository.Options[string]{})
+	expect(t, inside, "broken/1 unavailable, file/1 unavailable, model, version/1 unavailable")
+	if reason := only(t, inside, "version").Reason; !strings.Contains(reason, "version/1 is a symbolic link that leads out of the models directory, and only links inside it are followed (follow-links)") {
+		t.Errorf("reason %q", reason)
+	}
+}
+
+// A file that a link outside leads to is part of the model: a change reloads it.
+func TestFilesBehindLinksAreFollowed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		outside := write(t, map[string]string{"a": "one"})
+		dir := write(t, map[string]string{"cat/1/readme": ""})
+		link(t, dir, filepath.Join(outside, "a"), "cat/1/model.onnx")
+		r, _ := open(t, dir, repository.Options[string]{Control: repository.ControlPoll, FollowLinks: repository.LinksAll})
+		go r.Poll(t.Context())
+		put(t, outside, "a", "two")
+		time.Sleep(settle)
+		if got := answer(t, r, "cat", ""); got != "two" {
+			t.Errorf("it answers %q", got)
+		}
+	})
+}
+
+// A link that changes between its resolution and the read leads nowhere else.
+func TestALinkThatChangesDoesNotLeadOut(t *testing.T) {
+	outside := write(t, map[string]string{"labels": "secret"})
+	dir := write(t, map[string]string{"models/cat/1/model.onnx": "one", "models/.labels": "public"})
+	models := filepath.Join(dir, "models")
+	place := func(target string) {
+		link(t, models, target, "cat/.next")
+		must(t, os.Rename(filepath.Join(models, "cat/.next"), filepath.Join(models, "cat/labels.txt")))
+	}
+	place(filepath.Join(models, ".labels"))
+	r, _ := open(t, models, repository.Options[string]{Control: repository.ControlExplicit, StartupModels: []string{"*"}})
+	stop, stopped := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(stopped)
+		for i := 0; ; i++ {
+			select {
+			case <-stop:
+				return
+			default:
+				place([]string{filepath.Join(models, ".labels"), filepath.Join(outside, "labels")}[i%2])
+			}
+		}
+	}()
+	for range 300 {
+		_ = r.LoadModel(t.Context(), "cat", nil) // fails where the link leads out
+		for _, v := range r.Snapshot().Models[0].Versions {
+			if len(v.Labels) > 0 && v.Labels[0] != "public" {
+				t.Fatalf("labels %q", v.Labels)
+			}
+		}
+	}
+	close(stop)
+	<-stopped
+}

@@ -10,6 +10,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/tensorwire/tensorwire/internal/engine"
+	"github.com/tensorwire/tensorwire/internal/engine/reshape"
 	"github.com/tensorwire/tensorwire/internal/models/modelconfig"
 	"github.com/tensorwire/tensorwire/internal/telemetry"
 )
@@ -45,17 +46,23 @@ func (r *Repository[S]) load(ctx context.Context, name string, src *source, d *d
 	}
 	loaded := &Version[S]{Model: name, Number: v.number, State: Ready, Statistics: &telemetry.Statistics{}, key: d.key(v)}
 	versionDir := filepath.Join(src.dir, strconv.FormatInt(v.number, 10))
-	if err := loaded.readFiles(src.root.Root, versionDir, src.dir); err != nil {
+	if err := loaded.readFiles(src.root.tree, versionDir, src.dir); err != nil {
 		return nil, err
 	}
-	path, file := filepath.Join(src.root.Name(), versionDir), modelconfig.ModelFile(d.settings.config, d.settings.platform)
-	if err := checkReadable(src.root.Root, filepath.Join(versionDir, file)); err != nil {
+	path := filepath.Join(src.root.Name(), versionDir)
+	if err := checkReadable(src.root.tree, filepath.Join(versionDir, v.model)); err != nil {
 		return nil, err
 	}
-	bare, err := r.engines.Load(ctx, d.settings.platform.Name, filepath.Join(path, file), options)
+	bare, err := r.engines.Load(ctx, d.settings.platform.Name, filepath.Join(path, v.model), options)
 	if err != nil {
 		return nil, withoutPath(err, path)
 	}
+	session = bare // to be closed where the load fails
+	changes, err := modelconfig.Reshapes(d.settings.config, bare.Signature())
+	if err != nil {
+		return nil, err
+	}
+	bare = reshape.Wrap(bare, changes)
 	session, loaded.Signature = bare, bare.Signature()
 	if err := checkNames(loaded.Signature); err != nil {
 		return nil, err
@@ -72,7 +79,7 @@ func (r *Repository[S]) load(ctx context.Context, name string, src *source, d *d
 	if err := r.verify(ctx, loaded, bare, session, src); err != nil {
 		return nil, err
 	}
-	if r.examine(src.root.Root, src.dir, d.settings).keyOf(v.number) != d.key(v) {
+	if r.examine(src.root.tree, src.dir, d.settings).keyOf(v.number) != d.key(v) {
 		return nil, errChanged
 	}
 	if ctx.Err() != nil { // nobody needs it any more
@@ -99,7 +106,7 @@ func checkNames(signature *engine.Signature) error {
 // the engine's own session, because they are not requests: none is refused, answered from
 // a cache or counted. The first one is the probe of the decorated session.
 func (r *Repository[S]) verify(ctx context.Context, v *Version[S], bare, session engine.Session, src *source) (err error) {
-	if err := v.readOutputLabels(src.root.Root, src.dir, v.Config.GetOutput()); err != nil {
+	if err := v.readOutputLabels(src.root.tree, src.dir, v.Config.GetOutput()); err != nil {
 		return err
 	}
 	switch {
@@ -112,7 +119,7 @@ func (r *Repository[S]) verify(ctx context.Context, v *Version[S], bare, session
 	}
 	v.ImageFiles, v.offered = nil, nil // they may have megabytes, and are not needed any more
 	warmups, err := modelconfig.Warmups(v.Config, v.Signature, func(name string) ([]byte, error) {
-		return readFile(src.root.Root, filepath.Join(src.dir, name), maxWarmupFile)
+		return readFile(src.root.tree, filepath.Join(src.dir, name), maxWarmupFile)
 	})
 	if err != nil {
 		return err

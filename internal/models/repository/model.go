@@ -50,6 +50,9 @@ type Model[S any] struct {
 	Versions []*Version[S]
 	Reason   string
 
+	// skipped are the versions that are not served. It is empty while the directory has not
+	// been read.
+	skipped skipped
 	// removed reports that the model's directory was removed: the model is no longer listed
 	// once its last version is closed.
 	removed bool
@@ -128,7 +131,7 @@ func (m *Model[S]) put(v *Version[S]) {
 
 // same reports whether other lists the identical versions.
 func (m *Model[S]) same(other *Model[S]) bool {
-	return m.Reason == other.Reason && m.removed == other.removed && slices.Equal(m.Versions, other.Versions)
+	return m.Reason == other.Reason && m.removed == other.removed && m.skipped.equal(&other.skipped) && slices.Equal(m.Versions, other.Versions)
 }
 
 // compareNewest orders version numbers, the newest first.

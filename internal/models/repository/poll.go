@@ -11,8 +11,9 @@ import (
 //
 // Under ControlPoll, models and versions that are added, changed and removed are loaded,
 // loaded again and taken out of service, each when its files have not changed for
-// SettleTime. When the directory cannot be read, or none of its models has a version any
-// more, as when it was unmounted, all versions keep serving.
+// SettleTime. When the directory cannot be read or does not answer, or none of its models has
+// a version any more, as when it was unmounted, all versions keep serving. When most models
+// disappear at once, they keep serving for another PollInterval: see minMass.
 //
 // Under ControlExplicit only the list of available models is updated, and under
 // ControlNone nothing.
@@ -22,7 +23,7 @@ func (r *Repository[S]) Poll(ctx context.Context) {
 	}
 	ctx, cancel := r.untilClose(ctx)
 	defer cancel()
-	p := &poller[S]{Repository: r, sightings: make(map[string]sighting)}
+	p := &poller[S]{Repository: r, sightings: make(map[string]sighting), disappeared: make(map[string]bool)}
 	for wait := r.options.PollInterval; ; {
 		select {
 		case <-ctx.Done():
@@ -44,6 +45,9 @@ type poller[S any] struct {
 	trouble string
 	// sightings has the last state of each model's files.
 	sightings map[string]sighting
+	// disappeared has the models of which keepMass waits for a confirmation, since massSince.
+	disappeared map[string]bool
+	massSince   time.Time
 }
 
 // sighting is a state of a model's files, and the time when it was first seen.
@@ -55,29 +59,33 @@ type sighting struct {
 // pass reads the directory once, and reports whether some files changed too recently to be
 // loaded. It does not wait for loads.
 func (p *poller[S]) pass(ctx context.Context) (unsettled bool) {
-	root, names, err := p.openModels()
-	if err != nil {
-		p.keep("the models directory cannot be read", "error", err)
+	l := p.look(ctx)
+	if l == nil {
+		return false // ctx has ended
+	}
+	defer l.release()
+	if l.err != nil {
+		p.keep("the models directory cannot be read", "error", l.err)
 		return false
 	}
-	defer func() { _ = root.release() }() // it was only read
 	if p.options.Control == ControlExplicit {
 		p.recovered()
-		p.listAvailable(names)
+		p.listAvailable(l.names)
 		return false
 	}
-	if p.serving() && !populated(root.Root, names) {
+	if p.serving() && !l.populated {
 		p.keep("the models directory has no model with a version", "dir", p.dir)
 		return false
 	}
 	p.recovered()
-	for _, name := range names {
-		if !p.follow(ctx, root, name) {
+	unsettled = p.keepMass(l)
+	for _, name := range l.names {
+		if !p.disappeared[name] && !p.follow(ctx, l, name) {
 			unsettled = true
 		}
 	}
 	for _, name := range p.entryNames() {
-		if !slices.Contains(names, name) && !p.remove(ctx, name) {
+		if !p.disappeared[name] && !slices.Contains(l.names, name) && !p.remove(ctx, name) {
 			unsettled = true
 		}
 	}
@@ -85,14 +93,18 @@ func (p *poller[S]) pass(ctx context.Context) (unsettled bool) {
 }
 
 // follow starts to reconcile a model with its directory when that has changed and has
-// settled, unless an operation is in progress. It reports false when the files have changed
-// and have not settled.
-func (p *poller[S]) follow(ctx context.Context, root *sharedRoot, name string) bool {
+// settled, unless an operation is in progress, or there was one since the directory was
+// read. It reports false when the files have changed and have not settled.
+func (p *poller[S]) follow(ctx context.Context, l *listing, name string) bool {
+	d := l.directories[name]
 	o := p.tryBegin(name)
 	if o == nil {
 		return true
 	}
-	d := p.examine(root.Root, name, o.settings)
+	if d == nil || o.reconciled != l.known[name].reconciled {
+		o.end()
+		return true
+	}
 	settled := p.settled(name, d.all, d.newest)
 	if d.all == o.applied || !settled {
 		o.tracked = true // so that its removal is noticed
@@ -100,7 +112,7 @@ func (p *poller[S]) follow(ctx context.Context, root *sharedRoot, name string) b
 		return settled || d.all == o.applied
 	}
 	o.settings, o.wanted = d.settings, true
-	src := &source{root: root, dir: name}
+	src := &source{root: l.root, dir: name}
 	src.retain()
 	go func() {
 		defer o.end()

@@ -24,7 +24,7 @@ func polled(t *testing.T, files map[string]string, test func(t *testing.T, dir s
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		dir := write(t, files)
-		r, l := open(t, dir, repository.Options[string]{Control: repository.ControlPoll})
+		r, l := open(t, dir, repository.Options[string]{Control: repository.ControlPoll, DefaultVersions: repository.VersionsAll})
 		go r.Poll(t.Context())
 		l.loaded()
 		test(t, dir, r, l)

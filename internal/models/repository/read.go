@@ -5,11 +5,9 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 )
 
 const (
@@ -18,29 +16,6 @@ const (
 	// maxWarmupFile bounds the files with the elements of one input.
 	maxWarmupFile = 256 << 20
 )
-
-// errLeadsOut reports a symbolic link that os.Root does not follow.
-var errLeadsOut = errors.New("a symbolic link that leads out of the models directory, or an absolute one")
-
-// stat returns the file that a name in root leads to. The error describes a symbolic link
-// that leads out of root, which os.Root does not follow, or to no file.
-func stat(root *os.Root, name string) (fs.FileInfo, error) {
-	info, err := root.Stat(name)
-	if err == nil {
-		return info, nil
-	}
-	link, linkErr := root.Lstat(name)
-	_, system := errors.AsType[syscall.Errno](err) // other errors are os.Root's own
-	switch {
-	case linkErr != nil || link.Mode()&fs.ModeSymlink == 0:
-		return nil, brief(err)
-	case errors.Is(err, fs.ErrNotExist):
-		return nil, fmt.Errorf("%s is a symbolic link to a file that does not exist", name)
-	case system:
-		return nil, brief(err)
-	}
-	return nil, fmt.Errorf("%s is %w: copy the file that it leads to, or make the link relative", name, errLeadsOut)
-}
 
 // brief returns an error of a file without the name of the system call.
 func brief(err error) error {
@@ -63,7 +38,7 @@ func cause(err error) error {
 func readable(err error) string { return strings.ToValidUTF8(err.Error(), "\ufffd") }
 
 // readFile returns the content of a regular file in root of at most limit bytes.
-func readFile(root *os.Root, name string, limit int64) ([]byte, error) {
+func readFile(root *tree, name string, limit int64) ([]byte, error) {
 	info, err := stat(root, name)
 	switch {
 	case err != nil:
@@ -73,7 +48,7 @@ func readFile(root *os.Root, name string, limit int64) ([]byte, error) {
 	case info.Size() > limit:
 		return nil, fmt.Errorf("%s has %d bytes, the limit is %d", name, info.Size(), limit)
 	}
-	f, err := root.Open(name)
+	f, err := root.open(name)
 	if err != nil {
 		return nil, brief(err)
 	}
@@ -87,8 +62,8 @@ func readFile(root *os.Root, name string, limit int64) ([]byte, error) {
 
 // checkReadable opens and closes a regular file in root, so that an error of the system is
 // reported as such and not in an engine's words.
-func checkReadable(root *os.Root, name string) error {
-	f, err := root.Open(name)
+func checkReadable(root *tree, name string) error {
+	f, err := root.open(name)
 	if err != nil {
 		return brief(err)
 	}
@@ -97,7 +72,7 @@ func checkReadable(root *os.Root, name string) error {
 
 // readFirst returns the content of the file of that name in the first directory that has
 // it; nil where none has.
-func readFirst(root *os.Root, name string, dirs []string) ([]byte, error) {
+func readFirst(root *tree, name string, dirs []string) ([]byte, error) {
 	for _, dir := range dirs {
 		content, err := readFile(root, filepath.Join(dir, name), maxSideFile)
 		if !errors.Is(err, fs.ErrNotExist) {
@@ -108,8 +83,8 @@ func readFirst(root *os.Root, name string, dirs []string) ([]byte, error) {
 }
 
 // readDir returns the names in a directory in root, sorted.
-func readDir(root *os.Root, name string) ([]string, error) {
-	dir, err := root.Open(name)
+func readDir(root *tree, name string) ([]string, error) {
+	dir, err := root.open(name)
 	if err != nil {
 		return nil, brief(err)
 	}

@@ -20,6 +20,7 @@ func (o *operation[S]) reconcile(ctx context.Context, src *source, d *directory,
 	}
 	changed := o.applied != d.all
 	o.applied, o.tracked = d.all, true
+	o.reconciled++
 	selected := o.selected(o.name, d)
 	todo := o.pending(selected, d, again)
 	o.list(o.name, selected, todo, d)
@@ -36,6 +37,9 @@ func (o *operation[S]) reconcile(ctx context.Context, src *source, d *directory,
 		}
 	}
 	for _, v := range todo {
+		if err := o.acquireSlot(ctx); err != nil { // a slow load has given it up
+			return failures, err
+		}
 		failure := o.loadVersion(ctx, src, d, v)
 		if failure != nil && ctx.Err() != nil {
 			return failures, context.Cause(ctx)
@@ -101,7 +105,7 @@ func (o *operation[S]) pending(selected []versionDir, d *directory, again bool) 
 func (o *operation[S]) loadVersion(ctx context.Context, src *source, d *directory, v versionDir) error {
 	start := time.Now()
 	log := o.options.Logger.With("model", o.name, "version", v.number)
-	loaded, err := o.loadWithin(ctx, o.name, src, d, v)
+	loaded, err := o.loadWithin(ctx, src, d, v)
 	if err == nil {
 		o.attempts[v.number] = attempt{key: d.key(v)}
 		o.swap(loaded)
@@ -156,7 +160,7 @@ func (r *Repository[S]) list(name string, selected, todo []versionDir, d *direct
 		if m == nil {
 			m = &Model[S]{Name: name}
 		}
-		m.removed, m.Reason = false, ""
+		m.removed, m.Reason, m.skipped = false, "", d.skipped(selected)
 		m.Versions = slices.DeleteFunc(m.Versions, func(v *Version[S]) bool {
 			return (v.State == Loading || v.State == Unavailable) && !contains(selected, v.Number)
 		})

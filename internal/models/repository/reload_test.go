@@ -51,7 +51,7 @@ func hammer(t *testing.T, r *repository.Repository[string], name string) (stop f
 
 func TestNoRequestFailsBecauseOfALoad(t *testing.T) {
 	dir := write(t, map[string]string{"cat/1/model.onnx": "0", "dog/1/model.onnx": "0"})
-	r, l := open(t, dir, repository.Options[string]{Control: repository.ControlExplicit, StartupModels: []string{"cat"}})
+	r, l := open(t, dir, repository.Options[string]{Control: repository.ControlExplicit, DefaultVersions: repository.VersionsAll, StartupModels: []string{"cat"}})
 	stop := hammer(t, r, "cat")
 	for i := 1; i <= 300; i++ {
 		content, version := strconv.Itoa(i), 1

@@ -65,11 +65,16 @@ type Options[S any] struct {
 	// SettleTime is the time without changes after which Poll loads a model's files. 0:
 	// DefaultSettleTime.
 	SettleTime time.Duration
-	// LoadConcurrency is the number of models that load at once. 0: DefaultLoadConcurrency.
+	// LoadConcurrency is the number of models that load at once, besides up to MaxSlowLoads
+	// whose load has lasted SlowLoad. 0: DefaultLoadConcurrency.
 	LoadConcurrency int
 	// LoadTimeout bounds the load of a version with its warmups, unless the model's
 	// configuration sets load_timeout. 0: DefaultLoadTimeout.
 	LoadTimeout time.Duration
+	// DefaultVersions are the versions of a model without config.pbtxt that are served.
+	DefaultVersions Versions
+	// FollowLinks says which symbolic links in the directory are followed.
+	FollowLinks Links
 	// UnloadBeforeLoad unloads a version before its replacement is loaded, unless the model's
 	// configuration sets unload_before_load.
 	UnloadBeforeLoad bool
@@ -93,6 +98,10 @@ type Options[S any] struct {
 	Loads LoadObserver
 	// Logger logs loads and their failures. nil: slog.Default.
 	Logger *slog.Logger
+
+	// beforeRead is called before each read of the directory by Poll and by a load; nil
+	// except in tests, where it is a file system that does not answer.
+	beforeRead func()
 }
 
 // Repository holds the models of a directory. It is safe for concurrent use:
@@ -111,9 +120,11 @@ type Repository[S any] struct {
 	// operations counts those that run or wait. slots has an element for each that loads.
 	operations sync.WaitGroup
 	slots      chan struct{}
-	entriesMu  sync.Mutex // guards entries and stopping
-	entries    map[string]*entry
-	stopping   bool
+	// slow has an element for each load that has lasted SlowLoad and holds no slot.
+	slow      chan struct{}
+	entriesMu sync.Mutex // guards entries and stopping
+	entries   map[string]*entry
+	stopping  bool
 
 	// abandoned counts the abandoned loads inside the engine.
 	abandoned atomic.Int64
@@ -147,7 +158,7 @@ func New[S any](dir string, engines Engines, options Options[S]) *Repository[S] 
 	}
 	r := &Repository[S]{
 		dir: dir, engines: engines, options: options,
-		slots: make(chan struct{}, options.LoadConcurrency), entries: make(map[string]*entry),
+		slots: make(chan struct{}, options.LoadConcurrency), slow: make(chan struct{}, MaxSlowLoads), entries: make(map[string]*entry),
 		closing: make(chan struct{}),
 	}
 	r.snapshot.Store(&Snapshot[S]{})

@@ -24,7 +24,7 @@ func TestServesTheNewestVersionThatIsReady(t *testing.T) {
 		"cat/03/model.onnx": "", // not how versions are written
 		"README.md":         "",
 		".git/1/model.onnx": "",
-	}), repository.Options[string]{})
+	}), repository.Options[string]{DefaultVersions: repository.VersionsAll})
 	snapshot := r.Snapshot()
 	if len(snapshot.Models) != 1 || snapshot.DefaultModel != "cat" {
 		t.Fatalf("snapshot %+v", snapshot)

@@ -116,14 +116,16 @@ func (r *Repository[S]) retryModel(name string) {
 	}
 	ctx, cancel := o.context(ctx)
 	defer cancel()
-	src, err := r.source(name, nil)
+	src, d, err := o.read(ctx, func() (*source, error) { return r.source(name, nil) })
+	if ctx.Err() != nil && err != nil {
+		return
+	}
 	if err != nil {
 		r.options.Logger.Error("model could not be loaded again", "model", name, "reason", err)
 		o.retryAfter(retryWait(maxCrashes))
 		return
 	}
 	defer r.releaseSource(name, src)
-	d := r.examine(src.root.Root, src.dir, o.settings)
 	o.settings = d.settings
 	_, _ = o.reconcile(ctx, src, d, false) // failures are listed, and retried by the next timer
 }

@@ -9,19 +9,19 @@ import (
 	"unicode/utf8"
 )
 
-// sharedRoot is a root with a reference count. It is closed with the last reference.
+// sharedRoot is a tree with a reference count. It is closed with the last reference.
 type sharedRoot struct {
-	*os.Root
+	*tree
 	refs atomic.Int64
 }
 
 // openRoot opens a directory, with one reference that the caller releases.
-func openRoot(dir string) (*sharedRoot, error) {
+func openRoot(dir string, links Links) (*sharedRoot, error) {
 	root, err := os.OpenRoot(dir)
 	if err != nil {
 		return nil, err
 	}
-	shared := &sharedRoot{Root: root}
+	shared := &sharedRoot{tree: &tree{root, links}}
 	shared.refs.Store(1)
 	return shared, nil
 }
@@ -71,10 +71,10 @@ func (r *Repository[S]) releaseSource(name string, src *source) {
 //
 // It ignores a name that is not UTF-8: no protocol could carry it.
 func (r *Repository[S]) openModels() (root *sharedRoot, names []string, err error) {
-	if root, err = openRoot(r.dir); err != nil {
+	if root, err = openRoot(r.dir, r.options.FollowLinks); err != nil {
 		return nil, nil, err
 	}
-	if names, err = modelNames(root.Root); err != nil {
+	if names, err = modelNames(root.tree); err != nil {
 		_ = root.release() // the directory was only read
 		return nil, nil, err
 	}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -34,6 +33,8 @@ type directory struct {
 type versionDir struct {
 	number int64
 	files  fingerprint
+	// model is the path of the model's file in the version's directory.
+	model string
 	// err is the reason why it cannot be loaded.
 	err error
 }
@@ -46,7 +47,7 @@ func (d *directory) key(v versionDir) fingerprint {
 // modelNames returns the names of the models below root: its directories, except those
 // that begin with a dot. A link that leads out of root may be to a file or a directory, and
 // counts as a model that cannot be loaded.
-func modelNames(root *os.Root) ([]string, error) {
+func modelNames(root *tree) ([]string, error) {
 	names, err := readDir(root, ".")
 	if err != nil {
 		return nil, err
@@ -63,8 +64,8 @@ func modelNames(root *os.Root) ([]string, error) {
 // examine returns the state of the model in a directory of root. known are the settings
 // that were last read there, nil when there are none: they are read again only when their
 // file has changed.
-func (r *Repository[S]) examine(root *os.Root, dir string, known *settings) *directory {
-	d := &directory{settings: readSettings(root, dir, known, r.engines.Platforms())}
+func (r *Repository[S]) examine(root *tree, dir string, known *settings) *directory {
+	d := &directory{settings: readSettings(root, dir, known, r.engines.Platforms(), r.options.DefaultVersions)}
 	d.err = d.settings.err
 	shared := newSurvey(root, dir)
 	shared.hash.Write(d.settings.from[:])
@@ -95,9 +96,9 @@ func (r *Repository[S]) examine(root *os.Root, dir string, known *settings) *dir
 		}
 		s := newSurvey(root, dir)
 		s.tree(name)
-		v := versionDir{number: number, files: s.sum(), err: s.err}
+		v := versionDir{number: number, files: s.sum(), err: s.err, model: d.settings.modelFile()}
 		if v.err == nil {
-			v.err = checkModelFile(root, filepath.Join(dir, name, modelconfig.ModelFile(d.settings.config, d.settings.platform)))
+			v.model, v.err = findModel(root, filepath.Join(dir, name), v.model, d.settings.platform.ModelFile)
 		}
 		d.versions, d.newest = append(d.versions, v), later(d.newest, s.newest)
 		fmt.Fprintf(all, "%d %x\n", number, v.files)
@@ -107,19 +108,25 @@ func (r *Repository[S]) examine(root *os.Root, dir string, known *settings) *dir
 	return d
 }
 
-// checkModelFile returns the reason why a model's file cannot be opened. A pipe must not be:
-// that would wait for its writer.
-func checkModelFile(root *os.Root, name string) error {
-	info, err := stat(root, name)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return fmt.Errorf("%s is missing", name)
-	case err != nil:
-		return err
-	case !info.Mode().IsRegular():
-		return notRegular(name)
+// findModel returns the path of a model's file in its version's directory: file or, where
+// that is a directory, the file of the name inner in it, as Triton has models with weights in
+// further files. The error is the reason why it cannot be opened. A pipe must not be: that
+// would wait for its writer.
+func findModel(root *tree, dir, file, inner string) (string, error) {
+	info, err := stat(root, filepath.Join(dir, file))
+	if err == nil && info.IsDir() {
+		file = filepath.Join(file, inner)
+		info, err = stat(root, filepath.Join(dir, file))
 	}
-	return nil
+	switch name := filepath.Join(dir, file); {
+	case errors.Is(err, fs.ErrNotExist):
+		return file, fmt.Errorf("%s is missing", name)
+	case err != nil:
+		return file, err
+	case !info.Mode().IsRegular():
+		return file, notRegular(name)
+	}
+	return file, nil
 }
 
 func later(a, b time.Time) time.Time {
@@ -151,7 +158,7 @@ func (d *directory) reason(name string) string {
 	case d.err != nil:
 		return readable(d.err)
 	case len(d.versions) == 0:
-		return fmt.Sprintf("it has no version: put the model at %s", filepath.Join(name, "1", modelconfig.ModelFile(d.settings.config, d.settings.platform)))
+		return fmt.Sprintf("it has no version: put the model at %s", filepath.Join(name, "1", d.settings.modelFile()))
 	}
 	have := make([]string, len(d.versions))
 	for i, v := range d.versions {

@@ -57,7 +57,7 @@ func newScratch(files map[string][]byte) (*scratch, *sharedRoot, error) {
 	if err != nil {
 		return nil, nil, fmt.Errorf("make a directory for its files: %w", cause(err))
 	}
-	root, err := openRoot(s.path)
+	root, err := openRoot(s.path, LinksInside)
 	if err != nil {
 		return nil, nil, errors.Join(fmt.Errorf("open the directory for its files: %w", cause(err)), s.release())
 	}

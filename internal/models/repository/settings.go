@@ -4,7 +4,6 @@ import (
 	"crypto/sha256"
 	"errors"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"time"
 
@@ -37,12 +36,14 @@ type settings struct {
 	from fingerprint
 	// changed is the time of that file's last change.
 	changed time.Time
-	// given reports that it came with a request and not from a file.
-	given bool
+	// given reports that it came with a request and not from a file, absent that there is
+	// no file.
+	given, absent bool
 }
 
-// readSettings reads config.pbtxt in a directory of root, unless known is up to date.
-func readSettings(root *os.Root, dir string, known *settings, platforms engine.Platforms) *settings {
+// readSettings reads config.pbtxt in a directory of root, unless known is up to date. Without
+// the file, versions are served.
+func readSettings(root *tree, dir string, known *settings, platforms engine.Platforms, versions Versions) *settings {
 	if known != nil && known.given {
 		return known
 	}
@@ -56,7 +57,7 @@ func readSettings(root *os.Root, dir string, known *settings, platforms engine.P
 	text, err := readFile(root, filepath.Join(dir, settingsFile), maxSideFile)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		read.config = withoutSettings()
+		read.config, read.absent = versions.config(), true
 	case err != nil:
 		read.err = err
 	default:
@@ -75,12 +76,10 @@ func givenSettings(text []byte, platforms engine.Platforms) (*settings, error) {
 	return &settings{config: config, platform: modelconfig.Platform(config, platforms), warnings: warnings, from: sha256.Sum256(text), given: true}, nil
 }
 
-// withoutSettings returns the configuration of a model that has no config.pbtxt. It selects
-// all versions; config.pbtxt without a version policy selects the newest.
-func withoutSettings() *inference.ModelConfig {
-	return &inference.ModelConfig{VersionPolicy: &inference.ModelVersionPolicy{
-		PolicyChoice: &inference.ModelVersionPolicy_All_{All: &inference.ModelVersionPolicy_All{}},
-	}}
+// modelFile returns the path of the model's file in a version's directory, unless that is a
+// directory.
+func (s *settings) modelFile() string {
+	return filepath.FromSlash(modelconfig.ModelFile(s.config, s.platform))
 }
 
 // sideFiles returns the names, in the model's directory, of the files that all versions

@@ -3,7 +3,6 @@ package repository
 import (
 	"encoding/json"
 	"fmt"
-	"os"
 
 	"github.com/tensorwire/tensorwire/internal/base/vision"
 )
@@ -12,7 +11,7 @@ import (
 // has precedence over one in the model's; dirs are these two, in root. Only a file that
 // cannot be read is an error: what is wrong in a file is a warning, and the model is served
 // without it.
-func (v *Version[S]) readFiles(root *os.Root, dirs ...string) error {
+func (v *Version[S]) readFiles(root *tree, dirs ...string) error {
 	labels, err := readFirst(root, labelsFile, dirs)
 	if err != nil {
 		return err

@@ -84,6 +84,9 @@ func (m *Model[S]) lookup(version string) (*Version[S], error) {
 	if v := m.version(number); v != nil {
 		return v, nil
 	}
+	if slices.Contains(m.skipped.numbers, number) {
+		return nil, unknown("%q version %s is %w: %s", m.Name, version, ErrNotFound, m.skipped.reason())
+	}
 	if len(m.Versions) == 0 {
 		return nil, m.empty()
 	}

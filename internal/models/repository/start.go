@@ -41,9 +41,10 @@ func (r *Repository[S]) Scan() error {
 			r.update(name, func(*Model[S]) *Model[S] { return &Model[S]{Name: name} })
 			continue
 		}
-		d := r.examine(root.Root, name, nil)
+		d := r.examine(root.tree, name, nil)
 		r.list(name, r.selected(name, d), r.selected(name, d), d)
 	}
+	logSkipped(r.options.Logger, r.Snapshot())
 	return nil
 }
 
@@ -85,29 +86,39 @@ func (r *Repository[S]) loadAtStart(ctx context.Context, name string) error {
 	if err := o.acquireSlot(ctx); err != nil {
 		return err
 	}
-	root, err := openRoot(r.dir)
-	if err != nil {
-		o.unreadable(fmt.Errorf("%w: %w", errDirectory, cause(err)))
-		return nil
-	}
-	src := &source{root: root, dir: name}
-	defer r.releaseSource(name, src)
-	d := r.examine(root.Root, name, nil)
-	if r.options.Control == ControlPoll && fresh(d.newest, r.options.SettleTime) {
-		settled, err := o.settle(ctx, src, d)
-		if settled == nil {
-			return err
+	src, d, err := o.read(ctx, o.openOwn)
+	if err == nil {
+		defer r.releaseSource(name, src)
+		if r.options.Control == ControlPoll && fresh(d.newest, r.options.SettleTime) {
+			d, err = o.settle(ctx, d)
 		}
-		d = settled
+	}
+	switch {
+	case err != nil && ctx.Err() != nil:
+		return err
+	case err != nil:
+		o.unreadable(err)
+		return nil
+	case d == nil:
+		return nil // left to Poll
 	}
 	o.settings, o.wanted = d.settings, true
 	_, err = o.reconcile(ctx, src, d, false)
 	return err
 }
 
+// openOwn opens the source of the model's own files.
+func (o *operation[S]) openOwn() (*source, error) {
+	root, err := openRoot(o.dir, o.options.FollowLinks)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", errDirectory, cause(err))
+	}
+	return &source{root: root, dir: o.name}, nil
+}
+
 // settle waits until the model's files have not changed for SettleTime, and returns their
-// state; nil when they still change, or with the cause of ctx when that ends.
-func (o *operation[S]) settle(ctx context.Context, src *source, before *directory) (settled *directory, _ error) {
+// state; nil when they still change. Its errors are those of read.
+func (o *operation[S]) settle(ctx context.Context, before *directory) (settled *directory, _ error) {
 	o.releaseSlot()
 	select {
 	case <-ctx.Done():
@@ -117,12 +128,16 @@ func (o *operation[S]) settle(ctx context.Context, src *source, before *director
 	if err := o.acquireSlot(ctx); err != nil {
 		return nil, err
 	}
-	if d := o.examine(src.root.Root, o.name, before.settings); d.all == before.all {
-		settled = d
-	} else {
-		o.options.Logger.Info("model is still being written", "model", o.name)
+	src, d, err := o.read(ctx, o.openOwn)
+	if err != nil {
+		return nil, err
 	}
-	return settled, nil
+	defer o.releaseSource(o.name, src)
+	if d.all != before.all {
+		o.options.Logger.Info("model is still being written", "model", o.name)
+		return nil, nil
+	}
+	return d, nil
 }
 
 // unreadable lists the versions that Scan found as unavailable, since the models directory

@@ -36,6 +36,7 @@ func (r *Repository[S]) unload(ctx context.Context, name string) error {
 	if s := r.Snapshot(); s.model(name) == nil {
 		return unknown("%q is %w; the server has %s", name, ErrNotFound, s.names())
 	}
+	o.options.Logger.Info("model is unloaded", "model", name)
 	o.forget()
 	r.update(name, func(m *Model[S]) *Model[S] {
 		m.Reason = ""
