@@ -25,7 +25,7 @@ func TestSessionsInWorkers(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	e := worker.New(startWorkers(options, c.Models), engine.ONNXRuntime.Name, "test", worker.Options{Isolation: worker.Shared, Root: c.Models})
+	e := worker.New(startWorkers(options, c), engine.ONNXRuntime.Name, "test", worker.Options{Isolation: worker.Shared, Root: c.Models})
 	t.Cleanup(func() {
 		if err := e.Close(); err != nil {
 			t.Error(err)
