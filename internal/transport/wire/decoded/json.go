@@ -1,17 +1,21 @@
 package decoded
 
-import "encoding/json"
+import (
+	"bytes"
+	"encoding/json"
+)
 
-// JSON counts a message in Protobuf's JSON. It accepts more than JSON: what it does not follow is
-// not decoded either, because protojson reads in the same order. The error names the field that
-// exceeds a limit, and is nil for malformed text.
-func (p *Plan) JSON(text []byte) (Estimate, error) {
+// JSON counts a message in Protobuf's JSON, and returns its large values in the order of the
+// text. It accepts more than JSON: what it does not follow is not decoded either, because
+// protojson reads in the same order. The error names the field that exceeds a limit, and is nil
+// for malformed text.
+func (p *Plan) JSON(text []byte) (Estimate, []Large, error) {
 	c := jsonCounter{text: text}
 	c.space()
 	if _, err := c.message(p, 0); err != nil {
-		return c.Estimate, err
+		return c.Estimate, nil, err
 	}
-	return c.Estimate, nil
+	return c.Estimate, c.large, nil
 }
 
 // jsonCounter counts one message and all in it. Its methods return ok as false where the text is
@@ -21,6 +25,10 @@ type jsonCounter struct {
 	text  []byte
 	at    int
 	total int64
+
+	large []Large
+	path  []Step // from the message to the current one
+	maps  int    // the maps that enclose the current message
 }
 
 // message counts the members of a message, nested depth deep.
@@ -44,7 +52,14 @@ func (c *jsonCounter) message(p *Plan, depth int) (ok bool, err *limitError) {
 func (c *jsonCounter) member(f *field, found counts, depth int) (ok bool, err *limitError) {
 	switch first := c.peek(); {
 	case first == '[' && f.list && f.kind != entry:
-		return c.items(depth, func() (bool, *limitError) { return c.item(f, found, depth+1) })
+		if body := c.numbers(f); body != nil {
+			return true, c.count(f, found, body)
+		}
+		index := -1
+		return c.items(depth, func() (bool, *limitError) {
+			index++
+			return c.item(f, found, index, depth+1)
+		})
 	case first == '{' && f.kind == entry:
 		value := &PlanOf(f.of).fields[valueIndex]
 		return c.object(depth, func([]byte) (bool, *limitError) {
@@ -52,16 +67,18 @@ func (c *jsonCounter) member(f *field, found counts, depth int) (ok bool, err *l
 			if err := found.add(f, 1, &c.total); err != nil {
 				return false, err
 			}
-			ok, err := c.item(value, make(counts, len(PlanOf(f.of).fields)), depth+1)
+			c.maps++
+			ok, err := c.item(value, make(counts, len(PlanOf(f.of).fields)), single, depth+1)
+			c.maps--
 			if err != nil {
 				return false, err.within(f, 0)
 			}
 			return ok, nil
 		})
 	case first == '{' && f.kind == message && !f.list:
-		return c.item(f, found, depth)
+		return c.item(f, found, single, depth)
 	case first == '"' && f.kind == text && !f.list:
-		return c.item(f, found, depth)
+		return c.item(f, found, single, depth)
 	}
 	return c.skip(depth)
 }
@@ -69,8 +86,8 @@ func (c *jsonCounter) member(f *field, found counts, depth int) (ok bool, err *l
 // valueIndex is the index of the value among the two fields of a map's entry.
 const valueIndex = 1
 
-// item counts one value of a field, or of a list.
-func (c *jsonCounter) item(f *field, found counts, depth int) (ok bool, err *limitError) {
+// item counts one value of a field: the one at index of a list, or a single one.
+func (c *jsonCounter) item(f *field, found counts, index, depth int) (ok bool, err *limitError) {
 	if err := found.add(f, 1, &c.total); err != nil {
 		return false, err
 	}
@@ -79,7 +96,9 @@ func (c *jsonCounter) item(f *field, found counts, depth int) (ok bool, err *lim
 		if f.list {
 			c.Memory += growing(8) // a pointer
 		}
+		c.path = append(c.path, Step{f.descriptor, index})
 		ok, err = c.message(PlanOf(f.of), depth)
+		c.path = c.path[:len(c.path)-1]
 		if err != nil {
 			return false, err.within(f, found[f.index]-1)
 		}
@@ -89,6 +108,9 @@ func (c *jsonCounter) item(f *field, found counts, depth int) (ok bool, err *lim
 		return ok, err
 	}
 	size := int64(c.at - begin)
+	if f.bytes {
+		c.found(f, index, begin)
+	}
 	switch {
 	case f.kind == numeric && f.list:
 		c.Memory += growing(f.width)
@@ -165,18 +187,27 @@ func (c *jsonCounter) string() (content []byte, escaped, ok bool) {
 	if c.peek() != '"' {
 		return nil, false, false
 	}
-	c.at++
-	for begin := c.at; c.at < len(c.text); c.at++ {
-		switch c.text[c.at] {
-		case '\\':
-			escaped = true
-			c.at++
-		case '"':
-			c.at++
-			return c.text[begin : c.at-1], escaped, true
+	rest := c.text[c.at+1:]
+	end := bytes.IndexByte(rest, '"')
+	if end < 0 {
+		return nil, false, false
+	}
+	for escape := bytes.IndexByte(rest[:end], '\\'); escape >= 0; {
+		escaped = true
+		after := min(escape+2, len(rest)) // the escaped character may be a quote
+		if end < after {
+			more := bytes.IndexByte(rest[after:], '"')
+			if more < 0 {
+				return nil, false, false
+			}
+			end = after + more
+		}
+		if escape = bytes.IndexByte(rest[after:end], '\\'); escape >= 0 {
+			escape += after
 		}
 	}
-	return nil, false, false
+	c.at += end + 2
+	return rest[:end], escaped, true
 }
 
 // key passes a key and its colon.
