@@ -66,7 +66,7 @@ func (c *jsonCodec) UnmarshalRead(ctx context.Context, src io.Reader, msg any) e
 		return err
 	}
 	defer release()
-	return messagejson.Unmarshal(data, large, m, c.UnmarshalOptions)
+	return messagejson.Unmarshal(data, large, m, c.UnmarshalOptions, nil)
 }
 
 // MarshalWrite implements [connect.Codec].

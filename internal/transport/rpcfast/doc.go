@@ -1,5 +1,5 @@
 // Package rpcfast is the fast path for RPCs that carry tensors: gRPC, gRPC-Web and Connect's
-// unary calls in uncompressed binary Protobuf. It is zero-copy for large bytes fields: they
+XX It is zero-copy for large bytes fields: they
 // alias the buffer that the message was read into, and are written from where they are. By
 // [Mount] its calls reach the same connect.Server, interceptors and handlers as all others;
 // only reading and writing messages differs. Everything else (JSON, compressed requests,

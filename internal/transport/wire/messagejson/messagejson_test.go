@@ -25,7 +25,7 @@ func unmarshal(text []byte, m proto.Message) (found int, err error) {
 	if err != nil {
 		return 0, err
 	}
-	return len(large), messagejson.Unmarshal(text, large, m, options)
+	return len(large), messagejson.Unmarshal(text, large, m, options, nil)
 }
 
 // repeat returns n copies of element, separated by commas.
@@ -113,7 +113,7 @@ func compare(t *testing.T, text []byte, kind proto.Message) {
 	if err != nil {
 		return // it exceeds a limit, and is not decoded
 	}
-	err = messagejson.Unmarshal(text, large, got, options)
+	err = messagejson.Unmarshal(text, large, got, options, nil)
 	wantErr := options.Unmarshal(text, want)
 	if (err == nil) != (wantErr == nil) {
 		t.Fatalf("the error is %v, want %v", err, wantErr)

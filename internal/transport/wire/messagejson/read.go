@@ -10,12 +10,20 @@ import (
 )
 
 // Unmarshal decodes text into m as options.Unmarshal does, with the same result and errors. large
-// are the large values of text that [decoded.Plan.JSON] found. m does not alias text.
-func Unmarshal(text []byte, large []decoded.Large, m proto.Message, options protojson.UnmarshalOptions) error {
+// are the large values of text that [decoded.Plan.JSON] found. m does not alias text. allocate
+// returns n bytes for a large bytes value, which m aliases; nil: they are the garbage collector's.
+func Unmarshal(text []byte, large []decoded.Large, m proto.Message, options protojson.UnmarshalOptions, allocate func(n int) []byte) error {
+	if allocate == nil {
+		allocate = func(n int) []byte { return make([]byte, n) }
+	}
 	readers := make([]reader, 0, len(large))
 	for i := range large {
-		if read := readerOf(&large[i], text); read != nil {
-			readers = append(readers, reader{&large[i], read})
+		value := &large[i]
+		switch {
+		case value.Field.Kind() == protoreflect.BytesKind:
+			readers = append(readers, reader{value, func(to protoreflect.Message, text []byte) bool { return readBytes(to, value, text, allocate) }})
+		case plain(value, text):
+			readers = append(readers, reader{value, func(to protoreflect.Message, text []byte) bool { return readNumbers(to, value, text) }})
 		}
 	}
 	if len(readers) == 0 || !unmarshal(text, readers, m, options) {
@@ -28,7 +36,7 @@ func Unmarshal(text []byte, large []decoded.Large, m proto.Message, options prot
 type reader struct {
 	*decoded.Large
 	// read sets the value in its message. It reports false where protojson has to read it.
-	read func(to protoreflect.Message, value *decoded.Large, text []byte) bool
+	read func(to protoreflect.Message, text []byte) bool
 }
 
 // unmarshal decodes text without its large values, and then these. Where it reports false, m has
@@ -50,7 +58,7 @@ func unmarshal(text []byte, readers []reader, m proto.Message, options protojson
 	}
 	for _, r := range readers {
 		to, ok := follow(m.ProtoReflect(), r.Path)
-		if !ok || !r.read(to, r.Large, text[r.Begin:r.End]) {
+		if !ok || !r.read(to, text[r.Begin:r.End]) {
 			return false
 		}
 	}

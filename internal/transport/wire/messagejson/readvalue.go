@@ -2,9 +2,9 @@ package messagejson
 
 import (
 	"bytes"
-	"encoding/base64"
 	"encoding/binary"
 
+	"github.com/segmentio/asm/base64"
 	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
@@ -15,15 +15,11 @@ import (
 	"github.com/tensorwire/tensorwire/internal/transport/wire/decoded"
 )
 
-// readerOf returns the function that reads a value of text; nil: protojson reads it.
-func readerOf(value *decoded.Large, text []byte) func(protoreflect.Message, *decoded.Large, []byte) bool {
-	fd := value.Field
-	if fd.Kind() == protoreflect.BytesKind {
-		return readBytes
-	}
-	datatype := datatypeOf(fd.Kind())
+// plain reports whether a list of text may be read without protojson.
+func plain(value *decoded.Large, text []byte) bool {
+	datatype := datatypeOf(value.Field.Kind())
 	if datatype == tensor.Invalid {
-		return nil
+		return false
 	}
 	// Words such as NaN are no numbers here. Only integers without a fraction or an exponent
 	// are the same for both readers.
@@ -36,10 +32,10 @@ func readerOf(value *decoded.Large, text []byte) func(protoreflect.Message, *dec
 	}
 	for _, other := range []byte(others) {
 		if bytes.IndexByte(text[value.Begin:value.End], other) >= 0 {
-			return nil
+			return false
 		}
 	}
-	return readNumbers
+	return true
 }
 
 // datatypeOf returns the datatype of a list's numbers; Invalid: there is no reader for them.
@@ -63,8 +59,9 @@ func datatypeOf(kind protoreflect.Kind) tensor.DataType {
 
 func unsigned(d tensor.DataType) bool { return d == tensor.Uint32 || d == tensor.Uint64 }
 
-// readBytes decodes base64 as protojson does: both alphabets, with or without padding.
-func readBytes(to protoreflect.Message, value *decoded.Large, text []byte) bool {
+// readBytes decodes base64 as protojson does: both alphabets, with or without padding. It reports
+// false for a text that is not base64, and for line breaks, which encoding/base64 skips.
+func readBytes(to protoreflect.Message, value *decoded.Large, text []byte, allocate func(n int) []byte) bool {
 	text = text[1 : len(text)-1]
 	encoding := base64.StdEncoding
 	if bytes.IndexByte(text, '-') >= 0 || bytes.IndexByte(text, '_') >= 0 {
@@ -73,12 +70,15 @@ func readBytes(to protoreflect.Message, value *decoded.Large, text []byte) bool 
 	if len(text)%4 != 0 {
 		encoding = encoding.WithPadding(base64.NoPadding)
 	}
-	data := make([]byte, encoding.DecodedLen(len(text)))
-	n, err := encoding.Decode(data, text)
-	if err != nil || bytes.IndexByte(text, '\n') >= 0 || bytes.IndexByte(text, '\r') >= 0 { // which base64 skips
+	if bytes.IndexByte(text, '\n') >= 0 || bytes.IndexByte(text, '\r') >= 0 {
 		return false
 	}
-	v := protoreflect.ValueOfBytes(data[:n])
+	data := allocate(encoding.DecodedLen(len(text)))
+	n, err := encoding.Decode(data, text)
+	if err != nil {
+		return false
+	}
+	v := protoreflect.ValueOfBytes(data[:n:n])
 	if value.Index < 0 {
 		to.Set(value.Field, v)
 		return true

@@ -3,11 +3,11 @@ package messagejson
 import (
 	"bytes"
 	"crypto/rand"
-	"encoding/base64"
 	"encoding/binary"
 	"errors"
 	"slices"
 
+	"github.com/segmentio/asm/base64"
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
@@ -205,7 +205,9 @@ func (w *writer) append(dst, text []byte) ([]byte, error) {
 	at := len(text) - len(rest)
 	for _, p := range w.bytes {
 		dst = append(dst, text[at:p.at]...)
-		dst = base64.StdEncoding.AppendEncode(dst, p.value)
+		n := base64.StdEncoding.EncodedLen(len(p.value))
+		dst = slices.Grow(dst, n)[:len(dst)+n]
+		base64.StdEncoding.Encode(dst[len(dst)-n:], p.value)
 		at = p.at + len(p.token)
 	}
 	return append(dst, text[at:]...), nil
