@@ -33,8 +33,8 @@ func repeat(element string, n int) string {
 	return strings.TrimSuffix(strings.Repeat(element+",", n), ",")
 }
 
-// TestUnmarshalIsProtojsons checks that the result and the error are protojson's, whatever the
-// large values are.
+// TestUnmarshalIsProtojsons checks that the result and the error are protojson's, for
+// any text of the large values.
 func TestUnmarshalIsProtojsons(t *testing.T) {
 	raw := bytes.Repeat([]byte{0xfb, 0xef, 0xff, 1}, 1000)
 	standard, url := base64.StdEncoding.EncodeToString(raw[:3999]), base64.URLEncoding.EncodeToString(raw[:3999])
@@ -207,7 +207,7 @@ func TestAppendIsRead(t *testing.T) {
 // large.
 func FuzzUnmarshal(f *testing.F) {
 	for _, seed := range []string{"0.1", "-7e-3", "1E+2", `"x"`, "[1]", "NaN", "18446744073709551616", "AAAA", "-_", "A=", "\\n", "1 2", "]", "}", "{}", "0x1"} {
-		for field := range len(fuzzed) {
+		for field := range fuzzed {
 			f.Add(seed, uint8(field))
 		}
 	}

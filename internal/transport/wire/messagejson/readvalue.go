@@ -102,19 +102,15 @@ func readNumbers(to protoreflect.Message, value *decoded.Large, text []byte) boo
 	defer bufpool.Put(pooled)
 	scanner := tensorjson.NewScanner(text)
 	data := scanner.Data(pooled[head:head:head+size], datatype, tensor.Shape{int64(value.Elements)})
-	if scanner.End() != nil || len(data) != size {
+	if scanner.End() != nil || len(data) != size || !tensor.ShareMemory(data, pooled) {
 		return false
 	}
 	encoded := pooled
 	if fd := value.Field; fd.Kind() == protoreflect.FloatKind || fd.Kind() == protoreflect.DoubleKind {
 		var prefix [head]byte
 		begin := protowire.AppendVarint(protowire.AppendTag(prefix[:0], fd.Number(), protowire.BytesType), uint64(size))
-		if !tensor.ShareMemory(data, pooled) {
-			encoded = append(begin, data...)
-		} else {
-			encoded = encoded[head-len(begin):]
-			copy(encoded, begin)
-		}
+		encoded = encoded[head-len(begin):]
+		copy(encoded, begin)
 	} else {
 		encoded = packVarints(fd, datatype, data)
 	}
