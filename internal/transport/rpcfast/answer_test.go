@@ -16,6 +16,7 @@ import (
 	"testing"
 	"testing/iotest"
 
+	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/encoding/prototext"
 	"google.golang.org/protobuf/proto"
 
@@ -114,6 +115,17 @@ func describeBody(b *strings.Builder, header http.Header, body []byte) {
 			header.Del("Content-Encoding")
 		}
 		describeMessage(b, body, zipped)
+	case kind == "application/json":
+		zipped := header.Get("Content-Encoding") == "gzip"
+		if zipped {
+			body = unzip(body)
+		}
+		var m inference.ModelInferResponse
+		if err := protojson.Unmarshal(body, &m); err != nil { // it is an error
+			fmt.Fprintf(b, "body %s\n", body)
+			return
+		}
+		fmt.Fprintf(b, "message, zipped %v: %s\n", zipped, prototext.Format(&m))
 	default:
 		fmt.Fprintf(b, "body %s\n", body)
 	}
@@ -177,6 +189,19 @@ func script(t testing.TB, letters string, raw int) []byte {
 		t.Fatal(err)
 	}
 	return data
+}
+
+// asJSON returns a binary request in JSON, and what is none as it is.
+func asJSON(data []byte) []byte {
+	var m inference.ModelInferRequest
+	if err := proto.Unmarshal(data, &m); err != nil {
+		return data
+	}
+	text, err := protojson.Marshal(&m)
+	if err != nil {
+		return data
+	}
+	return text
 }
 
 // checkSame checks that both sides answer alike, and that their handlers saw the same.

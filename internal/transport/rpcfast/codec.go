@@ -12,6 +12,7 @@ import (
 
 	"github.com/tensorwire/tensorwire/internal/transport/admission"
 	"github.com/tensorwire/tensorwire/internal/transport/wire/decoded"
+	"github.com/tensorwire/tensorwire/internal/transport/wire/messagejson"
 )
 
 var (
@@ -56,7 +57,7 @@ func (c *jsonCodec) UnmarshalRead(ctx context.Context, src io.Reader, msg any) e
 	if len(data) == 0 { // which has an error of its own
 		return c.JSONCodec.UnmarshalRead(ctx, bytes.NewReader(nil), m)
 	}
-	estimate, err := decoded.PlanOf(m.ProtoReflect().Descriptor()).JSON(data)
+	estimate, large, err := decoded.PlanOf(m.ProtoReflect().Descriptor()).JSON(data)
 	if err != nil {
 		return err
 	}
@@ -65,7 +66,25 @@ func (c *jsonCodec) UnmarshalRead(ctx context.Context, src io.Reader, msg any) e
 		return err
 	}
 	defer release()
-	return c.UnmarshalOptions.Unmarshal(data, m)
+	return messagejson.Unmarshal(data, large, m, c.UnmarshalOptions, nil)
+}
+
+// MarshalWrite implements [connect.Codec].
+func (c *jsonCodec) MarshalWrite(_ context.Context, dst io.Writer, msg any) error {
+	m, ok := msg.(proto.Message)
+	if !ok {
+		return notAMessage(msg)
+	}
+	var into []byte
+	if buffered, ok := dst.(interface{ AvailableBuffer() []byte }); ok {
+		into = buffered.AvailableBuffer()
+	}
+	text, err := messagejson.Append(into, m, c.MarshalOptions)
+	if err != nil {
+		return err
+	}
+	_, err = dst.Write(text)
+	return err
 }
 
 // read returns the encoding of a message, without a copy where connecthttp has it in a buffer.

@@ -1,10 +1,10 @@
 // Package rpcfast is the fast path for RPCs that carry tensors: gRPC, gRPC-Web and Connect's
-// unary calls in uncompressed binary Protobuf. It is zero-copy for large bytes fields: they
-// alias the buffer that the message was read into, and are written from where they are. By
-// [Mount] its calls reach the same connect.Server, interceptors and handlers as all others;
-// only reading and writing messages differs. Everything else (JSON, compressed requests,
-// Connect's streams and GET, requests that are not RPCs) takes the slow path, connecthttp's
-// own handlers. Clients see no difference between the two.
+// unary calls, in uncompressed binary Protobuf, and Connect's unary calls in JSON. It is zero-copy
+// for large bytes fields of binary messages: they alias the buffer that the message was read into,
+// and are written from where they are. By [Mount] its calls reach the same connect.Server,
+// interceptors and handlers as all others; only reading and writing messages differs. Everything
+// else (compressed requests, Connect's streams and GET, requests that are not RPCs) takes the slow
+// path, connecthttp's own handlers. Clients see no difference between the two.
 //
 // # Reading and writing
 //
@@ -14,6 +14,10 @@
 // (encode.go), and so are those of messages that are its fields (assemble.go), such as
 // OutputTensor.data of Predictor. A declared length is not trusted (package wire): at most 1 MiB
 // is allocated before any byte has arrived.
+//
+// In JSON, large lists of numbers and large bytes fields are converted directly between the text
+// and memory, on both paths (package messagejson). The largest bytes field of a request is decoded
+// into a pooled buffer, which has the owners below.
 //
 // On both paths a message's entries are counted before it is decoded (package decoded), and what
 // it takes decoded, and a response encoded, is reserved in the request's account.

@@ -186,7 +186,7 @@ func TestNothingIsLentOnTheSlowPath(t *testing.T) {
 	free := func() { t.Error("it is freed") }
 	rpcfast.Lend(t.Context(), free) // of no call
 	answered := false
-	serve(t.Context(), t, httptest.NewRecorder(), connect.StreamTypeUnary, "application/json", func(ctx context.Context, stream connect.ServerStream) error {
+	serve(t.Context(), t, httptest.NewRecorder(), connect.StreamTypeUnary, "application/json; charset=utf-8", func(ctx context.Context, stream connect.ServerStream) error {
 		rpcfast.Lend(ctx, free)
 		answered = true
 		if err := stream.Receive(&inference.ModelInferRequest{}); err != nil {

@@ -86,7 +86,8 @@ const (
 	slowPath path = iota // connecthttp
 	fastGRPC
 	fastGRPCWeb
-	fastUnary // Connect's protocol
+	fastUnary // Connect's protocol, in binary
+	fastJSON  // the same in JSON
 )
 
 // choose returns the path of a call.
@@ -109,12 +110,15 @@ func (p *procedure) choose(w http.ResponseWriter, r *http.Request) path {
 		chosen = fastGRPC
 	case "application/grpc-web", "application/grpc-web+proto":
 		chosen = fastGRPCWeb
-	case "application/proto":
+	case "application/proto", "application/json":
 		version := first(r.Header, wire.HeaderConnectProtocolVersion)
 		if p.spec.StreamType != connect.StreamTypeUnary || version != "" && version != "1" {
 			return slowPath
 		}
 		chosen, encoding = fastUnary, wire.HeaderContentEncoding
+		if contentType[0] == "application/json" {
+			chosen = fastJSON
+		}
 	}
 	if name := first(r.Header, encoding); name != "" && name != connect.CompressionNameIdentity {
 		return slowPath
@@ -130,7 +134,9 @@ func (p *procedure) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case fastGRPCWeb:
 		p.serveGRPC(w, r, true)
 	case fastUnary:
-		p.serveUnary(w, r)
+		p.serveUnary(w, r, false)
+	case fastJSON:
+		p.serveUnary(w, r, true)
 	case slowPath:
 		p.connect.ServeHTTP(w, r)
 	}

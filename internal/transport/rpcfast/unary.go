@@ -15,12 +15,15 @@ import (
 // unaryCall is a unary call of Connect's protocol: the body is the message.
 type unaryCall struct {
 	call
-	sent bool
+	json, sent bool
 }
 
-func (p *procedure) serveUnary(w http.ResponseWriter, r *http.Request) {
-	c := &unaryCall{}
+func (p *procedure) serveUnary(w http.ResponseWriter, r *http.Request, json bool) {
+	c := &unaryCall{json: json}
 	p.init(&c.call, w, r, connect.ProtocolNameConnect, wire.HeaderAcceptEncoding)
+	if json {
+		c.info.Codec = connect.CodecNameJSON
+	}
 	header := w.Header()
 	header[wire.HeaderContentType] = r.Header[wire.HeaderContentType]
 	header[wire.HeaderAcceptEncoding] = p.compressors.names
@@ -42,6 +45,8 @@ func (c *unaryCall) Receive(msg any) error {
 	c.received = true
 	buf, got, err := wire.ReadBody(c.r.Body, c.offsets.lead(int(max(c.r.ContentLength, 0))), c.r.ContentLength, c.limit)
 	switch {
+	case err == nil && c.json:
+		return c.decodeJSON(buf, msg)
 	case err == nil:
 		return c.decode(buf, msg)
 	case errors.Is(err, wire.ErrMore):
@@ -69,7 +74,11 @@ func (c *unaryCall) Send(msg any) error {
 	if !ok {
 		return unencodable(notAMessage(msg))
 	}
-	if err := c.out.encode(m, 0, detachMinBytes, c.hold); err != nil {
+	encode := c.out.encode
+	if c.json {
+		encode = c.out.encodeJSON
+	}
+	if err := encode(m, 0, detachMinBytes, c.hold); err != nil {
 		return unencodable(err)
 	}
 	defer func() { c.out.release(!c.broken) }()

@@ -33,7 +33,7 @@ func check(t *testing.T, m proto.Message) (binary, json error) {
 	}
 	plan := decoded.PlanOf(m.ProtoReflect().Descriptor())
 	_, binary = plan.Binary(data, never)
-	_, json = plan.JSON(text)
+	_, _, json = plan.JSON(text)
 	return binary, json
 }
 
@@ -148,13 +148,13 @@ func TestJSONHasNoWayAroundTheLimits(t *testing.T) {
 		`{"unknown":[{"inputs":"}]\"\\"}, 1.5e3, true,null],"inputs":` + many(`{"name":"\\\""}`) + `}`,
 		`{"inputs":` + strings.Repeat(`{},`, decoded.MaxEntries) + `}`, // malformed
 	} {
-		_, err := plan.JSON([]byte(text))
+		_, _, err := plan.JSON([]byte(text))
 		if decodes := (protojson.UnmarshalOptions{DiscardUnknown: true}).Unmarshal([]byte(text), &inference.ModelInferRequest{}) == nil; (err != nil) != decodes {
 			t.Errorf("%.80s: it decodes: %v; the limits: %v", text, decodes, err)
 		}
 	}
 	for _, deep := range []string{strings.Repeat("[", 1000), `{"a":` + strings.Repeat(`{"a":`, 1000)} {
-		if _, err := plan.JSON([]byte(`{"unknown":` + deep)); err == nil || err.Error() != "the message has more than 128 levels of nesting: send fewer" {
+		if _, _, err := plan.JSON([]byte(`{"unknown":` + deep)); err == nil || err.Error() != "the message has more than 128 levels of nesting: send fewer" {
 			t.Errorf("%.20s: %v", deep, err)
 		}
 	}
@@ -164,7 +164,7 @@ func TestMalformedMessagesHaveNoErrorOfTheirOwn(t *testing.T) {
 	t.Parallel()
 	plan := decoded.PlanOf((&inference.ModelInferRequest{}).ProtoReflect().Descriptor())
 	for _, text := range []string{"", "{", `{"inputs":`, `{"inputs":[`, `{"inputs":[{]}`, `{"inputs"`, `{"\x":1}`, `{"a":1 2}`, `[]`, `"`, `nul`, `{"parameters":{"a"`, `{"inputs":{}}`, `{"parameters":[]}`} {
-		if _, err := plan.JSON([]byte(text)); err != nil {
+		if _, _, err := plan.JSON([]byte(text)); err != nil {
 			t.Errorf("%q: %v", text, err)
 		}
 	}
@@ -204,7 +204,7 @@ func TestEstimateIsWhatDecodingTakes(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		json, err := plan.JSON(text)
+		json, _, err := plan.JSON(text)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -1,17 +1,16 @@
 package decoded
 
-import "encoding/json"
-
-// JSON counts a message in Protobuf's JSON. It accepts more than JSON: what it does not follow is
-// not decoded either, because protojson reads in the same order. The error names the field that
-// exceeds a limit, and is nil for malformed text.
-func (p *Plan) JSON(text []byte) (Estimate, error) {
+// JSON counts a message in Protobuf's JSON, and returns its large values in the order of the
+// text. It accepts more than JSON: what it does not follow is not decoded either, because
+// protojson reads in the same order. The error names the field that exceeds a limit, and is nil
+// for malformed text.
+func (p *Plan) JSON(text []byte) (Estimate, []Large, error) {
 	c := jsonCounter{text: text}
 	c.space()
 	if _, err := c.message(p, 0); err != nil {
-		return c.Estimate, err
+		return c.Estimate, nil, err
 	}
-	return c.Estimate, nil
+	return c.Estimate, c.large, nil
 }
 
 // jsonCounter counts one message and all in it. Its methods return ok as false where the text is
@@ -21,6 +20,10 @@ type jsonCounter struct {
 	text  []byte
 	at    int
 	total int64
+
+	large []Large
+	path  []Step // from the message to the current one
+	maps  int    // the maps that enclose the current message
 }
 
 // message counts the members of a message, nested depth deep.
@@ -44,7 +47,14 @@ func (c *jsonCounter) message(p *Plan, depth int) (ok bool, err *limitError) {
 func (c *jsonCounter) member(f *field, found counts, depth int) (ok bool, err *limitError) {
 	switch first := c.peek(); {
 	case first == '[' && f.list && f.kind != entry:
-		return c.items(depth, func() (bool, *limitError) { return c.item(f, found, depth+1) })
+		if body := c.numbers(f); body != nil {
+			return true, c.count(f, found, body)
+		}
+		index := -1
+		return c.items(depth, func() (bool, *limitError) {
+			index++
+			return c.item(f, found, index, depth+1)
+		})
 	case first == '{' && f.kind == entry:
 		value := &PlanOf(f.of).fields[valueIndex]
 		return c.object(depth, func([]byte) (bool, *limitError) {
@@ -52,16 +62,18 @@ func (c *jsonCounter) member(f *field, found counts, depth int) (ok bool, err *l
 			if err := found.add(f, 1, &c.total); err != nil {
 				return false, err
 			}
-			ok, err := c.item(value, make(counts, len(PlanOf(f.of).fields)), depth+1)
+			c.maps++
+			ok, err := c.item(value, make(counts, len(PlanOf(f.of).fields)), single, depth+1)
+			c.maps--
 			if err != nil {
 				return false, err.within(f, 0)
 			}
 			return ok, nil
 		})
 	case first == '{' && f.kind == message && !f.list:
-		return c.item(f, found, depth)
+		return c.item(f, found, single, depth)
 	case first == '"' && f.kind == text && !f.list:
-		return c.item(f, found, depth)
+		return c.item(f, found, single, depth)
 	}
 	return c.skip(depth)
 }
@@ -69,8 +81,8 @@ func (c *jsonCounter) member(f *field, found counts, depth int) (ok bool, err *l
 // valueIndex is the index of the value among the two fields of a map's entry.
 const valueIndex = 1
 
-// item counts one value of a field, or of a list.
-func (c *jsonCounter) item(f *field, found counts, depth int) (ok bool, err *limitError) {
+// item counts one value of a field: the one at index of a list, or a single one.
+func (c *jsonCounter) item(f *field, found counts, index, depth int) (ok bool, err *limitError) {
 	if err := found.add(f, 1, &c.total); err != nil {
 		return false, err
 	}
@@ -79,7 +91,9 @@ func (c *jsonCounter) item(f *field, found counts, depth int) (ok bool, err *lim
 		if f.list {
 			c.Memory += growing(8) // a pointer
 		}
+		c.path = append(c.path, Step{f.descriptor, index})
 		ok, err = c.message(PlanOf(f.of), depth)
+		c.path = c.path[:len(c.path)-1]
 		if err != nil {
 			return false, err.within(f, found[f.index]-1)
 		}
@@ -89,6 +103,9 @@ func (c *jsonCounter) item(f *field, found counts, depth int) (ok bool, err *lim
 		return ok, err
 	}
 	size := int64(c.at - begin)
+	if f.bytes {
+		c.found(f, index, begin)
+	}
 	switch {
 	case f.kind == numeric && f.list:
 		c.Memory += growing(f.width)
@@ -158,67 +175,4 @@ func (c *jsonCounter) list(open, closing byte, depth int, part func() (bool, *li
 			return c.next(closing), nil
 		}
 	}
-}
-
-// string passes a string and returns it without its quotes.
-func (c *jsonCounter) string() (content []byte, escaped, ok bool) {
-	if c.peek() != '"' {
-		return nil, false, false
-	}
-	c.at++
-	for begin := c.at; c.at < len(c.text); c.at++ {
-		switch c.text[c.at] {
-		case '\\':
-			escaped = true
-			c.at++
-		case '"':
-			c.at++
-			return c.text[begin : c.at-1], escaped, true
-		}
-	}
-	return nil, false, false
-}
-
-// key passes a key and its colon.
-func (c *jsonCounter) key() (key []byte, ok bool) {
-	begin := c.at
-	key, escaped, ok := c.string()
-	if escaped && ok {
-		var text string
-		ok = json.Unmarshal(c.text[begin:c.at], &text) == nil
-		key = []byte(text)
-	}
-	return key, ok && c.next(':')
-}
-
-// peek returns the next byte; 0 at the end.
-func (c *jsonCounter) peek() byte {
-	if c.at < len(c.text) {
-		return c.text[c.at]
-	}
-	return 0
-}
-
-// next passes a byte and the spaces around it, and reports whether it is there.
-func (c *jsonCounter) next(b byte) bool {
-	c.space()
-	if c.peek() != b {
-		return false
-	}
-	c.at++
-	c.space()
-	return true
-}
-
-func (c *jsonCounter) space() {
-	for c.at < len(c.text) && isSpace(c.text[c.at]) {
-		c.at++
-	}
-}
-
-func isSpace(b byte) bool { return b == ' ' || b == '\t' || b == '\n' || b == '\r' }
-
-// isDelimiter reports whether a number or a word ends before b.
-func isDelimiter(b byte) bool {
-	return b == ',' || b == ']' || b == '}' || b == ':' || isSpace(b)
 }

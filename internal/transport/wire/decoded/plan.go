@@ -26,6 +26,8 @@ type Plan struct {
 
 // field is how a field is counted.
 type field struct {
+	descriptor protoreflect.FieldDescriptor
+
 	index  int // in Plan.fields
 	name   string
 	number protowire.Number
@@ -80,7 +82,7 @@ func PlanOf(d protoreflect.MessageDescriptor) *Plan {
 }
 
 func fieldOf(fd protoreflect.FieldDescriptor, index int) field {
-	f := field{index: index, name: string(fd.Name()), number: fd.Number(), list: fd.Cardinality() == protoreflect.Repeated, choice: fd.ContainingOneof() != nil}
+	f := field{descriptor: fd, index: index, name: string(fd.Name()), number: fd.Number(), list: fd.Cardinality() == protoreflect.Repeated, choice: fd.ContainingOneof() != nil}
 	elements := fd.ContainingMessage().FullName() == elementsOf
 	switch fd.Kind() {
 	case protoreflect.MessageKind, protoreflect.GroupKind:
