@@ -6,6 +6,11 @@ import "github.com/tensorwire/tensorwire/internal/base/setting"
 var fields = map[setting.Key]string{
 	"listen":                   "Listen",
 	"cors-origin":              "CORSOrigins",
+	"cors-header":              "CORSHeaders",
+	"cors-credentials":         "CORSCredentials",
+	"public-origin":            "PublicOrigins",
+	"allowed-hosts":            "AllowedHosts",
+	"trusted-proxies":          "TrustedProxies",
 	"debug-listen":             "DebugListen",
 	"tls-cert":                 "TLSCertFile",
 	"tls-key":                  "TLSKeyFile",

@@ -17,6 +17,11 @@ type Key string
 const (
 	AllowSharedMemory Key = "allow-shared-memory"
 	CORSOrigin        Key = "cors-origin"
+	CORSHeader        Key = "cors-header"
+	CORSCredentials   Key = "cors-credentials"
+	PublicOrigin      Key = "public-origin"
+	AllowedHosts      Key = "allowed-hosts"
+	TrustedProxies    Key = "trusted-proxies"
 	DebugListen       Key = "debug-listen"
 	DefaultModel      Key = "default-model"
 	Isolation         Key = "isolation"
