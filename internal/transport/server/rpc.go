@@ -26,6 +26,7 @@ func RPC(options Options, register ...func(*connect.Server)) []Route {
 	options = options.withDefaults()
 	procedures := connect.NewServer(
 		recordCalls(), // the outermost: it sees the errors of the others
+		boundErrors(),
 		overload.Interceptor(),
 		recoverCalls(options.Logger),
 		settleMemory(options.MaxMessageBytes),
