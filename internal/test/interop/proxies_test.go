@@ -47,14 +47,14 @@ defaults
 frontend web
 	bind %[1]s
 	option forwardfor
-	default_backend server
-backend server
-	server one %[2]s
+	default_backend models
+backend models
+	server tensorwire %[2]s
 frontend grpc
 	bind %[4]s proto h2
 	default_backend grpc
 backend grpc
-	server one %[2]s proto h2
+	server tensorwire %[2]s proto h2
 # %[3]s
 `, []string{"haproxy", "-db", "-f", "%s"}},
 	"caddy": {"Caddyfile", `{

@@ -132,3 +132,20 @@ func TestPreflights(t *testing.T) {
 		}
 	}
 }
+
+// A path without a route gets an error in the client's protocol, and not the page's.
+func TestUnknownPaths(t *testing.T) {
+	address, _ := start(t, server.Options{})
+	for contentType, want := range map[string]struct {
+		status int
+		text   string
+	}{
+		"application/proto": {http.StatusNotFound, `{"code":"unimplemented","message":"nothing is served at /a/b/c:`},
+		"text/plain":        {http.StatusNotFound, "nothing is served at /a/b/c: RPCs are at"},
+	} {
+		status, text := do(t, http.MethodPost, "http://"+address+"/a/b/c", strings.NewReader("{}"), "Content-Type", contentType, "Connect-Protocol-Version", "1")
+		if status != want.status || !strings.HasPrefix(text, want.text) {
+			t.Errorf("%s: %d %s", contentType, status, text)
+		}
+	}
+}
