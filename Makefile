@@ -100,7 +100,7 @@ interop: build setup-interop ## Test the server with existing clients: tritoncli
 
 .PHONY: setup-interop
 setup-interop: $(PACKAGES) $(CLIENTS)/venv/.installed $(CLIENTS)/perf_analyzer $(CLIENTS)/goclient $(INTEROP)/javascript/node_modules/.package-lock.json build/tools/grpcurl ## Install the clients of `make interop`
-	@$(TOOLS)/require.sh chromium curl h2load
+	@$(TOOLS)/require.sh chromium curl h2load nginx haproxy caddy
 
 .PHONY: h2spec
 h2spec: build/tools/h2spec ## Run h2spec against the HTTP/2 server, over h2c and TLS

@@ -52,6 +52,20 @@ type Options struct {
 	// CORSOrigins are the origins whose pages may call the server; "*" allows all. Empty:
 	// same origin only (--cors-origin).
 	CORSOrigins []string
+	// CORSHeaders are further header fields that these pages may send (--cors-header), and
+	// CORSCredentials lets them send cookies and client certificates (--cors-credentials).
+	CORSHeaders     []string
+	CORSCredentials bool
+	// PublicOrigins are the origins by which browsers reach the server through a proxy
+	// (--public-origin).
+	PublicOrigins []string
+	// AllowedHosts are further names by which the server may be reached. If there are any,
+	// requests by unknown names are rejected; otherwise only those of browsers are
+	// (--allowed-hosts).
+	AllowedHosts []string
+	// TrustedProxies are the addresses and networks of proxies whose Forwarded and X-Forwarded
+	// header fields are read (--trusted-proxies).
+	TrustedProxies []string
 
 	// DefaultModel is the model of requests that name none. Empty: the only model
 	// (--default-model).
@@ -178,7 +192,8 @@ func (o *Options) config() *config.Config {
 	set(&c.ID, o.ID)
 	set(&c.TLSCert, o.TLSCertFile)
 	set(&c.TLSKey, o.TLSKeyFile)
-	c.CORSOrigins = o.CORSOrigins
+	c.CORSOrigins, c.CORSHeaders, c.CORSCredentials = o.CORSOrigins, o.CORSHeaders, o.CORSCredentials
+	c.PublicOrigins, c.AllowedHosts, c.TrustedProxies = o.PublicOrigins, o.AllowedHosts, o.TrustedProxies
 	set(&c.DebugListen, o.DebugListen)
 	c.DebugHosts = o.DebugHosts
 	set(&c.Models, o.Models)

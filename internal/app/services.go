@@ -29,6 +29,12 @@ func (s *Server) newHTTP(options Options, metrics http.Handler, memory *admissio
 	register, rest := s.services(options)
 	tuning := server.Options{
 		CORSOrigins:           s.config.CORSOrigins,
+		CORSHeaders:           s.config.CORSHeaders,
+		CORSCredentials:       s.config.CORSCredentials,
+		PublicOrigins:         s.config.PublicOrigins,
+		AllowedHosts:          s.config.AllowedHosts,
+		ListenAddresses:       []string{s.config.Listen},
+		TrustedProxies:        s.config.TrustedProxies,
 		MaxMessageBytes:       int64(s.config.MaxMessageBytes),
 		TransferGrace:         s.config.TransferGrace,
 		MinReadRate:           int64(s.config.MinReadRate),

@@ -11,6 +11,11 @@ type Config struct {
 	Listen string
 	// CORSOrigins are the origins whose pages may call the server; "*" is all.
 	CORSOrigins []string
+	// CORSHeaders are further header fields that they may send.
+	CORSHeaders     []string
+	CORSCredentials bool
+	// PublicOrigins, AllowedHosts and TrustedProxies are of package server's Options.
+	PublicOrigins, AllowedHosts, TrustedProxies []string
 	// TLSCert and TLSKey are PEM files; both or neither.
 	TLSCert, TLSKey string
 	// DebugListen is the address of the profiles. Empty: none.

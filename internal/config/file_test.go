@@ -18,6 +18,11 @@ import (
 var full = config.Config{
 	Listen:             "0.0.0.0:9090",
 	CORSOrigins:        []string{"https://a.example", "https://b.example", "https://c.example"},
+	CORSHeaders:        []string{"X-Team"},
+	CORSCredentials:    true,
+	PublicOrigins:      []string{"https://models.example"},
+	AllowedHosts:       []string{"models.example", "*.models.example"},
+	TrustedProxies:     []string{"10.0.0.0/8"},
 	NetHTTP2:           true,
 	DebugListen:        "127.0.0.1:6060",
 	DebugHosts:         []string{"gpu1.internal", "gpu1"},

@@ -51,6 +51,15 @@ func (c *Config) listenerFlags() *pflag.FlagSet {
 	note(f.list(&c.CORSOrigins, "cors-origin", "`origins` whose pages may call the server, such as https://app.example.com; separate by commas or repeat; * allows all"),
 		defaultNote, "same origin only")
 	f.text(&c.ID, "tensorwire", "id", "`name` of the server in its metadata for clients")
+	note(f.list(&c.CORSHeaders, "cors-header", "further header `fields` that these pages may send; separate by commas or repeat"),
+		defaultNote, "none")
+	f.bool(&c.CORSCredentials, "cors-credentials", "let these pages send cookies and client certificates")
+	note(f.list(&c.PublicOrigins, "public-origin", "`origins` by which browsers reach the server through a proxy, such as https://models.example.com; separate by commas or repeat"),
+		defaultNote, "none")
+	note(f.list(&c.AllowedHosts, "allowed-hosts", "`hosts` by which the server may be reached besides IP addresses, localhost and names without a dot, such as models.example.com or *.example.com; without them, only browsers are restricted"),
+		defaultNote, "none")
+	note(f.list(&c.TrustedProxies, "trusted-proxies", "`addresses` and networks of proxies, such as 10.0.0.0/8, whose Forwarded or X-Forwarded-For, -Host, -Proto and -Prefix header fields are read"),
+		defaultNote, "none")
 	f.text(&c.TLSCert, "", "tls-cert", "PEM `file` with the certificate chain; enables TLS")
 	f.text(&c.TLSKey, "", "tls-key", "PEM `file` with the private key of the certificate")
 	note(scalar(f, &c.NetHTTP2, false, "http2", textKind, "HTTP/2 `implementation`: auto (Tensorwire's) or net/http (Go's)", func(text string) (bool, error) {

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/http"
 	"os"
 	"slices"
 	"strings"
@@ -16,6 +15,8 @@ import (
 	"github.com/tensorwire/tensorwire/internal/base/setting"
 	"github.com/tensorwire/tensorwire/internal/models/repository"
 	"github.com/tensorwire/tensorwire/internal/telemetry"
+	"github.com/tensorwire/tensorwire/internal/transport/forwarded"
+	"github.com/tensorwire/tensorwire/internal/transport/origin"
 	"github.com/tensorwire/tensorwire/internal/transport/wire/envelope"
 )
 
@@ -104,13 +105,14 @@ func validateAddress(key setting.Key, address string) error {
 
 // validateOrigins rejects what package server would reject, before the models are loaded.
 func (c *Config) validateOrigins() error {
-	var errs []error
-	for _, origin := range c.CORSOrigins {
-		if origin != "*" && new(http.CrossOriginProtection).AddTrustedOrigin(origin) != nil {
-			errs = append(errs, setting.Errorf("%s is %q: give scheme://host or scheme://host:port without a path, such as https://app.example.com, or *", setting.CORSOrigin, origin))
-		}
+	_, err := origin.New(origin.Options{
+		Allowed: c.CORSOrigins, Credentials: c.CORSCredentials, Public: c.PublicOrigins, Hosts: c.AllowedHosts, Listen: []string{c.Listen},
+	})
+	_, proxies := forwarded.ParseProxies(c.TrustedProxies)
+	if proxies != nil {
+		proxies = setting.Errorf("%s: %w", setting.TrustedProxies, proxies)
 	}
-	return errors.Join(errs...)
+	return errors.Join(err, proxies)
 }
 
 func (c *Config) validateMessageBytes() error {

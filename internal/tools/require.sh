@@ -2,7 +2,7 @@
 # Check that programs are installed. On Debian, as root, install missing ones; elsewhere
 # print what to install.
 #
-# usage: require.sh PROGRAM...    programs: go cc node npm python3 chromium curl h2load
+# usage: require.sh PROGRAM...    programs: go cc node npm python3 chromium curl h2load nginx haproxy caddy
 set -euo pipefail
 
 # at_least FOUND MINIMUM: compares versions.
@@ -23,7 +23,7 @@ package() {
 	case $1 in
 	cc) echo gcc libc6-dev ;;
 	python3) echo python3 python3-venv ;;
-	chromium | curl) echo "$1" ;;
+	chromium | curl | nginx | haproxy | caddy) echo "$1" ;;
 	h2load) echo nghttp2-client ;;
 	esac
 }
@@ -35,6 +35,7 @@ advice() {
 	node | npm) echo "Node.js 20 or newer with npm, from https://nodejs.org" ;;
 	python3) echo "Python 3.10 or newer with its venv module" ;;
 	chromium) echo "Chromium or Chrome (or set CHROMIUM to its path), for the page's tests" ;;
+	nginx | haproxy | caddy) echo "$1, for the tests with proxies" ;;
 	h2load) echo "h2load, from nghttp2, for the HTTP/2 tests" ;;
 	*) echo "$1" ;;
 	esac

@@ -21,13 +21,17 @@ func PeerOf(address net.Addr) netip.Addr {
 	return PeerOfText(address.String())
 }
 
-// PeerOfText is PeerOf for an address as text, such as [net/http.Request.RemoteAddr].
+// PeerOfText is PeerOf for an address as text, such as [net/http.Request.RemoteAddr], with or
+// without a port.
 func PeerOfText(address string) netip.Addr {
-	parsed, err := netip.ParseAddrPort(address)
+	if parsed, err := netip.ParseAddrPort(address); err == nil {
+		return peerOf(parsed.Addr())
+	}
+	ip, err := netip.ParseAddr(address)
 	if err != nil {
 		return netip.Addr{}
 	}
-	return peerOf(parsed.Addr())
+	return peerOf(ip)
 }
 
 func peerOf(ip netip.Addr) netip.Addr {

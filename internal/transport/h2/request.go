@@ -52,8 +52,10 @@ func (b *headerBlock) validate() string {
 		return ":method is missing"
 	case !isToken(b.method):
 		return ":method is malformed"
-	case len(hosts) > 1, len(hosts) == 1 && b.authority != "" && !strings.EqualFold(hosts[0], b.authority):
-		return "duplicate host, or host differs from :authority" // RFC 9113, section 8.3.1
+	case len(hosts) > 1 && b.authority == "":
+		// Beside :authority, host is ignored: gRPC's clients send metadata of that name, which
+		// the proxies before the server route by.
+		return "duplicate host" // RFC 9113, section 8.3.1
 	case !httpguts.ValidHostHeader(b.authority), strings.Contains(b.authority, "@"):
 		return ":authority is malformed"
 	case b.method == http.MethodConnect:

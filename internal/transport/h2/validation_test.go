@@ -23,8 +23,9 @@ func TestRequestValidation(t *testing.T) {
 		"te: trailers":                  {fields: append(get("/"), "te", "trailers"), status: "200"},
 		"OPTIONS *":                     {fields: []string{":method", "OPTIONS", ":scheme", "http", ":authority", "host", ":path", "*"}, status: "200"},
 		"CONNECT":                       {fields: []string{":method", "CONNECT", ":authority", "host:1"}, status: "200"},
-		"host other than :authority":    {fields: append(get("/"), "host", "other")},
-		"duplicate host":                {fields: append(get("/"), "host", "host", "host", "host")},
+		"host other than :authority":    {fields: append(get("/"), "host", "other"), status: "200"}, // gRPC metadata
+		"two hosts and :authority":      {fields: append(get("/"), "host", "host", "host", "other"), status: "200"},
+		"duplicate host":                {fields: []string{":method", "GET", ":scheme", "http", ":path", "/", "host", "host", "host", "host"}},
 		"userinfo in :authority":        {fields: []string{":method", "GET", ":scheme", "http", ":authority", "me@host", ":path", "/"}},
 		"malformed :authority":          {fields: []string{":method", "GET", ":scheme", "http", ":authority", "ho st", ":path", "/"}},
 		"no :method":                    {fields: []string{":scheme", "http", ":authority", "host", ":path", "/"}},

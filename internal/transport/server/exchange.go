@@ -39,7 +39,7 @@ func observe(w http.ResponseWriter, r *http.Request) (*exchange, *http.Request) 
 		return e, r
 	}
 	e := &exchange{ResponseWriter: w}
-	e.record.ID, e.record.Peer = requestID(r.Header), admission.PeerOfText(r.RemoteAddr)
+	e.record.ID, e.record.Peer = requestID(r.Header), admission.PeerOfText(peerOf(r))
 	return e, r.WithContext(telemetry.WithRequest(r.Context(), &e.record))
 }
 

@@ -4,6 +4,9 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+
+	"github.com/tensorwire/tensorwire/internal/base/setting"
+	"github.com/tensorwire/tensorwire/internal/transport/forwarded"
 )
 
 // Middleware is one named step between an endpoint's listener and its routes.
@@ -24,7 +27,10 @@ const (
 	Recovery = "recovery"
 	// BodyLimits bounds the size, the memory and the arrival of bodies.
 	BodyLimits = "body-limits"
-	// Origins rejects calls from pages of foreign origins, and answers CORS preflights.
+	// Forwarded reads what trusted proxies report of the client.
+	Forwarded = "forwarded"
+	// Origins rejects calls from pages of foreign origins, and by names that the server is not
+	// known by, and answers CORS preflights.
 	Origins = "origins"
 	// TrailersOnly sends gRPC responses without a message as one block of headers.
 	TrailersOnly = "trailers-only"
@@ -34,14 +40,19 @@ const (
 type Chain []Middleware
 
 // StandardMiddleware returns the chain that every endpoint has by default, in this order:
-// RequestID, AccessLog, Recovery, BodyLimits, Origins, TrailersOnly.
+// Forwarded, RequestID, AccessLog, Recovery, BodyLimits, Origins, TrailersOnly.
 func StandardMiddleware(options Options, routes []Route) (Chain, error) {
 	options = options.withDefaults()
-	origins, err := allowOrigins(options.CORSOrigins)
+	origins, err := checkOrigins(options)
 	if err != nil {
 		return nil, err
 	}
+	proxies, err := forwarded.ParseProxies(options.TrustedProxies)
+	if err != nil {
+		return nil, setting.Errorf("%s: %w", setting.TrustedProxies, err)
+	}
 	return Chain{
+		{Forwarded, readForwarded(proxies)},
 		{RequestID, identify},
 		{AccessLog, logAccess(options.Logger)},
 		{Recovery, recoverPanics(options.Logger)},

@@ -76,7 +76,7 @@ func logAccess(log *slog.Logger) func(http.Handler) http.Handler {
 func (e *exchange) log(log *slog.Logger, r *http.Request, start time.Time) {
 	e.begin() // a handler that returns without a response sends 200
 	telemetry.LogAccess(r.Context(), log, &e.record, telemetry.Access{
-		Method: r.Method, Path: r.URL.Path, HTTP: r.Proto, Peer: r.RemoteAddr,
+		Method: r.Method, Path: r.URL.Path, HTTP: r.Proto, Peer: peerOf(r),
 		Status: e.status, Code: codeOfStatus(e.status), BytesIn: e.body.bytes.Load(), BytesOut: e.bytesOut, Duration: time.Since(start),
 	})
 }

@@ -25,7 +25,23 @@ const (
 type Options struct {
 	// CORSOrigins are the origins, such as "https://app.example.com", whose pages may call
 	// the server. "*" means all. Empty: only pages of the server's own origin.
+	// "https://*.example.com" means all names below it.
 	CORSOrigins []string
+	// CORSHeaders are further header fields that these pages may send, and CORSCredentials lets
+	// them send cookies and client certificates.
+	CORSHeaders     []string
+	CORSCredentials bool
+	// PublicOrigins are the origins, such as "https://models.example.com", by which browsers reach
+	// the server through a proxy.
+	PublicOrigins []string
+	// AllowedHosts are further names by which the server is reached, such as
+	// "models.example.com" or "*.example.com". If there are any, requests with an unknown name are
+	// rejected; otherwise only those of browsers are. ListenAddresses are those that the server
+	// listens on, whose names are known.
+	AllowedHosts, ListenAddresses []string
+	// TrustedProxies are the addresses and networks of proxies, such as "10.0.0.0/8", whose
+	// Forwarded or X-Forwarded header fields are read.
+	TrustedProxies []string
 	// MaxMessageBytes bounds a message of a request, as it was sent and decompressed. 0:
 	// wire.DefaultMaxMessageBytes.
 	MaxMessageBytes int64

@@ -1,14 +1,14 @@
 package server
 
 import (
-	"fmt"
 	"net/http"
 	"slices"
 
+	"connectrpc.com/connect/v2"
 	connectcors "connectrpc.com/cors"
 	"github.com/rs/cors"
 
-	"github.com/tensorwire/tensorwire/internal/base/setting"
+	"github.com/tensorwire/tensorwire/internal/transport/origin"
 	"github.com/tensorwire/tensorwire/internal/transport/wire"
 )
 
@@ -16,42 +16,59 @@ import (
 // maximum that Chromium accepts.
 const preflightSeconds = 7200
 
-// allowOrigins returns the wrapper of the middleware Origins, which decides whose pages may
-// call. Without origins, a browser's request from a page of another origin is rejected, unless
-// its method is safe (GET, HEAD, OPTIONS), so that the page cannot read the response. Clients
-// other than browsers are not restricted.
-func allowOrigins(origins []string) (func(http.Handler) http.Handler, error) {
-	if slices.Contains(origins, "*") {
-		return newCORS(origins).Handler, nil
+// traceHeaders are the fields of W3C Trace Context and Baggage, which the instrumentation of
+// pages adds.
+var traceHeaders = []string{"Traceparent", "Tracestate", "Baggage"}
+
+// checkOrigins returns the wrapper of the middleware Origins: the names of the server that
+// browsers may use, and whose pages may call. Clients other than browsers are not restricted,
+// unless AllowedHosts is set.
+func checkOrigins(options Options) (func(http.Handler) http.Handler, error) {
+	policy, err := origin.New(origin.Options{
+		Allowed: options.CORSOrigins, Credentials: options.CORSCredentials, Public: options.PublicOrigins,
+		Hosts: options.AllowedHosts, Listen: options.ListenAddresses,
+	})
+	if err != nil {
+		return nil, err
 	}
-	protection := http.NewCrossOriginProtection()
-	protection.SetDenyHandler(http.HandlerFunc(denyOrigin))
-	for _, origin := range origins {
-		if err := protection.AddTrustedOrigin(origin); err != nil {
-			return nil, setting.Errorf("%s is %q: %w; give scheme://host or scheme://host:port", setting.CORSOrigin, origin, err)
-		}
+	crossOrigin := func(next http.Handler) http.Handler { return next }
+	if len(options.CORSOrigins) > 0 {
+		crossOrigin = newCORS(policy, options).Handler
 	}
-	if len(origins) == 0 {
-		return protection.Handler, nil
-	}
+	refuse := newRefuser()
 	return func(next http.Handler) http.Handler {
-		return newCORS(origins).Handler(protection.Handler(next))
+		checked := crossOrigin(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if err := policy.CheckOrigin(r); err != nil {
+				refuse.write(w, r, http.StatusForbidden, connect.NewError(connect.CodePermissionDenied, err.Error()))
+				return
+			}
+			next.ServeHTTP(w, r)
+		}))
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if err := policy.CheckHost(r); err != nil {
+				refuse.write(w, r, http.StatusMisdirectedRequest, connect.NewError(connect.CodePermissionDenied, err.Error()))
+				return
+			}
+			checked.ServeHTTP(w, r)
+		})
 	}, nil
 }
 
-func denyOrigin(w http.ResponseWriter, r *http.Request) {
-	origin := r.Header.Get(wire.HeaderOrigin)
-	http.Error(w, fmt.Sprintf("pages of %s may not call this server (%s): add %s to the setting to allow them", origin, setting.CORSOrigin, origin), http.StatusForbidden)
-}
-
-func newCORS(origins []string) *cors.Cors {
-	return cors.New(cors.Options{
-		AllowedOrigins: origins,
-		AllowedMethods: append(connectcors.AllowedMethods(), http.MethodHead),
-		AllowedHeaders: append(connectcors.AllowedHeaders(),
-			wire.HeaderAuthorization, wire.HeaderIfNoneMatch, wire.HeaderJSONLength, wire.HeaderContentEncoding, wire.HeaderRequestID),
+func newCORS(policy *origin.Policy, options Options) *cors.Cors {
+	settings := cors.Options{
+		AllowOriginFunc: policy.Allows,
+		AllowedMethods:  append(connectcors.AllowedMethods(), http.MethodHead),
+		AllowedHeaders: slices.Concat(connectcors.AllowedHeaders(), traceHeaders, options.CORSHeaders, []string{
+			wire.HeaderAuthorization, wire.HeaderIfNoneMatch, wire.HeaderJSONLength, wire.HeaderContentEncoding, wire.HeaderRequestID, "X-Api-Key",
+		}),
 		ExposedHeaders: append(connectcors.ExposedHeaders(),
 			wire.HeaderETag, wire.HeaderRetryAfter, wire.HeaderJSONLength, wire.HeaderRequestID),
-		MaxAge: preflightSeconds,
-	})
+		AllowCredentials:    options.CORSCredentials,
+		AllowPrivateNetwork: true,
+		MaxAge:              preflightSeconds,
+	}
+	if policy.AllowsAll() {
+		settings.AllowOriginFunc, settings.AllowedOrigins = nil, []string{"*"}
+	}
+	return cors.New(settings)
 }

@@ -26,6 +26,7 @@ func RPC(options Options, register ...func(*connect.Server)) []Route {
 	options = options.withDefaults()
 	procedures := connect.NewServer(
 		recordCalls(), // the outermost: it sees the errors of the others
+		boundErrors(),
 		overload.Interceptor(),
 		recoverCalls(options.Logger),
 		settleMemory(options.MaxMessageBytes),
@@ -35,8 +36,9 @@ func RPC(options Options, register ...func(*connect.Server)) []Route {
 	}
 	reflectServices(procedures)
 
-	list := &routeList{streaming: map[string]bool{}}
+	list := &routeList{streaming: map[string]bool{}, readOnly: map[string]bool{}}
 	for spec := range procedures.Specs() {
+		list.readOnly[spec.Procedure] = spec.IdempotencyLevel == connect.IdempotencyNoSideEffects
 		list.streaming[spec.Procedure] = spec.StreamType&connect.StreamTypeClient != 0
 	}
 	mount := func(health bool, limit int64) {
@@ -56,6 +58,7 @@ func RPC(options Options, register ...func(*connect.Server)) []Route {
 type routeList struct {
 	routes    []Route
 	streaming map[string]bool // by procedure
+	readOnly  map[string]bool // Connect's GET is allowed
 	health    bool
 }
 
@@ -64,7 +67,7 @@ func (l *routeList) Handle(pattern string, handler http.Handler) {
 	if isHealth(pattern) != l.health {
 		return
 	}
-	l.routes = append(l.routes, Route{Pattern: pattern, Handler: handler, Streaming: l.streaming[pattern], Quiet: l.health})
+	l.routes = append(l.routes, Route{Pattern: pattern, Handler: lenient(handler, l.readOnly[pattern]), Streaming: l.streaming[pattern], Quiet: l.health})
 }
 
 // settleMemory returns an interceptor that releases what was reserved for a compressed message

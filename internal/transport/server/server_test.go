@@ -382,7 +382,7 @@ func TestOnlyTheOwnOriginMayCall(t *testing.T) {
 			"Content-Type", "application/json", "Origin", origin, "Sec-Fetch-Site", site)
 	}
 	address, _ := start(t, server.Options{})
-	if status, text := call(address, "https://evil.example", "cross-site"); status != http.StatusForbidden || !strings.Contains(text, "pages of https://evil.example may not call this server (cors-origin): add https://evil.example to the setting") {
+	if status, text := call(address, "https://evil.example", "cross-site"); status != http.StatusForbidden || !strings.Contains(text, "pages of https://evil.example may not call this server: allow them by its setting (cors-origin)") {
 		t.Errorf("a foreign page: %d %s", status, text)
 	}
 	if status, text := call(address, "http://"+address, "same-origin"); status != http.StatusOK {

@@ -11,31 +11,25 @@ import (
 	"github.com/tensorwire/tensorwire/internal/telemetry"
 )
 
-// unknownProcedure answers calls of procedures that do not exist with unimplemented, in the
-// client's own protocol, and passes everything else on to next.
+// unknownProcedure answers calls of procedures and paths that do not exist, in the client's own
+// protocol, and passes everything else on to next: GET and HEAD, and what is sent to the root.
 func unknownProcedure(next http.Handler) http.Handler {
-	writer := connecthttp.NewErrorWriter()
+	writer, refuse := connecthttp.NewErrorWriter(), newRefuser()
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method == http.MethodPost && isProcedure(r.URL.Path) && writer.IsSupported(r) {
 			err := connect.NewError(connect.CodeUnimplemented, fmt.Sprintf("unknown procedure %s: gRPC reflection lists the services of this server", r.URL.Path))
 			telemetry.SetOutcome(r.Context(), telemetry.Outcome{Code: err.Code().String(), Err: err})
-			_ = writer.Write(&notFoundWriter{w}, r, err) // the client may have disconnected
+			// 501, Connect's status of the code, is for procedures that a service does not
+			// implement. Connect's conformance tests expect 404 where the path is unknown.
+			_ = writer.Write(&statusWriter{w, http.StatusNotFound}, r, err) // the client may have disconnected
+			return
+		}
+		if r.Method != http.MethodGet && r.Method != http.MethodHead && r.URL.Path != "/" {
+			refuse.write(w, r, http.StatusNotFound, connect.NewError(connect.CodeUnimplemented, fmt.Sprintf("nothing is served at %s: RPCs are at /package.Service/Method, REST is below /v2", r.URL.Path)))
 			return
 		}
 		next.ServeHTTP(w, r)
 	})
-}
-
-// notFoundWriter answers with 404 instead of 501, Connect's status of unimplemented: 501 is for
-// procedures that a service does not implement, and Connect's conformance tests expect 404
-// where the path is unknown. The body is an RPC error all the same.
-type notFoundWriter struct{ http.ResponseWriter }
-
-func (w *notFoundWriter) WriteHeader(status int) {
-	if status == http.StatusNotImplemented {
-		status = http.StatusNotFound
-	}
-	w.ResponseWriter.WriteHeader(status)
 }
 
 // isProcedure reports whether path has the form of an RPC's: /package.Service/Method.

@@ -20,6 +20,8 @@ const (
 	HeaderHost                   = "Host"
 	HeaderIfNoneMatch            = "If-None-Match"
 	HeaderOrigin                 = "Origin"
+	HeaderSecFetchMode           = "Sec-Fetch-Mode"
+	HeaderSecFetchSite           = "Sec-Fetch-Site"
 	HeaderVary                   = "Vary"
 
 	// HeaderJSONLength is the length of the JSON in a body of JSON followed by tensors
