@@ -4,9 +4,6 @@ import (
 	"log/slog"
 	"time"
 
-	"github.com/tensorwire/tensorwire/internal/base/setting"
-	"github.com/tensorwire/tensorwire/internal/config"
-	"github.com/tensorwire/tensorwire/internal/models/repository"
 )
 
 // ModelControl selects when models are loaded.
@@ -178,74 +175,4 @@ type Options struct {
 	// MemoryBudget until the server is shut down, as `tensorwire serve` does, where
 	// GOMEMLIMIT and GOGC are not set. Both are settings of the process.
 	TuneHeap bool
-}
-
-// controls has the repository's control for each of ours.
-var controls = map[ModelControl]repository.Control{
-	ControlPoll: repository.ControlPoll, ControlNone: repository.ControlNone, ControlExplicit: repository.ControlExplicit,
-}
-
-// config returns the options over the defaults. The result is not validated.
-func (o *Options) config() *config.Config {
-	c := config.Default()
-	set(&c.Listen, o.Listen)
-	set(&c.ID, o.ID)
-	set(&c.TLSCert, o.TLSCertFile)
-	set(&c.TLSKey, o.TLSKeyFile)
-	c.CORSOrigins, c.CORSHeaders, c.CORSCredentials = o.CORSOrigins, o.CORSHeaders, o.CORSCredentials
-	c.PublicOrigins, c.AllowedHosts, c.TrustedProxies = o.PublicOrigins, o.AllowedHosts, o.TrustedProxies
-	set(&c.DebugListen, o.DebugListen)
-	c.DebugHosts = o.DebugHosts
-	set(&c.Models, o.Models)
-	set(&c.DefaultModel, o.DefaultModel)
-	c.ModelControl = controls[o.ModelControl]
-	set(&c.PollInterval, o.PollInterval)
-	set(&c.LoadConcurrency, o.LoadConcurrency)
-	set(&c.LoadTimeout, o.LoadTimeout)
-	c.UnloadBeforeLoad = o.UnloadBeforeLoad
-	c.LoadModels = o.LoadModels
-	if o.AllVersions {
-		c.DefaultVersions = repository.VersionsAll
-	}
-	if o.FollowAllLinks {
-		c.FollowLinks = repository.LinksAll
-	}
-	set(&c.OnnxRuntimeLib, o.OnnxRuntimeLibrary)
-	set(&c.IntraOpThreads, o.IntraOpThreads)
-	set(&c.MaxOutputBytes, config.Size(o.MaxOutputBytes))
-	set(&c.Instances, o.Instances)
-	set(&c.MaxQueue, o.MaxQueue)
-	set(&c.MaxQueueBytes, config.Size(o.MaxQueueBytes))
-	set(&c.MaxDeadline, o.MaxDeadline)
-	set(&c.HangTimeout, o.HangTimeout)
-	set(&c.RunTimeout, o.RunTimeout)
-	setOrNone(&c.ProbeInputBytes, config.Size(o.ProbeInputBytes))
-	set(&c.StreamWindow, o.StreamWindow)
-	setOrNone(&c.ResponseCacheBytes, config.Size(o.ResponseCacheBytes))
-	set(&c.Isolation, o.Isolation)
-	setOrNone(&c.WorkerMemory, config.Size(o.WorkerMemory))
-	c.WorkerSpares = o.WorkerSpares
-	set(&c.MaxMessageBytes, config.Size(o.MaxMessageBytes))
-	setOrNone(&c.MemoryBudget, config.Size(o.MemoryBudget))
-	setOrNone(&c.MaxConnections, o.MaxConnections)
-	setOrNone(&c.MaxConnectionsPerPeer, o.MaxConnectionsPerPeer)
-	set(&c.MinReadRate, config.Size(o.MinReadRate))
-	set(&c.MinWriteRate, config.Size(o.MinWriteRate))
-	set(&c.TransferGrace, o.TransferGrace)
-	set(&c.MaxImagePixels, o.MaxImagePixels)
-	set(&c.MaxImageRatio, o.MaxImageRatio)
-	c.MaxImageRatio = max(c.MaxImageRatio, 0)
-	c.AllowSharedMemory = o.AllowSharedMemory
-	c.StrictReadiness = o.StrictReadiness
-	set(&c.ShutdownDelay, o.ShutdownDelay)
-	set(&c.ShutdownTimeout, o.ShutdownTimeout)
-	return c
-}
-
-// validate checks options that the configuration cannot represent.
-func (o *Options) validate() error {
-	if _, ok := controls[o.ModelControl]; !ok {
-		return setting.Errorf("%s is %d: give ControlPoll, ControlNone or ControlExplicit", setting.ModelControl, o.ModelControl)
-	}
-	return nil
 }

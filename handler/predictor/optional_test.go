@@ -9,8 +9,8 @@ import (
 	"github.com/tensorwire/tensorwire/internal/engine/onnx/onnxtest"
 )
 
-// A model of one required input is served with its optional ones, whatever config.pbtxt says
-// of them: values are that input, and the description lists all.
+// A model of one required input is served with its optional ones, in each form that config.pbtxt
+// may have: values are that input, and the description lists all.
 func TestModelWithOptionalInput(t *testing.T) {
 	files := func(config string) map[string]string { return map[string]string{"config.pbtxt": config} }
 	client, _ := serve(t, map[string]model{
