@@ -3,7 +3,6 @@ package tensorwire
 import (
 	"log/slog"
 	"time"
-
 )
 
 // ModelControl selects when models are loaded.
