@@ -30,7 +30,8 @@ var defaults = &engine.Signature{
 func TestOptionalInputs(t *testing.T) {
 	t.Parallel()
 	const complete = `name: "m" platform: "onnxruntime_onnx" backend: "onnxruntime" default_model_filename: "model.onnx"
-		version_policy { latest { num_versions: 1 } } instance_group { name: "m" kind: KIND_CPU }`
+		version_policy { latest { num_versions: 1 } } instance_group { name: "m" kind: KIND_CPU }
+		optimization { input_pinned_memory { enable: true } output_pinned_memory { enable: true } }`
 	const whole = complete + `
 		input { name: "threshold" data_type: TYPE_FP32 optional: true } input { name: "x" data_type: TYPE_FP32 dims: [-1, 4] }
 		input { name: "scale" data_type: TYPE_FP32 dims: [4] optional: true } input { name: "mask" data_type: TYPE_FP32 dims: [-1, 4] optional: true }

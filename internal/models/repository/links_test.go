@@ -168,7 +168,7 @@ func TestFilesThatBecomeReadableAreLoaded(t *testing.T) {
 
 // Absolute links, and links that leave the directory and come back, lead to places inside it.
 func TestLinksThatLeadInsideAreFollowed(t *testing.T) {
-	dir := write(t, map[string]string{"models/.blobs/a": "one", "models/.rev/7/model.onnx": "two", "models/cat/1/readme": "", "models/dog/labels.txt": "x", "models/emu/1/readme": ""})
+	dir := write(t, map[string]string{"models/.blobs/a": "one", "models/.rev/7/model.onnx": "two", "models/cat/1/readme": "", "models/dog/labels.txt": "x\ny", "models/emu/1/readme": ""})
 	models := filepath.Join(dir, "models")
 	link(t, dir, filepath.Join(models, ".blobs/a"), "models/cat/1/model.onnx")
 	link(t, dir, filepath.Join(models, "dog/labels.txt"), "models/cat/labels.txt")
@@ -179,14 +179,14 @@ func TestLinksThatLeadInsideAreFollowed(t *testing.T) {
 	for _, path := range []string{"models", "alias"} {
 		r, _ := open(t, filepath.Join(dir, path), repository.Options[string]{})
 		expect(t, r, "cat/1 ready, dog/1 ready, emu/1 ready")
-		if one, two := answer(t, r, "cat", ""), answer(t, r, "dog", ""); one != "one" || two != "two" || len(only(t, r, "cat").Labels) != 1 {
+		if one, two := answer(t, r, "cat", ""), answer(t, r, "dog", ""); one != "one" || two != "two" || len(only(t, r, "cat").Labels) != 2 {
 			t.Errorf("%s: they answer %q and %q", path, one, two)
 		}
 	}
 }
 
 func TestAllLinksAreFollowedOnlyByASetting(t *testing.T) {
-	outside := write(t, map[string]string{"blobs/a": "one", "snapshots/1/config.json": `{"id2label": {"0": "x"}}`, "model/1/model.onnx": "whole", "config.pbtxt": `max_batch_size: 0`})
+	outside := write(t, map[string]string{"blobs/a": "one", "snapshots/1/config.json": `{"id2label": {"0": "x", "1": "y"}}`, "model/1/model.onnx": "whole", "config.pbtxt": `max_batch_size: 0`})
 	link(t, outside, "../../blobs/a", "snapshots/1/model.onnx")
 	dir := write(t, map[string]string{"file/1/readme": "", "broken/1/readme": ""})
 	link(t, dir, filepath.Join(outside, "snapshots/1/model.onnx"), "file/1/model.onnx")
@@ -199,7 +199,7 @@ func TestAllLinksAreFollowedOnlyByASetting(t *testing.T) {
 	if a, b, c := answer(t, r, "file", ""), answer(t, r, "version", ""), answer(t, r, "model", ""); a != "one" || b != "one" || c != "whole" {
 		t.Errorf("they answer %q, %q, %q", a, b, c)
 	}
-	if labels := only(t, r, "version").Labels; len(labels) != 1 {
+	if labels := only(t, r, "version").Labels; len(labels) != 2 {
 		t.Errorf("labels %q", labels)
 	}
 	if reason := only(t, r, "broken").Reason; reason != "broken/1/model.onnx is a symbolic link to a file that does not exist" {

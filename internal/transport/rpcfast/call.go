@@ -38,11 +38,14 @@ type call struct {
 	broken bool
 }
 
+// decodesInPlace says that the messages of a request are decoded in the memory that they are read
+// into, which is reserved for them.
+func decodesInPlace(r *http.Request) { admission.SetMemory(r.Context(), memoryOf) }
+
 // init prepares c for a request. The header field accept lists the compressions that the
 // client accepts.
 func (p *procedure) init(c *call, w http.ResponseWriter, r *http.Request, protocol, accept string) {
 	c.ctx, c.w, c.r, c.limit = r.Context(), w, r, p.options.MaxMessageBytes
-	admission.SetMemory(r.Context(), memoryOf) // a message is decoded in the memory that it was read into
 	c.unary = p.spec.StreamType == connect.StreamTypeUnary
 	c.singleRequest = c.unary || p.spec.StreamType == connect.StreamTypeServer
 	c.leases.single = c.singleRequest

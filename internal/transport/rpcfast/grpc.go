@@ -31,6 +31,7 @@ func (p *procedure) serveGRPC(w http.ResponseWriter, r *http.Request, web bool) 
 		protocol = connect.ProtocolNameGRPCWeb
 	}
 	p.init(&c.call, w, r, protocol, wire.HeaderGRPCAcceptEncoding)
+	decodesInPlace(r)
 	header := w.Header()
 	header[wire.HeaderContentType] = r.Header[wire.HeaderContentType][:1:1]
 	header[wire.HeaderGRPCAcceptEncoding] = p.compressors.names

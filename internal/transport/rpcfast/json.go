@@ -32,10 +32,7 @@ func (c *call) decodeJSON(buf []byte, msg any) error {
 	if err != nil {
 		return malformed(err)
 	}
-	if err := admission.Grow(c.ctx, estimate.Memory); err != nil {
-		return MemoryError(err)
-	}
-	release, err := admission.Hold(c.ctx, estimate.Passing)
+	release, err := grow(c.ctx, estimate, buf)
 	if err != nil {
 		return MemoryError(err)
 	}

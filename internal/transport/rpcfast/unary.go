@@ -23,6 +23,8 @@ func (p *procedure) serveUnary(w http.ResponseWriter, r *http.Request, json bool
 	p.init(&c.call, w, r, connect.ProtocolNameConnect, wire.HeaderAcceptEncoding)
 	if json {
 		c.info.Codec = connect.CodecNameJSON
+	} else {
+		decodesInPlace(r)
 	}
 	header := w.Header()
 	header[wire.HeaderContentType] = r.Header[wire.HeaderContentType]

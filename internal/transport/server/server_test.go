@@ -276,7 +276,7 @@ func TestReflectionListsTheServices(t *testing.T) {
 // A form that posts to the page is not an RPC, for any media type.
 func TestOnlyPathsOfProceduresAreAnsweredAsRPCs(t *testing.T) {
 	address, _ := start(t, server.Options{})
-	for path, want := range map[string]string{"/": "the page", "/x": "the page", "/a/b/c": "the page", "/some.Service/Method": "unimplemented"} {
+	for path, want := range map[string]string{"/": "the page", "/x": "nothing is served at /x", "/a/b/c": "nothing is served at /a/b/c", "/some.Service/Method": "unimplemented"} {
 		if _, text := do(t, http.MethodPost, "http://"+address+path, strings.NewReader("{}"), "Content-Type", "application/json"); !strings.Contains(text, want) {
 			t.Errorf("%s: %s", path, text)
 		}
@@ -291,7 +291,7 @@ func TestRESTIsServedBelowV2(t *testing.T) {
 		"/v2/models/../x":             "rest POST /v2/models/../x 2 <nil>",
 		"/v2//models/a%2Fb/infer":     "rest POST /v2//models/a%2Fb/infer 2 <nil>",
 		"/v2/models.Service/infer":    "rest POST /v2/models.Service/infer 2 <nil>",
-		"/v22":                        "the page",
+		"/v22":                        "nothing is served at /v22",
 		"/v2x/models":                 "unimplemented",
 		"/some.Service/v2":            "unimplemented",
 		"/v2/panic":                   `{"error":"internal error"}`,
