@@ -1041,7 +1041,10 @@ type Model struct {
 	Image *ImageInfo `protobuf:"bytes,9,opt,name=image,proto3" json:"image,omitempty"`
 	// Why the model does not accept images although an input looks like one, such as a
 	// preprocessing step that is not supported. Empty otherwise.
-	ImageReason   string `protobuf:"bytes,10,opt,name=image_reason,json=imageReason,proto3" json:"image_reason,omitempty"`
+	ImageReason string `protobuf:"bytes,10,opt,name=image_reason,json=imageReason,proto3" json:"image_reason,omitempty"`
+	// What of the model, its configuration and its other files is ignored or not served,
+	// with the remedy: the warnings in the server's log when the version was loaded.
+	Warnings      []string `protobuf:"bytes,11,rep,name=warnings,proto3" json:"warnings,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1144,6 +1147,13 @@ func (x *Model) GetImageReason() string {
 		return x.ImageReason
 	}
 	return ""
+}
+
+func (x *Model) GetWarnings() []string {
+	if x != nil {
+		return x.Warnings
+	}
+	return nil
 }
 
 type ModelVersion struct {
@@ -1539,7 +1549,7 @@ const file_modelserving_predictor_proto_rawDesc = "" +
 	"model_name\x18\x01 \x01(\tR\tmodelName\x12#\n" +
 	"\rmodel_version\x18\x02 \x01(\tR\fmodelVersion\"=\n" +
 	"\x10GetModelResponse\x12)\n" +
-	"\x05model\x18\x01 \x01(\v2\x13.modelserving.ModelR\x05model\"\x85\x03\n" +
+	"\x05model\x18\x01 \x01(\v2\x13.modelserving.ModelR\x05model\"\xa1\x03\n" +
 	"\x05Model\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x126\n" +
 	"\bversions\x18\x02 \x03(\v2\x1a.modelserving.ModelVersionR\bversions\x12.\n" +
@@ -1551,7 +1561,8 @@ const file_modelserving_predictor_proto_rawDesc = "" +
 	"\x06labels\x18\b \x03(\tR\x06labels\x12-\n" +
 	"\x05image\x18\t \x01(\v2\x17.modelserving.ImageInfoR\x05image\x12!\n" +
 	"\fimage_reason\x18\n" +
-	" \x01(\tR\vimageReason\"\x9e\x01\n" +
+	" \x01(\tR\vimageReason\x12\x1a\n" +
+	"\bwarnings\x18\v \x03(\tR\bwarnings\"\x9e\x01\n" +
 	"\fModelVersion\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\tR\aversion\x12.\n" +
 	"\x05state\x18\x02 \x01(\x0e2\x18.modelserving.ModelStateR\x05state\x12\x16\n" +

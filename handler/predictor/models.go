@@ -68,7 +68,7 @@ func describe(model *infer.Model, version *infer.Version) *modelserving.Model {
 	}
 	m.Version = version.Name()
 	m.Inputs, m.Outputs = tensorInfos(inputs), tensorInfos(version.Serving.Outputs())
-	m.Labels = version.Serving.Labels()
+	m.Labels, m.Warnings = version.Serving.Labels(), version.Warnings()
 	if image != nil {
 		m.Image, m.ImageReason = imageInfo(image), image.Reason()
 	}

@@ -127,7 +127,9 @@ func TestTheFirstListedOutputIsPredictors(t *testing.T) {
 	// An output that the configuration leaves out cannot be named.
 	client, _ := serve(t, map[string]model{"m": {graph: detector.graph, files: map[string]string{"config.pbtxt": `output { name: "scores" }`}}}, handlertest.Options{})
 	_, err := client.Predict(t.Context(), &modelserving.InferenceRequest{TensorData: infertest.Ramp(12), Outputs: []string{"boxes"}})
-	handlertest.WantError(t, err, connect.CodeInvalidArgument, `"boxes"`, `it has "scores"`)
+	handlertest.WantError(t, err, connect.CodeInvalidArgument, `"boxes"`, "configuration leaves it out", `it lists "scores"`)
+	_, err = client.Predict(t.Context(), &modelserving.InferenceRequest{TensorData: infertest.Ramp(12), Outputs: []string{"boxxes"}})
+	handlertest.WantError(t, err, connect.CodeInvalidArgument, `"boxxes"`, "no output of that name", `it has "scores"`)
 }
 
 // constant returns a model of vectors with constant outputs.

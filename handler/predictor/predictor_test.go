@@ -396,14 +396,14 @@ func TestFilesThatContradictTheModelLeaveItsTensors(t *testing.T) {
 		"audio":        {model{graph: vector.graph, files: map[string]string{"preprocessor_config.json": `{"feature_extractor_type": "Wav2Vec2FeatureExtractor", "sampling_rate": 16000}`}}, 3, []string{"preprocessor_config.json", "audio"}},
 	} {
 		client, r := serve(t, map[string]model{"m": test.model}, handlertest.Options{})
-		if warnings := r.Snapshot().Models[0].Versions[0].Warnings(); len(warnings) != 1 {
-			t.Errorf("%s: warnings %q, want one", name, warnings)
-		}
 		res, err := client.GetModel(t.Context(), &modelserving.GetModelRequest{ModelName: "m"})
 		if err != nil {
 			t.Fatal(err)
 		}
 		m := res.GetModel()
+		if warnings := r.Snapshot().Models[0].Versions[0].Warnings(); len(warnings) != 1 || !slices.Equal(m.GetWarnings(), warnings) {
+			t.Errorf("%s: GetModel has warnings %q, and the version %q, want one", name, m.GetWarnings(), warnings)
+		}
 		if m.GetState() != modelserving.ModelState_MODEL_STATE_READY || m.GetImage() != nil || len(m.GetLabels()) != 0 || (m.GetImageReason() == "") != (test.reason == nil) {
 			t.Errorf("%s: %v", name, m)
 		}

@@ -18,6 +18,8 @@ type contract struct {
 	outputs []engine.TensorSpec
 	// places has the index of each of outputs in the signature.
 	places []int
+	// unlisted are the names of the outputs that the configuration leaves out.
+	unlisted []string
 }
 
 func newContract(v *Version) contract {
@@ -33,7 +35,11 @@ func newContract(v *Version) contract {
 	listed := v.Config.GetOutput()
 	for place, spec := range v.Signature.Outputs {
 		i := slices.IndexFunc(listed, func(out *inference.ModelOutput) bool { return out.GetName() == spec.Name })
-		if spec.DataType == tensor.Invalid || (i < 0 && len(listed) > 0) {
+		switch {
+		case spec.DataType == tensor.Invalid:
+			continue
+		case i < 0 && len(listed) > 0:
+			c.unlisted = append(c.unlisted, spec.Name)
 			continue
 		}
 		if i >= 0 {

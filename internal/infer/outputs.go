@@ -31,6 +31,8 @@ func (c *contract) wanted(asked []Output) ([]wantedOutput, error) {
 	for i, out := range asked {
 		at := specIndex(c.outputs, out.Name)
 		switch {
+		case at < 0 && slices.Contains(c.unlisted, out.Name):
+			return nil, Invalidf("output %q: the model's configuration leaves it out; it lists %s: list it there too, or request one of these", out.Name, TensorNames(c.outputs))
 		case at < 0:
 			return nil, Invalidf("output %q: the model has no output of that name; it has %s", out.Name, TensorNames(c.outputs))
 		case slices.ContainsFunc(asked[:i], func(other Output) bool { return other.Name == out.Name }):

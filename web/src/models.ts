@@ -93,12 +93,16 @@ function option(model: Model, selected: boolean): HTMLOptionElement {
 function problemOf(model: Model): string {
   switch (model.state) {
     case ModelState.READY:
-      return model.image ? "" : "does not accept images";
+      return model.image ? "" : imageProblem(model);
     case ModelState.LOADING:
       return "is loading";
     default:
       return model.reason ? `unavailable: ${model.reason}` : "unavailable";
   }
+}
+
+function imageProblem({ imageReason }: Model): string {
+  return imageReason ? `does not accept images: ${imageReason}` : "does not accept images";
 }
 
 function imageSize({ image }: Model): string {

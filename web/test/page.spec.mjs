@@ -290,11 +290,15 @@ pageTest(
 );
 
 pageTest(
-  "a server without a ready model is reported",
+  "a server without a model for images is reported, with the reasons",
   async (page) => {
     await page.locator("#notice:not([hidden])").waitFor();
     assert.match(await page.locator("#notice-text").textContent(), /No model is available yet/);
-    assert.match(await page.locator("#problems").textContent(), /^torn unavailable: cut short$/);
+    assert.deepEqual(await page.locator("#problems li").allTextContents(), [
+      "torn unavailable: cut short",
+      "audio does not accept images: it is for audio",
+      "vectors does not accept images",
+    ]);
     assert.ok(await page.locator("#model").isDisabled());
     // An image waits for a model.
     await choose(page, digitPNG(6));
@@ -306,16 +310,23 @@ pageTest(
   {
     prepare: (page) =>
       page.route(listModels, (route) =>
-        route.fulfill({ contentType: "application/proto", body: listOfOneTornModel() }),
+        route.fulfill({ contentType: "application/proto", body: listOfModelsWithoutImages() }),
       ),
   },
 );
 
-/** listOfOneTornModel returns a hand-written ListModelsResponse in protobuf. */
-function listOfOneTornModel() {
+/** listOfModelsWithoutImages returns a hand-written ListModelsResponse in protobuf. */
+function listOfModelsWithoutImages() {
   const field = (number, content) => Buffer.concat([Buffer.from([number * 8 + 2, content.length]), content]);
-  const unavailable = Buffer.from([3 * 8, 3]);
-  return field(1, Buffer.concat([field(1, Buffer.from("torn")), unavailable, field(4, Buffer.from("cut short"))]));
+  const text = (number, content) => field(number, Buffer.from(content));
+  const state = (number) => Buffer.from([3 * 8, number]);
+  const ready = state(1);
+  const unavailable = state(3);
+  return Buffer.concat([
+    field(1, Buffer.concat([text(1, "torn"), unavailable, text(4, "cut short")])),
+    field(1, Buffer.concat([text(1, "audio"), ready, text(10, "it is for audio")])),
+    field(1, Buffer.concat([text(1, "vectors"), ready])),
+  ]);
 }
 
 pageTest("snippets contain the server, the model and the file, and run", async (page, t) => {

@@ -586,6 +586,14 @@ export declare type Model = Message<"modelserving.Model"> & {
    * @generated from field: string image_reason = 10;
    */
   imageReason: string;
+
+  /**
+   * What of the model, its configuration and its other files is ignored or not served,
+   * with the remedy: the warnings in the server's log when the version was loaded.
+   *
+   * @generated from field: repeated string warnings = 11;
+   */
+  warnings: string[];
 };
 
 /**

@@ -34,7 +34,7 @@ func (p *Preprocess) Validate(t Target) error {
 		}
 	}
 	if w, h, fixed := p.fixedSize(); fixed && !t.accepts(w, h) {
-		return p.misfit("produces %s, the model accepts %s; change size and crop_size to the model's size",
+		return p.misfit("produces %s, the model accepts %s; change the size in the file (size and crop_size, or input_size of timm) to the model's",
 			dimensions(w, h), dimensions(t.Width, t.Height))
 	}
 	return nil

@@ -46,7 +46,7 @@ func withRemedy(reason string) string {
 		return reason
 	}
 	name, _, _ := strings.Cut(rest, ":")
-	return fmt.Sprintf("%s: install the locale %s on the server (on Debian the package locales-all, or locales and `localedef -i en_US -f UTF-8 en_US.UTF-8`), or export the model with the locale \"C\"", reason, name)
+	return fmt.Sprintf("%s: install the locale %s on the server (on Debian the package locales-all, or locales and a command such as `localedef -i en_US -f UTF-8 en_US.UTF-8`), or export the model with the locale \"C\"", reason, name)
 }
 
 // withoutDir removes a directory from a message: as a prefix of paths, and in quotes,

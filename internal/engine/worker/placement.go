@@ -31,11 +31,11 @@ func (e *Engine) mayShare(request process.LoadRequest) bool {
 // isBelow reports whether a file is below root, which is where a shared worker can read, when
 // symbolic links are resolved.
 func isBelow(path, root string) bool {
-	path, err := filepath.EvalSymlinks(path)
+	path, err := process.Resolve(path)
 	if err != nil {
 		return false
 	}
-	if root, err = filepath.EvalSymlinks(root); err != nil {
+	if root, err = process.Resolve(root); err != nil {
 		return false
 	}
 	below, err := filepath.Rel(root, path)

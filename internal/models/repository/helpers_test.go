@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 
@@ -120,8 +121,13 @@ func (s *session) Signature() *engine.Signature {
 		input = "x\xff"
 	}
 	signature := &engine.Signature{Inputs: spec(input), Outputs: spec("y")}
-	if s.content == "partial" {
+	switch s.content {
+	case "partial":
 		signature.Warnings = []string{`output "maps" is not served`}
+	case "hostile":
+		for range 1000 {
+			signature.Warnings = append(signature.Warnings, "\xff"+strings.Repeat("long", 1000))
+		}
 	}
 	return signature
 }

@@ -52,7 +52,8 @@ func configuredShape(shape tensor.Shape, name string, outputs []*inference.Model
 // indices may lack one class at the end: detectors have a class for no object. One score
 // for two labels is a binary classifier's. An output with scores at several positions, such
 // as [batch, boxes, classes] or [batch, classes, height, width], must have room for the
-// labels, because the axis of the classes is not known: boxes may be stored with them.
+// labels, because the axis of the classes is not known: boxes may be stored with them. Its
+// elements may be the classes, too, as Triton counts them: a reshape may divide them.
 func (l labelList) fit(shape tensor.Shape) (labels []string, ok bool) {
 	axes := classAxes(shape)
 	if len(axes) == 0 {
@@ -63,7 +64,7 @@ func (l labelList) fit(shape tensor.Shape) (labels []string, ok bool) {
 	switch {
 	case lacksOne(last):
 		return append(slices.Clone(l.names), ""), true
-	case slices.Contains(axes, count):
+	case slices.Contains(axes, count), elements(axes) == count:
 		return l.names, true
 	case lacksOne(axes[0]):
 		return append(slices.Clone(l.names), ""), true
@@ -87,6 +88,18 @@ func classAxes(shape tensor.Shape) []int64 {
 		return axes[:min(len(axes), 1)]
 	}
 	return several
+}
+
+// elements returns the number of elements of axes; 0 where one is open.
+func elements(axes []int64) int64 {
+	if slices.Contains(axes, tensor.Dynamic) {
+		return 0
+	}
+	n, err := tensor.Shape(axes).Elements()
+	if err != nil {
+		return 0 // too many for labels
+	}
+	return n
 }
 
 // isPlaceholder reports whether the labels are those that transformers makes up: LABEL_0,

@@ -113,10 +113,13 @@ func configLabels(keys map[string]json.RawMessage) (labelList, error) {
 	}
 	var nested map[string]json.RawMessage
 	_ = json.Unmarshal(keys["pretrained_cfg"], &nested) // nil if it is absent or no object
+	if keys["architecture"] == nil && nested == nil {
+		return labelList{}, nil // not timm's
+	}
 	for _, of := range []map[string]json.RawMessage{keys, nested} {
 		for _, key := range []string{"label_names", "labels"} {
 			raw, ok := of[key]
-			if !ok || of["architecture"] == nil && keys["architecture"] == nil || string(raw) == "null" {
+			if !ok || string(raw) == "null" {
 				continue
 			}
 			list := labelList{source: key}

@@ -50,6 +50,8 @@ func TestReadsLabels(t *testing.T) {
 		"Latin-1 in json":          {files: map[string]string{"m/config.json": "{\"id2label\": {\"0\": \"caf\xe9\", \"1\": \"b\"}}"}, want: []string{"caf\u00e9", "b"}},
 		"timm":                     {files: map[string]string{"m/config.json": `{"architecture": "resnet18", "label_names": ["n1", "n2"], "label_descriptions": {"n1": "cat"}}`}, want: []string{"cat", "n2"}},
 		"timm, nested":             {files: map[string]string{"m/config.json": `{"architecture": "resnet18", "pretrained_cfg": {"label_names": {"0": "a", "1": "b"}}}`}, want: []string{"a", "b"}},
+		"timm, no architecture":    {files: map[string]string{"m/config.json": `{"label_names": ["n1", "n2"], "label_descriptions": {"n1": "cat"}, "pretrained_cfg": {"input_size": [3, 2, 2]}}`}, want: []string{"cat", "n2"}},
+		"not timm's":               {files: map[string]string{"m/config.json": `{"labels": ["a", "b"], "pretrained_cfg": null}`}},
 		"timm, another number":     {files: map[string]string{"m/config.json": `{"architecture": "resnet18", "label_names": ["a"]}`}, warns: "config.json: label_names has 1 labels"},
 		"labels that are not timm": {files: map[string]string{"m/config.json": `{"labels": ["a", "b"]}`}},
 	} {

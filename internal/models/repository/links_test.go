@@ -213,6 +213,31 @@ func TestAllLinksAreFollowedOnlyByASetting(t *testing.T) {
 	}
 }
 
+// The default models directory is a relative path, and absolute links lead to absolute ones.
+func TestAbsoluteLinksInARelativeDirectoryAreFollowed(t *testing.T) {
+	dir := write(t, map[string]string{"models/.blobs/a": "one", "secret": "secret", "models/out/1/readme": ""})
+	models := filepath.Join(dir, "models")
+	link(t, dir, filepath.Join(models, ".blobs/a"), "models/cat/1/model.onnx")
+	link(t, dir, filepath.Join(models, "cat/1"), "models/dog/1")
+	link(t, dir, filepath.Join(models, "nothing"), "models/fox/1/model.onnx")
+	link(t, dir, filepath.Join(dir, "secret"), "models/out/1/model.onnx")
+	link(t, dir, "models", "alias")
+	t.Chdir(dir)
+	for _, path := range []string{"models", "alias", "./models/../models"} {
+		r, _ := open(t, path, repository.Options[string]{})
+		expect(t, r, "cat/1 ready, dog/1 ready, fox/1 unavailable, out/1 unavailable")
+		for name, want := range map[string]string{"fox": "to a file that does not exist", "out": "leads out of the models directory"} {
+			if reason := only(t, r, name).Reason; !strings.Contains(reason, want) {
+				t.Errorf("%s: %s: reason %q", path, name, reason)
+			}
+		}
+	}
+	all, _ := open(t, "models", repository.Options[string]{FollowLinks: repository.LinksAll})
+	if got := answer(t, all, "out", ""); got != "secret" {
+		t.Errorf("with all links it answers %q", got)
+	}
+}
+
 // A file that a link outside leads to is part of the model: a change reloads it.
 func TestFilesBehindLinksAreFollowed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -67,7 +67,7 @@ func (r *Repository[S]) load(ctx context.Context, name string, src *source, d *d
 	if err := checkNames(loaded.Signature); err != nil {
 		return nil, err
 	}
-	for _, warning := range loaded.Signature.Warnings {
+	for _, warning := range boundWarnings(loaded.Signature.Warnings) {
 		r.options.Logger.Warn("a part of the model is not served", "model", name, "version", v.number, "warning", warning)
 	}
 	if loaded.Config, err = modelconfig.Complete(d.settings.config, name, d.settings.platform, loaded.Signature); err != nil {
@@ -85,9 +85,10 @@ func (r *Repository[S]) load(ctx context.Context, name string, src *source, d *d
 	if ctx.Err() != nil { // nobody needs it any more
 		return nil, context.Cause(ctx)
 	}
-	for _, warning := range loaded.warnings {
+	for _, warning := range boundWarnings(loaded.warnings) {
 		r.options.Logger.Warn("model files", "model", name, "version", v.number, "warning", warning)
 	}
+	loaded.warnings = boundWarnings(slices.Concat(d.settings.warnings, loaded.Signature.Warnings, loaded.warnings))
 	loaded.instance = r.open(bare, session, src.scratch)
 	return loaded, nil
 }

@@ -2,7 +2,6 @@ package repository
 
 import (
 	"encoding/json"
-	"fmt"
 
 	"github.com/tensorwire/tensorwire/internal/base/vision"
 )
@@ -71,13 +70,3 @@ func (v *Version[S]) parseConfig(content []byte) bool {
 	v.offer(configFile, labels)
 	return true
 }
-
-// Warn records a warning about the files of the version, which the repository logs when it
-// has been loaded. Only Options.Compile may call it.
-func (v *Version[S]) Warn(format string, args ...any) {
-	v.warnings = append(v.warnings, fmt.Sprintf(format, args...))
-}
-
-// Warnings are what the operator should know about the files of the version. The caller
-// does not change them.
-func (v *Version[S]) Warnings() []string { return v.warnings }

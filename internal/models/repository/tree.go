@@ -97,15 +97,19 @@ func refused(err error) bool {
 // name in the tree without links or, outside, an absolute path. A place outside is an
 // errLeadsOut without LinksAll.
 func (t *tree) resolve(name string) (place string, outside bool, err error) {
-	path := filepath.Join(t.Name(), name)
-	base, err := filepath.EvalSymlinks(t.Name())
+	directory, err := filepath.Abs(t.Name()) // absolute links lead to absolute paths
 	if err != nil {
 		return "", false, renamed(err, name)
 	}
+	base, err := filepath.EvalSymlinks(directory)
+	if err != nil {
+		return "", false, renamed(err, name)
+	}
+	path := filepath.Join(directory, name)
 	at, err := filepath.EvalSymlinks(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return "", false, t.missing(name, path, base)
+		return "", false, t.missing(name, path, directory, base)
 	case err != nil:
 		return "", false, renamed(err, name)
 	case !t.follows(base, at):
@@ -114,8 +118,7 @@ func (t *tree) resolve(name string) (place string, outside bool, err error) {
 	if inside, err := filepath.Rel(base, at); err == nil && filepath.IsLocal(inside) {
 		return inside, false, nil
 	}
-	at, err = filepath.Abs(at)
-	return at, true, renamed(err, name)
+	return at, true, nil
 }
 
 // follows reports whether links may lead to a path. base is the tree's directory without
@@ -125,9 +128,10 @@ func (t *tree) follows(base, path string) bool {
 	return t.links == LinksAll || err == nil && filepath.IsLocal(inside)
 }
 
-// missing returns the error of a name that leads to no file. It does not say whether a file
+// missing returns the error of a name that leads to no file. path is its place in directory,
+// the tree's, and base is that directory without links. The error does not say whether a file
 // outside exists to which a link may not lead.
-func (t *tree) missing(name, path, base string) error {
+func (t *tree) missing(name, path, directory, base string) error {
 	parent, err := filepath.EvalSymlinks(filepath.Dir(path))
 	if err != nil || !t.follows(base, parent) {
 		return leadsOut(name)
@@ -139,7 +143,7 @@ func (t *tree) missing(name, path, base string) error {
 	if !filepath.IsAbs(target) {
 		target = filepath.Join(parent, target)
 	}
-	if directory, err := filepath.Abs(t.Name()); !t.follows(base, target) && (err != nil || !t.follows(directory, target)) {
+	if !t.follows(base, target) && !t.follows(directory, target) {
 		return leadsOut(name)
 	}
 	return dangling(name)

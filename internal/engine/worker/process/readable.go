@@ -22,11 +22,11 @@ const maxLinked = 10_000
 // read a directory, with the files that come into it later. A link to nothing, or out of root
 // without outside, is skipped.
 func Readable(dir, root string, outside bool) ([]string, error) {
-	start, err := resolve(dir)
+	start, err := Resolve(dir)
 	if err != nil {
 		return nil, err
 	}
-	base, err := resolve(root)
+	base, err := Resolve(root)
 	if err != nil {
 		return nil, err
 	}
@@ -47,8 +47,8 @@ func Readable(dir, root string, outside bool) ([]string, error) {
 	return slices.Compact(g.paths), nil
 }
 
-// resolve returns an absolute path without links.
-func resolve(path string) (string, error) {
+// Resolve returns an absolute path without links.
+func Resolve(path string) (string, error) {
 	path, err := filepath.Abs(path)
 	if err != nil {
 		return "", err
