@@ -45,6 +45,12 @@ func startSeparate(t *testing.T, args ...string) *separate {
 	if err := s.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() {
+		cancel()
+		if s.cmd.ProcessState == nil {
+			_ = s.cmd.Wait() // it was killed
+		}
+	})
 	_ = errors.Join(stdoutWriter.Close(), stderrWriter.Close()) // the process has its own
 	reader := bufio.NewReader(stdout)
 	var printed strings.Builder
