@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"path/filepath"
 	"strings"
@@ -67,7 +68,12 @@ func TestWorkersThatHangAreKilledAtTheEnd(t *testing.T) {
 			_, err := s.workers.Load(context.Background(), filepath.Join(t.TempDir(), "model.onnx"), engine.LoadOptions{})
 			loaded <- err
 		}()
-		s.onClose(func() error { <-loaded; return nil })
+		s.onClose(func() error {
+			if err := <-loaded; !errors.Is(err, engine.ErrClosed) {
+				return fmt.Errorf("the load: %w", err)
+			}
+			return nil
+		})
 		synctest.Wait()
 		start := time.Now()
 		if err := s.closeWithin(time.Minute); err != nil || !engineClosed.Load() || time.Since(start) != time.Minute {
