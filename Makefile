@@ -163,11 +163,11 @@ fuzz-ci: $(PACKAGES) $(LIBRARY) ## Fuzz the targets that CI runs, for FUZZTIME e
 chaos: build ## Kill workers, break models, fill a disk under mixed traffic for CHAOSTIME, and check every response
 	TENSORWIRE_CHAOS='$(CHAOSTIME)' go test -count=1 -timeout 2h -v -run '^TestChaos$$' ./internal/test/chaos
 
-# Memory after many loads, and of many models.
+# Memory after many loads, and of many models; the CPUs of many busy ones.
 .PHONY: soak
-soak: build ## Load and unload a large model 100 times, start 500 small ones, and check the memory
+soak: build ## Load and unload a large model 100 times, start 500 small ones, and check the memory; 50 busy models
 	TENSORWIRE_SOAK=1 go test -count=1 -timeout 30m -v -run '^TestUnloadedModelsReleaseTheirMemory$$' ./cmd/tensorwire
-	TENSORWIRE_SOAK=1 go test -count=1 -timeout 10m -v -run '^TestManySmallModels$$' ./internal/test/chaos
+	TENSORWIRE_SOAK=1 go test -count=1 -timeout 10m -v -run '^(TestManySmallModels|TestManyWorkersShareTheCPUs)$$' ./internal/test/chaos
 
 .PHONY: crash-fuzz
 crash-fuzz: build ## Run random models on random valid inputs RUNS times: the server must survive

@@ -45,7 +45,8 @@ func RunWorker() {
 type Server struct{ app *app.Server }
 
 // New builds a server and begins to load its models in the background; see WaitReady. It
-// does not listen. The caller shuts the server down, with Shutdown or by ListenAndServe.
+// does not listen, and waits for the file systems of the models directory, the certificates
+// and the library. The caller shuts the server down, with Shutdown or by ListenAndServe.
 //
 // An error is an ErrOptions, an ErrLibraryNotFound, an ErrNotFound, an ErrWorkerProcess, or
 // of the files of TLS or ONNX Runtime. Its text names fields of Options. A model that cannot be loaded is

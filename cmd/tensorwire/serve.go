@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os/signal"
 	"syscall"
@@ -37,11 +38,16 @@ func (p *program) serveCommand() *cobra.Command {
 		ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			p.name = settings.Name
-			c, err := settings.Resolve(p.getenv)
-			if err != nil {
-				return err
+			resolve := func() (*config.Config, error) { return settings.Resolve(p.getenv) }
+			c, err := untilStopped(cmd.Context(), resolve, func(*config.Config) {})
+			if err == nil {
+				err = p.serve(cmd, c)
 			}
-			return p.serve(cmd, c)
+			if errors.Is(err, errStopped) {
+				fmt.Fprintf(p.stderr, "tensorwire: %v\n", err)
+				return nil
+			}
+			return err
 		},
 	}
 	settings.AddTo(cmd.Flags())
@@ -77,13 +83,16 @@ func (p *program) serve(cmd *cobra.Command, c *config.Config) error {
 	lines.OnDropped(func(n uint64) {
 		log.Warn("lines of the log were dropped because its reader did not keep up", "lines", n)
 	})
-	server, err := app.New(c, app.Options{
-		Version:         readBuild().Version,
-		Logger:          log,
-		LogLevels:       levels,
-		LogLinesDropped: lines.Dropped,
-		HeapEnv:         p.getenv,
-	})
+	build := func() (*app.Server, error) {
+		return app.New(c, app.Options{
+			Version:         readBuild().Version,
+			Logger:          log,
+			LogLevels:       levels,
+			LogLinesDropped: lines.Dropped,
+			HeapEnv:         p.getenv,
+		})
+	}
+	server, err := untilStopped(cmd.Context(), build, func(late *app.Server) { _ = late.Abandon(errStopped) })
 	if err != nil {
 		return err
 	}

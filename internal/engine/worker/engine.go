@@ -143,6 +143,8 @@ type Engine struct {
 	options  Options
 	trials   *trialQueue
 	counters counters
+	// supervising counts the hosts whose processes may run, those without sessions included.
+	supervising sync.WaitGroup
 
 	mu     sync.Mutex // for all below
 	hosts  map[*host]struct{}
@@ -168,9 +170,9 @@ func New(start Start, platform, version string, options Options) *Engine {
 func (e *Engine) Version() string { return e.version }
 
 // Load implements [engine.Loader]. A model whose load ends its worker is an
-// engine.ErrCrashed. In a pool it is then tried once more, in a worker of its own. A model
-// that the pool's processes may not read, because the models are in another directory now,
-// is tried once more in another pool.
+// engine.ErrCrashed, after it was loaded alone; see loadFirst. A model that the pool's
+// processes may not read, because the models are in another directory now, is tried once more
+// in another pool.
 func (e *Engine) Load(ctx context.Context, path string, options engine.LoadOptions) (engine.Session, error) {
 	options.RunTimeout = cmp.Or(options.RunTimeout, e.options.RunTimeout)
 	options.MaxOutputBytes = cmp.Or(options.MaxOutputBytes, e.options.MaxOutputBytes)
@@ -180,11 +182,7 @@ func (e *Engine) Load(ctx context.Context, path string, options engine.LoadOptio
 	if deadline, ok := ctx.Deadline(); ok {
 		s.loadLimit = time.Until(deadline)
 	}
-	err := s.load(ctx)
-	if errors.Is(err, engine.ErrCrashed) && e.mayShare(s.request) && ctx.Err() == nil {
-		e.separate(path)
-		err = s.load(ctx)
-	}
+	err := s.loadFirst(ctx)
 	if h := s.host.Load(); errors.Is(err, fs.ErrPermission) && h.pool && mayRead(path) {
 		err = s.loadElsewhere(ctx, h)
 	}
@@ -214,7 +212,8 @@ func (e *Engine) Close() error {
 	e.hosts = nil
 	e.mu.Unlock()
 	for h := range hosts {
-		h.close()
+		h.cancel()
 	}
+	e.supervising.Wait()
 	return nil
 }

@@ -43,9 +43,13 @@ type farm struct {
 	// deadly has the paths of models of which a process dies at load; refuse makes starts
 	// fail.
 	deadly map[string]bool
+	// dying returns the death of a process by a load, nil for none. It is called one at a time.
+	dying func(p *fakeProcess, path string) *process.Death
 	// stuck has the paths of models whose loads end with the process.
 	stuck  map[string]bool
 	refuse atomic.Bool
+	// slow is how long the start of a pool takes.
+	slow atomic.Int64
 	// crash is the death of a process by a request of crash.
 	crash process.Death
 	// rejected has the errors of loads by path.
@@ -91,6 +95,9 @@ func newFarm() *farm {
 func (f *farm) start(_ context.Context, spec worker.Spec) (worker.Process, error) {
 	if f.refuse.Load() {
 		return nil, errors.New("no more processes")
+	}
+	if spec.Dir == "" {
+		time.Sleep(time.Duration(f.slow.Load()))
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -167,7 +174,14 @@ func (p *fakeProcess) Load(ctx context.Context, request process.LoadRequest) (pr
 	p.farm.mu.Lock()
 	rejected := p.farm.rejected[request.Path]
 	p.farm.last = request.Options
+	var death *process.Death
+	if p.farm.dying != nil {
+		death = p.farm.dying(p, request.Path)
+	}
 	p.farm.mu.Unlock()
+	if death != nil {
+		p.die(*death)
+	}
 	if rejected != nil {
 		return process.Loaded{}, rejected
 	}

@@ -47,8 +47,8 @@ type host struct {
 	lastOutput string
 }
 
-// incarnation is one process of a host. running counts its runs; those that its death ended
-// stay in it.
+// incarnation is one process of a host. running counts its runs and first loads; those that its
+// death ended stay in it.
 type incarnation struct {
 	Process
 	host    *host
@@ -79,7 +79,14 @@ func (h *host) load(ctx context.Context, s *session) (*engine.Signature, error) 
 	if err != nil {
 		return nil, err
 	}
+	p.running.Add(1)
 	loaded, err := p.Load(ctx, s.request)
+	if errors.Is(err, engine.ErrCrashed) {
+		<-p.Done()
+		h.lost(p) // before it is loaded again
+	} else {
+		p.running.Add(-1)
+	}
 	if err != nil && errors.Is(context.Cause(ctx), context.DeadlineExceeded) && h.pool {
 		// The runtime cannot be asked to end a load. A worker of its own ends with it
 		// anyway.
@@ -91,8 +98,9 @@ func (h *host) load(ctx context.Context, s *session) (*engine.Signature, error) 
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.process != p {
-		return nil, fmt.Errorf("%w while it loaded", engine.ErrCrashed)
+	if h.process != p { // its death came between
+		<-p.Done()
+		return nil, p.Death()
 	}
 	h.sessions[s] = place{id: loaded.ID, loaded: true}
 	return loaded.Signature, nil

@@ -14,7 +14,7 @@ import (
 // the cause; then other models do not join the old one either.
 func (s *session) loadElsewhere(ctx context.Context, pool *host) error {
 	pool.setOutdated(true)
-	err := s.load(ctx)
+	err := s.load(ctx, false)
 	if errors.Is(err, fs.ErrPermission) {
 		pool.setOutdated(false)
 	}

@@ -72,9 +72,10 @@ func isSmall(dir string, limit int64) bool {
 	return err == nil && left > 0
 }
 
-// place returns a host for a session, which has a place in it from now on.
-func (e *Engine) place(s *session) (*host, error) {
-	shares := e.mayShare(s.request)
+// place returns a host for a session, which has a place in it from now on. alone: no other
+// session has one there.
+func (e *Engine) place(s *session, alone bool) (*host, error) {
+	shares := !alone && e.mayShare(s.request)
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.closed {
@@ -109,7 +110,7 @@ func (e *Engine) newHostLocked(pool, loaded bool, sessions ...*session) *host {
 		h.join(s, len(sessions), loaded)
 	}
 	e.hosts[h] = struct{}{}
-	go h.supervise()
+	e.supervising.Go(h.supervise)
 	return h
 }
 

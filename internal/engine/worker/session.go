@@ -75,9 +75,9 @@ func (s *session) takeThreads() {
 	o.IntraOpThreads, o.Parallel = 1, false
 }
 
-// load loads the model into a host.
-func (s *session) load(ctx context.Context) error {
-	h, err := s.engine.place(s)
+// load loads the model into a host. alone: into one of its own.
+func (s *session) load(ctx context.Context, alone bool) error {
+	h, err := s.engine.place(s, alone)
 	if err != nil {
 		return err
 	}

@@ -57,7 +57,7 @@ func (h *host) serveOnce(spare *spare) (served time.Duration, excused <-chan str
 		h.engine.counters.killed.Add(1)
 	}
 	spare.want()
-	if h.pool && hasSuspects(death) && current.running.Load() == 0 {
+	if h.pool && hasSuspects(death) && !fromOutside(death) && current.running.Load() == 0 {
 		h.engine.split(h)
 	}
 	return max(time.Since(began), 1), current.excused
@@ -87,7 +87,7 @@ func (h *host) prepare(spec Spec) (Process, map[*session]place, error) {
 			places[s] = place{id: id, loaded: true}
 			continue
 		}
-		if h.pool && h.ctx.Err() == nil {
+		if h.pool && h.ctx.Err() == nil && !h.mayBeChance(p) {
 			h.engine.options.Logger.Error("model could not be loaded again, and leaves its pool", "worker", spec.Name, "path", s.request.Path, "error", err)
 			h.engine.separate(s.request.Path)
 			h.engine.move([]*session{s}, h)
@@ -100,6 +100,14 @@ func (h *host) prepare(spec Spec) (Process, map[*session]place, error) {
 		return nil, nil, errors.Join(err, h.ctx.Err())
 	}
 	return p, places, nil
+}
+
+// mayBeChance reports whether something outside ended the process, and not each time, so that
+// the model that was being loaded is not its culprit.
+func (h *host) mayBeChance(p Process) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return isDead(p) && fromOutside(p.Death()) && h.failures < maxRestarts-1
 }
 
 // loadAgain loads a model into another process within the limit of its first load. A load

@@ -118,7 +118,7 @@ func (o run) test(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), o.traffic)
 	defer cancel()
 	var faults sync.WaitGroup
-	faults.Go(func() { c.run(ctx, o.seed, o.interval) })
+	faults.Go(func() { c.run(ctx, c.faults(), o.seed, o.interval) })
 	faults.Go(func() { s.watch(ctx, t) })
 	traffic.run(ctx)
 	faults.Wait()

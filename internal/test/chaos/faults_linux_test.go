@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"sync"
 	"syscall"
@@ -35,6 +36,7 @@ type chaos struct {
 	versions map[string]int // the newest of each healthy model
 	odd      int            // so many broken models were added
 	counts   map[string]int
+	due      []fault  // those that must come before others are drawn
 	failures []string // of the test itself
 	busy     sync.WaitGroup
 }
@@ -60,14 +62,16 @@ func (c *chaos) faults() []fault {
 	return list
 }
 
-// run causes a fault about every interval until ctx is done. Faults overlap.
-func (c *chaos) run(ctx context.Context, seed uint64, interval time.Duration) {
+// run causes a fault about every interval until ctx is done, each kind once before any is
+// drawn again, so that a short run has all of them. Faults overlap.
+func (c *chaos) run(ctx context.Context, list []fault, seed uint64, interval time.Duration) {
 	r := rand.New(rand.NewPCG(seed, 1<<33))
-	list := c.faults()
+	c.due = slices.Clone(list)
+	r.Shuffle(len(c.due), func(i, j int) { c.due[i], c.due[j] = c.due[j], c.due[i] })
 	for ctx.Err() == nil {
-		f := list[r.IntN(len(list))]
+		f := c.next(r, list)
 		own := rand.New(rand.NewPCG(seed, r.Uint64()))
-		c.busy.Go(func() { c.record(f.name, f.do(ctx, own)) })
+		c.busy.Go(func() { c.record(f, f.do(ctx, own)) })
 		select {
 		case <-ctx.Done():
 		case <-time.After(interval/2 + rand.N(interval)):
@@ -76,17 +80,32 @@ func (c *chaos) run(ctx context.Context, seed uint64, interval time.Duration) {
 	c.busy.Wait()
 }
 
-// record counts a fault.
-func (c *chaos) record(name string, err error) {
+// next returns the next fault: one that is due, else any.
+func (c *chaos) next(r *rand.Rand, list []fault) fault {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.due) == 0 {
+		return list[r.IntN(len(list))]
+	}
+	f := c.due[0]
+	c.due = c.due[1:]
+	return f
+}
+
+// record counts a fault. The first of its kind is due again if it found no target.
+func (c *chaos) record(f fault, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	switch {
 	case err == nil:
-		c.counts[name]++
+		c.counts[f.name]++
 	case errors.Is(err, errNoVictim), errors.Is(err, context.DeadlineExceeded), errors.Is(err, syscall.ENOSPC):
 		// The time of the traffic is over, or the disk is full, which is a fault of its own.
+		if c.counts[f.name] == 0 {
+			c.due = append(c.due, f)
+		}
 	default:
-		c.failures = append(c.failures, fmt.Sprintf("%s: %v", name, err))
+		c.failures = append(c.failures, fmt.Sprintf("%s: %v", f.name, err))
 	}
 }
 

@@ -25,7 +25,7 @@ type Options struct {
 	// MaxSharedBytes bounds the shared memory of the channel. A run that needs more is an
 	// engine.ErrOutOfMemory. 0: no bound.
 	MaxSharedBytes int64
-	// IdleTime is how long shared memory that no run uses is kept for later runs. 0: 30 s.
+	// IdleTime is how long shared memory that no run uses is kept for later runs. 0: 10 s.
 	IdleTime time.Duration
 	// LendBytes bounds the outputs that stay in shared memory until Result.Release, or until
 	// the garbage collector frees them. Outputs above the bound, BYTES, and those of less

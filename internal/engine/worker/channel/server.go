@@ -19,7 +19,7 @@ import (
 
 const (
 	defaultMaxOutputBytes = 1 << 30
-	defaultIdleTime       = 30 * time.Second
+	defaultIdleTime       = 10 * time.Second
 )
 
 // Server is the server's end of a channel. It is safe for concurrent use.
