@@ -54,6 +54,7 @@ var fields = map[setting.Key]string{
 	"readiness":                "StrictReadiness",
 	"shutdown-delay":           "ShutdownDelay",
 	"shutdown-timeout":         "ShutdownTimeout",
+	"access-log":               "AccessLog",
 }
 
 // fieldName renders a setting as the field that sets it.

@@ -157,6 +157,10 @@ type Options struct {
 	// (--shutdown-delay, --shutdown-timeout).
 	ShutdownDelay, ShutdownTimeout time.Duration
 
+	// AccessLog is the level of the line that each request of an API has in the log: "debug",
+	// "info" or "off". Empty: "debug" (--access-log).
+	AccessLog string
+
 	// Isolation says which processes run models: "version", "shared", "off" or "auto".
 	// Empty: "auto" (--isolation).
 	Isolation string

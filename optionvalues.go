@@ -70,6 +70,7 @@ func (o *Options) config() *config.Config {
 	c.StrictReadiness = o.StrictReadiness
 	set(&c.ShutdownDelay, o.ShutdownDelay)
 	set(&c.ShutdownTimeout, o.ShutdownTimeout)
+	set(&c.AccessLog, o.AccessLog)
 	return c
 }
 

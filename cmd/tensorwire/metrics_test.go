@@ -12,8 +12,8 @@ import (
 )
 
 var (
-	documentedMetric = regexp.MustCompile("(?m)^\\| `(tensorwire_[a-z_]+)` \\| ([a-z]+) \\|")
-	servedMetric     = regexp.MustCompile(`(?m)^# TYPE (tensorwire_[a-z_]+) ([a-z]+)$`)
+	documentedMetric = regexp.MustCompile("(?m)^\\| `((?:tensorwire|nv)_[a-z_]+)` \\| ([a-z]+) \\|")
+	servedMetric     = regexp.MustCompile(`(?m)^# TYPE ((?:tensorwire|nv)_[a-z_]+) ([a-z]+)$`)
 )
 
 // TestTheDocumentedMetricsAreThere compares docs/metrics.md with the server's metrics.
@@ -33,6 +33,11 @@ func TestTheDocumentedMetricsAreThere(t *testing.T) {
 	if res.StatusCode != http.StatusServiceUnavailable || res.Header.Get("Retry-After") == "" {
 		t.Errorf("%s, %v", res.Status, res.Header)
 	}
+	res, err = newClient(t, false, nil).Post(p.url+"/v2/models/made-up/infer", "application/json", strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	res.Body.Close()
 	page, err := os.ReadFile("../../docs/metrics.md")
 	if err != nil {
 		t.Fatal(err)
@@ -51,6 +56,9 @@ func TestTheDocumentedMetricsAreThere(t *testing.T) {
 	slices.Sort(served)
 	if len(served) < 10 || !slices.Equal(documented, served) {
 		t.Errorf("docs/metrics.md has\n%s\nand the server\n%s", strings.Join(documented, "\n"), strings.Join(served, "\n"))
+	}
+	if strings.Contains(metrics(t, p), "made-up") {
+		t.Error("a model that does not exist has a metric")
 	}
 	reasons := []string{"queue_full", "busy", "timeout", "failing", "cancelled", "quarantined", "overtaken"}
 	reasons = append(reasons, repository.FailureModel, repository.FailureFiles, repository.FailureMemory, repository.FailureTimeLimit, repository.FailureCrash)

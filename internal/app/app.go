@@ -55,6 +55,7 @@ type Server struct {
 	lifecycle *telemetry.Lifecycle
 	readiness *admin.Readiness
 	loads     *telemetry.Loads
+	responses *telemetry.Responses
 	changes   grpchealth.Changes // of lifecycle and models
 	start     sync.Once
 	debugging atomic.Bool    // the profiles are served
@@ -82,6 +83,7 @@ func New(c *config.Config, options Options) (*Server, error) {
 		log:       options.Logger,
 		lifecycle: &telemetry.Lifecycle{},
 		loads:     &telemetry.Loads{},
+		responses: &telemetry.Responses{},
 		loaded:    make(chan struct{}),
 		closed:    make(chan struct{}),
 	}

@@ -14,6 +14,8 @@ import (
 // serverMetrics returns the handler of /metrics.
 func (s *Server) serverMetrics(options Options, cache *respcache.Cache, memory *admission.Budget) http.Handler {
 	m := metrics.New(statistics(s.models))
+	m.BuildInfo(options.Version)
+	m.Responses(s.responses)
 	m.States(states(s.models))
 	m.Loads(s.loads)
 	if s.workers != nil {

@@ -15,6 +15,7 @@ import (
 	"github.com/tensorwire/tensorwire/handler/oiprest"
 	"github.com/tensorwire/tensorwire/handler/predictor"
 	"github.com/tensorwire/tensorwire/internal/infer"
+	"github.com/tensorwire/tensorwire/internal/telemetry"
 	"github.com/tensorwire/tensorwire/internal/transport/admission"
 	"github.com/tensorwire/tensorwire/internal/transport/rpcfast"
 	"github.com/tensorwire/tensorwire/internal/transport/server"
@@ -42,6 +43,8 @@ func (s *Server) newHTTP(options Options, metrics http.Handler, memory *admissio
 		MaxConnections:        orUnlimited(s.config.MaxConnections),
 		MaxConnectionsPerPeer: orUnlimited(s.config.MaxConnectionsPerPeer),
 		NetHTTP2:              s.config.NetHTTP2,
+		AccessLog:             telemetry.AccessLog(s.config.AccessLog),
+		Responses:             s.responses,
 		Budget:                memory,
 		Logger:                s.log,
 	}

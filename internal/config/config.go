@@ -84,7 +84,7 @@ type Config struct {
 	StrictReadiness                bool
 	ShutdownDelay, ShutdownTimeout time.Duration
 
-	LogLevel, LogFormat string
+	LogLevel, LogFormat, AccessLog string
 }
 
 // Default returns the defaults, which are valid. The memory budget depends on the

@@ -69,6 +69,7 @@ var full = config.Config{
 	ShutdownTimeout:   90 * time.Second,
 	LogLevel:          "debug",
 	LogFormat:         "json",
+	AccessLog:         "info",
 }
 
 func TestGoodFiles(t *testing.T) {

@@ -154,5 +154,6 @@ func (c *Config) logFlags() *pflag.FlagSet {
 	f := newFlags()
 	note(f.checked(&c.LogLevel, "info", "log-level", "lowest `level` of logged messages: debug, info, warn or error", checkLogLevel), choices, "debug", "info", "warn", "error")
 	note(f.checked(&c.LogFormat, "text", "log-format", "log `format`: text or json", checkLogFormat), choices, "text", "json")
+	note(f.checked(&c.AccessLog, "debug", "access-log", "`level` of the line that each request of an API has in the log: debug, info or off", checkAccessLog), choices, "debug", "info", "off")
 	return f.FlagSet
 }

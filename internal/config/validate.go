@@ -62,6 +62,7 @@ func (c *Config) Validate() error {
 		checkText("id", c.ID, checkID),
 		checkText("log-level", c.LogLevel, checkLogLevel),
 		checkText("log-format", c.LogFormat, checkLogFormat),
+		checkText("access-log", c.AccessLog, checkAccessLog),
 	)
 }
 
@@ -182,6 +183,13 @@ func checkLogLevel(text string) error {
 func checkLogFormat(text string) error {
 	if text != "text" && text != "json" {
 		return errors.New("give text or json")
+	}
+	return nil
+}
+
+func checkAccessLog(text string) error {
+	if _, err := telemetry.ParseAccessLog(text); err != nil {
+		return errors.New("give debug, info or off")
 	}
 	return nil
 }

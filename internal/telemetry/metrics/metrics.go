@@ -3,6 +3,7 @@ package metrics
 
 import (
 	"net/http"
+	"runtime"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
@@ -27,6 +28,7 @@ func New(models func() []Model) *Metrics {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(
 		modelCollector(models),
+		tritonCollector(models),
 		collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 	)
@@ -41,6 +43,17 @@ func (m *Metrics) Gauge(name, help string, value func() float64) {
 // Counter adds a counter. Each scrape calls value, which never decreases. name must be new.
 func (m *Metrics) Counter(name, help string, value func() float64) {
 	m.registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{Namespace: namespace, Name: name, Help: help}, value))
+}
+
+// BuildInfo adds a gauge with the value 1, whose labels are the versions of the server and of Go.
+func (m *Metrics) BuildInfo(version string) {
+	if version == "" {
+		version = "unknown"
+	}
+	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Namespace: namespace, Name: "build_info", Help: "1, with the versions of the server and of Go as labels.",
+		ConstLabels: prometheus.Labels{"version": version, "go_version": runtime.Version()},
+	}, func() float64 { return 1 }))
 }
 
 // Handler returns the handler of the metrics endpoint.

@@ -23,8 +23,10 @@ var (
 type exchange struct {
 	http.ResponseWriter
 	record   telemetry.Request
-	status   int   // 0 until the response has begun
-	bytesOut int64 // of the body
+	start    time.Time // of AccessLog
+	logs     bool      // the access log has a line of it
+	status   int       // 0 until the response has begun
+	bytesOut int64     // of the body
 	body     countedBody
 	pace     writePace
 	writes   writes
