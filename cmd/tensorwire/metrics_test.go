@@ -21,7 +21,7 @@ func TestTheDocumentedMetricsAreThere(t *testing.T) {
 	dir := t.TempDir()
 	configured(t, dir, "m", `max_batch_size: 8`)
 	configured(t, dir, "broken", `max_batch_size: wrong`) // a failed load is exported once it has occurred
-	p := start(t, "--models", dir, "--log-level", "error")
+	p := start(t, "--models", dir, "--log-level", "error", "--otlp-endpoint", "http://localhost:1", "--trace-sample-ratio", "0")
 	// A failure reason is exported once it has occurred: a timeout of a microsecond has
 	// passed when the request has been read.
 	body := `{"inputs":[{"name":"x","datatype":"FP32","shape":[1,3],"data":[1,2,3]}],"parameters":{"timeout":1}}`

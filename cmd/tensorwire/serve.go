@@ -83,6 +83,7 @@ func (p *program) serve(cmd *cobra.Command, c *config.Config) error {
 		LogLevels:       levels,
 		LogLinesDropped: lines.Dropped,
 		HeapEnv:         p.getenv,
+		OTelEnv:         p.getenv,
 	})
 	if err != nil {
 		return err

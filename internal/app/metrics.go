@@ -21,6 +21,9 @@ func (s *Server) serverMetrics(options Options, cache *respcache.Cache, memory *
 	if s.workers != nil {
 		workerMetrics(m, s.workers)
 	}
+	if s.tracer != nil {
+		tracingMetrics(m, s.tracer)
+	}
 	m.Gauge("ready", "1 while the server is ready, as /readyz reports it, else 0.", func() float64 {
 		if s.readiness.Server() != nil {
 			return 0

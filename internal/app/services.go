@@ -48,6 +48,9 @@ func (s *Server) newHTTP(options Options, metrics http.Handler, memory *admissio
 		Budget:                memory,
 		Logger:                s.log,
 	}
+	if s.tracer != nil {
+		tuning.Tracer = s.tracer
+	}
 	tls, err := server.LoadTLS(s.config.TLSCert, s.config.TLSKey)
 	if err != nil {
 		return nil, err
@@ -92,6 +95,8 @@ func (s *Server) services(options Options) (func(*connect.Server), http.Handler)
 		Lifecycle:    s.lifecycle,
 		SharedMemory: s.regions,
 		LogLevels:    options.LogLevels,
+		Tracing:      s.tracer != nil,
+		SampleRatio:  s.config.TraceSampleRatio,
 		Logger:       s.log,
 	})
 	rpc := handler.RPCOptions{

@@ -70,6 +70,9 @@ var full = config.Config{
 	LogLevel:          "debug",
 	LogFormat:         "json",
 	AccessLog:         "info",
+	OTLPEndpoint:      "http://collector:4317",
+	OTLPProtocol:      "grpc",
+	TraceSampleRatio:  0.25,
 }
 
 func TestGoodFiles(t *testing.T) {

@@ -31,12 +31,13 @@ func VisitChoices(flags *pflag.FlagSet, do func(name string, values []string)) {
 	})
 }
 
-// note sets an annotation of a flag.
-func note(f *pflag.Flag, name string, values ...string) {
+// note sets an annotation of a flag, and returns the flag.
+func note(f *pflag.Flag, name string, values ...string) *pflag.Flag {
 	if f.Annotations == nil {
 		f.Annotations = map[string][]string{}
 	}
 	f.Annotations[name] = values
+	return f
 }
 
 func (s *Settings) fileFlags() *pflag.FlagSet {

@@ -63,6 +63,9 @@ func (c *Config) Validate() error {
 		checkText("log-level", c.LogLevel, checkLogLevel),
 		checkText("log-format", c.LogFormat, checkLogFormat),
 		checkText("access-log", c.AccessLog, checkAccessLog),
+		checkText("otlp-endpoint", c.OTLPEndpoint, checkEndpoint),
+		checkText("otlp-protocol", c.OTLPProtocol, checkProtocol),
+		checkFraction("trace-sample-ratio", c.TraceSampleRatio),
 	)
 }
 
@@ -153,6 +156,14 @@ func (c *Config) validateTLS() error {
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// checkFraction returns an error for a number that is not between 0 and 1.
+func checkFraction(key setting.Key, found float64) error {
+	if found >= 0 && found <= 1 {
+		return nil
+	}
+	return setting.Errorf("%s is %v: give a number from 0 to 1", key, found)
 }
 
 // checkText returns the error of a text that must pass check.

@@ -59,7 +59,7 @@ type Access struct {
 
 // Log writes the line of a request, which has the same attributes for every protocol:
 // method, path, protocol, codec, http, model, version, code, status, bytes_in, bytes_out,
-// duration, request_id, peer, and error where there is one. protocol is grpc, grpcweb,
+// duration, request_id, trace_id, peer, and error where there is one. protocol is grpc, grpcweb,
 // connect, or http for plain HTTP, and code is connect's name for it or ok.
 func (a AccessLog) Log(ctx context.Context, log *slog.Logger, r *Request, access Access) {
 	o := r.OutcomeOr(Outcome{Protocol: access.Protocol, Code: access.Code})
@@ -71,7 +71,7 @@ func (a AccessLog) Log(ctx context.Context, log *slog.Logger, r *Request, access
 		slog.String("code", o.Code), slog.Int("status", access.Status),
 		slog.Int64("bytes_in", access.BytesIn), slog.Int64("bytes_out", access.BytesOut),
 		slog.Duration("duration", access.Duration),
-		slog.String("request_id", r.ID), slog.String("peer", access.Peer),
+		slog.String("request_id", r.ID), slog.String("trace_id", r.TraceID), slog.String("peer", access.Peer),
 	}
 	if o.Err != nil {
 		attrs = append(attrs, slog.Any("error", o.Err))

@@ -18,6 +18,10 @@ type Request struct {
 	// Peer is the client: its IPv4 address or its IPv6 network. The zero value: unknown. It
 	// does not change.
 	Peer netip.Addr
+	// TraceID is the ID of the request's trace, and Trace receives its steps. "" and nil: there
+	// is none. They are set before the request is served, and do not change.
+	TraceID string
+	Trace   Trace
 
 	// quiet is set for requests that are neither logged nor counted.
 	quiet atomic.Bool
@@ -27,6 +31,7 @@ type Request struct {
 	version int64 // 0: unknown
 	// protocol is grpc, grpcweb or connect; "" for plain HTTP. codec is the RPC's.
 	protocol, codec string
+	route           string
 	code            string // "": by the HTTP status
 	err             error
 }
@@ -76,6 +81,23 @@ func (r *Request) Model() (model, version string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.model, versionText(r.version)
+}
+
+// SetRoute records the route of the request of ctx: the procedure of an RPC, or the pattern of a
+// path. It is of a closed set.
+func SetRoute(ctx context.Context, route string) {
+	if r := RequestOf(ctx); r != nil {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.route = route
+	}
+}
+
+// Route returns the route that SetRoute recorded; "": there is none.
+func (r *Request) Route() string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.route
 }
 
 // Outcome is how a request ended.

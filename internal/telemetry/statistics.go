@@ -74,6 +74,8 @@ type Sample struct {
 	BatchSize uint64
 	// Cached: the response came from the response cache.
 	Cached bool
+	// TraceID is the ID of the request's trace; empty: it is not traced.
+	TraceID string
 	// Total is from the request's arrival to its response.
 	Total time.Duration
 	// The durations of the steps.

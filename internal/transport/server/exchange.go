@@ -42,6 +42,7 @@ func observe(w http.ResponseWriter, r *http.Request) (*exchange, *http.Request) 
 	}
 	e := &exchange{ResponseWriter: w}
 	e.record.ID, e.record.Peer = requestID(r.Header), admission.PeerOfText(peerOf(r))
+	e.record.TraceID = telemetry.TraceID(r.Header)
 	return e, r.WithContext(telemetry.WithRequest(r.Context(), &e.record))
 }
 

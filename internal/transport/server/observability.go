@@ -63,6 +63,12 @@ func recordAccess(options Options) func(http.Handler) http.Handler {
 				e.logs = true
 				e.countBody(r)
 			}
+			if options.Tracer != nil {
+				e.record.TraceID, e.record.Trace = options.Tracer.Begin(r.Header, e.start)
+				if e.record.Trace != nil {
+					e.countBody(r)
+				}
+			}
 			defer e.finish(r, &options)
 			next.ServeHTTP(e, r)
 		})
@@ -71,7 +77,7 @@ func recordAccess(options Options) func(http.Handler) http.Handler {
 
 // countBody counts the bytes of the request's body.
 func (e *exchange) countBody(r *http.Request) {
-	if r.Body != nil && r.Body != http.NoBody {
+	if r.Body != nil && r.Body != http.NoBody && e.body.ReadCloser == nil {
 		e.body.ReadCloser = r.Body
 		r.Body = &e.body
 	}
@@ -88,10 +94,17 @@ func (e *exchange) finish(r *http.Request, options *Options) {
 		o := e.record.OutcomeOr(telemetry.Outcome{Protocol: protocol, Code: code})
 		options.Responses.Add(o.Protocol, o.Code)
 	}
+	if !e.logs && e.record.Trace == nil {
+		return
+	}
+	access := telemetry.Access{
+		Method: r.Method, Path: r.URL.Path, HTTP: r.Proto, Peer: peerOf(r), Status: e.status, Protocol: protocol, Code: code,
+		BytesIn: e.body.bytes.Load(), BytesOut: e.bytesOut, Duration: time.Since(e.start),
+	}
+	if e.record.Trace != nil {
+		e.record.Trace.End(&e.record, &access)
+	}
 	if e.logs {
-		options.AccessLog.Log(r.Context(), options.Logger, &e.record, telemetry.Access{
-			Method: r.Method, Path: r.URL.Path, HTTP: r.Proto, Peer: peerOf(r), Status: e.status, Protocol: protocol, Code: code,
-			BytesIn: e.body.bytes.Load(), BytesOut: e.bytesOut, Duration: time.Since(e.start),
-		})
+		options.AccessLog.Log(r.Context(), options.Logger, &e.record, access)
 	}
 }

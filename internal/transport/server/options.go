@@ -72,6 +72,8 @@ type Options struct {
 	AccessLog telemetry.AccessLog
 	// Responses counts the responses. nil: they are not counted.
 	Responses *telemetry.Responses
+	// Tracer traces requests. nil: none are traced.
+	Tracer telemetry.Tracer
 	// Logger gets the access log, panics, and the errors of connections. nil:
 	// slog.Default.
 	Logger *slog.Logger

@@ -24,6 +24,7 @@ func recordCalls() connect.ServerInterceptor {
 				o.Protocol, o.Codec = call.Protocol, call.Codec
 			}
 			telemetry.SetOutcome(ctx, o)
+			telemetry.SetRoute(ctx, spec.Procedure)
 			return err
 		}
 	}

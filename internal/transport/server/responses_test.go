@@ -50,7 +50,9 @@ func TestResponsesAreCountedByProtocolAndCode(t *testing.T) {
 	}()
 	eventually(t, "the counts", func() bool {
 		got = nil
-		counts.Each(func(protocol, code string, count uint64) { got = append(got, fmt.Sprint(protocol, " ", code, " ", count)) })
+		counts.Each(func(protocol, code string, count uint64) {
+			got = append(got, fmt.Sprint(protocol, " ", code, " ", count))
+		})
 		slices.Sort(got)
 		return slices.Equal(got, want)
 	})
