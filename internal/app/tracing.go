@@ -39,6 +39,7 @@ func (s *Server) openTracing(options Options) error {
 
 // tracingMetrics adds the metrics of the tracer.
 func tracingMetrics(m *metrics.Metrics, tracer *tracing.Tracer) {
+	m.Exemplars()
 	counter := func(name, help string, value func() uint64) {
 		m.Counter(name, help, func() float64 { return float64(value()) })
 	}

@@ -102,6 +102,10 @@ func (s *Statistics) Succeeded(now time.Time, sample Sample) {
 	t.RequestSeconds.addTime(sample.Total)
 	t.Queue.add(sample.Queue)
 	t.QueueSeconds.addTime(sample.Queue)
+	if sample.TraceID != "" {
+		t.RequestSeconds.trace(sample.Total, sample.TraceID, now)
+		t.QueueSeconds.trace(sample.Queue, sample.TraceID, now)
+	}
 	if sample.Cached {
 		return
 	}
@@ -109,6 +113,9 @@ func (s *Statistics) Succeeded(now time.Time, sample Sample) {
 	t.ComputeInput.add(sample.ComputeInput)
 	t.ComputeInfer.add(sample.ComputeInfer)
 	t.ComputeSeconds.addTime(sample.ComputeInfer)
+	if sample.TraceID != "" {
+		t.ComputeSeconds.trace(sample.ComputeInfer, sample.TraceID, now)
+	}
 	t.ComputeOutput.add(sample.ComputeOutput)
 }
 

@@ -47,20 +47,23 @@ func tritonGauge(name, help string, value func(*telemetry.Sums) float64) tritonM
 func microseconds(d time.Duration) float64 { return float64(d) / float64(time.Microsecond) }
 
 // tritonCollector collects Triton's metrics from the statistics of models.
-type tritonCollector func() []Model
+type tritonCollector struct {
+	models   func() []Model
+	counters prometheus.ValueType // of what Triton counts
+}
 
 // Describe implements [prometheus.Collector].
-func (tritonCollector) Describe(descs chan<- *prometheus.Desc) {
+func (*tritonCollector) Describe(descs chan<- *prometheus.Desc) {
 	for _, m := range tritonMetrics {
 		descs <- m.desc
 	}
 }
 
 // Collect implements [prometheus.Collector].
-func (c tritonCollector) Collect(metrics chan<- prometheus.Metric) {
-	for _, model := range c() {
+func (c *tritonCollector) Collect(metrics chan<- prometheus.Metric) {
+	for _, model := range c.models() {
 		for _, m := range tritonMetrics {
-			kind := prometheus.CounterValue
+			kind := c.counters
 			if m.gauge {
 				kind = prometheus.GaugeValue
 			}

@@ -73,7 +73,7 @@ func httpSender(client *http.Client, e *Endpoint) sender {
 			return fmt.Errorf("%w: %w", errRetry, err)
 		}
 		defer res.Body.Close()
-		_, _ = io.CopyN(io.Discard, res.Body, maxResponse) // so that the connection is used again
+		_, _ = io.CopyN(io.Discard, res.Body, maxResponse) // so that the connection is reused
 		switch res.StatusCode {
 		case http.StatusOK:
 			return nil
