@@ -186,3 +186,20 @@ func TestAStreamIsOneTrace(t *testing.T) {
 		t.Errorf("%d inferences: %v", count, received.of(id))
 	}
 }
+
+// A collector that is not there changes no answer and not the exit code. The log has the lost
+// spans.
+func TestACollectorThatIsNotThereChangesNothing(t *testing.T) {
+	dir := t.TempDir()
+	sum().Write(t, filepath.Join(dir, "sum", "1", "model.onnx"))
+	p := start(t, "--models", dir, "--otlp-endpoint", "http://127.0.0.1:1", "--otlp-protocol", "grpc", "--shutdown-timeout", "2s")
+	for range 3 {
+		if _, err := grpcClient(t, p).ModelInfer(t.Context(), sumRequest(false)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	p.end(t)
+	if !strings.Contains(p.out.String(), "were not exported") {
+		t.Errorf("the log is %s", p.out)
+	}
+}

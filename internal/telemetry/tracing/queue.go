@@ -71,7 +71,7 @@ type countedExporter struct {
 func (e *countedExporter) ExportSpans(ctx context.Context, spans []sdktrace.ReadOnlySpan) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	defer context.AfterFunc(e.queue.ended, cancel)()
+	defer context.AfterFunc(e.queue.ended, cancel)() //nolint:contextcheck // the end of the queue ends the export, too
 	err := e.SpanExporter.ExportSpans(ctx, spans)
 	e.queue.queued.Add(-int64(len(spans)))
 	if err != nil {

@@ -165,7 +165,7 @@ func TestNamesAndAttributesFollowTheConventions(t *testing.T) {
 		}
 		var all []string
 		for _, a := range s.Attributes {
-			all = append(all, string(a.Key)+"="+a.Value.Emit())
+			all = append(all, string(a.Key)+"="+a.Value.String())
 		}
 		text := strings.Join(all, "\n")
 		for _, want := range append(test.contains, "tensorwire.request_id=request-1") {
@@ -190,7 +190,7 @@ func TestWhatAClientSendsIsBounded(t *testing.T) {
 		t.Errorf("%v", s.SpanContext)
 	}
 	for _, a := range s.Attributes {
-		if n := len(a.Value.Emit()); n > 1024 {
+		if n := len(a.Value.String()); n > 1024 {
 			t.Errorf("%s has %d bytes", a.Key, n)
 		}
 	}
