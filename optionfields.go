@@ -54,6 +54,10 @@ var fields = map[setting.Key]string{
 	"readiness":                "StrictReadiness",
 	"shutdown-delay":           "ShutdownDelay",
 	"shutdown-timeout":         "ShutdownTimeout",
+	"access-log":               "AccessLog",
+	"otlp-endpoint":            "OTLPEndpoint",
+	"otlp-protocol":            "OTLPProtocol",
+	"trace-sample-ratio":       "TraceSampleRatio",
 }
 
 // fieldName renders a setting as the field that sets it.

@@ -157,6 +157,18 @@ type Options struct {
 	// (--shutdown-delay, --shutdown-timeout).
 	ShutdownDelay, ShutdownTimeout time.Duration
 
+	// AccessLog is the level of the line that each request of an API has in the log: "debug",
+	// "info" or "off". Empty: "debug" (--access-log).
+	AccessLog string
+	// OTLPEndpoint is the URL of a collector of OpenTelemetry traces, such as
+	// "http://localhost:4318", and OTLPProtocol "http/protobuf" or "grpc". Headers, timeout and
+	// certificate are those of the variables OTEL_EXPORTER_OTLP_. Empty: no traces,
+	// "http/protobuf" (--otlp-endpoint, --otlp-protocol).
+	OTLPEndpoint, OTLPProtocol string
+	// TraceSampleRatio is the part of the requests that is traced, unless the client sends a
+	// traceparent. 0: 1, all; negative: none (--trace-sample-ratio).
+	TraceSampleRatio float64
+
 	// Isolation says which processes run models: "version", "shared", "off" or "auto".
 	// Empty: "auto" (--isolation).
 	Isolation string

@@ -48,6 +48,8 @@ func TestEveryFieldSetsItsSetting(t *testing.T) {
 				field.SetBool(true)
 			case reflect.Slice:
 				field.Set(reflect.ValueOf([]string{"x"}))
+			case reflect.Float64:
+				field.SetFloat(0.5)
 			case reflect.Uint8:
 				field.SetUint(1)
 			default:

@@ -70,6 +70,11 @@ func (o *Options) config() *config.Config {
 	c.StrictReadiness = o.StrictReadiness
 	set(&c.ShutdownDelay, o.ShutdownDelay)
 	set(&c.ShutdownTimeout, o.ShutdownTimeout)
+	set(&c.AccessLog, o.AccessLog)
+	set(&c.OTLPEndpoint, o.OTLPEndpoint)
+	set(&c.OTLPProtocol, o.OTLPProtocol)
+	set(&c.TraceSampleRatio, o.TraceSampleRatio)
+	c.TraceSampleRatio = max(c.TraceSampleRatio, 0)
 	return c
 }
 
@@ -97,6 +102,9 @@ func (o *Options) app() app.Options {
 	options := app.Options{Version: control.Version(), Logger: o.Logger, WorkerPath: o.WorkerPath}
 	if o.TuneHeap {
 		options.HeapEnv = os.Getenv
+	}
+	if o.OTLPEndpoint != "" {
+		options.OTelEnv = os.Getenv
 	}
 	return options
 }

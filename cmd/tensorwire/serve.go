@@ -90,6 +90,7 @@ func (p *program) serve(cmd *cobra.Command, c *config.Config) error {
 			LogLevels:       levels,
 			LogLinesDropped: lines.Dropped,
 			HeapEnv:         p.getenv,
+			OTelEnv:         p.getenv,
 		})
 	}
 	server, err := untilStopped(cmd.Context(), build, func(late *app.Server) { _ = late.Abandon(errStopped) })

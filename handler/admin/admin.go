@@ -41,6 +41,10 @@ type Options struct {
 	// LogLevels are the levels of the log, which LogSettings changes. nil: levels that no
 	// log uses.
 	LogLevels *telemetry.LogLevels
+	// Tracing: requests are traced with OpenTelemetry. SampleRatio is the part of them that is,
+	// 0 to 1.
+	Tracing     bool
+	SampleRatio float64
 	// Logger logs the causes of internal errors. nil: slog.Default.
 	Logger *slog.Logger
 }

@@ -286,7 +286,7 @@ func TestTraceSettings(t *testing.T) {
 	}
 	for name, s := range map[string]settings{"trace_level": {"trace_level": {Value: []string{"TIMESTAMPS"}}}, "trace_rate": {"trace_rate": {Value: []string{"1"}}}} {
 		_, err := client.TraceSetting(t.Context(), &inference.TraceSettingRequest{Settings: s})
-		handlertest.WantError(t, err, connect.CodeUnimplemented, name, "does not trace")
+		handlertest.WantError(t, err, connect.CodeUnimplemented, name, "does not change trace settings")
 	}
 	_, err := client.TraceSetting(t.Context(), &inference.TraceSettingRequest{ModelName: "nobody"})
 	handlertest.WantError(t, err, connect.CodeNotFound)

@@ -4,22 +4,36 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"math"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/tensorwire/tensorwire/gen/inference"
 	"github.com/tensorwire/tensorwire/internal/infer"
 )
 
-// traceSettings are Triton's trace settings with their values, which do not change: there is
-// no tracer. The values are Triton's defaults (server/docs/user_guide/trace.md).
-var traceSettings = map[string]string{
-	"trace_level":   "OFF",
-	"trace_rate":    "1000",
-	"trace_count":   "-1",
-	"log_frequency": "0",
-	"trace_file":    "",
-	"trace_mode":    "triton",
+// traceSettings returns Triton's trace settings with their values, which do not change while the
+// server runs. Without a collector they are Triton's defaults (server/docs/user_guide/trace.md).
+// With one, the spans have the times of the steps of requests, and trace_rate is one in how many
+// requests is traced.
+func (o *Options) traceSettings() map[string]string {
+	settings := map[string]string{
+		"trace_level":   "OFF",
+		"trace_rate":    "1000",
+		"trace_count":   "-1",
+		"log_frequency": "0",
+		"trace_file":    "",
+		"trace_mode":    "triton",
+	}
+	if o.Tracing {
+		settings["trace_mode"] = "opentelemetry"
+		if o.SampleRatio > 0 {
+			settings["trace_level"] = "TIMESTAMPS"
+			settings["trace_rate"] = strconv.FormatFloat(math.Round(1/o.SampleRatio), 'f', -1, 64)
+		}
+	}
+	return settings
 }
 
 // TraceSetting implements the RPC. A request may set each setting to the value that it has,
@@ -30,6 +44,7 @@ func (s *Service) TraceSetting(ctx context.Context, m *inference.TraceSettingReq
 			return nil, s.failed(ctx, err)
 		}
 	}
+	traceSettings := s.options.traceSettings()
 	for _, name := range slices.Sorted(maps.Keys(m.GetSettings())) {
 		has, known := traceSettings[name]
 		if !known {
@@ -37,7 +52,7 @@ func (s *Service) TraceSetting(ctx context.Context, m *inference.TraceSettingReq
 		}
 		for _, v := range m.GetSettings()[name].GetValue() {
 			if v != has {
-				return nil, s.failed(ctx, fmt.Errorf("%w: setting %s is %q: this server does not trace, and %s stays %q", infer.ErrNotSupported, name, v, name, has))
+				return nil, s.failed(ctx, fmt.Errorf("%w: setting %s is %q: a running server does not change trace settings, and %s stays %q", infer.ErrNotSupported, name, v, name, has))
 			}
 		}
 	}

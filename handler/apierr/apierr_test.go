@@ -68,12 +68,9 @@ func TestRESTRecordsTheErrorForTheAccessLog(t *testing.T) {
 	var lines strings.Builder
 	log := slog.New(slog.NewTextHandler(&lines, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	record := &telemetry.Request{ID: "1"}
-	if !telemetry.LogsAccess(t.Context(), log, record) {
-		t.Fatal("the access log is off")
-	}
 	ctx := telemetry.WithRequest(t.Context(), record)
 	status, _ := apierr.REST(ctx, log, http.Header{}, fmt.Errorf("region a: %w", sharedmem.ErrExists))
-	telemetry.LogAccess(ctx, log, record, telemetry.Access{Status: status})
+	telemetry.AccessLogDebug.Log(ctx, log, record, telemetry.Access{Status: status})
 	for _, want := range []string{"code=already_exists", "status=409", "region a: shared memory region is already registered"} {
 		if !strings.Contains(lines.String(), want) {
 			t.Errorf("no %q in %s", want, lines.String())

@@ -64,6 +64,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		inner.URL = &u
 	}
 	inner.Body = &watchedBody{ReadCloser: r.Body}
+	defer func() { telemetry.SetRoute(r.Context(), inner.Pattern) }() // the mux sets it
 	h.mux.ServeHTTP(w, &inner)
 }
 

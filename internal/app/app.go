@@ -15,6 +15,7 @@ import (
 	"github.com/tensorwire/tensorwire/internal/infer"
 	"github.com/tensorwire/tensorwire/internal/sched/respcache"
 	"github.com/tensorwire/tensorwire/internal/telemetry"
+	"github.com/tensorwire/tensorwire/internal/telemetry/tracing"
 	"github.com/tensorwire/tensorwire/internal/transport/admission"
 	"github.com/tensorwire/tensorwire/internal/transport/server"
 )
@@ -37,6 +38,9 @@ type Options struct {
 	// closed, where GOMEMLIMIT and GOGC are not set. Both are settings of the process.
 	// nil: they stay as they are.
 	HeapEnv func(name string) string
+	// OTelEnv returns OpenTelemetry's environment variables, by which the configuration of
+	// traces is completed. nil: there are none.
+	OTelEnv func(name string) string
 	// WorkerPath is the program of worker processes. Empty: this program, if it has called
 	// RunWorker.
 	WorkerPath string
@@ -50,11 +54,13 @@ type Server struct {
 	regions *sharedmem.Regions // nil: shared memory is off
 	workers *worker.Engine     // nil: models run in this process
 	http    *server.Server
+	tracer  *tracing.Tracer // nil: requests are not traced
 
 	// lifecycle is ready once the loads of the start have finished.
 	lifecycle *telemetry.Lifecycle
 	readiness *admin.Readiness
 	loads     *telemetry.Loads
+	responses *telemetry.Responses
 	changes   grpchealth.Changes // of lifecycle and models
 	start     sync.Once
 	debugging atomic.Bool    // the profiles are served
@@ -82,6 +88,7 @@ func New(c *config.Config, options Options) (*Server, error) {
 		log:       options.Logger,
 		lifecycle: &telemetry.Lifecycle{},
 		loads:     &telemetry.Loads{},
+		responses: &telemetry.Responses{},
 		loaded:    make(chan struct{}),
 		closed:    make(chan struct{}),
 	}
@@ -98,6 +105,9 @@ func (s *Server) build(options Options) error {
 	if options.HeapEnv != nil {
 		restore := admission.TuneHeap(memory, options.HeapEnv)
 		s.onClose(func() error { restore(); return nil })
+	}
+	if err := s.openTracing(options); err != nil { // closed last, with the spans of all that is closed before
+		return err
 	}
 	engines, err := s.openEngines(options)
 	if err != nil {

@@ -14,10 +14,15 @@ import (
 // serverMetrics returns the handler of /metrics.
 func (s *Server) serverMetrics(options Options, cache *respcache.Cache, memory *admission.Budget) http.Handler {
 	m := metrics.New(statistics(s.models))
+	m.BuildInfo(options.Version)
+	m.Responses(s.responses)
 	m.States(states(s.models))
 	m.Loads(s.loads)
 	if s.workers != nil {
 		workerMetrics(m, s.workers)
+	}
+	if s.tracer != nil {
+		tracingMetrics(m, s.tracer)
 	}
 	m.Gauge("ready", "1 while the server is ready, as /readyz reports it, else 0.", func() float64 {
 		if s.readiness.Server() != nil {

@@ -15,6 +15,7 @@ import (
 	"github.com/tensorwire/tensorwire/handler/oiprest"
 	"github.com/tensorwire/tensorwire/handler/predictor"
 	"github.com/tensorwire/tensorwire/internal/infer"
+	"github.com/tensorwire/tensorwire/internal/telemetry"
 	"github.com/tensorwire/tensorwire/internal/transport/admission"
 	"github.com/tensorwire/tensorwire/internal/transport/rpcfast"
 	"github.com/tensorwire/tensorwire/internal/transport/server"
@@ -42,8 +43,13 @@ func (s *Server) newHTTP(options Options, metrics http.Handler, memory *admissio
 		MaxConnections:        orUnlimited(s.config.MaxConnections),
 		MaxConnectionsPerPeer: orUnlimited(s.config.MaxConnectionsPerPeer),
 		NetHTTP2:              s.config.NetHTTP2,
+		AccessLog:             telemetry.AccessLog(s.config.AccessLog),
+		Responses:             s.responses,
 		Budget:                memory,
 		Logger:                s.log,
+	}
+	if s.tracer != nil {
+		tuning.Tracer = s.tracer
 	}
 	tls, err := server.LoadTLS(s.config.TLSCert, s.config.TLSKey)
 	if err != nil {
@@ -89,6 +95,8 @@ func (s *Server) services(options Options) (func(*connect.Server), http.Handler)
 		Lifecycle:    s.lifecycle,
 		SharedMemory: s.regions,
 		LogLevels:    options.LogLevels,
+		Tracing:      s.tracer != nil,
+		SampleRatio:  s.config.TraceSampleRatio,
 		Logger:       s.log,
 	})
 	rpc := handler.RPCOptions{

@@ -84,7 +84,12 @@ type Config struct {
 	StrictReadiness                bool
 	ShutdownDelay, ShutdownTimeout time.Duration
 
-	LogLevel, LogFormat string
+	LogLevel, LogFormat, AccessLog string
+
+	// OTLPEndpoint and OTLPProtocol are those of a collector of traces. Empty: of the
+	// environment, or none.
+	OTLPEndpoint, OTLPProtocol string
+	TraceSampleRatio           float64
 }
 
 // Default returns the defaults, which are valid. The memory budget depends on the

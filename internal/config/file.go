@@ -202,7 +202,7 @@ func describe(n *yaml.Node) string {
 		return "the alias *" + n.Value
 	}
 	names := map[string]string{
-		tagString: "the string", tagInt: "the number", "!!float": "the number", tagBool: "the boolean", "!!timestamp": "the date",
+		tagString: "the string", tagInt: "the number", tagFloat: "the number", tagBool: "the boolean", "!!timestamp": "the date",
 	}
 	if name := names[n.ShortTag()]; name != "" {
 		return fmt.Sprintf("%s %s", name, strings.TrimSpace(n.Value))

@@ -69,6 +69,10 @@ var full = config.Config{
 	ShutdownTimeout:   90 * time.Second,
 	LogLevel:          "debug",
 	LogFormat:         "json",
+	AccessLog:         "info",
+	OTLPEndpoint:      "http://collector:4317",
+	OTLPProtocol:      "grpc",
+	TraceSampleRatio:  0.25,
 }
 
 func TestGoodFiles(t *testing.T) {

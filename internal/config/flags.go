@@ -31,12 +31,13 @@ func VisitChoices(flags *pflag.FlagSet, do func(name string, values []string)) {
 	})
 }
 
-// note sets an annotation of a flag.
-func note(f *pflag.Flag, name string, values ...string) {
+// note sets an annotation of a flag, and returns the flag.
+func note(f *pflag.Flag, name string, values ...string) *pflag.Flag {
 	if f.Annotations == nil {
 		f.Annotations = map[string][]string{}
 	}
 	f.Annotations[name] = values
+	return f
 }
 
 func (s *Settings) fileFlags() *pflag.FlagSet {
@@ -154,5 +155,6 @@ func (c *Config) logFlags() *pflag.FlagSet {
 	f := newFlags()
 	note(f.checked(&c.LogLevel, "info", "log-level", "lowest `level` of logged messages: debug, info, warn or error", checkLogLevel), choices, "debug", "info", "warn", "error")
 	note(f.checked(&c.LogFormat, "text", "log-format", "log `format`: text or json", checkLogFormat), choices, "text", "json")
+	note(f.checked(&c.AccessLog, "debug", "access-log", "`level` of the line that each request of an API has in the log: debug, info or off", checkAccessLog), choices, "debug", "info", "off")
 	return f.FlagSet
 }

@@ -47,6 +47,7 @@ func New() *Settings {
 		{"Limits", c.limitFlags()},
 		{"Readiness and shutdown", c.lifecycleFlags()},
 		{"Log", c.logFlags()},
+		{"Traces", c.tracingFlags()},
 	}
 	return s
 }

@@ -62,6 +62,10 @@ func (c *Config) Validate() error {
 		checkText("id", c.ID, checkID),
 		checkText("log-level", c.LogLevel, checkLogLevel),
 		checkText("log-format", c.LogFormat, checkLogFormat),
+		checkText("access-log", c.AccessLog, checkAccessLog),
+		checkText("otlp-endpoint", c.OTLPEndpoint, checkEndpoint),
+		checkText("otlp-protocol", c.OTLPProtocol, checkProtocol),
+		checkFraction("trace-sample-ratio", c.TraceSampleRatio),
 	)
 }
 
@@ -154,6 +158,14 @@ func (c *Config) validateTLS() error {
 	return errors.Join(errs...)
 }
 
+// checkFraction returns an error for a number that is not between 0 and 1.
+func checkFraction(key setting.Key, found float64) error {
+	if found >= 0 && found <= 1 {
+		return nil
+	}
+	return setting.Errorf("%s is %v: give a number from 0 to 1", key, found)
+}
+
 // checkText returns the error of a text that must pass check.
 func checkText(key setting.Key, found string, check func(string) error) error {
 	if err := check(found); err != nil {
@@ -182,6 +194,13 @@ func checkLogLevel(text string) error {
 func checkLogFormat(text string) error {
 	if text != "text" && text != "json" {
 		return errors.New("give text or json")
+	}
+	return nil
+}
+
+func checkAccessLog(text string) error {
+	if _, err := telemetry.ParseAccessLog(text); err != nil {
+		return errors.New("give debug, info or off")
 	}
 	return nil
 }

@@ -24,12 +24,14 @@ type kind struct {
 const (
 	tagString = "!!str"
 	tagInt    = "!!int"
+	tagFloat  = "!!float"
 	tagBool   = "!!bool"
 )
 
 var (
 	textKind     = kind{name: "text", accepts: "a string", tags: []string{tagString}}
 	intKind      = kind{name: "number", accepts: "a whole number", tags: []string{tagInt}}
+	fractionKind = kind{name: "number", accepts: "a number from 0 to 1", tags: []string{tagInt, tagFloat}}
 	boolKind     = kind{name: "", accepts: "true or false", tags: []string{tagBool}}
 	sizeKind     = kind{name: "size", accepts: "a string such as 64MiB, or a number of bytes", tags: []string{tagString, tagInt}}
 	durationKind = kind{name: "duration", accepts: "a string such as 30s", tags: []string{tagString}}

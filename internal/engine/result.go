@@ -40,4 +40,9 @@ type Timings struct {
 	Queue time.Duration
 	// Compute is the model's own time.
 	Compute time.Duration
+	// Batch is the time to join the inputs of a batch, and Call that of the call of the engine:
+	// Compute, and the ways to a worker and back. The scheduler sets both, and Rows, the
+	// elements of the call.
+	Batch, Call time.Duration
+	Rows        int64
 }

@@ -79,26 +79,30 @@ func (r *Runner) RunLeased(ctx context.Context, lease *Lease, req *Request) (*Re
 	defer cancel()
 	telemetry.SetModel(ctx, lease.Model, lease.Number)
 	lease.Statistics.Arrived()
-	sample, result, err := r.run(ctx, lease, req)
+	var at moments
+	sample, result, err := r.run(ctx, lease, req, &at)
+	now := time.Now()
+	if trace := telemetry.TraceOf(ctx); trace != nil {
+		trace.Infer(at.inference(lease, req, now, err))
+		sample.TraceID = telemetry.RequestOf(ctx).TraceID
+	}
 	switch {
 	case errors.Is(err, scheduler.ErrOvertaken):
 		lease.Statistics.Dropped()
 		return nil, err
 	case err != nil:
-		lease.Statistics.Failed(time.Since(req.Started))
+		lease.Statistics.Failed(now.Sub(req.Started))
 		return nil, onVersion(lease, ceilingError(ctx, err))
 	}
-	now := time.Now()
 	sample.Total = now.Sub(req.Started)
 	lease.Statistics.Succeeded(now, sample)
 	return result, nil
 }
 
-// run answers a request, and returns the durations of its steps.
-func (r *Runner) run(ctx context.Context, lease *Lease, req *Request) (telemetry.Sample, *Result, error) {
-	waited := time.Duration(0)
+// run answers a request, and returns the durations of its steps. It sets their times in at.
+func (r *Runner) run(ctx context.Context, lease *Lease, req *Request, at *moments) (telemetry.Sample, *Result, error) {
 	if req.Frame != nil {
-		latest, leave, err := req.Frame.enter(ctx, lease, &waited)
+		latest, leave, err := req.Frame.enter(ctx, lease, &at.waited)
 		if err != nil {
 			return telemetry.Sample{}, nil, err
 		}
@@ -124,17 +128,17 @@ func (r *Runner) run(ctx context.Context, lease *Lease, req *Request) (telemetry
 	if err != nil {
 		return telemetry.Sample{}, nil, err
 	}
-	ready := time.Now()
+	at.ready, at.image = time.Now(), result.Timings.Timings
 	computed, err := lease.Session().Run(req.Parameters.schedule(ctx, req.Started), inputs)
 	if err != nil {
 		return telemetry.Sample{}, nil, err
 	}
-	computedAt := time.Now()
+	at.computed, at.run, at.cached = time.Now(), computed.Timings, computed.Cached
 	if result.unhold, err = holdOutputs(ctx, lease.Serving, req, computed); err != nil {
 		return telemetry.Sample{}, nil, err
 	}
 	result.computed = computed
-	result.Timings.Queue, result.Timings.Compute = waited+computed.Timings.Queue, computed.Timings.Compute
+	result.Timings.Queue, result.Timings.Compute = at.waited+computed.Timings.Queue, computed.Timings.Compute
 	if err := r.answer(lease, req, wanted, result); err != nil {
 		result.Release() // no memory of it is in the error
 		return telemetry.Sample{}, nil, err
@@ -143,9 +147,9 @@ func (r *Runner) run(ctx context.Context, lease *Lease, req *Request) (telemetry
 		BatchSize:     batch,
 		Cached:        computed.Cached,
 		Queue:         result.Timings.Queue,
-		ComputeInput:  ready.Sub(req.Started) - waited,
+		ComputeInput:  at.ready.Sub(req.Started) - at.waited,
 		ComputeInfer:  result.Timings.Compute,
-		ComputeOutput: time.Since(computedAt),
+		ComputeOutput: time.Since(at.computed),
 	}, result, nil
 }
 

@@ -17,6 +17,16 @@ type Histogram struct {
 	// Count and Sum are of all values.
 	Count uint64
 	Sum   float64
+	// Exemplars has the last traced value of each bucket that has one, in the order of Counts;
+	// empty: none was traced.
+	Exemplars []Exemplar
+}
+
+// Exemplar is a value of a request that is traced. The zero value is none.
+type Exemplar struct {
+	Value   float64
+	TraceID string
+	Time    time.Time
 }
 
 // timeBounds are in seconds. They range from a model that adds two numbers to the longest
@@ -38,8 +48,16 @@ func (h *Histogram) add(bounds []float64, value float64) {
 
 func (h *Histogram) addTime(d time.Duration) { h.add(timeBounds, d.Seconds()) }
 
+// trace makes a duration that was added the exemplar of its bucket.
+func (h *Histogram) trace(d time.Duration, traceID string, now time.Time) {
+	if h.Exemplars == nil {
+		h.Exemplars = make([]Exemplar, len(h.Counts))
+	}
+	h.Exemplars[sort.SearchFloat64s(h.Bounds, d.Seconds())] = Exemplar{Value: d.Seconds(), TraceID: traceID, Time: now}
+}
+
 func (h *Histogram) clone() Histogram {
 	c := *h
-	c.Counts = slices.Clone(h.Counts)
+	c.Counts, c.Exemplars = slices.Clone(h.Counts), slices.Clone(h.Exemplars)
 	return c
 }

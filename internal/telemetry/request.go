@@ -1,6 +1,7 @@
 package telemetry
 
 import (
+	"cmp"
 	"context"
 	"net/netip"
 	"strconv"
@@ -17,15 +18,20 @@ type Request struct {
 	// Peer is the client: its IPv4 address or its IPv6 network. The zero value: unknown. It
 	// does not change.
 	Peer netip.Addr
+	// TraceID is the ID of the request's trace, and Trace receives its steps. "" and nil: there
+	// is none. They are set before the request is served, and do not change.
+	TraceID string
+	Trace   Trace
 
-	// log is set where the access log wants the fields below.
-	log atomic.Bool
+	// quiet is set for requests that are neither logged nor counted.
+	quiet atomic.Bool
 
 	mu      sync.Mutex
 	model   string
 	version int64 // 0: unknown
 	// protocol is grpc, grpcweb or connect; "" for plain HTTP. codec is the RPC's.
 	protocol, codec string
+	route           string
 	code            string // "": by the HTTP status
 	err             error
 }
@@ -70,6 +76,30 @@ func SetModel(ctx context.Context, model string, version int64) {
 	}
 }
 
+// Model returns the model that SetModel recorded, and its version; "" where there is none.
+func (r *Request) Model() (model, version string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.model, versionText(r.version)
+}
+
+// SetRoute records the route of the request of ctx: the procedure of an RPC, or the pattern of a
+// path. It is of a closed set.
+func SetRoute(ctx context.Context, route string) {
+	if r := RequestOf(ctx); r != nil {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.route = route
+	}
+}
+
+// Route returns the route that SetRoute recorded; "": there is none.
+func (r *Request) Route() string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.route
+}
+
 // Outcome is how a request ended.
 type Outcome struct {
 	// Protocol and Codec are connect's names, such as grpc and proto; "" for plain HTTP.
@@ -80,8 +110,8 @@ type Outcome struct {
 	Err error
 }
 
-// SetOutcome records how the request of ctx ended. Without it the access log has the
-// code of the HTTP status.
+// SetOutcome records how the request of ctx ended. Without it the code is the one of the
+// HTTP status.
 func SetOutcome(ctx context.Context, o Outcome) {
 	if r := RequestOf(ctx); r != nil {
 		r.mu.Lock()
@@ -90,14 +120,22 @@ func SetOutcome(ctx context.Context, o Outcome) {
 	}
 }
 
-// Logged reports whether the access log will have a line of the request.
-func (r *Request) Logged() bool { return r.log.Load() }
+// OutcomeOr returns how the request ended: what was recorded, with the protocol and the code of
+// other where none was.
+func (r *Request) OutcomeOr(other Outcome) Outcome {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return Outcome{Protocol: cmp.Or(r.protocol, other.Protocol), Codec: r.codec, Code: cmp.Or(r.code, other.Code), Err: r.err}
+}
 
-// SkipAccessLog keeps the request of ctx out of the access log. Probes, metrics and the page
-// use it.
-func SkipAccessLog(ctx context.Context) {
+// Quiet reports whether the request is neither in the access log nor counted.
+func (r *Request) Quiet() bool { return r.quiet.Load() }
+
+// SetQuiet keeps the request of ctx out of the access log and of the counts of responses. Probes,
+// metrics and the page use it.
+func SetQuiet(ctx context.Context) {
 	if r := RequestOf(ctx); r != nil {
-		r.log.Store(false)
+		r.quiet.Store(true)
 	}
 }
 

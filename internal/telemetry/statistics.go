@@ -74,6 +74,8 @@ type Sample struct {
 	BatchSize uint64
 	// Cached: the response came from the response cache.
 	Cached bool
+	// TraceID is the ID of the request's trace; empty: it is not traced.
+	TraceID string
 	// Total is from the request's arrival to its response.
 	Total time.Duration
 	// The durations of the steps.
@@ -100,6 +102,10 @@ func (s *Statistics) Succeeded(now time.Time, sample Sample) {
 	t.RequestSeconds.addTime(sample.Total)
 	t.Queue.add(sample.Queue)
 	t.QueueSeconds.addTime(sample.Queue)
+	if sample.TraceID != "" {
+		t.RequestSeconds.trace(sample.Total, sample.TraceID, now)
+		t.QueueSeconds.trace(sample.Queue, sample.TraceID, now)
+	}
 	if sample.Cached {
 		return
 	}
@@ -107,6 +113,9 @@ func (s *Statistics) Succeeded(now time.Time, sample Sample) {
 	t.ComputeInput.add(sample.ComputeInput)
 	t.ComputeInfer.add(sample.ComputeInfer)
 	t.ComputeSeconds.addTime(sample.ComputeInfer)
+	if sample.TraceID != "" {
+		t.ComputeSeconds.trace(sample.ComputeInfer, sample.TraceID, now)
+	}
 	t.ComputeOutput.add(sample.ComputeOutput)
 }
 

@@ -102,9 +102,10 @@ func (in *instance) runGroup(batch []*entry) ([]*engine.Result, error) {
 	defer s.mu.Unlock()
 	in.endLocked(nil)
 	answered, compute := 0, time.Duration(0)
-	for _, r := range results {
+	for i, r := range results {
 		if r != nil {
 			answered, compute = answered+1, compute+r.Timings.Compute
+			r.Timings.Call, r.Timings.Rows = took, max(batch[i].rows, 1)
 		}
 	}
 	if answered < len(batch) {

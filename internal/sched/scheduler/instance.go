@@ -113,6 +113,7 @@ func (in *instance) runBatch(batch []*entry) ([]answer, error) {
 	if err != nil {
 		return nil, err
 	}
+	result.Timings.Batch = gathered
 	start = time.Now()
 	answers, err := scatter(result, in.scheduler.Signature(), batch, rows)
 	in.scheduler.recordFit(err == nil)
@@ -177,6 +178,7 @@ func (in *instance) call(ctx context.Context, inputs []tensor.Tensor, batch []*e
 	defer s.mu.Unlock()
 	in.endLocked(nil)
 	if err == nil {
+		result.Timings.Call, result.Timings.Rows = took, max(rows, 1)
 		s.health.succeeded()
 		s.wakeUps.record(took, result.Timings.Compute, 1)
 		s.cost.record(took, batch[0].size, max(rows, 1))

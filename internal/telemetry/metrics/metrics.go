@@ -3,10 +3,12 @@ package metrics
 
 import (
 	"net/http"
+	"runtime"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"github.com/prometheus/common/expfmt"
 
 	"github.com/tensorwire/tensorwire/internal/telemetry"
 )
@@ -19,7 +21,12 @@ type Model struct {
 
 // Metrics serves the statistics of models in Prometheus's text format, with the metrics of Go
 // and of the process.
-type Metrics struct{ registry *prometheus.Registry }
+type Metrics struct {
+	registry *prometheus.Registry
+	models   func() []Model
+	// exemplars: the histograms have trace IDs, which only the format OpenMetrics has.
+	exemplars bool
+}
 
 // New returns metrics of the statistics that models returns. Each scrape calls models,
 // which must be safe for concurrent use.
@@ -30,7 +37,7 @@ func New(models func() []Model) *Metrics {
 		collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 	)
-	return &Metrics{registry: registry}
+	return &Metrics{registry: registry, models: models}
 }
 
 // Gauge adds a gauge. Each scrape calls value. name must be new.
@@ -43,9 +50,44 @@ func (m *Metrics) Counter(name, help string, value func() float64) {
 	m.registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{Namespace: namespace, Name: name, Help: help}, value))
 }
 
+// BuildInfo adds a gauge with the value 1, whose labels are the versions of the server and of Go.
+func (m *Metrics) BuildInfo(version string) {
+	if version == "" {
+		version = "unknown"
+	}
+	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Namespace: namespace, Name: "build_info", Help: "1, with the versions of the server and of Go as labels.",
+		ConstLabels: prometheus.Labels{"version": version, "go_version": runtime.Version()},
+	}, func() float64 { return 1 }))
+}
+
+// Exemplars lets scrapers that accept the format OpenMetrics have it, with the trace IDs of
+// requests in histograms.
+func (m *Metrics) Exemplars() { m.exemplars = true }
+
 // Handler returns the handler of the metrics endpoint.
 func (m *Metrics) Handler() http.Handler {
-	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{})
+	text := m.format(prometheus.CounterValue, false)
+	if !m.exemplars {
+		return text
+	}
+	// In OpenMetrics the name of a counter ends in _total, and Triton's names do not: there they
+	// have no type.
+	open := m.format(prometheus.UntypedValue, true)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if expfmt.NegotiateAccept(r.Header, expfmt.DefaultOpenMetricsAcceptedFormats()...).FormatType() == expfmt.TypeOpenMetrics {
+			open.ServeHTTP(w, r)
+			return
+		}
+		text.ServeHTTP(w, r)
+	})
+}
+
+// format returns the handler of a format, with the type of Triton's counters in it.
+func (m *Metrics) format(tritonCounters prometheus.ValueType, openMetrics bool) http.Handler {
+	triton := prometheus.NewRegistry()
+	triton.MustRegister(&tritonCollector{m.models, tritonCounters})
+	return promhttp.HandlerFor(prometheus.Gatherers{m.registry, triton}, promhttp.HandlerOpts{EnableOpenMetrics: openMetrics})
 }
 
 const namespace = "tensorwire"
@@ -91,7 +133,7 @@ func (c modelCollector) Collect(metrics chan<- prometheus.Metric) {
 			metrics <- prometheus.MustNewConstMetric(d, kind, value, append([]string{m.Model, m.Version}, labels...)...)
 		}
 		histogram := func(d *prometheus.Desc, h *telemetry.Histogram) {
-			metrics <- prometheus.MustNewConstHistogram(d, h.Count, h.Sum, cumulative(h), m.Model, m.Version)
+			metrics <- withExemplars(prometheus.MustNewConstHistogram(d, h.Count, h.Sum, cumulative(h), m.Model, m.Version), h)
 		}
 		s := &m.Sums
 		metric(prometheus.CounterValue, requests, float64(s.Success.Count), "success")
@@ -112,6 +154,20 @@ func (c modelCollector) Collect(metrics chan<- prometheus.Metric) {
 		histogram(computeSeconds, &s.ComputeSeconds)
 		histogram(batchSizes, &s.BatchSizes)
 	}
+}
+
+// withExemplars returns a histogram with its exemplars.
+func withExemplars(metric prometheus.Metric, h *telemetry.Histogram) prometheus.Metric {
+	var all []prometheus.Exemplar
+	for _, e := range h.Exemplars {
+		if e.TraceID != "" {
+			all = append(all, prometheus.Exemplar{Value: e.Value, Labels: prometheus.Labels{"trace_id": e.TraceID}, Timestamp: e.Time})
+		}
+	}
+	if len(all) == 0 {
+		return metric
+	}
+	return prometheus.MustNewMetricWithExemplars(metric, all...)
 }
 
 // cumulative returns, for each bound, how many values are at most the bound.

@@ -4,6 +4,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -24,6 +25,13 @@ func TestMetricsAreTheStatistics(t *testing.T) {
 	m := metrics.New(func() []metrics.Model {
 		return []metrics.Model{{Model: "a", Version: "1", Sums: s.Sums()}, {Model: "b \"quoted\"", Version: "2"}}
 	})
+	s.Arrived()
+	s.Failed(time.Second)
+	m.BuildInfo("1.2.3")
+	var responses telemetry.Responses
+	responses.Add("grpc", "unavailable")
+	responses.Add("made up", "made up")
+	m.Responses(&responses)
 	m.Gauge("memory_bytes", "Bytes.", func() float64 { return 7 })
 	answer := httptest.NewRecorder()
 	m.Handler().ServeHTTP(answer, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/metrics", nil))
@@ -45,6 +53,23 @@ func TestMetricsAreTheStatistics(t *testing.T) {
 		`tensorwire_batch_size_bucket{model="a",version="1",le="4"} 1`,
 		`tensorwire_batch_size_sum{model="a",version="1"} 4`,
 		`tensorwire_requests_total{model="b \"quoted\"",outcome="success",version="2"} 0`,
+		`nv_inference_request_success{model="a",version="1"} 1`,
+		`nv_inference_request_failure{model="a",version="1"} 1`,
+		`nv_inference_count{model="a",version="1"} 4`,
+		`nv_inference_exec_count{model="a",version="1"} 1`,
+		`nv_inference_request_duration_us{model="a",version="1"} 3000`,
+		`nv_inference_queue_duration_us{model="a",version="1"} 0`,
+		`nv_inference_compute_infer_duration_us{model="a",version="1"} 1000`,
+		`nv_inference_pending_request_count{model="a",version="1"} 2`,
+		`nv_cache_num_hits_per_model{model="a",version="1"} 1`,
+		`nv_cache_num_misses_per_model{model="a",version="1"} 0`,
+		`nv_cache_hit_duration_per_model{model="a",version="1"} 0.001`,
+		"# TYPE nv_inference_request_success counter\n",
+		"# TYPE nv_inference_pending_request_count gauge\n",
+		`tensorwire_build_info{go_version="` + runtime.Version() + `",version="1.2.3"} 1`,
+		`tensorwire_responses_total{code="unavailable",protocol="grpc"} 1`,
+		`tensorwire_responses_total{code="ok",protocol="grpc"} 0`,
+		`tensorwire_responses_total{code="unknown",protocol="http"} 1`,
 		`tensorwire_memory_bytes 7`,
 		`go_goroutines `,
 		`process_resident_memory_bytes `,

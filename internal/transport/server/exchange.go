@@ -23,8 +23,10 @@ var (
 type exchange struct {
 	http.ResponseWriter
 	record   telemetry.Request
-	status   int   // 0 until the response has begun
-	bytesOut int64 // of the body
+	start    time.Time // of AccessLog
+	logs     bool      // the access log has a line of it
+	status   int       // 0 until the response has begun
+	bytesOut int64     // of the body
 	body     countedBody
 	pace     writePace
 	writes   writes
@@ -40,6 +42,7 @@ func observe(w http.ResponseWriter, r *http.Request) (*exchange, *http.Request) 
 	}
 	e := &exchange{ResponseWriter: w}
 	e.record.ID, e.record.Peer = requestID(r.Header), admission.PeerOfText(peerOf(r))
+	e.record.TraceID = telemetry.TraceID(r.Header)
 	return e, r.WithContext(telemetry.WithRequest(r.Context(), &e.record))
 }
 

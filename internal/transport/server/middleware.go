@@ -21,7 +21,7 @@ type Middleware struct {
 const (
 	// RequestID gives each request an ID: the client's X-Request-Id or a new one.
 	RequestID = "request-id"
-	// AccessLog writes one line for each request at the level debug.
+	// AccessLog counts each request and writes its line in the access log.
 	AccessLog = "access-log"
 	// Recovery answers a panic with an internal error.
 	Recovery = "recovery"
@@ -54,7 +54,7 @@ func StandardMiddleware(options Options, routes []Route) (Chain, error) {
 	return Chain{
 		{Forwarded, readForwarded(proxies)},
 		{RequestID, identify},
-		{AccessLog, logAccess(options.Logger)},
+		{AccessLog, recordAccess(options)},
 		{Recovery, recoverPanics(options.Logger)},
 		{BodyLimits, limitBodies(streamingPaths(routes), options)},
 		{Origins, origins},

@@ -119,7 +119,7 @@ func TestChain(t *testing.T) {
 
 // attributes are those of every line of the access log.
 var attributes = []string{
-	"bytes_in", "bytes_out", "code", "codec", "duration", "http", "level", "method", "model", "msg", "path", "peer", "protocol", "request_id", "status", "time", "version",
+	"bytes_in", "bytes_out", "code", "codec", "duration", "http", "level", "method", "model", "msg", "path", "peer", "protocol", "request_id", "status", "time", "trace_id", "version",
 }
 
 // logBuffer is a log that is written while it is read.

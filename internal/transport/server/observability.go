@@ -2,7 +2,6 @@ package server
 
 import (
 	"crypto/rand"
-	"log/slog"
 	"net/http"
 	"strconv"
 	"strings"
@@ -54,29 +53,58 @@ func identify(next http.Handler) http.Handler {
 	})
 }
 
-// logAccess is the middleware AccessLog.
-func logAccess(log *slog.Logger) func(http.Handler) http.Handler {
+// recordAccess is the middleware AccessLog.
+func recordAccess(options Options) func(http.Handler) http.Handler {
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			e, r := observe(w, r)
-			if !telemetry.LogsAccess(r.Context(), log, &e.record) { //nolint:contextcheck // observe derives it from the request's
-				next.ServeHTTP(e, r)
-				return
+			e.start = time.Now()
+			if options.AccessLog.Enabled(r.Context(), options.Logger) { //nolint:contextcheck // observe derives it from the request's
+				e.logs = true
+				e.countBody(r)
 			}
-			defer e.log(log, r, time.Now())
-			if r.Body != nil && r.Body != http.NoBody {
-				e.body.ReadCloser = r.Body
-				r.Body = &e.body
+			if options.Tracer != nil {
+				e.record.TraceID, e.record.Trace = options.Tracer.Begin(r.Header, e.start)
+				if e.record.Trace != nil {
+					e.countBody(r)
+				}
 			}
+			defer e.finish(r, &options)
 			next.ServeHTTP(e, r)
 		})
 	}
 }
 
-func (e *exchange) log(log *slog.Logger, r *http.Request, start time.Time) {
+// countBody counts the bytes of the request's body.
+func (e *exchange) countBody(r *http.Request) {
+	if r.Body != nil && r.Body != http.NoBody && e.body.ReadCloser == nil {
+		e.body.ReadCloser = r.Body
+		r.Body = &e.body
+	}
+}
+
+// finish counts and logs a request whose handler has returned.
+func (e *exchange) finish(r *http.Request, options *Options) {
+	if e.record.Quiet() {
+		return
+	}
 	e.begin() // a handler that returns without a response sends 200
-	telemetry.LogAccess(r.Context(), log, &e.record, telemetry.Access{
-		Method: r.Method, Path: r.URL.Path, HTTP: r.Proto, Peer: peerOf(r),
-		Status: e.status, Code: codeOfStatus(e.status), BytesIn: e.body.bytes.Load(), BytesOut: e.bytesOut, Duration: time.Since(start),
-	})
+	protocol, code := protocolOf(r), codeOfStatus(e.status)
+	if options.Responses != nil {
+		o := e.record.OutcomeOr(telemetry.Outcome{Protocol: protocol, Code: code})
+		options.Responses.Add(o.Protocol, o.Code)
+	}
+	if !e.logs && e.record.Trace == nil {
+		return
+	}
+	access := telemetry.Access{
+		Method: r.Method, Path: r.URL.Path, HTTP: r.Proto, Peer: peerOf(r), Status: e.status, Protocol: protocol, Code: code,
+		BytesIn: e.body.bytes.Load(), BytesOut: e.bytesOut, Duration: time.Since(e.start),
+	}
+	if e.record.Trace != nil {
+		e.record.Trace.End(&e.record, &access)
+	}
+	if e.logs {
+		options.AccessLog.Log(r.Context(), options.Logger, &e.record, access)
+	}
 }

@@ -32,7 +32,7 @@ func TestTheBodyIsReadWhileTheAccessLogIsWritten(t *testing.T) {
 	var log bytes.Buffer
 	logger := slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	begun, ended := make(chan struct{}), make(chan struct{})
-	handler := logAccess(logger)(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+	handler := recordAccess(Options{Logger: logger}.withDefaults())(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		go func() {
 			defer close(ended)
 			var p [1]byte

@@ -4,6 +4,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/tensorwire/tensorwire/internal/telemetry"
 	"github.com/tensorwire/tensorwire/internal/transport/admission"
 	"github.com/tensorwire/tensorwire/internal/transport/wire"
 )
@@ -67,6 +68,12 @@ type Options struct {
 	// Budget bounds the memory that the messages of requests take at once, up to HeldTimes
 	// the size of each. Other transports may reserve from the same one. nil: no bound.
 	Budget *admission.Budget
+	// AccessLog is the level of the access log. Empty: telemetry.AccessLogDebug.
+	AccessLog telemetry.AccessLog
+	// Responses counts the responses. nil: they are not counted.
+	Responses *telemetry.Responses
+	// Tracer traces requests. nil: none are traced.
+	Tracer telemetry.Tracer
 	// Logger gets the access log, panics, and the errors of connections. nil:
 	// slog.Default.
 	Logger *slog.Logger

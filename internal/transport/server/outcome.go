@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"net/http"
+	"strings"
 
 	"connectrpc.com/connect/v2"
 
@@ -10,26 +11,37 @@ import (
 	"github.com/tensorwire/tensorwire/internal/transport/wire"
 )
 
-// recordCalls returns an interceptor that records the outcome of each RPC for the access
-// log.
+// recordCalls returns an interceptor that records the outcome of each RPC.
 func recordCalls() connect.ServerInterceptor {
 	return func(next connect.ServerFunc) connect.ServerFunc {
 		return func(ctx context.Context, spec connect.Spec, stream connect.ServerStream) error {
-			r := telemetry.RequestOf(ctx)
 			err := next(ctx, spec, stream)
-			if r != nil && r.Logged() {
-				o := telemetry.Outcome{Code: "ok", Err: err}
-				if err != nil {
-					o.Code = connect.CodeOf(err).String()
-				}
-				if call, ok := connect.CallInfoForServerContext(ctx); ok {
-					o.Protocol, o.Codec = call.Protocol, call.Codec
-				}
-				telemetry.SetOutcome(ctx, o)
+			o := telemetry.Outcome{Code: "ok", Err: err}
+			if err != nil {
+				o.Code = connect.CodeOf(err).String()
 			}
+			if call, ok := connect.CallInfoForServerContext(ctx); ok {
+				o.Protocol, o.Codec = call.Protocol, call.Codec
+			}
+			telemetry.SetOutcome(ctx, o)
+			telemetry.SetRoute(ctx, spec.Procedure)
 			return err
 		}
 	}
+}
+
+// protocolOf returns the protocol of a request that no procedure has answered.
+func protocolOf(r *http.Request) string {
+	kind := r.Header.Get(wire.HeaderContentType)
+	switch {
+	case strings.HasPrefix(kind, "application/grpc-web"):
+		return connect.ProtocolNameGRPCWeb
+	case strings.HasPrefix(kind, "application/grpc"):
+		return connect.ProtocolNameGRPC
+	case isRPC(r):
+		return connect.ProtocolNameConnect
+	}
+	return "http"
 }
 
 // codeOfStatus returns the name of the code that corresponds to an HTTP status.

@@ -20,7 +20,7 @@ type Route struct {
 	// Streaming routes receive several messages in one request, each with its own bounds.
 	// Their Pattern is a path.
 	Streaming bool
-	// Quiet routes have no lines in the access log.
+	// Quiet routes have no lines in the access log, and their responses are not counted.
 	Quiet bool
 }
 
@@ -43,13 +43,13 @@ func newRouter(routes []Route) http.Handler {
 }
 
 // logged returns the route's handler, which keeps the requests of a quiet route out of the
-// access log.
+// access log and the counts.
 func (r Route) logged() http.Handler {
 	if !r.Quiet {
 		return r.Handler
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
-		telemetry.SkipAccessLog(req.Context())
+		telemetry.SetQuiet(req.Context())
 		r.Handler.ServeHTTP(w, req)
 	})
 }
