@@ -33,7 +33,7 @@ func (s *Server) newHTTP(options Options, metrics http.Handler, memory *admissio
 		CORSCredentials:       s.config.CORSCredentials,
 		PublicOrigins:         s.config.PublicOrigins,
 		AllowedHosts:          s.config.AllowedHosts,
-		ListenAddresses:       []string{s.config.Listen},
+		ListenAddresses:       s.config.HostPorts(),
 		TrustedProxies:        s.config.TrustedProxies,
 		MaxMessageBytes:       int64(s.config.MaxMessageBytes),
 		TransferGrace:         s.config.TransferGrace,
@@ -41,12 +41,12 @@ func (s *Server) newHTTP(options Options, metrics http.Handler, memory *admissio
 		MinWriteRate:          int64(s.config.MinWriteRate),
 		MaxConnections:        orUnlimited(s.config.MaxConnections),
 		MaxConnectionsPerPeer: orUnlimited(s.config.MaxConnectionsPerPeer),
+		MaxConnectionAge:      s.config.MaxConnectionAge,
 		NetHTTP2:              s.config.NetHTTP2,
 		Budget:                memory,
 		Logger:                s.log,
 	}
-	tls, err := server.LoadTLS(s.config.TLSCert, s.config.TLSKey)
-	if err != nil {
+	if err := s.openStores(); err != nil {
 		return nil, err
 	}
 	health := grpchealth.New(s.models, s.lifecycle, s.readiness.Server, grpchealth.Options{Changes: &s.changes, MaxWatchesPerPeer: watchesPerPeer(s.config.MaxConnectionsPerPeer)})
@@ -55,7 +55,7 @@ func (s *Server) newHTTP(options Options, metrics http.Handler, memory *admissio
 		{Pattern: "GET /metrics", Handler: metrics, Quiet: true},
 		{Pattern: "/", Handler: web.Handler(), Quiet: true},
 	})
-	return server.New(s.lifecycle, tuning, server.Endpoint{Name: apiEndpoint, TLS: tls, Routes: routes}, s.debugEndpoint())
+	return server.New(s.lifecycle, tuning, server.Endpoint{Name: apiEndpoint, Routes: routes}, s.debugEndpoint())
 }
 
 // orUnlimited returns the option for a limit that is 0 where there is none.
