@@ -6,13 +6,13 @@ import (
 	"net"
 	"os"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/tensorwire/tensorwire/internal/base/setting"
 	"github.com/tensorwire/tensorwire/internal/config"
 	"github.com/tensorwire/tensorwire/internal/transport/certs"
 	"github.com/tensorwire/tensorwire/internal/transport/forwarded"
-	"github.com/tensorwire/tensorwire/internal/transport/listen"
 	"github.com/tensorwire/tensorwire/internal/transport/proxyproto"
 )
 
@@ -58,7 +58,7 @@ func (s *Server) Listen(ctx context.Context, getenv func(string) string) ([]List
 
 // bindError returns the error of an address of a setting.
 func bindError(key setting.Key, address string, err error) error {
-	if errors.Is(err, listen.ErrInUse) {
+	if errors.Is(err, syscall.EADDRINUSE) {
 		return setting.Errorf("%s is in use by another program: stop it, or set another address with %s: %w", address, key, err)
 	}
 	return setting.Errorf("%s %s: %w", key, address, err)

@@ -61,7 +61,7 @@ func watch(t *testing.T, do func(w *watched)) {
 	})
 }
 
-func TestANewCertificateIsLoaded(t *testing.T) {
+func TestRenewedCertificatesAreLoaded(t *testing.T) {
 	watch(t, func(w *watched) {
 		before, expires := w.Fingerprint(), w.NotAfter()
 		w.looks(3)
@@ -77,7 +77,7 @@ func TestANewCertificateIsLoaded(t *testing.T) {
 }
 
 // Kubernetes replaces a link to a directory. A file of a volume is a link through it.
-func TestALinkToANewDirectoryIsFollowed(t *testing.T) {
+func TestLinksToOtherDirectoriesAreFollowed(t *testing.T) {
 	dir := t.TempDir()
 	synctest.Test(t, func(t *testing.T) {
 		authority := certstest.NewAuthority(t, "authority")

@@ -21,11 +21,7 @@ const dialTimeout = 5 * time.Second
 func (a *Address) bindUnix(ctx context.Context) (net.Listener, error) {
 	var config net.ListenConfig
 	if a.target[0] == '@' {
-		listener, err := config.Listen(ctx, "unix", a.target)
-		if errors.Is(err, syscall.EADDRINUSE) {
-			err = fmt.Errorf("%w: %w", ErrInUse, err)
-		}
-		return listener, err
+		return config.Listen(ctx, "unix", a.target)
 	}
 	// Two servers that start together must not remove each other's socket.
 	unlock, err := lockDirectory(filepath.Dir(a.target))
@@ -72,10 +68,10 @@ func removeStale(ctx context.Context, path string) error {
 	defer cancel()
 	conn, err := new(net.Dialer).DialContext(ctx, "unix", path)
 	if err == nil {
-		return errors.Join(fmt.Errorf("%s is %w", path, ErrInUse), conn.Close())
+		return errors.Join(fmt.Errorf("%s: %w", path, syscall.EADDRINUSE), conn.Close())
 	}
 	if !errors.Is(err, syscall.ECONNREFUSED) {
-		return fmt.Errorf("%s may be %w: %w", path, ErrInUse, err)
+		return fmt.Errorf("whether another program listens on %s is unknown: %w", path, err)
 	}
 	return os.Remove(path)
 }

@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 
 	"github.com/tensorwire/tensorwire/internal/transport/listen"
@@ -71,7 +72,7 @@ func TestOnlyASocketThatNobodyListensOnIsReplaced(t *testing.T) {
 	if _, err := bind(t, "unix:"+used); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := bind(t, "unix:"+used); !errors.Is(err, listen.ErrInUse) {
+	if _, err := bind(t, "unix:"+used); !errors.Is(err, syscall.EADDRINUSE) {
 		t.Errorf("a socket in use: %v", err)
 	}
 	if err := os.WriteFile(file, []byte("data"), 0o600); err != nil {
@@ -128,7 +129,7 @@ func TestOneOfManyServersGetsAStaleSocket(t *testing.T) {
 	for range cap(errs) {
 		if err := <-errs; err == nil {
 			bound++
-		} else if !errors.Is(err, listen.ErrInUse) {
+		} else if !errors.Is(err, syscall.EADDRINUSE) {
 			t.Error(err)
 		}
 	}
