@@ -25,6 +25,7 @@ type exchange struct {
 	record   telemetry.Request
 	status   int   // 0 until the response has begun
 	bytesOut int64 // of the body
+	storable bool  // caches may store the response, by its method
 	body     countedBody
 	pace     writePace
 	writes   writes
@@ -47,6 +48,7 @@ func observe(w http.ResponseWriter, r *http.Request) (*exchange, *http.Request) 
 func (e *exchange) WriteHeader(status int) {
 	if e.status == 0 && status >= http.StatusOK { // informational ones begin no response
 		e.status = status
+		e.finish(status)
 	}
 	e.ResponseWriter.WriteHeader(status)
 }
@@ -81,6 +83,7 @@ func (e *exchange) Flush() {
 func (e *exchange) begin() {
 	if e.status == 0 {
 		e.status = http.StatusOK
+		e.finish(http.StatusOK)
 	}
 }
 
