@@ -1,12 +1,12 @@
 package certs_test
 
 import (
-	"bytes"
 	"context"
 	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -15,13 +15,32 @@ import (
 	"github.com/tensorwire/tensorwire/internal/transport/certs/certstest"
 )
 
+// lines are the log. The bubble's clock orders its reads and writes, which the race detector does
+// not know.
+type lines struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (l *lines) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(p)
+}
+
+func (l *lines) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
+}
+
 // watched is a Store that follows files in a bubble of synctest.
 type watched struct {
 	*certs.Store
 	t         *testing.T
 	authority *certstest.Authority
 	dir       string
-	log       bytes.Buffer
+	log       lines
 }
 
 func (w *watched) path(name string) string { return filepath.Join(w.dir, name) }
@@ -65,7 +84,7 @@ func TestRenewedCertificatesAreLoaded(t *testing.T) {
 	watch(t, func(w *watched) {
 		before, expires := w.Fingerprint(), w.NotAfter()
 		w.looks(3)
-		if w.Fingerprint() != before || w.log.Len() > 0 {
+		if w.Fingerprint() != before || w.log.String() != "" {
 			t.Errorf("files that did not change: %s", w.log.String())
 		}
 		w.write(w.authority.Issue("second", 2*time.Hour))
@@ -143,7 +162,7 @@ func TestFilesThatCannotBeLoadedKeepTheCertificate(t *testing.T) {
 				before := w.Fingerprint()
 				test.damage(w)
 				w.looks(1)
-				if w.log.Len() > 0 || w.Failing() {
+				if w.log.String() != "" || w.Failing() {
 					t.Errorf("reported at the first look, when a file may be missing: %s", w.log.String())
 				}
 				w.looks(5)
