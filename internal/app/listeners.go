@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"os"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -30,7 +31,7 @@ func (s *Server) Listen(ctx context.Context, getenv func(string) string) ([]List
 	if getenv == nil {
 		getenv = os.Getenv
 	}
-	addresses, err := s.config.Addresses()
+	addresses, err := s.config.Addresses() //nolint:contextcheck // parses, and reads no network
 	if err != nil {
 		return nil, err
 	}
@@ -117,12 +118,9 @@ func ownNames(c *config.Config) []string {
 		if name == "" || ip != nil && ip.IsUnspecified() {
 			return
 		}
-		for _, known := range names {
-			if known == name {
-				return
-			}
+		if !slices.Contains(names, name) {
+			names = append(names, name)
 		}
-		names = append(names, name)
 	}
 	if host, err := os.Hostname(); err == nil {
 		add(host)

@@ -61,7 +61,7 @@ func (s *Server) WaitReady(ctx context.Context) error {
 // closes listeners. The server is closed when it returns.
 func (s *Server) Run(ctx context.Context, listeners []Listener, ready func()) error {
 	served := make(chan error, 1)
-	go func() { served <- s.serveAll(listeners) }()
+	go func() { served <- s.serveAll(listeners) }() //nolint:contextcheck // it ends by Shutdown
 	loaded := s.loaded
 	for ctx.Err() == nil {
 		select {

@@ -13,9 +13,6 @@ func lockDirectory(name string) (unlock func(), err error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := syscall.Flock(int(directory.Fd()), syscall.LOCK_EX); err != nil {
-		_ = directory.Close() // it was only read
-		return func() {}, nil // some network file systems have no locks
-	}
+	_ = syscall.Flock(int(directory.Fd()), syscall.LOCK_EX) // some network file systems have no locks
 	return func() { _ = directory.Close() }, nil // releases the lock
 }

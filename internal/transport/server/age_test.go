@@ -73,7 +73,7 @@ func TestNoRequestFailsByTheAgeOfItsConnection(t *testing.T) {
 					for range 4 {
 						group.Go(func() {
 							for ctx.Err() == nil {
-								if _, err := predictor.FastPredict(t.Context(), &modelserving.FastInferenceRequest{RawImage: make([]byte, 100_000)}); err != nil {
+								if _, err := predictor.FastPredict(t.Context(), &modelserving.FastInferenceRequest{RawImage: make([]byte, 100_000)}); err != nil { //nolint:contextcheck // calls outlive the load's end
 									t.Errorf("call: %v", err)
 									return
 								}
@@ -81,7 +81,7 @@ func TestNoRequestFailsByTheAgeOfItsConnection(t *testing.T) {
 							}
 						})
 						if h2 {
-							group.Go(func() { frames(t, predictor, ctx) })
+							group.Go(func() { frames(ctx, t, predictor) })
 						}
 					}
 					group.Wait()
@@ -95,8 +95,9 @@ func TestNoRequestFailsByTheAgeOfItsConnection(t *testing.T) {
 }
 
 // frames sends frames on one stream until done ends, and gets each back.
-func frames(t *testing.T, predictor modelservingconnect.PredictorClient, done context.Context) {
-	stream, err := predictor.StreamPredict(t.Context())
+func frames(done context.Context, t *testing.T, predictor modelservingconnect.PredictorClient) {
+	t.Helper()
+	stream, err := predictor.StreamPredict(t.Context()) //nolint:contextcheck // ends normally after done
 	if err != nil {
 		t.Errorf("stream: %v", err)
 		return

@@ -57,16 +57,13 @@ func describing(t *testing.T, options server.Options) *server.Server {
 // serveOn serves on a listener, with TLS where config is not nil.
 func serveOn(t *testing.T, s *server.Server, listener net.Listener, config *tls.Config) {
 	t.Helper()
-	served := make(chan error, 1)
-	go func() {
+	go func() { // until the shutdown
 		if config != nil {
-			served <- s.ServeTLS("api", listener, config)
+			_ = s.ServeTLS("api", listener, config)
 			return
 		}
-		served <- s.Serve("api", listener)
+		_ = s.Serve("api", listener)
 	}()
-	// Cleanups run in the reverse order: this one waits for the shutdown, which is later.
-	t.Cleanup(func() { go func() { <-served }() })
 }
 
 func listenOn(t *testing.T, network, address string) net.Listener {
@@ -250,12 +247,11 @@ func TestCertificatesChangeUnderLoad(t *testing.T) {
 		if store.Fingerprint() == before {
 			t.Error("the certificate is not loaded")
 		}
-		serial := ""
 		nc, err := tls.Dial("tcp", listener.Addr().String(), &tls.Config{RootCAs: authority.Pool(), ServerName: "localhost"})
 		if err != nil {
 			t.Fatal(err)
 		}
-		serial = nc.ConnectionState().PeerCertificates[0].SerialNumber.String()
+		serial := nc.ConnectionState().PeerCertificates[0].SerialNumber.String()
 		_ = nc.Close()
 		inner, err := store.Config().GetConfigForClient(nil)
 		if err != nil || inner.Certificates[0].Leaf.SerialNumber.String() != serial {
