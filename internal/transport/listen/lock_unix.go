@@ -14,5 +14,5 @@ func lockDirectory(name string) (unlock func(), err error) {
 		return nil, err
 	}
 	_ = syscall.Flock(int(directory.Fd()), syscall.LOCK_EX) // some network file systems have no locks
-	return func() { _ = directory.Close() }, nil // releases the lock
+	return func() { _ = directory.Close() }, nil            // releases the lock
 }
