@@ -28,7 +28,9 @@ type Options struct {
 	// searched for next to the executable and in the system's library path
 	// (--onnxruntime-lib).
 	OnnxRuntimeLibrary string
-	// Listen is the address of ListenAndServe. Empty: "127.0.0.1:8080" (--listen).
+	// Listen are the addresses of ListenAndServe, separated by commas: host:port, unix:/path,
+	// systemd: or fd:3, with options as docs/operations.md describes. Empty:
+	// "127.0.0.1:8080" (--listen).
 	Listen string
 	// ID is the server's name in its metadata for clients. Empty: "tensorwire" (--id).
 	ID string
@@ -38,6 +40,13 @@ type Options struct {
 	// TLSCertFile and TLSKeyFile are PEM files; both or neither. With them Serve and
 	// ListenAndServe speak TLS (--tls-cert, --tls-key).
 	TLSCertFile, TLSKeyFile string
+	// TLSSelfSigned makes a certificate in memory instead, for development
+	// (--tls-self-signed).
+	TLSSelfSigned bool
+	// TLSClientCAFile is a PEM file with the authorities of client certificates. Empty:
+	// clients need none. TLSClientAuth is "require" or "optional". Empty: "require"
+	// (--tls-client-ca, --tls-client-auth).
+	TLSClientCAFile, TLSClientAuth string
 	// DebugListen is the address of the profiles of the server and its workers, and of the
 	// list of workers, such as "127.0.0.1:6060". It has no TLS and no authentication. Serve
 	// and ListenAndServe listen there. Empty: none (--debug-listen).
@@ -133,6 +142,9 @@ type Options struct {
 	// closed at once. 0: 16,384 and 4,096; negative: no limit (--max-connections,
 	// --max-connections-per-peer).
 	MaxConnections, MaxConnectionsPerPeer int
+	// MaxConnectionAge is the time after which a connection takes no new requests, give or
+	// take a tenth. Requests in flight end normally. 0: no limit (--max-connection-age).
+	MaxConnectionAge time.Duration
 	// MinReadRate and MinWriteRate are the minimum transfer rates of a request message and of
 	// a response, in bytes per second, and TransferGrace the time beyond that. 0: 16,000 each,
 	// and 30 s (--min-read-rate, --min-write-rate, --transfer-grace).

@@ -3,6 +3,7 @@ package tensorwire
 import (
 	"cmp"
 	"os"
+	"strings"
 
 	"github.com/tensorwire/tensorwire/internal/app"
 	"github.com/tensorwire/tensorwire/internal/base/setting"
@@ -19,10 +20,15 @@ var controls = map[ModelControl]repository.Control{
 // config returns the options over the defaults. The result is not validated.
 func (o *Options) config() *config.Config {
 	c := config.Default()
-	set(&c.Listen, o.Listen)
+	if o.Listen != "" {
+		c.Listen = splitList(o.Listen)
+	}
 	set(&c.ID, o.ID)
 	set(&c.TLSCert, o.TLSCertFile)
 	set(&c.TLSKey, o.TLSKeyFile)
+	c.TLSSelfSigned = o.TLSSelfSigned
+	set(&c.TLSClientCA, o.TLSClientCAFile)
+	set(&c.TLSClientAuth, o.TLSClientAuth)
 	c.CORSOrigins, c.CORSHeaders, c.CORSCredentials = o.CORSOrigins, o.CORSHeaders, o.CORSCredentials
 	c.PublicOrigins, c.AllowedHosts, c.TrustedProxies = o.PublicOrigins, o.AllowedHosts, o.TrustedProxies
 	set(&c.DebugListen, o.DebugListen)
@@ -60,6 +66,7 @@ func (o *Options) config() *config.Config {
 	setOrNone(&c.MemoryBudget, config.Size(o.MemoryBudget))
 	setOrNone(&c.MaxConnections, o.MaxConnections)
 	setOrNone(&c.MaxConnectionsPerPeer, o.MaxConnectionsPerPeer)
+	set(&c.MaxConnectionAge, o.MaxConnectionAge)
 	set(&c.MinReadRate, config.Size(o.MinReadRate))
 	set(&c.MinWriteRate, config.Size(o.MinWriteRate))
 	set(&c.TransferGrace, o.TransferGrace)
@@ -88,6 +95,17 @@ func (o *Options) validate() error {
 
 // set sets a setting unless the option has its zero value.
 func set[T comparable](setting *T, option T) { *setting = cmp.Or(option, *setting) }
+
+// splitList returns the items of a list that are separated by commas.
+func splitList(text string) []string {
+	var items []string
+	for item := range strings.SplitSeq(text, ",") {
+		if item = strings.TrimSpace(item); item != "" {
+			items = append(items, item)
+		}
+	}
+	return items
+}
 
 // setOrNone sets a size unless the option is zero. A negative option sets it to 0, which
 // means none.

@@ -81,11 +81,11 @@ func (s *Server) WaitReady(ctx context.Context) error { return s.app.WaitReady(c
 // Options.ShutdownTimeout for requests in flight. When it returns, the server is shut
 // down, also after an error.
 func (s *Server) ListenAndServe(ctx context.Context) error {
-	listener, err := s.app.Listen(ctx)
+	listeners, err := s.app.Listen(ctx, nil)
 	if err != nil {
 		return named(s.app.Abandon(err)) //nolint:contextcheck // closing has its own timeout
 	}
-	return named(s.app.Run(ctx, listener, nil))
+	return named(s.app.Run(ctx, listeners, nil))
 }
 
 // Serve serves on listener until Shutdown is called, which makes it return nil, or until

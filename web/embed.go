@@ -139,12 +139,12 @@ func (h pageHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	for name, value := range securityHeaders {
 		header.Set(name, value)
 	}
-	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+	a, ok := h[r.URL.Path]
+	if r.Method != http.MethodGet && r.Method != http.MethodHead && (ok || r.URL.Path == "/") {
 		header.Set("Allow", "GET, HEAD")
 		http.Error(w, "method "+r.Method+" is not allowed: use GET or HEAD", http.StatusMethodNotAllowed)
 		return
 	}
-	a, ok := h[r.URL.Path]
 	if !ok {
 		if r.URL.Path == "/" {
 			http.Error(w, "the page is not built: run make build", http.StatusServiceUnavailable)

@@ -68,7 +68,7 @@ func (p *program) serveCommand() *cobra.Command {
 // program ends.
 const outputTimeout = time.Second
 
-// serve binds the listener, serves, and stops when the command's context is done.
+// serve binds the listeners, serves, and stops when the command's context is done.
 func (p *program) serve(cmd *cobra.Command, c *config.Config) error {
 	levels, err := telemetry.ParseLogLevels(c.LogLevel)
 	if err != nil {
@@ -97,11 +97,11 @@ func (p *program) serve(cmd *cobra.Command, c *config.Config) error {
 	if err != nil {
 		return err
 	}
-	listener, err := server.Listen(cmd.Context())
+	listeners, err := server.Listen(cmd.Context(), p.getenv)
 	if err != nil {
 		return server.Abandon(err)
 	}
-	return server.Run(cmd.Context(), listener, func() { server.Announce(p.stdout, listener.Addr()) })
+	return server.Run(cmd.Context(), listeners, func() { server.Announce(p.stdout, listeners[0]) })
 }
 
 // detach puts the outputs of the program behind writers that do not block, and keeps a reader

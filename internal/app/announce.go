@@ -10,20 +10,32 @@ import (
 	"io"
 	"net"
 	"strconv"
+	"strings"
 
 	"github.com/tensorwire/tensorwire/internal/infer"
 	"github.com/tensorwire/tensorwire/internal/models/repository"
 )
 
 // Announce prints the URL of the page and an example call that works as printed, for a
-// server that listens on address.
-func (s *Server) Announce(out io.Writer, address net.Addr) {
+// server that listens on listener.
+func (s *Server) Announce(out io.Writer, listener Listener) {
 	scheme, curl := "http", "curl -sS"
-	if s.config.TLSCert != "" {
-		// A self-signed certificate is its own authority.
-		scheme, curl = "https", "curl -sS --cacert '"+s.config.TLSCert+"'"
+	if t := listener.settings; t != nil {
+		scheme = "https"
+		if t.SelfSigned {
+			pin := listener.tls.PublicKey()
+			curl += " -k --pinnedpubkey 'sha256//" + base64.StdEncoding.EncodeToString(pin[:]) + "'"
+		} else {
+			curl += " --cacert '" + t.Cert + "'" // a self-signed certificate is its own authority
+		}
+		if t.ClientCA != "" && !t.ClientOptional {
+			curl += " --cert CLIENT.pem --key CLIENT.key"
+		}
 	}
-	base := scheme + "://" + reachable(address)
+	if unix, ok := listener.Addr().(*net.UnixAddr); ok {
+		curl += " " + unixOption(unix.Name)
+	}
+	base := scheme + "://" + reachable(listener.Addr())
 	models := s.models.Snapshot()
 	ready := 0
 	for _, m := range models.Models {
@@ -64,11 +76,19 @@ func drawSeven() []byte {
 	return encoded.Bytes()
 }
 
-// reachable returns the address for a client on this machine.
+// unixOption returns curl's option for a Unix socket.
+func unixOption(name string) string {
+	if abstract, ok := strings.CutPrefix(name, "@"); ok {
+		return "--abstract-unix-socket '" + abstract + "'"
+	}
+	return "--unix-socket '" + name + "'"
+}
+
+// reachable returns the host and port for a client on this machine.
 func reachable(address net.Addr) string {
 	tcp, ok := address.(*net.TCPAddr)
 	if !ok {
-		return address.String()
+		return "localhost"
 	}
 	host := tcp.IP.String()
 	if tcp.IP.IsUnspecified() {

@@ -17,6 +17,7 @@ import (
 	"github.com/tensorwire/tensorwire/internal/telemetry"
 	"github.com/tensorwire/tensorwire/internal/telemetry/tracing"
 	"github.com/tensorwire/tensorwire/internal/transport/admission"
+	"github.com/tensorwire/tensorwire/internal/transport/certs"
 	"github.com/tensorwire/tensorwire/internal/transport/server"
 )
 
@@ -54,7 +55,8 @@ type Server struct {
 	regions *sharedmem.Regions // nil: shared memory is off
 	workers *worker.Engine     // nil: models run in this process
 	http    *server.Server
-	tracer  *tracing.Tracer // nil: requests are not traced
+	tracer  *tracing.Tracer             // nil: requests are not traced
+	stores  map[config.TLS]*certs.Store // the certificates of listeners; read-only after New
 
 	// lifecycle is ready once the loads of the start have finished.
 	lifecycle *telemetry.Lifecycle
@@ -148,5 +150,8 @@ func (s *Server) Start() {
 			close(s.loaded)
 		})
 		s.loading.Go(func() { s.models.Poll(s.loadCtx) })
+		for _, store := range s.stores {
+			go store.Watch(s.loadCtx) // may wait for a file system that does not answer
+		}
 	})
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/tensorwire/tensorwire/handler/debug"
 	"github.com/tensorwire/tensorwire/internal/base/setting"
 	"github.com/tensorwire/tensorwire/internal/config"
+	"github.com/tensorwire/tensorwire/internal/transport/listen"
 	"github.com/tensorwire/tensorwire/internal/transport/server"
 )
 
@@ -41,10 +42,15 @@ func (s *Server) serveDebug() error {
 	if s.config.DebugListen == "" || s.debugging.Swap(true) {
 		return nil
 	}
-	listener, err := listen(s.loadCtx, setting.DebugListen, s.config.DebugListen)
+	address, err := listen.Parse(s.config.DebugListen)
 	if err != nil {
-		return err
+		return setting.Errorf("%s is %q: %w", setting.DebugListen, s.config.DebugListen, err)
 	}
+	bound, err := address.Bind(s.loadCtx, nil)
+	if err != nil {
+		return bindError(setting.DebugListen, s.config.DebugListen, err)
+	}
+	listener := bound[0]
 	if tcp, ok := listener.Addr().(*net.TCPAddr); ok && !tcp.IP.IsLoopback() {
 		s.log.Warn("the profiles are reachable from other machines, without authentication", "address", listener.Addr().String(), "setting", setting.DebugListen)
 	}

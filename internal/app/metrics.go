@@ -37,6 +37,8 @@ func (s *Server) serverMetrics(options Options, cache *respcache.Cache, memory *
 	m.Counter("memory_budget_revoked_total", "Requests that were ended while a message was on its way because others needed its memory.", func() float64 { return float64(memory.Revoked()) })
 	m.Gauge("connections", "Open connections.", func() float64 { open, _ := s.http.Connections(); return float64(open) })
 	m.Counter("connections_refused_total", "Connections that were closed at once because there were too many.", func() float64 { _, refused := s.http.Connections(); return float64(refused) })
+	m.Gauge("tls_certificate_expiry_timestamp_seconds", "When the first TLS certificate in use expires, in seconds since 1970; 0 without TLS.", s.certificateExpiry)
+	m.Gauge("tls_certificates_failing", "TLS certificates whose files have changed and cannot be loaded, so that the one before is served.", s.certificatesFailing)
 	if dropped := options.LogLinesDropped; dropped != nil {
 		m.Counter("log_lines_dropped_total", "Log lines that were dropped because the reader of the log did not keep up, or is gone.", func() float64 { return float64(dropped()) })
 	}

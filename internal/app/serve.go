@@ -5,35 +5,39 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"syscall"
-
-	"github.com/tensorwire/tensorwire/internal/base/setting"
 )
 
-// Listen binds the configured address. The caller owns the listener until it serves it.
-func (s *Server) Listen(ctx context.Context) (net.Listener, error) {
-	return listen(ctx, setting.Listen, s.config.Listen)
-}
-
-// listen binds an address of a setting.
-func listen(ctx context.Context, key setting.Key, address string) (net.Listener, error) {
-	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
-	if errors.Is(err, syscall.EADDRINUSE) {
-		return nil, setting.Errorf("%s is in use by another program: stop it, or set another address with %s: %w", address, key, err)
-	}
-	if err != nil {
-		return nil, setting.Errorf("%s %s: %w", key, address, err)
-	}
-	return listener, nil
-}
-
 // Serve loads the models and serves on listener until Shutdown, which makes it return
-// nil. It closes listener.
+// nil. It closes listener. TLS is that of the settings for all listeners.
 func (s *Server) Serve(listener net.Listener) error {
+	t := s.config.DefaultTLS()
+	return s.serveAll([]Listener{{listener, s.storeOf(t), t}})
+}
+
+// serveAll loads the models and serves on listeners until Shutdown, or until one of them
+// fails. It closes them.
+func (s *Server) serveAll(listeners []Listener) error {
 	if err := s.serveDebug(); err != nil {
-		return errors.Join(err, listener.Close())
+		return errors.Join(err, closeAll(listeners))
 	}
 	s.Start()
+	served := make(chan error, len(listeners))
+	for _, listener := range listeners {
+		go func() { served <- s.serveOne(listener) }()
+	}
+	var err error
+	for range listeners {
+		if err = errors.Join(err, <-served); err != nil {
+			break // the others end with the server
+		}
+	}
+	return err
+}
+
+func (s *Server) serveOne(listener Listener) error {
+	if listener.tls != nil {
+		return s.http.ServeTLS(apiEndpoint, listener, listener.tls.Config())
+	}
 	return s.http.Serve(apiEndpoint, listener)
 }
 
@@ -52,12 +56,12 @@ func (s *Server) WaitReady(ctx context.Context) error {
 	return nil
 }
 
-// Run serves on listener until ctx is done, and then shuts the server down within the
+// Run serves on listeners until ctx is done, and then shuts the server down within the
 // configured times. It calls ready, if that is not nil, once the models are loaded. It
-// closes listener. The server is closed when it returns.
-func (s *Server) Run(ctx context.Context, listener net.Listener, ready func()) error {
+// closes listeners. The server is closed when it returns.
+func (s *Server) Run(ctx context.Context, listeners []Listener, ready func()) error {
 	served := make(chan error, 1)
-	go func() { served <- s.Serve(listener) }()
+	go func() { served <- s.serveAll(listeners) }() //nolint:contextcheck // it ends by Shutdown
 	loaded := s.loaded
 	for ctx.Err() == nil {
 		select {

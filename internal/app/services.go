@@ -34,7 +34,7 @@ func (s *Server) newHTTP(options Options, metrics http.Handler, memory *admissio
 		CORSCredentials:       s.config.CORSCredentials,
 		PublicOrigins:         s.config.PublicOrigins,
 		AllowedHosts:          s.config.AllowedHosts,
-		ListenAddresses:       []string{s.config.Listen},
+		ListenAddresses:       s.config.HostPorts(),
 		TrustedProxies:        s.config.TrustedProxies,
 		MaxMessageBytes:       int64(s.config.MaxMessageBytes),
 		TransferGrace:         s.config.TransferGrace,
@@ -42,6 +42,7 @@ func (s *Server) newHTTP(options Options, metrics http.Handler, memory *admissio
 		MinWriteRate:          int64(s.config.MinWriteRate),
 		MaxConnections:        orUnlimited(s.config.MaxConnections),
 		MaxConnectionsPerPeer: orUnlimited(s.config.MaxConnectionsPerPeer),
+		MaxConnectionAge:      s.config.MaxConnectionAge,
 		NetHTTP2:              s.config.NetHTTP2,
 		AccessLog:             telemetry.AccessLog(s.config.AccessLog),
 		Responses:             s.responses,
@@ -51,8 +52,7 @@ func (s *Server) newHTTP(options Options, metrics http.Handler, memory *admissio
 	if s.tracer != nil {
 		tuning.Tracer = s.tracer
 	}
-	tls, err := server.LoadTLS(s.config.TLSCert, s.config.TLSKey)
-	if err != nil {
+	if err := s.openStores(); err != nil {
 		return nil, err
 	}
 	health := grpchealth.New(s.models, s.lifecycle, s.readiness.Server, grpchealth.Options{Changes: &s.changes, MaxWatchesPerPeer: watchesPerPeer(s.config.MaxConnectionsPerPeer)})
@@ -61,7 +61,7 @@ func (s *Server) newHTTP(options Options, metrics http.Handler, memory *admissio
 		{Pattern: "GET /metrics", Handler: metrics, Quiet: true},
 		{Pattern: "/", Handler: web.Handler(), Quiet: true},
 	})
-	return server.New(s.lifecycle, tuning, server.Endpoint{Name: apiEndpoint, TLS: tls, Routes: routes}, s.debugEndpoint())
+	return server.New(s.lifecycle, tuning, server.Endpoint{Name: apiEndpoint, Routes: routes}, s.debugEndpoint())
 }
 
 // orUnlimited returns the option for a limit that is 0 where there is none.

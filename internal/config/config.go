@@ -8,7 +8,8 @@ import (
 
 // Config has the settings of a server. [Settings.Resolve] and [Default] make it.
 type Config struct {
-	Listen string
+	// Listen are the addresses to listen on, with their options; see package listen.
+	Listen []string
 	// CORSOrigins are the origins whose pages may call the server; "*" is all.
 	CORSOrigins []string
 	// CORSHeaders are further header fields that they may send.
@@ -18,6 +19,11 @@ type Config struct {
 	PublicOrigins, AllowedHosts, TrustedProxies []string
 	// TLSCert and TLSKey are PEM files; both or neither.
 	TLSCert, TLSKey string
+	// TLSSelfSigned makes a certificate in memory instead.
+	TLSSelfSigned bool
+	// TLSClientCA is a PEM file with the authorities of client certificates. Empty: clients
+	// need none. TLSClientAuth is require or optional.
+	TLSClientCA, TLSClientAuth string
 	// DebugListen is the address of the profiles. Empty: none.
 	DebugListen string
 	// DebugHosts are the names of the server that the profiles accept in Host.
@@ -71,6 +77,8 @@ type Config struct {
 	MaxMessageBytes Size
 	// MaxConnections and MaxConnectionsPerPeer bound open connections. 0: no limit.
 	MaxConnections, MaxConnectionsPerPeer int
+	// MaxConnectionAge is when connections end, after the requests in flight. 0: never.
+	MaxConnectionAge time.Duration
 	// MinReadRate and MinWriteRate are minimum transfer rates in bytes per second.
 	MinReadRate, MinWriteRate Size
 	TransferGrace             time.Duration

@@ -51,7 +51,7 @@ func TestFlagsPrecedeTheEnvironmentAndDefaults(t *testing.T) {
 	t.Parallel()
 	env := map[string]string{"TENSORWIRE_LISTEN": ":1", "TENSORWIRE_MAX_QUEUE": "7", "TENSORWIRE_CORS_ORIGIN": "https://a.example, https://b.example"}
 	c := parse(t, env, "--listen", ":2", "--shutdown-timeout=5s")
-	if c.Listen != ":2" || c.MaxQueue != 7 || c.ShutdownTimeout != 5*time.Second || c.MaxMessageBytes != 64<<20 {
+	if !slices.Equal(c.Listen, []string{":2"}) || c.MaxQueue != 7 || c.ShutdownTimeout != 5*time.Second || c.MaxMessageBytes != 64<<20 {
 		t.Errorf("config %+v", c)
 	}
 	if !slices.Equal(c.CORSOrigins, []string{"https://a.example", "https://b.example"}) {
@@ -139,7 +139,7 @@ func keys() []string {
 func TestFlagsOfOneDash(t *testing.T) {
 	t.Parallel()
 	c := parse(t, nil, "-listen", ":1", "-models=m", "-allow-shared-memory", "-shutdown-timeout", "1s", "--max-queue=0x10", "-load-model", "-odd", "-model-control=explicit")
-	if c.Listen != ":1" || c.Models != "m" || !c.AllowSharedMemory || c.ShutdownTimeout != time.Second || c.MaxQueue != 16 || !slices.Equal(c.LoadModels, []string{"-odd"}) {
+	if !slices.Equal(c.Listen, []string{":1"}) || c.Models != "m" || !c.AllowSharedMemory || c.ShutdownTimeout != time.Second || c.MaxQueue != 16 || !slices.Equal(c.LoadModels, []string{"-odd"}) {
 		t.Errorf("config %+v", c)
 	}
 	if c := parse(t, nil, "-allow-shared-memory=false"); c.AllowSharedMemory {
@@ -169,17 +169,17 @@ func TestOtherValuesThanTheChoicesAreRejected(t *testing.T) {
 func TestErrorsSayWhatIsAccepted(t *testing.T) {
 	t.Parallel()
 	for want, args := range map[string][]string{
-		`--max-queue is "many": give a whole number`:                                                      {"--max-queue", "many"},
-		`--max-queue is "9999999999999999999": the number is too large`:                                   {"--max-queue", "9999999999999999999"},
-		`--max-queue is 0: give 1 or more`:                                                                {"--max-queue", "0"},
-		`--poll-interval is "2": give a duration such as 500ms, 30s or 2m`:                                {"--poll-interval", "2"},
-		`--poll-interval is 1ms: give 100ms or more`:                                                      {"--poll-interval", "1ms"},
-		`--allow-shared-memory is "maybe": give true or false`:                                            {"--allow-shared-memory=maybe"},
-		`--memory-budget is -1: give 0 or more`:                                                           {"--memory-budget", "-1"},
-		`--max-queue-bytes is "lots": give a size such as 1073741824, 512MiB or 2GB`:                      {"--max-queue-bytes", "lots"},
-		`--log-level is "loud": give debug, info, warn or error`:                                          {"--log-level", "loud"},
-		`--listen needs a value (address)`:                                                                {"--listen"},
-		`--listen is "8080": give host:port or :port with a port from 0 to 65535, such as 127.0.0.1:8080`: {"--listen", "8080"},
+		`--max-queue is "many": give a whole number`:                                 {"--max-queue", "many"},
+		`--max-queue is "9999999999999999999": the number is too large`:              {"--max-queue", "9999999999999999999"},
+		`--max-queue is 0: give 1 or more`:                                           {"--max-queue", "0"},
+		`--poll-interval is "2": give a duration such as 500ms, 30s or 2m`:           {"--poll-interval", "2"},
+		`--poll-interval is 1ms: give 100ms or more`:                                 {"--poll-interval", "1ms"},
+		`--allow-shared-memory is "maybe": give true or false`:                       {"--allow-shared-memory=maybe"},
+		`--memory-budget is -1: give 0 or more`:                                      {"--memory-budget", "-1"},
+		`--max-queue-bytes is "lots": give a size such as 1073741824, 512MiB or 2GB`: {"--max-queue-bytes", "lots"},
+		`--log-level is "loud": give debug, info, warn or error`:                     {"--log-level", "loud"},
+		`--listen needs a value (addresses)`:                                         {"--listen"},
+		`--listen is "8080": give host:port or :port with a port from 0 to 65535, such as 127.0.0.1:8080, or unix:/path, systemd: or fd:3`:     {"--listen", "8080"},
 		`--cors-origin is "http://a.example/": give scheme://host or scheme://host:port without a path, such as https://app.example.com, or *`: {"--cors-origin", "http://a.example/"},
 		`unknown flag --max-queu: did you mean --max-queue?`: {"-max-queu", "7"},
 		`unknown flag --colour`:                              {"--colour", "blue"},

@@ -174,7 +174,7 @@ func resolve(node *yaml.Node) *yaml.Node {
 func texts(node *yaml.Node, k kind) ([]string, error) {
 	node = resolve(node)
 	nodes := []*yaml.Node{node}
-	if k.list {
+	if k.list && (!k.single || node.Kind != yaml.ScalarNode) {
 		if node.Kind != yaml.SequenceNode {
 			return nil, fmt.Errorf("found %s, accepted is %s", describe(node), k.accepts)
 		}

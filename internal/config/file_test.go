@@ -16,7 +16,9 @@ import (
 
 // full is what testdata/full.good.yaml sets.
 var full = config.Config{
-	Listen:             "0.0.0.0:9090",
+	Listen:             []string{"0.0.0.0:9090", "unix:/run/t.sock?mode=0660&proxy-protocol=on"},
+	TLSClientAuth:      "optional",
+	MaxConnectionAge:   30 * time.Minute,
 	CORSOrigins:        []string{"https://a.example", "https://b.example", "https://c.example"},
 	CORSHeaders:        []string{"X-Team"},
 	CORSCredentials:    true,
@@ -78,7 +80,7 @@ var full = config.Config{
 func TestGoodFiles(t *testing.T) {
 	t.Parallel()
 	aliased := *config.Default()
-	aliased.Listen, aliased.Models = "127.0.0.1:1", "127.0.0.1:1"
+	aliased.Listen, aliased.Models = []string{"127.0.0.1:1"}, "127.0.0.1:1"
 	for name, want := range map[string]*config.Config{
 		"full":    &full,
 		"comment": config.Default(),
@@ -126,7 +128,7 @@ func TestBadFiles(t *testing.T) {
 			`6: log-level: found no value, accepted is a string`,
 			`7: cors-origin: found the string https://a.example, accepted is a list of strings`,
 			`8: load-model: found the number 7, accepted is a list of strings`,
-			`9: listen: found a mapping, accepted is a string`,
+			`9: listen: found a mapping, accepted is a string or a list of strings`,
 			`10: default-model: found a list, accepted is a string`,
 		},
 		"values": {

@@ -48,7 +48,7 @@ func (s *Settings) fileFlags() *pflag.FlagSet {
 
 func (c *Config) listenerFlags() *pflag.FlagSet {
 	f := newFlags()
-	f.text(&c.Listen, "127.0.0.1:8080", "listen", "`address` to listen on; port 0 picks a free port")
+	f.listOr(&c.Listen, "127.0.0.1:8080", "listen", "`addresses` to listen on: host:port (port 0 picks a free one), unix:/path, systemd: or fd:3, with options such as ?tls=off&proxy-protocol=on; separate by commas or repeat")
 	note(f.list(&c.CORSOrigins, "cors-origin", "`origins` whose pages may call the server, such as https://app.example.com; separate by commas or repeat; * allows all"),
 		defaultNote, "same origin only")
 	f.text(&c.ID, "tensorwire", "id", "`name` of the server in its metadata for clients")
@@ -63,6 +63,10 @@ func (c *Config) listenerFlags() *pflag.FlagSet {
 		defaultNote, "none")
 	f.text(&c.TLSCert, "", "tls-cert", "PEM `file` with the certificate chain; enables TLS")
 	f.text(&c.TLSKey, "", "tls-key", "PEM `file` with the private key of the certificate")
+	f.bool(&c.TLSSelfSigned, "tls-self-signed", "make a certificate in memory, for development; the log has its fingerprint")
+	note(f.text(&c.TLSClientCA, "", "tls-client-ca", "PEM `file` with the authorities of client certificates"),
+		defaultNote, "clients need no certificate")
+	note(f.checked(&c.TLSClientAuth, "require", "tls-client-auth", "`rule` for client certificates with --tls-client-ca: require, or optional (verified if there is one)", checkClientAuth), choices, "require", "optional")
 	note(scalar(f, &c.NetHTTP2, false, "http2", textKind, "HTTP/2 `implementation`: auto (Tensorwire's) or net/http (Go's)", func(text string) (bool, error) {
 		if text != "auto" && text != "net/http" {
 			return false, errors.New("give auto or net/http")
@@ -127,6 +131,7 @@ func (c *Config) limitFlags() *pflag.FlagSet {
 		defaultNote, "half of the memory limit of the cgroup or the machine")
 	f.int(&c.MaxConnections, defaultMaxConnections, "max-connections", "maximum open `connections`; further ones are closed at once; 0 is no limit")
 	f.int(&c.MaxConnectionsPerPeer, defaultMaxConnectionsPerPeer, "max-connections-per-peer", "maximum open `connections` of one IPv4 address or IPv6 /64 network; 0 is no limit")
+	note(f.duration(&c.MaxConnectionAge, 0, "max-connection-age", "`duration` after which a connection takes no new requests, give or take a tenth, so that clients connect again and reach new replicas; requests in flight end normally"), defaultNote, "no limit")
 	f.size(&c.MinReadRate, defaultMinReadRate, "min-read-rate", "minimum `size` per second of a request message that arrives; slower ones are cut off, after --transfer-grace")
 	f.size(&c.MinWriteRate, defaultMinWriteRate, "min-write-rate", "minimum `size` per second that a client reads of a response; slower ones are cut off, after --transfer-grace")
 	f.duration(&c.TransferGrace, defaultTransferGrace, "transfer-grace", "`duration` that a message has beyond the time at the minimum rate, and the longest pause within it")

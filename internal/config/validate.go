@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"os"
 	"slices"
 	"strings"
 	"time"
@@ -27,7 +26,8 @@ const minPollInterval = 100 * time.Millisecond
 // [setting.Key].
 func (c *Config) Validate() error {
 	return errors.Join(
-		c.validateListen(),
+		c.validateListeners(),
+		c.validateDebug(),
 		c.validateOrigins(),
 		atLeast("intra-op-threads", c.IntraOpThreads, 1),
 		checkText(setting.Isolation, c.Isolation, checkIsolation),
@@ -55,10 +55,10 @@ func (c *Config) Validate() error {
 		above0(setting.RunTimeout, c.RunTimeout, "5m"),
 		atLeast("probe-input-bytes", c.ProbeInputBytes, 0),
 		atLeast(setting.MaxDeadline, c.MaxDeadline, 0),
+		atLeast(setting.MaxConnectionAge, c.MaxConnectionAge, 0),
 		atLeast("shutdown-delay", c.ShutdownDelay, 0),
 		above0(setting.ShutdownTimeout, c.ShutdownTimeout, "30s"),
 		c.validateLoadModels(),
-		c.validateTLS(),
 		checkText("id", c.ID, checkID),
 		checkText("log-level", c.LogLevel, checkLogLevel),
 		checkText("log-format", c.LogFormat, checkLogFormat),
@@ -83,10 +83,10 @@ func above0(key setting.Key, found time.Duration, example string) error {
 	return setting.Errorf("%s is %v: give a duration such as %s", key, found, example)
 }
 
-func (c *Config) validateListen() error {
-	err := validateAddress(setting.Listen, c.Listen)
+func (c *Config) validateDebug() error {
+	var err error
 	if c.DebugListen != "" {
-		err = errors.Join(err, validateAddress(setting.DebugListen, c.DebugListen))
+		err = validateAddress(setting.DebugListen, c.DebugListen)
 	}
 	for _, host := range c.DebugHosts {
 		if strings.ContainsAny(host, ":/*@ []") {
@@ -110,7 +110,7 @@ func validateAddress(key setting.Key, address string) error {
 // validateOrigins rejects what package server would reject, before the models are loaded.
 func (c *Config) validateOrigins() error {
 	_, err := origin.New(origin.Options{
-		Allowed: c.CORSOrigins, Credentials: c.CORSCredentials, Public: c.PublicOrigins, Hosts: c.AllowedHosts, Listen: []string{c.Listen},
+		Allowed: c.CORSOrigins, Credentials: c.CORSCredentials, Public: c.PublicOrigins, Hosts: c.AllowedHosts, Listen: c.HostPorts(),
 	})
 	_, proxies := forwarded.ParseProxies(c.TrustedProxies)
 	if proxies != nil {
@@ -137,25 +137,6 @@ func (c *Config) validateLoadModels() error {
 		return setting.Errorf("%s is %s: * is every model, give it alone", setting.LoadModel, names)
 	}
 	return nil
-}
-
-func (c *Config) validateTLS() error {
-	var errs []error
-	if (c.TLSCert == "") != (c.TLSKey == "") {
-		errs = append(errs, setting.Errorf("%s and %s go together: give both or neither", setting.TLSCert, setting.TLSKey))
-	}
-	for _, file := range []struct {
-		key  setting.Key
-		name string
-	}{{setting.TLSCert, c.TLSCert}, {setting.TLSKey, c.TLSKey}} {
-		if file.name == "" {
-			continue
-		}
-		if _, err := os.Stat(file.name); err != nil {
-			errs = append(errs, setting.Errorf("%s is %s: %w", file.key, file.name, err))
-		}
-	}
-	return errors.Join(errs...)
 }
 
 // checkFraction returns an error for a number that is not between 0 and 1.

@@ -19,6 +19,8 @@ type kind struct {
 	// tags are the accepted YAML types; for a list, the types of its items.
 	tags []string
 	list bool
+	// single: a list of one may be its item alone.
+	single bool
 }
 
 const (
@@ -35,6 +37,7 @@ var (
 	boolKind     = kind{name: "", accepts: "true or false", tags: []string{tagBool}}
 	sizeKind     = kind{name: "size", accepts: "a string such as 64MiB, or a number of bytes", tags: []string{tagString, tagInt}}
 	durationKind = kind{name: "duration", accepts: "a string such as 30s", tags: []string{tagString}}
+	listOrKind   = kind{name: "list", accepts: "a string or a list of strings", tags: []string{tagString}, list: true, single: true}
 	listKind     = kind{name: "list", accepts: "a list of strings", tags: []string{tagString}, list: true}
 )
 
@@ -183,4 +186,18 @@ func (f flags) list(p *[]string, name, usage string) *pflag.Flag {
 		},
 		get: func() string { return strings.Join(*p, ",") },
 	}, usage)
+}
+
+// listOr declares a setting of several values with a default, which the first value replaces.
+func (f flags) listOr(p *[]string, to, name, usage string) {
+	flag := f.list(p, name, usage)
+	*p, flag.DefValue = []string{to}, to
+	v := flag.Value.(*value)
+	add, replaced := v.set, false
+	v.kind, v.set = listOrKind, func(text string) error {
+		if !replaced {
+			*p, replaced = nil, true
+		}
+		return add(text)
+	}
 }

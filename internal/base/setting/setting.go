@@ -32,6 +32,7 @@ const (
 	LoadConcurrency   Key = "load-concurrency"
 	LoadModel         Key = "load-model"
 	LoadTimeout       Key = "load-timeout"
+	MaxConnectionAge  Key = "max-connection-age"
 	MaxConnections    Key = "max-connections"
 	MaxDeadline       Key = "max-deadline"
 	MaxImagePixels    Key = "max-image-pixels"
@@ -48,6 +49,9 @@ const (
 	ShutdownTimeout   Key = "shutdown-timeout"
 	TLSCert           Key = "tls-cert"
 	TLSKey            Key = "tls-key"
+	TLSSelfSigned     Key = "tls-self-signed"
+	TLSClientCA       Key = "tls-client-ca"
+	TLSClientAuth     Key = "tls-client-auth"
 	TransferGrace     Key = "transfer-grace"
 	WorkerMemory      Key = "worker-memory"
 )

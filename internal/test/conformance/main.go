@@ -29,6 +29,7 @@ import (
 	"github.com/tensorwire/tensorwire/internal/telemetry"
 	conformance "github.com/tensorwire/tensorwire/internal/test/conformance/gen/connectrpc/conformance/v1"
 	"github.com/tensorwire/tensorwire/internal/test/conformance/gen/connectrpc/conformance/v1/conformancev1connect"
+	"github.com/tensorwire/tensorwire/internal/transport/certs"
 	"github.com/tensorwire/tensorwire/internal/transport/server"
 )
 
@@ -72,9 +73,11 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		if err != nil {
 			return err
 		}
-		if secure, err = server.LoadTLS(certificate, key); err != nil {
+		store, err := certs.Open(certs.Options{CertFile: certificate, KeyFile: key})
+		if err != nil {
 			return err
 		}
+		secure = store.Config()
 	}
 	return serve(ctx, options, secure, request.GetServerCreds().GetCert(), stdout)
 }
@@ -96,7 +99,7 @@ func serve(ctx context.Context, options server.Options, secure *tls.Config, cert
 	}
 	lifecycle := &telemetry.Lifecycle{}
 	//nolint:contextcheck // a connection ends by Shutdown, not by the context of the start
-	tested, err := server.New(lifecycle, options, server.Endpoint{Name: "conformance", TLS: secure, Routes: server.RPC(options, register)})
+	tested, err := server.New(lifecycle, options, server.Endpoint{Name: "conformance", Routes: server.RPC(options, register)})
 	if err != nil {
 		return err
 	}
@@ -106,7 +109,13 @@ func serve(ctx context.Context, options server.Options, secure *tls.Config, cert
 		return err
 	}
 	served := make(chan error, 1)
-	go func() { served <- tested.Serve("conformance", listener) }()
+	go func() {
+		if secure != nil {
+			served <- tested.ServeTLS("conformance", listener, secure)
+			return
+		}
+		served <- tested.Serve("conformance", listener)
+	}()
 	address := listener.Addr().(*net.TCPAddr)
 	if err := writeMessage(stdout, &conformance.ServerCompatResponse{
 		Host: address.IP.String(), Port: uint32(address.Port), PemCert: certificate,

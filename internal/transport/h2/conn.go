@@ -80,6 +80,9 @@ func newConn(parent context.Context, s *Server, nc net.Conn, handler http.Handle
 		peer:   peerSettings{initialWindow: initialWindow, maxFrame: minFrameSize},
 		timers: connTimers{started: now, idleSince: now},
 	}
+	if s.options.MaxAge != nil {
+		c.timers.retires = now.Add(s.options.MaxAge())
+	}
 	c.ctx, c.cancel = context.WithCancelCause(parent)
 	c.recv.init(nc, c.idle)
 	c.recvWindow.Store(int64(s.options.ConnectionWindow))
@@ -92,11 +95,14 @@ func newConn(parent context.Context, s *Server, nc net.Conn, handler http.Handle
 	return c
 }
 
-// beginLocked sends our SETTINGS and starts the handshake timeout.
+// beginLocked sends our SETTINGS and starts the timer.
 func (c *conn) beginLocked() {
 	c.sendSettingsLocked()
-	c.timers.next = time.Now().Add(c.server.options.HandshakeTimeout)
-	c.timers.timer = time.AfterFunc(c.server.options.HandshakeTimeout, c.onTimer)
+	c.timers.next = c.timers.started.Add(c.server.options.HandshakeTimeout)
+	if !c.timers.retires.IsZero() {
+		c.timers.next = earlier(c.timers.next, c.timers.retires)
+	}
+	c.timers.timer = time.AfterFunc(time.Until(c.timers.next), c.onTimer)
 }
 
 // run serves the connection until it ends. ahead are bytes already read from it.

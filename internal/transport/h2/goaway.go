@@ -24,14 +24,18 @@ const drainPingTimeout = time.Second
 func (c *conn) drain() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.draining != drainNone || c.closeErr != nil {
-		return
+	if c.draining == drainNone && c.closeErr == nil {
+		c.announceLocked(time.Now())
 	}
+}
+
+// announceLocked sends the first GOAWAY.
+func (c *conn) announceLocked(now time.Time) {
 	c.draining = drainAnnounced
 	c.send.appendGoAway(maxStreamID, codeNoError, "")
 	c.send.appendPing(drainPing)
 	c.armWriterLocked()
-	c.timers.drainStarted = time.Now()
+	c.timers.drainStarted = now
 	c.setTimerLocked(c.timers.drainStarted.Add(drainPingTimeout))
 }
 

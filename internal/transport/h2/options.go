@@ -39,6 +39,9 @@ type Options struct {
 	// acknowledgment of ours, and for a complete header block if the http.Server sets no
 	// timeout for it. 0: 10 s.
 	HandshakeTimeout time.Duration
+	// MaxAge returns the time after which a new connection takes no further requests: it is shut
+	// down gracefully. nil: there is no such time.
+	MaxAge func() time.Duration
 	// IdleTimeout closes a connection without requests. 0: the http.Server's IdleTimeout or
 	// ReadTimeout, or an hour.
 	IdleTimeout time.Duration

@@ -14,6 +14,7 @@ type connTimers struct {
 	started        time.Time
 	idleSince      time.Time
 	pingSent       time.Time // when the server sent a PING without any frame since; zero: none outstanding
+	retires        time.Time // when the graceful shutdown starts for age; zero: never
 	drainStarted   time.Time // when the first GOAWAY was sent
 	headerDeadline time.Time // for the open header block; zero: none is open
 }
@@ -39,7 +40,7 @@ func (c *conn) setHeaderDeadline(begins bool) {
 var errStalled = errors.New("h2: peer does not read, or keeps its flow-control window closed")
 
 // onTimer enforces the timeouts of the handshake, header blocks, PING, idle connections and
-// stalled streams.
+// stalled streams, and the age of connections.
 func (c *conn) onTimer() {
 	c.mu.Lock()
 	if c.closeErr != nil {
@@ -95,6 +96,13 @@ func (c *conn) checkTimersLocked(now time.Time) (next time.Time, alive bool) {
 	default:
 		t.pingSent = time.Time{}
 		next = heard.Add(o.PingAfter)
+	}
+	if !t.retires.IsZero() && c.draining == drainNone {
+		if now.Before(t.retires) {
+			next = earlier(next, t.retires)
+		} else {
+			c.announceLocked(now)
+		}
 	}
 	if c.draining == drainAnnounced {
 		if by := t.drainStarted.Add(drainPingTimeout); now.Before(by) {

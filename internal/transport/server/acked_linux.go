@@ -1,13 +1,13 @@
 package server
 
 import (
-	"net"
+	"syscall"
 
 	"golang.org/x/sys/unix"
 )
 
 // acked returns how many bytes a client has acknowledged; 0 where that is unknown.
-func acked(nc *net.TCPConn) uint64 {
+func acked(nc syscall.Conn) uint64 {
 	raw, err := nc.SyscallConn()
 	if err != nil {
 		return 0

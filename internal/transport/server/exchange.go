@@ -27,6 +27,7 @@ type exchange struct {
 	logs     bool      // the access log has a line of it
 	status   int       // 0 until the response has begun
 	bytesOut int64     // of the body
+	storable bool      // caches may store the response, by its method
 	body     countedBody
 	pace     writePace
 	writes   writes
@@ -50,6 +51,7 @@ func observe(w http.ResponseWriter, r *http.Request) (*exchange, *http.Request) 
 func (e *exchange) WriteHeader(status int) {
 	if e.status == 0 && status >= http.StatusOK { // informational ones begin no response
 		e.status = status
+		e.completeHeader(status)
 	}
 	e.ResponseWriter.WriteHeader(status)
 }
@@ -84,6 +86,7 @@ func (e *exchange) Flush() {
 func (e *exchange) begin() {
 	if e.status == 0 {
 		e.status = http.StatusOK
+		e.completeHeader(http.StatusOK)
 	}
 }
 

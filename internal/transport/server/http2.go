@@ -41,12 +41,21 @@ func useH2(server *http.Server, options Options) *h2.Server {
 		PeerOf:           admission.PeerOf,
 		HandshakeTimeout: options.HeaderTimeout,
 		IdleTimeout:      http2IdleTimeout,
+		MaxAge:           ageOf(options),
 		PingAfter:        http2PingAfter,
 		PingTimeout:      http2PingTimeout,
 		WriteTimeout:     options.TransferGrace,
 		MinWriteRate:     options.MinWriteRate,
 		Logger:           options.Logger,
 	})
+}
+
+// ageOf returns what draws the age of a connection; nil: none is bounded.
+func ageOf(options Options) func() time.Duration {
+	if options.MaxConnectionAge == 0 {
+		return nil
+	}
+	return func() time.Duration { return jittered(options.MaxConnectionAge) }
 }
 
 // maxUnreadOf returns the bound on unread bytes of all HTTP/2 connections. They arrive before

@@ -21,6 +21,8 @@ type Middleware struct {
 const (
 	// RequestID gives each request an ID: the client's X-Request-Id or a new one.
 	RequestID = "request-id"
+	// Headers adds the header fields that protect responses in browsers.
+	Headers = "headers"
 	// AccessLog counts each request and writes its line in the access log.
 	AccessLog = "access-log"
 	// Recovery answers a panic with an internal error.
@@ -40,7 +42,7 @@ const (
 type Chain []Middleware
 
 // StandardMiddleware returns the chain that every endpoint has by default, in this order:
-// Forwarded, RequestID, AccessLog, Recovery, BodyLimits, Origins, TrailersOnly.
+// Forwarded, RequestID, Headers, AccessLog, Recovery, BodyLimits, Origins, TrailersOnly.
 func StandardMiddleware(options Options, routes []Route) (Chain, error) {
 	options = options.withDefaults()
 	origins, err := checkOrigins(options)
@@ -54,6 +56,7 @@ func StandardMiddleware(options Options, routes []Route) (Chain, error) {
 	return Chain{
 		{Forwarded, readForwarded(proxies)},
 		{RequestID, identify},
+		{Headers, protect},
 		{AccessLog, recordAccess(options)},
 		{Recovery, recoverPanics(options.Logger)},
 		{BodyLimits, limitBodies(streamingPaths(routes), options)},

@@ -99,10 +99,10 @@ func TestChain(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := fmt.Sprint(names(after)); got != "[forwarded request-id access-log a recovery body-limits origins trailers-only b]" {
+	if got := fmt.Sprint(names(after)); got != "[forwarded request-id headers access-log a recovery body-limits origins trailers-only b]" {
 		t.Errorf("the chain is %v", got)
 	}
-	if got := fmt.Sprint(names(standard)); got != "[forwarded request-id access-log recovery body-limits origins trailers-only]" {
+	if got := fmt.Sprint(names(standard)); got != "[forwarded request-id headers access-log recovery body-limits origins trailers-only]" {
 		t.Errorf("the standard chain became %v", got)
 	}
 	if _, err := standard.Before("auth", server.Middleware{Name: "a", Wrap: pass}); err == nil || !strings.Contains(err.Error(), `"auth"`) {

@@ -69,7 +69,7 @@ func recordAccess(options Options) func(http.Handler) http.Handler {
 					e.countBody(r)
 				}
 			}
-			defer e.finish(r, &options)
+			defer e.logOutcome(r, &options)
 			next.ServeHTTP(e, r)
 		})
 	}
@@ -83,8 +83,8 @@ func (e *exchange) countBody(r *http.Request) {
 	}
 }
 
-// finish counts and logs a request whose handler has returned.
-func (e *exchange) finish(r *http.Request, options *Options) {
+// logOutcome counts and logs a request whose handler has returned.
+func (e *exchange) logOutcome(r *http.Request, options *Options) {
 	if e.record.Quiet() {
 		return
 	}

@@ -58,10 +58,14 @@ type Options struct {
 	// half of what the rate gives in each TransferGrace. 0: 30 s and 16 kB/s.
 	TransferGrace             time.Duration
 	MinReadRate, MinWriteRate int64
-	// MaxConnections and MaxConnectionsPerPeer bound the open TCP connections of each endpoint.
+	// MaxConnections and MaxConnectionsPerPeer bound the open connections of each endpoint.
 	// Further ones are closed at once; open ones are kept, idle or not. A peer is an IPv4 address
 	// or the /64 network of an IPv6 address. 0: 16,384 and 4,096. Negative: no bound.
 	MaxConnections, MaxConnectionsPerPeer int
+	// MaxConnectionAge is the time after which a connection takes no new requests, give or take
+	// maxAgeJitter: HTTP/2 gets GOAWAY, and the next response of HTTP/1.1 closes the connection.
+	// Requests in flight end normally. 0: no bound.
+	MaxConnectionAge time.Duration
 	// NetHTTP2 serves HTTP/2 by net/http and golang.org/x/net instead of
 	// internal/transport/h2, for comparison and as a fallback.
 	NetHTTP2 bool

@@ -2,6 +2,7 @@ package server
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/tensorwire/tensorwire/internal/telemetry"
@@ -28,6 +29,7 @@ type Route struct {
 func newRouter(routes []Route) http.Handler {
 	r := &router{mux: http.NewServeMux()}
 	fallback := Route{Pattern: "/", Handler: http.NotFoundHandler()}
+	methods := map[string][]string{} // of paths whose patterns have one
 	for _, route := range routes {
 		switch {
 		case route.Prefix != "":
@@ -36,7 +38,17 @@ func newRouter(routes []Route) http.Handler {
 			fallback = route
 		default:
 			r.mux.Handle(route.Pattern, route.logged())
+			if method, path, ok := strings.Cut(route.Pattern, " "); ok {
+				methods[path] = append(methods[path], method)
+			}
 		}
+	}
+	// The fallback would serve their other methods.
+	for path, allowed := range methods {
+		if slices.Contains(allowed, http.MethodGet) {
+			allowed = append(allowed, http.MethodHead)
+		}
+		r.mux.Handle(path, rejectMethod(allowed))
 	}
 	r.mux.Handle(fallback.Pattern, unknownProcedure(fallback.logged()))
 	return r
@@ -66,6 +78,13 @@ type prefix struct {
 
 // ServeHTTP implements [http.Handler].
 func (r *router) ServeHTTP(w http.ResponseWriter, req *http.Request) {
+	if req.Method == http.MethodOptions {
+		if req.RequestURI == "*" { // about the server itself
+			w.WriteHeader(http.StatusNoContent)
+			return
+		}
+		w = &optionsWriter{ResponseWriter: w}
+	}
 	for i := range r.prefixes {
 		if rest, ok := strings.CutPrefix(req.URL.Path, r.prefixes[i].path); ok && (rest == "" || rest[0] == '/') {
 			r.prefixes[i].handler.ServeHTTP(w, req)

@@ -19,10 +19,7 @@ const maxHeaderBytes = 64 << 10
 // Endpoint is what a listener serves: routes and the middleware before them.
 type Endpoint struct {
 	// Name identifies the endpoint, such as api or admin.
-	Name string
-	// TLS makes the endpoint's listeners speak TLS, with HTTP/2 and HTTP/1.1. nil:
-	// cleartext, with h2c.
-	TLS    *tls.Config
+	Name   string
 	Routes []Route
 	// Middleware is the chain before the routes. nil: StandardMiddleware.
 	Middleware Chain
@@ -72,9 +69,8 @@ func newEndpoint(e Endpoint, options Options) (*endpoint, error) {
 		return nil, err
 	}
 	running := &exchanges{}
-	built := &endpoint{Endpoint: e, connections: newConnections(e.TLS != nil, options), exchanges: running, http: &http.Server{
-		Handler:           running.track(closeAmbiguous(handler)),
-		TLSConfig:         e.TLS,
+	built := &endpoint{Endpoint: e, connections: newConnections(options), exchanges: running, http: &http.Server{
+		Handler:           running.track(retireOld(options.NetHTTP2, closeAmbiguous(handler))),
 		ReadHeaderTimeout: options.HeaderTimeout,
 		IdleTimeout:       options.IdleTimeout,
 		MaxHeaderBytes:    maxHeaderBytes,
@@ -111,24 +107,32 @@ func (s *Server) Handler(name string) http.Handler {
 }
 
 // Serve serves an endpoint on a listener until Shutdown, which makes it return nil, or until the
-// listener fails. It owns and closes the listener. It may be called for several listeners at
-// once.
+// listener fails. Connections are cleartext, with HTTP/1.1 and h2c. It owns and closes the listener.
+// It may be called for several listeners at once.
 func (s *Server) Serve(name string, listener net.Listener) error {
+	return s.serve(name, listener, nil)
+}
+
+// ServeTLS is Serve for connections that speak TLS, with HTTP/2 and HTTP/1.1 by the NextProtos of
+// config.
+func (s *Server) ServeTLS(name string, listener net.Listener, config *tls.Config) error {
+	return s.serve(name, listener, config)
+}
+
+// serve serves with TLS, or without where config is nil.
+func (s *Server) serve(name string, listener net.Listener, config *tls.Config) error {
 	e := s.endpoint(name)
 	if e == nil {
 		return errors.Join(fmt.Errorf("endpoint %q does not exist", name), listener.Close())
 	}
-	listener = &limitedListener{listener, e.connections}
-	var err error
-	if e.TLS != nil {
-		err = e.http.ServeTLS(listener, "", "")
-	} else {
-		err = e.http.Serve(listener)
+	listener = &limitedListener{listener, e.connections, config != nil}
+	if config != nil {
+		listener = tls.NewListener(listener, config)
 	}
-	if errors.Is(err, http.ErrServerClosed) {
-		return nil
+	if err := e.http.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("endpoint %q: %w", name, err)
 	}
-	return fmt.Errorf("endpoint %q: %w", name, err)
+	return nil
 }
 
 // Connections returns how many connections of all endpoints are open, and how many were closed at

@@ -617,21 +617,6 @@ func TestClientsThatPingKeepTheirConnection(t *testing.T) {
 }
 
 func TestSettingsThatCannotBeUsed(t *testing.T) {
-	for names, pair := range map[string][2]string{
-		"tls-cert and tls-key": {"cert.pem", ""},
-		"tls-key and tls-cert": {"", "key.pem"},
-		"cert.pem":             {"cert.pem", "key.pem"},
-	} {
-		_, err := server.LoadTLS(pair[0], pair[1])
-		for part := range strings.SplitSeq(names, " and ") {
-			if err == nil || !strings.Contains(err.Error(), part) {
-				t.Errorf("%v: %v", pair, err)
-			}
-		}
-	}
-	if config, err := server.LoadTLS("", ""); config != nil || err != nil {
-		t.Errorf("no TLS: %v, %v", config, err)
-	}
 	_, err := server.New(&telemetry.Lifecycle{}, server.Options{CORSOrigins: []string{"app.example"}}, server.Endpoint{Name: "api"})
 	if err == nil || !strings.Contains(setting.Text(err, setting.Flag), `--cors-origin is "app.example"`) {
 		t.Errorf("origin: %v", err)

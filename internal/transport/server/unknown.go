@@ -12,7 +12,7 @@ import (
 )
 
 // unknownProcedure answers calls of procedures and paths that do not exist, in the client's own
-// protocol, and passes everything else on to next: GET and HEAD, and what is sent to the root.
+// protocol, and passes everything else on to next.
 func unknownProcedure(next http.Handler) http.Handler {
 	writer, refuse := connecthttp.NewErrorWriter(), newRefuser()
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -24,12 +24,38 @@ func unknownProcedure(next http.Handler) http.Handler {
 			_ = writer.Write(&statusWriter{w, http.StatusNotFound}, r, err) // the client may have disconnected
 			return
 		}
-		if r.Method != http.MethodGet && r.Method != http.MethodHead && r.URL.Path != "/" {
-			refuse.write(w, r, http.StatusNotFound, connect.NewError(connect.CodeUnimplemented, fmt.Sprintf("nothing is served at %s: RPCs are at /package.Service/Method, REST is below /v2", r.URL.Path)))
+		if r.Method == http.MethodGet || r.Method == http.MethodHead || r.URL.Path == "/" {
+			next.ServeHTTP(w, r)
 			return
 		}
-		next.ServeHTTP(w, r)
+		rejection := &rejectionWriter{ResponseWriter: w}
+		if next.ServeHTTP(rejection, r); !rejection.passed {
+			refuse.write(w, r, http.StatusNotFound, connect.NewError(connect.CodeUnimplemented, fmt.Sprintf("nothing is served at %s: RPCs are at /package.Service/Method, REST is below /v2", r.URL.Path)))
+		}
 	})
+}
+
+// rejectionWriter passes the response that a path exists and does not have the method. It drops
+// others.
+type rejectionWriter struct {
+	http.ResponseWriter
+	passed bool
+}
+
+// WriteHeader implements [http.ResponseWriter].
+func (w *rejectionWriter) WriteHeader(status int) {
+	if status == http.StatusMethodNotAllowed {
+		w.passed = true
+		w.ResponseWriter.WriteHeader(status)
+	}
+}
+
+// Write implements [http.ResponseWriter].
+func (w *rejectionWriter) Write(p []byte) (int, error) {
+	if !w.passed {
+		return len(p), nil
+	}
+	return w.ResponseWriter.Write(p)
 }
 
 // isProcedure reports whether path has the form of an RPC's: /package.Service/Method.
