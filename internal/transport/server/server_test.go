@@ -291,7 +291,7 @@ func TestRESTIsServedBelowV2(t *testing.T) {
 		"/v2/models/../x":             "rest POST /v2/models/../x 2 <nil>",
 		"/v2//models/a%2Fb/infer":     "rest POST /v2//models/a%2Fb/infer 2 <nil>",
 		"/v2/models.Service/infer":    "rest POST /v2/models.Service/infer 2 <nil>",
-		"/v22":                        "the page",
+		"/v22":                        "nothing is served at /v22",
 		"/v2x/models":                 "unimplemented",
 		"/some.Service/v2":            "unimplemented",
 		"/v2/panic":                   `{"error":"internal error"}`,
