@@ -64,7 +64,9 @@ func (c *jsonCounter) count(f *field, found counts, body []byte) *limitError {
 		return err
 	}
 	c.Memory += n * growing(f.width)
-	c.Passing += varintBytes(f, body)
+	// Package messagejson parses the numbers in a buffer, and a text that it does not read to its
+	// end, once more.
+	c.Passing += 2*n*f.width + varintBytes(f, body)
 	c.found(f, single, c.at-len(body)-2)
 	if at := len(c.large) - 1; at >= 0 && c.large[at].End == c.at {
 		c.large[at].Elements = int(n)
