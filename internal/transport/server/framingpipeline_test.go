@@ -10,8 +10,8 @@ import (
 	"github.com/tensorwire/tensorwire/internal/transport/server"
 )
 
-// A request of ambiguous length is the last of its connection wherever it begins in the server's
-// buffer, and whatever the bodies before it contain.
+// A request of ambiguous length is the last of its connection at any place in the server's buffer,
+// and behind bodies of any content.
 func TestRequestsOfAmbiguousLengthAreTheLastOfAPipeline(t *testing.T) {
 	address, _ := start(t, server.Options{})
 	var clients sync.WaitGroup
