@@ -35,8 +35,8 @@ const (
 	// packedBytes is the result, three bytes a pixel, twice: it is copied to turn it upright.
 	packedBytes = 6
 	// blockBytes is a pixel of a TIFF's strip or tile, at most eight bytes. It is decompressed
-	// to a buffer that grows by doubling.
-	blockBytes = 3 * 8
+	// to a buffer that grows by doubling, to at most twice its size, and leaves as much garbage.
+	blockBytes = 4 * 8
 	// interlaceMethod is the offset of that byte in a PNG (section 11.2.2 of its
 	// specification).
 	interlaceMethod = 28
