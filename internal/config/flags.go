@@ -59,7 +59,7 @@ func (c *Config) listenerFlags() *pflag.FlagSet {
 		defaultNote, "none")
 	note(f.list(&c.AllowedHosts, "allowed-hosts", "`hosts` by which the server may be reached besides IP addresses, localhost and names without a dot, such as models.example.com or *.example.com; without them, only browsers are restricted"),
 		defaultNote, "none")
-	note(f.list(&c.TrustedProxies, "trusted-proxies", "`addresses` and networks of proxies, such as 10.0.0.0/8, whose Forwarded or X-Forwarded-For, -Host, -Proto and -Prefix header fields are read"),
+	note(f.list(&c.TrustedProxies, "trusted-proxies", "`addresses` and networks of proxies, such as 10.0.0.0/8, whose Forwarded or X-Forwarded-For, -Host and -Proto header fields are read"),
 		defaultNote, "none")
 	f.text(&c.TLSCert, "", "tls-cert", "PEM `file` with the certificate chain; enables TLS")
 	f.text(&c.TLSKey, "", "tls-key", "PEM `file` with the private key of the certificate")

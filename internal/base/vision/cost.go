@@ -34,6 +34,9 @@ const (
 	fixedBytes = 256 << 10
 	// packedBytes is the result, three bytes a pixel, twice: it is copied to turn it upright.
 	packedBytes = 6
+	// blockBytes is a pixel of a TIFF's strip or tile, at most eight bytes. It is decompressed
+	// to a buffer that grows by doubling, to at most twice its size, and leaves as much garbage.
+	blockBytes = 4 * 8
 	// interlaceMethod is the offset of that byte in a PNG (section 11.2.2 of its
 	// specification).
 	interlaceMethod = 28
@@ -44,7 +47,10 @@ func fileBytes(f Format, data []byte) int64 {
 	size := int64(len(data))
 	switch f {
 	case TIFF:
-		return 2 * size // prepareTIFF may copy the file
+		size *= 2 // prepareTIFF may copy the file
+		if d := readDirectory(data); d != nil {
+			size += d.tilePixels() * blockBytes
+		}
 	case JPEG:
 		return size + maxMetadata
 	case PNG:
@@ -79,9 +85,7 @@ func bytesPerPixel(f Format, model color.Model, data []byte) int64 {
 	case WebP:
 		decoded += 8 // lossless: the entropy image and a transform
 	case TIFF:
-		// A strip can be the whole image. It is decompressed to a buffer that grows by
-		// doubling.
-		decoded += 3 * 8
+		decoded += blockBytes // a strip can be the whole image
 	}
 	return decoded + packedBytes
 }

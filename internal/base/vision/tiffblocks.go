@@ -1,5 +1,7 @@
 package vision
 
+import "math"
+
 // tiffBlocks are the strips or tiles of a TIFF.
 type tiffBlocks struct {
 	directory       *tiffDirectory
@@ -49,14 +51,14 @@ func (b tiffBlocks) at(i int) ([]byte, bool) {
 }
 
 // checkBlocks checks that the strips or tiles are within the file. It rejects LZW in the
-// order of bits that preceded TIFF 6.0, and blocks in the reverse order of bits that overlap:
-// the work to reverse them has no bound.
+// order of bits that preceded TIFF 6.0, and blocks that overlap so much that the work to read
+// them has no bound.
 func (d *tiffDirectory) checkBlocks(f tiffFeatures) error {
 	blocks, err := d.blocks()
 	if err != nil {
 		return err
 	}
-	total := 0
+	total, limit := int64(0), d.maxBlockBytes(f)
 	for i := range blocks.number {
 		block, ok := blocks.at(i)
 		if !ok {
@@ -65,9 +67,37 @@ func (d *tiffDirectory) checkBlocks(f tiffFeatures) error {
 		if f.compression == tiffLZW && len(block) > 1 && block[0] == 0 && block[1]&1 != 0 {
 			return unsupportedTIFF("its compression is old-style LZW")
 		}
-		if total += len(block); f.fillOrder == 2 && total > len(d.data) {
+		if total += int64(len(block)); total > limit {
 			return imageErrorf(ErrCorrupt, "tiff image is malformed: its strips or tiles overlap")
 		}
 	}
 	return nil
+}
+
+// maxBlockBytes returns how many bytes all strips or tiles may have together.
+//
+// Blocks that do not overlap have no more than the file. Some writers store equal tiles once,
+// which decompress to more than they have. A decoder may also read data that decompresses to
+// nothing, and read it again for each block. Uncompressed blocks are not copied, and need no
+// bound, unless their bits are reversed in place.
+func (d *tiffDirectory) maxBlockBytes(f tiffFeatures) int64 {
+	size := int64(len(d.data))
+	switch {
+	case f.fillOrder == 2 && !f.isCCITT():
+		return size
+	case f.compression == tiffUncompressed:
+		return math.MaxInt64
+	}
+	pixels := d.number(tagImageWidth, 0) * d.number(tagImageLength, 0)
+	return size + pixels*f.samples*((f.bits[0]+7)/8)
+}
+
+// tilePixels returns the pixels of a tile, 0 for an image in strips. Tiles may be larger than
+// the image; the decoder rejects those that are larger than this allows.
+func (d *tiffDirectory) tilePixels() int64 {
+	const padding, common = 16, 1024
+	side := func(image, tile uint16) int64 {
+		return min(d.number(tile, 0), max(d.number(image, 0)+padding, common))
+	}
+	return side(tagImageWidth, tagTileWidth) * side(tagImageLength, tagTileLength)
 }

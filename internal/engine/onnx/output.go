@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 
 	"github.com/tensorwire/tensorwire/internal/base/setting"
 	"github.com/tensorwire/tensorwire/internal/base/tensor"
@@ -28,14 +27,13 @@ type output struct {
 }
 
 // newOutput plans the signature's output at index.
-func newOutput(s *engine.Signature, index int, limit int64) output {
+func newOutput(s *engine.Signature, inputs *inputNames, index int, limit int64) output {
 	spec := &s.Outputs[index]
 	o := output{spec: spec, index: index, limit: limit}
 	// The runtime returns an output that is itself an input as the input's own value: it
 	// does not write into memory that is bound to the output.
-	isInput := slices.ContainsFunc(s.Inputs, func(in engine.TensorSpec) bool { return in.Name == spec.Name })
-	if spec.Shape != nil && len(spec.Shape) <= ort.MaxRank && spec.DataType != tensor.Bytes && !isInput {
-		o.prediction = newPrediction(s, spec)
+	if spec.Shape != nil && len(spec.Shape) <= ort.MaxRank && spec.DataType != tensor.Bytes && !inputs.inputs[spec.Name] {
+		o.prediction = newPrediction(inputs, spec)
 	}
 	return o
 }

@@ -49,11 +49,12 @@ func checkTensors(s *engine.Signature, limit int64) error {
 // planOutputs returns the outputs that are served, each limited to limit bytes.
 func planOutputs(m *model, limit int64) []output {
 	var outputs []output
+	inputs := namesOf(m.signature.Inputs)
 	for i := range m.signature.Outputs {
 		if m.signature.Outputs[i].DataType == tensor.Invalid {
 			continue
 		}
-		o := newOutput(m.signature, i, limit)
+		o := newOutput(m.signature, inputs, i, limit)
 		o.columns = m.columns[o.spec.Name]
 		outputs = append(outputs, o)
 	}

@@ -34,13 +34,13 @@ type inputAxis struct{ input, axis int }
 
 // newPrediction returns the prediction for an output with a known rank; nil when it has a
 // dimension that no input names.
-func newPrediction(s *engine.Signature, spec *engine.TensorSpec) *prediction {
+func newPrediction(inputs *inputNames, spec *engine.TensorSpec) *prediction {
 	p := &prediction{declared: spec.Shape, dims: make([]dynamicDim, 0, len(spec.Shape))}
 	for axis, d := range spec.Shape {
 		if d != tensor.Dynamic {
 			continue
 		}
-		sources := named(s, spec.DimNames[axis])
+		sources := inputs.axes[spec.DimNames[axis]]
 		if len(sources) == 0 {
 			return nil
 		}
@@ -49,17 +49,23 @@ func newPrediction(s *engine.Signature, spec *engine.TensorSpec) *prediction {
 	return p
 }
 
-// named returns the dimensions of inputs with that name.
-func named(s *engine.Signature, name string) []inputAxis {
-	var found []inputAxis
-	for i := range s.Inputs {
-		for axis, other := range s.Inputs[i].DimNames {
-			if other == name && name != "" {
-				found = append(found, inputAxis{input: i, axis: axis})
+// inputNames are the names of a model's inputs and of their dimensions.
+type inputNames struct {
+	inputs map[string]bool
+	axes   map[string][]inputAxis
+}
+
+func namesOf(inputs []engine.TensorSpec) *inputNames {
+	names := &inputNames{make(map[string]bool, len(inputs)), make(map[string][]inputAxis)}
+	for i := range inputs {
+		names.inputs[inputs[i].Name] = true
+		for axis, name := range inputs[i].DimNames {
+			if name != "" {
+				names.axes[name] = append(names.axes[name], inputAxis{input: i, axis: axis})
 			}
 		}
 	}
-	return found
+	return names
 }
 
 // shape returns the predicted shape. ok is false when there is no prediction: an earlier

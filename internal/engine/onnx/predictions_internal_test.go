@@ -1,6 +1,8 @@
 package onnx
 
 import (
+	"fmt"
+	"runtime"
 	"testing"
 
 	"github.com/tensorwire/tensorwire/internal/base/tensor"
@@ -99,5 +101,24 @@ func TestPrediction(t *testing.T) {
 	}
 	if shape, ok := p.shape([]tensor.Tensor{shaped(3, 4), shaped(3, 1)}); !ok || shape[0] != 3 || shape[1] != 4 {
 		t.Errorf("shape %v", shape)
+	}
+}
+
+// Inputs and outputs that share the name of a dimension take no memory for each pair of them.
+func TestSharedNamesTakeLittle(t *testing.T) {
+	s := &engine.Signature{}
+	for i := range 3000 {
+		spec := engine.TensorSpec{DataType: tensor.FP32, Shape: tensor.Shape{tensor.Dynamic}, DimNames: []string{"n"}}
+		spec.Name = fmt.Sprint("x", i)
+		s.Inputs = append(s.Inputs, spec)
+		spec.Name = fmt.Sprint("y", i)
+		s.Outputs = append(s.Outputs, spec)
+	}
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	outputs := planOutputs(&model{signature: s}, 1<<20)
+	runtime.ReadMemStats(&after)
+	if spent := after.TotalAlloc - before.TotalAlloc; len(outputs) != 3000 || outputs[7].prediction == nil || spent > 8<<20 {
+		t.Errorf("%d outputs take %d bytes", len(outputs), spent)
 	}
 }

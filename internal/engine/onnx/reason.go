@@ -7,9 +7,23 @@ import (
 	"strings"
 )
 
+// maxReason bounds a message of the runtime, in bytes. It may quote the model's names and the
+// strings of a request, and the time to clean it grows with the square of its length.
+const maxReason = 8 << 10
+
+// shortened returns the beginning and the end of a message that is longer than maxReason: the
+// beginning has the operator, and the end the reason.
+func shortened(message string) string {
+	if len(message) <= maxReason {
+		return message
+	}
+	const half = maxReason / 2
+	return strings.ToValidUTF8(message[:half], "") + " ... " + strings.ToValidUTF8(message[len(message)-half:], "")
+}
+
 // publicReason returns a message of the runtime without the paths of the repository, and
-// without the paths and functions of the runtime's source, which clients must not see.
-// path is the model's file.
+// without the paths and functions of the runtime's source, which clients must not see. It is
+// shortened. path is the model's file.
 func publicReason(message, path string) string {
 	spellings := []string{path}
 	if absolute, err := filepath.Abs(path); err == nil {
@@ -20,7 +34,7 @@ func publicReason(message, path string) string {
 	}
 	// Longest first: the others may be a part of it.
 	slices.SortFunc(spellings, func(a, b string) int { return len(b) - len(a) })
-	reason := withoutLocations(message)
+	reason := withoutLocations(shortened(message))
 	for _, s := range spellings {
 		reason = strings.ReplaceAll(reason, s, filepath.Base(path))
 		// The version's directory, the model's and the repository's.

@@ -3,7 +3,9 @@ package onnx
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
+	"unicode/utf8"
 )
 
 func TestPublicReasonHasNoPaths(t *testing.T) {
@@ -52,6 +54,17 @@ func TestPublicReasonHasNoPaths(t *testing.T) {
 	} {
 		if got := publicReason(c.message, c.path); got != c.want {
 			t.Errorf("%s\nbecomes %s\nwant    %s", c.message, got, c.want)
+		}
+	}
+}
+
+// A message may quote what is long. It keeps the operator and the reason, without locations.
+func TestPublicReasonIsShort(t *testing.T) {
+	for _, quoted := range []string{"a.cc:1 a::b(", "a.cc:1 <", "ä", "x"} {
+		message := "Non-zero status code while running Cast. Name:'" + strings.Repeat(quoted, 1<<20) + "' Status Message: bad value"
+		got := publicReason(message, "model.onnx")
+		if len(got) > maxReason+10 || !utf8.ValidString(got) || !strings.HasPrefix(got, "Non-zero status code while running Cast. Name:") || !strings.HasSuffix(got, "Status Message: bad value") {
+			t.Errorf("%q repeated: %d bytes, %.60q ... %q", quoted, len(got), got, got[max(len(got)-60, 0):])
 		}
 	}
 }

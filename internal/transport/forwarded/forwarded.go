@@ -1,7 +1,7 @@
-// Package forwarded reads what trusted proxies report of the client: its address, and the scheme,
-// host and path prefix that it used.
+// Package forwarded reads what trusted proxies report of the client: its address, and the scheme
+// and host that it used.
 //
-// The fields are Forwarded (RFC 7239), else X-Forwarded-For, -Host, -Proto and -Prefix. A client
+// The fields are Forwarded (RFC 7239), else X-Forwarded-For, -Host and -Proto. A client
 // can send them, too. They count only in requests whose connection is from a trusted proxy, and of
 // the addresses, only those that a trusted proxy has added.
 package forwarded
@@ -20,9 +20,6 @@ type Info struct {
 	Client netip.Addr
 	// Proto is http or https, and Host the Host header field that the client sent.
 	Proto, Host string
-	// Prefix is the path before the server's own, such as /models; it begins with a slash and does
-	// not end with one.
-	Prefix string
 }
 
 type key struct{}
@@ -46,7 +43,6 @@ func Read(r *http.Request, trusted []netip.Prefix) (info Info, ok bool) {
 	} else {
 		info = readX(r.Header, trusted)
 	}
-	info.Prefix = cleanPrefix(r.Header.Get("X-Forwarded-Prefix"))
 	if info.Proto = strings.ToLower(info.Proto); info.Proto != "http" && info.Proto != "https" {
 		info.Proto = ""
 	}
@@ -203,14 +199,4 @@ func parseNode(text string) (netip.Addr, bool) {
 	}
 	address, err := netip.ParseAddr(strings.Trim(text, "[]"))
 	return address.Unmap().WithZone(""), err == nil
-}
-
-// cleanPrefix returns the path of X-Forwarded-Prefix; empty for none and for a text that is no
-// path.
-func cleanPrefix(text string) string {
-	text = strings.TrimRight(strings.TrimSpace(text), "/")
-	if !strings.HasPrefix(text, "/") || strings.HasPrefix(text, "//") || strings.ContainsAny(text, "\"'<>\\?#, ") {
-		return ""
-	}
-	return text
 }

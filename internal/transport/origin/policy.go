@@ -83,9 +83,16 @@ func New(options Options) (*Policy, error) {
 	return p, nil
 }
 
-// FromBrowser reports whether a browser sent a request for a page: only browsers set these fields.
+// FromBrowser reports whether a browser sent a request. Only browsers set Origin and Sec-Fetch-Site.
+// To a name over plain http they send neither with a GET of the page's own origin (Fetch Metadata,
+// section 2), but Accept-Language, which no page can remove. Node.js' fetch has the latter, too, and
+// Sec-Fetch-Mode without Sec-Fetch-Site, which pages cannot set.
 func FromBrowser(r *http.Request) bool {
-	return r.Header.Get(wire.HeaderOrigin) != "" || r.Header.Get(wire.HeaderSecFetchSite) != "" || r.Header.Get(wire.HeaderSecFetchMode) != ""
+	if r.Header.Get(wire.HeaderOrigin) != "" || r.Header.Get(wire.HeaderSecFetchSite) != "" {
+		return true
+	}
+	_, languages := r.Header[wire.HeaderAcceptLanguage]
+	return languages && r.Header.Get(wire.HeaderSecFetchMode) == ""
 }
 
 // Allows reports whether pages of an origin, the value of the header field Origin, may call.

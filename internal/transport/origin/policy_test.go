@@ -166,3 +166,30 @@ func TestKnownHosts(t *testing.T) {
 		})
 	}
 }
+
+// A page that gave its own name the server's address reads with GET, too. Other clients may use any
+// name.
+func TestFromBrowser(t *testing.T) {
+	for name, c := range map[string]struct {
+		fields []string
+		want   bool
+	}{
+		"curl":                         {[]string{"Accept", "*/*", "User-Agent", "curl/8"}, false},
+		"a page, POST":                 {[]string{"Origin", "http://evil.example"}, true},
+		"a page over TLS":              {[]string{"Sec-Fetch-Site", "same-origin", "Sec-Fetch-Mode", "cors", "Accept-Language", "en"}, true},
+		"a page over http, GET":        {[]string{"Accept-Language", "en-US,en;q=0.9", "User-Agent", "Mozilla/5.0"}, true},
+		"a page that hides its header": {[]string{"Accept-Language", "", "User-Agent", "node"}, true},
+		"fetch of Node.js":             {[]string{"Accept-Language", "*", "Sec-Fetch-Mode", "cors", "User-Agent", "node"}, false},
+	} {
+		r := httptest.NewRequest(http.MethodGet, "http://evil.example:8080/v2", nil)
+		for i := 0; i < len(c.fields); i += 2 {
+			r.Header.Set(c.fields[i], c.fields[i+1])
+		}
+		if got := origin.FromBrowser(r); got != c.want {
+			t.Errorf("%s: %v", name, got)
+		}
+		if err := policy(t, origin.Options{}).CheckHost(r); (err != nil) != c.want {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}

@@ -3,6 +3,7 @@ package wire
 // Names of header fields, in canonical form.
 const (
 	HeaderAcceptEncoding         = "Accept-Encoding"
+	HeaderAcceptLanguage         = "Accept-Language"
 	HeaderAuthorization          = "Authorization"
 	HeaderConnectProtocolVersion = "Connect-Protocol-Version"
 	HeaderConnectTimeout         = "Connect-Timeout-Ms"

@@ -10,6 +10,12 @@ func (p *Plan) JSON(text []byte) (Estimate, []Large, error) {
 	if _, err := c.message(p, 0); err != nil {
 		return c.Estimate, nil, err
 	}
+	if rest := int64(len(text)); len(c.large) > 0 {
+		for i := range c.large {
+			rest -= int64(c.large[i].End - c.large[i].Begin)
+		}
+		c.Passing += rest // package messagejson reads it apart, from a copy
+	}
 	return c.Estimate, c.large, nil
 }
 

@@ -3,6 +3,7 @@ package decoded
 import (
 	"bytes"
 
+	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
@@ -63,11 +64,24 @@ func (c *jsonCounter) count(f *field, found counts, body []byte) *limitError {
 		return err
 	}
 	c.Memory += n * growing(f.width)
+	// Package messagejson parses the numbers in a buffer, and a text that it does not read to its
+	// end, once more.
+	c.Passing += 2*n*f.width + varintBytes(f, body)
 	c.found(f, single, c.at-len(body)-2)
 	if at := len(c.large) - 1; at >= 0 && c.large[at].End == c.at {
 		c.large[at].Elements = int(n)
 	}
 	return nil
+}
+
+// varintBytes bounds what the integers of a list take in the packed encoding, through which package
+// messagejson sets them, beyond a byte for each. A digit takes less than half a byte, and a negative
+// number ten.
+func varintBytes(f *field, body []byte) int64 {
+	if f.wire != protowire.VarintType {
+		return 0
+	}
+	return int64(len(body)/2 + 10*bytes.Count(body, []byte("-")))
 }
 
 // found adds the value of f that begins at begin and ends here, if it is large.

@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"testing"
 
@@ -68,6 +69,9 @@ func TestUnmarshalIsProtojsons(t *testing.T) {
 		"image":            `{"rawImage":"` + standard + `"}`,
 		"URL's alphabet":   `{"rawImage":"` + url + `"}`,
 		"both alphabets":   `{"rawImage":"` + standard + url + `"}`,
+		"a slash in URL's": `{"rawImage":"` + url[:1000] + "/" + url[1001:] + `"}`,
+		"a plus in URL's":  `{"rawImage":"` + url[:1000] + "+" + url[1001:] + `"}`,
+		"a dash in std":    `{"rawImage":"` + standard[:1000] + "-" + standard[1001:] + `"}`,
 		"no padding":       `{"rawImage":"` + base64.RawStdEncoding.EncodeToString(raw[:3998]) + `"}`,
 		"bad padding":      `{"rawImage":"` + standard + `="}`,
 		"escaped slash":    `{"rawImage":"` + strings.ReplaceAll(standard, "/", `\/`) + `"}`,
@@ -179,6 +183,7 @@ func TestAppendIsRead(t *testing.T) {
 		"in a oneof": &inference.ModelRepositoryParameter{ParameterChoice: &inference.ModelRepositoryParameter_BytesParam{BytesParam: large}},
 		"in a map":   &inference.RepositoryModelLoadRequest{Parameters: map[string]*inference.ModelRepositoryParameter{"a": {ParameterChoice: &inference.ModelRepositoryParameter_BytesParam{BytesParam: large}}}},
 		"typed":      &inference.ModelInferResponse{Outputs: []*inference.ModelInferResponse_InferOutputTensor{{Contents: &inference.InferTensorContents{Fp32Contents: floats(2000), BytesContents: [][]byte{large}}}}},
+		"many":       &inference.ModelInferResponse{RawOutputContents: slices.Repeat([][]byte{large, {1}, large[2:]}, 300)},
 		"image":      &modelserving.InferenceRequest{RawImage: large, TensorData: floats(3000)},
 	} {
 		t.Run(name, func(t *testing.T) {

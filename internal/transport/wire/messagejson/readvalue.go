@@ -60,17 +60,23 @@ func datatypeOf(kind protoreflect.Kind) tensor.DataType {
 func unsigned(d tensor.DataType) bool { return d == tensor.Uint32 || d == tensor.Uint64 }
 
 // readBytes decodes base64 as protojson does: both alphabets, with or without padding. It reports
-// false for a text that is not base64, and for line breaks, which encoding/base64 skips.
+// false for a text that is not base64, and for line breaks, which encoding/base64 skips. It does not
+// rely on the decoder to reject a mix of both alphabets: its vector instructions take '/' for a
+// character of the URL's.
 func readBytes(to protoreflect.Message, value *decoded.Large, text []byte, allocate func(n int) []byte) bool {
 	text = text[1 : len(text)-1]
+	has := func(c byte) bool { return bytes.IndexByte(text, c) >= 0 }
 	encoding := base64.StdEncoding
-	if bytes.IndexByte(text, '-') >= 0 || bytes.IndexByte(text, '_') >= 0 {
+	if has('-') || has('_') {
 		encoding = base64.URLEncoding
+		if has('+') || has('/') {
+			return false
+		}
 	}
 	if len(text)%4 != 0 {
 		encoding = encoding.WithPadding(base64.NoPadding)
 	}
-	if bytes.IndexByte(text, '\n') >= 0 || bytes.IndexByte(text, '\r') >= 0 {
+	if has('\n') || has('\r') {
 		return false
 	}
 	data := allocate(encoding.DecodedLen(len(text)))
@@ -91,46 +97,62 @@ func readBytes(to protoreflect.Message, value *decoded.Large, text []byte, alloc
 	return true
 }
 
+// head is the room before the numbers of a list for the tag and the length of their encoding. It
+// keeps them aligned.
+const head = 16
+
 // readNumbers parses numbers and adds them to the message by merging their packed encoding, which
 // is many times faster than adding each by reflection.
 func readNumbers(to protoreflect.Message, value *decoded.Large, text []byte) bool {
-	datatype := datatypeOf(value.Field.Kind())
+	fd, datatype := value.Field, datatypeOf(value.Field.Kind())
 	size := value.Elements * datatype.Size()
-	// The head is before the numbers, which are aligned.
-	const head = 16
-	pooled := bufpool.Get(head + size)
-	defer bufpool.Put(pooled)
+	encoded := bufpool.Get(head + size)
+	defer bufpool.Put(encoded)
 	scanner := tensorjson.NewScanner(text)
-	data := scanner.Data(pooled[head:head:head+size], datatype, tensor.Shape{int64(value.Elements)})
-	if scanner.End() != nil || len(data) != size || !tensor.ShareMemory(data, pooled) {
+	data := scanner.Data(encoded[head:head:head+size], datatype, tensor.Shape{int64(value.Elements)})
+	if scanner.End() != nil || len(data) != size || !tensor.ShareMemory(data, encoded) {
 		return false
 	}
-	encoded := pooled
-	if fd := value.Field; fd.Kind() == protoreflect.FloatKind || fd.Kind() == protoreflect.DoubleKind {
-		var prefix [head]byte
-		begin := protowire.AppendVarint(protowire.AppendTag(prefix[:0], fd.Number(), protowire.BytesType), uint64(size))
-		encoded = encoded[head-len(begin):]
-		copy(encoded, begin)
-	} else {
-		encoded = packVarints(fd, datatype, data)
+	if fd.Kind() != protoreflect.FloatKind && fd.Kind() != protoreflect.DoubleKind {
+		encoded = packVarints(datatype, data)
+		defer bufpool.Put(encoded)
 	}
+	var prefix [head]byte
+	begin := protowire.AppendVarint(protowire.AppendTag(prefix[:0], fd.Number(), protowire.BytesType), uint64(len(encoded)-head))
+	encoded = encoded[head-len(begin):]
+	copy(encoded, begin)
 	return (proto.UnmarshalOptions{Merge: true}).Unmarshal(encoded, to.Interface()) == nil
 }
 
-// packVarints returns the field of integers in the packed encoding.
-func packVarints(fd protoreflect.FieldDescriptor, datatype tensor.DataType, data []byte) []byte {
-	packed := make([]byte, 0, len(data)+len(data)/4)
-	for ; len(data) > 0; data = data[datatype.Size():] {
-		var v uint64
-		switch datatype {
-		case tensor.Int32:
-			v = uint64(int64(int32(binary.LittleEndian.Uint32(data))))
-		case tensor.Uint32:
-			v = uint64(binary.LittleEndian.Uint32(data))
-		default:
-			v = binary.LittleEndian.Uint64(data)
-		}
+// packVarints returns integers in the packed encoding behind head unused bytes, in a pooled buffer.
+func packVarints(datatype tensor.DataType, data []byte) []byte {
+	size := 0
+	for v := range varints(datatype, data) {
+		size += protowire.SizeVarint(v)
+	}
+	packed := bufpool.Get(head + size)[:head]
+	for v := range varints(datatype, data) {
 		packed = protowire.AppendVarint(packed, v)
 	}
-	return protowire.AppendBytes(protowire.AppendTag(make([]byte, 0, len(packed)+16), fd.Number(), protowire.BytesType), packed)
+	return packed
+}
+
+// varints yields integers as protobuf encodes them: a negative one has 64 bits.
+func varints(datatype tensor.DataType, data []byte) func(yield func(uint64) bool) {
+	return func(yield func(uint64) bool) {
+		for ; len(data) > 0; data = data[datatype.Size():] {
+			var v uint64
+			switch datatype {
+			case tensor.Int32:
+				v = uint64(int64(int32(binary.LittleEndian.Uint32(data))))
+			case tensor.Uint32:
+				v = uint64(binary.LittleEndian.Uint32(data))
+			default:
+				v = binary.LittleEndian.Uint64(data)
+			}
+			if !yield(v) {
+				return
+			}
+		}
+	}
 }

@@ -43,20 +43,14 @@ func Append(dst []byte, m proto.Message, options protojson.MarshalOptions) ([]by
 // writer writes a message with large values.
 type writer struct {
 	numbers []numbers
-	bytes   []placeholder
+	// bytes are the large bytes values. Each has its index in its placeholder.
+	bytes [][]byte
 }
 
 // numbers is a large list of numbers of the message itself.
 type numbers struct {
 	name string
 	tensor.Tensor
-}
-
-// placeholder is a text in the place of the base64 of a large bytes value.
-type placeholder struct {
-	token string
-	value []byte
-	at    int // in the text
 }
 
 // without returns a copy of m that has placeholders instead of large bytes values, and not the
@@ -132,17 +126,40 @@ func (w *writer) list(m protoreflect.Message, fd protoreflect.FieldDescriptor, l
 	return changed, true
 }
 
-// secret makes placeholders that no client can have put into a message.
-var secret = func() (random [16]byte) {
-	_, _ = rand.Read(random[:]) // it never fails
-	return random
+// A placeholder is the base64 of a secret, which no client can have put into a message, and of
+// an index. Both are multiples of three bytes, so that the base64 of the secret is its beginning.
+const (
+	secretBytes = 18
+	indexBytes  = 6
+)
+
+// secret has room for an index behind it; marker is its base64.
+var secret, marker = func() (random []byte, text []byte) {
+	random = make([]byte, secretBytes, secretBytes+indexBytes)
+	_, _ = rand.Read(random) // it never fails
+	return random, []byte(base64.StdEncoding.EncodeToString(random))
 }()
 
 // hold keeps a large value and returns the bytes whose base64 is its placeholder.
 func (w *writer) hold(value []byte) []byte {
-	id := binary.BigEndian.AppendUint64(slices.Clip(secret[:]), uint64(len(w.bytes)))
-	w.bytes = append(w.bytes, placeholder{token: base64.StdEncoding.EncodeToString(id), value: value})
-	return id
+	index := binary.BigEndian.AppendUint64(nil, uint64(len(w.bytes)))
+	w.bytes = append(w.bytes, value)
+	return append(slices.Clip(secret), index[len(index)-indexBytes:]...)
+}
+
+// next returns the text before the next placeholder, its value, and the text behind it.
+func (w *writer) next(text []byte) (before, value, after []byte, err error) {
+	before, after, found := bytes.Cut(text, marker)
+	var index [8]byte
+	if n := base64.StdEncoding.EncodedLen(indexBytes); found && len(after) >= n {
+		_, err = base64.StdEncoding.Decode(index[len(index)-indexBytes:], after[:n])
+		after = after[n:]
+	}
+	at := binary.BigEndian.Uint64(index[:])
+	if !found || err != nil || at >= uint64(len(w.bytes)) {
+		return nil, nil, nil, errors.New("messagejson: a placeholder is not in the text") // impossible
+	}
+	return before, w.bytes[at], after, nil
 }
 
 // floatsOf returns a list of floats of m as a tensor. ok is false for other numbers, and for
@@ -179,17 +196,9 @@ func finite(t tensor.Tensor) bool {
 }
 
 // append appends text, which is the message without its large values, with them.
-func (w *writer) append(dst, text []byte) ([]byte, error) {
-	for i := range w.bytes {
-		p := &w.bytes[i]
-		if p.at = bytes.Index(text, []byte(p.token)); p.at < 0 {
-			return dst, errors.New("messagejson: a placeholder is not in the text") // impossible
-		}
-	}
-	slices.SortFunc(w.bytes, func(a, b placeholder) int { return a.at - b.at })
+func (w *writer) append(dst, text []byte) (_ []byte, err error) {
 	dst = append(dst, '{')
 	rest := bytes.TrimLeft(text[1:], " ") // protojson adds spaces at random
-	var err error
 	for i, n := range w.numbers {
 		if i > 0 {
 			dst = append(dst, ',')
@@ -202,13 +211,16 @@ func (w *writer) append(dst, text []byte) ([]byte, error) {
 	if len(w.numbers) > 0 && rest[0] != '}' {
 		dst = append(dst, ',')
 	}
-	at := len(text) - len(rest)
-	for _, p := range w.bytes {
-		dst = append(dst, text[at:p.at]...)
-		n := base64.StdEncoding.EncodedLen(len(p.value))
+	for range w.bytes {
+		before, value, after, err := w.next(rest)
+		if err != nil {
+			return dst, err
+		}
+		dst = append(dst, before...)
+		n := base64.StdEncoding.EncodedLen(len(value))
 		dst = slices.Grow(dst, n)[:len(dst)+n]
-		base64.StdEncoding.Encode(dst[len(dst)-n:], p.value)
-		at = p.at + len(p.token)
+		base64.StdEncoding.Encode(dst[len(dst)-n:], value)
+		rest = after
 	}
-	return append(dst, text[at:]...), nil
+	return append(dst, rest...), nil
 }
