@@ -85,14 +85,15 @@ func New(options Options) (*Policy, error) {
 
 // FromBrowser reports whether a browser sent a request. Only browsers set Origin and Sec-Fetch-Site.
 // To a name over plain http they send neither with a GET of the page's own origin (Fetch Metadata,
-// section 2), but Accept-Language, which no page can remove. Node.js' fetch has the latter, too, and
-// Sec-Fetch-Mode without Sec-Fetch-Site, which pages cannot set.
+// section 2), but Accept-Language and a User-Agent of their own. The latter distinguishes them from
+// the apps of phones, which send the language, too; Node.js' fetch has a Sec-Fetch-Mode without
+// Sec-Fetch-Site, which pages cannot set.
 func FromBrowser(r *http.Request) bool {
 	if r.Header.Get(wire.HeaderOrigin) != "" || r.Header.Get(wire.HeaderSecFetchSite) != "" {
 		return true
 	}
 	_, languages := r.Header[wire.HeaderAcceptLanguage]
-	return languages && r.Header.Get(wire.HeaderSecFetchMode) == ""
+	return languages && strings.HasPrefix(r.UserAgent(), "Mozilla/") && r.Header.Get(wire.HeaderSecFetchMode) == ""
 }
 
 // Allows reports whether pages of an origin, the value of the header field Origin, may call.
