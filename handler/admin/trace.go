@@ -9,6 +9,7 @@ import (
 
 	"github.com/tensorwire/tensorwire/gen/inference"
 	"github.com/tensorwire/tensorwire/internal/infer"
+	"github.com/tensorwire/tensorwire/internal/transport/auth"
 )
 
 // traceSettings are Triton's trace settings with their values, which do not change: there is
@@ -26,9 +27,11 @@ var traceSettings = map[string]string{
 // or clear it.
 func (s *Service) TraceSetting(ctx context.Context, m *inference.TraceSettingRequest) (*inference.TraceSettingResponse, error) {
 	if name := m.GetModelName(); name != "" {
-		if _, _, err := s.models.Snapshot().Lookup(name, ""); err != nil {
+		if _, _, err := s.lookup(ctx, name, ""); err != nil {
 			return nil, s.failed(ctx, err)
 		}
+	} else if err := auth.CheckAllModels(ctx); err != nil {
+		return nil, s.failed(ctx, err)
 	}
 	for _, name := range slices.Sorted(maps.Keys(m.GetSettings())) {
 		has, known := traceSettings[name]

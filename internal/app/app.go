@@ -54,6 +54,7 @@ type Server struct {
 	// lifecycle is ready once the loads of the start have finished.
 	lifecycle *telemetry.Lifecycle
 	readiness *admin.Readiness
+	access    *access
 	loads     *telemetry.Loads
 	changes   grpchealth.Changes // of lifecycle and models
 	start     sync.Once
@@ -115,6 +116,9 @@ func (s *Server) build(options Options) error {
 		s.regions = sharedmem.New(sharedmem.Dir)
 		s.onClose(s.regions.Close)
 	}
+	if err := s.openAccess(); err != nil {
+		return err
+	}
 	s.readiness = admin.NewReadiness(s.models, s.lifecycle, s.config.StrictReadiness)
 	s.http, err = s.newHTTP(options, s.serverMetrics(options, cache, memory), memory)
 	return err
@@ -138,5 +142,8 @@ func (s *Server) Start() {
 			close(s.loaded)
 		})
 		s.loading.Go(func() { s.models.Poll(s.loadCtx) })
+		if s.access.tokens != nil {
+			s.loading.Go(func() { s.access.tokens.Watch(s.loadCtx) })
+		}
 	})
 }

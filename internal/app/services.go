@@ -2,7 +2,6 @@ package app
 
 import (
 	"net/http"
-	"slices"
 
 	"connectrpc.com/connect/v2"
 
@@ -50,12 +49,21 @@ func (s *Server) newHTTP(options Options, metrics http.Handler, memory *admissio
 		return nil, err
 	}
 	health := grpchealth.New(s.models, s.lifecycle, s.readiness.Server, grpchealth.Options{Changes: &s.changes, MaxWatchesPerPeer: watchesPerPeer(s.config.MaxConnectionsPerPeer)})
-	routes := slices.Concat(server.RPC(tuning, register, health.Register), server.Probes(s.readiness.Server), []server.Route{
-		{Prefix: "/v2", Handler: rest},
-		{Pattern: "GET /metrics", Handler: metrics, Quiet: true},
-		{Pattern: "/", Handler: web.Handler(), Quiet: true},
-	})
-	return server.New(s.lifecycle, tuning, server.Endpoint{Name: apiEndpoint, TLS: tls, Routes: routes}, s.debugEndpoint())
+	routes := endpointRoutes(server.RPC(tuning, register, health.Register), server.Probes(s.readiness.Server),
+		server.Route{Prefix: "/v2", Handler: rest, NeedOf: rest.Need},
+		server.Route{Pattern: "GET /metrics", Handler: metrics, Quiet: true, Need: needMetrics},
+		s.identityRoute(),
+		server.Route{Pattern: "/", Handler: web.Handler(), Quiet: true, Need: needNothing},
+	)
+	api, err := s.authorized(server.Endpoint{Name: apiEndpoint, TLS: tls, Routes: routes}, tuning)
+	if err != nil {
+		return nil, err
+	}
+	debug, err := s.authorized(s.debugEndpoint(), tuning)
+	if err != nil {
+		return nil, err
+	}
+	return server.New(s.lifecycle, tuning, api, debug)
 }
 
 // orUnlimited returns the option for a limit that is 0 where there is none.
@@ -76,7 +84,7 @@ func watchesPerPeer(maxConnections int) int {
 }
 
 // services returns the registration of the RPCs, and the REST API.
-func (s *Server) services(options Options) (func(*connect.Server), http.Handler) {
+func (s *Server) services(options Options) (func(*connect.Server), *oiprest.Handler) {
 	runner := infer.NewRunner(s.models, infer.Options{
 		MaxDeadline:    s.config.MaxDeadline,
 		MaxImagePixels: s.config.MaxImagePixels,

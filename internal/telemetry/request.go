@@ -1,6 +1,7 @@
 package telemetry
 
 import (
+	"cmp"
 	"context"
 	"net/netip"
 	"strconv"
@@ -18,8 +19,8 @@ type Request struct {
 	// does not change.
 	Peer netip.Addr
 
-	// log is set where the access log wants the fields below.
-	log atomic.Bool
+	// log is set where the access log wants the fields below, and keep where another reader does.
+	log, keep atomic.Bool
 
 	mu      sync.Mutex
 	model   string
@@ -92,6 +93,24 @@ func SetOutcome(ctx context.Context, o Outcome) {
 
 // Logged reports whether the access log will have a line of the request.
 func (r *Request) Logged() bool { return r.log.Load() }
+
+// Kept reports whether someone will read the outcome of the request.
+func (r *Request) Kept() bool { return r.log.Load() || r.keep.Load() }
+
+// KeepOutcome requests the outcome of the request of ctx, for [Request.Code].
+func KeepOutcome(ctx context.Context) {
+	if r := RequestOf(ctx); r != nil {
+		r.keep.Store(true)
+	}
+}
+
+// Code returns ok or the name of the code that the request ended with; byStatus, the one of its
+// HTTP status, where it has no outcome.
+func (r *Request) Code(byStatus string) string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return cmp.Or(r.code, byStatus)
+}
 
 // SkipAccessLog keeps the request of ctx out of the access log. Probes, metrics and the page
 // use it.

@@ -17,7 +17,7 @@ func recordCalls() connect.ServerInterceptor {
 		return func(ctx context.Context, spec connect.Spec, stream connect.ServerStream) error {
 			r := telemetry.RequestOf(ctx)
 			err := next(ctx, spec, stream)
-			if r != nil && r.Logged() {
+			if r != nil && r.Kept() {
 				o := telemetry.Outcome{Code: "ok", Err: err}
 				if err != nil {
 					o.Code = connect.CodeOf(err).String()
