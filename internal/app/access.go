@@ -1,9 +1,6 @@
 package app
 
 import (
-	"net/http"
-	"slices"
-
 	"github.com/tensorwire/tensorwire/internal/config"
 	"github.com/tensorwire/tensorwire/internal/transport/auth"
 	"github.com/tensorwire/tensorwire/internal/transport/auth/limit"
@@ -15,6 +12,7 @@ import (
 // The needs of requests that name their model in a message, or none.
 var (
 	needNothing = auth.Need{Action: auth.Open}
+	needClient  = auth.Need{Action: auth.Known}
 	needInfer   = auth.Need{Action: auth.Infer}
 	needRead    = auth.Need{Action: auth.Read}
 	needAdmin   = auth.Need{Action: auth.Admin}
@@ -23,8 +21,8 @@ var (
 	needMetrics = auth.Need{Action: auth.Read, AllModels: true}
 )
 
-// services are the needs of the procedures of each service; others have the one of "". A
-// procedure without a need takes the action admin.
+// services are the needs of the procedures of each service. A procedure without a need takes the
+// action admin.
 var services = map[string]map[string]auth.Need{
 	"modelserving.Predictor": {
 		"Predict": needInfer, "FastPredict": needInfer, "StreamPredict": needInfer,
@@ -50,6 +48,7 @@ var services = map[string]map[string]auth.Need{
 func classify(routes []server.Route) []server.Route {
 	needs := map[string]auth.Need{}
 	for service, procedures := range services {
+		needs["/"+service+"/"] = needNothing // answers that it does not have a procedure
 		for procedure, need := range procedures {
 			needs["/"+service+"/"+procedure] = need
 		}
@@ -111,14 +110,4 @@ func (s *Server) authorized(e server.Endpoint, tuning server.Options) (server.En
 	}
 	e.Middleware, err = chain.After(server.TrailersOnly, server.Authorize(e.Routes, s.access.policy, s.access.limits, s.log))
 	return e, err
-}
-
-// identityRoute is the route by which a client learns what it may do.
-func (s *Server) identityRoute() server.Route {
-	return server.Route{Pattern: "GET /whoami", Need: auth.Need{Action: auth.Known}, Quiet: true, Handler: http.HandlerFunc(auth.ServeIdentity)}
-}
-
-// endpointRoutes returns all routes of the API.
-func endpointRoutes(rpc, probes []server.Route, others ...server.Route) []server.Route {
-	return slices.Concat(classify(rpc), open(probes), others)
 }

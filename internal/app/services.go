@@ -2,6 +2,7 @@ package app
 
 import (
 	"net/http"
+	"slices"
 
 	"connectrpc.com/connect/v2"
 
@@ -15,6 +16,7 @@ import (
 	"github.com/tensorwire/tensorwire/handler/predictor"
 	"github.com/tensorwire/tensorwire/internal/infer"
 	"github.com/tensorwire/tensorwire/internal/transport/admission"
+	"github.com/tensorwire/tensorwire/internal/transport/auth"
 	"github.com/tensorwire/tensorwire/internal/transport/rpcfast"
 	"github.com/tensorwire/tensorwire/internal/transport/server"
 	"github.com/tensorwire/tensorwire/web"
@@ -25,8 +27,25 @@ const apiEndpoint = "api"
 
 // newHTTP returns the HTTP server.
 func (s *Server) newHTTP(options Options, metrics http.Handler, memory *admission.Budget) (*server.Server, error) {
-	register, rest := s.services(options)
-	tuning := server.Options{
+	tuning := s.tuning(memory)
+	tls, err := server.LoadTLS(s.config.TLSCert, s.config.TLSKey)
+	if err != nil {
+		return nil, err
+	}
+	api, err := s.authorized(server.Endpoint{Name: apiEndpoint, TLS: tls, Routes: s.routes(options, metrics, tuning)}, tuning)
+	if err != nil {
+		return nil, err
+	}
+	debug, err := s.authorized(s.debugEndpoint(), tuning)
+	if err != nil {
+		return nil, err
+	}
+	return server.New(s.lifecycle, tuning, api, debug)
+}
+
+// tuning returns the options of the endpoints.
+func (s *Server) tuning(memory *admission.Budget) server.Options {
+	return server.Options{
 		CORSOrigins:           s.config.CORSOrigins,
 		CORSHeaders:           s.config.CORSHeaders,
 		CORSCredentials:       s.config.CORSCredentials,
@@ -44,26 +63,18 @@ func (s *Server) newHTTP(options Options, metrics http.Handler, memory *admissio
 		Budget:                memory,
 		Logger:                s.log,
 	}
-	tls, err := server.LoadTLS(s.config.TLSCert, s.config.TLSKey)
-	if err != nil {
-		return nil, err
-	}
+}
+
+// routes returns the routes of the API, with what each needs.
+func (s *Server) routes(options Options, metrics http.Handler, tuning server.Options) []server.Route {
+	register, rest := s.services(options)
 	health := grpchealth.New(s.models, s.lifecycle, s.readiness.Server, grpchealth.Options{Changes: &s.changes, MaxWatchesPerPeer: watchesPerPeer(s.config.MaxConnectionsPerPeer)})
-	routes := endpointRoutes(server.RPC(tuning, register, health.Register), server.Probes(s.readiness.Server),
-		server.Route{Prefix: "/v2", Handler: rest, NeedOf: rest.Need},
-		server.Route{Pattern: "GET /metrics", Handler: metrics, Quiet: true, Need: needMetrics},
-		s.identityRoute(),
-		server.Route{Pattern: "/", Handler: web.Handler(), Quiet: true, Need: needNothing},
-	)
-	api, err := s.authorized(server.Endpoint{Name: apiEndpoint, TLS: tls, Routes: routes}, tuning)
-	if err != nil {
-		return nil, err
-	}
-	debug, err := s.authorized(s.debugEndpoint(), tuning)
-	if err != nil {
-		return nil, err
-	}
-	return server.New(s.lifecycle, tuning, api, debug)
+	return slices.Concat(classify(server.RPC(tuning, register, health.Register)), open(server.Probes(s.readiness.Server)), []server.Route{
+		{Prefix: "/v2", Handler: rest, NeedOf: rest.Need},
+		{Pattern: "GET /metrics", Handler: metrics, Quiet: true, Need: needMetrics},
+		{Pattern: "GET /whoami", Handler: http.HandlerFunc(auth.ServeIdentity), Quiet: true, Need: needClient},
+		{Pattern: "/", Handler: web.Handler(), Quiet: true, Need: needNothing},
+	})
 }
 
 // orUnlimited returns the option for a limit that is 0 where there is none.

@@ -27,7 +27,6 @@ const (
 	headerChallenge  = "Www-Authenticate"
 	challenge        = `Bearer realm="tensorwire"`
 	challengeInvalid = challenge + `, error="invalid_token"`
-	challengeScope   = challenge + `, error="insufficient_scope"`
 )
 
 // Authorize returns the middleware [Authorization] of an endpoint with routes. It belongs after
@@ -114,10 +113,9 @@ func (a *authorizer) refuse(w http.ResponseWriter, r *http.Request, err error) {
 		if _, present, _ := auth.Bearer(r.Header); present {
 			text = challengeInvalid
 		}
-		set(headerChallenge, text)
+		w.Header().Set(headerChallenge, text) // never a trailer (RFC 9110, section 6.5.1)
 		a.refuser.write(w, r, http.StatusUnauthorized, connect.NewError(connect.CodeUnauthenticated, err.Error()))
 	case errors.Is(err, auth.ErrForbidden):
-		set(headerChallenge, challengeScope)
 		a.refuser.write(w, r, http.StatusForbidden, connect.NewError(connect.CodePermissionDenied, err.Error()))
 	default:
 		wait, _ := overload.RetryAfter(err)

@@ -113,14 +113,6 @@ func checkName(name string) error {
 	return nil
 }
 
-// Line returns an entry as it is in the list of the file. An error names the field that is wrong.
-func (e *Entry) Line() ([]byte, error) {
-	if _, _, err := e.client(); err != nil {
-		return nil, err
-	}
-	return yaml.Marshal([]Entry{*e})
-}
-
 // read returns the content of a file, and of larger ones the beginning, which Parse rejects.
 func read(name string) ([]byte, error) {
 	f, err := os.Open(name)
