@@ -48,18 +48,18 @@ func TestFilesWithErrors(t *testing.T) {
 	digest := good.SHA256
 	for text, want := range map[string]string{
 		"tokens: [{name: a, sha256: " + digest + ", models: [x], actions: [infer], expire: x}]": "expire",
-		"tokens: [{sha256: " + digest + ", models: [x], actions: [infer]}]":                      "name has 0 bytes",
-		"tokens: [{name: a b, sha256: " + digest + ", models: [x], actions: [infer]}]":           "without spaces",
-		"tokens: [{name: a, sha256: abc, models: [x], actions: [infer]}]":                        "sha256 has 3 characters",
-		"tokens: [{name: a, sha256: " + digest + ", actions: [infer]}]":                          "models is empty",
-		"tokens: [{name: a, sha256: " + digest + ", models: [x]}]":                               "actions is empty",
-		"tokens: [{name: a, sha256: " + digest + ", models: ['[x'], actions: [infer]}]":          `model "[x"`,
-		"tokens: [{name: a, sha256: " + digest + ", models: [x], actions: [root]}]":              "give infer, read or admin",
-		"tokens: []\n---\ntokens: []":                "more than one YAML document",
-		string(content(t, good, entry("a", "u"))):    `another with the name "a"`,
-		string(content(t, good, entry("b", "t"))):    `it has the sha256 of "a"`,
-		"tokens:\n# " + strings.Repeat("x", 1<<20):   "more than 1048576 bytes",
-		"tokens: [{name: a, expires: not a date}]\n": "not a date",
+		"tokens: [{sha256: " + digest + ", models: [x], actions: [infer]}]":                     "name has 0 bytes",
+		"tokens: [{name: a b, sha256: " + digest + ", models: [x], actions: [infer]}]":          "without spaces",
+		"tokens: [{name: a, sha256: abc, models: [x], actions: [infer]}]":                       "sha256 has 3 characters",
+		"tokens: [{name: a, sha256: " + digest + ", actions: [infer]}]":                         "models is empty",
+		"tokens: [{name: a, sha256: " + digest + ", models: [x]}]":                              "actions is empty",
+		"tokens: [{name: a, sha256: " + digest + ", models: ['[x'], actions: [infer]}]":         `model "[x"`,
+		"tokens: [{name: a, sha256: " + digest + ", models: [x], actions: [root]}]":             "give infer, read or admin",
+		"tokens: []\n---\ntokens: []":                                                           "more than one YAML document",
+		string(content(t, good, entry("a", "u"))):                                               `another with the name "a"`,
+		string(content(t, good, entry("b", "t"))):                                               `it has the sha256 of "a"`,
+		"tokens:\n# " + strings.Repeat("x", 1<<20):                                              "more than 1048576 bytes",
+		"tokens: [{name: a, expires: not a date}]\n":                                            "not a date",
 	} {
 		if _, err := tokenfile.Parse([]byte(text)); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%.80s: %v, want %s", text, err, want)
