@@ -15,7 +15,7 @@ import (
 	"github.com/tensorwire/tensorwire/internal/infer"
 	"github.com/tensorwire/tensorwire/internal/models/repository"
 	"github.com/tensorwire/tensorwire/internal/telemetry"
-	"github.com/tensorwire/tensorwire/internal/transport/auth"
+	"github.com/tensorwire/tensorwire/internal/transport/auth/permission"
 )
 
 // Repository is the part of a model repository that the service uses.
@@ -93,7 +93,7 @@ func (s *Service) ready(ctx context.Context, name, version string) (*infer.Model
 
 // lookup returns a version and its model, where the client of ctx may use it.
 func (s *Service) lookup(ctx context.Context, name, version string) (*infer.Model, *infer.Version, error) {
-	if err := auth.CheckModel(ctx, name); err != nil {
+	if err := permission.CheckModel(ctx, name); err != nil {
 		return nil, nil, err
 	}
 	return infer.Visible(ctx, s.models).Lookup(name, version)

@@ -8,7 +8,7 @@ import (
 	"github.com/tensorwire/tensorwire/gen/inference"
 	"github.com/tensorwire/tensorwire/internal/infer"
 	"github.com/tensorwire/tensorwire/internal/models/repository"
-	"github.com/tensorwire/tensorwire/internal/transport/auth"
+	"github.com/tensorwire/tensorwire/internal/transport/auth/permission"
 )
 
 // checkRepositoryName reports a request that names a repository: the only one has no
@@ -58,7 +58,7 @@ func (s *Service) load(ctx context.Context, m *inference.RepositoryModelLoadRequ
 	if m.GetModelName() == "" {
 		return infer.Invalidf("model_name is empty: name the model to load")
 	}
-	if err := auth.CheckModel(ctx, m.GetModelName()); err != nil {
+	if err := permission.CheckModel(ctx, m.GetModelName()); err != nil {
 		return err
 	}
 	override, err := overrideOf(m.GetParameters())
@@ -124,7 +124,7 @@ func (s *Service) unload(ctx context.Context, m *inference.RepositoryModelUnload
 	if m.GetModelName() == "" {
 		return infer.Invalidf("model_name is empty: name the model to unload")
 	}
-	if err := auth.CheckModel(ctx, m.GetModelName()); err != nil {
+	if err := permission.CheckModel(ctx, m.GetModelName()); err != nil {
 		return err
 	}
 	for name, parameter := range m.GetParameters() {

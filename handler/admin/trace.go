@@ -9,7 +9,7 @@ import (
 
 	"github.com/tensorwire/tensorwire/gen/inference"
 	"github.com/tensorwire/tensorwire/internal/infer"
-	"github.com/tensorwire/tensorwire/internal/transport/auth"
+	"github.com/tensorwire/tensorwire/internal/transport/auth/permission"
 )
 
 // traceSettings are Triton's trace settings with their values, which do not change: there is
@@ -30,7 +30,7 @@ func (s *Service) TraceSetting(ctx context.Context, m *inference.TraceSettingReq
 		if _, _, err := s.lookup(ctx, name, ""); err != nil {
 			return nil, s.failed(ctx, err)
 		}
-	} else if err := auth.CheckAllModels(ctx); err != nil {
+	} else if err := permission.CheckAllModels(ctx); err != nil {
 		return nil, s.failed(ctx, err)
 	}
 	for _, name := range slices.Sorted(maps.Keys(m.GetSettings())) {

@@ -20,7 +20,7 @@ import (
 	"github.com/tensorwire/tensorwire/internal/telemetry"
 	"github.com/tensorwire/tensorwire/internal/transport/admission"
 	"github.com/tensorwire/tensorwire/internal/transport/admission/overload"
-	"github.com/tensorwire/tensorwire/internal/transport/auth"
+	"github.com/tensorwire/tensorwire/internal/transport/auth/permission"
 )
 
 // codes maps errors to codes, in order: the first match counts. Their texts are written
@@ -30,8 +30,8 @@ var codes = []struct {
 	target error
 	code   connect.Code
 }{
-	{auth.ErrUnauthenticated, connect.CodeUnauthenticated},
-	{auth.ErrForbidden, connect.CodePermissionDenied},
+	{permission.ErrUnauthenticated, connect.CodeUnauthenticated},
+	{permission.ErrForbidden, connect.CodePermissionDenied},
 	{infer.ErrInvalid, connect.CodeInvalidArgument},
 	{imageinput.ErrInvalid, connect.CodeInvalidArgument},
 	{engine.ErrBadInput, connect.CodeInvalidArgument},

@@ -14,7 +14,7 @@ import (
 	"github.com/tensorwire/tensorwire/handler/admin"
 	"github.com/tensorwire/tensorwire/internal/infer"
 	"github.com/tensorwire/tensorwire/internal/telemetry"
-	"github.com/tensorwire/tensorwire/internal/transport/auth"
+	"github.com/tensorwire/tensorwire/internal/transport/auth/permission"
 	"github.com/tensorwire/tensorwire/internal/transport/wire"
 )
 
@@ -91,40 +91,40 @@ func (h *Handler) addRoutes() {
 	both := func(f func(http.ResponseWriter, *http.Request) error) methods {
 		return methods{http.MethodGet: f, http.MethodPost: f}
 	}
-	h.route(root, auth.Read, get(h.serverMetadata))
-	h.route("/v2/health/live", auth.Open, get(h.serverLive))
-	h.route("/v2/health/ready", auth.Open, get(h.serverReady))
-	h.route("/v2/models/stats", auth.Read, get(h.modelStatistics))
+	h.route(root, permission.Read, get(h.serverMetadata))
+	h.route("/v2/health/live", permission.Open, get(h.serverLive))
+	h.route("/v2/health/ready", permission.Open, get(h.serverReady))
+	h.route("/v2/models/stats", permission.Read, get(h.modelStatistics))
 	for _, model := range []string{"/v2/models/{model}", "/v2/models/{model}/versions/{version}"} {
-		h.route(model, auth.Read, get(h.modelMetadata))
-		h.route(model+"/ready", auth.Read, get(h.modelReady))
-		h.route(model+"/config", auth.Read, get(h.modelConfig))
-		h.route(model+"/stats", auth.Read, get(h.modelStatistics))
-		h.route(model+"/infer", auth.Infer, post(h.infer))
+		h.route(model, permission.Read, get(h.modelMetadata))
+		h.route(model+"/ready", permission.Read, get(h.modelReady))
+		h.route(model+"/config", permission.Read, get(h.modelConfig))
+		h.route(model+"/stats", permission.Read, get(h.modelStatistics))
+		h.route(model+"/infer", permission.Infer, post(h.infer))
 	}
 	for _, repository := range []string{"/v2/repository", "/v2/repository/{repository}"} {
-		h.route(repository+"/index", auth.Read, post(h.repositoryIndex))
-		h.route(repository+"/models/{model}/load", auth.Admin, post(h.repositoryLoad))
-		h.route(repository+"/models/{model}/unload", auth.Admin, post(h.repositoryUnload))
+		h.route(repository+"/index", permission.Read, post(h.repositoryIndex))
+		h.route(repository+"/models/{model}/load", permission.Admin, post(h.repositoryLoad))
+		h.route(repository+"/models/{model}/unload", permission.Admin, post(h.repositoryUnload))
 	}
-	h.route("/v2/logging", auth.Admin, both(h.logSettings))
-	h.route("/v2/trace/setting", auth.Admin, both(h.traceSetting))
-	h.route("/v2/models/{model}/trace/setting", auth.Admin, both(h.traceSetting))
+	h.route("/v2/logging", permission.Admin, both(h.logSettings))
+	h.route("/v2/trace/setting", permission.Admin, both(h.traceSetting))
+	h.route("/v2/models/{model}/trace/setting", permission.Admin, both(h.traceSetting))
 	for _, region := range []string{"", "/region/{region}"} {
-		h.route("/v2/systemsharedmemory"+region+"/status", auth.Admin, get(h.sharedMemoryStatus))
-		h.route("/v2/systemsharedmemory"+region+"/register", auth.Admin, post(h.sharedMemoryRegister))
-		h.route("/v2/systemsharedmemory"+region+"/unregister", auth.Admin, post(h.sharedMemoryUnregister))
-		h.route("/v2/cudasharedmemory"+region+"/status", auth.Admin, get(h.cudaMemoryStatus))
-		h.route("/v2/cudasharedmemory"+region+"/register", auth.Admin, post(h.cudaMemoryRegister))
-		h.route("/v2/cudasharedmemory"+region+"/unregister", auth.Admin, post(h.cudaMemoryUnregister))
+		h.route("/v2/systemsharedmemory"+region+"/status", permission.Admin, get(h.sharedMemoryStatus))
+		h.route("/v2/systemsharedmemory"+region+"/register", permission.Admin, post(h.sharedMemoryRegister))
+		h.route("/v2/systemsharedmemory"+region+"/unregister", permission.Admin, post(h.sharedMemoryUnregister))
+		h.route("/v2/cudasharedmemory"+region+"/status", permission.Admin, get(h.cudaMemoryStatus))
+		h.route("/v2/cudasharedmemory"+region+"/register", permission.Admin, post(h.cudaMemoryRegister))
+		h.route("/v2/cudasharedmemory"+region+"/unregister", permission.Admin, post(h.cudaMemoryUnregister))
 	}
-	h.needs.HandleFunc("/", needHandler(auth.Read)) // it reveals no more than the API's paths
+	h.needs.HandleFunc("/", needHandler(permission.Read)) // it reveals no more than the API's paths
 	h.mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) { h.fail(w, r, noPath(r.URL.EscapedPath())) })
 }
 
 // route adds a path, which needs an action. It answers a method that the path does not have in the protocol's
 // form, unlike the mux.
-func (h *Handler) route(pattern string, action auth.Action, handlers methods) {
+func (h *Handler) route(pattern string, action permission.Action, handlers methods) {
 	h.needs.HandleFunc(pattern, needHandler(action))
 	if get := handlers[http.MethodGet]; get != nil {
 		handlers[http.MethodHead] = get

@@ -3,14 +3,14 @@ package oiprest
 import (
 	"net/http"
 
-	"github.com/tensorwire/tensorwire/internal/transport/auth"
+	"github.com/tensorwire/tensorwire/internal/transport/auth/permission"
 )
 
 // Need returns the permission that a request needs, by its path.
-func (h *Handler) Need(r *http.Request) auth.Need {
+func (h *Handler) Need(r *http.Request) permission.Need {
 	inner, ok := routed(r)
 	if !ok {
-		return auth.Need{Action: auth.Read}
+		return permission.Need{Action: permission.Read}
 	}
 	w := &needWriter{}
 	h.needs.ServeHTTP(w, inner)
@@ -20,17 +20,17 @@ func (h *Handler) Need(r *http.Request) auth.Need {
 // needWriter is the response of a mux whose handlers write needs. Without a handler, as for a
 // redirect, the need is the zero value.
 type needWriter struct {
-	need   auth.Need
+	need   permission.Need
 	header http.Header
 }
 
 // needHandler returns the handler of a route that needs an action. Requests of the server itself,
 // which name no model, need all of them.
-func needHandler(action auth.Action) http.HandlerFunc {
+func needHandler(action permission.Action) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		if answer, ok := w.(*needWriter); ok {
 			model := r.PathValue("model")
-			answer.need = auth.Need{Action: action, Model: model, AllModels: action == auth.Admin && model == ""}
+			answer.need = permission.Need{Action: action, Model: model, AllModels: action == permission.Admin && model == ""}
 		}
 	}
 }

@@ -12,7 +12,7 @@ import (
 	"connectrpc.com/connect/v2/connecthttp"
 
 	"github.com/tensorwire/tensorwire/internal/infer"
-	"github.com/tensorwire/tensorwire/internal/transport/auth"
+	"github.com/tensorwire/tensorwire/internal/transport/auth/permission"
 	"github.com/tensorwire/tensorwire/internal/transport/wire"
 )
 
@@ -47,7 +47,7 @@ func (e etags) check(ctx context.Context, snapshot *infer.Snapshot) error {
 
 // hashClient returns a hash of the permissions of the client, which sees its models only; 0 for none.
 func hashClient(ctx context.Context) uint64 {
-	client := auth.ClientOf(ctx)
+	client := permission.ClientOf(ctx)
 	if client == nil {
 		return 0
 	}

@@ -13,7 +13,7 @@ import (
 	"github.com/tensorwire/tensorwire/internal/imageinput"
 	"github.com/tensorwire/tensorwire/internal/infer"
 	"github.com/tensorwire/tensorwire/internal/models/repository"
-	"github.com/tensorwire/tensorwire/internal/transport/auth"
+	"github.com/tensorwire/tensorwire/internal/transport/auth/permission"
 )
 
 // ListModels implements [modelservingconnect.PredictorHandler].
@@ -32,7 +32,7 @@ func (s *Service) ListModels(ctx context.Context, _ *modelserving.ListModelsRequ
 // GetModel implements [modelservingconnect.PredictorHandler].
 func (s *Service) GetModel(ctx context.Context, req *modelserving.GetModelRequest) (*modelserving.GetModelResponse, error) {
 	snapshot := s.runner.Snapshot(ctx)
-	if err := auth.CheckModel(ctx, req.GetModelName()); err != nil {
+	if err := permission.CheckModel(ctx, req.GetModelName()); err != nil {
 		return nil, apierr.RPC(ctx, s.options.Logger, err)
 	}
 	model, version, err := snapshot.Lookup(req.GetModelName(), req.GetModelVersion())

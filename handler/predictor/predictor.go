@@ -9,7 +9,7 @@ import (
 	"github.com/tensorwire/tensorwire/handler"
 	"github.com/tensorwire/tensorwire/handler/apierr"
 	"github.com/tensorwire/tensorwire/internal/infer"
-	"github.com/tensorwire/tensorwire/internal/transport/auth"
+	"github.com/tensorwire/tensorwire/internal/transport/auth/permission"
 )
 
 var _ modelservingconnect.PredictorHandler = (*Service)(nil)
@@ -51,7 +51,7 @@ func (s *Service) answer(ctx context.Context, r *request) (*modelserving.Inferen
 
 // run validates a request and runs it. Its error names fields as the message does.
 func (s *Service) run(ctx context.Context, r *request) (*infer.Result, error) {
-	if err := auth.CheckModel(ctx, r.Model); err != nil {
+	if err := permission.CheckModel(ctx, r.Model); err != nil {
 		return nil, err
 	}
 	if err := r.validate(); err != nil {

@@ -4,6 +4,7 @@ import (
 	"github.com/tensorwire/tensorwire/internal/config"
 	"github.com/tensorwire/tensorwire/internal/transport/auth"
 	"github.com/tensorwire/tensorwire/internal/transport/auth/limit"
+	"github.com/tensorwire/tensorwire/internal/transport/auth/permission"
 	"github.com/tensorwire/tensorwire/internal/transport/auth/tokenfile"
 	"github.com/tensorwire/tensorwire/internal/transport/server"
 	"github.com/tensorwire/tensorwire/internal/transport/wire"
@@ -11,19 +12,19 @@ import (
 
 // The needs of requests that name their model in a message, or none.
 var (
-	needNothing = auth.Need{Action: auth.Open}
-	needClient  = auth.Need{Action: auth.Known}
-	needInfer   = auth.Need{Action: auth.Infer}
-	needRead    = auth.Need{Action: auth.Read}
-	needAdmin   = auth.Need{Action: auth.Admin}
+	needNothing = permission.Need{Action: permission.Open}
+	needClient  = permission.Need{Action: permission.Known}
+	needInfer   = permission.Need{Action: permission.Infer}
+	needRead    = permission.Need{Action: permission.Read}
+	needAdmin   = permission.Need{Action: permission.Admin}
 	// needServer is for what shows or changes something of all models.
-	needServer  = auth.Need{Action: auth.Admin, AllModels: true}
-	needMetrics = auth.Need{Action: auth.Read, AllModels: true}
+	needServer  = permission.Need{Action: permission.Admin, AllModels: true}
+	needMetrics = permission.Need{Action: permission.Read, AllModels: true}
 )
 
 // services are the needs of the procedures of each service. A procedure without a need takes the
 // action admin.
-var services = map[string]map[string]auth.Need{
+var services = map[string]map[string]permission.Need{
 	"modelserving.Predictor": {
 		"Predict": needInfer, "FastPredict": needInfer, "StreamPredict": needInfer,
 		"ListModels": needRead, "GetModel": needRead,
@@ -46,7 +47,7 @@ var services = map[string]map[string]auth.Need{
 
 // classify sets the needs of the routes of RPCs.
 func classify(routes []server.Route) []server.Route {
-	needs := map[string]auth.Need{}
+	needs := map[string]permission.Need{}
 	for service, procedures := range services {
 		needs["/"+service+"/"] = needNothing // answers that it does not have a procedure
 		for procedure, need := range procedures {

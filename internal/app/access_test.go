@@ -21,7 +21,7 @@ import (
 	"github.com/tensorwire/tensorwire/internal/config"
 	"github.com/tensorwire/tensorwire/internal/engine/onnx/onnxtest"
 	"github.com/tensorwire/tensorwire/internal/models/repository"
-	"github.com/tensorwire/tensorwire/internal/transport/auth"
+	"github.com/tensorwire/tensorwire/internal/transport/auth/permission"
 	"github.com/tensorwire/tensorwire/internal/transport/auth/tokenfile"
 )
 
@@ -200,12 +200,12 @@ func envelope(message string) string {
 
 // row is a route with its calls, by protocol.
 type row struct {
-	need  auth.Need
+	need  permission.Need
 	calls map[string]call
 }
 
 // restRoutes are the paths of REST with their needs.
-var restRoutes = map[string]auth.Need{
+var restRoutes = map[string]permission.Need{
 	"GET /v2":              needRead,
 	"GET /v2/":             needRead,
 	"GET /v2/health/live":  needNothing,
@@ -238,7 +238,7 @@ func (f *fixture) matrix(t *testing.T) map[string]row {
 				t.Errorf("%s has no needs", route.Prefix)
 			}
 			continue
-		case need.Action == auth.Unclassified:
+		case need.Action == permission.Unclassified:
 			t.Errorf("%s has no need: add it to services, or set Route.Need", route.Pattern)
 			continue
 		case route.Pattern == "/":
@@ -274,14 +274,14 @@ func (f *fixture) matrix(t *testing.T) map[string]row {
 }
 
 // lacking returns the name of the client that has all actions except one.
-func lacking(action auth.Action) string { return "lacks-" + action.String() }
+func lacking(action permission.Action) string { return "lacks-" + action.String() }
 
 // TestAccess sends each route, over each protocol and version of HTTP, no credential, one that is not
 // valid, those of clients that lack a permission, and one that has all.
 func TestAccess(t *testing.T) {
 	all := []string{"infer", "read", "admin"}
 	clients := []tokenfile.Entry{{Name: "all", Models: []string{"*"}, Actions: all}, {Name: "some-models", Models: []string{"a", "none"}, Actions: all}}
-	for _, action := range []auth.Action{auth.Infer, auth.Read, auth.Admin} {
+	for _, action := range []permission.Action{permission.Infer, permission.Read, permission.Admin} {
 		others := slices.DeleteFunc(slices.Clone(all), func(name string) bool { return name == action.String() })
 		clients = append(clients, tokenfile.Entry{Name: lacking(action), Models: []string{"*"}, Actions: others})
 	}
@@ -305,13 +305,13 @@ func TestAccess(t *testing.T) {
 	check(t, client, f.debug, call{method: http.MethodGet, path: "/debug/workers"}, needServer, "profiles")
 }
 
-func check(t *testing.T, client *http.Client, url string, c call, need auth.Need, name string) {
+func check(t *testing.T, client *http.Client, url string, c call, need permission.Need, name string) {
 	t.Helper()
 	want := map[string]string{"": "unauthenticated", "tw_unknown": "unauthenticated", "all": "", "some-models": ""}
 	switch need.Action {
-	case auth.Open:
+	case permission.Open:
 		want = map[string]string{"": "", "tw_unknown": "", "all": ""}
-	case auth.Infer, auth.Read, auth.Admin:
+	case permission.Infer, permission.Read, permission.Admin:
 		want[lacking(need.Action)] = "permission_denied"
 	}
 	if need.AllModels {

@@ -4,7 +4,7 @@ import (
 	"context"
 
 	"github.com/tensorwire/tensorwire/internal/models/repository"
-	"github.com/tensorwire/tensorwire/internal/transport/auth"
+	"github.com/tensorwire/tensorwire/internal/transport/auth/permission"
 )
 
 // The repository's types, of versions that Compile has compiled.
@@ -34,7 +34,7 @@ type Models interface {
 
 // Visible returns the present state of models, with those that the client of ctx may use.
 func Visible(ctx context.Context, models interface{ Snapshot() *Snapshot }) *Snapshot {
-	client, snapshot := auth.ClientOf(ctx), models.Snapshot()
+	client, snapshot := permission.ClientOf(ctx), models.Snapshot()
 	if client == nil || client.AllModels() {
 		return snapshot
 	}

@@ -12,7 +12,7 @@ import (
 	"github.com/tensorwire/tensorwire/internal/imageinput"
 	"github.com/tensorwire/tensorwire/internal/sched/scheduler"
 	"github.com/tensorwire/tensorwire/internal/telemetry"
-	"github.com/tensorwire/tensorwire/internal/transport/auth"
+	"github.com/tensorwire/tensorwire/internal/transport/auth/permission"
 )
 
 // Options tune a Runner. The zero value has the defaults.
@@ -55,7 +55,7 @@ func NewRunner(models Models, options Options) *Runner {
 // Lease leases a version for one request, which RunLeased runs, where the client of ctx may use
 // the model. The caller releases it.
 func (r *Runner) Lease(ctx context.Context, model, version string) (*Lease, error) {
-	if err := auth.CheckModel(ctx, model); err != nil {
+	if err := permission.CheckModel(ctx, model); err != nil {
 		return nil, err
 	}
 	lease, err := r.models.Acquire(model, version)
@@ -63,7 +63,7 @@ func (r *Runner) Lease(ctx context.Context, model, version string) (*Lease, erro
 		return nil, r.visibleError(ctx, model, version, err)
 	}
 	if model == "" {
-		if err := auth.CheckModel(ctx, lease.Model); err != nil {
+		if err := permission.CheckModel(ctx, lease.Model); err != nil {
 			lease.Release()
 			return nil, err
 		}
@@ -73,7 +73,7 @@ func (r *Runner) Lease(ctx context.Context, model, version string) (*Lease, erro
 
 // visibleError returns the error of a lease for the client of ctx: texts list the models.
 func (r *Runner) visibleError(ctx context.Context, model, version string, err error) error {
-	if auth.ClientOf(ctx) == nil {
+	if permission.ClientOf(ctx) == nil {
 		return err
 	}
 	if _, _, visible := r.Snapshot(ctx).Lookup(model, version); visible != nil {

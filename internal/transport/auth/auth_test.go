@@ -8,9 +8,9 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/tensorwire/tensorwire/internal/transport/auth"
+	"github.com/tensorwire/tensorwire/internal/transport/auth/permission"
 )
 
 func request(remote string, header ...string) *http.Request {
@@ -28,7 +28,7 @@ const (
 )
 
 func TestAdminAccessWithoutCredentials(t *testing.T) {
-	admin, unclassified := auth.Need{Action: auth.Admin}, auth.Need{}
+	admin, unclassified := permission.Need{Action: permission.Admin}, permission.Need{}
 	unix := request("@")
 	unix = unix.WithContext(context.WithValue(unix.Context(), http.LocalAddrContextKey, &net.UnixAddr{Name: "/run/s", Net: "unix"}))
 	for name, c := range map[string]struct {
@@ -50,68 +50,19 @@ func TestAdminAccessWithoutCredentials(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			policy := &auth.Policy{Admin: c.access}
-			for _, need := range []auth.Need{admin, unclassified} {
+			for _, need := range []permission.Need{admin, unclassified} {
 				_, err := policy.Authorize(c.r, need)
-				if (err == nil) != c.ok || err != nil && !errors.Is(err, auth.ErrForbidden) {
+				if (err == nil) != c.ok || err != nil && !errors.Is(err, permission.ErrForbidden) {
 					t.Errorf("%v: %v", need.Action, err)
 				}
 				if err != nil && !strings.Contains(err.Error(), "auth-tokens") {
 					t.Errorf("the text does not say what to do: %v", err)
 				}
 			}
-			if _, err := policy.Authorize(c.r, auth.Need{Action: auth.Infer}); err != nil {
+			if _, err := policy.Authorize(c.r, permission.Need{Action: permission.Infer}); err != nil {
 				t.Errorf("inference needs no credential: %v", err)
 			}
 		})
-	}
-}
-
-func TestClientsHaveTheirPermissionsOnly(t *testing.T) {
-	client := &auth.Client{Name: "c", Actions: []auth.Action{auth.Infer, auth.Read}, Models: []string{"a-*", "b"}}
-	for _, c := range []struct {
-		need auth.Need
-		ok   bool
-	}{
-		{auth.Need{Action: auth.Open}, true},
-		{auth.Need{Action: auth.Known}, true},
-		{auth.Need{Action: auth.Infer}, true},
-		{auth.Need{Action: auth.Infer, Model: "a-x"}, true},
-		{auth.Need{Action: auth.Infer, Model: "b"}, true},
-		{auth.Need{Action: auth.Infer, Model: "bb"}, false},
-		{auth.Need{Action: auth.Infer, Model: "A-x"}, false},
-		{auth.Need{Action: auth.Read, AllModels: true}, false},
-		{auth.Need{Action: auth.Admin}, false},
-		{auth.Need{}, false},
-	} {
-		if err := client.Permits(c.need); (err == nil) != c.ok || err != nil && !errors.Is(err, auth.ErrForbidden) {
-			t.Errorf("%+v: %v", c.need, err)
-		}
-	}
-}
-
-// A stream outlasts the check of its header.
-func TestCheckModelFollowsTheClient(t *testing.T) {
-	client := &auth.Client{Name: "c", Models: []string{"a"}, Expires: time.Now().Add(time.Hour)}
-	ctx, grant := auth.With(t.Context(), client)
-	if err := auth.CheckModel(ctx, "a"); err != nil || grant.Model() != "a" {
-		t.Errorf("%v, model %q", err, grant.Model())
-	}
-	if err := auth.CheckModel(ctx, "b"); !errors.Is(err, auth.ErrForbidden) {
-		t.Error(err)
-	}
-	if err := auth.CheckAllModels(ctx); !errors.Is(err, auth.ErrForbidden) {
-		t.Error(err)
-	}
-	client.Revoke()
-	if err := auth.CheckModel(ctx, "a"); !errors.Is(err, auth.ErrUnauthenticated) {
-		t.Error(err)
-	}
-	expired, _ := auth.With(t.Context(), &auth.Client{Models: []string{"*"}, Expires: time.Now()})
-	if err := auth.CheckModel(expired, "a"); !errors.Is(err, auth.ErrUnauthenticated) {
-		t.Error(err)
-	}
-	if err := auth.CheckModel(t.Context(), "a"); err != nil {
-		t.Errorf("without authentication: %v", err)
 	}
 }
 

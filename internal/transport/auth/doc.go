@@ -1,7 +1,6 @@
-// Package auth decides who a client is and what it may do.
+// Package auth authenticates the requests of clients and decides which are allowed.
 //
-// Each route has a [Need]: the action, and the model where the path names it. A [Policy]
-// authenticates the header of a request, and compares the client's permissions with the need, before
-// the body is read. Where a message names the model, handlers call [CheckModel] as soon as they know
-// the name. Package server has the middleware; package tokenfile has the clients of a file.
+// A [Policy] authenticates the header of a request, and compares the permissions of its client with
+// what the route needs, before the body is read. Package server has the middleware, package permission
+// what clients may do, and package tokenfile the clients of a file.
 package auth

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/tensorwire/tensorwire/internal/transport/auth/permission"
 	"github.com/tensorwire/tensorwire/internal/transport/wire"
 )
 
@@ -20,8 +21,8 @@ type identity struct {
 // models, and expires in RFC 3339, if it does. Without authentication the name is empty, and all
 // clients may infer and read. It is an [http.HandlerFunc].
 func ServeIdentity(w http.ResponseWriter, r *http.Request) {
-	answer := identity{Actions: []string{Infer.String(), Read.String()}, Models: []string{"*"}}
-	if client := ClientOf(r.Context()); client != nil {
+	answer := identity{Actions: []string{permission.Infer.String(), permission.Read.String()}, Models: []string{"*"}}
+	if client := permission.ClientOf(r.Context()); client != nil {
 		answer = identity{Name: client.Name, Models: client.Models}
 		for _, action := range client.Actions {
 			answer.Actions = append(answer.Actions, action.String())

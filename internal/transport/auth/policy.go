@@ -6,6 +6,8 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+
+	"github.com/tensorwire/tensorwire/internal/transport/auth/permission"
 )
 
 // AdminAccess says which requests without a credential may administer.
@@ -35,9 +37,9 @@ func ParseAdminAccess(text string) (AdminAccess, error) {
 
 // Authenticator returns the client of a request by its header. It does not read the body. The
 // client is nil where the request has no credential that the Authenticator knows, and the error
-// is an [ErrUnauthenticated] where it has one that is not valid. It is safe for concurrent use. The
+// is an [permission.ErrUnauthenticated] where it has one that is not valid. It is safe for concurrent use. The
 // form is that of connectrpc.com/authn.
-type Authenticator func(ctx context.Context, r *http.Request) (*Client, error)
+type Authenticator func(ctx context.Context, r *http.Request) (*permission.Client, error)
 
 // Policy decides which requests are allowed. It does not change, and is safe for concurrent use.
 type Policy struct {
@@ -49,10 +51,10 @@ type Policy struct {
 }
 
 // Authorize returns the client of a request that is allowed; nil for one without a client. Else
-// the error is an [ErrUnauthenticated] or an [ErrForbidden]; the latter with the client, if it is
+// the error is an [permission.ErrUnauthenticated] or an [permission.ErrForbidden]; the latter with the client, if it is
 // known. Of a request that needs nothing, the credential is not read.
-func (p *Policy) Authorize(r *http.Request, need Need) (*Client, error) {
-	if need.Action == Open {
+func (p *Policy) Authorize(r *http.Request, need permission.Need) (*permission.Client, error) {
+	if need.Action == permission.Open {
 		return nil, nil //nolint:nilnil // it needs no client
 	}
 	if p.Authenticate != nil {
@@ -64,12 +66,12 @@ func (p *Policy) Authorize(r *http.Request, need Need) (*Client, error) {
 			return client, client.Permits(need)
 		}
 	}
-	admin := need.Action == Admin || need.Action == Unclassified
+	admin := need.Action == permission.Admin || need.Action == permission.Unclassified
 	switch {
 	case admin && (p.Admin == AdminAll || p.Admin == AdminLoopback && isLocal(r)):
 		return nil, nil //nolint:nilnil // it needs no client
 	case p.Authenticate != nil:
-		return nil, ErrUnauthenticated
+		return nil, permission.ErrUnauthenticated
 	case !admin:
 		return nil, nil //nolint:nilnil // it needs no client
 	case p.Admin == AdminToken:

@@ -14,6 +14,7 @@ import (
 	"github.com/tensorwire/tensorwire/internal/transport/admission/overload"
 	"github.com/tensorwire/tensorwire/internal/transport/auth"
 	"github.com/tensorwire/tensorwire/internal/transport/auth/limit"
+	"github.com/tensorwire/tensorwire/internal/transport/auth/permission"
 	"github.com/tensorwire/tensorwire/internal/transport/wire"
 	"github.com/tensorwire/tensorwire/internal/transport/wire/envelope"
 )
@@ -54,13 +55,13 @@ func (a *authorizer) serve(w http.ResponseWriter, r *http.Request, next http.Han
 	}
 	need := a.routes.need(r)
 	client, err := a.policy.Authorize(r, need)
-	if err == nil && need.Action != auth.Open {
+	if err == nil && need.Action != permission.Open {
 		var release func()
 		if release, err = a.limits.Admit(limitKey(client, r), need.Stream); err == nil {
 			defer release()
 		}
 	}
-	admin := need.Action == auth.Admin || need.Action == auth.Unclassified
+	admin := need.Action == permission.Admin || need.Action == permission.Unclassified
 	switch {
 	case err != nil:
 		a.refuse(w, r, err)
@@ -70,7 +71,7 @@ func (a *authorizer) serve(w http.ResponseWriter, r *http.Request, next http.Han
 	case admin:
 		a.serveAdmin(w, r, client, need, next)
 	case client != nil:
-		ctx, _ := auth.With(r.Context(), client)
+		ctx, _ := permission.With(r.Context(), client)
 		next.ServeHTTP(w, r.WithContext(ctx))
 	default:
 		next.ServeHTTP(w, r)
@@ -78,10 +79,10 @@ func (a *authorizer) serve(w http.ResponseWriter, r *http.Request, next http.Han
 }
 
 // serveAdmin serves a request that administers, and logs it.
-func (a *authorizer) serveAdmin(w http.ResponseWriter, r *http.Request, client *auth.Client, need auth.Need, next http.Handler) {
+func (a *authorizer) serveAdmin(w http.ResponseWriter, r *http.Request, client *permission.Client, need permission.Need, next http.Handler) {
 	e, r := observe(w, r)
 	telemetry.KeepOutcome(r.Context()) //nolint:contextcheck // observe derives it from the request's
-	ctx, grant := auth.With(r.Context(), client)
+	ctx, grant := permission.With(r.Context(), client)
 	result := connect.CodeInternal.String() // unless next returns
 	defer func() {
 		a.audit(r, client, cmp.Or(grant.Model(), need.Model), result)
@@ -91,7 +92,7 @@ func (a *authorizer) serveAdmin(w http.ResponseWriter, r *http.Request, client *
 }
 
 // audit logs a request that administers.
-func (a *authorizer) audit(r *http.Request, client *auth.Client, model, result string) {
+func (a *authorizer) audit(r *http.Request, client *permission.Client, model, result string) {
 	name := ""
 	if client != nil {
 		name = client.Name
@@ -108,14 +109,14 @@ func (a *authorizer) refuse(w http.ResponseWriter, r *http.Request, err error) {
 		set = func(name, value string) { w.Header()[http.TrailerPrefix+name] = []string{value} }
 	}
 	switch {
-	case errors.Is(err, auth.ErrUnauthenticated):
+	case errors.Is(err, permission.ErrUnauthenticated):
 		text := challenge
 		if _, present, _ := auth.Bearer(r.Header); present {
 			text = challengeInvalid
 		}
 		w.Header().Set(headerChallenge, text) // never a trailer (RFC 9110, section 6.5.1)
 		a.refuser.write(w, r, http.StatusUnauthorized, connect.NewError(connect.CodeUnauthenticated, err.Error()))
-	case errors.Is(err, auth.ErrForbidden):
+	case errors.Is(err, permission.ErrForbidden):
 		a.refuser.write(w, r, http.StatusForbidden, connect.NewError(connect.CodePermissionDenied, err.Error()))
 	default:
 		wait, _ := overload.RetryAfter(err)
@@ -130,16 +131,16 @@ func (a *authorizer) refuse(w http.ResponseWriter, r *http.Request, err error) {
 // codeOf returns the name of the code that a refusal has.
 func codeOf(err error) string {
 	switch {
-	case errors.Is(err, auth.ErrUnauthenticated):
+	case errors.Is(err, permission.ErrUnauthenticated):
 		return connect.CodeUnauthenticated.String()
-	case errors.Is(err, auth.ErrForbidden):
+	case errors.Is(err, permission.ErrForbidden):
 		return connect.CodePermissionDenied.String()
 	}
 	return connect.CodeUnavailable.String()
 }
 
 // limitKey returns the key by which a client's requests are counted: its name, else its address.
-func limitKey(client *auth.Client, r *http.Request) string {
+func limitKey(client *permission.Client, r *http.Request) string {
 	if client != nil {
 		return "client " + client.Name
 	}

@@ -5,7 +5,7 @@ import (
 	"strings"
 
 	"github.com/tensorwire/tensorwire/internal/telemetry"
-	"github.com/tensorwire/tensorwire/internal/transport/auth"
+	"github.com/tensorwire/tensorwire/internal/transport/auth/permission"
 )
 
 // Route is one entry of an endpoint's routes: a Pattern or a Prefix, with its handler.
@@ -25,12 +25,12 @@ type Route struct {
 	Quiet bool
 	// Need is the permission that requests need, for [Authorize]. NeedOf, if it is not nil,
 	// returns it for a request, whose body it does not read.
-	Need   auth.Need
-	NeedOf func(*http.Request) auth.Need
+	Need   permission.Need
+	NeedOf func(*http.Request) permission.Need
 }
 
 // need returns the permission that a request needs.
-func (r *Route) need(req *http.Request) auth.Need {
+func (r *Route) need(req *http.Request) permission.Need {
 	if r.NeedOf != nil {
 		return r.NeedOf(req)
 	}
@@ -43,7 +43,7 @@ func (r *Route) need(req *http.Request) auth.Need {
 func newRouter(routes []Route) *router {
 	r := &router{mux: http.NewServeMux(), patterns: map[string]*Route{}}
 	// Of paths that nothing serves, the response reveals nothing.
-	fallback := Route{Pattern: "/", Handler: http.NotFoundHandler(), Need: auth.Need{Action: auth.Open}}
+	fallback := Route{Pattern: "/", Handler: http.NotFoundHandler(), Need: permission.Need{Action: permission.Open}}
 	for i := range routes {
 		route := routes[i]
 		switch {
@@ -106,16 +106,16 @@ func (r *router) prefix(req *http.Request) *prefix {
 
 // need returns the permission of the route that serves a request. A request that the mux answers
 // by itself, with a redirect or an error, has that of the route that it finds, or none.
-func (r *router) need(req *http.Request) auth.Need {
+func (r *router) need(req *http.Request) permission.Need {
 	if p := r.prefix(req); p != nil {
 		return p.route.need(req)
 	}
 	_, pattern := r.mux.Handler(req)
 	if pattern == "" {
-		return auth.Need{Action: auth.Open}
+		return permission.Need{Action: permission.Open}
 	}
 	if route := r.patterns[pattern]; route != nil {
 		return route.need(req)
 	}
-	return auth.Need{}
+	return permission.Need{}
 }

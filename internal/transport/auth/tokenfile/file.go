@@ -10,7 +10,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
-	"github.com/tensorwire/tensorwire/internal/transport/auth"
+	"github.com/tensorwire/tensorwire/internal/transport/auth/permission"
 )
 
 const (
@@ -70,7 +70,7 @@ func checkAll(entries []Entry) error {
 }
 
 // client returns the client of an entry.
-func (e *Entry) client() (*auth.Client, Digest, error) {
+func (e *Entry) client() (*permission.Client, Digest, error) {
 	if err := checkName(e.Name); err != nil {
 		return nil, Digest{}, err
 	}
@@ -78,7 +78,7 @@ func (e *Entry) client() (*auth.Client, Digest, error) {
 	if err != nil {
 		return nil, digest, err
 	}
-	client := &auth.Client{Name: e.Name, Models: e.Models, Expires: e.Expires}
+	client := &permission.Client{Name: e.Name, Models: e.Models, Expires: e.Expires}
 	if len(e.Models) == 0 {
 		return nil, digest, errors.New(`models is empty: give names, patterns, or "*" for all`)
 	}
@@ -86,12 +86,12 @@ func (e *Entry) client() (*auth.Client, Digest, error) {
 		return nil, digest, errors.New("actions is empty: give infer, read or admin")
 	}
 	for _, pattern := range e.Models {
-		if err := auth.CheckPattern(pattern); err != nil {
+		if err := permission.CheckPattern(pattern); err != nil {
 			return nil, digest, err
 		}
 	}
 	for _, name := range e.Actions {
-		action, err := auth.ParseAction(name)
+		action, err := permission.ParseAction(name)
 		if err != nil {
 			return nil, digest, err
 		}

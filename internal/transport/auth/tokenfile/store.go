@@ -13,6 +13,7 @@ import (
 
 	"github.com/tensorwire/tensorwire/internal/base/setting"
 	"github.com/tensorwire/tensorwire/internal/transport/auth"
+	"github.com/tensorwire/tensorwire/internal/transport/auth/permission"
 )
 
 // interval is the time between two reads of the file. It is read, and not watched: names that are
@@ -32,7 +33,7 @@ type Store struct {
 // known is a client with its digest.
 type known struct {
 	digest Digest
-	client *auth.Client
+	client *permission.Client
 }
 
 // Open reads the file with a name. log gets the reloads and their errors.
@@ -117,14 +118,14 @@ func (s *Store) set(content []byte) error {
 	return nil
 }
 
-func same(a, b *auth.Client) bool {
+func same(a, b *permission.Client) bool {
 	return a.Name == b.Name && a.Expires.Equal(b.Expires) && reflect.DeepEqual(a.Actions, b.Actions) && reflect.DeepEqual(a.Models, b.Models)
 }
 
 // Authenticate is an [auth.Authenticator] of bearer tokens. The token is looked up by its digest,
 // of which a client cannot choose the bits: what the time of the lookup reveals of a digest reveals
 // nothing of a token.
-func (s *Store) Authenticate(_ context.Context, r *http.Request) (*auth.Client, error) {
+func (s *Store) Authenticate(_ context.Context, r *http.Request) (*permission.Client, error) {
 	token, present, ok := auth.Bearer(r.Header)
 	if !present {
 		return nil, nil //nolint:nilnil // the request has no credential
@@ -132,7 +133,7 @@ func (s *Store) Authenticate(_ context.Context, r *http.Request) (*auth.Client, 
 	digest := DigestOf(token)
 	k := (*s.clients.Load())[digest]
 	if !ok || k == nil || subtle.ConstantTimeCompare(digest[:], k.digest[:]) != 1 || !k.client.Valid() {
-		return nil, auth.ErrUnauthenticated
+		return nil, permission.ErrUnauthenticated
 	}
 	return k.client, nil
 }

@@ -14,7 +14,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/tensorwire/tensorwire/internal/transport/auth"
+	"github.com/tensorwire/tensorwire/internal/transport/auth/permission"
 	"github.com/tensorwire/tensorwire/internal/transport/auth/tokenfile"
 )
 
@@ -35,7 +35,7 @@ func content(t *testing.T, entries ...tokenfile.Entry) []byte {
 	return text
 }
 
-func authenticate(s *tokenfile.Store, field string) (*auth.Client, error) {
+func authenticate(s *tokenfile.Store, field string) (*permission.Client, error) {
 	r := httptest.NewRequest(http.MethodGet, "/", nil)
 	if field != "" {
 		r.Header.Set("Authorization", field)
@@ -86,7 +86,7 @@ func TestAuthenticate(t *testing.T) {
 		t.Errorf("no credential: %v, %v", c, err)
 	}
 	for _, field := range []string{"Bearer bad-token", "Bearer old-token", "Bearer", "Basic good-token", "Bearer good-token x", "good-token", "Bearer " + tokenfile.DigestOf("good-token").String()} {
-		if c, err := authenticate(s, field); c != nil || err != auth.ErrUnauthenticated { //nolint:errorlint // the very error, so that nothing differs
+		if c, err := authenticate(s, field); c != nil || err != permission.ErrUnauthenticated { //nolint:errorlint // the very error, so that nothing differs
 			t.Errorf("%s: %v, %v", field, c, err)
 		}
 	}
@@ -161,7 +161,7 @@ func TestReload(t *testing.T) {
 		if kept, err := authenticate(s, "Bearer a"); err != nil || kept != a || !a.Valid() {
 			t.Errorf("a client that has not changed: %v, %v", kept, err)
 		}
-		if _, err := authenticate(s, "Bearer b"); !errors.Is(err, auth.ErrUnauthenticated) || b.Valid() {
+		if _, err := authenticate(s, "Bearer b"); !errors.Is(err, permission.ErrUnauthenticated) || b.Valid() {
 			t.Errorf("a removed client: %v, valid %v", err, b.Valid())
 		}
 		if _, err := authenticate(s, "Bearer c"); err != nil {

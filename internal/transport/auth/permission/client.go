@@ -1,4 +1,4 @@
-package auth
+package permission
 
 import (
 	"fmt"
@@ -60,7 +60,7 @@ func (c *Client) Permits(need Need) error {
 		return nil
 	case need.Action == Unclassified && !slices.Contains(c.Actions, Admin),
 		need.Action != Unclassified && !slices.Contains(c.Actions, need.Action):
-		return forbidden("client %q does not have %s", c.Name, need.text())
+		return Forbidden("client %q does not have %s", c.Name, need.text())
 	case need.AllModels && !c.AllModels():
 		return forbidServer(c)
 	case need.Model != "" && !c.AllowsModel(need.Model):
