@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -177,9 +178,7 @@ func do(t *testing.T, client *http.Client, url string, c call, token string, hea
 		n += more
 	}
 	a := answer{text: string(content[:n]), header: res.Header.Clone()}
-	for name, values := range res.Trailer {
-		a.header[name] = values
-	}
+	maps.Copy(a.header, res.Trailer)
 	a.text += a.header.Get("Grpc-Message")
 	status := a.header.Get("Grpc-Status")
 	switch {

@@ -81,7 +81,7 @@ func (a *authorizer) serve(w http.ResponseWriter, r *http.Request, next http.Han
 // serveAdmin serves a request that administers, and logs it.
 func (a *authorizer) serveAdmin(w http.ResponseWriter, r *http.Request, client *permission.Client, need permission.Need, next http.Handler) {
 	e, r := observe(w, r)
-	telemetry.KeepOutcome(r.Context()) //nolint:contextcheck // observe derives it from the request's
+	telemetry.KeepOutcome(r.Context())
 	ctx, grant := permission.With(r.Context(), client)
 	result := connect.CodeInternal.String() // unless next returns
 	defer func() {

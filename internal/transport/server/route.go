@@ -30,7 +30,7 @@ type Route struct {
 }
 
 // need returns the permission that a request needs.
-func (r *Route) need(req *http.Request) permission.Need {
+func (r Route) need(req *http.Request) permission.Need {
 	if r.NeedOf != nil {
 		return r.NeedOf(req)
 	}
