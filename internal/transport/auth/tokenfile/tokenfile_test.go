@@ -265,7 +265,7 @@ func TestAddKeepsTheFile(t *testing.T) {
 	}
 }
 
-func FuzzParse(f *testing.F) {
+func FuzzTokenFile(f *testing.F) {
 	f.Add("tokens: [{name: a, sha256: " + tokenfile.DigestOf("a").String() + ", models: [x], actions: [infer], expires: 2030-01-01T00:00:00Z}]")
 	f.Add("tokens:\n- name: a\n")
 	f.Add("a: &a [*a]")
