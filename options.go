@@ -47,8 +47,18 @@ type Options struct {
 	// clients need none. TLSClientAuth is "require" or "optional". Empty: "require"
 	// (--tls-client-ca, --tls-client-auth).
 	TLSClientCAFile, TLSClientAuth string
+	// AuthTokens is the YAML file with the tokens of clients, which `tensorwire token new` writes.
+	// Clients need one for all but probes and the page. Empty: no authentication (--auth-tokens).
+	AuthTokens string
+	// AdminAccess says which clients without a token may load models, change settings, use shared
+	// memory and take profiles: "loopback" (this machine, not through a proxy), "all" or "token"
+	// (none). Empty: "token" with AuthTokens, else "loopback" (--admin-access).
+	AdminAccess string
+	// ClientRate and ClientStreams bound the requests per second and the open streams of each
+	// client, by its token or else its address. 0: no limit (--client-rate, --client-streams).
+	ClientRate, ClientStreams int
 	// DebugListen is the address of the profiles of the server and its workers, and of the
-	// list of workers, such as "127.0.0.1:6060". It has no TLS and no authentication. Serve
+	// list of workers, such as "127.0.0.1:6060". It has no TLS, and AdminAccess says who may use it. Serve
 	// and ListenAndServe listen there. Empty: none (--debug-listen).
 	DebugListen string
 	// DebugHosts are names of the server that requests for profiles may have in Host;

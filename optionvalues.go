@@ -30,6 +30,7 @@ func (o *Options) config() *config.Config {
 	set(&c.TLSClientCA, o.TLSClientCAFile)
 	set(&c.TLSClientAuth, o.TLSClientAuth)
 	c.CORSOrigins, c.CORSHeaders, c.CORSCredentials = o.CORSOrigins, o.CORSHeaders, o.CORSCredentials
+	c.AuthTokens, c.AdminAccess, c.ClientRate, c.ClientStreams = o.AuthTokens, o.AdminAccess, o.ClientRate, o.ClientStreams
 	c.PublicOrigins, c.AllowedHosts, c.TrustedProxies = o.PublicOrigins, o.AllowedHosts, o.TrustedProxies
 	set(&c.DebugListen, o.DebugListen)
 	c.DebugHosts = o.DebugHosts

@@ -14,7 +14,7 @@ func TestUnknownCommandsAndFlags(t *testing.T) {
 		says string
 	}{
 		"command":            {[]string{"sevre"}, "no command \"sevre\": did you mean tensorwire serve?\nsee tensorwire --help\n"},
-		"no near command":    {[]string{"frobnicate"}, `no command "frobnicate": tensorwire has completion, models, serve, version`},
+		"no near command":    {[]string{"frobnicate"}, `no command "frobnicate": tensorwire has completion, models, serve, token, version`},
 		"command of models":  {[]string{"models", "pul"}, "did you mean tensorwire models pull?\nsee tensorwire models --help\n"},
 		"help topic":         {[]string{"help", "srve"}, "did you mean tensorwire serve?\nsee tensorwire --help\n"},
 		"shell":              {[]string{"completion", "fisch"}, "did you mean tensorwire completion fish?"},

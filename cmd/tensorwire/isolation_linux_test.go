@@ -309,7 +309,7 @@ func testDebug(t *testing.T, p *process, pid int) {
 func TestProfilesOfOthersAreWarnedOf(t *testing.T) {
 	dir := t.TempDir()
 	negatives(t, dir)
-	p := start(t, "--models", dir, "--isolation", "off", "--log-level", "info", "--debug-listen", "0.0.0.0:0")
+	p := start(t, "--models", dir, "--isolation", "off", "--log-level", "info", "--debug-listen", "0.0.0.0:0", "--admin-access", "all")
 	if !strings.Contains(p.out.String(), "reachable from other machines") {
 		t.Errorf("the log is %s", p.out)
 	}

@@ -31,7 +31,7 @@ func (p *program) rootCommand() *cobra.Command {
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return config.FlagError(cmd.Flags(), err) })
 	root.SetUsageFunc(printUsage)
 	root.SetHelpCommand(helpCommand())
-	root.AddCommand(p.serveCommand(), p.modelsCommand(), p.versionCommand(), workerCommand())
+	root.AddCommand(p.serveCommand(), p.modelsCommand(), p.tokenCommand(), p.versionCommand(), workerCommand())
 	root.InitDefaultCompletionCmd("completion")
 	completion := subcommand(root, "completion")
 	completion.Args, completion.RunE = cobra.ArbitraryArgs, noCommand

@@ -26,15 +26,10 @@ variables, which override the file.
 func (p *program) serveCommand() *cobra.Command {
 	settings := config.New()
 	cmd := &cobra.Command{
-		Use:   "serve [flags]",
-		Short: "Serve the models of a directory",
-		Long:  serveHelp,
-		Args: func(_ *cobra.Command, args []string) error {
-			if len(args) > 0 {
-				return config.Usagef("serve has no arguments, found %q", args[0])
-			}
-			return nil
-		},
+		Use:               "serve [flags]",
+		Short:             "Serve the models of a directory",
+		Long:              serveHelp,
+		Args:              noArguments("serve"),
 		ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			p.name = settings.Name

@@ -15,6 +15,7 @@ import (
 	"github.com/tensorwire/tensorwire/internal/infer"
 	"github.com/tensorwire/tensorwire/internal/models/repository"
 	"github.com/tensorwire/tensorwire/internal/telemetry"
+	"github.com/tensorwire/tensorwire/internal/transport/auth/permission"
 )
 
 // Repository is the part of a model repository that the service uses.
@@ -83,8 +84,8 @@ func (s *Service) failed(ctx context.Context, err error) *connect.Error {
 }
 
 // ready returns a version that is ready, and its model.
-func (s *Service) ready(name, version string) (*infer.Model, *infer.Version, error) {
-	model, v, err := s.models.Snapshot().Lookup(name, version)
+func (s *Service) ready(ctx context.Context, name, version string) (*infer.Model, *infer.Version, error) {
+	model, v, err := s.lookup(ctx, name, version)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -92,6 +93,14 @@ func (s *Service) ready(name, version string) (*infer.Model, *infer.Version, err
 		return nil, nil, notReady(v)
 	}
 	return model, v, nil
+}
+
+// lookup returns a version and its model, where the client of ctx may use it.
+func (s *Service) lookup(ctx context.Context, name, version string) (*infer.Model, *infer.Version, error) {
+	if err := permission.CheckModel(ctx, name); err != nil {
+		return nil, nil, err
+	}
+	return infer.Visible(ctx, s.models).Lookup(name, version)
 }
 
 // notReady returns the error of a version that is not ready.

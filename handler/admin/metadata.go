@@ -27,7 +27,7 @@ func (s *Service) NotReady() error { return s.readiness.Protocol() }
 // Triton answers, and neither is one that keeps failing; a version that is not a number
 // is an error.
 func (s *Service) ModelReady(ctx context.Context, m *inference.ModelReadyRequest) (*inference.ModelReadyResponse, error) {
-	_, version, err := s.models.Snapshot().Lookup(m.GetName(), m.GetVersion())
+	_, version, err := s.lookup(ctx, m.GetName(), m.GetVersion())
 	switch {
 	case errors.Is(err, repository.ErrNotFound), errors.Is(err, repository.ErrUnavailable):
 		return &inference.ModelReadyResponse{}, nil
@@ -56,7 +56,7 @@ func (s *Service) extensions() []string {
 
 // ModelMetadata implements the RPC.
 func (s *Service) ModelMetadata(ctx context.Context, m *inference.ModelMetadataRequest) (*inference.ModelMetadataResponse, error) {
-	model, version, err := s.ready(m.GetName(), m.GetVersion())
+	model, version, err := s.ready(ctx, m.GetName(), m.GetVersion())
 	if err != nil {
 		return nil, s.failed(ctx, err)
 	}
@@ -83,7 +83,7 @@ func tensorMetadata(specs []engine.TensorSpec) []*inference.ModelMetadataRespons
 
 // ModelConfig implements the RPC.
 func (s *Service) ModelConfig(ctx context.Context, m *inference.ModelConfigRequest) (*inference.ModelConfigResponse, error) {
-	_, version, err := s.ready(m.GetName(), m.GetVersion())
+	_, version, err := s.ready(ctx, m.GetName(), m.GetVersion())
 	if err != nil {
 		return nil, s.failed(ctx, err)
 	}

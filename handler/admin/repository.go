@@ -8,6 +8,7 @@ import (
 	"github.com/tensorwire/tensorwire/gen/inference"
 	"github.com/tensorwire/tensorwire/internal/infer"
 	"github.com/tensorwire/tensorwire/internal/models/repository"
+	"github.com/tensorwire/tensorwire/internal/transport/auth/permission"
 )
 
 // checkRepositoryName reports a request that names a repository: the only one has no
@@ -25,7 +26,7 @@ func (s *Service) RepositoryIndex(ctx context.Context, m *inference.RepositoryIn
 		return nil, s.failed(ctx, err)
 	}
 	res := &inference.RepositoryIndexResponse{}
-	for _, model := range s.models.Snapshot().Models {
+	for _, model := range infer.Visible(ctx, s.models).Models {
 		if len(model.Versions) == 0 && !m.GetReady() {
 			res.Models = append(res.Models, &inference.RepositoryIndexResponse_ModelIndex{Name: model.Name, Reason: model.Reason})
 		}
@@ -56,6 +57,9 @@ func (s *Service) load(ctx context.Context, m *inference.RepositoryModelLoadRequ
 	}
 	if m.GetModelName() == "" {
 		return infer.Invalidf("model_name is empty: name the model to load")
+	}
+	if err := permission.CheckModel(ctx, m.GetModelName()); err != nil {
+		return err
 	}
 	override, err := overrideOf(m.GetParameters())
 	if err != nil {
@@ -119,6 +123,9 @@ func (s *Service) unload(ctx context.Context, m *inference.RepositoryModelUnload
 	}
 	if m.GetModelName() == "" {
 		return infer.Invalidf("model_name is empty: name the model to unload")
+	}
+	if err := permission.CheckModel(ctx, m.GetModelName()); err != nil {
+		return err
 	}
 	for name, parameter := range m.GetParameters() {
 		if _, isBool := parameter.GetParameterChoice().(*inference.ModelRepositoryParameter_BoolParam); name != "unload_dependents" || !isBool {

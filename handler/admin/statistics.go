@@ -12,7 +12,7 @@ import (
 
 // ModelStatistics implements the RPC. Versions that are not ready have no statistics.
 func (s *Service) ModelStatistics(ctx context.Context, m *inference.ModelStatisticsRequest) (*inference.ModelStatisticsResponse, error) {
-	versions, err := s.versionsOf(m.GetName(), m.GetVersion())
+	versions, err := s.versionsOf(ctx, m.GetName(), m.GetVersion())
 	if err != nil {
 		return nil, s.failed(ctx, err)
 	}
@@ -25,18 +25,18 @@ func (s *Service) ModelStatistics(ctx context.Context, m *inference.ModelStatist
 
 // versionsOf returns the versions that are ready: of all models where name is empty,
 // of one model where version is.
-func (s *Service) versionsOf(name, version string) ([]*infer.Version, error) {
+func (s *Service) versionsOf(ctx context.Context, name, version string) ([]*infer.Version, error) {
 	if name == "" {
 		if version != "" {
 			return nil, infer.Invalidf("version is %q, but name is empty: give the model's name", version)
 		}
 		var versions []*infer.Version
-		for _, model := range s.models.Snapshot().Models {
+		for _, model := range infer.Visible(ctx, s.models).Models {
 			versions = append(versions, readyVersions(model)...)
 		}
 		return versions, nil
 	}
-	model, one, err := s.ready(name, version)
+	model, one, err := s.ready(ctx, name, version)
 	if err != nil {
 		return nil, err
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/tensorwire/tensorwire/gen/inference"
 	"github.com/tensorwire/tensorwire/internal/infer"
+	"github.com/tensorwire/tensorwire/internal/transport/auth/permission"
 )
 
 // traceSettings returns Triton's trace settings with their values, which do not change while the
@@ -40,9 +41,11 @@ func (o *Options) traceSettings() map[string]string {
 // or clear it.
 func (s *Service) TraceSetting(ctx context.Context, m *inference.TraceSettingRequest) (*inference.TraceSettingResponse, error) {
 	if name := m.GetModelName(); name != "" {
-		if _, _, err := s.models.Snapshot().Lookup(name, ""); err != nil {
+		if _, _, err := s.lookup(ctx, name, ""); err != nil {
 			return nil, s.failed(ctx, err)
 		}
+	} else if err := permission.CheckAllModels(ctx); err != nil {
+		return nil, s.failed(ctx, err)
 	}
 	traceSettings := s.options.traceSettings()
 	for _, name := range slices.Sorted(maps.Keys(m.GetSettings())) {

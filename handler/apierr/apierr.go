@@ -20,6 +20,7 @@ import (
 	"github.com/tensorwire/tensorwire/internal/telemetry"
 	"github.com/tensorwire/tensorwire/internal/transport/admission"
 	"github.com/tensorwire/tensorwire/internal/transport/admission/overload"
+	"github.com/tensorwire/tensorwire/internal/transport/auth/permission"
 )
 
 // codes maps errors to codes, in order: the first match counts. Their texts are written
@@ -29,6 +30,8 @@ var codes = []struct {
 	target error
 	code   connect.Code
 }{
+	{permission.ErrUnauthenticated, connect.CodeUnauthenticated},
+	{permission.ErrForbidden, connect.CodePermissionDenied},
 	{infer.ErrInvalid, connect.CodeInvalidArgument},
 	{imageinput.ErrInvalid, connect.CodeInvalidArgument},
 	{engine.ErrBadInput, connect.CodeInvalidArgument},

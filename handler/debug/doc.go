@@ -11,5 +11,6 @@
 //
 // Requests of web pages are rejected: by Host, Origin and Sec-Fetch-Site.
 //
-// The pages have no authentication. They belong on an address that only operators reach.
+// The package does not authenticate. The pages belong behind [server.Authorize], on an address that
+// only operators reach.
 package debug

@@ -10,6 +10,7 @@ import (
 	"github.com/tensorwire/tensorwire/handler/admin"
 	"github.com/tensorwire/tensorwire/handler/apierr"
 	"github.com/tensorwire/tensorwire/internal/infer"
+	"github.com/tensorwire/tensorwire/internal/transport/auth/permission"
 )
 
 var _ inferenceconnect.GRPCInferenceServiceHandler = (*Service)(nil)
@@ -39,6 +40,9 @@ func (s *Service) ModelInfer(ctx context.Context, m *inference.ModelInferRequest
 
 // infer runs a message. frame is nil except for latest-only requests of a stream.
 func (s *Service) infer(ctx context.Context, m *inference.ModelInferRequest, frame *infer.Frame) (*infer.Result, error) {
+	if err := permission.CheckModel(ctx, m.GetModelName()); err != nil {
+		return nil, err // before the tensors are decoded
+	}
 	r, err := fromMessage(m, time.Now())
 	if err != nil {
 		return nil, err

@@ -14,6 +14,7 @@ import (
 	"github.com/tensorwire/tensorwire/handler/admin"
 	"github.com/tensorwire/tensorwire/internal/infer"
 	"github.com/tensorwire/tensorwire/internal/telemetry"
+	"github.com/tensorwire/tensorwire/internal/transport/auth/permission"
 	"github.com/tensorwire/tensorwire/internal/transport/wire"
 )
 
@@ -32,6 +33,7 @@ type Handler struct {
 	admin   *admin.Service
 	options Options
 	mux     *http.ServeMux
+	needs   *http.ServeMux // its handlers give the needs of mux's routes
 }
 
 // New returns the handler of runner's models, with management for the paths that do not
@@ -43,29 +45,38 @@ func New(runner *infer.Runner, management *admin.Service, options Options) *Hand
 	if options.Logger == nil {
 		options.Logger = slog.Default()
 	}
-	h := &Handler{runner: runner, admin: management, options: options, mux: http.NewServeMux()}
+	h := &Handler{runner: runner, admin: management, options: options, mux: http.NewServeMux(), needs: http.NewServeMux()}
 	h.addRoutes()
 	return h
 }
 
 // ServeHTTP implements [http.Handler].
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	// The mux would redirect a path such as /v2/models/../x to another of the API's.
-	p := r.URL.EscapedPath()
-	if path.Clean(p) != p && p != root+"/" {
-		h.fail(w, r, noPath(p))
+	inner, ok := routed(r)
+	if !ok {
+		h.fail(w, r, noPath(r.URL.EscapedPath()))
 		return
-	}
-	// net/http inspects the body that it made, so the request stays its own.
-	inner := *r
-	if p == root+"/" {
-		u := *r.URL
-		u.Path, u.RawPath = root, ""
-		inner.URL = &u
 	}
 	inner.Body = &watchedBody{ReadCloser: r.Body}
 	defer func() { telemetry.SetRoute(r.Context(), inner.Pattern) }() // the mux sets it
-	h.mux.ServeHTTP(w, &inner)
+	h.mux.ServeHTTP(w, inner)
+}
+
+// routed returns a copy of a request with the path by which the muxes find its route. ok is false
+// for a path that is none of the API's: a mux would redirect one such as /v2/models/../x to
+// another. net/http inspects the body that it made, so the request stays its own.
+func routed(r *http.Request) (inner *http.Request, ok bool) {
+	p := r.URL.EscapedPath()
+	if path.Clean(p) != p && p != root+"/" {
+		return nil, false
+	}
+	copied := *r
+	if p == root+"/" {
+		u := *r.URL
+		u.Path, u.RawPath = root, ""
+		copied.URL = &u
+	}
+	return &copied, true
 }
 
 // root is the path of the server's metadata. The protocol's OpenAPI definition has it with a slash
@@ -81,39 +92,41 @@ func (h *Handler) addRoutes() {
 	both := func(f func(http.ResponseWriter, *http.Request) error) methods {
 		return methods{http.MethodGet: f, http.MethodPost: f}
 	}
-	h.route(root, get(h.serverMetadata))
-	h.route("/v2/health/live", get(h.serverLive))
-	h.route("/v2/health/ready", get(h.serverReady))
-	h.route("/v2/models/stats", get(h.modelStatistics))
+	h.route(root, permission.Read, get(h.serverMetadata))
+	h.route("/v2/health/live", permission.Open, get(h.serverLive))
+	h.route("/v2/health/ready", permission.Open, get(h.serverReady))
+	h.route("/v2/models/stats", permission.Read, get(h.modelStatistics))
 	for _, model := range []string{"/v2/models/{model}", "/v2/models/{model}/versions/{version}"} {
-		h.route(model, get(h.modelMetadata))
-		h.route(model+"/ready", get(h.modelReady))
-		h.route(model+"/config", get(h.modelConfig))
-		h.route(model+"/stats", get(h.modelStatistics))
-		h.route(model+"/infer", post(h.infer))
+		h.route(model, permission.Read, get(h.modelMetadata))
+		h.route(model+"/ready", permission.Read, get(h.modelReady))
+		h.route(model+"/config", permission.Read, get(h.modelConfig))
+		h.route(model+"/stats", permission.Read, get(h.modelStatistics))
+		h.route(model+"/infer", permission.Infer, post(h.infer))
 	}
 	for _, repository := range []string{"/v2/repository", "/v2/repository/{repository}"} {
-		h.route(repository+"/index", post(h.repositoryIndex))
-		h.route(repository+"/models/{model}/load", post(h.repositoryLoad))
-		h.route(repository+"/models/{model}/unload", post(h.repositoryUnload))
+		h.route(repository+"/index", permission.Read, post(h.repositoryIndex))
+		h.route(repository+"/models/{model}/load", permission.Admin, post(h.repositoryLoad))
+		h.route(repository+"/models/{model}/unload", permission.Admin, post(h.repositoryUnload))
 	}
-	h.route("/v2/logging", both(h.logSettings))
-	h.route("/v2/trace/setting", both(h.traceSetting))
-	h.route("/v2/models/{model}/trace/setting", both(h.traceSetting))
+	h.route("/v2/logging", permission.Admin, both(h.logSettings))
+	h.route("/v2/trace/setting", permission.Admin, both(h.traceSetting))
+	h.route("/v2/models/{model}/trace/setting", permission.Admin, both(h.traceSetting))
 	for _, region := range []string{"", "/region/{region}"} {
-		h.route("/v2/systemsharedmemory"+region+"/status", get(h.sharedMemoryStatus))
-		h.route("/v2/systemsharedmemory"+region+"/register", post(h.sharedMemoryRegister))
-		h.route("/v2/systemsharedmemory"+region+"/unregister", post(h.sharedMemoryUnregister))
-		h.route("/v2/cudasharedmemory"+region+"/status", get(h.cudaMemoryStatus))
-		h.route("/v2/cudasharedmemory"+region+"/register", post(h.cudaMemoryRegister))
-		h.route("/v2/cudasharedmemory"+region+"/unregister", post(h.cudaMemoryUnregister))
+		h.route("/v2/systemsharedmemory"+region+"/status", permission.Admin, get(h.sharedMemoryStatus))
+		h.route("/v2/systemsharedmemory"+region+"/register", permission.Admin, post(h.sharedMemoryRegister))
+		h.route("/v2/systemsharedmemory"+region+"/unregister", permission.Admin, post(h.sharedMemoryUnregister))
+		h.route("/v2/cudasharedmemory"+region+"/status", permission.Admin, get(h.cudaMemoryStatus))
+		h.route("/v2/cudasharedmemory"+region+"/register", permission.Admin, post(h.cudaMemoryRegister))
+		h.route("/v2/cudasharedmemory"+region+"/unregister", permission.Admin, post(h.cudaMemoryUnregister))
 	}
+	h.needs.HandleFunc("/", needHandler(permission.Read)) // it reveals no more than the API's paths
 	h.mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) { h.fail(w, r, noPath(r.URL.EscapedPath())) })
 }
 
-// route adds a path. It answers a method that the path does not have in the protocol's
+// route adds a path, which needs an action. It answers a method that the path does not have in the protocol's
 // form, unlike the mux.
-func (h *Handler) route(pattern string, handlers methods) {
+func (h *Handler) route(pattern string, action permission.Action, handlers methods) {
+	h.needs.HandleFunc(pattern, needHandler(action))
 	if get := handlers[http.MethodGet]; get != nil {
 		handlers[http.MethodHead] = get
 	}

@@ -28,7 +28,7 @@ func (h *Handler) inferImage(w http.ResponseWriter, r *http.Request, started tim
 		return err
 	}
 	defer body.free()
-	lease, err := h.runner.Lease(r.PathValue("model"), r.PathValue("version"))
+	lease, err := h.runner.Lease(r.Context(), r.PathValue("model"), r.PathValue("version"))
 	if err != nil {
 		return err
 	}

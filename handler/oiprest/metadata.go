@@ -33,7 +33,7 @@ func (h *Handler) serverReady(w http.ResponseWriter, _ *http.Request) error {
 // 404 where it does not exist.
 func (h *Handler) modelReady(w http.ResponseWriter, r *http.Request) error {
 	name, version := r.PathValue("model"), r.PathValue("version")
-	lease, err := h.runner.Lease(name, version)
+	lease, err := h.runner.Lease(r.Context(), name, version)
 	if err != nil {
 		return err
 	}

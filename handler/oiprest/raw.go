@@ -21,7 +21,7 @@ func (h *Handler) inferRaw(w http.ResponseWriter, r *http.Request, body *body, s
 	if err != nil {
 		return err
 	}
-	lease, err := h.runner.Lease(r.PathValue("model"), r.PathValue("version"))
+	lease, err := h.runner.Lease(r.Context(), r.PathValue("model"), r.PathValue("version"))
 	if err != nil {
 		return err
 	}

@@ -12,6 +12,7 @@ import (
 	"connectrpc.com/connect/v2/connecthttp"
 
 	"github.com/tensorwire/tensorwire/internal/infer"
+	"github.com/tensorwire/tensorwire/internal/transport/auth/permission"
 	"github.com/tensorwire/tensorwire/internal/transport/wire"
 )
 
@@ -33,7 +34,7 @@ func (e etags) check(ctx context.Context, snapshot *infer.Snapshot) error {
 	if !ok || server.HTTPMethod() != http.MethodGet || anyFailing(snapshot) {
 		return nil // a failing version recovers without a new snapshot
 	}
-	tag := fmt.Sprintf(`W/"%s-%d-%x"`, e.process, snapshot.Generation, hashWorkers(snapshot))
+	tag := fmt.Sprintf(`W/"%s-%d-%x-%x"`, e.process, snapshot.Generation, hashWorkers(snapshot), hashClient(ctx))
 	call.ResponseHeader().Set(wire.HeaderETag, tag)
 	call.ResponseHeader().Set("Cache-Control", "no-cache")
 	for _, known := range call.RequestHeader().Values(wire.HeaderIfNoneMatch) {
@@ -42,6 +43,17 @@ func (e etags) check(ctx context.Context, snapshot *infer.Snapshot) error {
 		}
 	}
 	return nil
+}
+
+// hashClient returns a hash of the permissions of the client, which sees its models only; 0 for none.
+func hashClient(ctx context.Context) uint64 {
+	client := permission.ClientOf(ctx)
+	if client == nil {
+		return 0
+	}
+	hash := fnv.New64a()
+	fmt.Fprintf(hash, "%q", client.Models) // a hash never fails
+	return hash.Sum64()
 }
 
 // hashWorkers returns a hash of the state of all workers.

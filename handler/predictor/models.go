@@ -13,11 +13,12 @@ import (
 	"github.com/tensorwire/tensorwire/internal/imageinput"
 	"github.com/tensorwire/tensorwire/internal/infer"
 	"github.com/tensorwire/tensorwire/internal/models/repository"
+	"github.com/tensorwire/tensorwire/internal/transport/auth/permission"
 )
 
 // ListModels implements [modelservingconnect.PredictorHandler].
 func (s *Service) ListModels(ctx context.Context, _ *modelserving.ListModelsRequest) (*modelserving.ListModelsResponse, error) {
-	snapshot := s.runner.Snapshot()
+	snapshot := s.runner.Snapshot(ctx)
 	if err := s.etags.check(ctx, snapshot); err != nil {
 		return nil, err
 	}
@@ -30,7 +31,10 @@ func (s *Service) ListModels(ctx context.Context, _ *modelserving.ListModelsRequ
 
 // GetModel implements [modelservingconnect.PredictorHandler].
 func (s *Service) GetModel(ctx context.Context, req *modelserving.GetModelRequest) (*modelserving.GetModelResponse, error) {
-	snapshot := s.runner.Snapshot()
+	snapshot := s.runner.Snapshot(ctx)
+	if err := permission.CheckModel(ctx, req.GetModelName()); err != nil {
+		return nil, apierr.RPC(ctx, s.options.Logger, err)
+	}
 	model, version, err := snapshot.Lookup(req.GetModelName(), req.GetModelVersion())
 	if err != nil {
 		return nil, apierr.RPC(ctx, s.options.Logger, err)

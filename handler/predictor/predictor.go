@@ -9,6 +9,7 @@ import (
 	"github.com/tensorwire/tensorwire/handler"
 	"github.com/tensorwire/tensorwire/handler/apierr"
 	"github.com/tensorwire/tensorwire/internal/infer"
+	"github.com/tensorwire/tensorwire/internal/transport/auth/permission"
 )
 
 var _ modelservingconnect.PredictorHandler = (*Service)(nil)
@@ -50,6 +51,9 @@ func (s *Service) answer(ctx context.Context, r *request) (*modelserving.Inferen
 
 // run validates a request and runs it. Its error names fields as the message does.
 func (s *Service) run(ctx context.Context, r *request) (*infer.Result, error) {
+	if err := permission.CheckModel(ctx, r.Model); err != nil {
+		return nil, err
+	}
 	if err := r.validate(); err != nil {
 		return nil, err
 	}

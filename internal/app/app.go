@@ -61,6 +61,7 @@ type Server struct {
 	// lifecycle is ready once the loads of the start have finished.
 	lifecycle *telemetry.Lifecycle
 	readiness *admin.Readiness
+	access    *access
 	loads     *telemetry.Loads
 	responses *telemetry.Responses
 	changes   grpchealth.Changes // of lifecycle and models
@@ -127,6 +128,9 @@ func (s *Server) build(options Options) error {
 		s.regions = sharedmem.New(sharedmem.Dir)
 		s.onClose(s.regions.Close)
 	}
+	if err := s.openAccess(); err != nil {
+		return err
+	}
 	s.readiness = admin.NewReadiness(s.models, s.lifecycle, s.config.StrictReadiness)
 	s.http, err = s.newHTTP(options, s.serverMetrics(options, cache, memory), memory)
 	return err
@@ -152,6 +156,9 @@ func (s *Server) Start() {
 		s.loading.Go(func() { s.models.Poll(s.loadCtx) })
 		for _, store := range s.stores {
 			go store.Watch(s.loadCtx) // may wait for a file system that does not answer
+		}
+		if s.access.tokens != nil {
+			s.loading.Go(func() { s.access.tokens.Watch(s.loadCtx) })
 		}
 	})
 }

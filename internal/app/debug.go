@@ -7,6 +7,7 @@ import (
 	"github.com/tensorwire/tensorwire/handler/debug"
 	"github.com/tensorwire/tensorwire/internal/base/setting"
 	"github.com/tensorwire/tensorwire/internal/config"
+	"github.com/tensorwire/tensorwire/internal/transport/auth"
 	"github.com/tensorwire/tensorwire/internal/transport/listen"
 	"github.com/tensorwire/tensorwire/internal/transport/server"
 )
@@ -20,7 +21,7 @@ func (s *Server) debugEndpoint() server.Endpoint {
 	if s.workers != nil {
 		options.Workers = s.workers // not a nil *Engine in the interface
 	}
-	return server.Endpoint{Name: debugName, Routes: []server.Route{{Prefix: "/debug", Handler: debug.Handler(options), Quiet: true}}}
+	return server.Endpoint{Name: debugName, Routes: []server.Route{{Prefix: "/debug", Handler: debug.Handler(options), Quiet: true, Need: needServer}}}
 }
 
 // debugHosts returns the names that requests for profiles may have in Host: the configured ones,
@@ -51,7 +52,7 @@ func (s *Server) serveDebug() error {
 		return bindError(setting.DebugListen, s.config.DebugListen, err)
 	}
 	listener := bound[0]
-	if tcp, ok := listener.Addr().(*net.TCPAddr); ok && !tcp.IP.IsLoopback() {
+	if tcp, ok := listener.Addr().(*net.TCPAddr); ok && !tcp.IP.IsLoopback() && adminAccess(s.config) == auth.AdminAll {
 		s.log.Warn("the profiles are reachable from other machines, without authentication", "address", listener.Addr().String(), "setting", setting.DebugListen)
 	}
 	s.log.Info("profiles are served", "address", listener.Addr().String())

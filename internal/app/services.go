@@ -17,6 +17,7 @@ import (
 	"github.com/tensorwire/tensorwire/internal/infer"
 	"github.com/tensorwire/tensorwire/internal/telemetry"
 	"github.com/tensorwire/tensorwire/internal/transport/admission"
+	"github.com/tensorwire/tensorwire/internal/transport/auth"
 	"github.com/tensorwire/tensorwire/internal/transport/rpcfast"
 	"github.com/tensorwire/tensorwire/internal/transport/server"
 	"github.com/tensorwire/tensorwire/web"
@@ -27,7 +28,23 @@ const apiEndpoint = "api"
 
 // newHTTP returns the HTTP server.
 func (s *Server) newHTTP(options Options, metrics http.Handler, memory *admission.Budget) (*server.Server, error) {
-	register, rest := s.services(options)
+	if err := s.openStores(); err != nil {
+		return nil, err
+	}
+	tuning := s.tuning(memory)
+	api, err := s.authorized(server.Endpoint{Name: apiEndpoint, Routes: s.routes(options, metrics, tuning)}, tuning)
+	if err != nil {
+		return nil, err
+	}
+	debug, err := s.authorized(s.debugEndpoint(), tuning)
+	if err != nil {
+		return nil, err
+	}
+	return server.New(s.lifecycle, tuning, api, debug)
+}
+
+// tuning returns the options of the endpoints.
+func (s *Server) tuning(memory *admission.Budget) server.Options {
 	tuning := server.Options{
 		CORSOrigins:           s.config.CORSOrigins,
 		CORSHeaders:           s.config.CORSHeaders,
@@ -52,16 +69,19 @@ func (s *Server) newHTTP(options Options, metrics http.Handler, memory *admissio
 	if s.tracer != nil {
 		tuning.Tracer = s.tracer
 	}
-	if err := s.openStores(); err != nil {
-		return nil, err
-	}
+	return tuning
+}
+
+// routes returns the routes of the API, with what each needs.
+func (s *Server) routes(options Options, metrics http.Handler, tuning server.Options) []server.Route {
+	register, rest := s.services(options)
 	health := grpchealth.New(s.models, s.lifecycle, s.readiness.Server, grpchealth.Options{Changes: &s.changes, MaxWatchesPerPeer: watchesPerPeer(s.config.MaxConnectionsPerPeer)})
-	routes := slices.Concat(server.RPC(tuning, register, health.Register), server.Probes(s.readiness.Server), []server.Route{
-		{Prefix: "/v2", Handler: rest},
-		{Pattern: "GET /metrics", Handler: metrics, Quiet: true},
-		{Pattern: "/", Handler: web.Handler(), Quiet: true},
+	return slices.Concat(classify(server.RPC(tuning, register, health.Register)), open(server.Probes(s.readiness.Server)), []server.Route{
+		{Prefix: "/v2", Handler: rest, NeedOf: rest.Need},
+		{Pattern: "GET /metrics", Handler: metrics, Quiet: true, Need: needMetrics},
+		{Pattern: "GET /whoami", Handler: http.HandlerFunc(auth.ServeIdentity), Quiet: true, Need: needClient},
+		{Pattern: "/", Handler: web.Handler(), Quiet: true, Need: needNothing},
 	})
-	return server.New(s.lifecycle, tuning, server.Endpoint{Name: apiEndpoint, Routes: routes}, s.debugEndpoint())
 }
 
 // orUnlimited returns the option for a limit that is 0 where there is none.
@@ -82,7 +102,7 @@ func watchesPerPeer(maxConnections int) int {
 }
 
 // services returns the registration of the RPCs, and the REST API.
-func (s *Server) services(options Options) (func(*connect.Server), http.Handler) {
+func (s *Server) services(options Options) (func(*connect.Server), *oiprest.Handler) {
 	runner := infer.NewRunner(s.models, infer.Options{
 		MaxDeadline:    s.config.MaxDeadline,
 		MaxImagePixels: s.config.MaxImagePixels,

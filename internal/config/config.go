@@ -24,6 +24,14 @@ type Config struct {
 	// TLSClientCA is a PEM file with the authorities of client certificates. Empty: clients
 	// need none. TLSClientAuth is require or optional.
 	TLSClientCA, TLSClientAuth string
+	// AuthTokens is the file with the clients' tokens. Empty: there is no authentication.
+	AuthTokens string
+	// AdminAccess says who may administer without a token: loopback, all or token. Empty: token
+	// with AuthTokens, else loopback.
+	AdminAccess string
+	// ClientRate is in requests per second, of each client; ClientStreams bounds its open streams.
+	// 0: no limit.
+	ClientRate, ClientStreams int
 	// DebugListen is the address of the profiles. Empty: none.
 	DebugListen string
 	// DebugHosts are the names of the server that the profiles accept in Host.

@@ -41,6 +41,7 @@ func New() *Settings {
 	s.groups = []*Group{
 		{"Configuration", s.fileFlags()},
 		{"Listener", c.listenerFlags()},
+		{"Access", c.accessFlags()},
 		{"Models", c.modelFlags()},
 		{"Workers", c.workerFlags()},
 		{"Scheduling", c.schedulingFlags()},

@@ -29,6 +29,7 @@ func (c *Config) Validate() error {
 		c.validateListeners(),
 		c.validateDebug(),
 		c.validateOrigins(),
+		c.validateAccess(),
 		atLeast("intra-op-threads", c.IntraOpThreads, 1),
 		checkText(setting.Isolation, c.Isolation, checkIsolation),
 		atLeast(setting.WorkerMemory, c.WorkerMemory, 0),

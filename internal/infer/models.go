@@ -1,6 +1,11 @@
 package infer
 
-import "github.com/tensorwire/tensorwire/internal/models/repository"
+import (
+	"context"
+
+	"github.com/tensorwire/tensorwire/internal/models/repository"
+	"github.com/tensorwire/tensorwire/internal/transport/auth/permission"
+)
 
 // The repository's types, of versions that Compile has compiled.
 type (
@@ -25,4 +30,13 @@ type Models interface {
 	Acquire(model, version string) (*Lease, error)
 	// Snapshot returns the repository's present state.
 	Snapshot() *Snapshot
+}
+
+// Visible returns the present state of models, with those that the client of ctx may use.
+func Visible(ctx context.Context, models interface{ Snapshot() *Snapshot }) *Snapshot {
+	client, snapshot := permission.ClientOf(ctx), models.Snapshot()
+	if client == nil || client.AllModels() {
+		return snapshot
+	}
+	return snapshot.Only(client.AllowsModel)
 }

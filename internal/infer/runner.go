@@ -12,6 +12,7 @@ import (
 	"github.com/tensorwire/tensorwire/internal/imageinput"
 	"github.com/tensorwire/tensorwire/internal/sched/scheduler"
 	"github.com/tensorwire/tensorwire/internal/telemetry"
+	"github.com/tensorwire/tensorwire/internal/transport/auth/permission"
 )
 
 // Options tune a Runner. The zero value has the defaults.
@@ -51,19 +52,44 @@ func NewRunner(models Models, options Options) *Runner {
 	}
 }
 
-// Lease leases a version for one request, which RunLeased runs. The caller releases it.
-func (r *Runner) Lease(model, version string) (*Lease, error) {
-	return r.models.Acquire(model, version)
+// Lease leases a version for one request, which RunLeased runs, where the client of ctx may use
+// the model. The caller releases it.
+func (r *Runner) Lease(ctx context.Context, model, version string) (*Lease, error) {
+	if err := permission.CheckModel(ctx, model); err != nil {
+		return nil, err
+	}
+	lease, err := r.models.Acquire(model, version)
+	if err != nil {
+		return nil, r.visibleError(ctx, model, version, err)
+	}
+	if model == "" {
+		if err := permission.CheckModel(ctx, lease.Model); err != nil {
+			lease.Release()
+			return nil, err
+		}
+	}
+	return lease, nil
 }
 
-// Snapshot returns the present state of the repository.
-func (r *Runner) Snapshot() *Snapshot { return r.models.Snapshot() }
+// visibleError returns the error of a lease for the client of ctx: texts list the models.
+func (r *Runner) visibleError(ctx context.Context, model, version string, err error) error {
+	if permission.ClientOf(ctx) == nil {
+		return err
+	}
+	if _, _, visible := r.Snapshot(ctx).Lookup(model, version); visible != nil {
+		return visible
+	}
+	return err
+}
+
+// Snapshot returns the present state of the repository, as far as the client of ctx may see it.
+func (r *Runner) Snapshot(ctx context.Context) *Snapshot { return Visible(ctx, r.models) }
 
 // Run leases the version that a request names and runs the request on it. The caller
 // releases the Result. After an error that Abandoned reports, the model may still read
 // the memory of the inputs.
 func (r *Runner) Run(ctx context.Context, req *Request) (*Result, error) {
-	lease, err := r.models.Acquire(req.Model, req.Version)
+	lease, err := r.Lease(ctx, req.Model, req.Version)
 	if err != nil {
 		return nil, err
 	}

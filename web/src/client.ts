@@ -7,6 +7,7 @@ import {
   type ListModelsResponse,
   Predictor,
 } from "../../gen/es/modelserving/predictor_pb.js";
+import { withToken } from "./token.js";
 
 export type Protocol = "connect" | "grpc-web";
 
@@ -69,7 +70,7 @@ function countingFetch(traffic: { sent: number; received: number }): typeof glob
     traffic.sent += init?.body instanceof Uint8Array ? init.body.byteLength : 0;
     let response: Response;
     try {
-      response = await fetch(input, init);
+      response = await fetch(input, { ...init, headers: withToken(init?.headers) });
     } catch (error) {
       if (init?.signal?.aborted) {
         throw error;

@@ -2,7 +2,7 @@
 // same call for other clients.
 
 import { ResultView } from "./result.js";
-import { type Protocol, predict } from "./client.js";
+import { type Protocol, describeError, predict } from "./client.js";
 import { copyText } from "./clipboard.js";
 import { byId } from "./dom.js";
 import { DrawingInput } from "./drawing.js";
@@ -72,6 +72,7 @@ async function send(): Promise<void> {
     resultView.showPrediction(prediction);
   } catch (error) {
     if (!signal.aborted) {
+      models.failed(describeError(error).code);
       resultView.showError(error);
     }
   }

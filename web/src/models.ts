@@ -3,6 +3,7 @@
 import { type Model, ModelState } from "../../gen/es/modelserving/predictor_pb.js";
 import { describeError, listModels } from "./client.js";
 import { byId, h, setText } from "./dom.js";
+import { TokenPrompt } from "./token.js";
 
 /** ModelSelect lists the server's models and selects one. */
 export class ModelSelect {
@@ -13,6 +14,7 @@ export class ModelSelect {
   readonly #retry = byId("retry", HTMLButtonElement);
   readonly #problems = byId("problems", HTMLElement);
   readonly #onChange: () => void;
+  readonly #prompt = new TokenPrompt(() => void this.load());
   #models: Model[] = [];
 
   /** onChange is called whenever a model is selected, including the first one. */
@@ -33,12 +35,21 @@ export class ModelSelect {
     try {
       const { models, defaultModel } = await listModels();
       this.#show(models, defaultModel);
+      void this.#prompt.accepted();
     } catch (error) {
       const { code, message } = describeError(error);
       this.#show([], "");
+      this.failed(code);
       this.#showNotice("The server did not list its models.", `${code}: ${message}`);
     } finally {
       this.#retry.disabled = false;
+    }
+  }
+
+  /** failed asks for a token where the code of an error requires one. */
+  failed(code: string): void {
+    if (code === "unauthenticated") {
+      this.#prompt.ask();
     }
   }
 

@@ -536,3 +536,32 @@ function lowContrast() {
   }
   return found;
 }
+
+pageTest(
+  "asks for a token, keeps it in memory, and shows what it permits",
+  async (page) => {
+    await page.getByLabel("This server requires a token").fill("tw_wrong");
+    await page.getByRole("button", { name: "Use token" }).click();
+    await page.getByLabel("This server requires a token").fill("tw_right");
+    await page.getByRole("button", { name: "Use token" }).click();
+    await page.getByText("token page: infer, read; models *").waitFor();
+    assert.equal(await page.locator("#token-form").isVisible(), false);
+    assert.equal(await page.locator("#model").inputValue(), model);
+    assert.equal(await page.evaluate(() => localStorage.length + sessionStorage.length + document.cookie.length), 0);
+    await page.reload();
+    await page.getByLabel("This server requires a token").waitFor();
+  },
+  {
+    expected: /401/,
+    prepare: async (page) => {
+      await page.route(listModels, (route) =>
+        route.request().headers().authorization === "Bearer tw_right"
+          ? route.continue()
+          : route.fulfill({ status: 401, contentType: "application/json", body: '{"code":"unauthenticated","message":"authentication is required"}' }),
+      );
+      await page.route("**/whoami", (route) =>
+        route.fulfill({ json: { name: "page", actions: ["infer", "read"], models: ["*"] } }),
+      );
+    },
+  },
+);

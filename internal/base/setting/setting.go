@@ -15,7 +15,11 @@ type Key string
 
 // The settings of the server that errors of libraries name.
 const (
+	AdminAccess       Key = "admin-access"
 	AllowSharedMemory Key = "allow-shared-memory"
+	AuthTokens        Key = "auth-tokens"
+	ClientRate        Key = "client-rate"
+	ClientStreams     Key = "client-streams"
 	CORSOrigin        Key = "cors-origin"
 	DebugHost         Key = "debug-host"
 	CORSHeader        Key = "cors-header"

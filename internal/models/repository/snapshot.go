@@ -148,3 +148,19 @@ func (s *Snapshot[S]) names() string {
 	}
 	return strings.Join(names, ", ")
 }
+
+// Only returns a copy of a snapshot that has the models that keep reports, by name. Another default
+// model is none.
+func (s *Snapshot[S]) Only(keep func(model string) bool) *Snapshot[S] {
+	only := *s
+	only.Models = nil
+	for _, m := range s.Models {
+		if keep(m.Name) {
+			only.Models = append(only.Models, m)
+		}
+	}
+	if only.model(only.DefaultModel) == nil {
+		only.DefaultModel = ""
+	}
+	return &only
+}

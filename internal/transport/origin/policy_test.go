@@ -174,12 +174,12 @@ func TestFromBrowser(t *testing.T) {
 		fields []string
 		want   bool
 	}{
-		"curl":                         {[]string{"Accept", "*/*", "User-Agent", "curl/8"}, false},
-		"a page, POST":                 {[]string{"Origin", "http://evil.example"}, true},
-		"a page over TLS":              {[]string{"Sec-Fetch-Site", "same-origin", "Sec-Fetch-Mode", "cors", "Accept-Language", "en"}, true},
-		"a page over http, GET":        {[]string{"Accept-Language", "en-US,en;q=0.9", "User-Agent", "Mozilla/5.0"}, true},
-		"an app of a phone":            {[]string{"Accept-Language", "en", "User-Agent", "Photos/1 CFNetwork/1490 Darwin/23"}, false},
-		"fetch of Node.js":             {[]string{"Accept-Language", "*", "Sec-Fetch-Mode", "cors", "User-Agent", "node"}, false},
+		"curl":                  {[]string{"Accept", "*/*", "User-Agent", "curl/8"}, false},
+		"a page, POST":          {[]string{"Origin", "http://evil.example"}, true},
+		"a page over TLS":       {[]string{"Sec-Fetch-Site", "same-origin", "Sec-Fetch-Mode", "cors", "Accept-Language", "en"}, true},
+		"a page over http, GET": {[]string{"Accept-Language", "en-US,en;q=0.9", "User-Agent", "Mozilla/5.0"}, true},
+		"an app of a phone":     {[]string{"Accept-Language", "en", "User-Agent", "Photos/1 CFNetwork/1490 Darwin/23"}, false},
+		"fetch of Node.js":      {[]string{"Accept-Language", "*", "Sec-Fetch-Mode", "cors", "User-Agent", "node"}, false},
 	} {
 		r := httptest.NewRequest(http.MethodGet, "http://evil.example:8080/v2", nil)
 		for i := 0; i < len(c.fields); i += 2 {
