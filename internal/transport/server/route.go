@@ -70,7 +70,7 @@ func newRouter(routes []Route) *router {
 		r.patterns[path] = &Route{Need: permission.Need{Action: permission.Open}}
 	}
 	r.patterns[fallback.Pattern] = &fallback
-	r.mux.Handle(fallback.Pattern, unknownProcedure(fallback.logged()))
+	r.mux.Handle(fallback.Pattern, unknownProcedure(fallback))
 	return r
 }
 

@@ -12,8 +12,10 @@ import (
 )
 
 // unknownProcedure answers calls of procedures and paths that do not exist, in the client's own
-// protocol, and passes everything else on to next.
-func unknownProcedure(next http.Handler) http.Handler {
+// protocol, and passes everything else on to fallback. Errors are logged and counted, also those of
+// a quiet fallback.
+func unknownProcedure(fallback Route) http.Handler {
+	next := fallback.logged()
 	writer, refuse := connecthttp.NewErrorWriter(), newRefuser()
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method == http.MethodPost && isProcedure(r.URL.Path) && writer.IsSupported(r) {
@@ -29,7 +31,7 @@ func unknownProcedure(next http.Handler) http.Handler {
 			return
 		}
 		rejection := &rejectionWriter{ResponseWriter: w}
-		if next.ServeHTTP(rejection, r); !rejection.passed {
+		if fallback.Handler.ServeHTTP(rejection, r); !rejection.passed {
 			refuse.write(w, r, http.StatusNotFound, connect.NewError(connect.CodeUnimplemented, fmt.Sprintf("nothing is served at %s: RPCs are at /package.Service/Method, REST is below /v2", r.URL.Path)))
 		}
 	})
