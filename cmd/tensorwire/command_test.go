@@ -43,9 +43,9 @@ func TestHelpIsPrinted(t *testing.T) {
 		"root":     {[]string{"help"}, []string{"tensorwire serve ", "tensorwire models ", "tensorwire version ", "tensorwire completion "}},
 		"--help":   {[]string{"--help"}, []string{"Usage:\n  tensorwire <command> [flags]"}},
 		"-h":       {[]string{"-h"}, []string{"Usage:\n  tensorwire <command> [flags]"}},
-		"serve":    {[]string{"serve", "--help"}, []string{"Listener:\n  --listen address\n", "(default: 127.0.0.1:8080)", "TENSORWIRE_MAX_QUEUE", "\nLog:\n"}},
-		"one dash": {[]string{"serve", "-help"}, []string{"Listener:\n  --listen address\n"}},
-		"topic":    {[]string{"help", "serve"}, []string{"Listener:\n  --listen address\n"}},
+		"serve":    {[]string{"serve", "--help"}, []string{"Listener:\n  --listen addresses\n", "(default: 127.0.0.1:8080)", "TENSORWIRE_MAX_QUEUE", "\nLog:\n"}},
+		"one dash": {[]string{"serve", "-help"}, []string{"Listener:\n  --listen addresses\n"}},
+		"topic":    {[]string{"help", "serve"}, []string{"Listener:\n  --listen addresses\n"}},
 		"nested":   {[]string{"help", "models", "pull"}, []string{"tensorwire models pull <url> --name <name> [flags]", "--stall-timeout duration"}},
 		"version":  {[]string{"version", "--help"}, []string{"--json"}},
 	} {

@@ -58,7 +58,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	inner.Body = &watchedBody{ReadCloser: r.Body}
-	defer func() { telemetry.SetRoute(r.Context(), inner.Pattern) }() // the mux sets it
+	defer func() { telemetry.SetRoute(r.Context(), inner.Pattern) }() //nolint:contextcheck // it is the request's; the mux sets the pattern
 	h.mux.ServeHTTP(w, inner)
 }
 
