@@ -92,8 +92,12 @@ def test_paths_are_not_models(client):
     for name in "../models", "..", ".":
         with pytest.raises(InferenceServerException):
             client.call("load_model", name)
-        with pytest.raises(InferenceServerException):
-            client.get("get_model_metadata", name)
+        try:
+            answer = client.get("get_model_metadata", name)
+        except InferenceServerException:
+            continue
+        # aiohttp resolves ".." itself, so that the request is one for /v2/, the server's metadata.
+        assert "inputs" not in answer and answer["name"] == "tensorwire", answer
 
 
 def test_server_without_control(strict):
