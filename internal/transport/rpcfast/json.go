@@ -73,7 +73,7 @@ func (p *pooledBytes) allocate(n int) []byte {
 }
 
 // encodeJSON encodes m in JSON into one part. It is only read, as by encode.
-func (e *encoded) encodeJSON(m proto.Message, prefix, _ int, hold func(n int) (release func(), err error)) error {
+func (e *encoded) encodeJSON(m proto.Message, hold func(n int) (release func(), err error)) error {
 	size := proto.Size(m)
 	if n := int(jsonBytes(m.ProtoReflect(), int64(size))); n >= admission.MinHold {
 		release, err := hold(n)
@@ -82,10 +82,10 @@ func (e *encoded) encodeJSON(m proto.Message, prefix, _ int, hold func(n int) (r
 		}
 		e.unhold = release
 	}
-	text, err := messagejson.Append(bufpool.Get(prefix + size + size/2)[:prefix], m, protojson.MarshalOptions{})
+	text, err := messagejson.Append(bufpool.Get(size + size/2)[:0], m, protojson.MarshalOptions{})
 	if err != nil {
 		return err // the reservation ends with the request
 	}
-	e.buf, e.size, e.parts = text, len(text)-prefix, append(e.few[:0], text)
+	e.buf, e.size, e.parts = text, len(text), append(e.few[:0], text)
 	return nil
 }

@@ -76,11 +76,7 @@ func (c *unaryCall) Send(msg any) error {
 	if !ok {
 		return unencodable(notAMessage(msg))
 	}
-	encode := c.out.encode
-	if c.json {
-		encode = c.out.encodeJSON
-	}
-	if err := encode(m, 0, detachMinBytes, c.hold); err != nil {
+	if err := c.encode(m); err != nil {
 		return unencodable(err)
 	}
 	defer func() { c.out.release(!c.broken) }()
@@ -98,6 +94,13 @@ func (c *unaryCall) Send(msg any) error {
 	c.begin(header, len(data))
 	c.info.SendStats = connect.MessageStats{Size: c.out.size, CompressedSize: len(data)}
 	return c.write(&encoded{parts: [][]byte{data}}, "write message: ")
+}
+
+func (c *unaryCall) encode(m proto.Message) error {
+	if c.json {
+		return c.out.encodeJSON(m, c.hold)
+	}
+	return c.out.encode(m, 0, detachMinBytes, c.hold)
 }
 
 // begin writes the header of a response of size bytes, which is sent with the next bytes.

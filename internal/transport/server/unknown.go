@@ -1,14 +1,10 @@
 package server
 
 import (
-	"fmt"
 	"net/http"
 	"strings"
 
 	"connectrpc.com/connect/v2"
-	"connectrpc.com/connect/v2/connecthttp"
-
-	"github.com/tensorwire/tensorwire/internal/telemetry"
 )
 
 // unknownProcedure answers calls of procedures and paths that do not exist, in the client's own
@@ -16,14 +12,12 @@ import (
 // a quiet fallback.
 func unknownProcedure(fallback Route) http.Handler {
 	next := fallback.logged()
-	writer, refuse := connecthttp.NewErrorWriter(), newRefuser()
+	refuse := newRefuser()
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.Method == http.MethodPost && isProcedure(r.URL.Path) && writer.IsSupported(r) {
-			err := connect.NewError(connect.CodeUnimplemented, fmt.Sprintf("unknown procedure %s: gRPC reflection lists the services of this server", r.URL.Path))
-			telemetry.SetOutcome(r.Context(), telemetry.Outcome{Code: err.Code().String(), Err: err})
+		if r.Method == http.MethodPost && isProcedure(r.URL.Path) && refuse.rpc.IsSupported(r) {
 			// 501, Connect's status of the code, is for procedures that a service does not
 			// implement. Connect's conformance tests expect 404 where the path is unknown.
-			_ = writer.Write(&statusWriter{w, http.StatusNotFound}, r, err) // the client may have disconnected
+			refuse.write(w, r, http.StatusNotFound, connect.Errorf(connect.CodeUnimplemented, "unknown procedure %s: gRPC reflection lists the services of this server", r.URL.Path))
 			return
 		}
 		if r.Method == http.MethodGet || r.Method == http.MethodHead || r.URL.Path == "/" {
@@ -32,7 +26,7 @@ func unknownProcedure(fallback Route) http.Handler {
 		}
 		rejection := &rejectionWriter{ResponseWriter: w}
 		if fallback.Handler.ServeHTTP(rejection, r); !rejection.passed {
-			refuse.write(w, r, http.StatusNotFound, connect.NewError(connect.CodeUnimplemented, fmt.Sprintf("nothing is served at %s: RPCs are at /package.Service/Method, REST is below /v2", r.URL.Path)))
+			refuse.write(w, r, http.StatusNotFound, connect.Errorf(connect.CodeUnimplemented, "nothing is served at %s: RPCs are at /package.Service/Method, REST is below /v2", r.URL.Path))
 		}
 	})
 }
