@@ -139,7 +139,7 @@ func encodings(ctx context.Context, b *bench) (report.Report, error) {
 	}
 	return report.Report{
 		report.Paragraphf("A request message with one image of %d x %d x %d float32 values, %s bytes. × is against the first row.", model.ImageSize, model.ImageSize, model.ImageChannels, report.Count(imageBytes)), t,
-		report.Paragraph("Encoding and decoding use the codecs of the server and the Go client, with pooled buffers as in both. Allocations are bytes and number of heap allocations per message."),
+		report.Paragraph("Encoding and decoding use connect-go's codecs, as the Go client does, with pooled buffers. The server reads and writes large values of JSON by a codec of its own: see the round trips. Allocations are bytes and number of heap allocations per message."),
 	}, nil
 }
 
